@@ -54,7 +54,7 @@ AVX2; losses (clean, adversarial) absolute; gradients relative L2 over all param
 
 Rounding moves a few values across the kink of a ReLU or of sign(), and each crossing is a jump. Given the golden
 adversarial images, at most three of six million ReLU inputs change sign in a step (all below 3e-6 in size); in step 1
-it is a single one in layer2.1 of the aux pass, which alone makes the 3.2e-03, while the median parameter agrees
+it is a single one after layer3.0 of the aux pass, which alone makes the 3.2e-03, while the median parameter agrees
 to 3e-06. In step 0 the initial running statistics let the logits grow to a standard deviation of 45, and for the one
 image whose target is already the saturated prediction fp32 has a zero gradient where float64 has a tiny one.
 So an fp32 test should be given `adversarial`, and leave room for one crossing (5e-3); attacks are compared in float64.
