@@ -1,0 +1,72 @@
+/** A network's state in and out of safetensors. */
+import { didYouMean, UsageError } from "../errors.js";
+import type { Module } from "../nn/module.js";
+import type { SafetensorsDtype, SafetensorsTensor } from "../runs/safetensors.js";
+import { type DType, fromArray, scope, type Tensor, type TypedArray } from "../tensor/index.js";
+import { copy_ } from "../tensor/operators.js";
+
+const DTYPES = { float32: "F32", float64: "F64", bfloat16: "BF16", int64: "I64", int32: "I32", uint8: "U8" } as const;
+const NAMES = new Map<SafetensorsDtype, DType>(
+  Object.entries(DTYPES).map(([dtype, name]) => [name, dtype as DType]),
+);
+
+/** A tensor's elements as safetensors stores them: little-endian, row-major, whatever its strides. */
+export function toSafetensor(tensor: Tensor): SafetensorsTensor {
+  const { dtype } = tensor;
+  if (dtype === "bool") throw new UsageError("ERR_DTYPE", "safetensors: bool tensors are not stored");
+  const values = tensor.toArray();
+  return {
+    dtype: DTYPES[dtype],
+    shape: tensor.shape,
+    data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  };
+}
+
+/** A tensor from its stored elements. */
+export function fromSafetensor({ dtype, shape, data }: SafetensorsTensor): Tensor {
+  const name = NAMES.get(dtype);
+  if (name === undefined) throw new UsageError("ERR_DTYPE", `safetensors: tensors of ${dtype} are not read`);
+  // The bytes are passed as they are: the dtype says how to read them.
+  return fromArray(data as TypedArray, shape, name);
+}
+
+/**
+ * Overwrites a state, name by name; nothing is written where a name or a shape does not fit.
+ *
+ * @param source where the tensors came from, for messages
+ * @throws ERR_WEIGHTS a name is missing or unknown, or a shape differs
+ */
+export function loadState(
+  target: ReadonlyMap<string, Tensor>,
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  source: string,
+): void {
+  const missing = [...target.keys()].filter((name) => !tensors.has(name));
+  const unknown = [...tensors.keys()].filter((name) => !target.has(name));
+  if (missing.length > 0 || unknown.length > 0) {
+    const list = (what: string, names: string[]) =>
+      names.length === 0 ? "" : `; ${what} ${names.length}: ${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""}`;
+    const hint = unknown.length > 0 ? didYouMean(unknown[0], missing) : "";
+    throw new UsageError(
+      "ERR_WEIGHTS",
+      `${source}: the names must be those of the network${list("missing", missing)}${list("unknown", unknown)}.${hint} Is it of another model, or of other routes?`,
+    );
+  }
+  for (const [name, tensor] of target) {
+    const { shape } = tensors.get(name) as SafetensorsTensor;
+    if (shape.length !== tensor.shape.length || shape.some((length, i) => length !== tensor.shape[i])) {
+      throw new UsageError(
+        "ERR_WEIGHTS",
+        `${source}: ${name} must have shape [${tensor.shape}]; got [${shape}]. Is the number of classes another?`,
+      );
+    }
+  }
+  scope(() => {
+    for (const [name, tensor] of target) copy_(tensor, fromSafetensor(tensors.get(name) as SafetensorsTensor));
+  });
+}
+
+/** A network's own state as safetensors hold it. */
+export function stateOf(network: Module): Map<string, SafetensorsTensor> {
+  return new Map(Array.from(network.state(), ([name, tensor]) => [name, toSafetensor(tensor)]));
+}

@@ -1,0 +1,36 @@
+/** How far the auxiliary routes' running statistics have moved from the main ones: why AdvProp keeps them apart. */
+import type { Classifier } from "../models/classifier.js";
+import { MAIN_ROUTE } from "../nn/context.js";
+import { RoutedBatchNorm } from "../nn/routed-batch-norm.js";
+import type { BatchNormDriftRecord } from "../runs/schema.js";
+
+/** One record for each auxiliary route; the measures are those of the run schema. */
+export function batchNormDrift(
+  { network, specification }: Classifier,
+  { step, epoch }: { readonly step: number; readonly epoch: number },
+): BatchNormDriftRecord[] {
+  return specification.routes.map((route) => ({
+    step,
+    epoch,
+    route,
+    layers: Array.from(network.namedModules()).flatMap(([name, module]) => {
+      if (!(module instanceof RoutedBatchNorm)) return [];
+      const read = (norm: { runningMean: { value: { toNumbers(): number[] } }; runningVariance: { value: { toNumbers(): number[] } } }) => ({
+        mean: norm.runningMean.value.toNumbers(),
+        variance: norm.runningVariance.value.toNumbers(),
+      });
+      const main = read(module.norm(MAIN_ROUTE));
+      const other = read(module.norm(route));
+      return [
+        {
+          name,
+          mean: rootMeanSquare(main.mean.map((value, c) => (other.mean[c] - value) / Math.sqrt(main.variance[c]))),
+          logVariance: rootMeanSquare(main.variance.map((value, c) => Math.log(other.variance[c] / value))),
+        },
+      ];
+    }),
+  }));
+}
+
+const rootMeanSquare = (values: readonly number[]): number =>
+  Math.sqrt(values.reduce((total, value) => total + value * value, 0) / values.length);
