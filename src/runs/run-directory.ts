@@ -1,0 +1,145 @@
+/** A run is a folder: where its files lie, and when a folder may become one. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { UsageError } from "../errors.js";
+import { removeTemporaryFiles, writeError, writeFileAtomic } from "./atomic-file.js";
+import { JsonLinesLog } from "./metrics-log.js";
+import { type BatchNormDriftRecord, type MetricsRecord, RUN_SCHEMA, type RunInfo } from "./schema.js";
+
+/** Which checkpoint: the newest, the best on the validation images, or that of a step. */
+export type CheckpointName = "last" | "best" | number;
+
+/** The folder of one run. See schema.ts for what its files hold. */
+export class RunDirectory {
+  readonly recipe: string;
+  readonly environment: string;
+  readonly info: string;
+  readonly images: string;
+  readonly evaluation: string;
+  readonly checkpoints: string;
+  readonly metrics: JsonLinesLog<MetricsRecord>;
+  readonly batchNormDrift: JsonLinesLog<BatchNormDriftRecord>;
+
+  private constructor(readonly path: string) {
+    this.recipe = join(path, "recipe.yaml");
+    this.environment = join(path, "environment.json");
+    this.info = join(path, "run.json");
+    this.images = join(path, "images");
+    this.evaluation = join(path, "evaluation");
+    this.checkpoints = join(path, "checkpoints");
+    this.metrics = new JsonLinesLog(join(path, "metrics.jsonl"));
+    this.batchNormDrift = new JsonLinesLog(join(path, "batch-norm-drift.jsonl"));
+  }
+
+  /**
+   * Makes the folder of a new run; an existing one must be empty.
+   *
+   * @throws UsageError ERR_RUN_EXISTS where something is there already
+   * @throws RunError ERR_WRITE where the folder cannot be made
+   */
+  static create(path: string): RunDirectory {
+    const existing = existsSync(path) ? statSync(path) : undefined;
+    if (existing !== undefined && !existing.isDirectory()) {
+      throw new UsageError("ERR_RUN_EXISTS", `a run needs a folder, but ${path} is a file. Choose another with --run.`);
+    }
+    if (existing !== undefined && readdirSync(path).length > 0) {
+      const remedy = existsSync(join(path, "run.json"))
+        ? "Pass --resume to continue the run in it, or choose another folder with --run."
+        : "Choose another folder with --run.";
+      throw new UsageError("ERR_RUN_EXISTS", `a new run needs an empty folder, but ${path} holds files. ${remedy}`);
+    }
+    const run = new RunDirectory(path);
+    try {
+      for (const folder of [run.images, run.evaluation, run.checkpoints]) mkdirSync(folder, { recursive: true });
+    } catch (cause) {
+      throw writeError(path, cause);
+    }
+    return run;
+  }
+
+  /**
+   * Opens the folder of a run to read it, perhaps while it is being written.
+   *
+   * @throws UsageError ERR_RUN_MISSING where the folder holds no run
+   * @throws UsageError ERR_RUN_SCHEMA where its run.json is of another version, or unreadable
+   */
+  static open(path: string): RunDirectory {
+    const run = new RunDirectory(path);
+    if (!existsSync(run.info)) {
+      throw new UsageError(
+        "ERR_RUN_MISSING",
+        `${path} is not the folder of a run: it has no run.json. Check the path.`,
+      );
+    }
+    run.readInfo();
+    return run;
+  }
+
+  /**
+   * Opens the folder of a run to continue it: like {@link open}, and removes what a killed process left half written.
+   *
+   * @throws UsageError ERR_RUN_MISSING, ERR_RUN_SCHEMA as {@link open}
+   */
+  static resume(path: string): RunDirectory {
+    if (!existsSync(join(path, "run.json"))) {
+      throw new UsageError(
+        "ERR_RUN_MISSING",
+        `there is no run to resume in ${path}: it has no run.json. Check the path, or leave out --resume to start a new run.`,
+      );
+    }
+    const run = RunDirectory.open(path);
+    // Not in evaluation/: another process may be writing there.
+    for (const folder of [run.path, run.images, run.checkpoints]) removeTemporaryFiles(folder);
+    return run;
+  }
+
+  /** Where a checkpoint lies: its tensors and its counters. */
+  checkpoint(name: CheckpointName): { readonly weights: string; readonly state: string } {
+    const stem = typeof name === "number" ? `step-${String(name).padStart(8, "0")}` : name;
+    return {
+      weights: join(this.checkpoints, `${stem}.safetensors`),
+      state: join(this.checkpoints, `${stem}.json`),
+    };
+  }
+
+  /** @throws UsageError ERR_RUN_SCHEMA where run.json is of another version, or unreadable */
+  readInfo(): RunInfo {
+    let info: unknown;
+    try {
+      info = JSON.parse(readFileSync(this.info, "utf8"));
+    } catch (cause) {
+      throw new UsageError("ERR_RUN_SCHEMA", `${this.info} cannot be read: ${(cause as Error).message}.`, { cause });
+    }
+    const schema = typeof info === "object" && info !== null && "schema" in info ? info.schema : undefined;
+    if (schema !== RUN_SCHEMA) {
+      throw new UsageError(
+        "ERR_RUN_SCHEMA",
+        `${this.info} must have schema ${RUN_SCHEMA}; found ${JSON.stringify(schema)}. Use the version of advprop that wrote it.`,
+      );
+    }
+    return info as RunInfo;
+  }
+
+  /** @throws RunError ERR_WRITE where the file cannot be written */
+  writeInfo(info: RunInfo): void {
+    writeJson(this.info, info);
+  }
+}
+
+/**
+ * Writes a value as indented JSON, all or nothing.
+ *
+ * @throws RunError ERR_WRITE where the file cannot be written
+ */
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Where a run goes when nothing else was said: runs/METHOD-MODEL-YYYYMMDD-HHMMSS, in local time. */
+export function defaultRunPath(method: string, model: string, now: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+  return join("runs", `${method}-${model}-${date}-${time}`);
+}

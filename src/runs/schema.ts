@@ -1,0 +1,117 @@
+/**
+ * What the files of a run folder hold, version 1. Training writes them; reports and the dashboard only read.
+ *
+ * ```
+ * recipe.yaml             the resolved recipe
+ * environment.json        Environment
+ * run.json                RunInfo
+ * metrics.jsonl           MetricsRecord, one a line
+ * batch-norm-drift.jsonl  BatchNormDriftRecord, one a line
+ * images/                 adversarial examples as they evolve
+ * evaluation/*.json       EvaluationFile
+ * checkpoints/            last, best, step-00001000 ...: .safetensors and .json
+ * ```
+ *
+ * Accuracies are fractions, losses are means over images in nats, times are in seconds, instants are ISO 8601 in UTC. A
+ * `step` counts the updates done since the start of the run, an `epoch` starts at 0. A reader must ignore fields that it
+ * does not know: they may be added within a version.
+ */
+
+/** Version of the schema, raised where a field changes its meaning or goes away. */
+export const RUN_SCHEMA = 1;
+
+/** How a run stands. A run that was killed stays "running". */
+export type RunStatus = "running" | "stopped" | "failed" | "finished";
+
+/** run.json */
+export interface RunInfo {
+  readonly schema: typeof RUN_SCHEMA;
+  /** Version of this library that created the run. */
+  readonly version: string;
+  /** The command as given, the program's name first. */
+  readonly command: readonly string[];
+  readonly createdAt: string;
+  /** When the run was resumed, oldest first. */
+  readonly resumedAt: readonly string[];
+  readonly status: RunStatus;
+  /** The images it trains on, after limits and the validation split. */
+  readonly data: {
+    readonly name: string;
+    readonly classes: readonly string[];
+    readonly trainingImages: number;
+    readonly validationImages: number;
+  };
+}
+
+/** The losses of a step by what they were taken on: `cleanLoss`, `adversarialLoss`, ... */
+export interface Losses {
+  readonly [loss: `${string}Loss`]: number;
+}
+
+/** One update of the weights. */
+export interface StepRecord extends Losses {
+  readonly type: "step";
+  readonly step: number;
+  readonly epoch: number;
+  readonly learningRate: number;
+  /** L2 norm over all gradients before clipping. */
+  readonly gradientNorm?: number;
+  /** Training images of the set per second since the last record. */
+  readonly imagesPerSecond: number;
+}
+
+/** One pass over the training images; losses are means over its steps. */
+export interface EpochRecord extends Losses {
+  readonly type: "epoch";
+  /** Steps done at its end. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+}
+
+/** One pass over the validation images. */
+export interface ValidationRecord {
+  readonly type: "validation";
+  readonly step: number;
+  readonly epoch: number;
+  readonly accuracy: number;
+  readonly loss: number;
+  readonly count: number;
+}
+
+/** A line of metrics.jsonl */
+export type MetricsRecord = StepRecord | EpochRecord | ValidationRecord;
+
+/** A line of batch-norm-drift.jsonl: how far an auxiliary route's running statistics lie from the main ones. */
+export interface BatchNormDriftRecord {
+  readonly step: number;
+  readonly epoch: number;
+  /** The auxiliary route that is compared with `main`. */
+  readonly route: string;
+  readonly layers: readonly {
+    readonly name: string;
+    /** Root mean square over channels of (mean_route - mean_main) / sqrt(variance_main). */
+    readonly mean: number;
+    /** Root mean square over channels of ln(variance_route / variance_main). */
+    readonly logVariance: number;
+  }[];
+}
+
+/** A file of evaluation/ */
+export interface EvaluationFile {
+  readonly schema: typeof RUN_SCHEMA;
+  readonly createdAt: string;
+  readonly command: readonly string[];
+  /** The weights file that was evaluated. */
+  readonly weights: string;
+  /** Batch norm route: "main", or an auxiliary one. */
+  readonly route: string;
+  readonly data: { readonly name: string; readonly split: string };
+  readonly count: number;
+  readonly accuracy: number;
+  readonly loss: number;
+  /** The attack as resolved, and the accuracy under it. */
+  readonly attack?: Readonly<Record<string, unknown>>;
+  readonly robustAccuracy?: number;
+}
