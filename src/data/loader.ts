@@ -19,6 +19,8 @@ export interface PixelBatch {
 
 /** Gives the batches of each epoch, a pure function of (seed, epoch). */
 export interface Loader {
+  /** Images in each batch. */
+  readonly batchSize: number;
   readonly stepsPerEpoch: number;
   /**
    * The batches of an epoch from step `firstStep` of that epoch on, the same as when the earlier ones were skipped:
@@ -83,6 +85,7 @@ export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation
   }
 
   return {
+    batchSize,
     stepsPerEpoch,
     async *epoch(epoch, firstStep) {
       const order = permutation(seed, Purpose.order, epoch, dataset.length);

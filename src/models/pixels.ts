@@ -17,4 +17,5 @@ export function imagesFromPixels({ pixels, height, width }: Pixels, dtype: DType
 }
 
 /** Class indices as int64 [N]. */
-export const labelsTensor = (labels: ArrayLike<number>): Tensor => fromArray(Array.from(labels), [labels.length], "int64");
+export const labelsTensor = (labels: ArrayLike<number>): Tensor =>
+  fromArray(Array.from(labels), [labels.length], "int64");

@@ -6,9 +6,7 @@ import { type DType, fromArray, scope, type Tensor, type TypedArray } from "../t
 import { copy_ } from "../tensor/operators.js";
 
 const DTYPES = { float32: "F32", float64: "F64", bfloat16: "BF16", int64: "I64", int32: "I32", uint8: "U8" } as const;
-const NAMES = new Map<SafetensorsDtype, DType>(
-  Object.entries(DTYPES).map(([dtype, name]) => [name, dtype as DType]),
-);
+const NAMES = new Map<SafetensorsDtype, DType>(Object.entries(DTYPES).map(([dtype, name]) => [name, dtype as DType]));
 
 /** A tensor's elements as safetensors stores them: little-endian, row-major, whatever its strides. */
 export function toSafetensor(tensor: Tensor): SafetensorsTensor {
@@ -45,7 +43,9 @@ export function loadState(
   const unknown = [...tensors.keys()].filter((name) => !target.has(name));
   if (missing.length > 0 || unknown.length > 0) {
     const list = (what: string, names: string[]) =>
-      names.length === 0 ? "" : `; ${what} ${names.length}: ${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""}`;
+      names.length === 0
+        ? ""
+        : `; ${what} ${names.length}: ${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""}`;
     const hint = unknown.length > 0 ? didYouMean(unknown[0], missing) : "";
     throw new UsageError(
       "ERR_WEIGHTS",

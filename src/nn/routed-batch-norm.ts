@@ -33,7 +33,7 @@ export const DEFAULT_BATCH_NORM: BatchNormOptions = { momentum: 0.1, epsilon: 1e
  * Departure from PyTorch and TensorFlow, whose factor is the momentum from the start: here the first update takes the
  * batch's statistics whole, so that early attacks and short runs do not go through a network of initial values.
  */
-class BatchNorm extends Module {
+export class BatchNorm extends Module {
   readonly channels: number;
   readonly scale;
   readonly shift;

@@ -21,6 +21,9 @@ export interface Optimizer {
 export type DecayRule = (parameter: Parameter) => boolean;
 
 /** The indices of the parameters that have a gradient, optionally only of those that pass a test. */
-export function touched(gradients: readonly (Tensor | undefined)[], test: (index: number) => boolean = () => true): number[] {
+export function touched(
+  gradients: readonly (Tensor | undefined)[],
+  test: (index: number) => boolean = () => true,
+): number[] {
   return gradients.flatMap((gradient, i) => (gradient !== undefined && test(i) ? [i] : []));
 }

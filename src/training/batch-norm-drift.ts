@@ -1,7 +1,7 @@
 /** How far the auxiliary routes' running statistics have moved from the main ones: why AdvProp keeps them apart. */
 import type { Classifier } from "../models/classifier.js";
 import { MAIN_ROUTE } from "../nn/context.js";
-import { RoutedBatchNorm } from "../nn/routed-batch-norm.js";
+import { type BatchNorm, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import type { BatchNormDriftRecord } from "../runs/schema.js";
 
 /** One record for each auxiliary route; the measures are those of the run schema. */
@@ -15,10 +15,6 @@ export function batchNormDrift(
     route,
     layers: Array.from(network.namedModules()).flatMap(([name, module]) => {
       if (!(module instanceof RoutedBatchNorm)) return [];
-      const read = (norm: { runningMean: { value: { toNumbers(): number[] } }; runningVariance: { value: { toNumbers(): number[] } } }) => ({
-        mean: norm.runningMean.value.toNumbers(),
-        variance: norm.runningVariance.value.toNumbers(),
-      });
       const main = read(module.norm(MAIN_ROUTE));
       const other = read(module.norm(route));
       return [
@@ -34,3 +30,8 @@ export function batchNormDrift(
 
 const rootMeanSquare = (values: readonly number[]): number =>
   Math.sqrt(values.reduce((total, value) => total + value * value, 0) / values.length);
+
+const read = ({ runningMean, runningVariance }: BatchNorm) => ({
+  mean: runningMean.value.toNumbers(),
+  variance: runningVariance.value.toNumbers(),
+});

@@ -12,10 +12,10 @@ import type { Schedule } from "../optim/schedule.js";
 import type { RunDirectory } from "../runs/run-directory.js";
 import type { Losses } from "../runs/schema.js";
 import { type GradientStore, scope } from "../tensor/index.js";
-import { type Reproducibility, saveCheckpoint, type TrainingState } from "./checkpoint.js";
-import { applyGradients } from "./update.js";
 import { batchNormDrift } from "./batch-norm-drift.js";
+import { type Reproducibility, saveCheckpoint, type TrainingState } from "./checkpoint.js";
 import type { Batch, StepMetrics, TrainingStep } from "./step.js";
+import { clipGradients, globalNorm } from "./update.js";
 
 export interface FitOptions {
   readonly model: Classifier;
@@ -143,7 +143,7 @@ function trainOnBatch(
   pixels: PixelBatch,
   saved: number,
 ): { metrics: StepMetrics; gradientNorm: number; rate: number } {
-  const { gradients, optimizer, schedule, seed } = options;
+  const { gradients, optimizer, schedule, seed, clipGradientNorm } = options;
   return scope(() => {
     const batch: Batch = {
       images: imagesFromPixels(pixels),
@@ -152,10 +152,12 @@ function trainOnBatch(
     };
     try {
       const metrics = options.step(batch);
+      const sums = gradients.read();
+      const gradientNorm = globalNorm(sums);
+      assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, state.step, saved);
+      if (clipGradientNorm) clipGradients(sums, gradientNorm, clipGradientNorm);
       const rate = schedule(state.step);
-      const gradientNorm = applyGradients(gradients, optimizer, rate, options.clipGradientNorm ?? undefined, () =>
-        assertFinite(metrics, state.step, saved),
-      );
+      optimizer.step(sums, rate);
       return { metrics, gradientNorm, rate };
     } finally {
       gradients.clear();
@@ -164,16 +166,17 @@ function trainOnBatch(
 }
 
 /** @throws ERR_NON_FINITE */
-function assertFinite(metrics: StepMetrics, step: number, saved: number): void {
-  const bad = Object.entries(metrics).find(([, loss]) => !Number.isFinite(loss));
-  const what = bad === undefined ? "the gradient" : `${bad[0]} (${bad[1]})`;
-  throw new RunError(
-    "ERR_NON_FINITE",
-    `fit: ${what} is not finite at step ${step}; the weights were not changed by it. ` +
-      (saved > 0 ? `The last good checkpoint is of step ${saved}. ` : "There is no checkpoint yet. ") +
-      "Likely causes: a learning rate that is too high (try a third of it, or a longer warm-up), " +
-      "a gradient that explodes (set training.clipGradientNorm, for example to 5), or damaged images.",
-  );
+function assertFinite(values: Readonly<Record<string, number>>, step: number, saved: number): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (Number.isFinite(value)) continue;
+    throw new RunError(
+      "ERR_NON_FINITE",
+      `fit: ${name} must be finite; got ${value} at step ${step}, which left the weights as they were. ` +
+        (saved > 0 ? `The last good checkpoint is of step ${saved}. ` : "There is no checkpoint yet. ") +
+        "Likely causes: a learning rate that is too high (try a third of it, or a longer warm-up), " +
+        "a gradient that explodes (set training.clipGradientNorm, for example to 5), or damaged images.",
+    );
+  }
 }
 
 function advance(state: TrainingState, metrics: StepMetrics): TrainingState {

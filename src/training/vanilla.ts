@@ -12,7 +12,10 @@ export interface Vanilla {
 }
 
 /** One step: adds the gradient of the mean loss of the clean mini-batch to the store. */
-export function vanillaStep({ model, gradients, labelSmoothing }: Vanilla, { images, labels, keys }: Batch): StepMetrics {
+export function vanillaStep(
+  { model, gradients, labelSmoothing }: Vanilla,
+  { images, labels, keys }: Batch,
+): StepMetrics {
   const logits = model.forward(images, { ...TRAIN, route: "main", keys });
   return { cleanLoss: gradients.add(crossEntropy(logits, labels, labelSmoothing)) };
 }

@@ -1,0 +1,139 @@
+/**
+ * Five whole AdvProp steps of ResNet-20 on real CIFAR-10 images, against PyTorch: float64 free-running, and fp32 with
+ * each step from the golden weights. See make_advprop_steps.py.
+ */
+import { describe, expect, test } from "vitest";
+import type { Attack } from "../../src/attacks/attack.js";
+import { pgd } from "../../src/attacks/pgd.js";
+import { linf } from "../../src/attacks/threat-model.js";
+import { loadCifar } from "../../src/data/cifar.js";
+import { subset } from "../../src/data/dataset.js";
+import { evaluationBatches } from "../../src/data/loader.js";
+import type { Classifier } from "../../src/models/classifier.js";
+import { imagesFromPixels, labelsTensor } from "../../src/models/pixels.js";
+import { createClassifier } from "../../src/models/registry.js";
+import { Sgd } from "../../src/optim/sgd.js";
+import { KeyedRandom, Purpose } from "../../src/random.js";
+import { type DType, fromArray, GradientStore, scope } from "../../src/tensor/index.js";
+import { add, cast, copy_ } from "../../src/tensor/operators.js";
+import { advPropStep } from "../../src/training/advprop.js";
+import type { Batch } from "../../src/training/step.js";
+import { testData } from "../support/data.js";
+import { every, type Golden, maxDifference, readGolden, relativeL2 } from "../support/golden.js";
+
+const SEED = 7;
+const SAMPLING = 7;
+const STEPS = [0, 1, 2, 3, 4];
+const folder = testData("cifar10");
+const steps = STEPS.map((k) => readGolden(`advprop_step_${k}.safetensors`));
+
+const attack = pgd({ threatModel: linf(2 / 255), stepSize: 1 / 255, steps: 2, target: "random", randomStart: true });
+
+function resnet20(dtype: DType): Classifier {
+  const model = createClassifier("resnet20", {
+    classes: Array.from({ length: 10 }, (_, i) => String(i)),
+    routes: ["aux"],
+  });
+  model.initialize(SEED, dtype);
+  let place = 0;
+  for (const [name, parameter] of model.network.namedParameters()) {
+    if (name.includes("aux_bn")) continue;
+    const stream = place++;
+    if (parameter.kind !== "weight") continue;
+    const fanIn = parameter.size / parameter.shape[0];
+    const scale = name === "fc.weight" ? 1 / Math.sqrt(64) : Math.sqrt(6 / fanIn);
+    const random = new KeyedRandom(SEED, Purpose.initialization, 0, 0, stream);
+    const values = Float64Array.from({ length: parameter.size }, (_, i) => (random.uniform(i) * 2 - 1) * scale);
+    scope(() => parameter.load(fromArray(values, parameter.shape)));
+  }
+  return model;
+}
+
+function batch(k: number, dtype: DType): Batch {
+  const size = 16;
+  const indices = Array.from({ length: size }, (_, i) => k * size + i);
+  const [pixels] = evaluationBatches(subset(loadCifar(folder as string, "train"), indices), size);
+  return {
+    images: imagesFromPixels(pixels, dtype),
+    labels: labelsTensor(pixels.labels),
+    keys: { seed: SEED, epoch: 0, samples: labelsTensor(pixels.samples) },
+  };
+}
+
+/** Relative L2 error of the gradients, all parameters together, by every 7th element. */
+function gradientError(model: Classifier, gradients: GradientStore, golden: Golden): number {
+  const sums = gradients.read();
+  const names = Array.from(model.network.namedParameters(), ([name]) => name);
+  const actual = names.flatMap((_, i) => every(sums[i]?.toNumbers() ?? [], SAMPLING));
+  return relativeL2(
+    actual,
+    names.flatMap((name) => golden.numbers(`gradient.${name}`)),
+  );
+}
+
+describe.skipIf(folder === undefined)("five AdvProp steps of ResNet-20 (skipped without CIFAR-10)", () => {
+  test("float64, free-running", () => {
+    const model = resnet20("float64");
+    const parameters = Array.from(model.network.namedParameters());
+    const gradients = new GradientStore(model.parameters.map(({ value }) => value));
+    const optimizer = new Sgd(parameters, {
+      momentum: 0.9,
+      nesterov: true,
+      weightDecay: 5e-4,
+      decays: ({ kind }) => kind === "weight",
+    });
+    for (const k of STEPS) {
+      scope(() => {
+        const golden = steps[k];
+        const data = batch(k, "float64");
+        const adversarial = attack.perturb(
+          (x) =>
+            model.forward(x, {
+              statistics: "running",
+              update: false,
+              stochastic: false,
+              trainable: false,
+              route: "aux",
+            }),
+          data.images,
+          data.labels,
+          data.keys,
+        );
+        const expected = add(data.images, cast(golden.tensor("perturbation"), "float64"));
+        expect(maxDifference(adversarial.toNumbers(), expected.toNumbers())).toBeLessThan(1e-7);
+
+        const losses = advPropStep({ model, attack, gradients, labelSmoothing: 0 }, data);
+        expect(losses.cleanLoss).toBeCloseTo(golden.tensor("loss.clean").item(), 8);
+        expect(losses.adversarialLoss).toBeCloseTo(golden.tensor("loss.adversarial").item(), 8);
+        expect(gradientError(model, gradients, golden)).toBeLessThan(1e-6);
+        optimizer.step(gradients.read(), 0.01);
+        gradients.clear();
+        for (const [name, tensor] of model.network.state()) {
+          if (tensor.dtype !== "float64") continue;
+          const error = relativeL2(every(tensor.toNumbers(), SAMPLING), golden.numbers(`sample.${name}`));
+          expect(error, `${name} after step ${k}`).toBeLessThan(1e-6);
+        }
+      });
+    }
+  });
+
+  test.each(STEPS)("fp32, step %i from the golden weights", (k) => {
+    scope(() => {
+      const golden = steps[k];
+      const model = resnet20("float32");
+      if (k > 0) {
+        for (const [name, tensor] of model.network.state()) copy_(tensor, steps[k - 1].tensor(`state.${name}`));
+      }
+      const data = batch(k, "float32");
+      const gradients = new GradientStore(model.parameters.map(({ value }) => value));
+      // A pixel whose attack gradient rounds to the other sign makes a jump, so the attack's outcome is given.
+      const given: Attack = { perturb: (_, images) => add(images, golden.tensor("perturbation")) };
+      const losses = advPropStep({ model, attack: given, gradients, labelSmoothing: 0 }, data);
+      expect(Math.abs((losses.cleanLoss as number) - golden.tensor("loss.clean").item())).toBeLessThan(5e-4);
+      expect(Math.abs((losses.adversarialLoss as number) - golden.tensor("loss.adversarial").item())).toBeLessThan(
+        5e-4,
+      );
+      expect(gradientError(model, gradients, golden)).toBeLessThan(1e-3);
+    });
+  });
+});
