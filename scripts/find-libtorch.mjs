@@ -46,6 +46,10 @@ export function findLibtorch(env = process.env) {
       tried.push(`${python}: has no torch`);
       continue;
     }
+    if (existsSync(join(root, "include/ATen")) && realpathSync(join(root, "include/ATen")) === "/usr/include/ATen") {
+      tried.push(`${python}: its torch is the system's package`); // Debian's python3-torch links to libtorch-dev
+      continue;
+    }
     const { libtorch, problem } = inspect(root, "python", python);
     if (libtorch) return libtorch;
     tried.push(`${python}: its torch is ${root}, but ${problem}`);
