@@ -1,0 +1,68 @@
+// The Node-API face: the one list of what JavaScript can call.
+#include "autograd.h"
+#include "call.h"
+#include "environment.h"
+#include "kernels/allocator.h"
+#include "system.h"
+#include "tensors.h"
+
+namespace advprop {
+
+namespace {
+
+napi_value initialize(napi_env env, napi_value exports) {
+  installAllocator();
+  auto* environment = new Environment{env};
+  try {
+    check(*environment, napi_set_instance_data(
+                            env, environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr));
+    // JavaScript's Tensor objects carry their handle under this symbol.
+    napi_value description, key;
+    check(*environment, napi_create_string_utf8(env, "handle", NAPI_AUTO_LENGTH, &description));
+    check(*environment, napi_create_symbol(env, description, &key));
+    check(*environment, napi_create_reference(env, key, 1, &environment->handleKey));
+    setProperty(*environment, exports, "handleKey", key);
+
+    const struct {
+      const char* name;
+      napi_callback callback;
+    } functions[] = {
+        {"findOperator", guarded<findOperator>},
+        {"callOperator", guarded<callOperator>},
+        {"setRequiresGrad", guarded<setRequiresGrad>},
+        {"gradients", guarded<gradients>},
+        {"accumulateGradients", guarded<accumulateGradients>},
+        {"storedGradient", guarded<storedGradient>},
+        {"clearGradients", guarded<clearGradients>},
+        {"fromBytes", guarded<tensorFromBytes>},
+        {"toBytes", guarded<tensorToBytes>},
+        {"info", guarded<tensorInfo>},
+        {"item", guarded<tensorItem>},
+        {"dispose", guarded<disposeTensor>},
+        {"isAlive", guarded<isAlive>},
+        {"keep", guarded<keepTensor>},
+        {"beginScope", guarded<beginScope>},
+        {"endScope", guarded<endScope>},
+        {"engineInfo", guarded<engineInfo>},
+        {"setThreads", guarded<setThreads>},
+        {"memoryStats", guarded<memoryStats>},
+        {"setMemoryLimit", guarded<setMemoryLimit>},
+        {"resetPeak", guarded<resetPeak>},
+        {"releaseCachedMemory", guarded<releaseCachedMemory>},
+    };
+    for (const auto& function : functions) {
+      napi_value value;
+      check(*environment, napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.callback, nullptr, &value));
+      setProperty(*environment, exports, function.name, value);
+    }
+  } catch (...) {
+    rethrowAsJavaScript(*environment);
+  }
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace advprop
+
+NAPI_MODULE_INIT() { return advprop::initialize(env, exports); }

@@ -1,0 +1,57 @@
+#include "autograd.h"
+
+#include "compat.h"
+
+namespace advprop {
+
+namespace {
+
+napi_value tensorOrNull(Environment& environment, const at::Tensor& tensor) {
+  if (tensor.defined()) return fromTensor(environment, tensor);
+  napi_value null;
+  check(environment, napi_get_null(environment.env, &null));
+  return null;
+}
+
+const at::Tensor& lossOf(Environment& environment, napi_value value) {
+  const at::Tensor& loss = toTensor(environment, value, "loss");
+  if (loss.numel() != 1) throw UserError("ERR_SHAPE", "gradient: the loss must be a scalar; got " + std::to_string(loss.numel()) + " elements");
+  if (!loss.requires_grad()) {
+    throw UserError("ERR_GRADIENT", "gradient: the loss does not depend on anything that requires a gradient");
+  }
+  return loss;
+}
+
+}  // namespace
+
+napi_value setRequiresGrad(Environment& environment, const Arguments& arguments) {
+  toTensor(environment, arguments[0], "tensor").set_requires_grad(toBoolean(environment, arguments[1], "flag"));
+  return undefined(environment);
+}
+
+napi_value gradients(Environment& environment, const Arguments& arguments) {
+  const at::Tensor& loss = lossOf(environment, arguments[0]);
+  const auto inputs = toTensors(environment, arguments[1], "inputs");
+  const auto results = torch::autograd::grad({loss}, inputs, {}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+  napi_value array;
+  check(environment, napi_create_array_with_length(environment.env, results.size(), &array));
+  for (size_t i = 0; i < results.size(); ++i) check(environment, napi_set_element(environment.env, array, i, tensorOrNull(environment, results[i])));
+  return array;
+}
+
+napi_value accumulateGradients(Environment& environment, const Arguments& arguments) {
+  const at::Tensor& loss = lossOf(environment, arguments[0]);
+  torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, toTensors(environment, arguments[1], "leaves"));
+  return undefined(environment);
+}
+
+napi_value storedGradient(Environment& environment, const Arguments& arguments) {
+  return tensorOrNull(environment, toTensor(environment, arguments[0], "leaf").grad());
+}
+
+napi_value clearGradients(Environment& environment, const Arguments& arguments) {
+  for (auto& leaf : toTensors(environment, arguments[0], "leaves")) leaf.mutable_grad() = at::Tensor();
+  return undefined(environment);
+}
+
+}  // namespace advprop

@@ -1,0 +1,20 @@
+// Errors that reach JavaScript with a stable code.
+#pragma once
+#include <stdexcept>
+#include <string>
+
+namespace advprop {
+
+class UserError : public std::runtime_error {
+ public:
+  UserError(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+  const std::string& code() const { return code_; }
+
+ private:
+  std::string code_;
+};
+
+/// A JavaScript exception is already pending; unwind to the boundary and let it through.
+struct PendingException {};
+
+}  // namespace advprop

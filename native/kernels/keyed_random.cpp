@@ -1,0 +1,94 @@
+// Keyed draws as operators: every number is a pure function of (seed, purpose, stream, epoch, sample, draw).
+#include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include "philox.h"
+
+namespace advprop {
+
+namespace {
+
+struct Stream {
+  PhiloxKey key;
+  uint32_t epoch, purpose;
+
+  Stream(int64_t seed, int64_t epoch_, int64_t purpose_, int64_t stream)
+      : key{static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32)},
+        epoch(static_cast<uint32_t>(epoch_)),
+        purpose(static_cast<uint32_t>(purpose_ + 256 * stream)) {
+    TORCH_CHECK(seed >= 0, "seed must not be negative; got ", seed);
+    TORCH_CHECK(purpose_ >= 0 && purpose_ < 256, "purpose must be in [0, 256); got ", purpose_);
+  }
+
+  std::array<uint32_t, 4> block(int64_t sample, int64_t index) const {
+    return philox4x32({static_cast<uint32_t>(index), static_cast<uint32_t>(sample), epoch, purpose}, key);
+  }
+};
+
+void checkSamples(const at::Tensor& samples) {
+  TORCH_CHECK(samples.dim() == 1 && samples.scalar_type() == at::kLong && samples.device().is_cpu(), "samples must be a 1-D int64 tensor");
+}
+
+/// [N, ...shape] uniform in [0, 1); draw j is the flat index inside a sample in C order, whatever the memory format.
+at::Tensor keyedUniform(const at::Tensor& samples, at::IntArrayRef shape, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream,
+                        at::ScalarType dtype) {
+  checkSamples(samples);
+  const Stream source(seed, epoch, purpose, stream);
+  std::vector<int64_t> full{samples.size(0)};
+  full.insert(full.end(), shape.begin(), shape.end());
+  const auto format = shape.size() == 3 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  at::Tensor result = at::empty(full, at::TensorOptions().dtype(dtype).memory_format(format));
+  // Seen as [N, outer, inner] with the strides of the first and the remaining logical dimensions of a sample.
+  const int64_t outer = shape.size() == 3 ? shape[0] : 1;
+  const int64_t count = c10::multiply_integers(shape);
+  const int64_t inner = outer == 0 ? 0 : count / outer;
+  const int64_t outerStride = shape.size() == 3 ? 1 : 0;
+  const int64_t innerStride = shape.size() == 3 ? shape[0] : 1;
+  const at::Tensor contiguousSamples = samples.contiguous();
+  const auto* keys = contiguousSamples.data_ptr<int64_t>();
+  AT_DISPATCH_FLOATING_TYPES(dtype, "keyed_uniform", [&] {
+    auto* out = result.data_ptr<scalar_t>();
+    at::parallel_for(0, samples.size(0), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        scalar_t* base = out + n * count;
+        int64_t channel = 0, position = 0;
+        for (int64_t j = 0; j < count; j += 4) {
+          const auto words = source.block(keys[n], j >> 2);
+          for (int64_t lane = 0; lane < 4 && j + lane < count; ++lane) {
+            base[channel * outerStride + position * innerStride] = static_cast<scalar_t>(toUniform(words[lane]));
+            if (++position == inner) {
+              position = 0;
+              ++channel;
+            }
+          }
+        }
+      }
+    });
+  });
+  return result;
+}
+
+/// [N] int64 uniform in [0, bound): floor(word * bound / 2^32) of the given draw.
+at::Tensor keyedIntegers(const at::Tensor& samples, int64_t bound, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream, int64_t draw) {
+  checkSamples(samples);
+  TORCH_CHECK(bound >= 1 && bound <= (int64_t{1} << 31), "bound must be in [1, 2^31]; got ", bound);
+  const Stream source(seed, epoch, purpose, stream);
+  const at::Tensor keys = samples.contiguous();
+  at::Tensor result = at::empty_like(keys);
+  for (int64_t n = 0; n < keys.size(0); ++n) {
+    const uint64_t word = source.block(keys.data_ptr<int64_t>()[n], draw >> 2)[draw & 3];
+    result.data_ptr<int64_t>()[n] = static_cast<int64_t>((word * static_cast<uint64_t>(bound)) >> 32);
+  }
+  return result;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(advprop, library) {
+  library.def("keyed_uniform(Tensor samples, int[] shape, int seed, int epoch, int purpose, int stream, ScalarType dtype) -> Tensor", &keyedUniform);
+  library.def("keyed_integers(Tensor samples, int bound, int seed, int epoch, int purpose, int stream, int draw) -> Tensor", &keyedIntegers);
+}
+
+}  // namespace advprop

@@ -1,0 +1,20 @@
+// Versions, threads and memory of the process.
+#pragma once
+#include "environment.h"
+
+namespace advprop {
+
+/// () -> { torch, compiledFor, cuda, threads }
+napi_value engineInfo(Environment& environment, const Arguments& arguments);
+/// (count): threads inside one operator
+napi_value setThreads(Environment& environment, const Arguments& arguments);
+/// () -> { liveTensors, scopes, liveBytes, peakBytes, reservedBytes, limitBytes }
+napi_value memoryStats(Environment& environment, const Arguments& arguments);
+/// (bytes): 0 for no limit
+napi_value setMemoryLimit(Environment& environment, const Arguments& arguments);
+/// (): forgets the peak, so that the next reading is of what follows
+napi_value resetPeak(Environment& environment, const Arguments& arguments);
+/// (): gives cached memory back to the system
+napi_value releaseCachedMemory(Environment& environment, const Arguments& arguments);
+
+}  // namespace advprop

@@ -1,0 +1,98 @@
+#include "tensors.h"
+
+#include <cstring>
+
+namespace advprop {
+
+napi_value tensorFromBytes(Environment& environment, const Arguments& arguments) {
+  environment.running = "fromBytes";
+  bool isTyped = false;
+  check(environment, napi_is_typedarray(environment.env, arguments[0], &isTyped));
+  if (!isTyped) throw UserError("ERR_ARGUMENT", "data must be a typed array");
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  check(environment, napi_get_typedarray_info(environment.env, arguments[0], &type, &length, &data, nullptr, nullptr));
+  static constexpr size_t kElementBytes[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+  const size_t bytes = length * kElementBytes[type];
+
+  std::vector<int64_t> shape;
+  size_t elements = 1;
+  for (napi_value item : toArray(environment, arguments[1], "shape")) {
+    shape.push_back(toInteger(environment, item, "shape"));
+    if (shape.back() < 0) throw UserError("ERR_SHAPE", "shape must not be negative; got " + std::to_string(shape.back()));
+    elements *= static_cast<size_t>(shape.back());
+  }
+  const at::ScalarType dtype = toScalarType(toString(environment, arguments[2], "dtype"));
+  if (elements * c10::elementSize(dtype) != bytes) {
+    throw UserError("ERR_SHAPE", "shape and dtype need " + std::to_string(elements * c10::elementSize(dtype)) + " bytes; the data has " + std::to_string(bytes));
+  }
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+  if (bytes > 0) std::memcpy(tensor.data_ptr(), data, bytes);
+  environment.running.clear();
+  return fromTensor(environment, std::move(tensor));
+}
+
+napi_value tensorToBytes(Environment& environment, const Arguments& arguments) {
+  const at::Tensor tensor = toTensor(environment, arguments[0], "tensor").detach().cpu().contiguous();
+  void* data = nullptr;
+  napi_value buffer;
+  check(environment, napi_create_arraybuffer(environment.env, tensor.nbytes(), &data, &buffer));
+  if (tensor.nbytes() > 0) std::memcpy(data, tensor.data_ptr(), tensor.nbytes());
+  return buffer;
+}
+
+namespace {
+napi_value fromIntegers(Environment& environment, at::IntArrayRef values) {
+  napi_value array;
+  check(environment, napi_create_array_with_length(environment.env, values.size(), &array));
+  for (size_t i = 0; i < values.size(); ++i) check(environment, napi_set_element(environment.env, array, i, fromNumber(environment, static_cast<double>(values[i]))));
+  return array;
+}
+}  // namespace
+
+napi_value tensorInfo(Environment& environment, const Arguments& arguments) {
+  const at::Tensor& tensor = toTensor(environment, arguments[0], "tensor");
+  napi_value object;
+  check(environment, napi_create_object(environment.env, &object));
+  setProperty(environment, object, "shape", fromIntegers(environment, tensor.sizes()));
+  setProperty(environment, object, "strides", fromIntegers(environment, tensor.strides()));
+  setProperty(environment, object, "dtype", fromString(environment, scalarTypeName(tensor.scalar_type())));
+  setProperty(environment, object, "requiresGrad", fromBoolean(environment, tensor.requires_grad()));
+  setProperty(environment, object, "device", fromString(environment, tensor.device().str()));
+  return object;
+}
+
+napi_value tensorItem(Environment& environment, const Arguments& arguments) {
+  const at::Tensor& tensor = toTensor(environment, arguments[0], "tensor");
+  if (tensor.numel() != 1) throw UserError("ERR_SHAPE", "item: the tensor must have one element; got " + std::to_string(tensor.numel()));
+  return fromNumber(environment, tensor.item().toDouble());
+}
+
+napi_value disposeTensor(Environment& environment, const Arguments& arguments) {
+  environment.tensors.dispose(toHandle(environment, arguments[0], "tensor"));
+  return undefined(environment);
+}
+
+napi_value isAlive(Environment& environment, const Arguments& arguments) {
+  return fromBoolean(environment, environment.tensors.alive(toHandle(environment, arguments[0], "tensor")));
+}
+
+napi_value keepTensor(Environment& environment, const Arguments& arguments) {
+  environment.tensors.keep(toHandle(environment, arguments[0], "tensor"));
+  return undefined(environment);
+}
+
+napi_value beginScope(Environment& environment, const Arguments&) {
+  environment.tensors.beginScope();
+  return undefined(environment);
+}
+
+napi_value endScope(Environment& environment, const Arguments& arguments) {
+  std::vector<Handle> kept;
+  for (napi_value item : toArray(environment, arguments[0], "kept")) kept.push_back(toHandle(environment, item, "kept"));
+  environment.tensors.endScope(kept);
+  return undefined(environment);
+}
+
+}  // namespace advprop

@@ -1,0 +1,21 @@
+// Bytes in and out, facts about tensors, lifetime.
+#pragma once
+#include "environment.h"
+
+namespace advprop {
+
+/// (bytes: typed array, shape, dtype) -> handle. Copies.
+napi_value tensorFromBytes(Environment& environment, const Arguments& arguments);
+/// (tensor) -> ArrayBuffer with the elements in C order, whatever the strides. Copies.
+napi_value tensorToBytes(Environment& environment, const Arguments& arguments);
+/// (tensor) -> { shape, strides, dtype, requiresGrad, device }
+napi_value tensorInfo(Environment& environment, const Arguments& arguments);
+/// (tensor) -> its one element as a number
+napi_value tensorItem(Environment& environment, const Arguments& arguments);
+napi_value disposeTensor(Environment& environment, const Arguments& arguments);
+napi_value isAlive(Environment& environment, const Arguments& arguments);
+napi_value keepTensor(Environment& environment, const Arguments& arguments);
+napi_value beginScope(Environment& environment, const Arguments& arguments);
+napi_value endScope(Environment& environment, const Arguments& arguments);
+
+}  // namespace advprop

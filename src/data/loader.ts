@@ -1,0 +1,134 @@
+/** Batches of pixels in a reproducible order. */
+
+import { UsageError } from "../errors.js";
+import { cropPadded, flipHorizontal } from "../images/augmentation.js";
+import { checkSeed, KeyedRandom, Purpose, permutation } from "../random.js";
+import type { Dataset } from "./dataset.js";
+
+/** A batch of N images. */
+export interface PixelBatch {
+  /** (N, H, W, 3) uint8 */
+  readonly pixels: Uint8Array;
+  /** (N) */
+  readonly labels: Int32Array;
+  /** (N) identity of each sample: the key of its random draws */
+  readonly samples: Uint32Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Gives the batches of each epoch, a pure function of (seed, epoch). */
+export interface Loader {
+  readonly stepsPerEpoch: number;
+  /**
+   * The batches of an epoch from step `firstStep` of that epoch on, the same as when the earlier ones were skipped:
+   * how a resumed run continues in the middle of an epoch.
+   */
+  epoch(epoch: number, firstStep: number): AsyncIterable<PixelBatch>;
+}
+
+/** How a {@link trainingLoader} draws. */
+export interface TrainingLoaderOptions {
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly augmentation: {
+    /** Zero padding on each side before a window of the original size is cut at random; 0 for none. */
+    readonly crop: number;
+    /** Whether half of the images are mirrored. */
+    readonly flip: boolean;
+  };
+}
+
+/**
+ * Shuffled and augmented batches. The last partial batch is dropped, since batch norm should not see a small one.
+ *
+ * Every draw is keyed by (seed, purpose, epoch, sample): the augmentation of an image does not depend on the batch
+ * size, its place in the order or the other images.
+ *
+ * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer or exceeds the set
+ * @throws UsageError ERR_AUGMENTATION where the crop is not a non-negative integer
+ * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
+ */
+export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation }: TrainingLoaderOptions): Loader {
+  checkBatchSize(batchSize, "trainingLoader");
+  checkSeed(seed, "trainingLoader");
+  const { crop, flip } = augmentation;
+  if (!Number.isInteger(crop) || crop < 0) {
+    throw new UsageError(
+      "ERR_AUGMENTATION",
+      `trainingLoader: crop must be a non-negative integer, the padding in pixels; got ${crop}.`,
+    );
+  }
+  if (dataset.length < batchSize) {
+    throw new UsageError(
+      "ERR_BATCH_SIZE",
+      `trainingLoader: the batch size must be at most ${dataset.length}, the number of training images of ${dataset.name}, ` +
+        `since a partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+    );
+  }
+  const { height, width } = dataset;
+  const stepsPerEpoch = Math.floor(dataset.length / batchSize);
+
+  function augment(source: Uint8Array, sample: number, epoch: number, target: Uint8Array): void {
+    if (crop > 0) {
+      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample);
+      const offsets = 2 * crop + 1;
+      cropPadded(source, height, width, crop, random.integer(0, offsets), random.integer(1, offsets), target);
+    } else {
+      target.set(source);
+    }
+    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample).uniform(0) < 0.5) {
+      flipHorizontal(target, height, width);
+    }
+  }
+
+  return {
+    stepsPerEpoch,
+    async *epoch(epoch, firstStep) {
+      const order = permutation(seed, Purpose.order, epoch, dataset.length);
+      for (let step = firstStep; step < stepsPerEpoch; step++) {
+        const indices = order.subarray(step * batchSize, (step + 1) * batchSize);
+        yield gather(dataset, indices, (source, sample, target) => augment(source, sample, epoch, target));
+      }
+    },
+  };
+}
+
+/**
+ * The images as they are, in order; the last batch may be smaller. Can be iterated again.
+ *
+ * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer
+ */
+export function evaluationBatches(dataset: Dataset, batchSize: number): Iterable<PixelBatch> {
+  checkBatchSize(batchSize, "evaluationBatches");
+  return {
+    *[Symbol.iterator]() {
+      for (let first = 0; first < dataset.length; first += batchSize) {
+        const length = Math.min(batchSize, dataset.length - first);
+        const indices = Uint32Array.from({ length }, (_, i) => first + i);
+        yield gather(dataset, indices, (source, _sample, target) => target.set(source));
+      }
+    },
+  };
+}
+
+/** A batch of the images at `indices`, each written to its place by `place`. */
+function gather(
+  dataset: Dataset,
+  indices: Uint32Array,
+  place: (source: Uint8Array, sample: number, target: Uint8Array) => void,
+): PixelBatch {
+  const { height, width } = dataset;
+  const imageBytes = height * width * 3;
+  const pixels = new Uint8Array(indices.length * imageBytes);
+  const samples = indices.map((index) => dataset.samples[index]);
+  indices.forEach((index, i) => {
+    place(dataset.pixels(index), samples[i], pixels.subarray(i * imageBytes, (i + 1) * imageBytes));
+  });
+  return { pixels, labels: Int32Array.from(indices, (index) => dataset.labels[index]), samples, height, width };
+}
+
+function checkBatchSize(batchSize: number, what: string): void {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return;
+  throw new UsageError("ERR_BATCH_SIZE", `${what}: batch size must be a positive integer; got ${batchSize}.`);
+}

@@ -1,0 +1,46 @@
+/** Gradients: of an input alone, as attacks need them, or added into a store, as training does. */
+import { native } from "./native.js";
+import { Tensor } from "./tensor.js";
+
+/**
+ * The gradient of a scalar with respect to one tensor. No other gradient is computed, and none is stored.
+ *
+ * @throws ERR_GRADIENT the loss does not depend on the input
+ */
+export function gradientOf(loss: Tensor, input: Tensor): Tensor {
+  const [handle] = native.gradients(loss, [input]);
+  if (handle === null) throw new Error("gradientOf: the loss does not depend on the input");
+  return new Tensor(handle);
+}
+
+/**
+ * The gradients of a training step: each loss adds its own as soon as it is known, and its graph is freed, so that only
+ * one graph lives at a time.
+ */
+export class GradientStore {
+  readonly #leaves: readonly Tensor[];
+
+  /** @param leaves tensors that require a gradient: the parameters */
+  constructor(leaves: readonly Tensor[]) {
+    this.#leaves = leaves;
+  }
+
+  /** Adds the gradient of a scalar loss to the store, times nothing, and returns the loss's value. */
+  add(loss: Tensor): number {
+    const value = loss.item();
+    native.accumulateGradients(loss, this.#leaves);
+    return value;
+  }
+
+  /** The sum so far, one tensor for each leaf in order; undefined for a leaf that no loss touched. */
+  read(): (Tensor | undefined)[] {
+    return this.#leaves.map((leaf) => {
+      const handle = native.storedGradient(leaf);
+      return handle === null ? undefined : new Tensor(handle);
+    });
+  }
+
+  clear(): void {
+    native.clearGradients(this.#leaves);
+  }
+}

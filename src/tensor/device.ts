@@ -1,0 +1,51 @@
+/** What the engine runs on: versions, threads, memory limit. */
+import { readFileSync } from "node:fs";
+import { availableParallelism, freemem } from "node:os";
+import { UsageError } from "../errors.js";
+import { native } from "./native.js";
+
+/** libtorch's version, whether it has CUDA, the threads in use and the most that make sense. */
+export function engineInfo(): { torch: string; cuda: boolean; threads: number; maxThreads: number } {
+  return { ...native.engineInfo(), maxThreads: availableParallelism() };
+}
+
+/**
+ * Threads inside one operator. Results repeat bit for bit only with the same number.
+ *
+ * @param count 0 for one a core
+ */
+export function setThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 0) {
+    throw new UsageError("ERR_THREADS", `threads must be a whole number, 0 for all cores; got ${count}`);
+  }
+  native.setThreads(count === 0 ? availableParallelism() : count);
+}
+
+/** Bytes that this process can still take: of the system and of its control group, whichever is less. */
+export function availableMemory(): number {
+  let available = freemem();
+  const meminfo = /MemAvailable:\s+(\d+) kB/.exec(readText("/proc/meminfo"));
+  if (meminfo) available = Number(meminfo[1]) * 1024;
+  const limit = Number(readText("/sys/fs/cgroup/memory.max"));
+  const used = Number(readText("/sys/fs/cgroup/memory.current"));
+  if (limit > 0 && Number.isFinite(limit)) available = Math.min(available, Math.max(0, limit - used));
+  return available;
+}
+
+/**
+ * Limits the bytes of all tensors, so that a run which cannot fit fails with ERR_MEMORY_LIMIT and its message rather
+ * than by the kernel's hand.
+ *
+ * @param bytes undefined for what is available less a tenth as reserve
+ */
+export function setMemoryLimit(bytes?: number): void {
+  native.setMemoryLimit(bytes ?? Math.floor(availableMemory() * 0.9));
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The native surface: every function of the addon, declared once. Only this folder loads it.
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../errors.js";
+
+/** What the addon's functions take and give for a tensor: an object that carries a handle under `handleKey`. */
+export interface NativeAddon {
+  /** The symbol under which a Tensor object carries its handle. */
+  readonly handleKey: symbol;
+  findOperator(name: string, overload: string): { id: number; returns: string };
+  callOperator(id: number, values: readonly unknown[]): unknown;
+  setRequiresGrad(tensor: object, flag: boolean): void;
+  gradients(loss: object, inputs: readonly object[]): (number | null)[];
+  accumulateGradients(loss: object, leaves: readonly object[]): void;
+  storedGradient(leaf: object): number | null;
+  clearGradients(leaves: readonly object[]): void;
+  fromBytes(data: ArrayBufferView, shape: readonly number[], dtype: string): number;
+  toBytes(tensor: object): ArrayBuffer;
+  info(tensor: object): NativeInfo;
+  item(tensor: object): number;
+  dispose(tensor: object): void;
+  isAlive(tensor: object): boolean;
+  keep(tensor: object): void;
+  beginScope(): void;
+  endScope(kept: readonly object[]): void;
+  engineInfo(): { torch: string; cuda: boolean; threads: number };
+  setThreads(count: number): void;
+  memoryStats(): MemoryStats;
+  setMemoryLimit(bytes: number): void;
+  resetPeak(): void;
+  releaseCachedMemory(): void;
+}
+
+export interface NativeInfo {
+  shape: number[];
+  strides: number[];
+  dtype: string;
+  requiresGrad: boolean;
+  device: string;
+}
+
+/** Tensors and bytes alive now. Bytes are of the whole process; tensors and scopes of this thread. */
+export interface MemoryStats {
+  /** Tensors that JavaScript holds. */
+  liveTensors: number;
+  /** Open scopes. */
+  scopes: number;
+  /** Bytes in use by tensors, also those that only the graph holds. */
+  liveBytes: number;
+  /** Most bytes in use since the last `resetPeak`. */
+  peakBytes: number;
+  /** Bytes taken from the system, in use or cached. */
+  reservedBytes: number;
+  /** Most bytes that may be taken from the system, 0 for no limit. */
+  limitBytes: number;
+}
+
+/** The root folder of the package, found from this file in `src/` and in `dist/` alike. */
+const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+function load(): NativeAddon {
+  const path = join(packageRoot, "build", "native", "advprop.node");
+  if (!existsSync(path)) {
+    throw new UsageError("ERR_ADDON", `the native engine is not built (no ${path}). Run: npm run setup`);
+  }
+  // Threads that wait for the next operator sleep rather than spin: two spinning threads beside another busy process
+  // slow a step many times. libgomp reads this when it is loaded, with the addon.
+  process.env.OMP_WAIT_POLICY ??= "PASSIVE";
+  try {
+    return createRequire(import.meta.url)(path) as NativeAddon;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      "ERR_ADDON",
+      `the native engine does not load: ${reason}. Run: npm run setup (it rebuilds where libtorch or the processor changed), then: npx advprop doctor`,
+    );
+  }
+}
+
+export const native: NativeAddon = load();

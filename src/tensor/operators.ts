@@ -1,0 +1,163 @@
+/**
+ * libtorch's operators that the library uses, typed. Each is one dispatcher call; shapes use N batch, C channels,
+ * H height, W width, K classes. Names ending in `_` change their first argument and return it.
+ */
+import { call, callAny } from "./call.js";
+import type { DType, Tensor } from "./tensor.js";
+
+// Making
+
+/** Zeros like another tensor: its shape, dtype and memory format. */
+export const zerosLike = (x: Tensor): Tensor => call("aten::zeros_like", [x]);
+
+/** A tensor filled with one value. */
+export const full = (shape: readonly number[], value: number, dtype: DType = "float32"): Tensor =>
+  call("aten::full", [shape, value, dtype]);
+
+// Elementwise
+
+export const add = (a: Tensor, b: Tensor | number, alpha = 1): Tensor =>
+  typeof b === "number" ? call("aten::add.Scalar", [a, b, alpha]) : call("aten::add.Tensor", [a, b, alpha]);
+export const sub = (a: Tensor, b: Tensor | number): Tensor =>
+  typeof b === "number" ? call("aten::sub.Scalar", [a, b]) : call("aten::sub.Tensor", [a, b]);
+export const mul = (a: Tensor, b: Tensor | number): Tensor =>
+  typeof b === "number" ? call("aten::mul.Scalar", [a, b]) : call("aten::mul.Tensor", [a, b]);
+export const div = (a: Tensor, b: Tensor | number): Tensor =>
+  typeof b === "number" ? call("aten::div.Scalar", [a, b]) : call("aten::div.Tensor", [a, b]);
+export const add_ = (a: Tensor, b: Tensor | number, alpha = 1): Tensor =>
+  typeof b === "number" ? call("aten::add_.Scalar", [a, b, alpha]) : call("aten::add_.Tensor", [a, b, alpha]);
+export const sub_ = (a: Tensor, b: Tensor): Tensor => call("aten::sub_.Tensor", [a, b]);
+export const mul_ = (a: Tensor, b: Tensor | number): Tensor =>
+  typeof b === "number" ? call("aten::mul_.Scalar", [a, b]) : call("aten::mul_.Tensor", [a, b]);
+export const sign = (x: Tensor): Tensor => call("aten::sign", [x]);
+export const abs = (x: Tensor): Tensor => call("aten::abs", [x]);
+export const sqrt = (x: Tensor): Tensor => call("aten::sqrt", [x]);
+export const minimum = (a: Tensor, b: Tensor): Tensor => call("aten::minimum", [a, b]);
+export const maximum = (a: Tensor, b: Tensor): Tensor => call("aten::maximum", [a, b]);
+export const clamp = (x: Tensor, low: number | null, high: number | null): Tensor =>
+  call("aten::clamp", [x, low, high]);
+export const clamp_ = (x: Tensor, low: number | null, high: number | null): Tensor =>
+  call("aten::clamp_", [x, low, high]);
+export const equal = (a: Tensor, b: Tensor): Tensor => call("aten::eq.Tensor", [a, b]);
+export const less = (a: Tensor, b: number): Tensor => call("aten::lt.Scalar", [a, b]);
+export const remainder = (a: Tensor, b: number): Tensor => call("aten::remainder.Scalar", [a, b]);
+/** a where the condition holds, else b. */
+export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor => call("aten::where.self", [condition, a, b]);
+
+export const relu = (x: Tensor): Tensor => call("aten::relu", [x]);
+export const relu_ = (x: Tensor): Tensor => call("aten::relu_", [x]);
+/** x * sigmoid(x), also called swish. */
+export const silu = (x: Tensor): Tensor => call("aten::silu", [x]);
+export const sigmoid = (x: Tensor): Tensor => call("aten::sigmoid", [x]);
+
+// Reductions
+
+export const sum = (x: Tensor, dimensions?: readonly number[], keepDimensions = false): Tensor =>
+  dimensions === undefined ? call("aten::sum", [x]) : call("aten::sum.dim_IntList", [x, dimensions, keepDimensions]);
+export const mean = (x: Tensor, dimensions?: readonly number[], keepDimensions = false): Tensor =>
+  dimensions === undefined ? call("aten::mean", [x]) : call("aten::mean.dim", [x, dimensions, keepDimensions]);
+/** Index of the largest element along a dimension, int64. */
+export const argmax = (x: Tensor, dimension: number): Tensor => call("aten::argmax", [x, dimension]);
+/** Euclidean norm of all elements. */
+export const norm = (x: Tensor): Tensor => call("aten::norm.Scalar", [x, 2]);
+
+// Layers
+
+/** [N, C, H, W] with weights [O, C / groups, k, k] to [N, O, H', W']. */
+export const conv2d = (
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  stride: number,
+  padding: number,
+  groups = 1,
+): Tensor => call("aten::conv2d", [x, weight, bias ?? null, [stride, stride], [padding, padding], [1, 1], groups]);
+/** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
+export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
+  call("aten::linear", [x, weight, bias ?? null]);
+export const maxPool2d = (x: Tensor, size: number, stride: number, padding: number): Tensor =>
+  call("aten::max_pool2d", [x, [size, size], [stride, stride], [padding, padding]]);
+export const avgPool2d = (x: Tensor, size: number, stride: number): Tensor =>
+  call("aten::avg_pool2d", [x, [size, size], [stride, stride]]);
+/** Zeros around the two last dimensions. */
+export const pad2d = (x: Tensor, left: number, right: number, top: number, bottom: number): Tensor =>
+  call("aten::constant_pad_nd", [x, [left, right, top, bottom]]);
+
+/**
+ * Batch normalisation. With `batch` statistics the running ones, where given, move by `factor` towards the batch's mean
+ * and unbiased variance.
+ */
+export const batchNorm = (
+  x: Tensor,
+  scale: Tensor,
+  shift: Tensor,
+  runningMean: Tensor | undefined,
+  runningVariance: Tensor | undefined,
+  batch: boolean,
+  factor: number,
+  epsilon: number,
+): Tensor =>
+  call("aten::batch_norm", [
+    x,
+    scale,
+    shift,
+    runningMean ?? null,
+    runningVariance ?? null,
+    batch,
+    factor,
+    epsilon,
+    false,
+  ]);
+
+/** Mean cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
+export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>
+  call("aten::cross_entropy_loss", [logits, labels, null, reduction, -100, smoothing]);
+
+// Shape, dtype and memory
+
+export const reshape = (x: Tensor, shape: readonly number[]): Tensor => call("aten::reshape", [x, shape]);
+export const permute = (x: Tensor, dimensions: readonly number[]): Tensor => call("aten::permute", [x, dimensions]);
+/** Rows `start` to `end` (excluded) of the first dimension, a view. */
+export const rows = (x: Tensor, start: number, end: number): Tensor => call("aten::slice.Tensor", [x, 0, start, end]);
+export const concat = (tensors: readonly Tensor[], dimension = 0): Tensor => call("aten::cat", [tensors, dimension]);
+export const stack = (tensors: readonly Tensor[]): Tensor => call("aten::stack", [tensors]);
+export const detach = (x: Tensor): Tensor => call("aten::detach", [x]);
+export const clone = (x: Tensor): Tensor => call("aten::clone", [x]);
+export const cast = (x: Tensor, dtype: DType): Tensor => call("aten::to.dtype", [x, dtype]);
+/** 4-D tensors with the channel as the fastest dimension; others as they are. */
+export const channelsLast = (x: Tensor): Tensor =>
+  x.shape.length === 4 ? call("aten::contiguous", [x, "channels_last"]) : x;
+/** Writes the elements of a tensor into another, whatever their strides and dtypes. */
+export const copy_ = (target: Tensor, source: Tensor): Tensor => call("aten::copy_", [target, source]);
+
+// Lists, one call for all parameters
+
+export const eachAdd_ = (a: readonly Tensor[], b: readonly Tensor[], alpha = 1): void =>
+  void callAny("aten::_foreach_add_.List", [a, b, alpha]);
+export const eachMul_ = (a: readonly Tensor[], factor: number): void =>
+  void callAny("aten::_foreach_mul_.Scalar", [a, factor]);
+/** Euclidean norm of each. */
+export const eachNorm = (tensors: readonly Tensor[]): Tensor[] =>
+  callAny("aten::_foreach_norm.Scalar", [tensors, 2]) as Tensor[];
+
+// Keyed randomness: the same numbers as src/random.ts
+
+/** What a draw is keyed by, besides the sample: see src/random.ts. */
+export interface DrawKey {
+  readonly seed: number;
+  readonly epoch: number;
+  readonly purpose: number;
+  /** Tells draws of one purpose apart, for example by layer. */
+  readonly stream?: number;
+}
+
+/** Uniform in [0, 1), [N, ...shape]; draw j of a sample is its flat index in C order. `samples` is int64 [N]. */
+export const keyedUniform = (
+  samples: Tensor,
+  shape: readonly number[],
+  key: DrawKey,
+  dtype: DType = "float32",
+): Tensor => call("advprop::keyed_uniform", [samples, shape, key.seed, key.epoch, key.purpose, key.stream ?? 0, dtype]);
+/** Uniform integers in [0, bound), int64 [N]: draw 0 of each sample unless told. */
+export const keyedIntegers = (samples: Tensor, bound: number, key: DrawKey, draw = 0): Tensor =>
+  call("advprop::keyed_integers", [samples, bound, key.seed, key.epoch, key.purpose, key.stream ?? 0, draw]);

@@ -1,0 +1,156 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  evaluationBatches,
+  type PixelBatch,
+  type TrainingLoaderOptions,
+  trainingLoader,
+} from "../../src/data/loader.js";
+import { subset } from "../../src/data/subset.js";
+import { makeDataset } from "../support/datasets.js";
+import { codedError } from "../support/errors.js";
+
+const AUGMENTED = { crop: 2, flip: true };
+const PLAIN = { crop: 0, flip: false };
+
+async function collect(batches: AsyncIterable<PixelBatch>): Promise<PixelBatch[]> {
+  const all: PixelBatch[] = [];
+  for await (const batch of batches) all.push(batch);
+  return all;
+}
+
+/** Pixels of each sample of an epoch, by identity. */
+async function epochImages(dataset: ReturnType<typeof subset>, options: TrainingLoaderOptions, epoch: number) {
+  const images = new Map<number, Uint8Array>();
+  for (const batch of await collect(trainingLoader(dataset, options).epoch(epoch, 0))) {
+    const bytes = batch.height * batch.width * 3;
+    batch.samples.forEach((sample, i) => {
+      images.set(sample, batch.pixels.subarray(i * bytes, (i + 1) * bytes));
+    });
+  }
+  return images;
+}
+
+describe("trainingLoader", () => {
+  test("without augmentation gives each image unchanged with its label, once, and drops the rest", async () => {
+    const dataset = makeDataset({ length: 23, classes: 3 });
+    const loader = trainingLoader(dataset, { batchSize: 5, seed: 3, augmentation: PLAIN });
+    const batches = await collect(loader.epoch(0, 0));
+    expect(loader.stepsPerEpoch).toBe(4);
+    expect(batches.map((batch) => batch.labels.length)).toEqual([5, 5, 5, 5]);
+    const seen = batches.flatMap((batch) => [...batch.samples]);
+    expect(new Set(seen).size).toBe(20);
+    expect(seen).not.toEqual([...seen].sort((a, b) => a - b));
+    const bytes = 4 * 5 * 3;
+    for (const batch of batches) {
+      batch.samples.forEach((sample, i) => {
+        expect(batch.labels[i]).toBe(dataset.labels[sample]);
+        expect(batch.pixels.subarray(i * bytes, (i + 1) * bytes)).toEqual(dataset.pixels(sample));
+      });
+    }
+  });
+
+  test("repeats itself, and starting in the middle equals skipping", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.nat(20), fc.nat(4), async (seed, epoch, firstStep) => {
+        const dataset = makeDataset({ length: 17, classes: 2 });
+        const make = () => trainingLoader(dataset, { batchSize: 4, seed, augmentation: AUGMENTED });
+        const whole = await collect(make().epoch(epoch, 0));
+        expect(await collect(make().epoch(epoch, firstStep))).toEqual(whole.slice(firstStep));
+      }),
+    );
+  });
+
+  test("shuffles each epoch differently", async () => {
+    const loader = trainingLoader(makeDataset({ length: 40, classes: 2 }), {
+      batchSize: 40,
+      seed: 0,
+      augmentation: PLAIN,
+    });
+    const [first] = await collect(loader.epoch(0, 0));
+    const [second] = await collect(loader.epoch(1, 0));
+    expect(first.samples).not.toEqual(second.samples);
+  });
+
+  test("the augmentation of an image does not depend on batch size, order or the other images", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.nat(5),
+        fc.integer({ min: 1, max: 9 }),
+        fc.shuffledSubarray([...Array(16).keys()], { minLength: 9 }),
+        async (seed, epoch, batchSize, indices) => {
+          const dataset = makeDataset({ length: 16, classes: 2 });
+          const all = await epochImages(dataset, { batchSize: 1, seed, augmentation: AUGMENTED }, epoch);
+          const some = await epochImages(subset(dataset, indices), { batchSize, seed, augmentation: AUGMENTED }, epoch);
+          expect(some.size).toBe(Math.floor(indices.length / batchSize) * batchSize);
+          for (const [sample, pixels] of some) expect(pixels).toEqual(all.get(sample));
+        },
+      ),
+    );
+  });
+
+  test("reaches every window and mirrors half of the images", async () => {
+    const height = 3;
+    const width = 3;
+    const length = 2000;
+    // One lit pixel in the middle, left of it a dimmer one: the place and the side tell window and mirroring.
+    const pixels = new Uint8Array(length * height * width * 3);
+    const base = makeDataset({ length, classes: 1, height, width });
+    for (let i = 0; i < length; i++) {
+      pixels[(i * 9 + 4) * 3] = 255;
+      pixels[(i * 9 + 3) * 3] = 100;
+    }
+    const lit = { ...subset(base, base.samples), pixels: (i: number) => pixels.subarray(i * 27, (i + 1) * 27) };
+    const images = await epochImages(lit, { batchSize: 100, seed: 5, augmentation: { crop: 1, flip: true } }, 0);
+    const counts = new Map<string, number>();
+    for (const image of images.values()) {
+      const name = image.filter((_, i) => i % 3 === 0).join(",");
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    // Nine places of the lit pixel, and the dim one beside it on either side or cut off: 18 pictures, all different.
+    const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    expect(total).toBe(length);
+    expect(counts.size).toBe(18);
+    const expected = length / 18;
+    const chiSquared = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    // 17 degrees of freedom: above 40.8 with probability 0.001.
+    expect(chiSquared).toBeLessThan(40.8);
+  });
+
+  test("refuses what cannot work", () => {
+    const dataset = makeDataset({ length: 10, classes: 2 });
+    const make = (options: Partial<TrainingLoaderOptions>) => () =>
+      trainingLoader(dataset, { batchSize: 4, seed: 0, augmentation: PLAIN, ...options });
+    expect(codedError(make({ batchSize: 0 })).code).toBe("ERR_BATCH_SIZE");
+    expect(codedError(make({ batchSize: 2.5 })).code).toBe("ERR_BATCH_SIZE");
+    expect(codedError(make({ batchSize: 11 })).message).toMatch(/at most 10.*got 11/);
+    expect(codedError(make({ seed: -1 })).code).toBe("ERR_SEED");
+    expect(codedError(make({ augmentation: { crop: -1, flip: false } })).code).toBe("ERR_AUGMENTATION");
+  });
+});
+
+describe("evaluationBatches", () => {
+  test("gives every image in order, the last batch smaller, as often as asked", () => {
+    fc.assert(
+      fc.property(fc.nat(30), fc.integer({ min: 1, max: 12 }), (length, batchSize) => {
+        const dataset = makeDataset({ length, classes: 3 });
+        const batches = evaluationBatches(dataset, batchSize);
+        for (let pass = 0; pass < 2; pass++) {
+          const all = [...batches];
+          expect(all.length).toBe(Math.ceil(length / batchSize));
+          expect(all.flatMap((batch) => [...batch.samples])).toEqual([...dataset.samples]);
+          expect(all.flatMap((batch) => [...batch.labels])).toEqual([...dataset.labels]);
+          const pixels = Uint8Array.from(all.flatMap((batch) => [...batch.pixels]));
+          const expected = Array.from({ length }, (_, i) => [...dataset.pixels(i)]).flat();
+          expect([...pixels]).toEqual(expected);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("refuses an empty batch", () => {
+    expect(codedError(() => evaluationBatches(makeDataset({ length: 1, classes: 1 }), 0)).code).toBe("ERR_BATCH_SIZE");
+  });
+});
