@@ -20,5 +20,5 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
 
 /** Loads the file of a command. */
 export async function loadCommand(name: string): Promise<CommandModule> {
-  return import(`./${name}.js`);
+  return import(new URL(`./${name}.js`, import.meta.url).href);
 }

@@ -24,7 +24,6 @@ export interface Findings {
 interface EngineInfo {
   readonly torch: string;
   readonly cuda: boolean;
-  readonly threads: number;
   readonly maxThreads: number;
 }
 
@@ -100,12 +99,9 @@ function askEngine(): { engine?: EngineInfo; problem?: string } {
 
 function checkThreads(engine: EngineInfo | undefined): Check {
   const cores = availableParallelism();
-  if (!engine) return { status: "ok", summary: `${cores} cores`, cores };
-  const { threads, maxThreads } = engine;
-  const facts = { cores, threads, maxThreads };
-  const summary = `${threads} threads on ${cores} cores`;
-  if (threads >= cores) return { status: "ok", summary, ...facts };
-  return { status: "warning", summary, remedy: `--threads ${cores} uses every core`, ...facts };
+  // Not engine.threads: what libtorch starts with says nothing, because a run sets its own number.
+  const maxThreads = engine?.maxThreads ?? cores;
+  return { status: "ok", summary: `up to ${maxThreads} on ${cores} cores`, cores, maxThreads };
 }
 
 function checkLoad(): Check {
