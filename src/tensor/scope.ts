@@ -39,6 +39,16 @@ export function memoryStats(): MemoryStats {
   return native.memoryStats();
 }
 
+/** Forgets the peak of `memoryStats`, so that the next reading is of what follows. */
+export function resetPeakMemory(): void {
+  native.resetPeak();
+}
+
+/** Gives cached memory back to the system. */
+export function releaseCachedMemory(): void {
+  native.releaseCachedMemory();
+}
+
 function tensorsIn(value: unknown, found: Tensor[]): Tensor[] {
   if (value instanceof Tensor) found.push(value);
   else if (Array.isArray(value)) for (const item of value) tensorsIn(item, found);

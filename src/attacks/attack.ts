@@ -1,0 +1,19 @@
+/** What an attack is: a function of a logits function, never of a model. Batch norm is the caller's affair. */
+import type { SampleKeys } from "../nn/keys.js";
+import type { Tensor } from "../tensor/index.js";
+
+/** Maps images [N, 3, H, W], pixels in [0, 1], to logits [N, K], inside the graph of its argument. */
+export type LogitsFunction = (images: Tensor) => Tensor;
+
+export interface Attack {
+  /**
+   * Adversarial images for a batch.
+   *
+   * @param logits the function under attack
+   * @param images [N, 3, H, W], pixels in [0, 1]
+   * @param labels int64 [N]
+   * @param keys   of the samples' draws: the same sample gets the same start and target in any batch
+   * @returns      [N, 3, H, W] within the threat model's ball around the images and within [0, 1], outside of every graph
+   */
+  perturb(logits: LogitsFunction, images: Tensor, labels: Tensor, keys: SampleKeys): Tensor;
+}

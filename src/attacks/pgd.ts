@@ -1,0 +1,61 @@
+/**
+ * Projected gradient descent. Madry et al. 2018, https://arxiv.org/abs/1706.06083; with random targets, AdvProp's
+ * attacker (Xie et al. 2020, section 3, https://arxiv.org/abs/1911.09665).
+ */
+import { UsageError } from "../errors.js";
+import { crossEntropy } from "../nn/loss.js";
+import { gradientOf, keep, scope } from "../tensor/index.js";
+import { detach } from "../tensor/operators.js";
+import type { Attack } from "./attack.js";
+import { randomTargets, type Target } from "./target.js";
+import { checkPixelUnits, type ThreatModel } from "./threat-model.js";
+
+export interface PgdOptions {
+  readonly threatModel: ThreatModel;
+  /** In pixels of [0, 1]. */
+  readonly stepSize: number;
+  readonly steps: number;
+  readonly target: Target;
+  /** Whether to start from a random point of the ball rather than from the images. */
+  readonly randomStart: boolean;
+}
+
+/**
+ * x_0 = start(images); x_{t+1} = project(step(x_t, gradient)), `steps` times.
+ *
+ * The loss is plain cross-entropy on hard labels, summed over the batch, so that no image's gradient depends on the
+ * batch's size. With a random target it descends towards the target, without one it ascends from the label.
+ *
+ * @throws ERR_EPSILON the step size is outside (0, 1]; ERR_ATTACK_STEPS the steps are not a positive integer
+ */
+export function pgd({ threatModel, stepSize, steps, target, randomStart }: PgdOptions): Attack {
+  checkPixelUnits(stepSize, "pgd: stepSize");
+  if (!Number.isInteger(steps) || steps < 1) {
+    throw new UsageError("ERR_ATTACK_STEPS", `pgd: steps must be a positive integer; got ${steps}`);
+  }
+  return {
+    perturb(logits, images, labels, keys) {
+      return scope(() => {
+        let goal = labels;
+        let adversarial = randomStart ? threatModel.start(images, keys) : images;
+        for (let t = 0; t < steps; t++) {
+          const previous = adversarial;
+          adversarial = scope(() => {
+            const x = detach(previous).requireGradient();
+            const output = logits(x);
+            if (target === "random" && t === 0) goal = keep(randomTargets(labels, output.shape[1], keys));
+            const loss = crossEntropy(output, goal, 0, "sum");
+            const gradient = gradientOf(loss, x);
+            return threatModel.project(
+              threatModel.step(previous, gradient, target === "random" ? -stepSize : stepSize),
+              images,
+            );
+          });
+          if (previous !== images) previous.dispose();
+        }
+        if (goal !== labels) goal.dispose();
+        return adversarial;
+      });
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/** A classifier: a network with the normalisation of its pixels inside, so that pixels are in [0, 1] everywhere outside. */
+import { type ForwardContext, MAIN_ROUTE } from "../nn/context.js";
+import type { Module } from "../nn/module.js";
+import type { Parameter } from "../nn/parameter.js";
+import { type DType, fromArray, keep, type Tensor } from "../tensor/index.js";
+import { div, sub } from "../tensor/operators.js";
+
+/** Mean and standard deviation of each channel, in pixels of [0, 1]. */
+export interface Normalization {
+  readonly mean: readonly [number, number, number];
+  readonly deviation: readonly [number, number, number];
+}
+
+export const NORMALIZATIONS = {
+  /** Statistics of CIFAR-10's training images. */
+  cifar10: { mean: [0.4914, 0.4822, 0.4465], deviation: [0.247, 0.2435, 0.2616] },
+  /** Pixels to [-1, 1]: the preprocessing of the published AdvProp weights (tensorflow/tpu, `--advprop_preprocessing`). */
+  half: { mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
+} as const satisfies Record<string, Normalization>;
+
+/** What a network is, beside its weights: enough to build it again. */
+export interface ModelSpecification {
+  /** Its name in the registry. */
+  readonly name: string;
+  /** Names of the classes in the order of the logits. */
+  readonly classes: readonly string[];
+  /** Names of the auxiliary routes in the order of their `aux_bn` indices. */
+  readonly routes: readonly string[];
+  readonly normalization: Normalization;
+  /** Side of the images in pixels. */
+  readonly imageSize: number;
+}
+
+/**
+ * Maps images [N, 3, H, W] with pixels in [0, 1] to logits [N, K]. Its parameters and buffers have the network's own
+ * names; the normalisation is data of the specification, not a parameter.
+ */
+export class Classifier {
+  readonly specification: ModelSpecification;
+  readonly network: Module;
+  #mean: Tensor | undefined;
+  #deviation: Tensor | undefined;
+
+  constructor(network: Module, specification: ModelSpecification) {
+    this.network = network;
+    this.specification = specification;
+  }
+
+  /** Allocates the network with its initial values. See {@link Module.initialize}. */
+  initialize(seed: number, dtype: DType = "float32"): this {
+    this.network.initialize(seed, dtype);
+    this.#mean?.dispose();
+    this.#deviation?.dispose();
+    const { mean, deviation } = this.specification.normalization;
+    this.#mean = keep(fromArray(mean, [1, 3, 1, 1], dtype));
+    this.#deviation = keep(fromArray(deviation, [1, 3, 1, 1], dtype));
+    return this;
+  }
+
+  /** Names of all routes, the main one first. */
+  get routes(): readonly string[] {
+    return [MAIN_ROUTE, ...this.specification.routes];
+  }
+
+  get parameters(): Parameter[] {
+    return Array.from(this.network.namedParameters(), ([, parameter]) => parameter);
+  }
+
+  /** (images - mean) / deviation through the network. */
+  forward(images: Tensor, context: ForwardContext): Tensor {
+    if (this.#mean === undefined || this.#deviation === undefined)
+      throw new Error("the classifier was not initialised");
+    const x = div(sub(images, this.#mean), this.#deviation);
+    const logits = this.network.forward(x, context);
+    x.dispose();
+    return logits;
+  }
+}

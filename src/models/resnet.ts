@@ -1,0 +1,213 @@
+/**
+ * Residual networks (He et al. 2016, https://arxiv.org/abs/1512.03385), under torchvision's and timm's names: `conv1`,
+ * `bn1`, `layer1.0.conv1`, ..., `fc`. Each is written once, for any set of routes: the norm factory decides.
+ */
+
+import type { ForwardContext } from "../nn/context.js";
+import { Conv2d } from "../nn/convolution.js";
+import { Linear } from "../nn/linear.js";
+import { Module } from "../nn/module.js";
+import { globalAveragePool, maxPool2d } from "../nn/pooling.js";
+import type { NormFactory } from "../nn/routed-batch-norm.js";
+import { call, type Tensor } from "../tensor/index.js";
+
+export interface ResNetConfig {
+  /** "imagenet": 7x7 stride 2 and max pooling; "cifar": 3x3 stride 1. */
+  readonly stem: "imagenet" | "cifar";
+  readonly block: "basic" | "bottleneck";
+  /** Blocks in each stage. */
+  readonly depths: readonly number[];
+  /** Channels of each stage before a bottleneck's expansion. The stem has the first. */
+  readonly widths: readonly number[];
+  /** How a shortcut changes its shape: a 1x1 convolution with norm, or strides and zero channels (He's options B and A). */
+  readonly shortcut: "projection" | "padding";
+}
+
+export class ResNet extends Module {
+  readonly #stem: Conv2d;
+  readonly #stemNorm;
+  readonly #pool: boolean;
+  readonly #stages: readonly Stage[];
+  readonly #classifier: Linear;
+
+  constructor(config: ResNetConfig, classes: number, norm: NormFactory) {
+    super();
+    const { stem, block, depths, widths, shortcut } = config;
+    this.#stem = this.child(
+      "conv1",
+      stem === "imagenet" ? new Conv2d(3, widths[0], 7, { stride: 2 }) : new Conv2d(3, widths[0], 3),
+    );
+    this.#stemNorm = this.child("bn1", norm(widths[0], "relu"));
+    this.#pool = stem === "imagenet";
+    const expansion = block === "bottleneck" ? 4 : 1;
+    let inputs = widths[0];
+    this.#stages = depths.map((depth, i) => {
+      const stage = new Stage(depth, (j) => {
+        const stride = i > 0 && j === 0 ? 2 : 1;
+        const from = j === 0 ? inputs : widths[i] * expansion;
+        return block === "basic"
+          ? new BasicBlock(from, widths[i], stride, shortcut, norm)
+          : new BottleneckBlock(from, widths[i], stride, norm);
+      });
+      inputs = widths[i] * expansion;
+      return this.child(`layer${i + 1}`, stage);
+    });
+    this.#classifier = this.child("fc", new Linear(inputs, classes));
+  }
+
+  protected override compute(images: Tensor, context: ForwardContext): Tensor {
+    let x = this.#stemNorm.forward(this.#stem.forward(images, context), context);
+    if (this.#pool) x = maxPool2d(x, 3, 2, 1);
+    for (const stage of this.#stages) x = stage.forward(x, context);
+    return this.#classifier.forward(globalAveragePool(x), context);
+  }
+}
+
+/** Blocks in sequence, named by their position. */
+class Stage extends Module {
+  readonly #blocks: readonly Module[];
+
+  constructor(depth: number, block: (position: number) => Module) {
+    super();
+    this.#blocks = Array.from({ length: depth }, (_, j) => this.child(String(j), block(j)));
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    return this.#blocks.reduce((y, block) => block.forward(y, context), x);
+  }
+}
+
+/** relu(norm(conv3x3(relu(norm(conv3x3(x))))) + shortcut(x)). */
+class BasicBlock extends Module {
+  readonly #conv1;
+  readonly #bn1;
+  readonly #conv2;
+  readonly #bn2;
+  readonly #shortcut: Module | undefined;
+
+  constructor(inputs: number, outputs: number, stride: number, shortcut: "projection" | "padding", norm: NormFactory) {
+    super();
+    this.#conv1 = this.child("conv1", new Conv2d(inputs, outputs, 3, { stride }));
+    this.#bn1 = this.child("bn1", norm(outputs, "relu"));
+    this.#conv2 = this.child("conv2", new Conv2d(outputs, outputs, 3));
+    this.#bn2 = this.child("bn2", norm(outputs, "relu"));
+    if (stride !== 1 || inputs !== outputs) {
+      this.#shortcut =
+        shortcut === "padding"
+          ? new PaddingShortcut(stride, outputs - inputs)
+          : this.child("downsample", new ProjectionShortcut(inputs, outputs, stride, norm));
+    }
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    const y = this.#bn1.forward(this.#conv1.forward(x, context), context);
+    const residual = this.#shortcut?.forward(x, context) ?? x;
+    return this.#bn2.forwardWithResidual(this.#conv2.forward(y, context), residual, context);
+  }
+}
+
+/** relu(norm(conv1x1(relu(norm(conv3x3(relu(norm(conv1x1(x)))))))) + shortcut(x)); the stride is in the 3x3 convolution. */
+class BottleneckBlock extends Module {
+  readonly #conv1;
+  readonly #bn1;
+  readonly #conv2;
+  readonly #bn2;
+  readonly #conv3;
+  readonly #bn3;
+  readonly #shortcut: Module | undefined;
+
+  constructor(inputs: number, width: number, stride: number, norm: NormFactory) {
+    super();
+    const outputs = 4 * width;
+    this.#conv1 = this.child("conv1", new Conv2d(inputs, width, 1));
+    this.#bn1 = this.child("bn1", norm(width, "relu"));
+    this.#conv2 = this.child("conv2", new Conv2d(width, width, 3, { stride }));
+    this.#bn2 = this.child("bn2", norm(width, "relu"));
+    this.#conv3 = this.child("conv3", new Conv2d(width, outputs, 1));
+    this.#bn3 = this.child("bn3", norm(outputs, "relu"));
+    if (stride !== 1 || inputs !== outputs) {
+      this.#shortcut = this.child("downsample", new ProjectionShortcut(inputs, outputs, stride, norm));
+    }
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    const y = this.#bn1.forward(this.#conv1.forward(x, context), context);
+    const z = this.#bn2.forward(this.#conv2.forward(y, context), context);
+    const residual = this.#shortcut?.forward(x, context) ?? x;
+    return this.#bn3.forwardWithResidual(this.#conv3.forward(z, context), residual, context);
+  }
+}
+
+/** norm(conv1x1(x)), He's option B. */
+class ProjectionShortcut extends Module {
+  readonly #convolution;
+  readonly #norm;
+
+  constructor(inputs: number, outputs: number, stride: number, norm: NormFactory) {
+    super();
+    this.#convolution = this.child("0", new Conv2d(inputs, outputs, 1, { stride }));
+    this.#norm = this.child("1", norm(outputs, "identity"));
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    return this.#norm.forward(this.#convolution.forward(x, context), context);
+  }
+}
+
+/** Every stride-th pixel, and zero channels half before and half after: He's option A, which has no parameters. */
+class PaddingShortcut extends Module {
+  readonly #stride: number;
+  readonly #before: number;
+  readonly #after: number;
+
+  constructor(stride: number, channels: number) {
+    super();
+    this.#stride = stride;
+    this.#before = Math.floor(channels / 2);
+    this.#after = channels - this.#before;
+  }
+
+  protected override compute(x: Tensor): Tensor {
+    const height = call("aten::slice.Tensor", [x, 2, 0, undefined, this.#stride]);
+    const small = call("aten::slice.Tensor", [height, 3, 0, undefined, this.#stride]);
+    return call("aten::constant_pad_nd", [small, [0, 0, 0, 0, this.#before, this.#after]]);
+  }
+}
+
+const CIFAR_WIDTHS = [16, 32, 64];
+const IMAGENET_WIDTHS = [64, 128, 256, 512];
+
+/** ResNet-D of He et al. 2016, section 4.2: D = 6n + 2, three stages of n basic blocks, shortcuts without parameters. */
+const cifar = (depth: number): ResNetConfig => {
+  const n = (depth - 2) / 6;
+  return { stem: "cifar", block: "basic", depths: [n, n, n], widths: CIFAR_WIDTHS, shortcut: "padding" };
+};
+
+/** ResNet-D of He et al. 2016, table 1; "cifar" replaces the stem for small images. */
+const imagenet = (
+  block: "basic" | "bottleneck",
+  depths: readonly number[],
+  stem: "imagenet" | "cifar",
+): ResNetConfig => ({
+  stem,
+  block,
+  depths,
+  widths: IMAGENET_WIDTHS,
+  shortcut: "projection",
+});
+
+export const RESNETS: Readonly<Record<string, ResNetConfig>> = {
+  resnet20: cifar(20),
+  resnet32: cifar(32),
+  resnet44: cifar(44),
+  resnet56: cifar(56),
+  resnet110: cifar(110),
+  resnet18: imagenet("basic", [2, 2, 2, 2], "imagenet"),
+  resnet34: imagenet("basic", [3, 4, 6, 3], "imagenet"),
+  resnet50: imagenet("bottleneck", [3, 4, 6, 3], "imagenet"),
+  resnet101: imagenet("bottleneck", [3, 4, 23, 3], "imagenet"),
+  resnet152: imagenet("bottleneck", [3, 8, 36, 3], "imagenet"),
+  "resnet18-cifar": imagenet("basic", [2, 2, 2, 2], "cifar"),
+  "resnet34-cifar": imagenet("basic", [3, 4, 6, 3], "cifar"),
+  "resnet50-cifar": imagenet("bottleneck", [3, 4, 6, 3], "cifar"),
+};

@@ -1,0 +1,33 @@
+/** The forward context: how a pass goes through the network is an argument of each call, never state set on the model. */
+import type { SampleKeys } from "./keys.js";
+
+/** The route of clean images, which evaluation and export use. */
+export const MAIN_ROUTE = "main";
+
+export interface ForwardContext {
+  /** Which batch norms the pass goes through: "main" or the name of an auxiliary route. There is no default. */
+  readonly route: string;
+  /** Batch norm normalises by the batch's own statistics or by the route's running ones. */
+  readonly statistics: "batch" | "running";
+  /** Whether the route's running statistics move towards the batch's. Needs batch statistics. */
+  readonly update: boolean;
+  /** Whether dropout and stochastic depth are active. They need `keys`. */
+  readonly stochastic: boolean;
+  /** Whether the graph reaches the parameters. Without, an attack can only ever compute the gradient of its input. */
+  readonly trainable: boolean;
+  /** The keys of the samples' random draws, for stochastic passes. */
+  readonly keys?: SampleKeys;
+}
+
+/** A training pass: batch statistics, running ones updated, dropout and stochastic depth active. */
+export const TRAIN = { statistics: "batch", update: true, stochastic: true, trainable: true } as const;
+
+/**
+ * An attack's pass: running statistics, nothing updated, nothing random, no gradient of a parameter. AdvProp's choice as
+ * its authors state it ("AdvProp also uses the running statistics during the generation of the adversarial images",
+ * Mei et al. 2022, Fast AdvProp, https://arxiv.org/abs/2204.09838).
+ */
+export const ATTACK = { statistics: "running", update: false, stochastic: false, trainable: false } as const;
+
+/** An evaluation pass: running statistics and no graph. */
+export const EVAL = { statistics: "running", update: false, stochastic: false, trainable: false } as const;

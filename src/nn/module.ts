@@ -1,0 +1,97 @@
+/** Module: a network or a part of one, with named parameters, buffers and children. */
+import { assert } from "../errors.js";
+import { type DType, scope, type Tensor } from "../tensor/index.js";
+import type { ForwardContext } from "./context.js";
+import type { Initializer } from "./initialization.js";
+import { Buffer, Parameter, type ParameterKind } from "./parameter.js";
+
+/**
+ * The base of every layer and network. A subclass declares its parts with {@link child}, {@link parameter} and
+ * {@link buffer} under the names that a checkpoint gives them, and computes in {@link compute}. Declaring allocates
+ * nothing: a network can be counted without being made; {@link initialize} allocates.
+ */
+export abstract class Module {
+  readonly #children = new Map<string, Module>();
+  readonly #parameters = new Map<string, Parameter>();
+  readonly #buffers = new Map<string, Buffer>();
+
+  /** What the module computes; tensors made on the way are freed by {@link forward}. */
+  protected abstract compute(x: Tensor, context: ForwardContext): Tensor;
+
+  /** Runs the module. Everything made on the way is freed, save what the graph needs for gradients. */
+  forward(x: Tensor, context: ForwardContext): Tensor {
+    return scope(() => this.compute(x, context));
+  }
+
+  protected child<M extends Module>(name: string, module: M): M {
+    assert(!this.#children.has(name), `two children named ${name}`);
+    this.#children.set(name, module);
+    return module;
+  }
+
+  protected parameter(
+    name: string,
+    shape: readonly number[],
+    kind: ParameterKind,
+    initializer: Initializer,
+  ): Parameter {
+    const parameter = new Parameter(shape, kind, initializer);
+    this.#parameters.set(name, parameter);
+    return parameter;
+  }
+
+  protected buffer(name: string, shape: readonly number[], initial: number, integer = false): Buffer {
+    const buffer = new Buffer(shape, initial, integer);
+    this.#buffers.set(name, buffer);
+    return buffer;
+  }
+
+  /** Every module below and including this one, with its name, in order of declaration. */
+  *namedModules(prefix = ""): Generator<[string, Module]> {
+    yield [prefix, this];
+    for (const [name, child] of this.#children) yield* child.namedModules(join(prefix, name));
+  }
+
+  /** Every parameter with its full name, in order of declaration. */
+  *namedParameters(): Generator<[string, Parameter]> {
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [name, parameter] of module.#parameters) yield [join(prefix, name), parameter];
+    }
+  }
+
+  /** Every buffer with its full name, in order of declaration. */
+  *namedBuffers(): Generator<[string, Buffer]> {
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [name, buffer] of module.#buffers) yield [join(prefix, name), buffer];
+    }
+  }
+
+  /** Everything that a checkpoint holds, under its names: parameters (outside of every graph) and buffers. */
+  state(): Map<string, Tensor> {
+    const state = new Map<string, Tensor>();
+    for (const [name, parameter] of this.namedParameters()) state.set(name, parameter.data);
+    for (const [name, buffer] of this.namedBuffers()) state.set(name, buffer.value);
+    return state;
+  }
+
+  /**
+   * Allocates every parameter and buffer with its initial values.
+   *
+   * @param seed  of the random ones: the same seed gives the same main network whatever the auxiliary routes
+   * @param dtype float32, or float64 for tests
+   */
+  initialize(seed: number, dtype: DType = "float32"): this {
+    let stream = 0;
+    for (const [, parameter] of this.namedParameters()) {
+      const values = new Float32Array(parameter.size);
+      parameter.initializer(values, seed, stream);
+      parameter.allocate(values, dtype);
+      // Norm parameters are constant, so they take no stream: auxiliary ones must not shift their followers'.
+      if (parameter.kind !== "norm") stream += 1;
+    }
+    for (const [, buffer] of this.namedBuffers()) buffer.allocate(dtype);
+    return this;
+  }
+}
+
+const join = (prefix: string, name: string): string => (prefix === "" ? name : `${prefix}.${name}`);

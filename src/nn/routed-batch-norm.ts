@@ -1,0 +1,161 @@
+/**
+ * Batch norm with routes: clean images go through the main norm, adversarial ones through an auxiliary one with scale,
+ * shift and statistics of its own, because the two come from different distributions.
+ *
+ * Source: Xie et al. 2020, Adversarial examples improve image recognition, section 4 (auxiliary batch norm),
+ * https://arxiv.org/abs/1911.09665. The auxiliary norms lie beside a main one that has the plain network's names
+ * (`<bn>.weight`, `<bn>.aux_bn.0.weight`), as in timm, so that dropping their keys leaves an ordinary checkpoint.
+ */
+import { UsageError } from "../errors.js";
+import type { Tensor } from "../tensor/index.js";
+import { add_, batchNorm } from "../tensor/operators.js";
+import { type Activation, activate } from "./activation.js";
+import { type ForwardContext, MAIN_ROUTE } from "./context.js";
+import { ones, zeros } from "./initialization.js";
+import { Module } from "./module.js";
+
+export interface BatchNormOptions {
+  /** Share of the batch in each update of the running statistics (PyTorch's convention; TensorFlow's is 1 minus it). */
+  readonly momentum: number;
+  /** Stands inside the root. */
+  readonly epsilon: number;
+}
+
+/** PyTorch's defaults, which ResNets use. */
+export const DEFAULT_BATCH_NORM: BatchNormOptions = { momentum: 0.1, epsilon: 1e-5 };
+
+/**
+ * One batch norm: y = scale * (x - mean) / sqrt(variance + epsilon) + shift by channel, x [N, C, H, W].
+ *
+ * Batch statistics are the mean and the biased variance over N, H, W. An update moves the running ones by the factor
+ * max(momentum, 1 / (t + 1)), t the number of earlier updates, towards the batch's mean and unbiased variance.
+ *
+ * Departure from PyTorch and TensorFlow, whose factor is the momentum from the start: here the first update takes the
+ * batch's statistics whole, so that early attacks and short runs do not go through a network of initial values.
+ */
+class BatchNorm extends Module {
+  readonly channels: number;
+  readonly scale;
+  readonly shift;
+  readonly runningMean;
+  readonly runningVariance;
+  readonly tracked;
+  readonly #options: BatchNormOptions;
+
+  constructor(channels: number, options: BatchNormOptions) {
+    super();
+    this.channels = channels;
+    this.#options = options;
+    this.scale = this.parameter("weight", [channels], "norm", ones);
+    this.shift = this.parameter("bias", [channels], "norm", zeros);
+    this.runningMean = this.buffer("running_mean", [channels], 0);
+    this.runningVariance = this.buffer("running_var", [channels], 1);
+    this.tracked = this.buffer("num_batches_tracked", [], 0, true);
+  }
+
+  protected override compute(x: Tensor, { statistics, update, trainable }: ForwardContext): Tensor {
+    const { momentum, epsilon } = this.#options;
+    const batch = statistics === "batch";
+    if (update && !batch) {
+      throw new UsageError(
+        "ERR_CONTEXT",
+        'batch norm: running statistics are updated only where statistics is "batch"',
+      );
+    }
+    if (batch && x.size === this.channels) {
+      throw new UsageError(
+        "ERR_SHAPE",
+        `batch norm: batch statistics need more than one value a channel; got shape [${x.shape}]. Use a larger batch or larger images`,
+      );
+    }
+    const useRunning = update || !batch;
+    const factor = update ? Math.max(momentum, 1 / (this.tracked.value.item() + 1)) : 0;
+    const y = batchNorm(
+      x,
+      this.scale.for(trainable),
+      this.shift.for(trainable),
+      useRunning ? this.runningMean.value : undefined,
+      useRunning ? this.runningVariance.value : undefined,
+      batch,
+      factor,
+      epsilon,
+    );
+    if (update) add_(this.tracked.value, 1);
+    return y;
+  }
+}
+
+/** Holds the auxiliary norms under the names `aux_bn.0`, `aux_bn.1`, ... */
+class AuxiliaryNorms extends Module {
+  readonly norms: readonly BatchNorm[];
+
+  constructor(count: number, channels: number, options: BatchNormOptions) {
+    super();
+    this.norms = Array.from({ length: count }, (_, k) => this.child(String(k), new BatchNorm(channels, options)));
+  }
+
+  protected override compute(): Tensor {
+    throw new Error("auxiliary norms are reached through their route");
+  }
+}
+
+/**
+ * Batch norm with one set of scale, shift and statistics for each route, followed by an activation. A pass touches the
+ * norm of its route and no other.
+ */
+export class RoutedBatchNorm extends BatchNorm {
+  readonly #routes: ReadonlyMap<string, BatchNorm>;
+  readonly #activation: Activation;
+
+  /**
+   * @param routes names of the auxiliary routes, in the order of their `aux_bn` indices; may be empty
+   */
+  constructor(
+    channels: number,
+    routes: readonly string[],
+    activation: Activation,
+    options: BatchNormOptions = DEFAULT_BATCH_NORM,
+  ) {
+    super(channels, options);
+    this.#activation = activation;
+    const auxiliary =
+      routes.length === 0 ? [] : this.child("aux_bn", new AuxiliaryNorms(routes.length, channels, options)).norms;
+    this.#routes = new Map(routes.map((route, k) => [route, auxiliary[k]]));
+  }
+
+  /** The norm of a route. @throws ERR_ROUTE there is none of that name */
+  norm(route: string): BatchNorm {
+    if (route === MAIN_ROUTE) return this;
+    const norm = this.#routes.get(route);
+    if (norm === undefined) {
+      throw new UsageError(
+        "ERR_ROUTE",
+        `batch norm: no route named ${route}; this network has ${[MAIN_ROUTE, ...this.#routes.keys()].join(", ")}`,
+      );
+    }
+    return norm;
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    return activate(this.#normalize(x, context), this.#activation);
+  }
+
+  /** activation(norm(x) + residual): the end of a residual block. */
+  forwardWithResidual(x: Tensor, residual: Tensor, context: ForwardContext): Tensor {
+    return activate(add_(this.#normalize(x, context), residual), this.#activation);
+  }
+
+  #normalize(x: Tensor, context: ForwardContext): Tensor {
+    const norm = this.norm(context.route);
+    return norm === this ? super.compute(x, context) : norm.forward(x, context);
+  }
+}
+
+/** Makes a batch norm for a number of channels: how an architecture stays the same for any set of routes. */
+export type NormFactory = (channels: number, activation: Activation) => RoutedBatchNorm;
+
+/** The factory for a set of auxiliary routes. */
+export const normFactory =
+  (routes: readonly string[], options: BatchNormOptions = DEFAULT_BATCH_NORM): NormFactory =>
+  (channels, activation) =>
+    new RoutedBatchNorm(channels, routes, activation, options);

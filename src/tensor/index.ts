@@ -1,0 +1,7 @@
+/** The tensor layer: the only folder that loads the native addon. */
+export { GradientStore, gradientOf } from "./autograd.js";
+export { type Argument, call, callAny } from "./call.js";
+export { availableMemory, engineInfo, setMemoryLimit, setThreads } from "./device.js";
+export type { MemoryStats } from "./native.js";
+export { keep, memoryStats, releaseCachedMemory, resetPeakMemory, scope } from "./scope.js";
+export { type DType, fromArray, scalar, Tensor, type TypedArray } from "./tensor.js";

@@ -1,0 +1,269 @@
+"""Makes advprop_step_0 .. advprop_step_4.safetensors: five whole AdvProp steps of ResNet-20 on real CIFAR-10, float64.
+
+    /usr/bin/python3 test/golden/make_advprop_steps.py --data ../shared/data/cifar10
+
+Data. Step k sees training images 16 k .. 16 k + 15 of data_batch_1.bin in file order, pixels / 255, not augmented.
+The model normalises with the mean and standard deviation of metadata.
+
+Model. ResNet-20 for CIFAR (He, Zhang, Ren, Sun 2016, section 4.2): conv1 3x3 with 16 channels, three stages of three
+basic blocks with 16, 32, 64 channels, the first block of stages 2 and 3 with stride 2, global average pool, fc.
+Where the shape changes the shortcut is a 1x1 convolution with batch norm (downsample.0, downsample.1). Every batch norm
+has the sets main (<bn>.*) and aux (<bn>.aux_bn.0.*), eps 1e-5, momentum 0.1, update factor as in
+make_routed_batch_norm.py.
+
+Initial state. Main parameters in module order (conv1.weight, bn1.weight, bn1.bias, layer1.0.conv1.weight,
+layer1.0.bn1.weight, ..., downsample after bn2, fc.weight, fc.bias; metadata `main_parameters`), p the place in that list:
+convolutions philox.tensor(p, shape, sqrt(6 / fan_in)) with fan_in = in * kernel^2, fc.weight
+philox.tensor(p, shape, 1 / sqrt(64)), fc.bias 0; both sets of every norm scale 1, shift 0, mean 0, variance 1, counter 0.
+
+Step.
+  1. Attack: PGD through aux with running statistics and no update; epsilon 2/255, step 1/255, 2 steps, random start
+     and random target (common.py; seed 7, epoch 0, sample = image index), descending on the cross entropy to the target.
+  2. Clean loss: mean cross entropy of the clean images through main, batch statistics, update.
+  3. Adversarial loss: the same of the adversarial images (true labels) through aux, batch statistics, update.
+  4. Gradients of the sum. SGD, learning rate 0.05, momentum 0.9, Nesterov, as PyTorch does it (the first velocity is
+     the gradient; no dampening); weight decay 5e-4 added to the gradients of conv and fc weights, not to norm
+     parameters and not to fc.bias.
+
+Metadata (each file): `seed`, `epoch`, `samples`, `mean`, `std`, `main_parameters`, `sampling` (7). Keys:
+
+    images.checksum        F64 (2), mean and mean square of the clean pixels in [0, 1]
+    labels, targets        I64 (16)
+    loss.clean, loss.adversarial    F64 scalars, before the update
+    adversarial            F32 (16, 3, 32, 32), the adversarial images in [0, 1]
+    adversarial.mean       F64 scalar, mean of the adversarial pixels
+    adversarial.indices    I64 (64), places in the flattened (N, C, H, W) batch
+    adversarial.values     F64 (64), the adversarial pixels there
+    gradient.<name>        F32, every 7th element of the flattened gradient of the sum of losses, without weight decay
+    sample.<name>          F64, every 7th element of each flattened floating-point tensor of the state dict (all routes)
+                           after the update
+    state.<name>           F32 (counters I64), the whole state dict after the update; not in file 4, where no step follows
+
+The state before step k is state.* of file k - 1, or the initial state.
+
+What fp32 can show when each step starts from that rounded state. Printed by this script with PyTorch 1.13, one thread,
+AVX2; losses (clean, adversarial) absolute; gradients relative L2 over all parameters together:
+
+    step   golden adversarial images      its own adversarial images
+           losses         gradients       losses         gradients   pixels that differ, of 49152
+    0      3e-07 1e-07    4.0e-04         3e-07 5e-04    8.9e-02     2757
+    1      1e-07 2e-07    3.2e-03         1e-07 5e-04    2.3e-02      191
+    2      1e-07 3e-07    2.9e-04         1e-07 7e-05    1.2e-02       69
+    3      2e-07 6e-08    8.5e-07         2e-07 2e-07    4.1e-04        0
+    4      4e-08 2e-08    8.9e-05         4e-08 3e-05    1.4e-02      173
+
+Rounding moves a few values across the kink of a ReLU or of sign(), and each crossing is a jump. Given the golden
+adversarial images, at most three of six million ReLU inputs change sign in a step (all below 3e-6 in size); in step 1
+it is a single one after layer3.0 of the aux pass, which alone makes the 3.2e-03, while the median parameter agrees
+to 3e-06. In step 0 the initial running statistics let the logits grow to a standard deviation of 45, and for the one
+image whose target is already the saturated prediction fp32 has a zero gradient where float64 has a tiny one.
+So an fp32 test should be given `adversarial`, and leave room for one crossing (5e-3); attacks are compared in float64.
+"""
+
+import argparse
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import philox
+from common import SEED, attack_start, attack_targets, every, pgd, relative_l2, save
+from torch_common import AUX, MAIN, Context, RoutedBatchNorm, gradients, is_auxiliary
+
+STEPS = 5
+BATCH = 16
+CLASSES = 10
+EPOCH = 0
+EPSILON = 2 / 255
+STEP_SIZE = 1 / 255
+ATTACK_STEPS = 2
+LEARNING_RATE = 0.05
+MOMENTUM = 0.9
+WEIGHT_DECAY = 5e-4
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.2470, 0.2435, 0.2616)
+SAMPLING = 7
+ADVERSARIAL_INDICES = np.arange(64) * 767  # spread over the 49152 pixels: the two share no factor
+
+
+def batch_norm(channels):
+    return RoutedBatchNorm(channels, eps=1e-5, momentum=0.1)
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = batch_norm(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = batch_norm(outputs)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.ModuleList([nn.Conv2d(inputs, outputs, 1, stride, bias=False), batch_norm(outputs)])
+
+    def forward(self, x, context):
+        y = F.relu(self.bn1(self.conv1(x), context))
+        y = self.bn2(self.conv2(y), context)
+        if self.downsample is not None:
+            convolution, norm = self.downsample
+            x = norm(convolution(x), context)
+        return F.relu(x + y)
+
+
+class ResNet20(nn.Module):
+    """Takes pixels in [0, 1] and normalises them."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.bn1 = batch_norm(16)
+        self.layer1 = nn.ModuleList([BasicBlock(16, 16, 1), BasicBlock(16, 16, 1), BasicBlock(16, 16, 1)])
+        self.layer2 = nn.ModuleList([BasicBlock(16, 32, 2), BasicBlock(32, 32, 1), BasicBlock(32, 32, 1)])
+        self.layer3 = nn.ModuleList([BasicBlock(32, 64, 2), BasicBlock(64, 64, 1), BasicBlock(64, 64, 1)])
+        self.fc = nn.Linear(64, CLASSES)
+
+    def forward(self, pixels, context):
+        mean, std = (pixels.new_tensor(values)[:, None, None] for values in (MEAN, STD))
+        x = F.relu(self.bn1(self.conv1((pixels - mean) / std), context))
+        for block in [*self.layer1, *self.layer2, *self.layer3]:
+            x = block(x, context)
+        return self.fc(x.mean((2, 3)))
+
+
+def main_parameters(model):
+    return [name for name, _ in model.named_parameters() if not is_auxiliary(name)]
+
+
+def make_model():
+    """The initial model in float64."""
+    model = ResNet20().double()
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for place, name in enumerate(main_parameters(model)):
+            parameter = parameters[name]
+            if parameter.dim() == 4:
+                fan_in = parameter[0].numel()
+                parameter.copy_(torch.tensor(philox.tensor(place, tuple(parameter.shape), np.sqrt(6 / fan_in))))
+        fc_place = main_parameters(model).index("fc.weight")
+        model.fc.weight.copy_(torch.tensor(philox.tensor(fc_place, (CLASSES, 64), 1 / np.sqrt(64))))
+        model.fc.bias.zero_()
+    return model
+
+
+def read_images(folder, samples):
+    """Pixels in [0, 1], float64 (N, 3, 32, 32), and labels: a record is a label byte, then the channels as planes."""
+    records = np.fromfile(Path(folder) / "data_batch_1.bin", dtype=np.uint8).reshape(-1, 3073)[samples]
+    return records[:, 1:].reshape(-1, 3, 32, 32) / 255, records[:, 0].astype(np.int64)
+
+
+def attack(model, images, labels, samples):
+    """Targets, and the adversarial images in the dtype of the model; changes nothing in the model."""
+    targets = attack_targets(labels, CLASSES, EPOCH, samples)
+    assert (targets != labels).all()
+
+    def input_gradient(x):
+        pixels = torch.tensor(x).requires_grad_()
+        loss = F.cross_entropy(model(pixels, Context(AUX, "running", update=False)), torch.tensor(targets))
+        return torch.autograd.grad(loss, pixels)[0].numpy()
+
+    clean = torch.tensor(images, dtype=model.fc.weight.dtype).numpy()
+    start = attack_start(images.shape, EPSILON, EPOCH, samples)
+    return targets, pgd(input_gradient, clean, EPSILON, STEP_SIZE, ATTACK_STEPS, -1, start)[-1]
+
+
+def losses_and_gradients(model, images, adversarial, labels):
+    """Both losses and the gradients of their sum, in the dtype of the model; updates the running statistics."""
+    losses = [
+        F.cross_entropy(
+            model(torch.tensor(batch, dtype=model.fc.weight.dtype), Context(route, "batch", update=True)),
+            torch.tensor(labels),
+        )
+        for batch, route in ((images, MAIN), (adversarial, AUX))
+    ]
+    return [loss.item() for loss in losses], gradients(sum(losses), model)
+
+
+def sgd_update(model, gradient, velocity):
+    """Nesterov momentum as torch.optim.SGD has it, written out; updates the model and the map of velocities."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            decayed = torch.tensor(gradient[name])
+            if parameter.dim() > 1:
+                decayed = decayed + WEIGHT_DECAY * parameter
+            velocity[name] = MOMENTUM * velocity[name] + decayed if name in velocity else decayed
+            parameter -= LEARNING_RATE * (decayed + MOMENTUM * velocity[name])
+
+
+def fp32_copy(model):
+    copy = ResNet20()
+    copy.load_state_dict(model.state_dict())  # rounds to the copy's float32
+    return copy
+
+
+def print_fp32_evidence(k, model, images, labels, samples, adversarial, golden_losses, golden_gradients):
+    """How far one fp32 step from the golden state lies from the golden one, given the golden adversarial images or its own."""
+    own = attack(model, images, labels, samples)[1]
+    moved = int((np.abs(own - adversarial) > 1e-4).sum())
+    for kind, batch in (("golden", adversarial), (f"own ({moved} of {own.size} pixels differ)", own)):
+        losses, found = losses_and_gradients(copy.deepcopy(model), images, batch, labels)
+        clean, adversarial_loss = np.abs(np.subtract(losses, golden_losses))
+        whole = relative_l2(*(np.concatenate([r[name].ravel() for name in found]) for r in (found, golden_gradients)))
+        errors = [relative_l2(found[name], golden_gradients[name]) for name in found]
+        print(
+            f"  fp32 step {k}, {kind} adversarial images: losses {clean:.0e} {adversarial_loss:.0e},"
+            f" gradients {whole:.1e}, by parameter median {np.median(errors):.1e} worst {max(errors):.1e}"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", required=True, help="folder of the CIFAR-10 binary version")
+    data = parser.parse_args().data
+
+    model = make_model()
+    velocity = {}
+    for k in range(STEPS):
+        samples = np.arange(k * BATCH, (k + 1) * BATCH)
+        images, labels = read_images(data, samples)
+        before = fp32_copy(model)
+        targets, adversarial = attack(model, images, labels, samples)
+        losses, gradient = losses_and_gradients(model, images, adversarial, labels)
+        print(f"step {k}: clean loss {losses[0]:.6f}, adversarial loss {losses[1]:.6f}")
+        print_fp32_evidence(k, before, images, labels, samples, adversarial, losses, gradient)
+        sgd_update(model, gradient, velocity)
+
+        state = {name: value.numpy() for name, value in model.state_dict().items()}
+        floats = {name: value for name, value in state.items() if value.dtype == np.float64}
+        tensors = {
+            "images.checksum": np.array([images.mean(), (images**2).mean()]),
+            "labels": labels,
+            "targets": targets,
+            "loss.clean": np.float64(losses[0]),
+            "loss.adversarial": np.float64(losses[1]),
+            "adversarial": adversarial.astype(np.float32),
+            "adversarial.mean": adversarial.mean(),
+            "adversarial.indices": ADVERSARIAL_INDICES,
+            "adversarial.values": adversarial.reshape(-1)[ADVERSARIAL_INDICES],
+        }
+        tensors.update({f"gradient.{name}": every(value, SAMPLING).astype(np.float32) for name, value in gradient.items()})
+        tensors.update({f"sample.{name}": every(value, SAMPLING) for name, value in floats.items()})
+        if k < STEPS - 1:
+            for name, value in state.items():
+                tensors[f"state.{name}"] = value.astype(np.float32) if name in floats else value
+        metadata = {
+            "seed": SEED,
+            "epoch": EPOCH,
+            "samples": samples.tolist(),
+            "mean": MEAN,
+            "std": STD,
+            "main_parameters": main_parameters(model),
+            "sampling": SAMPLING,
+        }
+        save(f"advprop_step_{k}", tensors, metadata)
+
+
+if __name__ == "__main__":
+    main()
