@@ -66,8 +66,9 @@ export function buildNative(libtorch = findLibtorch()) {
 class BuildError extends Error {}
 
 function cmake(args) {
-  const { error, status, stdout, stderr } = spawnSync("cmake", args, { encoding: "utf8", maxBuffer: 2 ** 28 });
-  if (error?.code === "ENOENT") throw new BuildError("cmake is not installed. Likely fix: apt-get install cmake");
+  // One at a time: the compilers of a build that was killed may still be at work on the same files.
+  const command = [join(OUTPUT, "lock"), "cmake", ...args];
+  const { error, status, stdout, stderr } = spawnSync("flock", command, { encoding: "utf8", maxBuffer: 2 ** 28 });
   if (error) throw error;
   if (status !== 0) {
     const output = stdout + stderr;
@@ -80,6 +81,7 @@ function cmake(args) {
 
 function likelyFix(output) {
   const fixes = [
+    [/failed to execute cmake/, "install cmake: apt-get install cmake"],
     [/No CMAKE_CXX_COMPILER|CMAKE_CXX_COMPILER-NOTFOUND/, "install a C++ compiler: apt-get install g++"],
     [/CMAKE_MAKE_PROGRAM is not set/, "install make: apt-get install make"],
     [/Killed signal|out of memory|cc1plus.*Killed/, "the compiler ran out of memory: stop other programs, or add swap"],

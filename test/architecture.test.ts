@@ -8,7 +8,8 @@ import { COMMANDS } from "../src/cli/commands.js";
 /** The layers from the lowest up: a file imports from its own folder, from lower layers and from the free folders. */
 const LAYERS = [
   ["tensor"],
-  ["nn", "attacks", "optim", "distributed"],
+  ["nn"],
+  ["attacks", "optim", "distributed"],
   ["models"],
   ["training", "export", "predictors"],
   ["recipes"],
