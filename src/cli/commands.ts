@@ -1,0 +1,24 @@
+import type { Command } from "commander";
+
+/** What the file of a command exports. It is loaded only when the command is asked for. */
+export interface CommandModule {
+  /** Adds the command's options, arguments and action. Whatever needs libtorch is imported inside the action. */
+  define(command: Command): void;
+}
+
+/**
+ * The commands, in the order of the help: `[name, summary]`. A command lives in the file of its name in this folder.
+ * To add one, add its line here and write that file.
+ */
+export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
+  ["train", "train a classifier, with or without adversarial examples"],
+  ["evaluate", "measure a trained classifier on clean or attacked images"],
+  ["models", "list the models"],
+  ["recipes", "list the recipes"],
+  ["doctor", "say what this machine has, what is missing and how to get it"],
+];
+
+/** Loads the file of a command. */
+export async function loadCommand(name: string): Promise<CommandModule> {
+  return import(new URL(`./${name}.js`, import.meta.url).href);
+}

@@ -1,0 +1,166 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+import { COMMANDS } from "../src/cli/commands.js";
+
+/** The layers from the lowest up: a file imports from its own folder, from lower layers and from the free folders. */
+const LAYERS = [
+  ["tensor"],
+  ["nn"],
+  ["attacks", "optim", "distributed"],
+  ["models"],
+  ["training", "export", "predictors"],
+  ["recipes"],
+  ["cli", "dashboard"],
+  ["index"],
+];
+/** Without libtorch, on typed arrays only: importable by all layers, importing none of them. */
+const FREE = ["images", "corruptions", "data", "evaluation", "runs"];
+/** Importable by everything, importing nothing of ours. */
+const BASE = ["errors", "random"];
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SRC = join(ROOT, "src");
+
+interface Import {
+  readonly specifier: string;
+  /** `type` is erased by the compiler, `dynamic` is loaded only when the line runs. */
+  readonly kind: "static" | "type" | "dynamic";
+}
+
+interface SourceFile {
+  /** Relative to src/. */
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly Import[];
+}
+
+const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((path) => /\.tsx?$/.test(path))
+  .sort()
+  .map((path) => {
+    const text = readFileSync(join(SRC, path), "utf8");
+    return { path, text, imports: importsOf(path, text) };
+  });
+const byPath = new Map(files.map((file) => [file.path, file]));
+
+function importsOf(path: string, text: string): Import[] {
+  const imports: Import[] = [];
+  const add = (node: ts.Node | undefined, kind: Import["kind"]): void => {
+    if (node && ts.isStringLiteralLike(node)) imports.push({ specifier: node.text, kind });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, node.importClause?.isTypeOnly ? "type" : "static");
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly ? "type" : "static");
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal, "type");
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], "dynamic");
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true));
+  return imports;
+}
+
+/** The file of src/ that an import names, relative to src/; undefined for a package or a file elsewhere. */
+function target(file: SourceFile, { specifier }: Import): string | undefined {
+  if (!specifier.startsWith(".")) return undefined;
+  const path = relative(SRC, resolve(SRC, dirname(file.path), specifier));
+  return path.startsWith("..") ? undefined : [path.replace(/\.js$/, ".ts"), path].find((name) => byPath.has(name));
+}
+
+/** The folder of src/ that a file is in; for a file directly in src/, its name. */
+function unitOf(path: string): string {
+  return path.split("/")[0].replace(/\.ts$/, "");
+}
+
+/** Whether a file of unit `from` may import from unit `to`. */
+function allowed(from: string, to: string): boolean {
+  if (from === to || BASE.includes(to)) return true;
+  if (BASE.includes(from)) return false;
+  if (FREE.includes(to)) return true;
+  const layer = (unit: string): number => LAYERS.findIndex((units) => units.includes(unit));
+  return layer(to) < layer(from);
+}
+
+/** Every file that loading `path` loads, and the packages, following static imports only. */
+function loadedBy(path: string): Set<string> {
+  const loaded = new Set<string>();
+  const visit = (name: string): void => {
+    if (loaded.has(name)) return;
+    loaded.add(name);
+    const file = byPath.get(name);
+    for (const entry of file?.imports ?? []) {
+      if (file && entry.kind === "static") visit(target(file, entry) ?? entry.specifier);
+    }
+  };
+  visit(path);
+  return loaded;
+}
+
+describe("architecture", () => {
+  test("every folder of src has its place in the layers", () => {
+    const known = [...LAYERS.flat(), ...FREE, ...BASE];
+    expect(files.map((file) => file.path).filter((path) => !known.includes(unitOf(path)))).toEqual([]);
+  });
+
+  test("imports go down only", () => {
+    const offenders = files.flatMap((file) =>
+      file.imports
+        .map((entry) => target(file, entry))
+        .filter((to) => to !== undefined && !allowed(unitOf(file.path), unitOf(to)))
+        .map((to) => `${file.path} imports ${to}`),
+    );
+    expect(offenders).toEqual([]);
+  });
+
+  test("every relative import names a file of src, or a script for the command line", () => {
+    const offenders = files.flatMap((file) =>
+      file.imports
+        .filter((entry) => entry.specifier.startsWith(".") && target(file, entry) === undefined)
+        .filter((entry) => !(unitOf(file.path) === "cli" && /^\.\.\/\.\.\/scripts\/.*\.mjs$/.test(entry.specifier)))
+        .map((entry) => `${file.path} imports ${entry.specifier}`),
+    );
+    expect(offenders).toEqual([]);
+  });
+
+  test("only src/tensor loads the addon", () => {
+    const offenders = files.filter(({ path, text }) => unitOf(path) !== "tensor" && /\.node["'`]|dlopen/.test(text));
+    expect(offenders.map((file) => file.path)).toEqual([]);
+  });
+
+  test("the program starts with commander, the errors and its own files only", () => {
+    const heavy = [...loadedBy("cli/main.ts")].filter(
+      (name) => !name.startsWith("cli/") && !name.startsWith("node:") && !["commander", "errors.ts"].includes(name),
+    );
+    expect(heavy).toEqual([]);
+  });
+
+  test("no command loads libtorch before its action runs, so that its help is quick", () => {
+    const commands = COMMANDS.map(([name]) => `cli/${name}.ts`).filter((path) => byPath.has(path));
+    const offenders = commands.filter((path) => [...loadedBy(path)].some((name) => name.startsWith("tensor/")));
+    expect(offenders).toEqual([]);
+  });
+
+  test("no file is over 400 lines", () => {
+    expect(files.filter(({ text }) => text.split("\n").length > 401).map((file) => file.path)).toEqual([]);
+  });
+
+  test("there are no import cycles (imports of types aside, which the compiler erases)", () => {
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(" -> "));
+      if (done.has(path) || trail.includes(path)) return;
+      const file = byPath.get(path)!;
+      for (const entry of file.imports) {
+        const to = entry.kind === "static" ? target(file, entry) : undefined;
+        if (to !== undefined) visit(to, [...trail, path]);
+      }
+      done.add(path);
+    };
+    for (const { path } of files) visit(path, []);
+    expect(cycles).toEqual([]);
+  });
+});

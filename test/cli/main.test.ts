@@ -1,0 +1,66 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { COMMANDS } from "../../src/cli/commands.js";
+import { advprop } from "../support/cli.js";
+
+describe("advprop", () => {
+  test("--help lists every command with its summary, quickly", () => {
+    const start = performance.now();
+    const { status, stdout, stderr } = advprop(["--help"]);
+    // A loose bound: it takes about 0.1 s, and loading libtorch alone would take longer than the bound on a busy machine.
+    expect(performance.now() - start).toBeLessThan(1000);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    for (const [name, summary] of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name} +${summary}`, "m"));
+  });
+
+  test("--help does not load libtorch", () => {
+    const program = `process.argv = ["node", "advprop", "--help"];
+      process.on("exit", () => process.stderr.write(process.report.getReport().sharedObjects.join("\\n")));
+      await import(${JSON.stringify(new URL("../../dist/cli/main.js", import.meta.url).href)});`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      encoding: "utf8",
+    });
+    expect(stdout).toContain("Usage: advprop");
+    expect(stderr).toContain("libc");
+    expect(stderr).not.toMatch(/libtorch|advprop\.node/);
+  });
+
+  test("--version is the package's", () => {
+    const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    expect(advprop(["--version"]).stdout.trim()).toBe(manifest.version);
+  });
+
+  test("help of a command shows its options", () => {
+    for (const args of [
+      ["help", "doctor"],
+      ["doctor", "--help"],
+    ]) {
+      const { status, stdout } = advprop(args);
+      expect(status).toBe(0);
+      expect(stdout).toContain("--json");
+    }
+  });
+
+  test("misuse exits with 2 and names the nearest word", () => {
+    expect(advprop(["docter"])).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/unknown command 'docter'\s+\(Did you mean doctor\?\)/),
+    });
+    expect(advprop(["doctor", "--jsom"])).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/unknown option '--jsom'\s+\(Did you mean --json\?\)/),
+    });
+    expect(advprop([])).toMatchObject({ status: 2, stdout: "" });
+  });
+
+  test("a reader who stops early is no error", () => {
+    const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+    const pipeline = `"${process.execPath}" "${main}" doctor --json | true; exit "\${PIPESTATUS[0]}"`;
+    const { stderr } = spawnSync("bash", ["-c", pipeline], { encoding: "utf8" });
+    expect(stderr).toBe("");
+  });
+});
