@@ -179,7 +179,7 @@ export function wrapResult(result: unknown, kind: string, values: readonly unkno
     return first instanceof Tensor && first.handle === result ? first : new Tensor(result as number);
   }
   if (kind === "l") return (result as number[]).map((handle) => new Tensor(handle));
-  if (kind === "v") return result;
+  if (kind === "v" || kind === "") return result;
   assert(Array.isArray(result), `operator with results ${kind} returned ${typeof result}`);
   return result.map((one, i) => wrapResult(one, kind[i], values));
 }

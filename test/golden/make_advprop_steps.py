@@ -2,7 +2,7 @@
 
     /usr/bin/python3 test/golden/make_advprop_steps.py --data ../shared/data/cifar10
 
-Data. Step k sees training images 16 k .. 16 k + 15 of data_batch_1.bin in file order, pixels / 255, not augmented.
+Data. Step k sees training images 64 k .. 64 k + 63 of data_batch_1.bin in file order, pixels / 255, not augmented.
 The model normalises with the mean and standard deviation of metadata.
 
 Model. ResNet-20 for CIFAR (He, Zhang, Ren, Sun 2016, section 4.2): conv1 3x3 with 16 channels, three stages of three
@@ -28,13 +28,11 @@ Step.
 Metadata (each file): `seed`, `epoch`, `samples`, `mean`, `std`, `main_parameters`, `sampling` (7). Keys:
 
     images.checksum        F64 (2), mean and mean square of the clean pixels in [0, 1]
-    labels, targets        I64 (16)
+    labels, targets        I64 (64)
     loss.clean, loss.adversarial    F64 scalars, before the update
-    perturbation           F32 (16, 3, 32, 32), adversarial minus clean pixels: with the data set's own images it gives
-                           the adversarial ones
     adversarial.mean       F64 scalar, mean of the adversarial pixels
-    adversarial.indices    I64 (64), places in the flattened (N, C, H, W) batch
-    adversarial.values     F64 (64), the adversarial pixels there
+    adversarial.indices    I64 (512), places in the flattened (N, C, H, W) batch
+    adversarial.values     F64 (512), the adversarial pixels there
     gradient.<name>        F32, every 7th element of the flattened gradient of the sum of losses, without weight decay
     sample.<name>          F64, every 7th element of each flattened floating-point tensor of the state dict (all routes)
                            after the update
@@ -72,7 +70,7 @@ from common import SEED, attack_start, attack_targets, every, pgd, relative_l2, 
 from torch_common import AUX, MAIN, Context, RoutedBatchNorm, gradients, is_auxiliary
 
 STEPS = 5
-BATCH = 16
+BATCH = 64
 CLASSES = 10
 EPOCH = 0
 EPSILON = 2 / 255
@@ -84,7 +82,7 @@ WEIGHT_DECAY = 5e-4
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 SAMPLING = 7
-ADVERSARIAL_INDICES = np.arange(64) * 767  # spread over the 49152 pixels: the two share no factor
+ADVERSARIAL_INDICES = np.arange(512) * 383  # spread over the 196608 pixels: the two share no factor
 
 
 def batch_norm(channels):
@@ -238,7 +236,6 @@ def main():
             "targets": targets,
             "loss.clean": np.float64(losses[0]),
             "loss.adversarial": np.float64(losses[1]),
-            "perturbation": (adversarial - images).astype(np.float32),
             "adversarial.mean": adversarial.mean(),
             "adversarial.indices": ADVERSARIAL_INDICES,
             "adversarial.values": adversarial.reshape(-1)[ADVERSARIAL_INDICES],
