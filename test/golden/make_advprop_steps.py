@@ -208,7 +208,7 @@ def fp32_copy(model):
 
 
 def print_fp32_evidence(k, model, images, labels, samples, adversarial, golden_losses, golden_gradients):
-    """How far an fp32 step from the golden state is from the golden step, with the golden adversarial images and its own."""
+    """How far an fp32 step from the golden state is off, with the golden adversarial images and with its own."""
     own = attack(model, images, labels, samples)[1]
     moved = int((np.abs(own - adversarial) > 1e-4).sum())
     for kind, batch in (("golden", adversarial), (f"own ({moved} of {own.size} pixels differ)", own)):

@@ -27,7 +27,7 @@ WORD = np.uint64(32)
 
 
 def philox4x32(counter, key):
-    """Ten rounds of four broadcastable integer arrays (counter) and two integers (key): uint64 words (..., 4)."""
+    """Ten rounds. counter: four broadcastable integer arrays; key: two integers. Returns uint64 words (..., 4)."""
     c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(word, dtype=np.uint64) for word in counter))
     k0, k1 = key
     for _ in range(10):
