@@ -29,7 +29,7 @@ def relative_l2(found, expected):
 
 
 def attack_start(shape, epsilon, epoch, samples):
-    """Random start of shape (N, C, H, W), uniform in [-epsilon, epsilon): draw = flat index in (C, H, W) of the sample's key."""
+    """Random start (N, C, H, W), uniform in [-epsilon, epsilon): the draw is the flat (C, H, W) index."""
     count = int(np.prod(shape[1:]))
     noise = [philox.uniform(count, SEED, philox.ATTACK_START, epoch, int(sample)) for sample in samples]
     return ((2 * np.stack(noise) - 1) * epsilon).reshape(shape)

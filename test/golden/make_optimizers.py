@@ -1,9 +1,10 @@
-"""Makes optimizers.safetensors and schedules.safetensors: optimisers, weight average and schedules, NumPy float64 from the formulas.
+"""Makes optimizers.safetensors and schedules.safetensors, NumPy float64 from the formulas.
 
     /usr/bin/python3 test/golden/make_optimizers.py
 
 optimizers.safetensors: ten updates of one parameter w with gradients g_t and learning rates a_t that change from step
-to step (t = 0 .. 9), so that a velocity that holds learning rates differs from one that does not. wd is the weight decay.
+to step (t = 0 .. 9), so that a velocity that holds learning rates differs from one that does not. wd is the weight
+decay.
 
     sgd      g <- g_t + wd * w;  without momentum: w <- w - a_t * g
              v_0 = g, then v <- momentum * v + g;  w <- w - a_t * v, or with Nesterov w - a_t * (g + momentum * v)
@@ -14,7 +15,8 @@ to step (t = 0 .. 9), so that a velocity that holds learning rates differs from 
     average  over the w of case sgd_nesterov_decay: starts as a copy of the initial w; after update t (the first is 0)
              d = min(decay, (1 + t) / (10 + t));  average <- d * average + (1 - d) * w
 
-Metadata `cases`: name -> {"optimizer": "sgd" | "rmsprop" | "adamw", and its settings}; `averageDecay`; `averaged` (the case). Keys, all F64:
+Metadata `cases`: name -> {"optimizer": "sgd" | "rmsprop" | "adamw", and its settings}; `averageDecay`; `averaged`, the
+case that is averaged. Keys, all F64:
 
     learning_rates      (10)
     gradient.<t>        (6, 5), t = 0 .. 9
@@ -22,8 +24,8 @@ Metadata `cases`: name -> {"optimizer": "sgd" | "rmsprop" | "adamw", and its set
     average.<t>         (6, 5), t = 0 .. 10
     average_decays      (10), the d of each update
 
-schedules.safetensors: the learning rate of every step t = 0 .. T-1 of a run of `epochs` epochs of `stepsPerEpoch` steps,
-T = epochs * stepsPerEpoch, W = warmupEpochs * stepsPerEpoch (neither W nor a decay period need be whole).
+schedules.safetensors: the learning rate of every step t = 0 .. T-1 of a run of `epochs` epochs of `stepsPerEpoch`
+steps, T = epochs * stepsPerEpoch, W = warmupEpochs * stepsPerEpoch (neither W nor a decay period need be whole).
 
     warm-up      t < W: peak * t / W, whatever the schedule says there (the first step has rate 0)
     cosine       peak * (1 + cos(pi * (t - W) / (T - W))) / 2
@@ -70,10 +72,10 @@ SCHEDULES = {
         schedule="exponential", peak=0.256, epochs=20, stepsPerEpoch=10, warmupEpochs=5, decay=0.97, decayEpochs=2.4
     ),
     "multi_step": dict(
-        schedule="multi-step", peak=0.1, epochs=21, stepsPerEpoch=5, warmupEpochs=0, milestones=[6, 12, 18, 20], gamma=0.1
+        schedule="multi-step", peak=0.1, epochs=9, stepsPerEpoch=11, warmupEpochs=0, milestones=[3, 6, 8], gamma=0.1
     ),
     "multi_step_warmup": dict(
-        schedule="multi-step", peak=0.1, epochs=21, stepsPerEpoch=5, warmupEpochs=2, milestones=[6, 12, 18, 20], gamma=0.1
+        schedule="multi-step", peak=0.1, epochs=9, stepsPerEpoch=11, warmupEpochs=2, milestones=[3, 6, 8], gamma=0.1
     ),
     "one_cycle": dict(schedule="one-cycle", peak=0.4, epochs=5, stepsPerEpoch=20),
     "one_cycle_uneven": dict(schedule="one-cycle", peak=0.4, epochs=3, stepsPerEpoch=17),

@@ -7,8 +7,8 @@ zero, so its gradient is exactly zero and sign(0) = 0 must leave it where it sta
 clips to [0, 1] act. The attack is common.pgd with the random start and target of the keys (seed 7, `epoch`,
 `samples`): common.attack_start and common.attack_targets say how.
 
-Metadata: `seed`, `epoch`, and `cases`, a map of case name to {"target": "random" | "none", "randomStart": bool, "epsilon", "stepSize",
-"steps"}. Keys:
+Metadata: `seed`, `epoch`, and `cases`, a map of case name to {"target": "random" | "none", "randomStart": bool,
+"epsilon", "stepSize", "steps"}. Keys:
 
     weight1, bias1, weight2, bias2    F64
     images                            F64 (N, C, H, W) in [0, 1]
@@ -27,7 +27,7 @@ SHAPE = (6, 3, 4, 4)
 HIDDEN = 16
 CLASSES = 5
 EPOCH = 2
-# Draws belong to samples, whatever their order in the batch; the largest index that fits the counter word is one of them.
+# Draws belong to samples, whatever their order in the batch; the last one is the largest that fits the counter word.
 SAMPLES = np.array([3, 0, 17, 49999, 4, 2**32 - 1])
 LABELS = np.array([0, 1, 2, 3, 4, 0])
 

@@ -27,7 +27,7 @@ WORD = np.uint64(32)
 
 
 def philox4x32(counter, key):
-    """Ten rounds. counter: four broadcastable integer arrays; key: two integers. Returns uint64 words (..., 4) below 2^32."""
+    """Ten rounds. counter: four broadcastable integer arrays; key: two integers. Returns uint64 words (..., 4)."""
     c0, c1, c2, c3 = np.broadcast_arrays(*(np.asarray(word, dtype=np.uint64) for word in counter))
     k0, k1 = key
     for _ in range(10):
@@ -63,7 +63,10 @@ def integer(bound, seed, purpose, epoch=0, sample=0, stream=0):
 
 
 def tensor(stream, shape, scale=1.0):
-    """The float64 tensor of a stream: element i in C order is (2 * uniform(draw i) - 1) * scale, seed 7, purpose 8, epoch 0, sample 0."""
+    """The float64 tensor of a stream: element i in C order is (2 * uniform(draw i) - 1) * scale.
+
+    Key: seed 7, purpose 8, epoch 0, sample 0.
+    """
     count = int(np.prod(shape))
     return ((uniform(count, 7, INITIALIZATION, stream=stream) * 2 - 1) * scale).reshape(shape)
 
@@ -73,7 +76,11 @@ def check_known_answers():
     answers = [
         ((0, 0, 0, 0), (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
         ((ones, ones, ones, ones), (ones, ones), "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-        ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0), "d16cfe09 94fdcceb 5001e420 24126ea1"),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+            (0xA4093822, 0x299F31D0),
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
     ]
     for counter, key, expected in answers:
         found = " ".join(f"{int(word):08x}" for word in philox4x32(counter, key))

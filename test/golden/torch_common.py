@@ -1,4 +1,4 @@
-"""What the golden networks share: routed batch norm in plain PyTorch, and copies to and from NumPy. Makes no file by itself."""
+"""What the golden networks share: routed batch norm in plain PyTorch, and gradients by name. Makes no file."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ AUX = "aux"
 
 @dataclass(frozen=True)
 class Context:
-    """How a forward pass meets the batch norms: which set, with which statistics, and whether it updates the running ones."""
+    """How a pass meets the batch norms: which set, with which statistics, and whether it updates the running ones."""
 
     route: str
     statistics: str  # "batch" | "running"
