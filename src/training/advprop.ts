@@ -27,7 +27,7 @@ export interface AdvProp {
 export function advPropStep(
   { model, attack, attackContext = ATTACK, gradients, labelSmoothing }: AdvProp,
   { images, labels, keys }: Batch,
-): StepMetrics {
+): Required<StepMetrics> {
   // Attack the current network through its auxiliary batch norms.
   const adversarial = attack.perturb(
     (x) => model.forward(x, { ...attackContext, route: "aux", keys }),

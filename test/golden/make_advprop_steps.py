@@ -2,7 +2,7 @@
 
     /usr/bin/python3 test/golden/make_advprop_steps.py --data ../shared/data/cifar10
 
-Data. Step k sees training images 64 k .. 64 k + 63 of data_batch_1.bin in file order, pixels / 255, not augmented.
+Data. Step k sees training images 32 k .. 32 k + 31 of data_batch_1.bin in file order, pixels / 255, not augmented.
 The model normalises with the mean and standard deviation of metadata.
 
 Model. ResNet-20 for CIFAR (He, Zhang, Ren, Sun 2016, section 4.2): conv1 3x3 with 16 channels, three stages of three
@@ -28,7 +28,7 @@ Step.
 Metadata (each file): `seed`, `epoch`, `samples`, `mean`, `std`, `main_parameters`, `sampling` (7). Keys:
 
     images.checksum        F64 (2), mean and mean square of the clean pixels in [0, 1]
-    labels, targets        I64 (64)
+    labels, targets        I64 (32)
     loss.clean, loss.adversarial    F64 scalars, before the update
     adversarial.mean       F64 scalar, mean of the adversarial pixels
     adversarial.indices    I64 (512), places in the flattened (N, C, H, W) batch
@@ -36,7 +36,7 @@ Metadata (each file): `seed`, `epoch`, `samples`, `mean`, `std`, `main_parameter
     gradient.<name>        F32, every 7th element of the flattened gradient of the sum of losses, without weight decay
     sample.<name>          F64, every 7th element of each flattened floating-point tensor of the state dict (all routes)
                            after the update
-    state.<name>           F32 (counters I64), the whole state dict after the update; not in file 4, where no step follows
+    state.<name>           F32 (counters I64), the whole state dict after the update; not in file 4: no step follows it
 
 The state before step k is state.* of file k - 1, or the initial state.
 
@@ -70,7 +70,7 @@ from common import SEED, attack_start, attack_targets, every, pgd, relative_l2, 
 from torch_common import AUX, MAIN, Context, RoutedBatchNorm, gradients, is_auxiliary
 
 STEPS = 5
-BATCH = 64
+BATCH = 32
 CLASSES = 10
 EPOCH = 0
 EPSILON = 2 / 255
@@ -82,7 +82,7 @@ WEIGHT_DECAY = 5e-4
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 SAMPLING = 7
-ADVERSARIAL_INDICES = np.arange(512) * 383  # spread over the 196608 pixels: the two share no factor
+ADVERSARIAL_INDICES = np.arange(512) * 191  # spread over the 98304 pixels: the two share no factor
 
 
 def batch_norm(channels):
@@ -197,7 +197,7 @@ def fp32_copy(model):
 
 
 def print_fp32_evidence(k, model, images, labels, samples, adversarial, golden_losses, golden_gradients):
-    """How far one fp32 step from the golden state lies from the golden one, given the golden adversarial images or its own."""
+    """How far an fp32 step from the golden state is off, with the golden adversarial images and with its own."""
     own = attack(model, images, labels, samples)[1]
     moved = int((np.abs(own - adversarial) > 1e-4).sum())
     for kind, batch in (("golden", adversarial), (f"own ({moved} of {own.size} pixels differ)", own)):
@@ -240,7 +240,8 @@ def main():
             "adversarial.indices": ADVERSARIAL_INDICES,
             "adversarial.values": adversarial.reshape(-1)[ADVERSARIAL_INDICES],
         }
-        tensors.update({f"gradient.{name}": every(value, SAMPLING).astype(np.float32) for name, value in gradient.items()})
+        for name, value in gradient.items():
+            tensors[f"gradient.{name}"] = every(value, SAMPLING).astype(np.float32)
         tensors.update({f"sample.{name}": every(value, SAMPLING) for name, value in floats.items()})
         if k < STEPS - 1:
             for name, value in state.items():
