@@ -171,8 +171,8 @@ export type Recipe = z.input<typeof recipeSchema>;
 export type ResolvedRecipe = z.output<typeof recipeSchema>;
 
 /**
- * Attack steps by the rule of the paper (Xie et al. 2020, section 5.1): epsilon in units of 1/255, plus one; a single
- * step where epsilon is at most 1/255.
+ * Attack steps by the rule of the paper (Xie et al. 2020, https://arxiv.org/abs/1911.09665): epsilon in units of 1/255,
+ * rounded, plus one; a single step where epsilon is at most 1/255.
  */
 export function attackSteps(epsilon: number): number {
   return epsilon <= 1 / 255 ? 1 : Math.round(epsilon * 255) + 1;
