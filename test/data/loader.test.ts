@@ -72,6 +72,18 @@ describe("trainingLoader", () => {
     expect(first.samples).not.toEqual(second.samples);
   });
 
+  test("cuts and mirrors each image anew in each epoch", async () => {
+    const dataset = makeDataset({ length: 30, classes: 2 });
+    for (const augmentation of [
+      { crop: 2, flip: false },
+      { crop: 0, flip: true },
+    ]) {
+      const options = { batchSize: 30, seed: 4, augmentation };
+      const first = await epochImages(dataset, options, 0);
+      expect(await epochImages(dataset, options, 1)).not.toEqual(first);
+    }
+  });
+
   test("the augmentation of an image does not depend on batch size, order or the other images", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -1,0 +1,83 @@
+/** Finds every mistake in a recipe and says it in plain words. */
+
+import { z } from "zod";
+import { didYouMean } from "../errors.js";
+import { isMapping, recipeSchema } from "./schema.js";
+
+/** One mistake and where it is. */
+export interface Mistake {
+  readonly path: readonly string[];
+  /** Whether the key itself is wrong, rather than its value. */
+  readonly atKey: boolean;
+  readonly message: string;
+}
+
+/** All mistakes in a recipe as written; none where it can be resolved. */
+export function findMistakes(recipe: unknown): Mistake[] {
+  const { error } = recipeSchema.safeParse(recipe);
+  return (error?.issues ?? []).flatMap((issue): Mistake[] => {
+    const path = issue.path.map(String);
+    if (issue.code !== "unrecognized_keys") {
+      return [{ path, atKey: false, message: `${path.join(".") || "a recipe"} ${issue.message}` }];
+    }
+    return issue.keys.map((key) => ({ path: [...path, key], atKey: true, message: unknownKey(path, key, recipe) }));
+  });
+}
+
+/** Every path of the schema, sections and values alike, for recipes of whatever optimizer, schedule and attack. */
+export function knownPaths(): string[] {
+  return pathsBelow(recipeSchema, undefined);
+}
+
+/** " Did you mean X?" for a path that is not known: one with the same last key, else the nearest. */
+export function didYouMeanPath(path: string, known: readonly string[]): string {
+  const key = path.split(".").at(-1);
+  const samePlace = known.find((candidate) => candidate.split(".").at(-1) === key);
+  return samePlace === undefined ? didYouMean(path, known) : ` Did you mean ${samePlace}?`;
+}
+
+function unknownKey(sectionPath: readonly string[], key: string, recipe: unknown): string {
+  const path = [...sectionPath, key].join(".");
+  const known = pathsBelow(recipeSchema, recipe);
+  const prefix = sectionPath.map((part) => `${part}.`).join("");
+  const siblings = known
+    .filter((candidate) => candidate.startsWith(prefix))
+    .map((candidate) => candidate.slice(prefix.length))
+    .filter((candidate) => !candidate.includes("."));
+  const nearSibling = didYouMean(key, siblings);
+  const elsewhere = known.some((candidate) => candidate.endsWith(`.${key}`)) ? didYouMeanPath(path, known) : "";
+  const hint = nearSibling || elsewhere || ` Known here: ${siblings.join(", ")}.`;
+  return `unknown key ${path}.${hint}`;
+}
+
+/** The paths below a schema; of a union, those of the member that `value` names, or of all where it names none. */
+function pathsBelow(schema: z.core.$ZodType, value: unknown): string[] {
+  const inner = unwrap(schema);
+  const paths = objectsIn(inner, value).flatMap((object) =>
+    Object.entries(object.shape).flatMap(([key, field]) => {
+      const below = pathsBelow(field, isMapping(value) ? value[key] : undefined);
+      return [key, ...below.map((path) => `${key}.${path}`)];
+    }),
+  );
+  return [...new Set(paths)];
+}
+
+function objectsIn(schema: z.core.$ZodType, value: unknown): z.ZodObject[] {
+  if (schema instanceof z.ZodObject) return [schema];
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return [];
+  const members = schema.options as z.ZodObject[];
+  if (!isMapping(value)) return members;
+  // As in parsing, the first member is meant where none is named.
+  if (!Object.hasOwn(value, "name")) return members.slice(0, 1);
+  const chosen = members.filter((member) => member.shape.name.safeParse(value.name).success);
+  return chosen.length > 0 ? chosen : members;
+}
+
+/** The schema inside defaults and transforms. */
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
+    return unwrap(schema.unwrap());
+  }
+  if (schema instanceof z.ZodPipe) return unwrap(schema.in instanceof z.ZodTransform ? schema.out : schema.in);
+  return schema;
+}

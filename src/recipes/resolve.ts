@@ -1,0 +1,132 @@
+/** From a recipe's text to the values of a run, and back. */
+
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from "yaml";
+import { UsageError } from "../errors.js";
+import { didYouMeanPath, findMistakes, knownPaths, type Mistake } from "./mistakes.js";
+import { isMapping, type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
+
+/**
+ * Reads a recipe in YAML and checks it whole.
+ *
+ * @param fileName for messages, which read `file:line:column: mistake`, one a line
+ * @returns the recipe as written, without defaults
+ * @throws UsageError ERR_RECIPE_SYNTAX where the text is not YAML
+ * @throws UsageError ERR_RECIPE where a key is unknown or a value breaks its rule; all of them are listed
+ */
+export function parseRecipe(text: string, fileName: string): Recipe {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${fileName}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    const messages = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+    throw new UsageError("ERR_RECIPE_SYNTAX", messages.join("\n"));
+  }
+  const recipe = contentsOf(document, `${fileName}: `);
+  const found = findMistakes(recipe).map((mistake) => ({ offset: offsetOf(document, mistake), mistake }));
+  found.sort((a, b) => a.offset - b.offset);
+  throwMistakes(found.map(({ offset, mistake }) => `${at(offset)}: ${mistake.message}`));
+  return recipe as Recipe;
+}
+
+/**
+ * A copy of a recipe with settings of the form `path=value` applied, for instance `optimizer.lr=0.2`; the value is YAML.
+ *
+ * @throws UsageError ERR_SETTING where a setting has another form, an unknown path or a value that breaks its rule; all
+ *   of them are listed
+ */
+export function applySettings(recipe: Recipe, settings: readonly string[]): Recipe {
+  const changed: Record<string, unknown> = structuredClone(recipe);
+  const known = knownPaths();
+  const problems: string[] = [];
+  const applied: { setting: string; path: readonly string[] }[] = [];
+  for (const setting of settings) {
+    const equals = setting.indexOf("=");
+    const path = setting.slice(0, equals).trim();
+    const value = parseDocument(setting.slice(equals + 1), { prettyErrors: false });
+    if (equals < 1) {
+      problems.push(`--set ${setting}: must have the form path=value, as in optimizer.lr=0.2.`);
+    } else if (!known.includes(path)) {
+      // Checked before anything is assigned, so that no path reaches a prototype.
+      problems.push(`--set ${setting}: unknown path ${path}.${didYouMeanPath(path, known)}`);
+    } else if (value.errors.length > 0) {
+      problems.push(`--set ${setting}: the value must be YAML: ${value.errors[0].message}`);
+    } else {
+      assign(changed, path.split("."), value.toJS());
+      applied.push({ setting, path: path.split(".") });
+    }
+  }
+  for (const mistake of findMistakes(changed)) {
+    const source = applied.findLast(({ path }) =>
+      path.every((key, i) => mistake.path[i] === key || i >= mistake.path.length),
+    );
+    problems.push(`${source === undefined ? "recipe" : `--set ${source.setting}`}: ${mistake.message}`);
+  }
+  if (problems.length > 0) throw new UsageError("ERR_SETTING", problems.join("\n"));
+  return changed as Recipe;
+}
+
+/**
+ * Fills in every default and turns fractions and sizes into numbers.
+ *
+ * @throws UsageError ERR_RECIPE where a key is unknown or a value breaks its rule; all of them are listed
+ */
+export function resolveRecipe(recipe: Recipe): ResolvedRecipe {
+  throwMistakes(findMistakes(recipe).map(({ message }) => `recipe: ${message}`));
+  return recipeSchema.parse(recipe);
+}
+
+/** A resolved recipe as YAML that resolves to the same values. Distances that are whole 255ths are written as such. */
+export function stringifyRecipe(recipe: ResolvedRecipe): string {
+  const { epsilon, stepSize } = recipe.attack;
+  const attack = { ...recipe.attack, epsilon: asFraction(epsilon), stepSize: asFraction(stepSize) };
+  return stringify({ ...recipe, attack }, { lineWidth: 0 });
+}
+
+function asFraction(value: number): number | string {
+  const numerator = Math.round(value * 255);
+  return numerator / 255 === value ? `${numerator}/255` : value;
+}
+
+function throwMistakes(messages: readonly string[]): void {
+  if (messages.length > 0) throw new UsageError("ERR_RECIPE", messages.join("\n"));
+}
+
+/** The value of a document; an empty one is an empty mapping. Only an alias can fail once the text is parsed. */
+function contentsOf(document: Document, where: string): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (cause) {
+    throw new UsageError("ERR_RECIPE_SYNTAX", `${where}${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Sets a value by its path, making the sections on the way. */
+function assign(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const inner = target[key];
+  const section: Record<string, unknown> = isMapping(inner) ? inner : {};
+  target[key] = section;
+  assign(section, rest, value);
+}
+
+/** Where a mistake lies in the text: its key or value, or the innermost mapping around it that is there. */
+function offsetOf(document: Document, { path, atKey }: Mistake): number {
+  let node: unknown = document.contents;
+  let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
+  path.forEach((key, depth) => {
+    if (!isMap(node)) return;
+    const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+    if (pair === undefined) return;
+    const place = atKey && depth === path.length - 1 ? pair.key : (pair.value ?? pair.key);
+    if (isNode(place)) offset = place.range?.[0] ?? offset;
+    node = pair.value;
+  });
+  return offset;
+}

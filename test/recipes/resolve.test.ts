@@ -1,0 +1,220 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { applySettings, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
+import { attackSteps, METHODS, type Recipe } from "../../src/recipes/schema.js";
+import { codedError } from "../support/errors.js";
+
+const positive = fc.double({ min: 1e-12, max: 1e6, noNaN: true });
+const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const count = fc.integer({ min: 1, max: 1e9 });
+const distance = fc.oneof(
+  fc.double({ min: 1e-9, max: 1, noNaN: true }),
+  fc.integer({ min: 1, max: 255 }).map((numerator) => `${numerator}/255`),
+);
+const optional = { requiredKeys: [] };
+
+/** Any recipe that is right. */
+const recipes: fc.Arbitrary<Recipe> = fc.record(
+  {
+    name: fc.string(),
+    description: fc.string({ unit: "grapheme" }),
+    model: fc.string(),
+    method: fc.constantFrom(...METHODS),
+    seed: fc.maxSafeNat(),
+    precision: fc.constantFrom("fp32" as const, "bf16" as const),
+    memoryLimit: fc.oneof(count, fc.constant(null), fc.constantFrom("12GB", "512 MiB", "1.5gb")),
+    data: fc.record(
+      {
+        path: fc.oneof(fc.string(), fc.constant(null)),
+        limitTrain: fc.oneof(count, fc.constant(null)),
+        validationFraction: share,
+        augmentation: fc.record({ crop: fc.nat(9), flip: fc.boolean() }, optional),
+      },
+      optional,
+    ),
+    training: fc.record({ epochs: count, labelSmoothing: share, clipGradientNorm: positive }, optional),
+    optimizer: fc.record(
+      { name: fc.constant("sgd" as const), lr: positive, weightDecay: positive, nesterov: fc.boolean() },
+      optional,
+    ),
+    schedule: fc.record({ name: fc.constant("cosine" as const), warmupFraction: share, finalFactor: share }, optional),
+    attack: fc.record(
+      { name: fc.constant("pgd" as const), epsilon: distance, stepSize: distance, steps: fc.option(count) },
+      optional,
+    ),
+  },
+  optional,
+);
+
+describe("resolveRecipe", () => {
+  test("fills in the documented defaults", () => {
+    expect(resolveRecipe({})).toEqual({
+      model: "resnet20",
+      method: "advprop",
+      seed: 0,
+      precision: "fp32",
+      threads: 0,
+      memoryLimit: null,
+      data: {
+        path: null,
+        limitTrain: null,
+        limitTest: null,
+        validationFraction: 0,
+        imageSize: null,
+        augmentation: { crop: 4, flip: true },
+      },
+      training: {
+        epochs: 15,
+        batchSize: 128,
+        labelSmoothing: 0,
+        clipGradientNorm: null,
+        accumulationSteps: 1,
+        logEverySteps: 10,
+        checkpointEverySteps: null,
+        keepEverySteps: null,
+        evaluateEveryEpochs: 1,
+      },
+      optimizer: {
+        name: "sgd",
+        lr: 0.1,
+        momentum: 0.9,
+        nesterov: true,
+        weightDecay: 5e-4,
+        weightDecayOnNorm: false,
+      },
+      schedule: { name: "cosine", warmupFraction: 0.05, finalFactor: 0 },
+      attack: {
+        name: "pgd",
+        norm: "linf",
+        epsilon: 4 / 255,
+        stepSize: 1 / 255,
+        steps: 5,
+        target: "random",
+        randomStart: true,
+        statistics: "running",
+        stochastic: false,
+      },
+    });
+  });
+
+  test("keeps what is said, and fills in the rest of a section", () => {
+    const { optimizer, attack, memoryLimit, data } = resolveRecipe({
+      memoryLimit: "12GB",
+      data: { augmentation: { crop: 0 } },
+      optimizer: { lr: 0.2 },
+      attack: { epsilon: " 1 / 255 ", stepSize: 0.5 },
+    });
+    expect(optimizer).toMatchObject({ name: "sgd", lr: 0.2, momentum: 0.9 });
+    expect(attack).toMatchObject({ epsilon: 1 / 255, stepSize: 0.5, steps: 1 });
+    expect(memoryLimit).toBe(12e9);
+    expect(data.augmentation).toEqual({ crop: 0, flip: true });
+    expect(resolveRecipe({ memoryLimit: "2GiB" }).memoryLimit).toBe(2 ** 31);
+  });
+
+  test("never shares or changes what it was given", () => {
+    fc.assert(
+      fc.property(recipes, (recipe) => {
+        const before = structuredClone(recipe);
+        const resolved = resolveRecipe(recipe);
+        resolved.data.augmentation.crop = 77;
+        expect(recipe).toEqual(before);
+        expect(resolveRecipe({}).data.augmentation.crop).toBe(4);
+      }),
+    );
+  });
+
+  test("lists the mistakes of a recipe made in code", () => {
+    const error = codedError(() => resolveRecipe({ seed: -1, attack: { epsilon: 4 } }));
+    expect(error.code).toBe("ERR_RECIPE");
+    expect(error.message).toMatch(/^recipe: seed must be .*\nrecipe: attack\.epsilon must .* Did you mean 4\/255\?$/);
+  });
+});
+
+test.each([
+  [0.5, 1],
+  [1, 1],
+  [2, 3],
+  [3, 4],
+  [4, 5],
+  [8, 9],
+])("the paper takes for epsilon %s/255 %s steps", (epsilon, steps) => {
+  expect(attackSteps(epsilon / 255)).toBe(steps);
+});
+
+describe("stringifyRecipe", () => {
+  test("writes YAML that resolves to the same recipe, and resolving again changes nothing", () => {
+    fc.assert(
+      fc.property(recipes, (recipe) => {
+        const resolved = resolveRecipe(recipe);
+        expect(resolveRecipe(resolved)).toEqual(resolved);
+        expect(resolveRecipe(parseRecipe(stringifyRecipe(resolved), "r.yaml"))).toEqual(resolved);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("writes distances as people do", () => {
+    const text = stringifyRecipe(resolveRecipe({ attack: { epsilon: 2 / 255, stepSize: 0.01 } }));
+    expect(text).toContain("  epsilon: 2/255\n  stepSize: 0.01\n");
+  });
+});
+
+describe("applySettings", () => {
+  test("changes what it names and nothing else, the last one winning", () => {
+    const recipe: Recipe = { seed: 1, optimizer: { lr: 0.1, momentum: 0.5 } };
+    const changed = applySettings(recipe, [
+      "optimizer.lr=0.2",
+      "attack.epsilon=2/255",
+      "data.augmentation.crop=2",
+      "data.path=a=b c",
+      "optimizer.lr=0.3",
+      "memoryLimit=null",
+      "schedule={warmupFraction: 0}",
+    ]);
+    expect(changed).toEqual({
+      seed: 1,
+      optimizer: { lr: 0.3, momentum: 0.5 },
+      attack: { epsilon: "2/255" },
+      data: { augmentation: { crop: 2 }, path: "a=b c" },
+      memoryLimit: null,
+      schedule: { warmupFraction: 0 },
+    });
+    expect(recipe).toEqual({ seed: 1, optimizer: { lr: 0.1, momentum: 0.5 } });
+  });
+
+  test("lists every setting that is wrong, with the nearest known path", () => {
+    const error = codedError(() =>
+      applySettings({ seed: -1 }, [
+        "lr=1",
+        "optimiser.lr=2",
+        "optimizer.lr=abc",
+        "seed",
+        "=3",
+        "training.epochs=[",
+        "data=3",
+        "zzzzzzzzzzzzzz=1",
+      ]),
+    );
+    expect(error).toMatchObject({ code: "ERR_SETTING", exitCode: 2 });
+    expect(error.message.split("\n").sort()).toEqual(
+      [
+        "--set lr=1: unknown path lr. Did you mean optimizer.lr?",
+        "--set optimiser.lr=2: unknown path optimiser.lr. Did you mean optimizer.lr?",
+        '--set optimizer.lr=abc: optimizer.lr must be a positive number; got "abc".',
+        "--set seed: must have the form path=value, as in optimizer.lr=0.2.",
+        "--set =3: must have the form path=value, as in optimizer.lr=0.2.",
+        "--set training.epochs=[: the value must be YAML: Flow sequence must end with a ]",
+        "--set data=3: data must be a mapping of keys to values; got 3.",
+        "--set zzzzzzzzzzzzzz=1: unknown path zzzzzzzzzzzzzz.",
+        "recipe: seed must be an integer in [0, 2^53); got -1.",
+      ].sort(),
+    );
+  });
+
+  test("reaches no prototype", () => {
+    for (const path of ["__proto__.polluted", "constructor.prototype.polluted", "data.__proto__.polluted"]) {
+      expect(codedError(() => applySettings({}, [`${path}=1`])).code).toBe("ERR_SETTING");
+    }
+    expect("polluted" in {}).toBe(false);
+  });
+});
