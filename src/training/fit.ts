@@ -56,6 +56,7 @@ export interface ProgressEvent {
   readonly losses: Readonly<Record<string, number>>;
   /** Training images of the set per second, over the last steps. */
   readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
   /** Set when an epoch was validated. */
   readonly validationAccuracy?: number;
 }
@@ -207,14 +208,24 @@ function validateEpoch(options: FitOptions, state: TrainingState, totalSteps: nu
 }
 
 function report(
-  { progress, epochs }: FitOptions,
+  { progress, epochs, loader }: FitOptions,
   state: TrainingState,
   totalSteps: number,
   imagesPerSecond: number,
   validationAccuracy?: number,
 ): void {
   const { step, epoch } = state;
-  progress?.({ step, totalSteps, epoch, epochs, losses: means(state), imagesPerSecond, validationAccuracy });
+  const secondsLeft = ((totalSteps - step) * loader.batchSize) / imagesPerSecond;
+  progress?.({
+    step,
+    totalSteps,
+    epoch,
+    epochs,
+    losses: means(state),
+    imagesPerSecond,
+    secondsLeft,
+    validationAccuracy,
+  });
 }
 
 /** Images per second over the last steps: an exponential mean, so that it follows the machine. */
