@@ -6,7 +6,6 @@ import { setImmediate } from "node:timers/promises";
 import type { Loader, PixelBatch } from "../data/loader.js";
 import { RunError } from "../errors.js";
 import type { Classifier } from "../models/classifier.js";
-import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import type { RunDirectory } from "../runs/run-directory.js";
@@ -14,7 +13,7 @@ import type { Losses } from "../runs/schema.js";
 import { type GradientStore, scope } from "../tensor/index.js";
 import { batchNormDrift } from "./batch-norm-drift.js";
 import { type Reproducibility, saveCheckpoint, type TrainingState } from "./checkpoint.js";
-import type { Batch, StepMetrics, TrainingStep } from "./step.js";
+import { batchFromPixels, type StepMetrics, type TrainingStep } from "./step.js";
 import { clipGradients, globalNorm } from "./update.js";
 
 export interface FitOptions {
@@ -146,13 +145,8 @@ function trainOnBatch(
 ): { metrics: StepMetrics; gradientNorm: number; rate: number } {
   const { gradients, optimizer, schedule, seed, clipGradientNorm } = options;
   return scope(() => {
-    const batch: Batch = {
-      images: imagesFromPixels(pixels),
-      labels: labelsTensor(pixels.labels),
-      keys: { seed, epoch: state.epoch, samples: labelsTensor(pixels.samples) },
-    };
     try {
-      const metrics = options.step(batch);
+      const metrics = options.step(batchFromPixels(pixels, { seed, epoch: state.epoch }));
       const sums = gradients.read();
       const gradientNorm = globalNorm(sums);
       assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, state.step, saved);
