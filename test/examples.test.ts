@@ -10,7 +10,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 test("examples/train.ts trains and evaluates", () => {
   execFileSync("npx", ["tsc", "-p", "examples"], { cwd: root, stdio: "pipe" });
   const folder = temporaryFolder();
-  writeCifar10(folder, cifarRecord([1], (row, column) => row + column));
+  writeCifar10(
+    folder,
+    cifarRecord([1], (row, column) => row + column),
+  );
   const program = ["build/examples/train.js", folder, "256", "1"];
   const output = execFileSync(process.execPath, program, { cwd: root, encoding: "utf8" });
   // All but one of these images are black and of class 0, and training sees as much.
