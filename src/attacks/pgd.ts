@@ -35,6 +35,13 @@ export function pgd({ threatModel, stepSize, steps, target, randomStart }: PgdOp
   }
   return {
     perturb(logits, images, labels, keys) {
+      const count = images.shape[0];
+      if (labels.size !== count || keys.samples.size !== count) {
+        throw new UsageError(
+          "ERR_SHAPE",
+          `pgd: there must be one label and one key for each image; got ${labels.size} labels and ${keys.samples.size} keys for ${count} images`,
+        );
+      }
       return scope(() => {
         let goal = labels;
         let adversarial = randomStart ? threatModel.start(images, keys) : images;

@@ -71,7 +71,7 @@ function images(shape: readonly number[], purpose = 1): { x: Tensor; exact: Tens
 
 describe("accuracy in float32", () => {
   // libtorch 1.13's channels-last kernel is off by 1e-5 here, and PyTorch's others by 1e-7.
-  test.each([[[128, 16, 32, 32]], [[32, 64, 8, 8]], [[5, 3, 7, 1]], [[2, 1, 1, 3]], [[3, 130, 2, 2]]])(
+  test.each([[[64, 16, 32, 32]], [[32, 64, 8, 8]], [[5, 3, 7, 1]], [[2, 1, 1, 3]], [[3, 130, 2, 2]]])(
     "of %j: output, gradients and statistics are within 1e-6 of float64",
     (shape) => {
       scope(() => {
@@ -82,8 +82,8 @@ describe("accuracy in float32", () => {
           input.requireGradient();
           const y = module.forward(input, { ...TRAIN, route: "main" });
           const store = new GradientStore([input, module.scale.value, module.shift.value]);
-          // Squared, so that the gradient does not vanish with the mean.
-          store.add(sum(mul(mul(y, y), weights)));
+          // y^2 + y, so that no gradient is a sum of terms that cancel.
+          store.add(sum(mul(add(mul(y, y), y), weights)));
           return [y, ...store.read(), module.runningMean.value, module.runningVariance.value].map(
             (one) => one?.toNumbers() ?? [],
           );
