@@ -106,17 +106,9 @@ export const batchNorm = (
   factor: number,
   epsilon: number,
 ): Tensor =>
-  call("aten::batch_norm", [
-    x,
-    scale,
-    shift,
-    runningMean ?? null,
-    runningVariance ?? null,
-    batch,
-    factor,
-    epsilon,
-    false,
-  ]);
+  batch
+    ? call("advprop::batch_norm", [x, scale, shift, runningMean, runningVariance, factor, epsilon])
+    : call("aten::batch_norm", [x, scale, shift, runningMean, runningVariance, false, 0, epsilon, false]);
 
 /** Mean cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
 export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>
