@@ -22,7 +22,8 @@ export function resolveModel(command: string, model: string, checkpoint: string 
     const best = run.checkpoint("best").weights;
     return { run: model, weights: existsSync(best) ? best : run.checkpoint("last").weights };
   }
-  if (checkpoint === "last" || checkpoint === "best") return { run: model, weights: run.checkpoint(checkpoint).weights };
+  if (checkpoint === "last" || checkpoint === "best")
+    return { run: model, weights: run.checkpoint(checkpoint).weights };
   if (/^\d+$/.test(checkpoint)) return { run: model, weights: run.checkpoint(Number(checkpoint)).weights };
   throw new UsageError(
     "ERR_CHECKPOINT",

@@ -73,7 +73,8 @@ const metadataSchema = z.object({
  *   what the weights are
  */
 export function importWeights(path: string): ImportedWeights {
-  if (!existsSync(path)) throw new UsageError("ERR_WEIGHTS_MISSING", `there is no weights file ${path}. Check the path`);
+  if (!existsSync(path))
+    throw new UsageError("ERR_WEIGHTS_MISSING", `there is no weights file ${path}. Check the path`);
   const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
   const { specification, ...training } = parseMetadata(metadata[METADATA], path);
   return { specification, metadata: training, tensors };
