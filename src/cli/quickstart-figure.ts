@@ -76,6 +76,7 @@ export async function drawQuickstart(
     <rect width='100%' height='100%' fill='white'/>
     ${chart(
       "Clean training loss",
+      "right",
       ({ loss }) => loss,
       (y) => y.toFixed(1),
     )}
