@@ -16,16 +16,26 @@ export interface ChartOptions {
   readonly series: readonly Series[];
   /** How a value of y is written at its tick. */
   readonly format: (y: number) => string;
+  /** The upper corner that the curves leave free. */
+  readonly legend: "left" | "right";
 }
 
 export const FONT = "font-family='DejaVu Sans, Liberation Sans, Arial, sans-serif'";
 const MARGIN = { left: 56, right: 14, top: 30, bottom: 40 };
 
 /** A chart as an SVG group whose upper left corner is the origin. */
-export function lineChart({ title, xLabel, width, height, series, format }: ChartOptions): string {
+export function lineChart({ title, xLabel, width, height, series, format, legend: corner }: ChartOptions): string {
   const points = series.flatMap((one) => one.points);
-  const x = axis(points.map(([value]) => value), MARGIN.left, width - MARGIN.right);
-  const y = axis(points.map(([, value]) => value), height - MARGIN.bottom, MARGIN.top);
+  const x = axis(
+    points.map(([value]) => value),
+    MARGIN.left,
+    width - MARGIN.right,
+  );
+  const y = axis(
+    points.map(([, value]) => value),
+    height - MARGIN.bottom,
+    MARGIN.top,
+  );
   const grid = y.ticks.map(
     (tick) =>
       `<line x1='${MARGIN.left}' x2='${width - MARGIN.right}' y1='${y.place(tick)}' y2='${y.place(tick)}' stroke='#e4e4e4'/>` +
@@ -40,7 +50,7 @@ export function lineChart({ title, xLabel, width, height, series, format }: Char
   });
   const legend = series.map(({ name, colour, dashed }, i) => {
     const top = MARGIN.top + 8 + 16 * i;
-    const left = width - MARGIN.right - 150;
+    const left = corner === "left" ? MARGIN.left + 14 : width - MARGIN.right - 150;
     return (
       `<line x1='${left}' x2='${left + 22}' y1='${top}' y2='${top}' stroke='${colour}' stroke-width='2'${dashed ? " stroke-dasharray='5 4'" : ""}/>` +
       text(left + 28, top + 4, name, "start")
