@@ -6,7 +6,8 @@
  *
  * Lengths are the radii, sigmas and offsets of blurs, of snow, of spatter and of the elastic transform, and the size of
  * frost; an offset is rounded to a whole pixel and is at least one. Shares and factors (zoom, pixelate, the strength of
- * noise) and the sub-pixel smoothing of the defocus disk stay as they are.
+ * noise) and the sub-pixel smoothing of the defocus disk stay as they are; below 24 pixels that
+ * smoothing may be all that is left of a disk.
  */
 
 import { type CorruptionName, type Parameters, SEVERITY_TABLES, type TableName } from "./severity-tables.js";
