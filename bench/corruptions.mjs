@@ -28,5 +28,7 @@ for (const side of sides.length > 0 ? sides : [32, 224]) {
     if (CORRUPTIONS.includes(name)) suiteMs += ms / CORRUPTIONS.length;
     console.log(`  ${name.padEnd(18)} ${(1000 / ms).toFixed(0).padStart(7)} images/s  ${ms.toFixed(3)} ms`);
   }
-  console.log(`  ${"mean of the 15".padEnd(18)} ${(1000 / suiteMs).toFixed(0).padStart(7)} images/s  ${suiteMs.toFixed(3)} ms`);
+  console.log(
+    `  ${"mean of the 15".padEnd(18)} ${(1000 / suiteMs).toFixed(0).padStart(7)} images/s  ${suiteMs.toFixed(3)} ms`,
+  );
 }
