@@ -8,11 +8,13 @@ import type { Corruption } from "./corruption.js";
 
 /** (x - m) c + m, m the mean of the channel. */
 export const contrast: Corruption<"contrast"> = ({ pixels }, [factor]) => {
-  const means = [0, 0, 0];
   const values = toUnit(pixels);
-  for (let i = 0; i < values.length; i++) means[i % 3] += values[i];
-  for (let channel = 0; channel < 3; channel++) means[channel] /= values.length / 3;
-  for (let i = 0; i < values.length; i++) values[i] = (values[i] - means[i % 3]) * factor + means[i % 3];
+  for (let channel = 0; channel < 3; channel++) {
+    let sum = 0;
+    for (let i = channel; i < values.length; i += 3) sum += values[i];
+    const mean = sum / (values.length / 3);
+    for (let i = channel; i < values.length; i += 3) values[i] = (values[i] - mean) * factor + mean;
+  }
   return truncateUnit(values);
 };
 

@@ -52,5 +52,7 @@ export function smear(
     }
   }
   // The sum is rounded to 16 bits (a grey level is 257), and of these the grey level is cut off.
-  return Uint8Array.from(values, (value) => Math.floor(Math.floor(257 * value + 0.5) / 257));
+  const result = new Uint8Array(pixels.length);
+  for (let i = 0; i < result.length; i++) result[i] = Math.floor(257 * values[i] + 0.5) / 257;
+  return result;
 }

@@ -8,7 +8,9 @@ export interface RgbImage {
 
 /** Values scaled to [0, 1]: b / 255. */
 export function toUnit(pixels: Uint8Array): Float64Array {
-  return Float64Array.from(pixels, (value) => value / 255);
+  const values = new Float64Array(pixels.length);
+  for (let i = 0; i < values.length; i++) values[i] = pixels[i] / 255;
+  return values;
 }
 
 /**
@@ -16,5 +18,15 @@ export function toUnit(pixels: Uint8Array): Float64Array {
  * (rounding would be half a level brighter).
  */
 export function truncateUnit(values: Float64Array | Float32Array): Uint8Array {
-  return Uint8Array.from(values.map((value) => Math.min(1, Math.max(0, value)) * 255));
+  const bytes = new Uint8Array(values.length);
+  if (values instanceof Float32Array) {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = Math.fround(clip(values[i]) * 255);
+  } else {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = clip(values[i]) * 255;
+  }
+  return bytes;
+}
+
+function clip(value: number): number {
+  return value < 0 ? 0 : value > 1 ? 1 : value;
 }
