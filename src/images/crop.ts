@@ -10,6 +10,30 @@ export interface Region {
   readonly height: number;
 }
 
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** All of an image. */
+export function whole({ width, height }: Size): Region {
+  return { left: 0, top: 0, width, height };
+}
+
+/** The same part of an image that was scaled: edges rounded to whole pixels, at least one pixel large. */
+export function scaleRegion({ left, top, width, height }: Region, from: Size, to: Size): Region {
+  const across = (x: number) => Math.round((x * to.width) / from.width);
+  const down = (y: number) => Math.round((y * to.height) / from.height);
+  const l = Math.min(across(left), to.width - 1);
+  const t = Math.min(down(top), to.height - 1);
+  return {
+    left: l,
+    top: t,
+    width: Math.max(1, across(left + width) - l),
+    height: Math.max(1, down(top + height) - t),
+  };
+}
+
 /** Limits of a {@link randomResizedCrop}. */
 export interface CropLimits {
   /** Least and greatest share of the image's area, in (0, 1]. */
