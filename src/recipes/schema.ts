@@ -91,7 +91,7 @@ const sgd = section({
   momentum: share.default(0.9),
   nesterov: flag.default(true),
   weightDecay: notNegative.default(5e-4),
-  /** Whether the scales and shifts of norm layers and the biases decay too. */
+  /** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */
   weightDecayOnNorm: flag.default(false),
 });
 
@@ -126,7 +126,6 @@ export const recipeSchema = section({
   model: text.default("resnet20"),
   method: oneOf(METHODS).default("advprop"),
   seed: seed.default(0),
-  precision: oneOf(["fp32", "bf16"]).default("fp32"),
   /** 0 takes all cores. */
   threads: natural.default(0),
   /** Bytes when resolved. */
