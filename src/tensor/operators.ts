@@ -32,6 +32,9 @@ export const mul_ = (a: Tensor, b: Tensor | number): Tensor =>
 export const sign = (x: Tensor): Tensor => call("aten::sign", [x]);
 export const abs = (x: Tensor): Tensor => call("aten::abs", [x]);
 export const sqrt = (x: Tensor): Tensor => call("aten::sqrt", [x]);
+export const log = (x: Tensor): Tensor => call("aten::log", [x]);
+export const cos = (x: Tensor): Tensor => call("aten::cos", [x]);
+export const pow = (x: Tensor, exponent: number): Tensor => call("aten::pow.Tensor_Scalar", [x, exponent]);
 export const minimum = (a: Tensor, b: Tensor): Tensor => call("aten::minimum", [a, b]);
 export const maximum = (a: Tensor, b: Tensor): Tensor => call("aten::maximum", [a, b]);
 export const clamp = (x: Tensor, low: number | null, high: number | null): Tensor =>
@@ -58,6 +61,11 @@ export const mean = (x: Tensor, dimensions?: readonly number[], keepDimensions =
   dimensions === undefined ? call("aten::mean", [x]) : call("aten::mean.dim", [x, dimensions, keepDimensions]);
 /** Index of the largest element along a dimension, int64. */
 export const argmax = (x: Tensor, dimension: number): Tensor => call("aten::argmax", [x, dimension]);
+/** The largest element over some dimensions, which stay with length 1. */
+export const amax = (x: Tensor, dimensions: readonly number[]): Tensor => call("aten::amax", [x, dimensions, true]);
+/** Euclidean norm over some dimensions, which stay with length 1. */
+export const normOver = (x: Tensor, dimensions: readonly number[]): Tensor =>
+  call("aten::linalg_vector_norm", [x, 2, dimensions, true]);
 /** Euclidean norm of all elements. */
 export const norm = (x: Tensor): Tensor => call("aten::norm.Scalar", [x, 2]);
 
@@ -119,6 +127,9 @@ export const reshape = (x: Tensor, shape: readonly number[]): Tensor => call("at
 export const permute = (x: Tensor, dimensions: readonly number[]): Tensor => call("aten::permute", [x, dimensions]);
 /** Rows `start` to `end` (excluded) of the first dimension, a view. */
 export const rows = (x: Tensor, start: number, end: number): Tensor => call("aten::slice.Tensor", [x, 0, start, end]);
+/** One index of a dimension, which goes; a view. */
+export const select = (x: Tensor, dimension: number, index: number): Tensor =>
+  call("aten::select.int", [x, dimension, index]);
 export const concat = (tensors: readonly Tensor[], dimension = 0): Tensor => call("aten::cat", [tensors, dimension]);
 export const stack = (tensors: readonly Tensor[]): Tensor => call("aten::stack", [tensors]);
 export const detach = (x: Tensor): Tensor => call("aten::detach", [x]);
