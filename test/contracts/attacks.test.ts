@@ -49,7 +49,7 @@ model.initialize(3);
 const samples = fromArray([4, 0, 17, 49999, 2 ** 32 - 1, 5], [COUNT], "int64");
 const keys: SampleKeys = { seed: 7, epoch: 2, samples };
 const images = scope(() => {
-  const drawn = keyedUniform(samples, [3, 32, 32], { seed: 1, epoch: 0, purpose: Purpose.synthesis });
+  const drawn = keyedUniform(samples, [3, 16, 16], { seed: 1, epoch: 0, purpose: Purpose.synthesis });
   // Many pixels at the border, so that the clips act.
   return keep(
     channelsLast(
