@@ -37,7 +37,7 @@ export const METHODS = [
   "advprop",
 ] as const;
 
-/** Whether the scales and shifts of norm layers and the biases decay too. */
+/** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */
 const weightDecayOnNorm = flag.default(false);
 
 /** Share of all steps in which the learning rate rises linearly. */
@@ -106,7 +106,6 @@ export const recipeSchema = section({
   model: text.default("resnet20"),
   method: oneOf(METHODS).default("advprop"),
   seed: seed.default(0),
-  precision: oneOf(["fp32", "bf16"]).default("fp32"),
   /** 0 takes all cores. */
   threads: natural.default(0),
   /** Bytes when resolved. */

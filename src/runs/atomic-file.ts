@@ -3,6 +3,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RunError } from "../errors.js";
+import { faultPoint } from "./fault-point.js";
 
 const SUFFIX = ".tmp";
 
@@ -19,10 +20,15 @@ export function writeFileAtomic(path: string, data: string | Uint8Array | readon
   const temporary = join(folder, `.${basename(path)}.${process.pid}${SUFFIX}`);
   try {
     withFile(temporary, "w", (descriptor) => {
-      for (const piece of Array.isArray(data) ? data : [data]) writeFileSync(descriptor, piece);
+      for (const piece of Array.isArray(data) ? data : [data]) {
+        writeFileSync(descriptor, piece);
+        faultPoint(`${basename(path)}:writing`);
+      }
       fsyncSync(descriptor);
     });
+    faultPoint(`${basename(path)}:written`);
     renameSync(temporary, path);
+    faultPoint(`${basename(path)}:renamed`);
     withFile(folder, "r", fsyncSync);
   } catch (cause) {
     rmSync(temporary, { force: true });

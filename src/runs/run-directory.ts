@@ -1,6 +1,6 @@
 /** A run is a folder: where its files lie, and when a folder may become one. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "./atomic-file.js";
@@ -33,12 +33,11 @@ export class RunDirectory {
   }
 
   /**
-   * Makes the folder of a new run; an existing one must be empty.
+   * Checks that a new run may be made in a folder: it is not there yet, or empty.
    *
    * @throws UsageError ERR_RUN_EXISTS where something is there already
-   * @throws RunError ERR_WRITE where the folder cannot be made
    */
-  static create(path: string): RunDirectory {
+  static checkFree(path: string): void {
     const existing = existsSync(path) ? statSync(path) : undefined;
     if (existing !== undefined && !existing.isDirectory()) {
       throw new UsageError("ERR_RUN_EXISTS", `a run needs a folder, but ${path} is a file. Choose another with --run.`);
@@ -49,6 +48,16 @@ export class RunDirectory {
         : "Choose another folder with --run.";
       throw new UsageError("ERR_RUN_EXISTS", `a new run needs an empty folder, but ${path} holds files. ${remedy}`);
     }
+  }
+
+  /**
+   * Makes the folder of a new run; an existing one must be empty.
+   *
+   * @throws UsageError ERR_RUN_EXISTS where something is there already
+   * @throws RunError ERR_WRITE where the folder cannot be made
+   */
+  static create(path: string): RunDirectory {
+    RunDirectory.checkFree(path);
     const run = new RunDirectory(path);
     try {
       for (const folder of [run.images, run.evaluation, run.checkpoints]) mkdirSync(folder, { recursive: true });
@@ -92,6 +101,24 @@ export class RunDirectory {
     // Not in evaluation/: another process may be writing there.
     for (const folder of [run.path, run.images, run.checkpoints]) removeTemporaryFiles(folder);
     return run;
+  }
+
+  /**
+   * Makes this process the one that writes the run, until it calls what this returns or ends.
+   *
+   * @throws UsageError ERR_RUN_LOCKED where another process that is alive writes it
+   */
+  lock(): () => void {
+    const path = join(this.path, "lock");
+    const owner = existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
+    if (owner !== undefined && owner !== process.pid && isAlive(owner)) {
+      throw new UsageError(
+        "ERR_RUN_LOCKED",
+        `${this.path} is being written by process ${owner}. Wait for it or stop it; if it is no training run, remove ${path}.`,
+      );
+    }
+    writeFileAtomic(path, String(process.pid));
+    return () => rmSync(path, { force: true });
   }
 
   /** Where a checkpoint lies: its tensors and its counters. */
@@ -142,4 +169,14 @@ export function defaultRunPath(method: string, model: string, now: Date): string
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
   return join("runs", `${method}-${model}-${date}-${time}`);
+}
+
+/** Whether a process is there, also one of another user. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }

@@ -114,4 +114,5 @@ export interface EvaluationFile {
   /** The attack as resolved, and the accuracy under it. */
   readonly attack?: Readonly<Record<string, unknown>>;
   readonly robustAccuracy?: number;
+  readonly robustLoss?: number;
 }

@@ -10,6 +10,8 @@ import type { DType, Tensor } from "./tensor.js";
 /** Zeros like another tensor: its shape, dtype and memory format. */
 export const zerosLike = (x: Tensor): Tensor => call("aten::zeros_like", [x]);
 
+export const onesLike = (x: Tensor): Tensor => call("aten::ones_like", [x]);
+
 /** A tensor filled with one value. */
 export const full = (shape: readonly number[], value: number, dtype: DType = "float32"): Tensor =>
   call("aten::full", [shape, value, dtype]);
@@ -143,10 +145,39 @@ export const copy_ = (target: Tensor, source: Tensor): Tensor => call("aten::cop
 
 // Lists, one call for all parameters
 
-export const eachAdd_ = (a: readonly Tensor[], b: readonly Tensor[], alpha = 1): void =>
-  void callAny("aten::_foreach_add_.List", [a, b, alpha]);
+/** a + alpha b, or a + b with one number. */
+export const eachAdd_ = (a: readonly Tensor[], b: readonly Tensor[] | number, alpha = 1): void =>
+  void (typeof b === "number"
+    ? callAny("aten::_foreach_add_.Scalar", [a, b])
+    : callAny("aten::_foreach_add_.List", [a, b, alpha]));
+export const eachAdd = (a: readonly Tensor[], b: number): Tensor[] =>
+  callAny("aten::_foreach_add.Scalar", [a, b]) as Tensor[];
 export const eachMul_ = (a: readonly Tensor[], factor: number): void =>
   void callAny("aten::_foreach_mul_.Scalar", [a, factor]);
+/** Each times its own factor. */
+export const eachMul = (a: readonly Tensor[], factors: readonly number[]): Tensor[] =>
+  callAny("aten::_foreach_mul.ScalarList", [a, factors]) as Tensor[];
+/** a + factor * b * c */
+export const eachAddProduct_ = (
+  a: readonly Tensor[],
+  b: readonly Tensor[],
+  c: readonly Tensor[],
+  factor: number,
+): void => void callAny("aten::_foreach_addcmul_.Scalar", [a, b, c, factor]);
+/** a + factor * b / c, with one factor or each its own. */
+export const eachAddDivided_ = (
+  a: readonly Tensor[],
+  b: readonly Tensor[],
+  c: readonly Tensor[],
+  factor: number | readonly number[],
+): void =>
+  void callAny(typeof factor === "number" ? "aten::_foreach_addcdiv_.Scalar" : "aten::_foreach_addcdiv_.ScalarList", [
+    a,
+    b,
+    c,
+    factor,
+  ]);
+export const eachSqrt_ = (a: readonly Tensor[]): void => void callAny("aten::_foreach_sqrt_", [a]);
 /** Euclidean norm of each. */
 export const eachNorm = (tensors: readonly Tensor[]): Tensor[] =>
   callAny("aten::_foreach_norm.Scalar", [tensors, 2]) as Tensor[];

@@ -6,7 +6,6 @@ import { setImmediate } from "node:timers/promises";
 import type { Loader, PixelBatch } from "../data/loader.js";
 import { RunError } from "../errors.js";
 import type { Classifier } from "../models/classifier.js";
-import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import type { RunDirectory } from "../runs/run-directory.js";
@@ -14,7 +13,7 @@ import type { Losses } from "../runs/schema.js";
 import { type GradientStore, scope } from "../tensor/index.js";
 import { batchNormDrift } from "./batch-norm-drift.js";
 import { type Reproducibility, saveCheckpoint, type TrainingState } from "./checkpoint.js";
-import type { Batch, StepMetrics, TrainingStep } from "./step.js";
+import { batchFromPixels, type StepMetrics, type TrainingStep } from "./step.js";
 import { clipGradients, globalNorm } from "./update.js";
 
 export interface FitOptions {
@@ -56,6 +55,7 @@ export interface ProgressEvent {
   readonly losses: Readonly<Record<string, number>>;
   /** Training images of the set per second, over the last steps. */
   readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
   /** Set when an epoch was validated. */
   readonly validationAccuracy?: number;
 }
@@ -145,13 +145,8 @@ function trainOnBatch(
 ): { metrics: StepMetrics; gradientNorm: number; rate: number } {
   const { gradients, optimizer, schedule, seed, clipGradientNorm } = options;
   return scope(() => {
-    const batch: Batch = {
-      images: imagesFromPixels(pixels),
-      labels: labelsTensor(pixels.labels),
-      keys: { seed, epoch: state.epoch, samples: labelsTensor(pixels.samples) },
-    };
     try {
-      const metrics = options.step(batch);
+      const metrics = options.step(batchFromPixels(pixels, { seed, epoch: state.epoch }));
       const sums = gradients.read();
       const gradientNorm = globalNorm(sums);
       assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, state.step, saved);
@@ -207,14 +202,24 @@ function validateEpoch(options: FitOptions, state: TrainingState, totalSteps: nu
 }
 
 function report(
-  { progress, epochs }: FitOptions,
+  { progress, epochs, loader }: FitOptions,
   state: TrainingState,
   totalSteps: number,
   imagesPerSecond: number,
   validationAccuracy?: number,
 ): void {
   const { step, epoch } = state;
-  progress?.({ step, totalSteps, epoch, epochs, losses: means(state), imagesPerSecond, validationAccuracy });
+  const secondsLeft = ((totalSteps - step) * loader.batchSize) / imagesPerSecond;
+  progress?.({
+    step,
+    totalSteps,
+    epoch,
+    epochs,
+    losses: means(state),
+    imagesPerSecond,
+    secondsLeft,
+    validationAccuracy,
+  });
 }
 
 /** Images per second over the last steps: an exponential mean, so that it follows the machine. */

@@ -1,4 +1,6 @@
 /** What every method's step takes and gives. */
+import type { PixelBatch } from "../data/loader.js";
+import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
 import type { SampleKeys } from "../nn/keys.js";
 import type { Tensor } from "../tensor/index.js";
 
@@ -10,6 +12,15 @@ export interface Batch {
   readonly labels: Tensor;
   /** The keys of the samples' random draws. */
   readonly keys: SampleKeys;
+}
+
+/** The mini-batch of 8-bit pixels that a loader gave, with the keys of its draws. */
+export function batchFromPixels(pixels: PixelBatch, { seed, epoch }: { seed: number; epoch: number }): Batch {
+  return {
+    images: imagesFromPixels(pixels),
+    labels: labelsTensor(pixels.labels),
+    keys: { seed, epoch, samples: labelsTensor(pixels.samples) },
+  };
 }
 
 /** The mean losses of a step, in nats, before the update. */

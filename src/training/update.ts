@@ -1,9 +1,7 @@
 /** What happens to gradients between the losses and the optimiser. */
+import type { Gradients } from "../optim/optimizer.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { eachMul_, eachNorm, norm, stack } from "../tensor/operators.js";
-
-/** Gradients as the store gives them: undefined for a parameter that no loss touched. */
-export type Gradients = readonly (Tensor | undefined)[];
 
 const present = (gradients: Gradients): Tensor[] => gradients.filter((gradient) => gradient !== undefined);
 

@@ -43,7 +43,6 @@ const recipes: fc.Arbitrary<Recipe> = fc.record(
     model: fc.string(),
     method: fc.constantFrom(...METHODS),
     seed: fc.maxSafeNat(),
-    precision: fc.constantFrom("fp32" as const, "bf16" as const),
     memoryLimit: fc.oneof(count, fc.constant(null), fc.constantFrom("12GB", "512 MiB", "1.5gb")),
     data: fc.record(
       {
@@ -68,7 +67,6 @@ describe("resolveRecipe", () => {
       model: "resnet20",
       method: "advprop",
       seed: 0,
-      precision: "fp32",
       threads: 0,
       memoryLimit: null,
       data: {

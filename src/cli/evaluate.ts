@@ -1,0 +1,90 @@
+import { existsSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Command } from "commander";
+import { UsageError } from "../errors.js";
+import { ATTACK_FLAGS, addFlags, settingsOf } from "./flags.js";
+
+interface EvaluateOptions extends Readonly<Record<string, unknown>> {
+  readonly data?: string;
+  readonly split: "train" | "test";
+  readonly route: string;
+  readonly checkpoint?: string;
+  readonly attack?: string;
+  readonly limitTest?: string;
+  readonly seed: string;
+  readonly threads: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
+export function define(command: Command): void {
+  command
+    .argument("<model>", "a run folder, or a checkpoint's .safetensors file")
+    .option("--data <path>", "folder of the images (default: those the run was trained on)")
+    .option("--split <name>", "test or train", "test")
+    .option("--route <name>", "the batch norms to go through", "main")
+    .option(
+      "--checkpoint <which>",
+      "of a run folder: last, best or a kept step (default: best if there is one, else last)",
+    );
+  addFlags(command, ATTACK_FLAGS);
+  command
+    .option("--limit-test <count>", "only the first images")
+    .option("--seed <number>", "of the attack's random draws", "0")
+    .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(evaluate);
+}
+
+async function evaluate(model: string, options: EvaluateOptions): Promise<void> {
+  const { runEvaluation } = await import("./run-evaluation.js");
+  const run = isFolder(model) ? model : undefined;
+  const weights = run === undefined ? model : await checkpointOf(run, options.checkpoint);
+  const attackFlags = settingsOf(ATTACK_FLAGS, options);
+  if (options.attack === undefined && attackFlags.length > 0) {
+    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
+  }
+  const limitTest = options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1);
+  if (options.split !== "test" && options.split !== "train") {
+    throw new UsageError("ERR_SPLIT", `evaluate: --split must be test or train; got ${options.split}`);
+  }
+  await runEvaluation({
+    run,
+    weights,
+    data: options.data,
+    split: options.split,
+    route: options.route,
+    attackSettings: options.attack === undefined ? undefined : attackFlags,
+    limitTest,
+    seed: wholeNumber(options.seed, "--seed", 0),
+    threads: wholeNumber(options.threads, "--threads", 0),
+    json: options.json === true,
+    quiet: options.quiet === true,
+  });
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** The weights file of a run: the one asked for, or best where there is one, else last. */
+async function checkpointOf(run: string, which: string | undefined): Promise<string> {
+  const { RunDirectory } = await import("../runs/run-directory.js");
+  const directory = RunDirectory.open(run);
+  if (which === undefined) {
+    const best = directory.checkpoint("best").weights;
+    return existsSync(best) ? best : directory.checkpoint("last").weights;
+  }
+  if (which === "last" || which === "best") return directory.checkpoint(which).weights;
+  if (/^\d+$/.test(which)) return directory.checkpoint(Number(which)).weights;
+  throw new UsageError(
+    "ERR_CHECKPOINT",
+    `evaluate: --checkpoint must be last, best or the step of a kept checkpoint; got ${which} (files are in ${join(basename(run), "checkpoints")})`,
+  );
+}
+
+function wholeNumber(text: string, flag: string, least: number): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new UsageError("ERR_FLAG", `evaluate: ${flag} must be a whole number of at least ${least}; got ${text}`);
+}

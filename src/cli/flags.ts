@@ -1,0 +1,70 @@
+/** Flags that several commands share, and what they set in a recipe. */
+import type { Command } from "commander";
+
+/** A flag that is a short form of `--set path=value`. */
+interface RecipeFlag {
+  readonly flag: string;
+  readonly path: string;
+  readonly description: string;
+}
+
+/** The flags of an attack, the same in training and in evaluation. */
+export const ATTACK_FLAGS: readonly RecipeFlag[] = [
+  { flag: "--attack <name>", path: "attack.name", description: "the attack: pgd" },
+  { flag: "--epsilon <size>", path: "attack.epsilon", description: "radius in pixels of [0, 1] (default: 4/255)" },
+  { flag: "--step-size <size>", path: "attack.stepSize", description: "step in pixels of [0, 1] (default: 1/255)" },
+  {
+    flag: "--attack-steps <count>",
+    path: "attack.steps",
+    description: "steps (default: 255 epsilon + 1, and 1 where epsilon is 1/255)",
+  },
+  { flag: "--target <which>", path: "attack.target", description: "random wrong class, or none: untargeted" },
+];
+
+/** The flags of training. */
+export const TRAINING_FLAGS: readonly RecipeFlag[] = [
+  { flag: "--data <path>", path: "data.path", description: "folder of the images" },
+  { flag: "--model <name>", path: "model", description: "the network (default: resnet20; list them: advprop models)" },
+  { flag: "--method <name>", path: "method", description: "vanilla or advprop (default: advprop)" },
+  { flag: "--epochs <count>", path: "training.epochs", description: "passes over the training images (default: 15)" },
+  { flag: "--batch-size <count>", path: "training.batchSize", description: "images in a step (default: 128)" },
+  { flag: "--lr <rate>", path: "optimizer.lr", description: "highest learning rate (default: 0.1)" },
+  { flag: "--seed <number>", path: "seed", description: "of every random draw (default: 0)" },
+  { flag: "--threads <count>", path: "threads", description: "threads in an operator (default: 0, all cores)" },
+  { flag: "--memory-limit <size>", path: "memoryLimit", description: "most memory for tensors, such as 12GB" },
+  { flag: "--limit-train <count>", path: "data.limitTrain", description: "only the first training images" },
+  {
+    flag: "--validation-fraction <share>",
+    path: "data.validationFraction",
+    description: "share of the training images that chooses the best checkpoint (default: 0)",
+  },
+];
+
+/** Adds flags to a command. */
+export function addFlags(command: Command, flags: readonly RecipeFlag[]): void {
+  for (const { flag, description } of flags) command.option(flag, description);
+}
+
+/** The settings `path=value` of the flags that were given. */
+export function settingsOf(flags: readonly RecipeFlag[], options: Readonly<Record<string, unknown>>): string[] {
+  return flags.flatMap(({ flag, path }) => {
+    const value = options[camelCase(flag)];
+    return value === undefined ? [] : [`${path}=${JSON.stringify(plain(String(value)))}`];
+  });
+}
+
+/** The flags that were given, as they are written. */
+export function givenFlags(flags: readonly RecipeFlag[], options: Readonly<Record<string, unknown>>): string[] {
+  return flags.filter(({ flag }) => options[camelCase(flag)] !== undefined).map(({ flag }) => flag.split(" ")[0]);
+}
+
+/** "--step-size <size>" to "stepSize", as commander names it. */
+const camelCase = (flag: string): string =>
+  flag
+    .split(" ")[0]
+    .slice(2)
+    .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** A number where the text is one, so that a setting keeps its type. */
+const plain = (text: string): string | number =>
+  text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;

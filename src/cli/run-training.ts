@@ -1,0 +1,172 @@
+/** One training run, from a resolved recipe to its last line. */
+import { existsSync } from "node:fs";
+import { cpus } from "node:os";
+import { buildTraining, openTrainingData } from "../recipes/build.js";
+import { stringifyRecipe } from "../recipes/resolve.js";
+import type { ResolvedRecipe } from "../recipes/schema.js";
+import { writeFileAtomic } from "../runs/atomic-file.js";
+import { environment } from "../runs/environment.js";
+import { type RunDirectory, writeJson } from "../runs/run-directory.js";
+import { RUN_SCHEMA, type RunInfo, type RunStatus } from "../runs/schema.js";
+import { engineInfo, setMemoryLimit, setThreads } from "../tensor/index.js";
+import { type Reproducibility, readCheckpoint, restore, type TrainingState } from "../training/checkpoint.js";
+import { fit } from "../training/fit.js";
+import { packageVersion } from "./package-version.js";
+import { ProgressLine } from "./progress.js";
+
+export interface RunTrainingOptions {
+  readonly recipe: ResolvedRecipe;
+  /** Makes or opens the run's folder; called when everything else is known to be good. */
+  readonly run: () => RunDirectory;
+  readonly resume: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Trains, prints how it ended, and sets the exit code: 0 done, 1 stopped by a signal. */
+export async function runTraining({ recipe, run: open, resume, json, quiet }: RunTrainingOptions): Promise<void> {
+  const say = (line: string) => {
+    if (!quiet) process.stderr.write(`${line}\n`);
+  };
+  setThreads(recipe.threads);
+  setMemoryLimit(recipe.memoryLimit ?? undefined);
+  const data = await openTrainingData(recipe);
+  const training = buildTraining(recipe, data);
+  const reproducibility: Reproducibility = {
+    processor: cpus()[0]?.model.trim() ?? "unknown",
+    threads: engineInfo().threads,
+    torch: engineInfo().torch,
+  };
+
+  const run = open();
+  const unlock = run.lock();
+  try {
+    let state: TrainingState | undefined;
+    if (resume) state = resumeState(run, training, reproducibility, say);
+    else writeNewRun(run, recipe, data, reproducibility);
+    const info = run.readInfo();
+    const setStatus = (status: RunStatus) => run.writeInfo({ ...info, status });
+    if (resume) run.writeInfo({ ...info, resumedAt: [...info.resumedAt, new Date().toISOString()] });
+
+    say(`${recipe.method} of ${recipe.model} on ${data.train.length} images of ${data.train.name}; run: ${run.path}`);
+    const stop = stopOnSignals(say);
+    const progress = new ProgressLine();
+    try {
+      const { snapshot } = training;
+      const result = await fit({
+        ...recipe.training,
+        ...training,
+        seed: recipe.seed,
+        run,
+        reproducibility,
+        resume: state,
+        signal: stop.signal,
+        afterEpoch: snapshot && ((epoch) => snapshot(run.images, epoch)),
+        progress: quiet ? undefined : (event) => progress.show(event),
+      });
+      if (!quiet) progress.end();
+      setStatus(result.status);
+      finish(run, result, json === true, say);
+    } catch (error) {
+      if (!quiet) progress.end();
+      setStatus("failed");
+      throw error;
+    } finally {
+      stop.dispose();
+    }
+  } finally {
+    unlock();
+  }
+}
+
+function finish(
+  run: RunDirectory,
+  { status, state }: Awaited<ReturnType<typeof fit>>,
+  json: boolean,
+  say: (line: string) => void,
+): void {
+  if (status === "stopped") {
+    say(`Stopped after step ${state.step}; saved. Continue with: advprop train --run ${run.path} --resume`);
+    process.exitCode = 1;
+  } else {
+    say(`Finished after step ${state.step}. Evaluate with: advprop evaluate ${run.path}`);
+  }
+  const { weights } = run.checkpoint(state.best === undefined ? "last" : "best");
+  if (json) console.log(JSON.stringify({ run: run.path, status, step: state.step, weights, best: state.best }));
+}
+
+/** Puts the last checkpoint into the run's parts, and takes back the log lines written after it. */
+function resumeState(
+  run: RunDirectory,
+  training: Parameters<typeof restoreInto>[2],
+  reproducibility: Reproducibility,
+  say: (line: string) => void,
+): TrainingState | undefined {
+  const path = run.checkpoint("last").weights;
+  const state = existsSync(path) ? restoreInto(path, reproducibility, training, say) : undefined;
+  run.metrics.truncateAfter(state?.step ?? 0);
+  run.batchNormDrift.truncateAfter(state?.step ?? 0);
+  say(state === undefined ? "No checkpoint yet: starting from the beginning." : `Resuming after step ${state.step}.`);
+  return state;
+}
+
+function restoreInto(
+  path: string,
+  now: Reproducibility,
+  { model, optimizer }: Pick<ReturnType<typeof buildTraining>, "model" | "optimizer">,
+  say: (line: string) => void,
+): TrainingState {
+  const file = readCheckpoint(path);
+  restore(file, path, model, optimizer);
+  for (const key of ["processor", "threads", "torch"] as const) {
+    const before = file.reproducibility[key];
+    if (before !== now[key]) {
+      say(`Note: ${key} was ${before} and is ${now[key]}; the run goes on, but not bit for bit as it would have.`);
+    }
+  }
+  return file.state;
+}
+
+function writeNewRun(
+  run: RunDirectory,
+  recipe: ResolvedRecipe,
+  { train, validation }: Awaited<ReturnType<typeof openTrainingData>>,
+  reproducibility: Reproducibility,
+): void {
+  writeFileAtomic(run.recipe, stringifyRecipe(recipe));
+  writeJson(run.environment, environment(reproducibility));
+  const info: RunInfo = {
+    schema: RUN_SCHEMA,
+    version: packageVersion(),
+    command: ["advprop", ...process.argv.slice(2)],
+    createdAt: new Date().toISOString(),
+    resumedAt: [],
+    status: "running",
+    data: {
+      name: train.name,
+      classes: train.classes,
+      trainingImages: train.length,
+      validationImages: validation?.length ?? 0,
+    },
+  };
+  run.writeInfo(info);
+}
+
+/** Ctrl-C and SIGTERM ask the run to stop after its step; a second one ends the process at once. */
+function stopOnSignals(say: (line: string) => void): { signal: AbortSignal; dispose(): void } {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(1);
+    say(`\n${name}: finishing this step and saving. Once more to stop at once, without saving.`);
+    controller.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+    },
+  };
+}

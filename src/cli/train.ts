@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { UsageError } from "../errors.js";
+import { ATTACK_FLAGS, addFlags, givenFlags, settingsOf, TRAINING_FLAGS } from "./flags.js";
+
+interface TrainOptions extends Readonly<Record<string, unknown>> {
+  readonly run?: string;
+  readonly resume?: boolean;
+  readonly set: readonly string[];
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const FLAGS = [...TRAINING_FLAGS, ...ATTACK_FLAGS];
+
+/** `advprop train [RECIPE] --data PATH ...`: trains, and says at the end how to evaluate. */
+export function define(command: Command): void {
+  command.argument("[recipe]", "a recipe's name (advprop recipes) or file; flags override it");
+  addFlags(command, FLAGS);
+  command
+    .option("--run <dir>", "folder of the run (default: runs/METHOD-MODEL-TIME)")
+    .option("--resume", "continue the run in --run with its own recipe")
+    .option(
+      "--set <path=value>",
+      "set any value of the recipe; may be repeated",
+      (value, all: string[]) => [...all, value],
+      [],
+    )
+    .option("--json", "print one JSON object at the end")
+    .option("--quiet", "no progress")
+    .action(train);
+}
+
+async function train(recipeName: string | undefined, options: TrainOptions): Promise<void> {
+  const { json, quiet } = options;
+  const { runTraining } = await import("./run-training.js");
+  const { RunDirectory, defaultRunPath } = await import("../runs/run-directory.js");
+  if (options.resume) {
+    const fixed = [...(recipeName === undefined ? [] : [recipeName]), ...givenFlags(FLAGS, options), ...options.set];
+    if (options.run === undefined || fixed.length > 0) {
+      throw new UsageError(
+        "ERR_RESUME",
+        "train: --resume continues the run in --run DIR with the recipe saved there; " +
+          (options.run === undefined ? "--run is missing." : `leave out ${fixed.join(", ")}.`),
+      );
+    }
+    const { parseRecipe, resolveRecipe } = await import("../recipes/resolve.js");
+    const run = RunDirectory.resume(options.run);
+    const recipe = resolveRecipe(parseRecipe(readFileSync(run.recipe, "utf8"), run.recipe));
+    return runTraining({ recipe, run: () => run, resume: true, json, quiet });
+  }
+  const { applySettings, resolveRecipe } = await import("../recipes/resolve.js");
+  const { loadRecipe } = await import("../recipes/library.js");
+  const written = recipeName === undefined ? {} : loadRecipe(recipeName);
+  const recipe = resolveRecipe(applySettings(written, [...settingsOf(FLAGS, options), ...options.set]));
+  const path = options.run ?? defaultRunPath(recipe.method, recipe.model, new Date());
+  // Refused now, made only when the data and the model are known to be good.
+  RunDirectory.checkFree(path);
+  return runTraining({ recipe, run: () => RunDirectory.create(path), resume: false, json, quiet });
+}

@@ -1,0 +1,47 @@
+/**
+ * advprop: train image classifiers that adversarial examples improve, and measure them. The public names; a reader who
+ * knows the paper starts at `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
+ */
+export type { Attack, LogitsFunction } from "./attacks/attack.js";
+export { type PgdOptions, pgd } from "./attacks/pgd.js";
+export { randomTargets, type Target } from "./attacks/target.js";
+export { linf, type ThreatModel } from "./attacks/threat-model.js";
+export { loadCifar } from "./data/cifar.js";
+export { type Dataset, InMemoryDataset, type Split } from "./data/dataset.js";
+export { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./data/loader.js";
+export { openDataset } from "./data/open.js";
+export { limitPrefix, splitValidation, subset } from "./data/subset.js";
+export { AdvPropError, RunError, UsageError } from "./errors.js";
+export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
+export type { Predictor } from "./evaluation/predictor.js";
+export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
+export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
+export { createClassifier, type ModelSummary, modelNames } from "./models/registry.js";
+export { ATTACK, EVAL, type ForwardContext, MAIN_ROUTE, TRAIN } from "./nn/context.js";
+export type { SampleKeys } from "./nn/keys.js";
+export { crossEntropy } from "./nn/loss.js";
+export { Module } from "./nn/module.js";
+export { normFactory, RoutedBatchNorm } from "./nn/routed-batch-norm.js";
+export type { Optimizer } from "./optim/optimizer.js";
+export { cosine, type Schedule } from "./optim/schedule.js";
+export { Sgd, type SgdOptions } from "./optim/sgd.js";
+export { classifierPredictor } from "./predictors/classifier-predictor.js";
+export {
+  call,
+  type DType,
+  engineInfo,
+  fromArray,
+  GradientStore,
+  gradientOf,
+  keep,
+  type MemoryStats,
+  memoryStats,
+  scope,
+  setMemoryLimit,
+  setThreads,
+  Tensor,
+} from "./tensor/index.js";
+export { type AdvProp, advPropStep } from "./training/advprop.js";
+export { type FitOptions, fit } from "./training/fit.js";
+export { type Batch, batchFromPixels, type StepMetrics, type TrainingStep } from "./training/step.js";
+export { vanillaStep } from "./training/vanilla.js";

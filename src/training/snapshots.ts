@@ -1,0 +1,46 @@
+/** Pictures of a run: the same images after each epoch, their perturbations and their adversarial versions. */
+import { join } from "node:path";
+import type { Attack } from "../attacks/attack.js";
+import type { PixelBatch } from "../data/loader.js";
+import { gridPng } from "../images/grid.js";
+import type { Classifier } from "../models/classifier.js";
+import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
+import { ATTACK } from "../nn/context.js";
+import { writeFileAtomic } from "../runs/atomic-file.js";
+import { scope, type Tensor } from "../tensor/index.js";
+import { add, cast, clamp, mul, permute, sub } from "../tensor/operators.js";
+
+export interface SnapshotOptions {
+  readonly model: Classifier;
+  readonly attack: Attack;
+  readonly route: string;
+  readonly epsilon: number;
+  readonly seed: number;
+  /** The images to attack, not augmented. */
+  readonly pixels: PixelBatch;
+  /** The run's folder of images. */
+  readonly folder: string;
+}
+
+/** Writes `epoch-0001.png` and so on: clean images, perturbations (grey is none, full range is epsilon), adversarial images. */
+export async function writeSnapshot(options: SnapshotOptions, epoch: number): Promise<void> {
+  const { model, attack, route, epsilon, seed, pixels, folder } = options;
+  const side = pixels.height;
+  const rows = scope(() => {
+    const images = imagesFromPixels(pixels);
+    const keys = { seed, epoch: 0, samples: labelsTensor(pixels.samples) };
+    const logits = (x: Tensor) => model.forward(x, { ...ATTACK, route });
+    const adversarial = attack.perturb(logits, images, labelsTensor(pixels.labels), keys);
+    const magnified = add(mul(sub(adversarial, images), 0.5 / epsilon), 0.5);
+    return [images, magnified, adversarial].map((batch) => toBytes(batch, side));
+  });
+  const name = `epoch-${String(epoch + 1).padStart(4, "0")}.png`;
+  writeFileAtomic(join(folder, name), await gridPng(rows, side, side <= 64 ? 3 : 1));
+}
+
+/** [N, 3, H, W] in [0, 1] to N arrays of uint8 HWC. */
+function toBytes(images: Tensor, side: number): Uint8Array[] {
+  const bytes = cast(permute(add(mul(clamp(images, 0, 1), 255), 0.5), [0, 2, 3, 1]), "uint8").toArray() as Uint8Array;
+  const size = side * side * 3;
+  return Array.from({ length: bytes.length / size }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+}

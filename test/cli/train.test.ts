@@ -1,0 +1,168 @@
+/** The train and evaluate commands as a user meets them: the built program, its files, its errors. */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { cifarRecord, writeCifar10 } from "../support/cifar.js";
+import { advprop } from "../support/cli.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const STEPS = ["--limit-train", "48", "--batch-size", "16", "--epochs", "2", "--threads", "1"];
+
+/** Sixty-four images whose colour tells their class, then black ones. */
+function writeData(folder = temporaryFolder()): string {
+  const records = Array.from({ length: 64 }, (_, i) =>
+    cifarRecord([i % 10], (row, column, channel) => (20 * (i % 10) + 37 * channel + row * column + i) % 256),
+  );
+  writeCifar10(folder, Buffer.concat(records));
+  return folder;
+}
+
+/** The bytes of a run's last checkpoint. */
+const last = (run: string) => readFileSync(join(run, "checkpoints", "last.safetensors")).toString("base64");
+
+describe("train", () => {
+  test("trains, refuses the folder a second time, evaluates clean and attacked, through both routes", () => {
+    const data = writeData();
+    const run = join(temporaryFolder(), "run");
+    const trained = advprop(["train", "--data", data, ...STEPS, "--run", run, "--json", "--attack-steps", "1"]);
+    expect(trained.stderr).toContain("advprop of resnet20 on 48 images of cifar10");
+    expect(trained.status).toBe(0);
+    expect(JSON.parse(trained.stdout)).toMatchObject({ run, status: "finished", step: 6 });
+    expect(readdirSync(run).sort()).toEqual(
+      [
+        "batch-norm-drift.jsonl",
+        "checkpoints",
+        "environment.json",
+        "evaluation",
+        "images",
+        "metrics.jsonl",
+        "recipe.yaml",
+        "run.json",
+      ].sort(),
+    );
+    expect(readdirSync(join(run, "images"))).toEqual(["epoch-0001.png", "epoch-0002.png"]);
+    expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8"))).toMatchObject({ status: "finished" });
+
+    const again = advprop(["train", "--data", data, ...STEPS, "--run", run]);
+    expect(again.status).toBe(2);
+    expect(again.stderr).toContain("--resume");
+
+    const attack = ["--attack", "pgd", "--epsilon", "8/255", "--attack-steps", "3"];
+    const evaluated = advprop(["evaluate", run, "--limit-test", "64", "--json", ...attack]);
+    expect(evaluated.stderr).toBe("");
+    const result = JSON.parse(evaluated.stdout);
+    expect(result).toMatchObject({ count: 64, route: "main", attack: { name: "pgd", steps: 3, target: "none" } });
+    expect(result.accuracy).toBeGreaterThanOrEqual(0);
+    expect(result.robustLoss).toBeGreaterThan(result.loss);
+    expect(readdirSync(join(run, "evaluation"))).toHaveLength(1);
+
+    const auxiliary = advprop(["evaluate", run, "--limit-test", "64", "--json", "--route", "aux"]);
+    const throughAux = JSON.parse(auxiliary.stdout);
+    expect(throughAux.route).toBe("aux");
+    expect(throughAux.loss).not.toBe(result.loss);
+    expect(throughAux).not.toHaveProperty("robustAccuracy");
+  });
+
+  test("the same command gives the same bytes; vanilla has no auxiliary norms", () => {
+    const data = writeData();
+    const folder = temporaryFolder();
+    for (const name of ["a", "b"])
+      advprop(["train", "--data", data, ...STEPS, "--method", "vanilla", "--run", join(folder, name)]);
+    expect(last(join(folder, "a"))).toBe(last(join(folder, "b")));
+    expect(readFileSync(join(folder, "a", "checkpoints", "last.safetensors"), "latin1")).not.toContain("aux_bn");
+  });
+
+  test.each([
+    [["--epsilon", "8"], "Did you mean 8/255?"],
+    [["--model", "resnet21"], "Did you mean resnet2"],
+    [["--method", "advprob"], "Did you mean advprop?"],
+    [["--set", "optimizer.momentun=0.9"], "optimizer.momentum"],
+    [["--batch-size", "100"], "batch size must be at most 48"],
+    [["--data", "/nowhere"], "/nowhere"],
+  ])("refuses %j and leaves no folder", (flags, message) => {
+    const data = writeData();
+    const run = join(temporaryFolder(), "run");
+    const result = advprop(["train", "--data", data, ...STEPS, "--run", run, ...flags]);
+    expect(result.status).toBe(2);
+    expect(result.stderr).toContain(message);
+    expect(result.stderr).not.toContain("    at ");
+    expect(existsSync(run)).toBe(false);
+  });
+
+  test("a memory limit that is too small is an error, not a kill", () => {
+    const run = join(temporaryFolder(), "run");
+    const result = advprop(["train", "--data", writeData(), ...STEPS, "--run", run, "--memory-limit", "10MB"]);
+    expect(result.status).toBe(1);
+    expect(result.stderr).toContain("--memory-limit");
+  });
+});
+
+describe("a run that is stopped or killed", () => {
+  const shared = sharedTemporaryFolder();
+  let data: string;
+  let reference: string;
+  const flags = () => [
+    "train",
+    "--data",
+    data,
+    ...STEPS,
+    "--attack-steps",
+    "1",
+    "--set",
+    "training.checkpointEverySteps=1",
+  ];
+  beforeAll(() => {
+    data = writeData(join(shared, "data"));
+    const run = join(shared, "run");
+    expect(advprop([...flags(), "--run", run]).status).toBe(0);
+    reference = last(run);
+  }, 60_000);
+
+  test.each([
+    "last.safetensors:writing:1",
+    "last.safetensors:writing:40",
+    "last.safetensors:written:2",
+    "last.safetensors:renamed:3",
+    "last.json:written:4",
+    "run.json:writing:1",
+  ])("kill -9 at %s, resumed, gives the same final weights", (point) => {
+    const run = join(temporaryFolder(), "run");
+    const killed = advprop([...flags(), "--run", run], { ADVPROP_FAULT_POINT: point });
+    // A run that was killed before it had a run.json holds nothing yet: it is started anew elsewhere.
+    const resumed = existsSync(join(run, "run.json"))
+      ? advprop(["train", "--run", run, "--resume"])
+      : advprop([...flags(), "--run", `${run}-again`]);
+    expect(killed.status).toBeNull();
+    expect(resumed.stderr).toContain("Finished");
+    expect(last(existsSync(`${run}-again`) ? `${run}-again` : run)).toBe(reference);
+  });
+
+  test.each(["SIGTERM", "SIGINT"] as const)("%s finishes the step, saves and says how to resume", async (signal) => {
+    const run = join(temporaryFolder(), "run");
+    const child = spawn(process.execPath, [MAIN, ...flags(), "--run", run], { stdio: ["ignore", "ignore", "pipe"] });
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      if (!stderr.includes("step 1/6") && `${stderr}${chunk}`.includes("step 1/6")) child.kill(signal);
+      stderr += chunk;
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(stderr).toContain(`advprop train --run ${run} --resume`);
+    expect(code).toBe(1);
+    expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8"))).toMatchObject({ status: "stopped" });
+
+    const resumed = advprop(["train", "--run", run, "--resume"]);
+    expect(resumed.status).toBe(0);
+    expect(last(run)).toBe(reference);
+  });
+
+  test("two processes cannot write one run, and a resume takes no other recipe", () => {
+    const run = join(temporaryFolder(), "run");
+    advprop([...flags(), "--run", run], { ADVPROP_FAULT_POINT: "last.safetensors:renamed:1" });
+    const other = advprop(["train", "--run", run, "--resume", "--lr", "1"]);
+    expect(other.status).toBe(2);
+    expect(other.stderr).toContain("leave out --lr");
+  });
+});

@@ -1,0 +1,75 @@
+/** A small training run for tests: a real network on noise images. */
+import { createHash } from "node:crypto";
+import { pgd } from "../../src/attacks/pgd.js";
+import { linf } from "../../src/attacks/threat-model.js";
+import { trainingLoader } from "../../src/data/loader.js";
+import { type Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
+import { createClassifier } from "../../src/models/registry.js";
+import { cosine } from "../../src/optim/schedule.js";
+import { Sgd } from "../../src/optim/sgd.js";
+import { RunDirectory } from "../../src/runs/run-directory.js";
+import { GradientStore } from "../../src/tensor/index.js";
+import { advPropStep } from "../../src/training/advprop.js";
+import { readCheckpoint, restore } from "../../src/training/checkpoint.js";
+import type { FitOptions } from "../../src/training/fit.js";
+import { makeDataset } from "./datasets.js";
+
+const SEED = 5;
+const EPOCHS = 3;
+
+/** What `fit` needs, for 3 epochs of 4 steps; with `resume` it goes on from the run's last checkpoint. */
+export function smallRun(
+  path: string,
+  options: { resume?: boolean } & Omit<Partial<FitOptions>, "resume"> = {},
+): FitOptions {
+  const { resume = false, ...overrides } = options;
+  const dataset = makeDataset({ length: 35, classes: 3, height: 8, width: 8 });
+  const model = createClassifier("resnet20", {
+    classes: dataset.classes,
+    routes: ["aux"],
+    imageSize: 8,
+    normalization: NORMALIZATIONS.half,
+  }).initialize(SEED);
+  const named = Array.from(model.network.namedParameters());
+  const gradients = new GradientStore(model.parameters.map(({ value }) => value));
+  const optimizer = new Sgd(named, { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decays: () => true });
+  const loader = trainingLoader(dataset, { batchSize: 8, seed: SEED, augmentation: { crop: 1, flip: true } });
+  const attack = pgd({ threatModel: linf(4 / 255), stepSize: 2 / 255, steps: 2, target: "random", randomStart: true });
+  const run = resume ? RunDirectory.resume(path) : RunDirectory.create(path);
+  let state: FitOptions["resume"];
+  if (resume) {
+    const file = readCheckpoint(run.checkpoint("last").weights);
+    restore(file, "last", model, optimizer);
+    state = file.state;
+    run.metrics.truncateAfter(state.step);
+    run.batchNormDrift.truncateAfter(state.step);
+  } else {
+    // Enough of a run.json for RunDirectory.resume.
+    run.writeInfo({ schema: 1 } as never);
+  }
+  return {
+    model,
+    step: (batch) => advPropStep({ model, attack, gradients, labelSmoothing: 0.1 }, batch),
+    gradients,
+    optimizer,
+    schedule: cosine({ peak: 0.05, totalSteps: EPOCHS * loader.stepsPerEpoch, warmupSteps: 1 }),
+    loader,
+    epochs: EPOCHS,
+    seed: SEED,
+    run,
+    reproducibility: { processor: "test", threads: 1, torch: "test" },
+    logEverySteps: 1,
+    resume: state,
+    ...overrides,
+  };
+}
+
+/** A hash over every tensor of a model, bit for bit. */
+export function fingerprint(model: Classifier): string {
+  const hash = createHash("sha256");
+  for (const [name, tensor] of model.network.state()) {
+    const values = tensor.toArray();
+    hash.update(name).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
