@@ -1,9 +1,11 @@
 /** The networks by name. */
 import { didYouMean, UsageError } from "../errors.js";
 import type { Module } from "../nn/module.js";
-import { type NormFactory, normFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
+import { normFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Classifier, type ModelSpecification, NORMALIZATIONS } from "./classifier.js";
+import { EFFICIENTNET_BATCH_NORM, EFFICIENTNETS, EfficientNet } from "./efficientnet.js";
 import { RESNETS, ResNet } from "./resnet.js";
+import { parseWideResNet, WideResNet, type WideResNetConfig } from "./wide-resnet.js";
 
 /** An entry of the registry. */
 export interface Architecture {
@@ -15,38 +17,60 @@ export interface Architecture {
   build(classes: number, routes: readonly string[]): Module;
 }
 
-const withNorm =
-  (build: (classes: number, norm: NormFactory) => Module) => (classes: number, routes: readonly string[]) =>
-    build(classes, normFactory(routes));
+/** Classes of the data sets that networks were published for: CIFAR-10 and ImageNet. */
+const CIFAR = { imageSize: 32, classes: 10 } as const;
+const IMAGENET = { imageSize: 224, classes: 1000 } as const;
 
-const ARCHITECTURES = new Map<string, Architecture>(
-  Object.entries(RESNETS).map(([name, config]) => {
-    const cifar = config.stem === "cifar";
-    return [
-      name,
-      {
-        name,
-        imageSize: cifar ? 32 : 224,
-        classes: cifar ? 10 : 1000,
-        build: withNorm((classes, norm) => new ResNet(config, classes, norm)),
-      },
-    ];
+const resnets = Object.entries(RESNETS).map(
+  ([name, config]): Architecture => ({
+    name,
+    ...(config.stem === "cifar" ? CIFAR : IMAGENET),
+    build: (classes, routes) => new ResNet(config, classes, normFactory(routes)),
   }),
 );
 
-/** Every name of the registry. */
+const wideResNet = (name: string, config: WideResNetConfig): Architecture => ({
+  name,
+  ...CIFAR,
+  build: (classes, routes) => new WideResNet(config, classes, normFactory(routes)),
+});
+
+/** The wide ResNets that are listed; any other depth and width can be named too. */
+const wideResNets = [
+  wideResNet("wide-resnet-16-4", { depth: 16, width: 4 }),
+  wideResNet("wide-resnet-28-10", { depth: 28, width: 10 }),
+];
+
+const efficientNets = Object.entries(EFFICIENTNETS).map(
+  ([name, config]): Architecture => ({
+    name,
+    imageSize: config.imageSize,
+    classes: IMAGENET.classes,
+    build: (classes, routes) => new EfficientNet(config, classes, normFactory(routes, EFFICIENTNET_BATCH_NORM)),
+  }),
+);
+
+const ARCHITECTURES: ReadonlyMap<string, Architecture> = new Map(
+  [...resnets, ...wideResNets, ...efficientNets].map((entry) => [entry.name, entry]),
+);
+
+/** Every name that is listed. Wide ResNets of other sizes have names too: see {@link architecture}. */
 export const modelNames = (): string[] => [...ARCHITECTURES.keys()];
 
-/** @throws ERR_MODEL there is none of that name */
+/**
+ * The architecture of a name: one of {@link modelNames}, or `wide-resnet-D-K` with D = 6n + 4.
+ *
+ * @throws ERR_MODEL there is none of that name
+ */
 export function architecture(name: string): Architecture {
   const found = ARCHITECTURES.get(name);
-  if (found === undefined) {
-    throw new UsageError(
-      "ERR_MODEL",
-      `no model named ${name}.${didYouMean(name, ARCHITECTURES.keys())} Known are ${modelNames().join(", ")}`,
-    );
-  }
-  return found;
+  if (found !== undefined) return found;
+  const wide = parseWideResNet(name);
+  if (wide !== undefined) return wideResNet(name, wide);
+  throw new UsageError(
+    "ERR_MODEL",
+    `no model named ${name}.${didYouMean(name, ARCHITECTURES.keys())} Known are ${modelNames().join(", ")}, and any wide-resnet-D-K with D = 6n + 4`,
+  );
 }
 
 /** What a classifier is made of; what is not given is the architecture's own. */

@@ -9,6 +9,7 @@ import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { globalAveragePool, maxPool2d } from "../nn/pooling.js";
 import type { NormFactory } from "../nn/routed-batch-norm.js";
+import { Sequence } from "../nn/sequence.js";
 import { call, type Tensor } from "../tensor/index.js";
 
 export interface ResNetConfig {
@@ -27,7 +28,7 @@ export class ResNet extends Module {
   readonly #stem: Conv2d;
   readonly #stemNorm;
   readonly #pool: boolean;
-  readonly #stages: readonly Stage[];
+  readonly #stages: readonly Sequence[];
   readonly #classifier: Linear;
 
   constructor(config: ResNetConfig, classes: number, norm: NormFactory) {
@@ -42,7 +43,7 @@ export class ResNet extends Module {
     const expansion = block === "bottleneck" ? 4 : 1;
     let inputs = widths[0];
     this.#stages = depths.map((depth, i) => {
-      const stage = new Stage(depth, (j) => {
+      const blocks = Array.from({ length: depth }, (_, j) => {
         const stride = i > 0 && j === 0 ? 2 : 1;
         const from = j === 0 ? inputs : widths[i] * expansion;
         return block === "basic"
@@ -50,7 +51,7 @@ export class ResNet extends Module {
           : new BottleneckBlock(from, widths[i], stride, norm);
       });
       inputs = widths[i] * expansion;
-      return this.child(`layer${i + 1}`, stage);
+      return this.child(`layer${i + 1}`, new Sequence(blocks));
     });
     this.#classifier = this.child("fc", new Linear(inputs, classes));
   }
@@ -60,20 +61,6 @@ export class ResNet extends Module {
     if (this.#pool) x = maxPool2d(x, 3, 2, 1);
     for (const stage of this.#stages) x = stage.forward(x, context);
     return this.#classifier.forward(globalAveragePool(x), context);
-  }
-}
-
-/** Blocks in sequence, named by their position. */
-class Stage extends Module {
-  readonly #blocks: readonly Module[];
-
-  constructor(depth: number, block: (position: number) => Module) {
-    super();
-    this.#blocks = Array.from({ length: depth }, (_, j) => this.child(String(j), block(j)));
-  }
-
-  protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    return this.#blocks.reduce((y, block) => block.forward(y, context), x);
   }
 }
 

@@ -19,16 +19,16 @@ export interface Conv2dOptions {
 export class Conv2d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
-  readonly #stride: number;
+  protected readonly stride: number;
   readonly #padding: number;
-  readonly #groups: number;
+  protected readonly groups: number;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
     const { stride = 1, padding = (size - 1) / 2, groups = 1, bias = false } = options;
-    this.#stride = stride;
+    this.stride = stride;
     this.#padding = padding;
-    this.#groups = groups;
+    this.groups = groups;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -39,6 +39,6 @@ export class Conv2d extends Module {
   }
 
   protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
-    return conv2d(x, this.weight.for(trainable), this.bias?.for(trainable), this.#stride, this.#padding, this.#groups);
+    return conv2d(x, this.weight.for(trainable), this.bias?.for(trainable), this.stride, this.#padding, this.groups);
   }
 }

@@ -73,15 +73,24 @@ export const norm = (x: Tensor): Tensor => call("aten::norm.Scalar", [x, 2]);
 
 // Layers
 
-/** [N, C, H, W] with weights [O, C / groups, k, k] to [N, O, H', W']. */
+/** [N, C, H, W] with weights [O, C / groups, k, k] to [N, O, H', W']. Padding is of all sides, or [vertical, horizontal]. */
 export const conv2d = (
   x: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,
   stride: number,
-  padding: number,
+  padding: number | readonly [number, number],
   groups = 1,
-): Tensor => call("aten::conv2d", [x, weight, bias ?? null, [stride, stride], [padding, padding], [1, 1], groups]);
+): Tensor =>
+  call("aten::conv2d", [
+    x,
+    weight,
+    bias ?? null,
+    [stride, stride],
+    typeof padding === "number" ? [padding, padding] : padding,
+    [1, 1],
+    groups,
+  ]);
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
   call("aten::linear", [x, weight, bias ?? null]);
@@ -107,17 +116,9 @@ export const batchNorm = (
   factor: number,
   epsilon: number,
 ): Tensor =>
-  call("aten::batch_norm", [
-    x,
-    scale,
-    shift,
-    runningMean ?? null,
-    runningVariance ?? null,
-    batch,
-    factor,
-    epsilon,
-    false,
-  ]);
+  batch
+    ? call("advprop::batch_norm", [x, scale, shift, runningMean, runningVariance, factor, epsilon])
+    : call("aten::batch_norm", [x, scale, shift, runningMean, runningVariance, false, 0, epsilon, false]);
 
 /** Mean cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
 export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>

@@ -51,9 +51,8 @@ function resnet20(dtype: DType): Classifier {
 }
 
 function batch(k: number, dtype: DType): Batch {
-  const size = 32;
-  const indices = Array.from({ length: size }, (_, i) => k * size + i);
-  const [pixels] = evaluationBatches(subset(loadCifar(folder as string, "train"), indices), size);
+  const indices: number[] = JSON.parse(steps[k].metadata.samples);
+  const [pixels] = evaluationBatches(subset(loadCifar(folder as string, "train"), indices), indices.length);
   return {
     images: imagesFromPixels(pixels, dtype),
     labels: labelsTensor(pixels.labels),
@@ -103,7 +102,7 @@ describe.skipIf(folder === undefined)("five AdvProp steps of ResNet-20 (skipped 
   let run: ReturnType<typeof freeRun>;
   beforeAll(() => {
     run = freeRun();
-  });
+  }, 120_000);
 
   test.each(STEPS)("float64, step %i of the free run", (k) => {
     const { adversarial, losses, error, state } = run[k];

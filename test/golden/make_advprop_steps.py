@@ -2,7 +2,8 @@
 
     /usr/bin/python3 test/golden/make_advprop_steps.py --data ../shared/data/cifar10
 
-Data. Step k sees training images 32 k .. 32 k + 31 of data_batch_1.bin in file order, pixels / 255, not augmented.
+Data. Each step sees 16 consecutive training images of data_batch_1.bin, a block in file order, pixels / 255, not
+augmented; metadata `samples` says which. A block is passed over where fp32 does not suffice for it (below).
 The model normalises with the mean and standard deviation of metadata.
 
 Model. ResNet-20 for CIFAR (He, Zhang, Ren, Sun 2016, section 4.2): conv1 3x3 with 16 channels, three stages of three
@@ -28,7 +29,7 @@ Step.
 Metadata (each file): `seed`, `epoch`, `samples`, `mean`, `std`, `main_parameters`, `sampling` (7). Keys:
 
     images.checksum        F64 (2), mean and mean square of the clean pixels in [0, 1]
-    labels, targets        I64 (32)
+    labels, targets        I64 (16)
     loss.clean, loss.adversarial    F64 scalars, before the update
     adversarial.mean       F64 scalar, mean of the adversarial pixels
     adversarial.indices    I64 (512), places in the flattened (N, C, H, W) batch
@@ -40,20 +41,14 @@ Metadata (each file): `seed`, `epoch`, `samples`, `mean`, `std`, `main_parameter
 
 The state before step k is state.* of file k - 1, or the initial state.
 
-What fp32 can show when each step starts from that rounded state. Printed by this script with PyTorch 1.13, one thread,
-AVX2; losses (clean, adversarial) absolute; gradients relative L2 over all parameters together:
-
-    step   golden adversarial images      its own adversarial images
-           losses         gradients       losses         gradients   pixels that differ, of 49152
-    0      1e-07 8e-08    4.4e-04         1e-07 1e-03    3.3e-02     1177
-    1      9e-08 2e-07    1.6e-04         9e-08 2e-07    2.3e-04        0
-    2      3e-07 1e-07    2.8e-04         3e-07 7e-06    8.8e-03       70
-    3      2e-07 8e-09    1.3e-04         2e-07 4e-06    5.3e-03       14
-    4      3e-07 3e-07    3.2e-04         3e-07 2e-05    3.1e-03        3
-
-Rounding moves a few values across the kink of a ReLU or of sign(), and each crossing is a jump: one ReLU input among
-six million makes 1e-4 of the whole gradient, a pixel that took the other sign in the attack as much. So an fp32 test of
-the gradients is given `perturbation`; attacks are compared in float64.
+What fp32 can show when each step starts from that rounded state. Where no ReLU input changes its side of zero, the
+gradients of fp32 are off by 1e-6 (relative L2, all parameters together). Among the 6 million ReLU inputs of a step a
+few lie so near zero that rounding decides; each that crosses is a jump of the gradient by 1e-5 to 1e-3, and which ones
+do depends on the order of additions. So a block is taken only where PyTorch's fp32 is within 1e-4 in every one of the
+settings that this script prints: layouts contiguous and channels-last, with oneDNN and without. The statistics of the
+norms are PyTorch's mean and var here: its batch_norm kernel for channels-last adds in fp32 one after another and is
+off by 1e-3 by itself. The attack's sign() has the same trouble, so an fp32 test is given the adversarial images of
+float64; attacks are compared in float64.
 """
 
 import argparse
@@ -70,7 +65,7 @@ from common import SEED, attack_start, attack_targets, every, pgd, relative_l2, 
 from torch_common import AUX, MAIN, Context, RoutedBatchNorm, gradients, is_auxiliary
 
 STEPS = 5
-BATCH = 32
+BATCH = 16
 CLASSES = 10
 EPOCH = 0
 EPSILON = 2 / 255
@@ -82,7 +77,8 @@ WEIGHT_DECAY = 5e-4
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 SAMPLING = 7
-ADVERSARIAL_INDICES = np.arange(512) * 191  # spread over the 98304 pixels: the two share no factor
+ADVERSARIAL_INDICES = np.arange(512) * 95  # spread over the 49152 pixels: the two share no factor
+FP32_LIMIT = 1e-4
 
 
 def batch_norm(channels):
@@ -167,15 +163,13 @@ def attack(model, images, labels, samples):
     return targets, pgd(input_gradient, clean, EPSILON, STEP_SIZE, ATTACK_STEPS, -1, start)[-1]
 
 
-def losses_and_gradients(model, images, adversarial, labels):
+def losses_and_gradients(model, images, adversarial, labels, layout=torch.contiguous_format):
     """Both losses and the gradients of their sum, in the dtype of the model; updates the running statistics."""
-    losses = [
-        F.cross_entropy(
-            model(torch.tensor(batch, dtype=model.fc.weight.dtype), Context(route, "batch", update=True)),
-            torch.tensor(labels),
-        )
-        for batch, route in ((images, MAIN), (adversarial, AUX))
-    ]
+    losses = []
+    for batch, route in ((images, MAIN), (adversarial, AUX)):
+        pixels = torch.tensor(batch, dtype=model.fc.weight.dtype).contiguous(memory_format=layout)
+        logits = model(pixels, Context(route, "batch", update=True))
+        losses.append(F.cross_entropy(logits, torch.tensor(labels)))
     return [loss.item() for loss in losses], gradients(sum(losses), model)
 
 
@@ -196,19 +190,18 @@ def fp32_copy(model):
     return copy
 
 
-def print_fp32_evidence(k, model, images, labels, samples, adversarial, golden_losses, golden_gradients):
-    """How far an fp32 step from the golden state is off, with the golden adversarial images and with its own."""
-    own = attack(model, images, labels, samples)[1]
-    moved = int((np.abs(own - adversarial) > 1e-4).sum())
-    for kind, batch in (("golden", adversarial), (f"own ({moved} of {own.size} pixels differ)", own)):
-        losses, found = losses_and_gradients(copy.deepcopy(model), images, batch, labels)
-        clean, adversarial_loss = np.abs(np.subtract(losses, golden_losses))
-        whole = relative_l2(*(np.concatenate([r[name].ravel() for name in found]) for r in (found, golden_gradients)))
-        errors = [relative_l2(found[name], golden_gradients[name]) for name in found]
-        print(
-            f"  fp32 step {k}, {kind} adversarial images: losses {clean:.0e} {adversarial_loss:.0e},"
-            f" gradients {whole:.1e}, by parameter median {np.median(errors):.1e} worst {max(errors):.1e}"
-        )
+def fp32_error(model, images, adversarial, labels, golden):
+    """The largest relative L2 error of the gradients in fp32, over layouts, with oneDNN and without."""
+    whole = np.concatenate([value.ravel() for value in golden.values()])
+    errors = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        for onednn in (True, False):
+            with torch.backends.mkldnn.flags(enabled=onednn):
+                copied = fp32_copy(model).to(memory_format=layout)
+                found = losses_and_gradients(copied, images, adversarial, labels, layout)[1]
+            errors.append(relative_l2(np.concatenate([found[name].ravel() for name in golden]), whole))
+    print("  fp32:", " ".join(f"{error:.1e}" for error in errors))
+    return max(errors)
 
 
 def main():
@@ -218,14 +211,19 @@ def main():
 
     model = make_model()
     velocity = {}
+    block = -1
     for k in range(STEPS):
-        samples = np.arange(k * BATCH, (k + 1) * BATCH)
-        images, labels = read_images(data, samples)
-        before = fp32_copy(model)
-        targets, adversarial = attack(model, images, labels, samples)
-        losses, gradient = losses_and_gradients(model, images, adversarial, labels)
-        print(f"step {k}: clean loss {losses[0]:.6f}, adversarial loss {losses[1]:.6f}")
-        print_fp32_evidence(k, before, images, labels, samples, adversarial, losses, gradient)
+        while True:
+            block += 1
+            samples = np.arange(block * BATCH, (block + 1) * BATCH)
+            images, labels = read_images(data, samples)
+            before = copy.deepcopy(model)
+            targets, adversarial = attack(model, images, labels, samples)
+            losses, gradient = losses_and_gradients(model, images, adversarial, labels)
+            if fp32_error(before, images, adversarial, labels, gradient) < FP32_LIMIT:
+                break
+            model = before
+        print(f"step {k}, block {block}: clean loss {losses[0]:.6f}, adversarial loss {losses[1]:.6f}")
         sgd_update(model, gradient, velocity)
 
         state = {name: value.numpy() for name, value in model.state_dict().items()}

@@ -1,0 +1,189 @@
+/**
+ * EfficientNet B0 to B8 (Tan and Le 2019, https://arxiv.org/abs/1905.11946), as the official TensorFlow code builds them
+ * (tensorflow/tpu, models/official/efficientnet), under timm's names: `conv_stem`, `bn1`, `blocks.0.0.conv_dw`, ...,
+ * `conv_head`, `bn2`, `classifier`. Written once, for any set of routes: the norm factory decides.
+ */
+import type { ForwardContext } from "../nn/context.js";
+import { Conv2d } from "../nn/convolution.js";
+import { dropout } from "../nn/dropout.js";
+import { uniform } from "../nn/initialization.js";
+import { Linear } from "../nn/linear.js";
+import { Module } from "../nn/module.js";
+import { globalAveragePool } from "../nn/pooling.js";
+import type { BatchNormOptions, NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
+import { SameConv2d } from "../nn/same-convolution.js";
+import { Sequence } from "../nn/sequence.js";
+import { SqueezeExcitation } from "../nn/squeeze-excitation.js";
+import { stochasticDepth } from "../nn/stochastic-depth.js";
+import type { Tensor } from "../tensor/index.js";
+import { add_ } from "../tensor/operators.js";
+
+/** How B0 is scaled. */
+export interface EfficientNetConfig {
+  /** Factor on the channels of every layer. */
+  readonly width: number;
+  /** Factor on the blocks of every stage. */
+  readonly depth: number;
+  /** Share of the features dropped before the classifier. */
+  readonly dropout: number;
+}
+
+/** The official momentum is 0.99, the share that stays: 0.01 in the convention of {@link BatchNormOptions}. */
+export const EFFICIENTNET_BATCH_NORM: BatchNormOptions = { momentum: 0.01, epsilon: 1e-3 };
+
+/** The stages of B0: blocks, side of the depthwise kernel, stride of the first block, expansion, output channels. */
+const STAGES = [
+  { blocks: 1, size: 3, stride: 1, expansion: 1, channels: 16 },
+  { blocks: 2, size: 3, stride: 2, expansion: 6, channels: 24 },
+  { blocks: 2, size: 5, stride: 2, expansion: 6, channels: 40 },
+  { blocks: 3, size: 3, stride: 2, expansion: 6, channels: 80 },
+  { blocks: 3, size: 5, stride: 1, expansion: 6, channels: 112 },
+  { blocks: 4, size: 5, stride: 2, expansion: 6, channels: 192 },
+  { blocks: 1, size: 3, stride: 1, expansion: 6, channels: 320 },
+] as const;
+const STEM_CHANNELS = 32;
+const HEAD_CHANNELS = 1280;
+/** Channels of a squeeze as a share of its block's input channels, which are those before the expansion. */
+const SQUEEZE_RATIO = 0.25;
+/** Block i of n loses its branch with probability 0.2 i / n: the last ones survive with about 0.8. */
+const STOCHASTIC_DEPTH = 0.2;
+
+/** Scaled to the nearest multiple of 8, at least 8, and up by 8 where rounding took more than a tenth away. */
+function scaleChannels(channels: number, width: number): number {
+  const target = channels * width;
+  const rounded = Math.max(8, Math.floor((target + 4) / 8) * 8);
+  return rounded < 0.9 * target ? rounded + 8 : rounded;
+}
+
+const scaleBlocks = (blocks: number, depth: number): number => Math.ceil(depth * blocks);
+
+/**
+ * [N, 3, H, W] to [N, K], swish throughout. In a stochastic pass there are dropout before the classifier and stochastic
+ * depth in the residual blocks, drawn by the context's keys.
+ *
+ * Convolutions start as {@link Conv2d} says, the classifier uniform within 1 / sqrt(K), as in the official code.
+ */
+export class EfficientNet extends Module {
+  readonly #stem: SameConv2d;
+  readonly #stemNorm: RoutedBatchNorm;
+  readonly #blocks: Sequence;
+  readonly #head: Conv2d;
+  readonly #headNorm: RoutedBatchNorm;
+  readonly #dropout: number;
+  readonly #classifier: Linear;
+
+  constructor(config: EfficientNetConfig, classes: number, norm: NormFactory) {
+    super();
+    const { width, depth } = config;
+    let inputs = scaleChannels(STEM_CHANNELS, width);
+    this.#stem = this.child("conv_stem", new SameConv2d(3, inputs, 3, { stride: 2 }));
+    this.#stemNorm = this.child("bn1", norm(inputs, "silu"));
+
+    const total = STAGES.reduce((sum, { blocks }) => sum + scaleBlocks(blocks, depth), 0);
+    let position = 0;
+    const stages = STAGES.map(({ blocks, size, stride, expansion, channels }) => {
+      const outputs = scaleChannels(channels, width);
+      const stage = Array.from({ length: scaleBlocks(blocks, depth) }, (_, j) => {
+        const options = { inputs, outputs, size, stride: j === 0 ? stride : 1, expansion, position, total };
+        inputs = outputs;
+        position += 1;
+        return new InvertedResidual(options, norm);
+      });
+      return new Sequence(stage);
+    });
+    this.#blocks = this.child("blocks", new Sequence(stages));
+
+    const features = scaleChannels(HEAD_CHANNELS, width);
+    this.#head = this.child("conv_head", new Conv2d(inputs, features, 1));
+    this.#headNorm = this.child("bn2", norm(features, "silu"));
+    this.#dropout = config.dropout;
+    this.#classifier = this.child("classifier", new Linear(features, classes, uniform(1 / Math.sqrt(classes))));
+  }
+
+  protected override compute(images: Tensor, context: ForwardContext): Tensor {
+    const stem = this.#stemNorm.forward(this.#stem.forward(images, context), context);
+    const trunk = this.#blocks.forward(stem, context);
+    const features = globalAveragePool(this.#headNorm.forward(this.#head.forward(trunk, context), context));
+    return this.#classifier.forward(dropout(features, this.#dropout, context), context);
+  }
+}
+
+interface InvertedResidualOptions {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Side of the depthwise kernel. */
+  readonly size: number;
+  readonly stride: number;
+  readonly expansion: number;
+  /** Which of the network's blocks this is, from 0, and how many there are. */
+  readonly position: number;
+  readonly total: number;
+}
+
+/**
+ * The mobile inverted bottleneck: 1x1 convolution to `expansion` times the channels (none where that is 1), depthwise
+ * convolution, squeeze and excitation, 1x1 projection without activation. Where shapes allow, x is added to the branch.
+ */
+class InvertedResidual extends Module {
+  readonly #expand: Conv2d | undefined;
+  readonly #expandNorm: RoutedBatchNorm | undefined;
+  readonly #depthwise: SameConv2d;
+  readonly #depthwiseNorm: RoutedBatchNorm;
+  readonly #squeeze: SqueezeExcitation;
+  readonly #project: Conv2d;
+  readonly #projectNorm: RoutedBatchNorm;
+  readonly #residual: boolean;
+  readonly #survival: number;
+  readonly #position: number;
+
+  constructor(options: InvertedResidualOptions, norm: NormFactory) {
+    super();
+    const { inputs, outputs, size, stride, expansion, position, total } = options;
+    const expanded = inputs * expansion;
+    // timm numbers the norms of a block from 1, and calls its first 1x1 convolution conv_pw: without an expansion that
+    // is the projection.
+    const expands = expansion !== 1;
+    if (expands) {
+      this.#expand = this.child("conv_pw", new Conv2d(inputs, expanded, 1));
+      this.#expandNorm = this.child("bn1", norm(expanded, "silu"));
+    }
+    this.#depthwise = this.child("conv_dw", new SameConv2d(expanded, expanded, size, { stride, groups: expanded }));
+    this.#depthwiseNorm = this.child(expands ? "bn2" : "bn1", norm(expanded, "silu"));
+    const squeezed = Math.max(1, Math.floor(inputs * SQUEEZE_RATIO));
+    this.#squeeze = this.child("se", new SqueezeExcitation(expanded, squeezed));
+    this.#project = this.child(expands ? "conv_pwl" : "conv_pw", new Conv2d(expanded, outputs, 1));
+    this.#projectNorm = this.child(expands ? "bn3" : "bn2", norm(outputs, "identity"));
+    this.#residual = stride === 1 && inputs === outputs;
+    this.#survival = 1 - (STOCHASTIC_DEPTH * position) / total;
+    this.#position = position;
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    let y = x;
+    if (this.#expand !== undefined && this.#expandNorm !== undefined) {
+      y = this.#expandNorm.forward(this.#expand.forward(x, context), context);
+    }
+    y = this.#depthwiseNorm.forward(this.#depthwise.forward(y, context), context);
+    y = this.#project.forward(this.#squeeze.forward(y, context), context);
+    y = this.#projectNorm.forward(y, context);
+    return this.#residual ? add_(stochasticDepth(y, this.#survival, this.#position, context), x) : y;
+  }
+}
+
+/** A config with the side of the images that its accuracy was published for. */
+interface PublishedEfficientNet extends EfficientNetConfig {
+  readonly imageSize: number;
+}
+
+/** The official scaling (efficientnet_builder.py of tensorflow/tpu). B8 is of the AdvProp paper. */
+export const EFFICIENTNETS: Readonly<Record<string, PublishedEfficientNet>> = {
+  "efficientnet-b0": { width: 1.0, depth: 1.0, imageSize: 224, dropout: 0.2 },
+  "efficientnet-b1": { width: 1.0, depth: 1.1, imageSize: 240, dropout: 0.2 },
+  "efficientnet-b2": { width: 1.1, depth: 1.2, imageSize: 260, dropout: 0.3 },
+  "efficientnet-b3": { width: 1.2, depth: 1.4, imageSize: 300, dropout: 0.3 },
+  "efficientnet-b4": { width: 1.4, depth: 1.8, imageSize: 380, dropout: 0.4 },
+  "efficientnet-b5": { width: 1.6, depth: 2.2, imageSize: 456, dropout: 0.4 },
+  "efficientnet-b6": { width: 1.8, depth: 2.6, imageSize: 528, dropout: 0.5 },
+  "efficientnet-b7": { width: 2.0, depth: 3.1, imageSize: 600, dropout: 0.5 },
+  "efficientnet-b8": { width: 2.2, depth: 3.6, imageSize: 672, dropout: 0.5 },
+};

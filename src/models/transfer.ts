@@ -1,0 +1,70 @@
+/** Weights of one classifier as the start of another: what fine-tuning begins with. */
+import { UsageError } from "../errors.js";
+import { MAIN_ROUTE } from "../nn/context.js";
+import type { SafetensorsTensor } from "../runs/safetensors.js";
+import type { Classifier, ModelSpecification } from "./classifier.js";
+import { loadState } from "./weights.js";
+
+/** The layer that maps features to classes, by its name in each family. */
+const HEADS = ["fc", "classifier"];
+
+const AUXILIARY = /\.aux_bn\.\d+\./;
+
+export interface TransferSource {
+  readonly specification: Pick<ModelSpecification, "name" | "classes" | "routes">;
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+}
+
+/** What a transfer did, for the user. */
+export interface TransferReport {
+  /** Whether the head keeps its initial values because the classes are others. */
+  readonly headReplaced: boolean;
+  /** Auxiliary routes that start as copies of the main one. */
+  readonly routesFromMain: readonly string[];
+}
+
+/**
+ * Overwrites an initialised classifier with another's weights of the same architecture.
+ *
+ * The head is taken over where the classes are the same, by name and order, and keeps its initial values where they are
+ * not. An auxiliary route that the source has too is taken over; one that it has not starts as a copy of the main norms.
+ *
+ * @throws ERR_WEIGHTS the source is of another architecture
+ */
+export function transferWeights(
+  model: Classifier,
+  { specification, tensors }: TransferSource,
+  source: string,
+): TransferReport {
+  const { name, classes, routes } = model.specification;
+  if (specification.name !== name) {
+    throw new UsageError(
+      "ERR_WEIGHTS",
+      `${source}: the weights are of ${specification.name}, the model is ${name}. Choose --model ${specification.name}`,
+    );
+  }
+  const target = model.network.state();
+  const sameClasses =
+    specification.classes.length === classes.length && specification.classes.every((c, i) => c === classes[i]);
+  const chosen = new Map<string, SafetensorsTensor>();
+  for (const key of target.keys()) {
+    if (!sameClasses && HEADS.includes(key.split(".")[0])) continue;
+    const found = tensors.get(sourceKey(key, routes, specification.routes));
+    if (found !== undefined) chosen.set(key, found);
+  }
+  const wanted = new Map([...target].filter(([key]) => sameClasses || !HEADS.includes(key.split(".")[0])));
+  loadState(wanted, chosen, source);
+  return {
+    headReplaced: !sameClasses,
+    routesFromMain: routes.filter((route) => !specification.routes.includes(route)),
+  };
+}
+
+/** Where the source has what a key of the target holds: auxiliary norms are found by the name of their route. */
+function sourceKey(key: string, routes: readonly string[], sourceRoutes: readonly string[]): string {
+  const auxiliary = AUXILIARY.exec(key);
+  if (auxiliary === null) return key;
+  const route = routes[Number(auxiliary[0].split(".")[2])] ?? MAIN_ROUTE;
+  const place = sourceRoutes.indexOf(route);
+  return key.replace(AUXILIARY, place === -1 ? "." : `.aux_bn.${place}.`);
+}

@@ -1,0 +1,41 @@
+/** Convolution with TensorFlow's 'SAME' padding. */
+import type { Tensor } from "../tensor/index.js";
+import { conv2d, pad2d } from "../tensor/operators.js";
+import type { ForwardContext } from "./context.js";
+import { Conv2d, type Conv2dOptions } from "./convolution.js";
+
+/**
+ * Zeros before and after one dimension such that the output has ceil(length / stride) elements: together
+ * max((ceil(length / stride) - 1) * stride + size - length, 0), the smaller half before.
+ *
+ * Source: TensorFlow, "Notes on padding", https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
+ */
+export function samePadding(length: number, size: number, stride: number): readonly [before: number, after: number] {
+  const total = Math.max((Math.ceil(length / stride) - 1) * stride + size - length, 0);
+  const before = Math.floor(total / 2);
+  return [before, total - before];
+}
+
+/**
+ * [N, inputs, H, W] to [N, outputs, ceil(H / stride), ceil(W / stride)]. The padding follows from the size of each input;
+ * with stride 2 and an even size there is one zero more after than before, so that weights trained in TensorFlow see
+ * what they were trained on. Weight [outputs, inputs / groups, size, size].
+ */
+export class SameConv2d extends Conv2d {
+  readonly #size: number;
+
+  constructor(inputs: number, outputs: number, size: number, options: Omit<Conv2dOptions, "padding"> = {}) {
+    super(inputs, outputs, size, { ...options, padding: 0 });
+    this.#size = size;
+  }
+
+  protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
+    const [top, bottom] = samePadding(x.shape[2], this.#size, this.stride);
+    const [left, right] = samePadding(x.shape[3], this.#size, this.stride);
+    const weight = this.weight.for(trainable);
+    const bias = this.bias?.for(trainable);
+    // Even padding is left to the convolution, which needs no padded copy of its input.
+    if (top === bottom && left === right) return conv2d(x, weight, bias, this.stride, [top, left], this.groups);
+    return conv2d(pad2d(x, left, right, top, bottom), weight, bias, this.stride, 0, this.groups);
+  }
+}

@@ -1,0 +1,25 @@
+/** Modules one after another. */
+import type { Tensor } from "../tensor/index.js";
+import type { ForwardContext } from "./context.js";
+import { Module } from "./module.js";
+
+/** Each module takes what the one before gives. Children are named by their position. */
+export class Sequence extends Module {
+  readonly #modules: readonly Module[];
+
+  constructor(modules: readonly Module[]) {
+    super();
+    this.#modules = modules.map((module, i) => this.child(String(i), module));
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    let y = x;
+    for (const module of this.#modules) {
+      const next = module.forward(y, context);
+      // Freed at once: without a graph, only two of these tensors ever live.
+      if (y !== x && y !== next) y.dispose();
+      y = next;
+    }
+    return y;
+  }
+}
