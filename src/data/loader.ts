@@ -13,6 +13,8 @@ export interface PixelBatch {
   readonly labels: Int32Array;
   /** (N) identity of each sample: the key of its random draws */
   readonly samples: Uint32Array;
+  /** (N, H, W, 3) uint8, the same images augmented once more, where the loader gives two views */
+  readonly secondView?: Uint8Array;
   readonly height: number;
   readonly width: number;
 }
@@ -39,6 +41,8 @@ export interface TrainingLoaderOptions {
     /** Whether half of the images are mirrored. */
     readonly flip: boolean;
   };
+  /** How often each image of a batch is augmented, each time by draws of its own; 1 unless given. */
+  readonly views?: 1 | 2;
 }
 
 /**
@@ -51,7 +55,8 @@ export interface TrainingLoaderOptions {
  * @throws UsageError ERR_AUGMENTATION where the crop is not a non-negative integer
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
-export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation }: TrainingLoaderOptions): Loader {
+export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
+  const { batchSize, seed, augmentation, views = 1 } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip } = augmentation;
@@ -71,15 +76,15 @@ export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation
   const { height, width } = dataset;
   const stepsPerEpoch = Math.floor(dataset.length / batchSize);
 
-  function augment(source: Uint8Array, sample: number, epoch: number, target: Uint8Array): void {
+  function augment(source: Uint8Array, sample: number, epoch: number, view: number, target: Uint8Array): void {
     if (crop > 0) {
-      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample);
+      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample, view);
       const offsets = 2 * crop + 1;
       cropPadded(source, height, width, crop, random.integer(0, offsets), random.integer(1, offsets), target);
     } else {
       target.set(source);
     }
-    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample).uniform(0) < 0.5) {
+    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, view).uniform(0) < 0.5) {
       flipHorizontal(target, height, width);
     }
   }
@@ -91,7 +96,9 @@ export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation
       const order = permutation(seed, Purpose.order, epoch, dataset.length);
       for (let step = firstStep; step < stepsPerEpoch; step++) {
         const indices = order.subarray(step * batchSize, (step + 1) * batchSize);
-        yield gather(dataset, indices, (source, sample, target) => augment(source, sample, epoch, target));
+        const drawView = (view: number) =>
+          gather(dataset, indices, (source, sample, target) => augment(source, sample, epoch, view, target));
+        yield views === 1 ? drawView(0) : { ...drawView(0), secondView: drawView(1).pixels };
       }
     },
   };

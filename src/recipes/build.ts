@@ -1,5 +1,5 @@
 /** From a resolved recipe to the parts of a training run. */
-import { createAttack } from "../attacks/create.js";
+import { attackGradients, createAttack } from "../attacks/create.js";
 import type { Dataset } from "../data/dataset.js";
 import { evaluationBatches, type Loader, trainingLoader } from "../data/loader.js";
 import { openDataset } from "../data/open.js";
@@ -14,10 +14,9 @@ import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
 import { GradientStore } from "../tensor/index.js";
-import { advPropStep } from "../training/advprop.js";
+import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
 import { writeSnapshot } from "../training/snapshots.js";
 import type { TrainingStep } from "../training/step.js";
-import { vanillaStep } from "../training/vanilla.js";
 import type { ResolvedRecipe } from "./schema.js";
 
 /** Images in a batch of evaluation: enough to fill the machine, few enough for any memory. */
@@ -50,6 +49,8 @@ export interface Training {
   readonly schedule: Schedule;
   readonly loader: Loader;
   readonly validate: (() => Accuracy) | undefined;
+  /** What a step costs, in training passes of vanilla: {@link forwardBackwardUnits}. */
+  readonly unitsPerStep: number;
   /** Writes a picture of the epoch's adversarial images into a folder; undefined for a method without an attack. */
   readonly snapshot: ((folder: string, epoch: number) => Promise<void>) | undefined;
 }
@@ -57,19 +58,26 @@ export interface Training {
 /** Makes the parts of a run. Nothing is written. */
 export function buildTraining(recipe: ResolvedRecipe, { train, validation }: TrainingData): Training {
   const { seed, training } = recipe;
+  const method: Method = METHOD_TABLE[recipe.method];
   const model = createClassifier(recipe.model, {
     classes: train.classes,
-    routes: recipe.method === "advprop" ? ["aux"] : [],
+    routes: method.routes,
     imageSize: train.height,
   }).initialize(seed);
   const named = Array.from(model.network.namedParameters());
   const gradients = new GradientStore(named.map(([, { value }]) => value));
-  const loader = trainingLoader(train, { ...training, seed, augmentation: recipe.data.augmentation });
+  const loader = trainingLoader(train, {
+    batchSize: training.batchSize,
+    seed,
+    augmentation: recipe.data.augmentation,
+    views: method.views,
+  });
   const { epochs } = training;
   const totalSteps = epochs * loader.stepsPerEpoch;
   return {
     model,
-    ...createStep(recipe, model, gradients, train),
+    ...createStep(recipe, method, model, gradients, train),
+    unitsPerStep: forwardBackwardUnits(method, attackGradients(recipe.attack)),
     gradients,
     optimizer: createOptimizer(recipe.optimizer, named),
     schedule: createSchedule(recipe.schedule, { peak: recipe.optimizer.lr, totalSteps, epochs }),
@@ -80,26 +88,26 @@ export function buildTraining(recipe: ResolvedRecipe, { train, validation }: Tra
 
 /** The method's step, and the pictures of its attack. */
 function createStep(
-  { method, attack: options, seed, training: { labelSmoothing } }: ResolvedRecipe,
+  { attack: options, seed, training: { labelSmoothing } }: ResolvedRecipe,
+  { perturbation, perturbedRoute: route, makeStep }: Method,
   model: Classifier,
   gradients: GradientStore,
   train: Dataset,
 ): Pick<Training, "step" | "snapshot"> {
-  if (method === "vanilla") {
-    return { step: (batch) => vanillaStep({ model, gradients, labelSmoothing }, batch), snapshot: undefined };
-  }
-  const attack = createAttack(options);
-  const { statistics, stochastic, epsilon } = options;
+  const { norm, epsilon, statistics, stochastic } = options;
+  const attack = createAttack(perturbation === "noise" ? { name: "noise", norm, epsilon } : options);
   const attackContext = { ...ATTACK, statistics, stochastic };
+  const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing });
+  if (perturbation === "none") return { step, snapshot: undefined };
   const shown = subset(
     train,
     Array.from({ length: Math.min(SNAPSHOT_IMAGES, train.length) }, (_, i) => i),
   );
   return {
-    step: (batch) => advPropStep({ model, attack, attackContext, gradients, labelSmoothing }, batch),
+    step,
     snapshot: (folder, epoch) => {
       const [pixels] = evaluationBatches(shown, SNAPSHOT_IMAGES);
-      return writeSnapshot({ model, attack, route: "aux", epsilon, seed, pixels, folder }, epoch);
+      return writeSnapshot({ model, attack, route, epsilon, seed, pixels, folder }, epoch);
     },
   };
 }
