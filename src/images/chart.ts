@@ -24,8 +24,16 @@ const MARGIN = { left: 56, right: 14, top: 30, bottom: 40 };
 /** A chart as an SVG group whose upper left corner is the origin. */
 export function lineChart({ title, xLabel, width, height, series, format }: ChartOptions): string {
   const points = series.flatMap((one) => one.points);
-  const x = axis(points.map(([value]) => value), MARGIN.left, width - MARGIN.right);
-  const y = axis(points.map(([, value]) => value), height - MARGIN.bottom, MARGIN.top);
+  const x = axis(
+    points.map(([value]) => value),
+    MARGIN.left,
+    width - MARGIN.right,
+  );
+  const y = axis(
+    points.map(([, value]) => value),
+    height - MARGIN.bottom,
+    MARGIN.top,
+  );
   const grid = y.ticks.map(
     (tick) =>
       `<line x1='${MARGIN.left}' x2='${width - MARGIN.right}' y1='${y.place(tick)}' y2='${y.place(tick)}' stroke='#e4e4e4'/>` +

@@ -1,5 +1,5 @@
 /** Adam with decoupled weight decay. */
-import { fromArray, keep, scope, type Tensor } from "../tensor/index.js";
+import { keep, scalar, scope, type Tensor } from "../tensor/index.js";
 import {
   add_,
   eachAdd_,
@@ -43,8 +43,8 @@ export class AdamW implements Optimizer {
   readonly #options: AdamWOptions;
   readonly #means: readonly Tensor[];
   readonly #squares: readonly Tensor[];
-  /** int64 [parameters]: each one's own count, since a parameter of a route may be touched more rarely than others. */
-  readonly #updates: Tensor;
+  /** Updates of each parameter, int64 scalars: a route's own parameters may be touched more rarely than others. */
+  readonly #counts: readonly Tensor[];
 
   constructor(parameters: readonly NamedParameter[], options: AdamWOptions) {
     checkFactor(options.beta1, "adamw: beta1");
@@ -53,7 +53,7 @@ export class AdamW implements Optimizer {
     this.#options = options;
     this.#means = parameters.map(([, { data }]) => keep(zerosLike(data)));
     this.#squares = parameters.map(([, { data }]) => keep(zerosLike(data)));
-    this.#updates = keep(fromArray(new Array(parameters.length).fill(0), undefined, "int64"));
+    this.#counts = parameters.map(() => keep(scalar(0, "int64")));
   }
 
   step(gradients: Gradients, rate: number): void {
@@ -66,8 +66,7 @@ export class AdamW implements Optimizer {
       return decays(parameter) ? [parameter.data] : [];
     });
     scope(() => {
-      const touchedNow = gradients.map((gradient) => (gradient === undefined ? 0 : 1));
-      const counts = add_(this.#updates, fromArray(touchedNow, undefined, "int64")).toNumbers();
+      const counts = indices.map((i) => add_(this.#counts[i], 1).item());
       if (weightDecay > 0 && decayed.length > 0) eachMul_(decayed, 1 - rate * weightDecay);
       eachMul_(means, beta1);
       eachAdd_(means, updates, 1 - beta1);
@@ -75,7 +74,7 @@ export class AdamW implements Optimizer {
       eachAddProduct_(squares, updates, updates, 1 - beta2);
       const roots = eachMul(
         squares,
-        indices.map((i) => 1 / (1 - beta2 ** counts[i])),
+        counts.map((count) => 1 / (1 - beta2 ** count)),
       );
       eachSqrt_(roots);
       eachAdd_(roots, epsilon);
@@ -83,17 +82,18 @@ export class AdamW implements Optimizer {
         weights,
         means,
         roots,
-        indices.map((i) => -rate / (1 - beta1 ** counts[i])),
+        counts.map((count) => -rate / (1 - beta1 ** count)),
       );
     });
   }
 
   state(): Map<string, Tensor> {
-    const state = new Map<string, Tensor>([["updates", this.#updates]]);
-    this.#parameters.forEach(([name], i) => {
-      state.set(`${name}.mean`, this.#means[i]);
-      state.set(`${name}.meanSquare`, this.#squares[i]);
-    });
-    return state;
+    return new Map(
+      this.#parameters.flatMap(([name], i) => [
+        [`${name}.mean`, this.#means[i]],
+        [`${name}.meanSquare`, this.#squares[i]],
+        [`${name}.updates`, this.#counts[i]],
+      ]),
+    );
   }
 }
