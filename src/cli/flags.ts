@@ -32,7 +32,11 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
       "advprop, vanilla, adversarial, mixture, or a control: noise, vanilla-doubled, vanilla-two-views (default: advprop)",
   },
   { flag: "--epochs <count>", path: "training.epochs", description: "passes over the training images (default: 15)" },
-  { flag: "--batch-size <count>", path: "training.batchSize", description: "images in a step (default: 128)" },
+  {
+    flag: "--batch-size <count>",
+    path: "training.batchSize",
+    description: "images in a mini-batch, or auto (default: 128)",
+  },
   { flag: "--lr <rate>", path: "optimizer.lr", description: "highest learning rate (default: 0.1)" },
   { flag: "--seed <number>", path: "seed", description: "of every random draw (default: 0)" },
   { flag: "--threads <count>", path: "threads", description: "threads in an operator (default: 0, all cores)" },

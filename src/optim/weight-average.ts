@@ -16,6 +16,8 @@ import { copy_, eachAdd_, eachMul_ } from "../tensor/operators.js";
  * batch norms' moving means and variances (tensorflow/tpu, models/official/efficientnet/main.py)
  */
 export class WeightAverage {
+  /** The network that holds the average. */
+  readonly twin: Module;
   readonly #values: readonly Tensor[];
   readonly #averages: readonly Tensor[];
   readonly #counters: readonly (readonly [value: Tensor, copy: Tensor])[];
@@ -23,6 +25,7 @@ export class WeightAverage {
 
   /** @param twin an initialised network with the same names and shapes; it is overwritten */
   constructor(network: Module, twin: Module, decay: number) {
+    this.twin = twin;
     const twinState = twin.state();
     const pairs = Array.from(network.state(), ([name, value]) => {
       const average = twinState.get(name);

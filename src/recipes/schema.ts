@@ -7,6 +7,7 @@ import { z } from "zod";
 import { attack } from "./attack-schema.js";
 import {
   count,
+  countOrAuto,
   countOrNull,
   flag,
   memory,
@@ -21,6 +22,7 @@ import {
   seed,
   share,
   shareOrFraction,
+  shareOrNull,
   text,
   textOrNull,
   unit,
@@ -125,16 +127,24 @@ export const recipeSchema = section({
   }).prefault({}),
   training: section({
     epochs: count.default(15),
-    batchSize: count.default(128),
+    /** Images in a mini-batch; auto takes the largest power of two, at most 256, that fits the memory. */
+    batchSize: countOrAuto.default(128),
     labelSmoothing: share.default(0),
     clipGradientNorm: positiveOrNull.default(null),
+    /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */
     accumulationSteps: count.default(1),
+    /** Decay of the weights' moving average, which is what is evaluated and exported; null keeps none. */
+    averageDecay: shareOrNull.default(null),
     logEverySteps: count.default(10),
     /** null checkpoints at the end of each epoch. */
     checkpointEverySteps: countOrNull.default(null),
     /** Keeps the checkpoint of every so many steps; null keeps only last and best. */
     keepEverySteps: countOrNull.default(null),
     evaluateEveryEpochs: count.default(1),
+    /** Ends the run where so many epochs brought no better validation accuracy. */
+    earlyStoppingEpochs: countOrNull.default(null),
+    /** Stops the run, saved and ready to be resumed, after so many hours. */
+    timeBudgetHours: positiveOrNull.default(null),
   }).prefault({}),
   attack: attack.prefault({}),
   optimizer: named(sgd, rmsprop, adamw).prefault({}),

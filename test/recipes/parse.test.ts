@@ -42,7 +42,7 @@ describe("parseRecipe", () => {
         "got 8. Did you mean 8/255?",
       "r.yaml:7:3: unknown key attack.stepsize. Did you mean stepSize?",
       'r.yaml:8:20: training.epochs must be a positive integer; got "ten".',
-      "r.yaml:8:36: training.batchSize must be a positive integer; got 0.",
+      "r.yaml:8:36: training.batchSize must be a positive integer or auto; got 0.",
       "r.yaml:9:7: data must be a mapping of keys to values; got 3.",
     ]);
   });

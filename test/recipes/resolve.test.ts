@@ -83,10 +83,13 @@ describe("resolveRecipe", () => {
         labelSmoothing: 0,
         clipGradientNorm: null,
         accumulationSteps: 1,
+        averageDecay: null,
         logEverySteps: 10,
         checkpointEverySteps: null,
         keepEverySteps: null,
         evaluateEveryEpochs: 1,
+        earlyStoppingEpochs: null,
+        timeBudgetHours: null,
       },
       optimizer: {
         name: "sgd",
