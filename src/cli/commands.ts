@@ -15,6 +15,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["evaluate", "measure a trained classifier on clean or attacked images"],
   ["models", "list the models"],
   ["recipes", "list the recipes"],
+  ["data", "check a folder of images, or download a data set"],
   ["doctor", "say what this machine has, what is missing and how to get it"],
 ];
 
