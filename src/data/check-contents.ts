@@ -106,15 +106,16 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
     const parts = [...new Set(members.map(({ part }) => part))];
     const labels = [...new Set(members.map(({ label }) => classes[label]))];
     const what = kind === "exact" ? "the same file" : "nearly the same picture";
+    const look = kind === "exact" ? "Please " : "Look whether they show the same thing; if so, ";
     // Pictures that only look the same may still be different, which is for people to judge.
     const severity = kind === "exact" && (parts.length > 1 || labels.length > 1) ? "error" : "warning";
     if (parts.length > 1) {
       return {
         code: `${kind}-duplicates-across-parts`,
         severity,
-        message: `${what} is in ${parts.join(" and ")}: the network is measured on what it was trained on`,
+        message: `${what} is in ${parts.join(" and ")}: the network would be measured on what it was trained on`,
         files,
-        remedy: "Keep it in one part.",
+        remedy: `${look}keep it in one part.`,
       };
     }
     if (labels.length > 1) {
@@ -123,7 +124,7 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
         severity,
         message: `${what} is in the classes ${labels.join(" and ")}`,
         files,
-        remedy: "Keep it in the class that is right.",
+        remedy: `${look}keep it in the class that is right.`,
       };
     }
     return {
@@ -131,7 +132,7 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
       severity: kind === "exact" ? "warning" : "note",
       message: `${what} is there ${files.length} times`,
       files,
-      remedy: "Keep one.",
+      remedy: `${look}keep one.`,
     };
   };
   return [...exact.map((group) => describe(group, "exact")), ...near.map((group) => describe(group, "near"))];
