@@ -1,8 +1,7 @@
-import { existsSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
 import { ATTACK_FLAGS, addFlags, settingsOf } from "./flags.js";
+import { resolveModel } from "./model-argument.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;
@@ -40,8 +39,7 @@ export function define(command: Command): void {
 
 async function evaluate(model: string, options: EvaluateOptions): Promise<void> {
   const { runEvaluation } = await import("./run-evaluation.js");
-  const run = isFolder(model) ? model : undefined;
-  const weights = run === undefined ? model : await checkpointOf(run, options.checkpoint);
+  const { run, weights } = resolveModel("evaluate", model, options.checkpoint);
   const attackFlags = settingsOf(ATTACK_FLAGS, options);
   if (options.attack === undefined && attackFlags.length > 0) {
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
@@ -63,24 +61,6 @@ async function evaluate(model: string, options: EvaluateOptions): Promise<void> 
     json: options.json === true,
     quiet: options.quiet === true,
   });
-}
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-
-/** The weights file of a run: the one asked for, or best where there is one, else last. */
-async function checkpointOf(run: string, which: string | undefined): Promise<string> {
-  const { RunDirectory } = await import("../runs/run-directory.js");
-  const directory = RunDirectory.open(run);
-  if (which === undefined) {
-    const best = directory.checkpoint("best").weights;
-    return existsSync(best) ? best : directory.checkpoint("last").weights;
-  }
-  if (which === "last" || which === "best") return directory.checkpoint(which).weights;
-  if (/^\d+$/.test(which)) return directory.checkpoint(Number(which)).weights;
-  throw new UsageError(
-    "ERR_CHECKPOINT",
-    `evaluate: --checkpoint must be last, best or the step of a kept checkpoint; got ${which} (files are in ${join(basename(run), "checkpoints")})`,
-  );
 }
 
 function wholeNumber(text: string, flag: string, least: number): number {

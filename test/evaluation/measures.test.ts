@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { accuracyOf } from "../../src/evaluation/accuracy.js";
+import { confusionOf } from "../../src/evaluation/confusion.js";
+import { predict } from "../../src/evaluation/predictions.js";
+import type { Predictor } from "../../src/evaluation/predictor.js";
+import { pairedDifference } from "../../src/evaluation/statistics.js";
+import { KeyedRandom } from "../../src/random.js";
+import { makeDataset } from "../support/datasets.js";
+import { codedError } from "../support/errors.js";
+
+/** Gives each image the logits of a table, by the image's identity. */
+const table = (rows: readonly (readonly number[])[], imageSize = 4): Predictor => ({
+  classes: rows[0].map((_, k) => `class ${k}`),
+  imageSize,
+  logits: ({ samples }) => Float32Array.from(Array.from(samples).flatMap((sample) => rows[sample])),
+});
+
+const ROWS = [
+  [2, 1, 0],
+  [0, 0, 0],
+  [0, 0, 5],
+  [Number.NaN, Number.NaN, Number.NaN],
+  [1000, 0, 0],
+];
+
+test("accuracy, loss, confusion and balanced accuracy by hand, whatever the batch size", () => {
+  // Labels in turn: 0, 1, 2, 0, 1.
+  const dataset = makeDataset({ length: 5, classes: 3, height: 4, width: 4 });
+  for (const batchSize of [1, 2, 5]) {
+    const predictions = predict(table(ROWS), dataset, batchSize);
+    expect([...predictions.predicted]).toEqual([0, 0, 2, -1, 0]);
+    expect(predictions.losses[0]).toBeCloseTo(Math.log(1 + Math.exp(-1) + Math.exp(-2)), 6);
+    expect(predictions.losses[1]).toBeCloseTo(Math.log(3), 6);
+    expect(predictions.losses[4]).toBe(1000);
+    expect(accuracyOf(predictions)).toMatchObject({ accuracy: 2 / 5, count: 5 });
+    const confusion = confusionOf(predictions);
+    expect(confusion.matrix).toEqual([
+      [1, 0, 0],
+      [2, 0, 0],
+      [0, 0, 1],
+    ]);
+    expect(confusion.balancedAccuracy).toBeCloseTo((1 / 2 + 0 + 1) / 3, 12);
+  }
+});
+
+test("a class without images does not count in the balanced accuracy", () => {
+  const dataset = makeDataset({ length: 2, classes: 3, height: 4, width: 4 });
+  const confusion = confusionOf(predict(table(ROWS), dataset, 2));
+  expect(confusion.classes[2].count).toBe(0);
+  expect(confusion.balancedAccuracy).toBe(1 / 2);
+});
+
+test("data of other classes or another size is refused", () => {
+  const dataset = makeDataset({ length: 2, classes: 4, height: 4, width: 4 });
+  expect(codedError(() => predict(table(ROWS), dataset, 2)).code).toBe("ERR_CLASSES");
+  const small = makeDataset({ length: 2, classes: 3, height: 4, width: 5 });
+  expect(codedError(() => predict(table(ROWS), small, 2)).code).toBe("ERR_IMAGE_SIZE");
+});
+
+test("the bootstrap interval of paired differences has the width of the normal approximation and covers the truth", () => {
+  const count = 400;
+  const uniform = (stream: number, i: number) => new KeyedRandom(3, 200, 0, i, stream).uniform(0);
+  let covered = 0;
+  for (let trial = 0; trial < 60; trial++) {
+    const a = Array.from({ length: count }, (_, i) => (uniform(2 * trial, i) < 0.6 ? 1 : 0));
+    const b = Array.from({ length: count }, (_, i) => (uniform(2 * trial + 1, i) < 0.7 ? 1 : 0));
+    const { value, low, high } = pairedDifference(a, b, trial);
+    const deviation = Math.sqrt((0.6 * 0.4 + 0.7 * 0.3) / count);
+    expect(high - low).toBeGreaterThan(2 * 1.96 * deviation * 0.85);
+    expect(high - low).toBeLessThan(2 * 1.96 * deviation * 1.15);
+    expect(low).toBeLessThanOrEqual(value);
+    expect(high).toBeGreaterThanOrEqual(value);
+    if (low <= 0.1 && 0.1 <= high) covered += 1;
+  }
+  expect(covered).toBeGreaterThanOrEqual(52);
+});
