@@ -3,6 +3,7 @@ import { createClassifier } from "../../src/models/registry.js";
 import { Conv2d } from "../../src/nn/convolution.js";
 import { Linear } from "../../src/nn/linear.js";
 import type { Module } from "../../src/nn/module.js";
+import { fromArray, scope, setMemoryLimit } from "../../src/tensor/index.js";
 
 const classifier = (routes: readonly string[], seed: number) =>
   createClassifier("resnet20", { classes: ["a", "b", "c"], routes }).initialize(seed).network;
@@ -68,6 +69,22 @@ describe("initial values", () => {
     expect(Math.min(...numbers)).toBeGreaterThanOrEqual(-0.05);
     expect(Math.min(...numbers)).toBeLessThan(-0.0499);
     expect(bias.data.toNumbers()).toEqual(new Array(50).fill(0));
+  });
+
+  test("that do not fit leave a layer that can be initialised again", () => {
+    const layer = new Conv2d(64, 64, 7, { bias: true }).initialize(1);
+    const before = layer.weight.data.toNumbers();
+    setMemoryLimit(1);
+    const full = expect.objectContaining({ code: "ERR_MEMORY_LIMIT" });
+    scope(() => {
+      const fill = () => {
+        for (;;) fromArray(new Uint8Array(2 ** 16));
+      };
+      expect(fill).toThrow(full);
+      expect(() => layer.initialize(2)).toThrow(full);
+    });
+    setMemoryLimit(0);
+    expect(layer.initialize(1).weight.data.toNumbers()).toEqual(before);
   });
 
   test("4-D weights are channels-last, and nothing is allocated before", () => {
