@@ -17,7 +17,7 @@ import {
   type TrainingState,
 } from "../training/checkpoint.js";
 import { type FitResult, fit } from "../training/fit.js";
-import { bytesFor, gigabytes } from "../training/memory-estimate.js";
+import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { packageVersion } from "./package-version.js";
 import { ProgressLine } from "./progress.js";
 
@@ -61,8 +61,8 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
     say(`${recipe.method} of ${recipe.model} on ${data.train.length} images of ${data.train.name}; run: ${run.path}`);
     const { batchSize } = recipe.training;
     say(
-      `A batch of ${batchSize} takes about ${gigabytes(bytesFor(estimate, batchSize))} of ` +
-        `${gigabytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+      `A batch of ${batchSize} takes about ${readableBytes(bytesFor(estimate, batchSize))} of ` +
+        `${readableBytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
     );
     const stop = stopOnSignals(say);
     const progress = new ProgressLine();
