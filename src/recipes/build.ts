@@ -153,8 +153,10 @@ function createStep(
   const attackContext = { ...ATTACK, statistics, stochastic };
   const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing });
   if (perturbation === "none") return { step, snapshot: undefined };
+  // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
+  const fullRange = norm === "l2" ? (3 * epsilon) / Math.sqrt(3 * pixels.height * pixels.width) : epsilon;
   return {
     step,
-    snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, epsilon, seed, pixels, folder }, epoch),
+    snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels, folder }, epoch),
   };
 }
