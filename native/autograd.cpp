@@ -45,7 +45,10 @@ napi_value gradients(Environment& environment, const Arguments& arguments) {
 
 napi_value accumulateGradients(Environment& environment, const Arguments& arguments) {
   const at::Tensor loss = lossOf(environment, arguments[0]);
-  torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, toTensors(environment, arguments[1], "leaves"));
+  const auto leaves = toTensors(environment, arguments[1], "leaves");
+  // libtorch takes an empty list for every leaf of the graph.
+  if (leaves.empty()) throw UserError("ERR_GRADIENT", "gradient: the list of leaves is empty");
+  torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, leaves);
   return undefined(environment);
 }
 

@@ -16,6 +16,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["export", "write a trained classifier's weights for other programs"],
   ["models", "list the models"],
   ["recipes", "list the recipes"],
+  ["data", "check a folder of images, or download a data set"],
   ["doctor", "say what this machine has, what is missing and how to get it"],
 ];
 

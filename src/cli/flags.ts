@@ -10,9 +10,9 @@ interface RecipeFlag {
 
 /** The flags of an attack, the same in training and in evaluation. */
 export const ATTACK_FLAGS: readonly RecipeFlag[] = [
-  { flag: "--attack <name>", path: "attack.name", description: "the attack: pgd" },
-  { flag: "--epsilon <size>", path: "attack.epsilon", description: "radius in pixels of [0, 1] (default: 4/255)" },
-  { flag: "--step-size <size>", path: "attack.stepSize", description: "step in pixels of [0, 1] (default: 1/255)" },
+  { flag: "--attack <name>", path: "attack.name", description: "pgd, i-fgsm, gd or fgsm" },
+  { flag: "--epsilon <size>", path: "attack.epsilon", description: "radius, with pixels in [0, 1] (default: 4/255)" },
+  { flag: "--step-size <size>", path: "attack.stepSize", description: "step, with pixels in [0, 1] (default: 1/255)" },
   {
     flag: "--attack-steps <count>",
     path: "attack.steps",
@@ -25,9 +25,18 @@ export const ATTACK_FLAGS: readonly RecipeFlag[] = [
 export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   { flag: "--data <path>", path: "data.path", description: "folder of the images" },
   { flag: "--model <name>", path: "model", description: "the network (default: resnet20; list them: advprop models)" },
-  { flag: "--method <name>", path: "method", description: "vanilla or advprop (default: advprop)" },
+  {
+    flag: "--method <name>",
+    path: "method",
+    description:
+      "advprop, vanilla, adversarial, mixture, or a control: noise, vanilla-doubled, vanilla-two-views (default: advprop)",
+  },
   { flag: "--epochs <count>", path: "training.epochs", description: "passes over the training images (default: 15)" },
-  { flag: "--batch-size <count>", path: "training.batchSize", description: "images in a step (default: 128)" },
+  {
+    flag: "--batch-size <count>",
+    path: "training.batchSize",
+    description: "images in a mini-batch, or auto (default: 128)",
+  },
   { flag: "--lr <rate>", path: "optimizer.lr", description: "highest learning rate (default: 0.1)" },
   { flag: "--seed <number>", path: "seed", description: "of every random draw (default: 0)" },
   { flag: "--threads <count>", path: "threads", description: "threads in an operator (default: 0, all cores)" },

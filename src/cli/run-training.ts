@@ -1,16 +1,23 @@
 /** One training run, from a resolved recipe to its last line. */
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
-import { buildTraining, openTrainingData } from "../recipes/build.js";
+import { buildLearner, buildTraining, openTrainingData, settleBatchSize } from "../recipes/build.js";
 import { stringifyRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { environment } from "../runs/environment.js";
 import { type RunDirectory, writeJson } from "../runs/run-directory.js";
 import { RUN_SCHEMA, type RunInfo, type RunStatus } from "../runs/schema.js";
-import { engineInfo, setMemoryLimit, setThreads } from "../tensor/index.js";
-import { type Reproducibility, readCheckpoint, restore, type TrainingState } from "../training/checkpoint.js";
-import { fit } from "../training/fit.js";
+import { engineInfo, memoryStats, setMemoryLimit, setThreads } from "../tensor/index.js";
+import {
+  type Reproducibility,
+  readCheckpoint,
+  restore,
+  type TrainedParts,
+  type TrainingState,
+} from "../training/checkpoint.js";
+import { type FitResult, fit } from "../training/fit.js";
+import { bytesFor, gigabytes } from "../training/memory-estimate.js";
 import { packageVersion } from "./package-version.js";
 import { ProgressLine } from "./progress.js";
 
@@ -23,15 +30,18 @@ export interface RunTrainingOptions {
   readonly quiet?: boolean;
 }
 
-/** Trains, prints how it ended, and sets the exit code: 0 done, 1 stopped by a signal. */
-export async function runTraining({ recipe, run: open, resume, json, quiet }: RunTrainingOptions): Promise<void> {
+/** Trains, prints how it ended, and sets the exit code: 0 done or out of its time budget, 1 stopped by a signal. */
+export async function runTraining(options: RunTrainingOptions): Promise<void> {
+  const { run: open, resume, json, quiet } = options;
   const say = (line: string) => {
     if (!quiet) process.stderr.write(`${line}\n`);
   };
-  setThreads(recipe.threads);
-  setMemoryLimit(recipe.memoryLimit ?? undefined);
-  const data = await openTrainingData(recipe);
-  const training = buildTraining(recipe, data);
+  setThreads(options.recipe.threads);
+  setMemoryLimit(options.recipe.memoryLimit ?? undefined);
+  const data = await openTrainingData(options.recipe);
+  const learner = buildLearner(options.recipe, data.train);
+  const { recipe, estimate } = settleBatchSize(options.recipe, learner, data.train);
+  const training = buildTraining(recipe, learner, data);
   const reproducibility: Reproducibility = {
     processor: cpus()[0]?.model.trim() ?? "unknown",
     threads: engineInfo().threads,
@@ -49,6 +59,11 @@ export async function runTraining({ recipe, run: open, resume, json, quiet }: Ru
     if (resume) run.writeInfo({ ...info, resumedAt: [...info.resumedAt, new Date().toISOString()] });
 
     say(`${recipe.method} of ${recipe.model} on ${data.train.length} images of ${data.train.name}; run: ${run.path}`);
+    const { batchSize } = recipe.training;
+    say(
+      `A batch of ${batchSize} takes about ${gigabytes(bytesFor(estimate, batchSize))} of ` +
+        `${gigabytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+    );
     const stop = stopOnSignals(say);
     const progress = new ProgressLine();
     try {
@@ -79,26 +94,24 @@ export async function runTraining({ recipe, run: open, resume, json, quiet }: Ru
   }
 }
 
-function finish(
-  run: RunDirectory,
-  { status, state }: Awaited<ReturnType<typeof fit>>,
-  json: boolean,
-  say: (line: string) => void,
-): void {
+function finish(run: RunDirectory, result: FitResult, json: boolean, say: (line: string) => void): void {
+  const { status, reason, state } = result;
   if (status === "stopped") {
-    say(`Stopped after step ${state.step}; saved. Continue with: advprop train --run ${run.path} --resume`);
-    process.exitCode = 1;
+    const why = reason === "time budget" ? "The time budget is spent: stopped" : "Stopped";
+    say(`${why} after step ${state.step}; saved. Continue with: advprop train --run ${run.path} --resume`);
+    if (reason === "signal") process.exitCode = 1;
   } else {
-    say(`Finished after step ${state.step}. Evaluate with: advprop evaluate ${run.path}`);
+    const why = reason === "early stopping" ? "Validation got no better: finished" : "Finished";
+    say(`${why} after step ${state.step}. Evaluate with: advprop evaluate ${run.path}`);
   }
   const { weights } = run.checkpoint(state.best === undefined ? "last" : "best");
-  if (json) console.log(JSON.stringify({ run: run.path, status, step: state.step, weights, best: state.best }));
+  if (json) console.log(JSON.stringify({ run: run.path, status, reason, step: state.step, weights, best: state.best }));
 }
 
 /** Puts the last checkpoint into the run's parts, and takes back the log lines written after it. */
 function resumeState(
   run: RunDirectory,
-  training: Parameters<typeof restoreInto>[2],
+  training: TrainedParts,
   reproducibility: Reproducibility,
   say: (line: string) => void,
 ): TrainingState | undefined {
@@ -113,11 +126,11 @@ function resumeState(
 function restoreInto(
   path: string,
   now: Reproducibility,
-  { model, optimizer }: Pick<ReturnType<typeof buildTraining>, "model" | "optimizer">,
+  training: TrainedParts,
   say: (line: string) => void,
 ): TrainingState {
   const file = readCheckpoint(path);
-  restore(file, path, model, optimizer);
+  restore(file, path, training);
   for (const key of ["processor", "threads", "torch"] as const) {
     const before = file.reproducibility[key];
     if (before !== now[key]) {
