@@ -5,7 +5,7 @@ import { resolveModel } from "./model-argument.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;
-  readonly split: "train" | "test";
+  readonly split: "validation" | "test";
   readonly route: string;
   readonly checkpoint?: string;
   readonly attack?: string;
@@ -21,7 +21,7 @@ export function define(command: Command): void {
   command
     .argument("<model>", "a run folder, or a checkpoint's .safetensors file")
     .option("--data <path>", "folder of the images (default: those the run was trained on)")
-    .option("--split <name>", "test or train", "test")
+    .option("--split <name>", "test or validation", "test")
     .option("--route <name>", "the batch norms to go through", "main")
     .option(
       "--checkpoint <which>",
@@ -45,8 +45,8 @@ async function evaluate(model: string, options: EvaluateOptions): Promise<void> 
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
   const limitTest = options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1);
-  if (options.split !== "test" && options.split !== "train") {
-    throw new UsageError("ERR_SPLIT", `evaluate: --split must be test or train; got ${options.split}`);
+  if (options.split !== "test" && options.split !== "validation") {
+    throw new UsageError("ERR_SPLIT", `evaluate: --split must be test or validation; got ${options.split}`);
   }
   await runEvaluation({
     run,

@@ -23,7 +23,7 @@ export const ATTACK_FLAGS: readonly RecipeFlag[] = [
 
 /** The flags of training. */
 export const TRAINING_FLAGS: readonly RecipeFlag[] = [
-  { flag: "--data <path>", path: "data.path", description: "folder of the images" },
+  { flag: "--data <path>", path: "data.path", description: "folder of the images, or shapes: the built-in set" },
   { flag: "--model <name>", path: "model", description: "the network (default: resnet20; list them: advprop models)" },
   {
     flag: "--method <name>",
@@ -31,6 +31,19 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     description:
       "advprop, vanilla, adversarial, mixture, or a control: noise, vanilla-doubled, vanilla-two-views (default: advprop)",
   },
+  { flag: "--weights <file>", path: "finetune.weights", description: "weights to start from, of any classes" },
+  {
+    flag: "--image-size <pixels>",
+    path: "data.imageSize",
+    description: "side of the images (default: the data's; 224 of photos)",
+  },
+  { flag: "--workers <count>", path: "data.workers", description: "threads that read photos (default: one a core)" },
+  {
+    flag: "--on-bad-image <what>",
+    path: "data.onBadImage",
+    description: "fail, or skip photos that cannot be decoded",
+  },
+  { flag: "--max-bad <count>", path: "data.maxBad", description: "most photos that are skipped (default: 100)" },
   { flag: "--epochs <count>", path: "training.epochs", description: "passes over the training images (default: 15)" },
   {
     flag: "--batch-size <count>",
@@ -45,7 +58,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   {
     flag: "--validation-fraction <share>",
     path: "data.validationFraction",
-    description: "share of the training images that chooses the best checkpoint (default: 0)",
+    description: "share of the training images that chooses the best checkpoint",
   },
 ];
 

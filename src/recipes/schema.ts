@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { SAMPLERS } from "../data/sampler.js";
 import { attack } from "./attack-schema.js";
 import {
   count,
@@ -116,14 +117,42 @@ export const recipeSchema = section({
     path: textOrNull.default(null),
     limitTrain: countOrNull.default(null),
     limitTest: countOrNull.default(null),
-    /** Share of the training images that is split off for validation. */
-    validationFraction: share.default(0),
+    /** Share of the training images that is split off for validation; null takes 0.15 of photos without parts, else none. */
+    validationFraction: shareOrNull.default(null),
+    /** Side of the images; null takes that of a set in memory, 224 of photos, 32 of shapes. */
     imageSize: countOrNull.default(null),
     augmentation: section({
-      /** Zero padding before a window of the original size is cut. */
+      /** Zero padding before a window of the original size is cut, of images in memory; photos are cropped at random. */
       crop: natural.default(4),
       flip: flag.default(true),
     }).prefault({}),
+    /** uniform sees each image once an epoch, class-balanced each class equally often. */
+    sampler: oneOf(SAMPLERS).default("uniform"),
+    /** Threads that read photos; null takes one a core. */
+    workers: countOrNull.default(null),
+    /** Memory for decoded photos, so that later epochs decode nothing. */
+    cacheMemory: memory.default(null),
+    /** What happens at a photo that cannot be decoded; skip leaves out at most maxBad of them. */
+    onBadImage: oneOf(["fail", "skip"]).default("fail"),
+    maxBad: natural.default(100),
+    /** The built-in set, where the path is "shapes". */
+    shapes: section({
+      images: count.default(4000),
+      validationImages: natural.default(1000),
+      testImages: count.default(2000),
+      /** Probability that a training image's texture is that of its class. */
+      textureCorrelation: unit.default(0),
+      /** Of the images, whatever the run's own seed. */
+      seed: seed.default(0),
+    }).prefault({}),
+  }).prefault({}),
+  /** Another classifier's weights to start from; a head for other classes is new, auxiliary norms copy the main ones. */
+  finetune: section({
+    weights: textOrNull.default(null),
+    /** Learning rate of everything but the head, as a share of the schedule's. */
+    bodyRate: unit.default(1),
+    /** Stages that do not learn, counted from the input: 1 is the stem alone. */
+    frozenStages: natural.default(0),
   }).prefault({}),
   training: section({
     epochs: count.default(15),

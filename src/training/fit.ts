@@ -31,7 +31,7 @@ export interface FitOptions extends UpdateParts {
   /** Steps between checkpoints that are kept, each under its own name. */
   readonly keepEverySteps?: number | null;
   /** Accuracy and loss on the validation images; where it is absent there is no `best`. */
-  readonly validate?: () => { accuracy: number; loss: number; count: number };
+  readonly validate?: () => Promise<{ accuracy: number; loss: number; count: number }>;
   readonly evaluateEveryEpochs?: number;
   /** Ends the run where so many epochs brought no better validation accuracy. */
   readonly earlyStoppingEpochs?: number | null;
@@ -122,7 +122,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const learningRate = schedule(step);
       const { metrics, gradientNorm } = update(options, group, { seed, epoch, step, rate: learningRate, saved });
       state = advance(state, metrics);
-      meter.count(imagesPerStep);
+      meter.count(group.reduce((total, { labels }) => total + labels.length, 0));
       if (state.step % options.logEverySteps === 0) {
         run.metrics.append({
           type: "step",
@@ -159,7 +159,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     });
     for (const record of batchNormDrift(options.model, state)) run.batchNormDrift.append(record);
     await options.afterEpoch?.(state.epoch);
-    state = validateEpoch(options, state, progress);
+    state = await validateEpoch(options, state, progress);
     state = { ...state, epoch: state.epoch + 1, stepInEpoch: 0, lossSums: {} };
     save();
     const reason = state.epoch < epochs && !stalled(options, state) ? stopReason() : undefined;
@@ -208,16 +208,16 @@ const divides = (every: number | null | undefined, step: number): boolean =>
   every !== null && every !== undefined && step % every === 0;
 
 /** Validates where it is time to, and keeps the best. */
-function validateEpoch(
+async function validateEpoch(
   options: FitOptions,
   state: TrainingState,
   progress: (validationAccuracy: number) => void,
-): TrainingState {
+): Promise<TrainingState> {
   const { validate, run, epochs, evaluateEveryEpochs = 1 } = options;
   const { step, epoch, best } = state;
   const due = (epoch + 1) % evaluateEveryEpochs === 0 || epoch + 1 === epochs;
   if (validate === undefined || !due) return state;
-  const validation = validate();
+  const validation = await validate();
   run.metrics.append({ type: "validation", step, epoch, ...validation });
   progress(validation.accuracy);
   if (best !== undefined && validation.accuracy <= best.accuracy) return state;

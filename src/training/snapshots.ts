@@ -14,7 +14,8 @@ export interface SnapshotOptions {
   readonly model: Classifier;
   readonly attack: Attack;
   readonly route: string;
-  readonly epsilon: number;
+  /** The change of a pixel that is shown as black or white. */
+  readonly fullRange: number;
   readonly seed: number;
   /** The images to attack, not augmented. */
   readonly pixels: PixelBatch;
@@ -22,16 +23,16 @@ export interface SnapshotOptions {
   readonly folder: string;
 }
 
-/** Writes `epoch-0001.png` and so on: clean images, perturbations (grey is none, full range is epsilon), adversarial images. */
+/** Writes `epoch-0001.png` and so on: clean images, perturbations (grey is none, `fullRange` fills the scale), adversarial images. */
 export async function writeSnapshot(options: SnapshotOptions, epoch: number): Promise<void> {
-  const { model, attack, route, epsilon, seed, pixels, folder } = options;
+  const { model, attack, route, fullRange, seed, pixels, folder } = options;
   const side = pixels.height;
   const rows = scope(() => {
     const images = imagesFromPixels(pixels);
     const keys = { seed, epoch: 0, samples: labelsTensor(pixels.samples) };
     const logits = (x: Tensor) => model.forward(x, { ...ATTACK, route });
     const adversarial = attack.perturb(logits, images, labelsTensor(pixels.labels), keys);
-    const magnified = add(mul(sub(adversarial, images), 0.5 / epsilon), 0.5);
+    const magnified = add(mul(sub(adversarial, images), 0.5 / fullRange), 0.5);
     return [images, magnified, adversarial].map((batch) => toBytes(batch, side));
   });
   const name = `epoch-${String(epoch + 1).padStart(4, "0")}.png`;

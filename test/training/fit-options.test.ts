@@ -140,7 +140,11 @@ describe("the weight average", () => {
 });
 
 describe("early stopping", () => {
-  const validate = (accuracies: number[]) => () => ({ accuracy: accuracies.shift() as number, loss: 1, count: 10 });
+  const validate = (accuracies: number[]) => async () => ({
+    accuracy: accuracies.shift() as number,
+    loss: 1,
+    count: 10,
+  });
 
   test("ends the run where so many epochs were no better, and a resume changes nothing", async () => {
     const folder = newFolder();

@@ -99,7 +99,7 @@ describe("fit", () => {
 
   test("keeps checkpoints every so many steps, and the best on validation", async () => {
     const accuracies = [0.3, 0.6, 0.5];
-    const validate = () => ({ accuracy: accuracies.shift() as number, loss: 1, count: 10 });
+    const validate = async () => ({ accuracy: accuracies.shift() as number, loss: 1, count: 10 });
     const options = smallRun(join(temporaryFolder(), "run"), { keepEverySteps: 5, validate });
     const { state } = await fit(options);
     expect(state.best).toEqual({ accuracy: 0.6, step: 8, epoch: 1 });

@@ -1,6 +1,7 @@
 /** The memory of an update, as measured beforehand and as it turns out. */
 import { describe, expect, test } from "vitest";
 import { trainingLoader } from "../../src/data/loader.js";
+import { openInMemory } from "../../src/data/open-data.js";
 import { toSafetensor } from "../../src/models/weights.js";
 import { buildLearner, settleBatchSize } from "../../src/recipes/build.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
@@ -20,7 +21,8 @@ import { fingerprint } from "../support/training.js";
 
 const BATCH = 64;
 const dataset = makeDataset({ length: 2 * BATCH, classes: 3, height: 32, width: 32 });
-const learnerOf = (recipe: Recipe) => buildLearner(resolveRecipe(recipe), dataset);
+const data = openInMemory({ train: dataset }, { seed: 0, augmentation: { crop: 0, flip: false } });
+const learnerOf = (recipe: Recipe) => buildLearner(resolveRecipe(recipe), data);
 const bytesOf = (state: ReadonlyMap<string, Tensor>) =>
   Array.from(state, ([name, tensor]) => [name, Buffer.from(toSafetensor(tensor).data).toString("base64")]);
 
@@ -32,7 +34,7 @@ test.each<[string, Recipe, number]>([
 ])(
   "of %s is within a tenth of what a larger batch takes, and measuring changes nothing",
   async (_name, recipe, accumulationSteps) => {
-    const learner = learnerOf(recipe);
+    const learner = await learnerOf(recipe);
     const before = [fingerprint(learner.model), bytesOf(learner.optimizer.state())];
     const { liveTensors } = memoryStats();
     const estimate = estimateMemory(learner, { side: 32, accumulationSteps });
@@ -77,15 +79,16 @@ describe("the choice of a batch size", () => {
     expect(hopeless.message).toContain("Take a smaller model or smaller images");
   });
 
-  test("a recipe's automatic size becomes a number, and one that is too large is refused", () => {
+  test("a recipe's automatic size becomes a number, and one that is too large is refused", async () => {
     try {
       setMemoryLimit(20e9);
       const automatic = resolveRecipe({ method: "vanilla", training: { batchSize: "auto" } });
-      const { recipe } = settleBatchSize(automatic, buildLearner(automatic, dataset), dataset);
+      const { recipe } = settleBatchSize(automatic, await buildLearner(automatic, data), data);
       expect(recipe.training.batchSize).toBe(128);
       setMemoryLimit(memoryStats().reservedBytes + 300e6);
       const large = resolveRecipe({ method: "vanilla", training: { batchSize: 100_000 } });
-      const error = codedError(() => settleBatchSize(large, buildLearner(large, dataset), dataset));
+      const learner = await buildLearner(large, data);
+      const error = codedError(() => settleBatchSize(large, learner, data));
       expect(error.code).toBe("ERR_MEMORY");
     } finally {
       setMemoryLimit();
