@@ -1,10 +1,11 @@
-/** Opens a folder of images whatever its layout. */
+/** Opens a folder of images whatever its layout, or the built-in set. */
 
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { isCifarFolder, loadCifar } from "./cifar.js";
 import type { Dataset, Split } from "./dataset.js";
+import { shapesDataset } from "./shapes.js";
 
 /** A layout on disk. A new reader is one more entry of {@link LAYOUTS}. */
 interface Layout {
@@ -24,14 +25,25 @@ const LAYOUTS: readonly Layout[] = [
   },
 ];
 
+/** The path that means the built-in set; a folder of that name is `./shapes`. */
+const BUILT_IN = "shapes";
+
+/** The built-in set where nothing else is said. */
+const BUILT_IN_DEFAULTS = { size: 32, seed: 0, count: { train: 8000, test: 2000 } } as const;
+
 /**
  * Opens one part of the data set in a folder, or in the one folder inside it that holds a data set (as when
- * `cifar-10-batches-bin` was unpacked there). The layout is recognised from the names of the files.
+ * `cifar-10-batches-bin` was unpacked there). The layout is recognised from the names of the files. The path `shapes` is the
+ * built-in set: 8,000 training and 2,000 test images of 32 x 32 pixels whose texture tells nothing.
  *
  * @throws UsageError ERR_DATA_MISSING where there is no such folder
  * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised, or several folders inside hold a data set
  */
 export async function openDataset(path: string, split: Split): Promise<Dataset> {
+  if (path === BUILT_IN) {
+    const { size, seed, count } = BUILT_IN_DEFAULTS;
+    return shapesDataset({ split, count: count[split], size, seed });
+  }
   const entries = entriesOf(path);
   const here = LAYOUTS.find((layout) => layout.recognises(entries));
   if (here !== undefined) return here.load(path, split);
