@@ -39,6 +39,16 @@ export async function writeClasses(
   }
 }
 
+/** A JPEG of 600 x 400 with a few wrong bytes, which decoders get over with a warning. */
+export async function damagedJpeg(): Promise<Uint8Array> {
+  const noise = Uint8Array.from({ length: 600 * 400 * 3 }, (_, i) => (i * i * 7 + i * 13) % 251);
+  const bytes = await sharp(noise, { raw: { width: 600, height: 400, channels: 3 } })
+    .jpeg()
+    .toBuffer();
+  for (let i = 5000; i < 5100; i++) bytes[i] ^= 0x55;
+  return bytes;
+}
+
 /** The training photos of a folder. */
 export function trainingSet(path: string): PhotoSet {
   const folder = scanImageFolder(path)!;
