@@ -13,8 +13,8 @@ napi_value tensorOrNull(Environment& environment, const at::Tensor& tensor) {
   return null;
 }
 
-const at::Tensor& lossOf(Environment& environment, napi_value value) {
-  const at::Tensor& loss = toTensor(environment, value, "loss");
+at::Tensor lossOf(Environment& environment, napi_value value) {
+  at::Tensor loss = toTensor(environment, value, "loss");
   if (loss.numel() != 1) throw UserError("ERR_SHAPE", "gradient: the loss must be a scalar; got " + std::to_string(loss.numel()) + " elements");
   if (!loss.requires_grad()) {
     throw UserError("ERR_GRADIENT", "gradient: the loss does not depend on anything that requires a gradient");
@@ -30,7 +30,7 @@ napi_value setRequiresGrad(Environment& environment, const Arguments& arguments)
 }
 
 napi_value gradients(Environment& environment, const Arguments& arguments) {
-  const at::Tensor& loss = lossOf(environment, arguments[0]);
+  const at::Tensor loss = lossOf(environment, arguments[0]);
   const auto inputs = toTensors(environment, arguments[1], "inputs");
   const auto results = torch::autograd::grad({loss}, inputs, {}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
   napi_value array;
@@ -40,8 +40,11 @@ napi_value gradients(Environment& environment, const Arguments& arguments) {
 }
 
 napi_value accumulateGradients(Environment& environment, const Arguments& arguments) {
-  const at::Tensor& loss = lossOf(environment, arguments[0]);
-  torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, toTensors(environment, arguments[1], "leaves"));
+  const at::Tensor loss = lossOf(environment, arguments[0]);
+  const auto leaves = toTensors(environment, arguments[1], "leaves");
+  // libtorch takes an empty list for every leaf of the graph.
+  if (leaves.empty()) throw UserError("ERR_GRADIENT", "gradient: the list of leaves is empty");
+  torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, leaves);
   return undefined(environment);
 }
 

@@ -7,17 +7,20 @@ import { crossEntropy } from "../nn/loss.js";
 import { gradientOf, keep, scope } from "../tensor/index.js";
 import { detach } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
+import { checkProbability, drawStart } from "./start.js";
 import { randomTargets, type Target } from "./target.js";
-import { checkPixelUnits, type ThreatModel } from "./threat-model.js";
+import type { ThreatModel } from "./threat-model.js";
 
 export interface PgdOptions {
   readonly threatModel: ThreatModel;
-  /** In pixels of [0, 1]. */
+  /** With pixels in [0, 1]. */
   readonly stepSize: number;
   readonly steps: number;
   readonly target: Target;
   /** Whether to start from a random point of the ball rather than from the images. */
   readonly randomStart: boolean;
+  /** Of a random start: the probability of each image to start from itself all the same. 0 unless given. */
+  readonly cleanStartProbability?: number;
 }
 
 /**
@@ -26,10 +29,14 @@ export interface PgdOptions {
  * The loss is plain cross-entropy on hard labels, summed over the batch, so that no image's gradient depends on the
  * batch's size. With a random target it descends towards the target, without one it ascends from the label.
  *
- * @throws ERR_EPSILON the step size is outside (0, 1]; ERR_ATTACK_STEPS the steps are not a positive integer
+ * @throws ERR_EPSILON the step size makes no sense in the threat model's norm
+ * @throws ERR_ATTACK_STEPS the steps are not a positive integer
+ * @throws ERR_PROBABILITY the probability of a clean start is outside [0, 1]
  */
-export function pgd({ threatModel, stepSize, steps, target, randomStart }: PgdOptions): Attack {
-  checkPixelUnits(stepSize, "pgd: stepSize");
+export function pgd(options: PgdOptions): Attack {
+  const { threatModel, stepSize, steps, target, randomStart, cleanStartProbability = 0 } = options;
+  threatModel.checkSize(stepSize, "pgd: stepSize");
+  checkProbability(cleanStartProbability, "pgd: cleanStartProbability");
   if (!Number.isInteger(steps) || steps < 1) {
     throw new UsageError("ERR_ATTACK_STEPS", `pgd: steps must be a positive integer; got ${steps}`);
   }
@@ -37,7 +44,7 @@ export function pgd({ threatModel, stepSize, steps, target, randomStart }: PgdOp
     perturb(logits, images, labels, keys) {
       return scope(() => {
         let goal = labels;
-        let adversarial = randomStart ? threatModel.start(images, keys) : images;
+        let adversarial = randomStart ? drawStart(threatModel, images, keys, cleanStartProbability) : images;
         for (let t = 0; t < steps; t++) {
           const previous = adversarial;
           adversarial = scope(() => {

@@ -14,6 +14,8 @@ export interface PixelBatch {
   readonly labels: Int32Array;
   /** (N) identity of each sample: the key of its random draws */
   readonly samples: Uint32Array;
+  /** (N, H, W, 3) uint8, the same images augmented once more, where the loader gives two views */
+  readonly secondView?: Uint8Array;
   readonly height: number;
   readonly width: number;
 }
@@ -42,6 +44,8 @@ export interface TrainingLoaderOptions {
     /** Whether half of the images are mirrored. */
     readonly flip: boolean;
   };
+  /** How often each image of a batch is augmented, each time by draws of its own; 1 unless given. */
+  readonly views?: 1 | 2;
 }
 
 /**
@@ -55,7 +59,7 @@ export interface TrainingLoaderOptions {
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
 export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
-  const { batchSize, seed, sampler = "uniform", augmentation } = options;
+  const { batchSize, seed, sampler = "uniform", augmentation, views = 1 } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip } = augmentation;
@@ -75,15 +79,16 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
   const { height, width } = dataset;
   const stepsPerEpoch = Math.floor(dataset.length / batchSize);
 
-  function augment(source: Uint8Array, sample: number, repeat: number, epoch: number, target: Uint8Array): void {
+  /** `stream` tells apart the times that an epoch sees one image: its repeats, and the views of each. */
+  function augment(source: Uint8Array, sample: number, epoch: number, stream: number, target: Uint8Array): void {
     if (crop > 0) {
-      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample, repeat);
+      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample, stream);
       const offsets = 2 * crop + 1;
       cropPadded(source, height, width, crop, random.integer(0, offsets), random.integer(1, offsets), target);
     } else {
       target.set(source);
     }
-    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, repeat).uniform(0) < 0.5) {
+    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, stream).uniform(0) < 0.5) {
       flipHorizontal(target, height, width);
     }
   }
@@ -95,9 +100,12 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
       const { indices, repeats } = epochOrder(sampler, dataset, seed, epoch);
       for (let step = firstStep; step < stepsPerEpoch; step++) {
         const first = step * batchSize;
-        yield gather(dataset, indices.subarray(first, first + batchSize), (source, i, sample, target) =>
-          augment(source, sample, repeats[first + i], epoch, target),
-        );
+        const indicesOfStep = indices.subarray(first, first + batchSize);
+        const drawView = (view: number) =>
+          gather(dataset, indicesOfStep, (source, i, sample, target) =>
+            augment(source, sample, epoch, views * repeats[first + i] + view, target),
+          );
+        yield views === 1 ? drawView(0) : { ...drawView(0), secondView: drawView(1).pixels };
       }
     },
   };

@@ -10,10 +10,19 @@ import type { ReadingStatistics } from "./photo-reader.js";
 import type { SavedSplit } from "./photo-split.js";
 import { limitPrefix, splitValidation } from "./subset.js";
 
-/** Images to evaluate on: batches in order, as often as asked, the last one smaller. */
-export interface EvaluationImages extends AsyncIterable<PixelBatch> {
+/** Images to train on. */
+export interface TrainingImages {
+  readonly length: number;
+  /** Shuffled and augmented batches; `views` of each image, 1 unless given, which photos do not have more of. */
+  loader(batchSize: number, views?: 1 | 2): Loader;
+}
+
+/** Images to evaluate on. */
+export interface EvaluationImages {
   /** Images in all; fewer come where images that cannot be decoded are skipped. */
   readonly length: number;
+  /** The images in order, as often as asked, the last batch smaller. */
+  batches(batchSize: number): AsyncIterable<PixelBatch>;
 }
 
 /** A data set, ready to be read. Parts that were not asked for or do not exist are undefined. */
@@ -22,7 +31,7 @@ export interface OpenedData {
   readonly classes: readonly string[];
   /** Height and width of the images in the batches. */
   readonly imageSize: number;
-  readonly train: (Loader & { readonly length: number }) | undefined;
+  readonly train: TrainingImages | undefined;
   readonly validation: EvaluationImages | undefined;
   readonly test: EvaluationImages | undefined;
   /** How a folder of photos was divided, where it was not by its folders: to be saved with the run. */
@@ -39,8 +48,6 @@ export interface OpenDataOptions extends PhotoFolderOptions {
   /** The parts that are wanted, by default train and validation. Others are not read. */
   readonly parts?: readonly Part[];
   readonly seed: number;
-  readonly batchSize: number;
-  readonly evaluationBatchSize: number;
   readonly augmentation: {
     /** Zero padding before a window is cut, of images in memory; photos are cut by {@link PhotoFolderOptions.crop}. */
     readonly crop: number;
@@ -97,7 +104,7 @@ export function openInMemory(
 ): OpenedData {
   const any = sets.train ?? sets.validation ?? sets.test;
   if (any === undefined) throw new UsageError("ERR_DATA_MISSING", "openInMemory: at least one part must be given.");
-  const { imageSize, limitTrain, limitTest, validationFraction, seed, evaluationBatchSize } = options;
+  const { imageSize, limitTrain, limitTest, validationFraction, seed } = options;
   if (any.height !== any.width || (imageSize != null && imageSize !== any.height)) {
     throw new UsageError(
       "ERR_IMAGE_SIZE",
@@ -105,7 +112,7 @@ export function openInMemory(
         `${imageSize}. Leave it out.`,
     );
   }
-  let train = sets.train && limitTrain != null ? limitPrefix(sets.train, limitTrain) : sets.train;
+  let train: Dataset | undefined = sets.train && limitTrain != null ? limitPrefix(sets.train, limitTrain) : sets.train;
   let { validation } = sets;
   if (train !== undefined && validation === undefined && validationFraction) {
     ({ train, validation } = splitValidation(train, validationFraction, seed));
@@ -114,8 +121,8 @@ export function openInMemory(
   const evaluation = (set: Dataset | undefined): EvaluationImages | undefined =>
     set && {
       length: set.length,
-      async *[Symbol.asyncIterator]() {
-        yield* evaluationBatches(set, evaluationBatchSize);
+      async *batches(batchSize) {
+        yield* evaluationBatches(set, batchSize);
       },
     };
   const shown = train ?? any;
@@ -124,7 +131,13 @@ export function openInMemory(
     name: any.name,
     classes: any.classes,
     imageSize: any.height,
-    train: train && wanted.includes("train") ? { ...trainingLoader(train, options), length: train.length } : undefined,
+    train:
+      train && wanted.includes("train")
+        ? {
+            length: train.length,
+            loader: (batchSize, views) => trainingLoader(train, { ...options, batchSize, views }),
+          }
+        : undefined,
     validation: wanted.includes("validation") ? evaluation(validation) : undefined,
     test: evaluation(test),
     split: undefined,

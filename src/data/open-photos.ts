@@ -1,10 +1,11 @@
 /** The parts of a folder of photos as loaders. */
 
+import { UsageError } from "../errors.js";
 import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 import type { ImageFolder, Part, Photo } from "./image-folder.js";
-import type { OpenDataOptions, OpenedData } from "./open-data.js";
-import { evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
+import type { EvaluationImages, OpenDataOptions, OpenedData } from "./open-data.js";
+import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
 import type { BadImagePolicy, PhotoSet } from "./photo-reader.js";
 import { limitStratified, photoSet } from "./photo-set.js";
 import { applySplit, type SavedSplit, splitPhotos } from "./photo-split.js";
@@ -45,7 +46,7 @@ export async function openPhotos(
   wanted: readonly Part[],
   options: OpenDataOptions,
 ): Promise<OpenedData> {
-  const { seed, batchSize, evaluationBatchSize, augmentation, limitTrain, limitTest } = options;
+  const { seed, augmentation, limitTrain, limitTest } = options;
   const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
   const split = options.split ?? (await makeSplit(folder, wanted, options));
   const parts = partsOf(folder, split);
@@ -61,23 +62,49 @@ export async function openPhotos(
     sources.push(source);
     return source;
   };
-  const evaluation = (set: PhotoSet, batch: number) =>
-    opened(evaluationPhotos(set, { ...options, batchSize: batch, size }));
+  const evaluation = (set: PhotoSet | undefined): EvaluationImages | undefined => {
+    if (set === undefined) return undefined;
+    // Each has threads of its own, which one pass after the other should share.
+    const bySize = new Map<number, EvaluationPhotos>();
+    return {
+      length: set.length,
+      batches(batchSize) {
+        const known = bySize.get(batchSize);
+        if (known !== undefined) return known;
+        const photos = opened(evaluationPhotos(set, { ...options, batchSize, size }));
+        bySize.set(batchSize, photos);
+        return photos;
+      },
+    };
+  };
 
   const trainSet = setOf("train", limitTrain);
   const validationSet = wanted.includes("validation") ? setOf("validation") : undefined;
   const testSet = wanted.includes("test") ? setOf("test", limitTest) : undefined;
-  const train =
-    trainSet && wanted.includes("train")
-      ? opened(trainingPhotos(trainSet, { ...options, batchSize, size, flip: augmentation.flip }))
-      : undefined;
+  let reading: PhotoSource | undefined;
   return {
     name: folder.name,
     classes: folder.classes,
     imageSize: size,
-    train: train && trainSet && { ...train, length: trainSet.length },
-    validation: validationSet && evaluation(validationSet, evaluationBatchSize),
-    test: testSet && evaluation(testSet, evaluationBatchSize),
+    train:
+      trainSet && wanted.includes("train")
+        ? {
+            length: trainSet.length,
+            loader(batchSize, views = 1) {
+              if (views !== 1) {
+                throw new UsageError(
+                  "ERR_VIEWS",
+                  "openPhotos: photos come in one view; a method of two needs images in memory.",
+                );
+              }
+              const loader = opened(trainingPhotos(trainSet, { ...options, batchSize, size, flip: augmentation.flip }));
+              reading = loader;
+              return loader;
+            },
+          }
+        : undefined,
+    validation: evaluation(validationSet),
+    test: evaluation(testSet),
     split,
     async preview(count) {
       // The first photos in the order of their names would all be of one class.
@@ -90,7 +117,7 @@ export async function openPhotos(
         await photos.close();
       }
     },
-    statistics: () => train?.statistics(),
+    statistics: () => reading?.statistics(),
     close: async () => {
       await Promise.all(sources.map((source) => source.close()));
     },

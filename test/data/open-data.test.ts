@@ -13,8 +13,6 @@ import { writeClasses } from "../support/photos.js";
 
 const OPTIONS: OpenDataOptions = {
   seed: 3,
-  batchSize: 4,
-  evaluationBatchSize: 8,
   imageSize: 24,
   workers: 1,
   augmentation: { crop: 0, flip: true },
@@ -43,8 +41,9 @@ describe("openData on photos", () => {
     const data = await open(flat, { parts: ["train", "validation", "test"] });
     expect([data.classes, data.imageSize]).toEqual([["cat", "dog"], 24]);
     expect([data.train!.length, data.validation!.length, data.test!.length]).toEqual([28, 6, 6]);
-    expect(data.train!.stepsPerEpoch).toBe(7);
-    const parts = [data.train!.epoch(0, 0), data.validation!, data.test!];
+    const loader = data.train!.loader(4);
+    expect(loader.stepsPerEpoch).toBe(7);
+    const parts = [loader.epoch(0, 0), data.validation!.batches(8), data.test!.batches(8)];
     const samples = (await Promise.all(parts.map(collect))).map((all) => all.flatMap((batch) => [...batch.samples]));
     // The identities of the photos in the whole folder: together all of them.
     expect(samples.flat().sort((a, b) => a - b)).toEqual([...Array(40).keys()]);
@@ -52,7 +51,7 @@ describe("openData on photos", () => {
 
     const again = await open(flat, { split: JSON.parse(JSON.stringify(data.split)), seed: 99 });
     expect(again.split).toEqual(data.split);
-    expect((await collect(again.validation!)).flatMap((batch) => [...batch.samples])).toEqual(samples[1]);
+    expect((await collect(again.validation!.batches(8))).flatMap((batch) => [...batch.samples])).toEqual(samples[1]);
   });
 
   test("uses the parts that there are, and splits only what is missing and asked for", async () => {
@@ -65,7 +64,7 @@ describe("openData on photos", () => {
     ]);
     const split = await open(divided, { validationFraction: 0.2, parts: ["train", "validation", "test"] });
     expect([split.train!.length, split.validation!.length, split.test!.length]).toEqual([16, 4, 5]);
-    const [tested] = await collect(split.test!);
+    const [tested] = await collect(split.test!.batches(8));
     expect([...tested.labels]).toEqual([1, 1, 1, 1, 1]);
     const onlyTest = await open(divided, { validationFraction: 0.2, parts: ["test"] });
     expect([onlyTest.train, onlyTest.validation, onlyTest.split]).toEqual([undefined, undefined, undefined]);
@@ -75,8 +74,8 @@ describe("openData on photos", () => {
     const data = await open(divided, { limitTrain: 6, limitTest: 2, parts: ["train", "test"] });
     expect([data.train!.length, data.test!.length]).toEqual([6, 2]);
     const other = await open(divided, { limitTrain: 6, seed: 4 });
-    const samples = async (loader: typeof data.train) =>
-      (await collect(loader!.epoch(0, 0))).flatMap((batch) => [...batch.samples]).sort();
+    const samples = async (part: typeof data.train) =>
+      (await collect(part!.loader(6).epoch(0, 0))).flatMap((batch) => [...batch.samples]).sort();
     expect(await samples(other.train)).not.toEqual(await samples(data.train));
   });
 
@@ -112,7 +111,7 @@ describe("openData on images in memory", () => {
     const data = await open(path, { imageSize: null, parts, ...limits });
     expect([data.name, data.imageSize, data.classes.length]).toEqual(["cifar10", 32, 10]);
     expect([data.train!.length, data.validation!.length, data.test!.length]).toEqual([80, 20, 20]);
-    const batches = await collect(data.test!);
+    const batches = await collect(data.test!.batches(8));
     expect(batches.map(({ labels }) => labels.length)).toEqual([8, 8, 4]);
     expect(batches[0].labels[0]).toBe(3);
     expect(data.statistics()).toBeUndefined();
@@ -151,18 +150,17 @@ describe.skipIf(clothing === undefined)("clothing-small", () => {
   test("gives its photos: an epoch's start, and all of the test part", async () => {
     const data = await open(clothing!, {
       imageSize: 64,
-      batchSize: 64,
-      evaluationBatchSize: 100,
       workers: 2,
       parts: ["train", "test"],
     });
-    expect(data.train!.stepsPerEpoch).toBe(47);
+    const loader = data.train!.loader(64);
+    expect(loader.stepsPerEpoch).toBe(47);
     let step = 0;
-    for await (const { labels, pixels } of data.train!.epoch(0, 0)) {
+    for await (const { labels, pixels } of loader.epoch(0, 0)) {
       expect([labels.length, pixels.length]).toEqual([64, 64 * 64 * 64 * 3]);
       if (++step === 3) break;
     }
-    const batches = await collect(data.test!);
+    const batches = await collect(data.test!.batches(100));
     expect(batches.map(({ labels }) => labels.length)).toEqual([100, 100, 100, 72]);
     const mean = batches[0].pixels.reduce((sum, value) => sum + value, 0) / batches[0].pixels.length;
     expect(mean).toBeGreaterThan(80);

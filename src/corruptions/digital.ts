@@ -1,0 +1,38 @@
+/** Contrast, saturation, pixelation and JPEG. Pixels are in [0, 1] in the formulas. */
+
+import { boxResize } from "../images/box-resize.js";
+import { changeSaturationAndValue } from "../images/hsv.js";
+import { jpegRoundTrip } from "../images/jpeg-loss.js";
+import { toUnit, truncateUnit } from "../images/rgb-image.js";
+import type { Corruption } from "./corruption.js";
+
+/** (x - m) c + m, m the mean of the channel. */
+export const contrast: Corruption<"contrast"> = ({ pixels }, [factor]) => {
+  const values = toUnit(pixels);
+  for (let channel = 0; channel < 3; channel++) {
+    let sum = 0;
+    for (let i = channel; i < values.length; i += 3) sum += values[i];
+    const mean = sum / (values.length / 3);
+    for (let i = channel; i < values.length; i += 3) values[i] = (values[i] - mean) * factor + mean;
+  }
+  return truncateUnit(values);
+};
+
+/** S of HSV times a factor, plus something. */
+export const saturate: Corruption<"saturate"> = ({ pixels }, [factor, added]) => {
+  const values = toUnit(pixels);
+  changeSaturationAndValue(values, (saturation, value) => [saturation * factor + added, value]);
+  return truncateUnit(values);
+};
+
+/** Down to floor(side * scale) and up again, both by the box filter. */
+export const pixelate: Corruption<"pixelate"> = ({ pixels, height, width }, [scale]) => {
+  const smallHeight = Math.max(1, Math.trunc(height * scale));
+  const smallWidth = Math.max(1, Math.trunc(width * scale));
+  const small = boxResize(pixels, height, width, smallHeight, smallWidth);
+  return boxResize(small, smallHeight, smallWidth, height, width);
+};
+
+/** Saved as a JPEG of this quality and read back. */
+export const jpegCompression: Corruption<"jpeg_compression"> = ({ pixels, height, width }, [quality]) =>
+  jpegRoundTrip(pixels, height, width, quality);

@@ -1,0 +1,158 @@
+/**
+ * The corruptions of ImageNet-C and CIFAR-10-C (Hendrycks and Dietterich 2019, https://arxiv.org/abs/1903.12261) on 8-bit
+ * images in memory: the fifteen of the benchmark and the four extra ones.
+ */
+
+import { didYouMean, UsageError } from "../errors.js";
+import { checkSeed } from "../random.js";
+import { defocusBlur, gaussianBlur, glassBlur, zoomBlur } from "./blur.js";
+import type { Corruption } from "./corruption.js";
+import { contrast, jpegCompression, pixelate, saturate } from "./digital.js";
+import { Draws } from "./draws.js";
+import { elasticTransform } from "./elastic.js";
+import { motionBlur } from "./motion-blur.js";
+import { gaussianNoise, impulseNoise, shotNoise, speckleNoise } from "./noise.js";
+import { parametersFor } from "./scaling.js";
+import { type CorruptionName, SEVERITY_TABLES, type TableName } from "./severity-tables.js";
+import { spatter } from "./spatter.js";
+import { brightness, fog, frost, snow } from "./weather.js";
+
+export type { CorruptionName, TableName } from "./severity-tables.js";
+
+/** The fifteen corruptions of the benchmark, in the published order. */
+export const CORRUPTIONS = [
+  "gaussian_noise",
+  "shot_noise",
+  "impulse_noise",
+  "defocus_blur",
+  "glass_blur",
+  "motion_blur",
+  "zoom_blur",
+  "snow",
+  "frost",
+  "fog",
+  "brightness",
+  "contrast",
+  "elastic_transform",
+  "pixelate",
+  "jpeg_compression",
+] as const satisfies readonly CorruptionName[];
+
+/** The four extra ones, published for validation: they do not count in the mean corruption error. */
+export const EXTRA_CORRUPTIONS = [
+  "speckle_noise",
+  "gaussian_blur",
+  "spatter",
+  "saturate",
+] as const satisfies readonly CorruptionName[];
+
+export const SEVERITIES = [1, 2, 3, 4, 5] as const;
+
+/** All nineteen in order; the index of a corruption is part of the key of its draws. */
+const NAMES: readonly CorruptionName[] = [...CORRUPTIONS, ...EXTRA_CORRUPTIONS];
+
+const FUNCTIONS: { readonly [K in CorruptionName]: Corruption<K> } = {
+  gaussian_noise: gaussianNoise,
+  shot_noise: shotNoise,
+  impulse_noise: impulseNoise,
+  defocus_blur: defocusBlur,
+  glass_blur: glassBlur,
+  motion_blur: motionBlur,
+  zoom_blur: zoomBlur,
+  snow,
+  frost,
+  fog,
+  brightness,
+  contrast,
+  elastic_transform: elasticTransform,
+  pixelate,
+  jpeg_compression: jpegCompression,
+  speckle_noise: speckleNoise,
+  gaussian_blur: gaussianBlur,
+  spatter,
+  saturate,
+};
+
+/** The smallest side of an image: below it the largest offsets and blocks make no sense. */
+const MINIMUM_SIDE = 16;
+
+export interface CorruptOptions {
+  readonly seed: number;
+  /** Identity of the image, part of the key of its draws. */
+  readonly sample: number;
+  /** Whose parameters; by default those made for the nearest size (`scaling.ts`). */
+  readonly table?: TableName;
+}
+
+/**
+ * A corrupted copy of an image. The draws are keyed by (seed, corruption, severity, sample), so that the result does not
+ * depend on what else is corrupted, where or in which order.
+ *
+ * Exact to the published definition at the published sizes (224, 64 and 32 pixels), whose result is cut to 8 bits and not
+ * rounded; frost alone has textures of its own. Other sizes: `scaling.ts`. Severity is not a strict order: for several
+ * corruptions a higher one is nearer to the clean image.
+ *
+ * @param pixels (H, W, 3) uint8, not changed
+ * @param severity 1 .. 5
+ * @returns (H, W, 3) uint8
+ * @throws UsageError ERR_CORRUPTION where there is no such corruption or table
+ * @throws UsageError ERR_SEVERITY where the severity is not 1 .. 5
+ * @throws UsageError ERR_IMAGE_SIZE where the pixels are not height * width * 3 bytes or a side is under 16 pixels
+ * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
+ */
+export function corrupt(
+  pixels: Uint8Array,
+  height: number,
+  width: number,
+  name: CorruptionName,
+  severity: number,
+  { seed, sample, table }: CorruptOptions,
+): Uint8Array {
+  checkCorruption(name, severity);
+  checkSeed(seed, "corrupt");
+  if (pixels.length !== height * width * 3 || Math.min(height, width) < MINIMUM_SIDE) {
+    throw new UsageError(
+      "ERR_IMAGE_SIZE",
+      `corrupt: pixels must be height * width * 3 bytes (H, W, 3) of an image of at least ${MINIMUM_SIDE} x ${MINIMUM_SIDE}; ` +
+        `got ${pixels.length} bytes for ${height} x ${width}.`,
+    );
+  }
+  if (table !== undefined && !(table in SEVERITY_TABLES)) {
+    const known = Object.keys(SEVERITY_TABLES);
+    throw new UsageError(
+      "ERR_CORRUPTION",
+      `corrupt: table must be one of ${known.join(", ")}; got ${table}.${didYouMean(table, known)}`,
+    );
+  }
+  return apply(name, { pixels, height, width }, severity, seed, sample, table);
+}
+
+/**
+ * Checks the name and the severity of a corruption, as typed by a user.
+ *
+ * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY
+ */
+export function checkCorruption(name: string, severity: number): asserts name is CorruptionName {
+  if (!NAMES.some((known) => known === name)) {
+    throw new UsageError(
+      "ERR_CORRUPTION",
+      `corrupt: name must be one of ${NAMES.join(", ")}; got ${name}.${didYouMean(name, NAMES)}`,
+    );
+  }
+  if (!Number.isInteger(severity) || severity < 1 || severity > 5) {
+    throw new UsageError("ERR_SEVERITY", `corrupt: severity must be an integer from 1 to 5; got ${severity}.`);
+  }
+}
+
+function apply<K extends CorruptionName>(
+  name: K,
+  image: { readonly pixels: Uint8Array; readonly height: number; readonly width: number },
+  severity: number,
+  seed: number,
+  sample: number,
+  table: TableName | undefined,
+): Uint8Array {
+  const parameters = parametersFor(name, severity, Math.min(image.height, image.width), table);
+  const corruption: Corruption<K> = FUNCTIONS[name];
+  return corruption(image, parameters, new Draws(seed, NAMES.indexOf(name), severity, sample));
+}

@@ -1,0 +1,42 @@
+/** Noise: every channel value for itself. Pixels are in [0, 1] in the formulas. */
+
+import { truncateUnit } from "../images/rgb-image.js";
+import type { Corruption } from "./corruption.js";
+import { PoissonTables } from "./poisson.js";
+
+/** x + n, n normal with deviation sigma. */
+export const gaussianNoise: Corruption<"gaussian_noise"> = ({ pixels }, [sigma], draws) => {
+  const values = draws.normals(pixels.length, 0, sigma);
+  for (let i = 0; i < values.length; i++) values[i] += pixels[i] / 255;
+  return truncateUnit(values);
+};
+
+/** x + x n, n normal with deviation sigma. */
+export const speckleNoise: Corruption<"speckle_noise"> = ({ pixels }, [sigma], draws) => {
+  const values = draws.normals(pixels.length, 0, sigma);
+  for (let i = 0; i < values.length; i++) values[i] = (pixels[i] / 255) * (1 + values[i]);
+  return truncateUnit(values);
+};
+
+/** Poisson(c x) / c: c photons stand for full brightness. */
+export const shotNoise: Corruption<"shot_noise"> = ({ pixels }, [photons], draws) => {
+  let tables = poissonTables.get(photons);
+  if (tables === undefined) {
+    tables = new PoissonTables(photons / 255);
+    poissonTables.set(photons, tables);
+  }
+  const values = new Float64Array(pixels.length);
+  for (let i = 0; i < values.length; i++) values[i] = tables.draw(pixels[i], draws.uniform()) / photons;
+  return truncateUnit(values);
+};
+
+/** By photons per unit: 256 distributions each, filled as they are met. */
+const poissonTables = new Map<number, PoissonTables>();
+
+/** A share of the channel values becomes 0 or 1, with equal probability. */
+export const impulseNoise: Corruption<"impulse_noise"> = ({ pixels }, [share], draws) =>
+  pixels.map((value) => {
+    const u = draws.uniform();
+    if (u >= share) return value;
+    return u < share / 2 ? 0 : 255;
+  });

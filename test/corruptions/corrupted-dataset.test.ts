@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { corruptedDataset } from "../../src/corruptions/corrupted-dataset.js";
+import { corrupt } from "../../src/corruptions/index.js";
+import { subset } from "../../src/data/subset.js";
+import { makeDataset } from "../support/datasets.js";
+
+test("corrupts each image by the identity of its sample, in a subset too", () => {
+  const clean = makeDataset({ length: 6, classes: 3, height: 20, width: 24 });
+  const options = { severity: 2, seed: 4 };
+  const corrupted = corruptedDataset(clean, "gaussian_noise", options);
+  expect(corrupted).toMatchObject({ length: 6, height: 20, width: 24, labels: clean.labels, classes: clean.classes });
+  expect(corrupted.pixels(5)).toEqual(corrupt(clean.pixels(5), 20, 24, "gaussian_noise", 2, { seed: 4, sample: 5 }));
+  const last = corruptedDataset(subset(clean, [5]), "gaussian_noise", options);
+  expect(last.pixels(0)).toEqual(corrupted.pixels(5));
+});
