@@ -91,6 +91,7 @@ describe("resolveRecipe", () => {
         clipGradientNorm: null,
         accumulationSteps: 1,
         averageDecay: null,
+        recompute: false,
         logEverySteps: 10,
         checkpointEverySteps: null,
         keepEverySteps: null,
