@@ -92,38 +92,38 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
   const angle = (): number => uniform(-Math.PI, Math.PI);
   const place = (): readonly [number, number] => [uniform(0, 1), uniform(0, 1)];
 
-  /** Two colours around a luminance. */
-  const cover = (kind: number, luminance: number, contrast: number): Cover => {
+  /** Two colours around a luminance, their hues up to `hues` sixths of the circle apart, turned by up to `turn`. */
+  const cover = (kind: number, luminance: number, contrast: number, hues: number, turn: number): Cover => {
     const hue = uniform(0, 6);
     const saturation = uniform(0.1, 0.7);
     return {
       texture: kind,
-      period: uniform(0.15, 0.24),
-      angle: angle(),
+      period: uniform(0.14, 0.2),
+      angle: uniform(-turn, turn),
       shift: [uniform(-8, 8), uniform(-8, 8)],
       first: colour(hue, saturation, luminance + contrast / 2),
-      second: colour(hue + uniform(-1, 1), saturation * uniform(0.5, 1), luminance - contrast / 2),
+      second: colour(hue + uniform(-hues, hues), saturation * uniform(0.5, 1), luminance - contrast / 2),
     };
   };
 
   const ground = uniform(0.15, 0.75);
-  const background = cover(integer(10), ground, uniform(0.02, 0.14));
+  const background = cover(integer(10), ground, uniform(0, 0.07), 0.2, Math.PI);
   // The object is lighter or darker than the ground, as there is room.
-  const step = uniform(0.25, 0.5);
+  const step = uniform(0.2, 0.45);
   const lighter = ground < 0.35 || (ground < 0.55 && uniform(0, 1) < 0.5);
   const luminance = Math.min(0.92, Math.max(0.1, lighter ? ground + step : ground - step));
-  const radius = uniform(0.27, 0.42);
+  const radius = uniform(0.26, 0.42);
   const object = {
     silhouette,
     center: [0.5 + uniform(-1, 1) * (0.5 - radius), 0.5 + uniform(-1, 1) * (0.5 - radius)] as const,
     radius,
-    angle: uniform(-0.5, 0.5),
-    squeeze: Math.exp(uniform(-0.18, 0.18)),
+    angle: uniform(-0.6, 0.6),
+    squeeze: Math.exp(uniform(-0.2, 0.2)),
     squeezeAngle: angle(),
-    cover: cover(texture, luminance, uniform(0.15, 0.4)),
+    cover: cover(texture, luminance, uniform(0.25, 0.45), 1, 0.4),
   };
 
-  const clutter = Array.from({ length: 2 + integer(4) }, (): Stroke => {
+  const clutter = Array.from({ length: 2 + integer(5) }, (): Stroke => {
     const from = place();
     const length = integer(3) === 0 ? 0 : uniform(0.05, 0.4);
     const direction = angle();
