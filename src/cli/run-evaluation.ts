@@ -130,8 +130,9 @@ function describe(
     `${what} accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}`;
   const lines = [`${weights} through ${route} on ${count} ${data.split} images of ${data.name}`, line("clean ", clean)];
   if (robust !== undefined && attack !== undefined) {
-    const epsilon = Number(attack.epsilon) * 255;
-    lines.push(`${line("robust", robust)} (${attack.name}, ${attack.steps} steps, epsilon ${+epsilon.toFixed(2)}/255)`);
+    const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
+    const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
+    lines.push(`${line("robust", robust)} (${attack.name}, ${attack.norm}, ${steps}epsilon ${epsilon})`);
   }
   return lines.join("\n");
 }

@@ -19,7 +19,7 @@ import {
   type TrainingState,
 } from "../training/checkpoint.js";
 import { type FitResult, fit } from "../training/fit.js";
-import { bytesFor, gigabytes } from "../training/memory-estimate.js";
+import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { packageVersion } from "./package-version.js";
 import { ProgressLine } from "./progress.js";
 
@@ -81,8 +81,8 @@ async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line
     say(`${recipe.method} of ${recipe.model} on ${data.train?.length} images of ${data.name}; run: ${run.path}`);
     const { batchSize } = recipe.training;
     say(
-      `A batch of ${batchSize} takes about ${gigabytes(bytesFor(estimate, batchSize))} of ` +
-        `${gigabytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+      `A batch of ${batchSize} takes about ${readableBytes(bytesFor(estimate, batchSize))} of ` +
+        `${readableBytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
     );
     const stop = stopOnSignals(say);
     const progress = new ProgressLine();

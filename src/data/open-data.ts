@@ -13,7 +13,7 @@ import { limitPrefix, splitValidation } from "./subset.js";
 /** Images to train on. */
 export interface TrainingImages {
   readonly length: number;
-  /** Shuffled and augmented batches; `views` of each image, 1 unless given, which photos do not have more of. */
+  /** Shuffled and augmented batches; `views` of each image, 1 unless given. */
   loader(batchSize: number, views?: 1 | 2): Loader;
 }
 
@@ -121,9 +121,11 @@ export function openInMemory(
   const evaluation = (set: Dataset | undefined): EvaluationImages | undefined =>
     set && {
       length: set.length,
-      async *batches(batchSize) {
-        yield* evaluationBatches(set, batchSize);
-      },
+      batches: (batchSize) => ({
+        async *[Symbol.asyncIterator]() {
+          yield* evaluationBatches(set, batchSize);
+        },
+      }),
     };
   const shown = train ?? any;
   const wanted = options.parts ?? PARTS;

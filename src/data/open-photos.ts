@@ -1,6 +1,5 @@
 /** The parts of a folder of photos as loaders. */
 
-import { UsageError } from "../errors.js";
 import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 import type { ImageFolder, Part, Photo } from "./image-folder.js";
@@ -91,13 +90,8 @@ export async function openPhotos(
         ? {
             length: trainSet.length,
             loader(batchSize, views = 1) {
-              if (views !== 1) {
-                throw new UsageError(
-                  "ERR_VIEWS",
-                  "openPhotos: photos come in one view; a method of two needs images in memory.",
-                );
-              }
-              const loader = opened(trainingPhotos(trainSet, { ...options, batchSize, size, flip: augmentation.flip }));
+              const { flip } = augmentation;
+              const loader = opened(trainingPhotos(trainSet, { ...options, batchSize, size, flip, views }));
               reading = loader;
               return loader;
             },

@@ -38,6 +38,8 @@ export interface TrainingPhotoOptions extends PhotoOptions {
   readonly cacheBytes?: number;
   /** By default size + 32, which evaluation resizes to as well. */
   readonly workingSize?: number;
+  /** How often each photo of a batch is read, each time cut and mirrored by draws of its own; 1 unless given. */
+  readonly views?: 1 | 2;
 }
 
 export interface EvaluationPhotoOptions extends PhotoOptions {
@@ -67,7 +69,8 @@ export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch>
  */
 export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Loader & PhotoSource {
   const what = "trainingPhotos";
-  const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true, cacheBytes = 0 } = options;
+  const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
+  const { cacheBytes = 0, views = 1 } = options;
   const common = checked(what, options);
   checkSeed(seed, what);
   checkCrop(crop);
@@ -87,6 +90,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
   }
   const reader = new PhotoReader(set, {
     ...common,
+    batchSize: views * batchSize,
     cacheBytes,
     transform: {
       kind: "train",
@@ -105,11 +109,46 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
     epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, set, seed, epoch);
       const range = [firstStep * batchSize, stepsPerEpoch * batchSize] as const;
-      return reader.pass(epoch, indices.slice(...range), repeats.slice(...range));
+      const visited = indices.slice(...range);
+      const streams = repeats.slice(...range);
+      return views === 1 ? reader.pass(epoch, visited, streams) : twoViews(reader, epoch, visited, streams, batchSize);
     },
     statistics: () => reader.statistics(),
     close: () => reader.close(),
   };
+}
+
+/** Reads each batch's photos twice, as one batch of twice the size, whose second half becomes the second view. */
+async function* twoViews(
+  reader: PhotoReader,
+  epoch: number,
+  indices: Uint32Array,
+  repeats: Uint32Array,
+  batchSize: number,
+): AsyncGenerator<PixelBatch> {
+  const visited = new Uint32Array(2 * indices.length);
+  const streams = new Uint32Array(2 * indices.length);
+  for (let first = 0; first < indices.length; first += batchSize) {
+    for (const view of [0, 1]) {
+      const place = 2 * first + view * batchSize;
+      visited.set(indices.subarray(first, first + batchSize), place);
+      streams.set(
+        repeats.subarray(first, first + batchSize).map((repeat) => 2 * repeat + view),
+        place,
+      );
+    }
+  }
+  for await (const batch of reader.pass(epoch, visited, streams)) {
+    // A photo that cannot be read is missing from both halves.
+    const { pixels, labels, samples } = batch;
+    yield {
+      ...batch,
+      pixels: pixels.subarray(0, pixels.length / 2),
+      secondView: pixels.subarray(pixels.length / 2),
+      labels: labels.subarray(0, labels.length / 2),
+      samples: samples.subarray(0, samples.length / 2),
+    };
+  }
 }
 
 /**

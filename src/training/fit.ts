@@ -122,7 +122,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const learningRate = schedule(step);
       const { metrics, gradientNorm } = update(options, group, { seed, epoch, step, rate: learningRate, saved });
       state = advance(state, metrics);
-      meter.count(imagesPerStep);
+      meter.count(group.reduce((total, { labels }) => total + labels.length, 0));
       if (state.step % options.logEverySteps === 0) {
         run.metrics.append({
           type: "step",

@@ -83,13 +83,14 @@ export function checkMemory(estimate: MemoryEstimate, batchSize: number, availab
       : "Take a smaller model or smaller images";
   throw new UsageError(
     "ERR_MEMORY",
-    `train: a batch of ${batchSize} images takes about ${gigabytes(needed)}, and ${gigabytes(available)} are available. ` +
+    `train: a batch of ${batchSize} images takes about ${readableBytes(needed)}, and ${readableBytes(available)} are available. ` +
       `${advice}, or raise --memory-limit where the machine has more.`,
   );
 }
 
-/** "1.25 GB" */
-export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+/** "1.25 GB", "830 MB" */
+export const readableBytes = (bytes: number): string =>
+  bytes < 1e9 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** A mini-batch of no particular images. */
 function patterned(count: number, side: number, classes: number): PixelBatch {
