@@ -14,5 +14,7 @@ for (const size of sides.length > 0 ? sides : [32, 64, 128, 224]) {
   const start = performance.now();
   shapesDataset({ split: "train", count, size, seed: 0 });
   const seconds = (performance.now() - start) / 1000;
-  console.log(`${size} x ${size}: ${(count / seconds).toFixed(0)} images/s (${count} images in ${seconds.toFixed(2)} s)`);
+  console.log(
+    `${size} x ${size}: ${(count / seconds).toFixed(0)} images/s (${count} images in ${seconds.toFixed(2)} s)`,
+  );
 }

@@ -20,6 +20,7 @@ export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
 export type { Predictor } from "./evaluation/predictor.js";
+export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
 export { createClassifier, type ModelSummary, modelNames } from "./models/registry.js";

@@ -4,7 +4,7 @@
  */
 import { UsageError } from "../errors.js";
 import { crossEntropy } from "../nn/loss.js";
-import { gradientOf, keep, scope } from "../tensor/index.js";
+import { gradientOf, scope } from "../tensor/index.js";
 import { detach } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
 import { checkProbability, drawStart } from "./start.js";
@@ -42,25 +42,28 @@ export function pgd(options: PgdOptions): Attack {
   }
   return {
     perturb(logits, images, labels, keys) {
+      const count = images.shape[0];
+      if (labels.size !== count || keys.samples.size !== count) {
+        throw new UsageError(
+          "ERR_SHAPE",
+          `pgd: there must be one label and one key for each image; got ${labels.size} labels and ${keys.samples.size} keys for ${count} images`,
+        );
+      }
       return scope(() => {
-        let goal = labels;
+        let goal = target === "random" ? undefined : labels;
         let adversarial = randomStart ? drawStart(threatModel, images, keys, cleanStartProbability) : images;
         for (let t = 0; t < steps; t++) {
           const previous = adversarial;
-          adversarial = scope(() => {
+          [adversarial, goal] = scope(() => {
             const x = detach(previous).requireGradient();
             const output = logits(x);
-            if (target === "random" && t === 0) goal = keep(randomTargets(labels, output.shape[1], keys));
-            const loss = crossEntropy(output, goal, 0, "sum");
-            const gradient = gradientOf(loss, x);
-            return threatModel.project(
-              threatModel.step(previous, gradient, target === "random" ? -stepSize : stepSize),
-              images,
-            );
+            const aim = goal ?? randomTargets(labels, output.shape[1], keys);
+            const gradient = gradientOf(crossEntropy(output, aim, 0, "sum"), x);
+            const next = threatModel.step(previous, gradient, target === "random" ? -stepSize : stepSize);
+            return [threatModel.project(next, images), aim];
           });
           if (previous !== images) previous.dispose();
         }
-        if (goal !== labels) goal.dispose();
         return adversarial;
       });
     },

@@ -106,7 +106,7 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
     const parts = [...new Set(members.map(({ part }) => part))];
     const labels = [...new Set(members.map(({ label }) => classes[label]))];
     const what = kind === "exact" ? "the same file" : "nearly the same picture";
-    const look = kind === "exact" ? "Please " : "Look whether they show the same thing; if so, ";
+    const keep = kind === "exact" ? "Keep" : "Look whether they show the same thing; if so, keep";
     // Pictures that only look the same may still be different, which is for people to judge.
     const severity = kind === "exact" && (parts.length > 1 || labels.length > 1) ? "error" : "warning";
     if (parts.length > 1) {
@@ -115,7 +115,7 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
         severity,
         message: `${what} is in ${parts.join(" and ")}: the network would be measured on what it was trained on`,
         files,
-        remedy: `${look}keep it in one part.`,
+        remedy: `${keep} it in one part.`,
       };
     }
     if (labels.length > 1) {
@@ -124,7 +124,7 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
         severity,
         message: `${what} is in the classes ${labels.join(" and ")}`,
         files,
-        remedy: `${look}keep it in the class that is right.`,
+        remedy: `${keep} it in the class that is right.`,
       };
     }
     return {
@@ -132,7 +132,7 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
       severity: kind === "exact" ? "warning" : "note",
       message: `${what} is there ${files.length} times`,
       files,
-      remedy: `${look}keep one.`,
+      remedy: `${keep} one.`,
     };
   };
   return [...exact.map((group) => describe(group, "exact")), ...near.map((group) => describe(group, "near"))];

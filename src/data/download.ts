@@ -16,9 +16,9 @@ export interface DownloadOptions {
   readonly md5: string;
   /** Gives a connection up that brings nothing for so long; by default 30 seconds. */
   readonly stallMs?: number;
-  /** Connections in all, each going on where the last one stopped; by default 5. */
+  /** Connections in all, each going on where the last one stopped; by default 4. */
   readonly attempts?: number;
-  /** Pause before the second attempt, doubled for each further one; by default 1 second. */
+  /** Pause before the second attempt, doubled for each further one; by default half a second. */
   readonly pauseMs?: number;
   /** `total` is undefined where the server does not say. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
@@ -39,14 +39,14 @@ class Interrupted extends Error {}
  * @throws RunError ERR_WRITE where the file cannot be written
  */
 export async function download(options: DownloadOptions): Promise<void> {
-  const { url, path, md5, attempts = 5, pauseMs = 1000 } = options;
-  if (sizeOf(path) > 0 && (await md5Of(path)) === md5) return;
+  const { url, path, md5, attempts = 4, pauseMs = 500 } = options;
   const part = `${path}.part`;
   try {
     mkdirSync(dirname(path), { recursive: true });
   } catch (cause) {
     throw writeError(dirname(path), cause);
   }
+  if (sizeOf(path) > 0 && (await md5Of(path)) === md5) return;
   const leftOver = sizeOf(part) > 0;
   await fetchWhole(options, part, attempts, pauseMs);
   let found = await md5Of(part);

@@ -121,9 +121,11 @@ export function openInMemory(
   const evaluation = (set: Dataset | undefined): EvaluationImages | undefined =>
     set && {
       length: set.length,
-      async *batches(batchSize) {
-        yield* evaluationBatches(set, batchSize);
-      },
+      batches: (batchSize) => ({
+        async *[Symbol.asyncIterator]() {
+          yield* evaluationBatches(set, batchSize);
+        },
+      }),
     };
   const shown = train ?? any;
   const wanted = options.parts ?? PARTS;

@@ -4,7 +4,7 @@ import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 import type { ImageFolder, Part, Photo } from "./image-folder.js";
 import type { EvaluationImages, OpenDataOptions, OpenedData } from "./open-data.js";
-import { evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
+import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
 import type { BadImagePolicy, PhotoSet } from "./photo-reader.js";
 import { limitStratified, photoSet } from "./photo-set.js";
 import { applySplit, type SavedSplit, splitPhotos } from "./photo-split.js";
@@ -61,11 +61,21 @@ export async function openPhotos(
     sources.push(source);
     return source;
   };
-  const evaluation = (set: PhotoSet | undefined): EvaluationImages | undefined =>
-    set && {
+  const evaluation = (set: PhotoSet | undefined): EvaluationImages | undefined => {
+    if (set === undefined) return undefined;
+    // Each has threads of its own, which one pass after the other should share.
+    const bySize = new Map<number, EvaluationPhotos>();
+    return {
       length: set.length,
-      batches: (batchSize) => opened(evaluationPhotos(set, { ...options, batchSize, size })),
+      batches(batchSize) {
+        const known = bySize.get(batchSize);
+        if (known !== undefined) return known;
+        const photos = opened(evaluationPhotos(set, { ...options, batchSize, size }));
+        bySize.set(batchSize, photos);
+        return photos;
+      },
     };
+  };
 
   const trainSet = setOf("train", limitTrain);
   const validationSet = wanted.includes("validation") ? setOf("validation") : undefined;

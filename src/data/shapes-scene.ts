@@ -107,23 +107,23 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
   };
 
   const ground = uniform(0.15, 0.75);
-  const background = cover(integer(10), ground, uniform(0.06, 0.26));
+  const background = cover(integer(10), ground, uniform(0.02, 0.14));
   // The object is lighter or darker than the ground, as there is room.
-  const step = uniform(0.2, 0.42);
-  const lighter = ground < 0.3 || (ground < 0.6 && uniform(0, 1) < 0.5);
+  const step = uniform(0.25, 0.5);
+  const lighter = ground < 0.35 || (ground < 0.55 && uniform(0, 1) < 0.5);
   const luminance = Math.min(0.92, Math.max(0.1, lighter ? ground + step : ground - step));
-  const radius = uniform(0.2, 0.42);
+  const radius = uniform(0.27, 0.42);
   const object = {
     silhouette,
-    center: [0.5 + uniform(-1, 1) * (0.6 - radius), 0.5 + uniform(-1, 1) * (0.6 - radius)] as const,
+    center: [0.5 + uniform(-1, 1) * (0.5 - radius), 0.5 + uniform(-1, 1) * (0.5 - radius)] as const,
     radius,
-    angle: angle(),
-    squeeze: Math.exp(uniform(-0.3, 0.3)),
+    angle: uniform(-0.5, 0.5),
+    squeeze: Math.exp(uniform(-0.18, 0.18)),
     squeezeAngle: angle(),
-    cover: cover(texture, luminance, uniform(0.2, 0.45)),
+    cover: cover(texture, luminance, uniform(0.15, 0.4)),
   };
 
-  const clutter = Array.from({ length: 3 + integer(7) }, (): Stroke => {
+  const clutter = Array.from({ length: 2 + integer(4) }, (): Stroke => {
     const from = place();
     const length = integer(3) === 0 ? 0 : uniform(0.05, 0.4);
     const direction = angle();
@@ -135,8 +135,8 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
     };
   });
 
-  // An occluder crosses the rim of the object or lies on it; every third image has none.
-  const occluders = Array.from({ length: integer(3) }, (): Stroke => {
+  // An occluder crosses the rim of the object or lies on it; every other image has one.
+  const occluders = Array.from({ length: integer(2) }, (): Stroke => {
     const towards = angle();
     const away = radius * uniform(0.35, 1);
     const middle = [object.center[0] + away * Math.cos(towards), object.center[1] + away * Math.sin(towards)] as const;
@@ -147,7 +147,7 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
     return {
       from: [middle[0] - dx, middle[1] - dy],
       to: [middle[0] + dx, middle[1] + dy],
-      radius: bar ? uniform(0.02, 0.05) : radius * uniform(0.2, 0.42),
+      radius: bar ? uniform(0.02, 0.045) : radius * uniform(0.18, 0.35),
       colour: colour(uniform(0, 6), uniform(0, 0.8), uniform(0.1, 0.9)),
     };
   });

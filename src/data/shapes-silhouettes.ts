@@ -1,6 +1,6 @@
 /**
  * The ten silhouettes of the built-in set as signed distances: negative inside, positive outside, the boundary at 0. All
- * lie in the unit circle about the origin (y downwards) and cover a similar area, so that size tells nothing.
+ * lie in the unit circle about the origin (y downwards) and cover similar areas, so that size tells little.
  *
  * The distances to polygons, heart and drop are those of Quilez, "2D distance functions",
  * https://iquilezles.org/articles/distfunctions2d/.
@@ -71,30 +71,30 @@ function unitDrop(x: number, up: number, radius: number, length: number): number
 
 /** By class name, in the order of the labels. */
 export const SILHOUETTES: Readonly<Record<string, Silhouette>> = {
-  circle: (x, y) => circle(x, y, 0.78),
+  circle: (x, y) => circle(x, y, 0.74),
   square: polygon([
-    [-0.69, -0.69],
-    [0.69, -0.69],
-    [0.69, 0.69],
-    [-0.69, 0.69],
+    [-0.65, -0.65],
+    [0.65, -0.65],
+    [0.65, 0.65],
+    [-0.65, 0.65],
   ]),
   triangle: polygon(onCircle(3, () => 1)),
   star: polygon(onCircle(10, (i) => (i % 2 === 0 ? 1 : 0.47))),
-  heart: (x, y) => 1.6 * unitHeart(x / 1.6, (0.82 - y) / 1.6),
+  heart: (x, y) => 1.42 * unitHeart(x / 1.42, (0.86 - y) / 1.42),
   crescent: (x, y) => Math.max(circle(x + 0.06, y, 0.92), -circle(x - 0.38, y, 0.72)),
   cross: polygon([
-    [-0.3, -0.9],
-    [0.3, -0.9],
-    [0.3, -0.3],
-    [0.9, -0.3],
-    [0.9, 0.3],
-    [0.3, 0.3],
-    [0.3, 0.9],
-    [-0.3, 0.9],
-    [-0.3, 0.3],
-    [-0.9, 0.3],
-    [-0.9, -0.3],
-    [-0.3, -0.3],
+    [-0.28, -0.87],
+    [0.28, -0.87],
+    [0.28, -0.28],
+    [0.87, -0.28],
+    [0.87, 0.28],
+    [0.28, 0.28],
+    [0.28, 0.87],
+    [-0.28, 0.87],
+    [-0.28, 0.28],
+    [-0.87, 0.28],
+    [-0.87, -0.28],
+    [-0.28, -0.28],
   ]),
   arrow: polygon([
     [0, -0.98],
@@ -105,6 +105,6 @@ export const SILHOUETTES: Readonly<Record<string, Silhouette>> = {
     [-0.34, -0.08],
     [-0.78, -0.08],
   ]),
-  ring: (x, y) => Math.abs(circle(x, y, 0.66)) - 0.23,
+  ring: (x, y) => Math.abs(circle(x, y, 0.62)) - 0.22,
   drop: (x, y) => unitDrop(x, 0.33 - y, 0.62, 1.32),
 };

@@ -41,7 +41,8 @@ export function startWorker(name: string, workerData: unknown): Worker {
   const beside = new URL(`./${name}.js`, import.meta.url);
   // Where this file is run from its source (by the tests), the compiled worker lies in dist/.
   const file = existsSync(beside) ? beside : new URL(`../../dist/data/${name}.js`, import.meta.url);
-  const worker = new Worker(file, { workerData });
+  // Flags of the process (an --input-type, say) need not suit a worker.
+  const worker = new Worker(file, { workerData, execArgv: [] });
   worker.unref();
   return worker;
 }

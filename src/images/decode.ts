@@ -49,16 +49,14 @@ function open(bytes: Uint8Array, strict = false): Sharp {
  * @throws RunError ERR_IMAGE where it is not an image in one of the formats
  */
 export async function readHeader(bytes: Uint8Array, file: string): Promise<ImageHeader> {
-  const metadata = await open(bytes)
-    .metadata()
-    .catch((cause: unknown) => {
-      throw imageError(file, cause);
-    });
-  const format = metadata.format === "heif" && metadata.compression === "av1" ? "avif" : metadata.format;
-  if (!Object.hasOwn(IMAGE_FORMATS, format)) {
-    throw imageError(file, new Error(`the format ${format} is not read`));
+  try {
+    const { format, compression, autoOrient } = await open(bytes).metadata();
+    const name = format === "heif" && compression === "av1" ? "avif" : format;
+    if (!Object.hasOwn(IMAGE_FORMATS, name)) throw new Error(`the format ${name} is not read`);
+    return { format: name, ...autoOrient };
+  } catch (cause) {
+    throw imageError(file, cause);
   }
-  return { format, width: metadata.autoOrient.width, height: metadata.autoOrient.height };
 }
 
 /**
@@ -77,9 +75,9 @@ export async function decodeImage(
   size?: { readonly width: number; readonly height: number },
   strict = false,
 ): Promise<RawImage> {
-  const pipeline = open(bytes, strict).flatten({ background: BACKGROUND }).toColourspace("srgb");
-  if (size !== undefined) pipeline.resize(size.width, size.height, { fit: "fill", kernel: "cubic" });
   try {
+    const pipeline = open(bytes, strict).flatten({ background: BACKGROUND }).toColourspace("srgb");
+    if (size !== undefined) pipeline.resize(size.width, size.height, { fit: "fill", kernel: "cubic" });
     const { data, info } = await pipeline.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
     return { pixels: data, width: info.width, height: info.height };
   } catch (cause) {

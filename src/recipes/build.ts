@@ -142,7 +142,7 @@ export function settleBatchSize(
 
 /** The method's step, and the pictures of its attack. */
 function createStep(
-  { attack: options, seed, training: { labelSmoothing } }: ResolvedRecipe,
+  { attack: options, seed, training: { labelSmoothing, recompute } }: ResolvedRecipe,
   { perturbation, perturbedRoute: route, makeStep }: Method,
   model: Classifier,
   gradients: GradientStore,
@@ -150,13 +150,13 @@ function createStep(
 ): Pick<Learner, "step" | "snapshot"> {
   const { norm, epsilon, statistics, stochastic } = options;
   const attack = createAttack(perturbation === "noise" ? { name: "noise", norm, epsilon } : options);
-  const attackContext = { ...ATTACK, statistics, stochastic };
-  const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing });
+  const attackContext = { ...ATTACK, statistics, stochastic, recompute };
+  const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing, recompute });
   if (perturbation === "none") return { step, snapshot: undefined };
   // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
   const fullRange = norm === "l2" ? (3 * epsilon) / Math.sqrt(3 * pixels.height * pixels.width) : epsilon;
   return {
     step,
-    snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels, folder }, epoch),
+    snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels }, folder, epoch),
   };
 }

@@ -67,14 +67,14 @@ export const countOrAuto = rule<number | "auto">(
   (value) => value === "auto" || isCount(value),
 );
 export const notNegative = rule<number>("a number of at least 0", (value) => isNumber(value) && value >= 0);
-export const share = rule<number>(
-  "a number in [0, 1)",
-  (value) => isNumber(value) && value >= 0 && value < 1,
-  (value) => (isNumber(value) && value >= 1 && value < 100 ? ` Did you mean ${value / 100}?` : ""),
-);
+const isShare = (value: unknown) => isNumber(value) && value >= 0 && value < 1;
+const percentHint = (value: unknown) =>
+  isNumber(value) && value >= 1 && value < 100 ? ` Did you mean ${value / 100}?` : "";
+export const share = rule<number>("a number in [0, 1)", isShare, percentHint);
 export const shareOrNull = rule<number | null>(
   "a number in [0, 1) or null",
-  (value) => value === null || (isNumber(value) && value >= 0 && value < 1),
+  (value) => value === null || isShare(value),
+  percentHint,
 );
 export const unit = rule<number>("a number in [0, 1]", (value) => isNumber(value) && value >= 0 && value <= 1);
 

@@ -14,7 +14,12 @@ export interface NativeAddon {
   findOperator(name: string, overload: string): { id: number; returns: string };
   callOperator(id: number, values: readonly unknown[]): unknown;
   setRequiresGrad(tensor: object, flag: boolean): void;
-  gradients(loss: object, inputs: readonly object[]): (number | null)[];
+  gradients(loss: object, inputs: readonly object[], gradient?: object): (number | null)[];
+  recompute(
+    output: object,
+    inputs: readonly object[],
+    backward: (input: number, gradient: number) => readonly (object | undefined)[],
+  ): number;
   accumulateGradients(loss: object, leaves: readonly object[]): void;
   storedGradient(leaf: object): number | null;
   clearGradients(leaves: readonly object[]): void;

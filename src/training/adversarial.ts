@@ -8,7 +8,7 @@ import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
  * to the store. Label smoothing acts on that loss, which is the only one.
  */
 export function adversarialStep(
-  { model, attack, attackContext = ATTACK, gradients, labelSmoothing }: AttackStepParts,
+  { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
   { images, labels, keys }: Batch,
 ): Required<Pick<StepMetrics, "adversarialLoss">> {
   const adversarial = attack.perturb(
@@ -17,6 +17,6 @@ export function adversarialStep(
     labels,
     keys,
   );
-  const logits = model.forward(adversarial, { ...TRAIN, route: "main", keys });
+  const logits = model.forward(adversarial, { ...TRAIN, recompute, route: "main", keys });
   return { adversarialLoss: gradients.add(crossEntropy(logits, labels, labelSmoothing)) };
 }

@@ -12,7 +12,7 @@ import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
  * over both mini-batches: against a mean, halve the learning rate.
  */
 export function advPropStep(
-  { model, attack, attackContext = ATTACK, gradients, labelSmoothing }: AttackStepParts,
+  { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
   { images, labels, keys }: Batch,
 ): Required<StepMetrics> {
   // Attack the current network through its auxiliary batch norms.
@@ -26,10 +26,10 @@ export function advPropStep(
   // Each mini-batch meets the batch norms of its own distribution. Minimise the sum: each loss adds its gradient
   // as soon as it is known, so that only one graph lives at a time.
   const cleanLoss = gradients.add(
-    crossEntropy(model.forward(images, { ...TRAIN, route: "main", keys }), labels, labelSmoothing),
+    crossEntropy(model.forward(images, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
   );
   const adversarialLoss = gradients.add(
-    crossEntropy(model.forward(adversarial, { ...TRAIN, route: "aux", keys }), labels),
+    crossEntropy(model.forward(adversarial, { ...TRAIN, recompute, route: "aux", keys }), labels),
   );
   return { cleanLoss, adversarialLoss };
 }

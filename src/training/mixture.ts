@@ -14,7 +14,7 @@ import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
  * mean loss(clean) + mean loss(adversarial) to the store: AdvProp's sum, in which only the batch norms differ.
  */
 export function mixtureStep(
-  { model, attack, attackContext = ATTACK, gradients, labelSmoothing }: AttackStepParts,
+  { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
   { images, labels, keys }: Batch,
 ): Required<StepMetrics> {
   const adversarial = attack.perturb(
@@ -25,6 +25,7 @@ export function mixtureStep(
   );
   const logits = model.forward(concat([images, adversarial]), {
     ...TRAIN,
+    recompute,
     route: "main",
     keys: { ...keys, samples: concat([keys.samples, keys.samples]) },
   });

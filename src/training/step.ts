@@ -44,6 +44,8 @@ export interface StepParts {
   readonly gradients: GradientStore;
   /** Acts on clean losses alone. */
   readonly labelSmoothing: number;
+  /** Whether the training passes keep little and compute it again: gradient checkpointing, see {@link ForwardContext}. */
+  readonly recompute?: boolean;
 }
 
 /** What a step that attacks is made from. */

@@ -9,9 +9,9 @@ import type { Batch, StepMetrics, StepParts } from "./step.js";
 
 /** One step: adds the gradient of 2 mean loss(clean, main) to the store. */
 export function vanillaDoubledStep(
-  { model, gradients, labelSmoothing }: StepParts,
+  { model, gradients, labelSmoothing, recompute }: StepParts,
   { images, labels, keys }: Batch,
 ): Required<Pick<StepMetrics, "cleanLoss">> {
-  const logits = model.forward(images, { ...TRAIN, route: "main", keys });
+  const logits = model.forward(images, { ...TRAIN, recompute, route: "main", keys });
   return { cleanLoss: gradients.add(mul(crossEntropy(logits, labels, labelSmoothing), 2)) / 2 };
 }

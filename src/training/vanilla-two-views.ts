@@ -9,12 +9,14 @@ import type { Batch, StepMetrics, StepParts } from "./step.js";
 
 /** One step: adds the gradient of mean loss(first view, main) + mean loss(second view, main); gives the mean of the two. */
 export function vanillaTwoViewsStep(
-  { model, gradients, labelSmoothing }: StepParts,
+  { model, gradients, labelSmoothing, recompute }: StepParts,
   { images, secondView, labels, keys }: Batch,
 ): Required<Pick<StepMetrics, "cleanLoss">> {
   assert(secondView !== undefined, "the loader gives one view");
   const [first, second] = [images, secondView].map((view) =>
-    gradients.add(crossEntropy(model.forward(view, { ...TRAIN, route: "main", keys }), labels, labelSmoothing)),
+    gradients.add(
+      crossEntropy(model.forward(view, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
+    ),
   );
   return { cleanLoss: (first + second) / 2 };
 }

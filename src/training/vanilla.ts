@@ -5,9 +5,9 @@ import type { Batch, StepMetrics, StepParts } from "./step.js";
 
 /** One step: adds the gradient of the mean loss of the clean mini-batch to the store. */
 export function vanillaStep(
-  { model, gradients, labelSmoothing }: StepParts,
+  { model, gradients, labelSmoothing, recompute }: StepParts,
   { images, labels, keys }: Batch,
 ): StepMetrics {
-  const logits = model.forward(images, { ...TRAIN, route: "main", keys });
+  const logits = model.forward(images, { ...TRAIN, recompute, route: "main", keys });
   return { cleanLoss: gradients.add(crossEntropy(logits, labels, labelSmoothing)) };
 }

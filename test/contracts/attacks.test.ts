@@ -217,7 +217,8 @@ describe("l2", () => {
         steps: 1,
         target: "none",
       });
-      const moved = byImage(attack.perturb(sloped, pixels, fromArray([0, 0, 0], [3], "int64"), keys));
+      const three = { ...keys, samples: rows(samples, 0, 3) };
+      const moved = byImage(attack.perturb(sloped, pixels, fromArray([0, 0, 0], [3], "int64"), three));
       expect(moved[0]).toEqual([0.5, 0.5, 0.5]);
       for (const image of moved.slice(1)) {
         expect(maxDifference(image, [0.5 - 0.06, 0.5, 0.5 - 0.08])).toBeLessThan(1e-6);

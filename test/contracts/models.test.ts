@@ -195,6 +195,25 @@ describe.each(FAMILIES)("$family", (family) => {
     expect(store.read().every((gradient) => gradient === undefined)).toBe(true);
   });
 
+  test("computing blocks twice changes memory alone: logits, gradients and statistics are the same", () => {
+    const results = [false, true].map((recompute) => {
+      const fresh = create(family, ROUTES, 2);
+      const store = new GradientStore(fresh.parameters.map(({ value }) => value));
+      return scope(() => {
+        const keys = { seed: 3, epoch: 0, samples: ids(SAMPLES) };
+        const output = fresh.forward(noise(SAMPLES), { ...TRAIN, route: "aux", recompute, keys });
+        store.add(crossEntropy(output, labels(SAMPLES.length)));
+        const gradients = store.read().map((gradient) => gradient?.toNumbers());
+        store.clear();
+        const x = noise(SAMPLES).requireGradient();
+        const attacked = fresh.forward(x, { ...ATTACK, route: "aux", recompute });
+        const ofImages = gradientOf(crossEntropy(attacked, labels(SAMPLES.length)), x).toNumbers();
+        return { logits: output.toNumbers(), gradients, ofImages, state: snapshot(fresh) };
+      });
+    });
+    expect(results[1]).toEqual(results[0]);
+  });
+
   test("without its auxiliary keys it is the plain network", () => {
     const plain = create(family, [], 5);
     scope(() => {
