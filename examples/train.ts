@@ -53,4 +53,4 @@ for (let epoch = 0, step = 0; epoch < Number(epochs); epoch++) {
     });
   }
 }
-console.log("test accuracy:", evaluateAccuracy(classifierPredictor(model), test, 200).accuracy);
+console.log("test accuracy:", (await evaluateAccuracy(classifierPredictor(model), test, 200)).accuracy);

@@ -3,6 +3,7 @@
 #include "call.h"
 #include "environment.h"
 #include "kernels/allocator.h"
+#include "recompute.h"
 #include "system.h"
 #include "tensors.h"
 
@@ -34,6 +35,7 @@ napi_value initialize(napi_env env, napi_value exports) {
         {"accumulateGradients", guarded<accumulateGradients>},
         {"storedGradient", guarded<storedGradient>},
         {"clearGradients", guarded<clearGradients>},
+        {"recompute", guarded<recompute>},
         {"fromBytes", guarded<tensorFromBytes>},
         {"toBytes", guarded<tensorToBytes>},
         {"info", guarded<tensorInfo>},

@@ -6,6 +6,8 @@ namespace advprop {
 
 namespace {
 
+using torch::autograd::variable_list;
+
 napi_value tensorOrNull(Environment& environment, const at::Tensor& tensor) {
   if (tensor.defined()) return fromTensor(environment, tensor);
   napi_value null;
@@ -13,8 +15,8 @@ napi_value tensorOrNull(Environment& environment, const at::Tensor& tensor) {
   return null;
 }
 
-const at::Tensor& lossOf(Environment& environment, napi_value value) {
-  const at::Tensor& loss = toTensor(environment, value, "loss");
+at::Tensor lossOf(Environment& environment, napi_value value) {
+  at::Tensor loss = toTensor(environment, value, "loss");
   if (loss.numel() != 1) throw UserError("ERR_SHAPE", "gradient: the loss must be a scalar; got " + std::to_string(loss.numel()) + " elements");
   if (!loss.requires_grad()) {
     throw UserError("ERR_GRADIENT", "gradient: the loss does not depend on anything that requires a gradient");
@@ -30,9 +32,11 @@ napi_value setRequiresGrad(Environment& environment, const Arguments& arguments)
 }
 
 napi_value gradients(Environment& environment, const Arguments& arguments) {
-  const at::Tensor& loss = lossOf(environment, arguments[0]);
+  const bool given = arguments.count > 2 && !isMissing(environment, arguments[2]);
+  const at::Tensor loss = given ? toTensor(environment, arguments[0], "output") : lossOf(environment, arguments[0]);
+  const variable_list gradient = given ? variable_list{toTensor(environment, arguments[2], "gradient")} : variable_list{};
   const auto inputs = toTensors(environment, arguments[1], "inputs");
-  const auto results = torch::autograd::grad({loss}, inputs, {}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+  const auto results = torch::autograd::grad({loss}, inputs, gradient, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
   napi_value array;
   check(environment, napi_create_array_with_length(environment.env, results.size(), &array));
   for (size_t i = 0; i < results.size(); ++i) check(environment, napi_set_element(environment.env, array, i, tensorOrNull(environment, results[i])));
@@ -40,8 +44,11 @@ napi_value gradients(Environment& environment, const Arguments& arguments) {
 }
 
 napi_value accumulateGradients(Environment& environment, const Arguments& arguments) {
-  const at::Tensor& loss = lossOf(environment, arguments[0]);
-  torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, toTensors(environment, arguments[1], "leaves"));
+  const at::Tensor loss = lossOf(environment, arguments[0]);
+  const auto leaves = toTensors(environment, arguments[1], "leaves");
+  // libtorch takes an empty list for every leaf of the graph.
+  if (leaves.empty()) throw UserError("ERR_GRADIENT", "gradient: the list of leaves is empty");
+  torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, leaves);
   return undefined(environment);
 }
 

@@ -8,6 +8,7 @@ namespace advprop {
 napi_value setRequiresGrad(Environment& environment, const Arguments& arguments);
 
 /// (loss, [inputs]) -> [gradient or null]: gradients of these inputs alone; nothing else is computed or stored.
+/// (output, [inputs], gradient): the same for an output of any shape whose own gradient is given.
 napi_value gradients(Environment& environment, const Arguments& arguments);
 
 /// (loss, [leaves]): adds the gradient of a loss to each leaf's store and frees the graph.

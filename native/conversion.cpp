@@ -21,20 +21,24 @@ at::Scalar toScalar(Environment& environment, napi_value value, const char* what
   return at::Scalar(number);
 }
 
-/// Integers, and the enumerations that the dispatcher passes as integers.
+at::Layout toLayout(const std::string& name) {
+  if (name == "strided") return at::kStrided;
+  throw UserError("ERR_ARGUMENT", "layout must be strided; got " + name);
+}
+
+/// Integers, and the enumerations that the dispatcher passes as integers: those by name only, because libtorch looks
+/// their numbers up in tables without a check.
 c10::IValue toInt(Environment& environment, napi_value value, const c10::Type& realType, const char* what) {
-  if (typeOf(environment, value) == napi_string) {
-    const std::string name = toString(environment, value, what);
-    switch (realType.kind()) {
-      case c10::TypeKind::ScalarTypeType:
-        return static_cast<int64_t>(toScalarType(name));
-      case c10::TypeKind::MemoryFormatType:
-        return static_cast<int64_t>(toMemoryFormat(name));
-      default:
-        break;
-    }
+  switch (realType.kind()) {
+    case c10::TypeKind::ScalarTypeType:
+      return static_cast<int64_t>(toScalarType(toString(environment, value, what)));
+    case c10::TypeKind::MemoryFormatType:
+      return static_cast<int64_t>(toMemoryFormat(toString(environment, value, what)));
+    case c10::TypeKind::LayoutType:
+      return static_cast<int64_t>(toLayout(toString(environment, value, what)));
+    default:
+      return toInteger(environment, value, what);
   }
-  return toInteger(environment, value, what);
 }
 
 c10::IValue convert(Environment& environment, napi_value value, const c10::TypePtr& type, const c10::TypePtr& realType, const char* what);

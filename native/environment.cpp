@@ -94,12 +94,19 @@ std::string toString(Environment& environment, napi_value value, const char* wha
   return result;
 }
 
+namespace {
+constexpr uint32_t kMostElements = 1 << 20;  // a sparse array may claim four thousand million
+}
+
 std::vector<napi_value> toArray(Environment& environment, napi_value value, const char* what) {
   bool isArray = false;
   check(environment, napi_is_array(environment.env, value, &isArray));
   if (!isArray) wrongType(what, "an array", typeOf(environment, value));
   uint32_t length = 0;
   check(environment, napi_get_array_length(environment.env, value, &length));
+  if (length > kMostElements) {
+    throw UserError("ERR_ARGUMENT", std::string(what) + " must have at most " + std::to_string(kMostElements) + " elements; got " + std::to_string(length));
+  }
   std::vector<napi_value> result(length);
   for (uint32_t i = 0; i < length; ++i) check(environment, napi_get_element(environment.env, value, i, &result[i]));
   return result;
@@ -139,11 +146,12 @@ Handle toHandle(Environment& environment, napi_value value, const char* what) {
   if (typeOf(environment, value) != napi_object) wrongType(what, "a Tensor", typeOf(environment, value));
   check(environment, napi_get_property(environment.env, value, key, &property));
   double number;
-  if (napi_get_value_double(environment.env, property, &number) != napi_ok) wrongType(what, "a Tensor", napi_object);
+  const bool isHandle = napi_get_value_double(environment.env, property, &number) == napi_ok && number > 0 && number < 0x1p53;
+  if (!isHandle) wrongType(what, "a Tensor", napi_object);
   return static_cast<Handle>(number);
 }
 
-const at::Tensor& toTensor(Environment& environment, napi_value value, const char* what) {
+at::Tensor toTensor(Environment& environment, napi_value value, const char* what) {
   return environment.tensors.get(toHandle(environment, value, what));
 }
 

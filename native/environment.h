@@ -4,6 +4,7 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,9 @@ struct Operator {
 struct Environment {
   napi_env env;
   napi_ref handleKey = nullptr;  // the symbol under which a Tensor object carries its handle
+  std::vector<napi_ref> unused;  // references to delete; before the tensors, because freeing a graph adds to them
   HandleTable tensors;
-  std::vector<Operator> operators;
+  std::deque<Operator> operators;  // a deque, because a running call refers to its operator
   std::string running;  // the operator being called, for error messages
 };
 
@@ -72,7 +74,7 @@ void setProperty(Environment& environment, napi_value object, const char* name, 
 
 // Tensors: JavaScript passes its Tensor objects.
 Handle toHandle(Environment& environment, napi_value value, const char* what);
-const at::Tensor& toTensor(Environment& environment, napi_value value, const char* what);
+at::Tensor toTensor(Environment& environment, napi_value value, const char* what);
 std::vector<at::Tensor> toTensors(Environment& environment, napi_value value, const char* what);
 napi_value fromTensor(Environment& environment, at::Tensor tensor);
 at::ScalarType toScalarType(const std::string& name);

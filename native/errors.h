@@ -1,5 +1,6 @@
 // Errors that reach JavaScript with a stable code.
 #pragma once
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -15,6 +16,8 @@ class UserError : public std::runtime_error {
 };
 
 /// A JavaScript exception is already pending; unwind to the boundary and let it through.
-struct PendingException {};
+struct PendingException : std::exception {
+  const char* what() const noexcept override { return "a JavaScript exception is pending"; }
+};
 
 }  // namespace advprop

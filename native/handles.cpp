@@ -7,6 +7,7 @@ namespace advprop {
 namespace {
 constexpr int kSlotBits = 24;
 constexpr Handle kSlotMask = (Handle{1} << kSlotBits) - 1;
+constexpr int64_t kGenerations = int64_t{1} << (53 - kSlotBits);  // handles are exact as JavaScript numbers
 }  // namespace
 
 Handle HandleTable::add(at::Tensor tensor) {
@@ -51,7 +52,7 @@ void HandleTable::dispose(Handle handle) { free(slotOf(handle)); }
 void HandleTable::free(uint32_t slot) {
   slots_[slot].used = false;
   slots_[slot].tensor = at::Tensor();
-  freeSlots_.push_back(slot);
+  if (slots_[slot].generation + 1 < kGenerations) freeSlots_.push_back(slot);  // a slot that is used up is left behind
   live_ -= 1;
 }
 

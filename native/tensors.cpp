@@ -1,34 +1,44 @@
 #include "tensors.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace advprop {
 
 napi_value tensorFromBytes(Environment& environment, const Arguments& arguments) {
-  environment.running = "fromBytes";
+  environment.running = "fromArray";
   bool isTyped = false;
   check(environment, napi_is_typedarray(environment.env, arguments[0], &isTyped));
   if (!isTyped) throw UserError("ERR_ARGUMENT", "data must be a typed array");
+  std::vector<int64_t> shape;
+  size_t needed = 1;
+  bool overflow = false;
+  for (napi_value item : toArray(environment, arguments[1], "shape")) {
+    shape.push_back(toInteger(environment, item, "shape"));
+    if (shape.back() < 0) throw UserError("ERR_SHAPE", "shape must not be negative; got " + std::to_string(shape.back()));
+    overflow |= __builtin_mul_overflow(needed, static_cast<size_t>(shape.back()), &needed);
+  }
+  const at::ScalarType dtype = toScalarType(toString(environment, arguments[2], "dtype"));
+  overflow |= __builtin_mul_overflow(needed, c10::elementSize(dtype), &needed);
+
+  // Last, because reading the shape may run JavaScript, which may move the data.
   napi_typedarray_type type;
   size_t length = 0;
   void* data = nullptr;
   check(environment, napi_get_typedarray_info(environment.env, arguments[0], &type, &length, &data, nullptr, nullptr));
   static constexpr size_t kElementBytes[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+  if (static_cast<size_t>(type) >= std::size(kElementBytes)) throw UserError("ERR_ARGUMENT", "data is a typed array of an unknown kind");
   const size_t bytes = length * kElementBytes[type];
-
-  std::vector<int64_t> shape;
-  size_t elements = 1;
-  for (napi_value item : toArray(environment, arguments[1], "shape")) {
-    shape.push_back(toInteger(environment, item, "shape"));
-    if (shape.back() < 0) throw UserError("ERR_SHAPE", "shape must not be negative; got " + std::to_string(shape.back()));
-    elements *= static_cast<size_t>(shape.back());
-  }
-  const at::ScalarType dtype = toScalarType(toString(environment, arguments[2], "dtype"));
-  if (elements * c10::elementSize(dtype) != bytes) {
-    throw UserError("ERR_SHAPE", "shape and dtype need " + std::to_string(elements * c10::elementSize(dtype)) + " bytes; the data has " + std::to_string(bytes));
+  if (overflow || needed != bytes) {
+    throw UserError("ERR_SHAPE", "shape and dtype need " + (overflow ? std::string("too many") : std::to_string(needed)) + " bytes; the data has " + std::to_string(bytes));
   }
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
-  if (bytes > 0) std::memcpy(tensor.data_ptr(), data, bytes);
+  if (dtype == at::kBool) {
+    std::transform(static_cast<uint8_t*>(data), static_cast<uint8_t*>(data) + bytes, tensor.data_ptr<bool>(), [](uint8_t byte) { return byte != 0; });
+  } else if (bytes > 0) {
+    std::memcpy(tensor.data_ptr(), data, bytes);
+  }
   environment.running.clear();
   return fromTensor(environment, std::move(tensor));
 }

@@ -3,9 +3,15 @@
  * knows the paper starts at `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  */
 export type { Attack, LogitsFunction } from "./attacks/attack.js";
+export { type AttackOptions, createAttack } from "./attacks/create.js";
+export { type FgsmOptions, fgsm } from "./attacks/fgsm.js";
+export { gd } from "./attacks/gd.js";
+export { type IFgsmOptions, iFgsm } from "./attacks/i-fgsm.js";
+export { noise } from "./attacks/noise.js";
 export { type PgdOptions, pgd } from "./attacks/pgd.js";
+export { attackSteps, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
-export { linf, type ThreatModel } from "./attacks/threat-model.js";
+export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
 export {
   CORRUPTIONS,
@@ -25,6 +31,7 @@ export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
 export type { Predictor } from "./evaluation/predictor.js";
+export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
 export { createClassifier, type ModelSummary, modelNames } from "./models/registry.js";
@@ -33,9 +40,12 @@ export type { SampleKeys } from "./nn/keys.js";
 export { crossEntropy } from "./nn/loss.js";
 export { Module } from "./nn/module.js";
 export { normFactory, RoutedBatchNorm } from "./nn/routed-batch-norm.js";
+export { AdamW, type AdamWOptions } from "./optim/adamw.js";
 export type { Optimizer } from "./optim/optimizer.js";
-export { cosine, type Schedule } from "./optim/schedule.js";
+export { RmsProp, type RmsPropOptions } from "./optim/rmsprop.js";
+export { cosine, exponential, multiStep, oneCycle, type Schedule } from "./optim/schedule.js";
 export { Sgd, type SgdOptions } from "./optim/sgd.js";
+export { WeightAverage } from "./optim/weight-average.js";
 export { classifierPredictor } from "./predictors/classifier-predictor.js";
 export {
   call,
@@ -52,7 +62,19 @@ export {
   setThreads,
   Tensor,
 } from "./tensor/index.js";
-export { type AdvProp, advPropStep } from "./training/advprop.js";
+export { adversarialStep } from "./training/adversarial.js";
+export { advPropStep } from "./training/advprop.js";
 export { type FitOptions, fit } from "./training/fit.js";
-export { type Batch, batchFromPixels, type StepMetrics, type TrainingStep } from "./training/step.js";
+export { forwardBackwardUnits, METHOD_TABLE, type Method } from "./training/methods.js";
+export { mixtureStep } from "./training/mixture.js";
+export {
+  type AttackStepParts,
+  type Batch,
+  batchFromPixels,
+  type StepMetrics,
+  type StepParts,
+  type TrainingStep,
+} from "./training/step.js";
 export { vanillaStep } from "./training/vanilla.js";
+export { vanillaDoubledStep } from "./training/vanilla-doubled.js";
+export { vanillaTwoViewsStep } from "./training/vanilla-two-views.js";

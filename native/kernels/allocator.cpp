@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -37,7 +38,7 @@ class Pool {
  public:
   void* allocate(size_t bytes) {
     const size_t size = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
-    if (size < bytes) throw MemoryLimitError("a tensor of " + std::to_string(bytes) + " bytes does not fit any address space");
+    if (bytes > PTRDIFF_MAX) throw MemoryLimitError("a tensor of " + std::to_string(bytes) + " bytes does not fit any address space");
     const std::lock_guard<std::mutex> lock(mutex_);
     Block* block = takeFree(size);
     if (block == nullptr) block = map(size);
@@ -153,8 +154,9 @@ class Pool {
 
   MemoryLimitError limitError(size_t size) const {
     const auto megabytes = [](size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB"; };
-    return MemoryLimitError("a tensor of " + megabytes(size) + " does not fit: " + megabytes(live_) + " in use" +
-                            (limit_ == 0 ? std::string(", and the system has no more") : " of a limit of " + megabytes(limit_)) +
+    return MemoryLimitError("a tensor of " + megabytes(size) + " does not fit: " + megabytes(live_) + " in use, " +
+                            megabytes(reserved_ - live_) + " free in smaller parts, " +
+                            (limit_ == 0 ? std::string("and the system has no more") : "of a limit of " + megabytes(limit_)) +
                             ". Use a smaller batch, smaller images or a smaller model, or raise --memory-limit");
   }
 

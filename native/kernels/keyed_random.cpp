@@ -10,6 +10,8 @@ namespace advprop {
 
 namespace {
 
+void checkWord(int64_t value, const char* what) { TORCH_CHECK(value >= 0 && value <= UINT32_MAX, what, " must be in [0, 2^32); got ", value); }
+
 struct Stream {
   PhiloxKey key;
   uint32_t epoch, purpose;
@@ -20,6 +22,8 @@ struct Stream {
         purpose(static_cast<uint32_t>(purpose_ + 256 * stream)) {
     TORCH_CHECK(seed >= 0, "seed must not be negative; got ", seed);
     TORCH_CHECK(purpose_ >= 0 && purpose_ < 256, "purpose must be in [0, 256); got ", purpose_);
+    TORCH_CHECK(stream >= 0 && stream < (1 << 24), "stream must be in [0, 2^24); got ", stream);
+    checkWord(epoch_, "epoch");
   }
 
   std::array<uint32_t, 4> block(int64_t sample, int64_t index) const {
@@ -27,14 +31,20 @@ struct Stream {
   }
 };
 
-void checkSamples(const at::Tensor& samples) {
+/// The samples as a list of keys.
+at::Tensor checkSamples(const at::Tensor& samples) {
   TORCH_CHECK(samples.dim() == 1 && samples.scalar_type() == at::kLong && samples.device().is_cpu(), "samples must be a 1-D int64 tensor");
+  const at::Tensor keys = samples.contiguous();
+  const auto* values = keys.data_ptr<int64_t>();
+  for (int64_t n = 0; n < keys.size(0); ++n) checkWord(values[n], "a sample");
+  return keys;
 }
 
 /// [N, ...shape] uniform in [0, 1); draw j is the flat index inside a sample in C order, whatever the memory format.
 at::Tensor keyedUniform(const at::Tensor& samples, at::IntArrayRef shape, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream,
                         at::ScalarType dtype) {
-  checkSamples(samples);
+  const at::Tensor keyTensor = checkSamples(samples);
+  const auto* keys = keyTensor.data_ptr<int64_t>();
   const Stream source(seed, epoch, purpose, stream);
   std::vector<int64_t> full{samples.size(0)};
   full.insert(full.end(), shape.begin(), shape.end());
@@ -46,8 +56,6 @@ at::Tensor keyedUniform(const at::Tensor& samples, at::IntArrayRef shape, int64_
   const int64_t inner = outer == 0 ? 0 : count / outer;
   const int64_t outerStride = shape.size() == 3 ? 1 : 0;
   const int64_t innerStride = shape.size() == 3 ? shape[0] : 1;
-  const at::Tensor contiguousSamples = samples.contiguous();
-  const auto* keys = contiguousSamples.data_ptr<int64_t>();
   AT_DISPATCH_FLOATING_TYPES(dtype, "keyed_uniform", [&] {
     auto* out = result.data_ptr<scalar_t>();
     at::parallel_for(0, samples.size(0), 1, [&](int64_t begin, int64_t end) {
@@ -72,10 +80,10 @@ at::Tensor keyedUniform(const at::Tensor& samples, at::IntArrayRef shape, int64_
 
 /// [N] int64 uniform in [0, bound): floor(word * bound / 2^32) of the given draw.
 at::Tensor keyedIntegers(const at::Tensor& samples, int64_t bound, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream, int64_t draw) {
-  checkSamples(samples);
+  const at::Tensor keys = checkSamples(samples);
   TORCH_CHECK(bound >= 1 && bound <= (int64_t{1} << 31), "bound must be in [1, 2^31]; got ", bound);
   const Stream source(seed, epoch, purpose, stream);
-  const at::Tensor keys = samples.contiguous();
+  checkWord(draw, "draw");
   at::Tensor result = at::empty_like(keys);
   for (int64_t n = 0; n < keys.size(0); ++n) {
     const uint64_t word = source.block(keys.data_ptr<int64_t>()[n], draw >> 2)[draw & 3];

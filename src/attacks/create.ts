@@ -1,20 +1,57 @@
 /** From an attack's options, as a recipe or the command line gives them, to the attack. */
 import type { Attack } from "./attack.js";
+import { fgsm } from "./fgsm.js";
+import { gd } from "./gd.js";
+import { iFgsm } from "./i-fgsm.js";
+import { noise } from "./noise.js";
 import { pgd } from "./pgd.js";
 import type { Target } from "./target.js";
-import { linf } from "./threat-model.js";
+import { type Norm, threatModel } from "./threat-model.js";
 
-export interface AttackOptions {
-  readonly name: "pgd";
-  readonly norm: "linf";
-  /** In pixels of [0, 1], as are step sizes. */
+/** The ball. */
+interface Ball {
+  readonly norm: Norm;
+  /** With pixels in [0, 1], as are step sizes. */
   readonly epsilon: number;
+}
+
+interface Steps extends Ball {
   readonly stepSize: number;
   readonly steps: number;
   readonly target: Target;
-  readonly randomStart: boolean;
 }
 
-export function createAttack({ epsilon, stepSize, steps, target, randomStart }: AttackOptions): Attack {
-  return pgd({ threatModel: linf(epsilon), stepSize, steps, target, randomStart });
+interface RandomStart {
+  readonly randomStart: boolean;
+  readonly cleanStartProbability: number;
+}
+
+/** An attack by its name, with what that attack needs. */
+export type AttackOptions =
+  | ({ readonly name: "pgd" | "gd" } & Steps & RandomStart)
+  | ({ readonly name: "i-fgsm" } & Steps)
+  | ({ readonly name: "fgsm"; readonly target: Target } & Ball)
+  | ({ readonly name: "noise" } & Ball);
+
+/** @throws ERR_EPSILON, ERR_ATTACK_STEPS, ERR_PROBABILITY as {@link pgd} */
+export function createAttack(options: AttackOptions): Attack {
+  const ball = threatModel(options.norm, options.epsilon);
+  switch (options.name) {
+    case "pgd":
+      return pgd({ ...options, threatModel: ball });
+    case "gd":
+      return gd({ ...options, threatModel: ball });
+    case "i-fgsm":
+      return iFgsm({ ...options, threatModel: ball });
+    case "fgsm":
+      return fgsm({ ...options, threatModel: ball });
+    case "noise":
+      return noise(ball);
+  }
+}
+
+/** How many gradients of the network an attack takes for each image: what it costs. */
+export function attackGradients(options: AttackOptions): number {
+  if (options.name === "noise") return 0;
+  return options.name === "fgsm" ? 1 : options.steps;
 }

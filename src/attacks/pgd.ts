@@ -4,20 +4,23 @@
  */
 import { UsageError } from "../errors.js";
 import { crossEntropy } from "../nn/loss.js";
-import { gradientOf, keep, scope } from "../tensor/index.js";
+import { gradientOf, scope } from "../tensor/index.js";
 import { detach } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
+import { checkProbability, drawStart } from "./start.js";
 import { randomTargets, type Target } from "./target.js";
-import { checkPixelUnits, type ThreatModel } from "./threat-model.js";
+import type { ThreatModel } from "./threat-model.js";
 
 export interface PgdOptions {
   readonly threatModel: ThreatModel;
-  /** In pixels of [0, 1]. */
+  /** With pixels in [0, 1]. */
   readonly stepSize: number;
   readonly steps: number;
   readonly target: Target;
   /** Whether to start from a random point of the ball rather than from the images. */
   readonly randomStart: boolean;
+  /** Of a random start: the probability of each image to start from itself all the same. 0 unless given. */
+  readonly cleanStartProbability?: number;
 }
 
 /**
@@ -26,34 +29,41 @@ export interface PgdOptions {
  * The loss is plain cross-entropy on hard labels, summed over the batch, so that no image's gradient depends on the
  * batch's size. With a random target it descends towards the target, without one it ascends from the label.
  *
- * @throws ERR_EPSILON the step size is outside (0, 1]; ERR_ATTACK_STEPS the steps are not a positive integer
+ * @throws ERR_EPSILON the step size makes no sense in the threat model's norm
+ * @throws ERR_ATTACK_STEPS the steps are not a positive integer
+ * @throws ERR_PROBABILITY the probability of a clean start is outside [0, 1]
  */
-export function pgd({ threatModel, stepSize, steps, target, randomStart }: PgdOptions): Attack {
-  checkPixelUnits(stepSize, "pgd: stepSize");
+export function pgd(options: PgdOptions): Attack {
+  const { threatModel, stepSize, steps, target, randomStart, cleanStartProbability = 0 } = options;
+  threatModel.checkSize(stepSize, "pgd: stepSize");
+  checkProbability(cleanStartProbability, "pgd: cleanStartProbability");
   if (!Number.isInteger(steps) || steps < 1) {
     throw new UsageError("ERR_ATTACK_STEPS", `pgd: steps must be a positive integer; got ${steps}`);
   }
   return {
     perturb(logits, images, labels, keys) {
+      const count = images.shape[0];
+      if (labels.size !== count || keys.samples.size !== count) {
+        throw new UsageError(
+          "ERR_SHAPE",
+          `pgd: there must be one label and one key for each image; got ${labels.size} labels and ${keys.samples.size} keys for ${count} images`,
+        );
+      }
       return scope(() => {
-        let goal = labels;
-        let adversarial = randomStart ? threatModel.start(images, keys) : images;
+        let goal = target === "random" ? undefined : labels;
+        let adversarial = randomStart ? drawStart(threatModel, images, keys, cleanStartProbability) : images;
         for (let t = 0; t < steps; t++) {
           const previous = adversarial;
-          adversarial = scope(() => {
+          [adversarial, goal] = scope(() => {
             const x = detach(previous).requireGradient();
             const output = logits(x);
-            if (target === "random" && t === 0) goal = keep(randomTargets(labels, output.shape[1], keys));
-            const loss = crossEntropy(output, goal, 0, "sum");
-            const gradient = gradientOf(loss, x);
-            return threatModel.project(
-              threatModel.step(previous, gradient, target === "random" ? -stepSize : stepSize),
-              images,
-            );
+            const aim = goal ?? randomTargets(labels, output.shape[1], keys);
+            const gradient = gradientOf(crossEntropy(output, aim, 0, "sum"), x);
+            const next = threatModel.step(previous, gradient, target === "random" ? -stepSize : stepSize);
+            return [threatModel.project(next, images), aim];
           });
           if (previous !== images) previous.dispose();
         }
-        if (goal !== labels) goal.dispose();
         return adversarial;
       });
     },

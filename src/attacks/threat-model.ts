@@ -2,12 +2,34 @@
 import { UsageError } from "../errors.js";
 import type { SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
-import type { Tensor } from "../tensor/index.js";
-import { add, add_, clamp_, keyedUniform, maximum, minimum, mul, mul_, sign, sub } from "../tensor/operators.js";
+import { keyedNormal, type Tensor } from "../tensor/index.js";
+import {
+  abs,
+  add,
+  add_,
+  amax,
+  clamp,
+  clamp_,
+  div,
+  keyedUniform,
+  maximum,
+  minimum,
+  mul,
+  mul_,
+  normOver,
+  pow,
+  sign,
+  sub,
+} from "../tensor/operators.js";
+
+/** The norms by name: largest change of a pixel, and Euclidean distance between images. */
+export type Norm = "linf" | "l2";
 
 export interface ThreatModel {
-  /** Radius of the ball, in pixels of [0, 1]. */
+  /** Radius of the ball, with pixels in [0, 1]. */
   readonly epsilon: number;
+  /** @throws ERR_EPSILON a radius or a step of that size makes no sense in this norm */
+  checkSize(size: number, what: string): void;
   /** A random point of the ball around the images, within [0, 1]. */
   start(images: Tensor, keys: SampleKeys): Tensor;
   /** The step of a given size along which the loss rises fastest (or, with a negative size, falls). */
@@ -16,15 +38,9 @@ export interface ThreatModel {
   project(x: Tensor, images: Tensor): Tensor;
 }
 
-/**
- * Checks a radius or step in pixel units.
- *
- * @throws ERR_EPSILON it is outside (0, 1]
- */
-export function checkPixelUnits(value: number, what: string): void {
-  if (value > 0 && value <= 1) return;
-  const hint = value > 1 && value <= 255 ? ` Did you mean ${value}/255?` : "";
-  throw new UsageError("ERR_EPSILON", `${what} must be in (0, 1] because pixels are in [0, 1]; got ${value}.${hint}`);
+/** The ball of a norm. @throws ERR_EPSILON the radius makes no sense in it */
+export function threatModel(norm: Norm, epsilon: number): ThreatModel {
+  return norm === "linf" ? linf(epsilon) : l2(epsilon);
 }
 
 /**
@@ -42,6 +58,7 @@ export function linf(epsilon: number): ThreatModel {
   checkPixelUnits(epsilon, "linf: epsilon");
   return {
     epsilon,
+    checkSize: checkPixelUnits,
     start(images, { seed, epoch, samples }) {
       const shape = images.shape.slice(1);
       const noise = keyedUniform(samples, shape, { seed, epoch, purpose: Purpose.attackStart }, images.dtype);
@@ -50,4 +67,68 @@ export function linf(epsilon: number): ThreatModel {
     step: (x, gradient, size) => add(x, mul(sign(gradient), size)),
     project: (x, images) => clamp_(minimum(maximum(x, sub(images, epsilon)), add(images, epsilon)), 0, 1),
   };
+}
+
+function checkPixelUnits(value: number, what: string): void {
+  if (value > 0 && value <= 1) return;
+  const hint = value > 1 && value <= 255 ? ` Did you mean ${value}/255?` : "";
+  throw new UsageError("ERR_EPSILON", `${what} must be in (0, 1] because pixels are in [0, 1]; got ${value}.${hint}`);
+}
+
+/**
+ * The Euclidean ball: each image may be at most epsilon away from its original.
+ *
+ * start:   clip01(x + epsilon u^(1/d) z / ||z||), z standard normal in each of the d pixels, u uniform in [0, 1): a
+ *          uniform point of the ball's volume
+ * step:    x + size * gradient / ||gradient||, by image; an image whose gradient is zero stays
+ * project: clip01(images + delta min(1, epsilon / ||delta||)), delta = x - images. Clipping moves towards the images, so
+ *          the result is in the ball and in [0, 1], though not always the nearest such point
+ *
+ * Source: Madry et al. 2018, section 5 (attacks bounded in the L2 norm), https://arxiv.org/abs/1706.06083
+ *
+ * @throws ERR_EPSILON epsilon is not a positive number
+ */
+export function l2(epsilon: number): ThreatModel {
+  checkDistance(epsilon, "l2: epsilon");
+  return {
+    epsilon,
+    checkSize: checkDistance,
+    start(images, { seed, epoch, samples }) {
+      const key = { seed, epoch, purpose: Purpose.attackStart };
+      const shape = images.shape.slice(1);
+      const direction = unit(keyedNormal(samples, shape, key, images.dtype));
+      const uniform = keyedUniform(samples, [1, 1, 1], { ...key, stream: 1 }, images.dtype);
+      const dimension = shape.reduce((product, length) => product * length, 1);
+      const radius = mul_(pow(uniform, 1 / dimension), epsilon);
+      return clamp_(add_(mul_(direction, radius), images), 0, 1);
+    },
+    step: (x, gradient, size) => add(x, mul_(unit(gradient), size)),
+    project(x, images) {
+      const delta = sub(x, images);
+      const factor = mul(pow(clamp(normOver(delta, IMAGE), epsilon, null), -1), epsilon);
+      return clamp_(add_(mul_(delta, factor), images), 0, 1);
+    },
+  };
+}
+
+/** The dimensions of one image in [N, C, H, W]. */
+const IMAGE = [1, 2, 3];
+
+const SMALLEST_NORMAL_FLOAT = 2 ** -126;
+
+/**
+ * x / ||x|| by image; zero where x is zero. Dividing by the largest element first keeps the squares of a confident
+ * network's tiny gradients from vanishing; after it a norm is at least 1, or 0.
+ */
+function unit(x: Tensor): Tensor {
+  const scaled = div(x, clamp_(amax(abs(x), IMAGE), SMALLEST_NORMAL_FLOAT, null));
+  return div(scaled, clamp_(normOver(scaled, IMAGE), 1, null));
+}
+
+function checkDistance(value: number, what: string): void {
+  if (value > 0 && Number.isFinite(value)) return;
+  throw new UsageError(
+    "ERR_EPSILON",
+    `${what} must be a positive number, the distance between images with pixels in [0, 1]; got ${value}`,
+  );
 }

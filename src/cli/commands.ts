@@ -13,8 +13,10 @@ export interface CommandModule {
 export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
   ["evaluate", "measure a trained classifier on clean or attacked images"],
+  ["export", "write a trained classifier's weights for other programs"],
   ["models", "list the models"],
   ["recipes", "list the recipes"],
+  ["data", "check a folder of images, or download a data set"],
   ["doctor", "say what this machine has, what is missing and how to get it"],
 ];
 

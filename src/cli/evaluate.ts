@@ -1,12 +1,11 @@
-import { existsSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
 import { ATTACK_FLAGS, addFlags, settingsOf } from "./flags.js";
+import { resolveModel } from "./model-argument.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;
-  readonly split: "train" | "test";
+  readonly split: "validation" | "test";
   readonly route: string;
   readonly checkpoint?: string;
   readonly attack?: string;
@@ -22,7 +21,7 @@ export function define(command: Command): void {
   command
     .argument("<model>", "a run folder, or a checkpoint's .safetensors file")
     .option("--data <path>", "folder of the images (default: those the run was trained on)")
-    .option("--split <name>", "test or train", "test")
+    .option("--split <name>", "test or validation", "test")
     .option("--route <name>", "the batch norms to go through", "main")
     .option(
       "--checkpoint <which>",
@@ -40,15 +39,14 @@ export function define(command: Command): void {
 
 async function evaluate(model: string, options: EvaluateOptions): Promise<void> {
   const { runEvaluation } = await import("./run-evaluation.js");
-  const run = isFolder(model) ? model : undefined;
-  const weights = run === undefined ? model : await checkpointOf(run, options.checkpoint);
+  const { run, weights } = resolveModel("evaluate", model, options.checkpoint);
   const attackFlags = settingsOf(ATTACK_FLAGS, options);
   if (options.attack === undefined && attackFlags.length > 0) {
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
   const limitTest = options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1);
-  if (options.split !== "test" && options.split !== "train") {
-    throw new UsageError("ERR_SPLIT", `evaluate: --split must be test or train; got ${options.split}`);
+  if (options.split !== "test" && options.split !== "validation") {
+    throw new UsageError("ERR_SPLIT", `evaluate: --split must be test or validation; got ${options.split}`);
   }
   await runEvaluation({
     run,
@@ -63,24 +61,6 @@ async function evaluate(model: string, options: EvaluateOptions): Promise<void> 
     json: options.json === true,
     quiet: options.quiet === true,
   });
-}
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-
-/** The weights file of a run: the one asked for, or best where there is one, else last. */
-async function checkpointOf(run: string, which: string | undefined): Promise<string> {
-  const { RunDirectory } = await import("../runs/run-directory.js");
-  const directory = RunDirectory.open(run);
-  if (which === undefined) {
-    const best = directory.checkpoint("best").weights;
-    return existsSync(best) ? best : directory.checkpoint("last").weights;
-  }
-  if (which === "last" || which === "best") return directory.checkpoint(which).weights;
-  if (/^\d+$/.test(which)) return directory.checkpoint(Number(which)).weights;
-  throw new UsageError(
-    "ERR_CHECKPOINT",
-    `evaluate: --checkpoint must be last, best or the step of a kept checkpoint; got ${which} (files are in ${join(basename(run), "checkpoints")})`,
-  );
 }
 
 function wholeNumber(text: string, flag: string, least: number): number {

@@ -10,9 +10,9 @@ interface RecipeFlag {
 
 /** The flags of an attack, the same in training and in evaluation. */
 export const ATTACK_FLAGS: readonly RecipeFlag[] = [
-  { flag: "--attack <name>", path: "attack.name", description: "the attack: pgd" },
-  { flag: "--epsilon <size>", path: "attack.epsilon", description: "radius in pixels of [0, 1] (default: 4/255)" },
-  { flag: "--step-size <size>", path: "attack.stepSize", description: "step in pixels of [0, 1] (default: 1/255)" },
+  { flag: "--attack <name>", path: "attack.name", description: "pgd, i-fgsm, gd or fgsm" },
+  { flag: "--epsilon <size>", path: "attack.epsilon", description: "radius, with pixels in [0, 1] (default: 4/255)" },
+  { flag: "--step-size <size>", path: "attack.stepSize", description: "step, with pixels in [0, 1] (default: 1/255)" },
   {
     flag: "--attack-steps <count>",
     path: "attack.steps",
@@ -23,11 +23,33 @@ export const ATTACK_FLAGS: readonly RecipeFlag[] = [
 
 /** The flags of training. */
 export const TRAINING_FLAGS: readonly RecipeFlag[] = [
-  { flag: "--data <path>", path: "data.path", description: "folder of the images" },
+  { flag: "--data <path>", path: "data.path", description: "folder of the images, or shapes: the built-in set" },
   { flag: "--model <name>", path: "model", description: "the network (default: resnet20; list them: advprop models)" },
-  { flag: "--method <name>", path: "method", description: "vanilla or advprop (default: advprop)" },
+  {
+    flag: "--method <name>",
+    path: "method",
+    description:
+      "advprop, vanilla, adversarial, mixture, or a control: noise, vanilla-doubled, vanilla-two-views (default: advprop)",
+  },
+  { flag: "--weights <file>", path: "finetune.weights", description: "weights to start from, of any classes" },
+  {
+    flag: "--image-size <pixels>",
+    path: "data.imageSize",
+    description: "side of the images (default: the data's; 224 of photos)",
+  },
+  { flag: "--workers <count>", path: "data.workers", description: "threads that read photos (default: one a core)" },
+  {
+    flag: "--on-bad-image <what>",
+    path: "data.onBadImage",
+    description: "fail, or skip photos that cannot be decoded",
+  },
+  { flag: "--max-bad <count>", path: "data.maxBad", description: "most photos that are skipped (default: 100)" },
   { flag: "--epochs <count>", path: "training.epochs", description: "passes over the training images (default: 15)" },
-  { flag: "--batch-size <count>", path: "training.batchSize", description: "images in a step (default: 128)" },
+  {
+    flag: "--batch-size <count>",
+    path: "training.batchSize",
+    description: "images in a mini-batch, or auto (default: 128)",
+  },
   { flag: "--lr <rate>", path: "optimizer.lr", description: "highest learning rate (default: 0.1)" },
   { flag: "--seed <number>", path: "seed", description: "of every random draw (default: 0)" },
   { flag: "--threads <count>", path: "threads", description: "threads in an operator (default: 0, all cores)" },
@@ -36,7 +58,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   {
     flag: "--validation-fraction <share>",
     path: "data.validationFraction",
-    description: "share of the training images that chooses the best checkpoint (default: 0)",
+    description: "share of the training images that chooses the best checkpoint",
   },
 ];
 

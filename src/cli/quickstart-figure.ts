@@ -1,6 +1,6 @@
 /** The quickstart's picture: training curves of both methods, and adversarial examples with what the network says of them. */
 import sharp from "sharp";
-import { escape, FONT, lineChart } from "../images/chart.js";
+import { escapeXml, FONT, lineChart } from "../images/chart.js";
 import { gridPng } from "../images/grid.js";
 
 /** What a method's run looked like. */
@@ -64,11 +64,11 @@ export async function drawQuickstart(
       series: curves.map((curve) => ({ name: curve.name, colour: curve.colour, points: points(of(curve)) })),
     });
   const label = (words: string, y: number) =>
-    `<text x='${LABELS - 10}' y='${y}' text-anchor='end'>${escape(words)}</text>`;
+    `<text x='${LABELS - 10}' y='${y}' text-anchor='end'>${escapeXml(words)}</text>`;
   const said = examples.map(({ label: truth, main, auxiliary }, i) => {
     const x = LABELS + i * cell + cell / 2;
     const line = (words: string, dy: number, colour: string) =>
-      `<text x='${x}' y='${top + gridSize.height + dy}' text-anchor='middle' fill='${colour}'>${escape(words)}</text>`;
+      `<text x='${x}' y='${top + gridSize.height + dy}' text-anchor='middle' fill='${colour}'>${escapeXml(words)}</text>`;
     const colour = (word: string) => (word === truth ? RIGHT : WRONG);
     return line(truth, 16, "#333") + line(main, 34, colour(main)) + line(auxiliary, 52, colour(auxiliary));
   });
@@ -89,7 +89,7 @@ export async function drawQuickstart(
       )}
     </g>
     <g ${FONT} font-size='11' fill='#333'>
-      <text x='${LABELS}' y='${top - 14}' font-size='13' font-weight='bold'>${escape(`Attacks on AdvProp's network through its auxiliary batch norms, epsilon ${epsilon}`)}</text>
+      <text x='${LABELS}' y='${top - 14}' font-size='13' font-weight='bold'>${escapeXml(`Attacks on AdvProp's network through its auxiliary batch norms, epsilon ${epsilon}`)}</text>
       ${label("clean", top + cell / 2)}${label("perturbation,", top + 1.5 * cell - 6)}${label("magnified", top + 1.5 * cell + 8)}
       ${label("adversarial", top + 2.5 * cell)}${label("class", top + gridSize.height + 16)}
       ${label("main says", top + gridSize.height + 34)}${label("auxiliary says", top + gridSize.height + 52)}

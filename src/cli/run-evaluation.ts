@@ -2,17 +2,20 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAttack } from "../attacks/create.js";
-import type { Dataset } from "../data/dataset.js";
-import { openDataset } from "../data/open.js";
-import { limitPrefix } from "../data/subset.js";
+import type { EvaluationImages, OpenedData } from "../data/open-data.js";
 import { UsageError } from "../errors.js";
-import { type Accuracy, evaluateAccuracy } from "../evaluation/accuracy.js";
+import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
+import { confusionOf } from "../evaluation/confusion.js";
+import { checkClasses, predict } from "../evaluation/predictions.js";
+import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
 import { classifierPredictor, type PredictionOptions } from "../predictors/classifier-predictor.js";
 import { EVALUATION_BATCH } from "../recipes/build.js";
+import { openRecipeData } from "../recipes/data.js";
 import { applySettings, parseRecipe, resolveRecipe } from "../recipes/resolve.js";
-import { RunDirectory, writeJson } from "../runs/run-directory.js";
+import type { ResolvedRecipe } from "../recipes/schema.js";
+import { RunDirectory, savedSplit, writeJson } from "../runs/run-directory.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../runs/schema.js";
 import { setMemoryLimit, setThreads } from "../tensor/index.js";
 import { readCheckpoint } from "../training/checkpoint.js";
@@ -22,7 +25,7 @@ export interface RunEvaluationOptions {
   readonly run: string | undefined;
   readonly weights: string;
   readonly data: string | undefined;
-  readonly split: "train" | "test";
+  readonly split: "validation" | "test";
   readonly route: string;
   /** Settings of the attack, or undefined for clean images alone. */
   readonly attackSettings: readonly string[] | undefined;
@@ -34,7 +37,7 @@ export interface RunEvaluationOptions {
 }
 
 export async function runEvaluation(options: RunEvaluationOptions): Promise<void> {
-  const { run, weights, split, route, seed, json } = options;
+  const { weights, split, route } = options;
   setThreads(options.threads);
   setMemoryLimit();
   // Evaluation attacks are untargeted unless told: the strongest reading of "robust".
@@ -47,16 +50,37 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
   if (!model.routes.includes(route)) {
     throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${model.routes.join(", ")}; got ${route}`);
   }
-  const dataset = await openTestData(options);
+  const data = await openEvaluationData(options, model.specification);
+  try {
+    checkClasses(model.specification.classes, data);
+    const images = data[split];
+    if (images === undefined) {
+      throw new UsageError("ERR_SPLIT", `evaluate: ${data.name} has no part ${split}. Choose another with --split`);
+    }
+    await measureAll(options, model, attack, data.name, images);
+  } finally {
+    await data.close();
+  }
+}
 
-  const measure = (what: string, prediction: PredictionOptions) => {
-    const progress = new BatchProgress(what, dataset.length, options.quiet);
-    return evaluateAccuracy(classifierPredictor(model, prediction), dataset, EVALUATION_BATCH, (done) =>
-      progress.show(done),
-    );
+/** Measures, saves and prints. */
+async function measureAll(
+  options: RunEvaluationOptions,
+  model: Classifier,
+  attack: ResolvedRecipe["attack"] | undefined,
+  dataName: string,
+  images: EvaluationImages,
+): Promise<void> {
+  const { run, weights, split, route, seed, json } = options;
+  const batches = images.batches(EVALUATION_BATCH);
+  const measure = async (what: string, prediction: PredictionOptions) => {
+    const progress = new BatchProgress(what, images.length, options.quiet);
+    return predict(classifierPredictor(model, prediction), batches, (done) => progress.show(done));
   };
-  const clean = measure("clean", { route });
-  const robust = attack && measure("attacked", { route, seed, attack: createAttack(attack) });
+  const predictions = await measure("clean", { route });
+  const clean = accuracyOf(predictions);
+  const { classes: perClass, balancedAccuracy, matrix: confusion } = confusionOf(predictions);
+  const robust = attack && accuracyOf(await measure("attacked", { route, seed, attack: createAttack(attack) }));
 
   const result: EvaluationFile = {
     schema: RUN_SCHEMA,
@@ -64,8 +88,11 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
     command: ["advprop", ...process.argv.slice(2)],
     weights,
     route,
-    data: { name: dataset.name, split },
+    data: { name: dataName, split },
     ...clean,
+    balancedAccuracy,
+    perClass,
+    confusion,
     ...(robust && { attack: { ...attack, seed }, robustAccuracy: robust.accuracy, robustLoss: robust.loss }),
   };
   if (run !== undefined) {
@@ -75,18 +102,22 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
   console.log(json ? JSON.stringify(result) : describe(result, clean, robust));
 }
 
-async function openTestData({ data, run, split, limitTest }: RunEvaluationOptions): Promise<Dataset> {
-  const path = data ?? (run === undefined ? undefined : dataOfRun(run));
-  if (path === undefined) {
-    throw new UsageError("ERR_DATA_MISSING", "evaluate: the data must be given. Add --data PATH, a folder of images");
-  }
-  const dataset = await openDataset(path, split);
-  return limitTest === undefined ? dataset : limitPrefix(dataset, limitTest);
+/** The images to evaluate on: those given, read as the run was trained where it is one. */
+async function openEvaluationData(
+  { data, run, split, limitTest }: RunEvaluationOptions,
+  { imageSize }: ModelSpecification,
+): Promise<OpenedData> {
+  const trained = run === undefined ? resolveRecipe({}) : recipeOf(run);
+  const path = data ?? trained.data.path;
+  const recipe = { ...trained, data: { ...trained.data, path, imageSize, limitTest: limitTest ?? null } };
+  // A split of the run's own photos holds for these alone.
+  const own = run !== undefined && path === trained.data.path;
+  return openRecipeData(recipe, { parts: [split], split: own ? savedSplit(run) : undefined });
 }
 
-function dataOfRun(path: string): string | undefined {
+function recipeOf(path: string): ResolvedRecipe {
   const { recipe } = RunDirectory.open(path);
-  return resolveRecipe(parseRecipe(readFileSync(recipe, "utf8"), recipe)).data.path ?? undefined;
+  return resolveRecipe(parseRecipe(readFileSync(recipe, "utf8"), recipe));
 }
 
 function describe(
@@ -99,8 +130,9 @@ function describe(
     `${what} accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}`;
   const lines = [`${weights} through ${route} on ${count} ${data.split} images of ${data.name}`, line("clean ", clean)];
   if (robust !== undefined && attack !== undefined) {
-    const epsilon = Number(attack.epsilon) * 255;
-    lines.push(`${line("robust", robust)} (${attack.name}, ${attack.steps} steps, epsilon ${+epsilon.toFixed(2)}/255)`);
+    const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
+    const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
+    lines.push(`${line("robust", robust)} (${attack.name}, ${attack.norm}, ${steps}epsilon ${epsilon})`);
   }
   return lines.join("\n");
 }

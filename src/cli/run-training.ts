@@ -1,37 +1,67 @@
 /** One training run, from a resolved recipe to its last line. */
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
-import { buildTraining, openTrainingData } from "../recipes/build.js";
+import type { OpenedData } from "../data/open-data.js";
+import { buildLearner, buildTraining, type Learner, settleBatchSize } from "../recipes/build.js";
+import { openRecipeData } from "../recipes/data.js";
 import { stringifyRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { environment } from "../runs/environment.js";
-import { type RunDirectory, writeJson } from "../runs/run-directory.js";
+import { type RunDirectory, savedSplit, writeJson } from "../runs/run-directory.js";
 import { RUN_SCHEMA, type RunInfo, type RunStatus } from "../runs/schema.js";
-import { engineInfo, setMemoryLimit, setThreads } from "../tensor/index.js";
-import { type Reproducibility, readCheckpoint, restore, type TrainingState } from "../training/checkpoint.js";
-import { fit } from "../training/fit.js";
+import { engineInfo, memoryStats, setMemoryLimit, setThreads } from "../tensor/index.js";
+import {
+  type Reproducibility,
+  readCheckpoint,
+  restore,
+  type TrainedParts,
+  type TrainingState,
+} from "../training/checkpoint.js";
+import { type FitResult, fit } from "../training/fit.js";
+import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { packageVersion } from "./package-version.js";
 import { ProgressLine } from "./progress.js";
 
 export interface RunTrainingOptions {
   readonly recipe: ResolvedRecipe;
-  /** Makes or opens the run's folder; called when everything else is known to be good. */
+  /** The run's folder. */
+  readonly runPath: string;
+  /** Makes or opens it; called when everything else is known to be good. */
   readonly run: () => RunDirectory;
   readonly resume: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Trains, prints how it ended, and sets the exit code: 0 done, 1 stopped by a signal. */
-export async function runTraining({ recipe, run: open, resume, json, quiet }: RunTrainingOptions): Promise<void> {
+/** Trains, prints how it ended, and sets the exit code: 0 done or out of its time budget, 1 stopped by a signal. */
+export async function runTraining(options: RunTrainingOptions): Promise<void> {
+  const { resume, quiet } = options;
   const say = (line: string) => {
     if (!quiet) process.stderr.write(`${line}\n`);
   };
-  setThreads(recipe.threads);
-  setMemoryLimit(recipe.memoryLimit ?? undefined);
-  const data = await openTrainingData(recipe);
-  const training = buildTraining(recipe, data);
+  setThreads(options.recipe.threads);
+  setMemoryLimit(options.recipe.memoryLimit ?? undefined);
+  const data = await openRecipeData(options.recipe, {
+    parts: ["train", "validation"],
+    split: resume ? savedSplit(options.runPath) : undefined,
+    onProgress: (done, total) => {
+      if (done % 500 === 0) say(`Looking at the photos, to split them: ${done} of ${total}`);
+    },
+  });
+  try {
+    await trainOn(data, options, say);
+  } finally {
+    await data.close();
+  }
+}
+
+async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line: string) => void): Promise<void> {
+  const { run: open, resume, json, quiet } = options;
+  const learner = await buildLearner(options.recipe, data);
+  sayTransfer(options.recipe, learner, say);
+  const { recipe, estimate } = settleBatchSize(options.recipe, learner, data);
+  const training = buildTraining(recipe, learner, data);
   const reproducibility: Reproducibility = {
     processor: cpus()[0]?.model.trim() ?? "unknown",
     threads: engineInfo().threads,
@@ -48,7 +78,12 @@ export async function runTraining({ recipe, run: open, resume, json, quiet }: Ru
     const setStatus = (status: RunStatus) => run.writeInfo({ ...info, status });
     if (resume) run.writeInfo({ ...info, resumedAt: [...info.resumedAt, new Date().toISOString()] });
 
-    say(`${recipe.method} of ${recipe.model} on ${data.train.length} images of ${data.train.name}; run: ${run.path}`);
+    say(`${recipe.method} of ${recipe.model} on ${data.train?.length} images of ${data.name}; run: ${run.path}`);
+    const { batchSize } = recipe.training;
+    say(
+      `A batch of ${batchSize} takes about ${readableBytes(bytesFor(estimate, batchSize))} of ` +
+        `${readableBytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+    );
     const stop = stopOnSignals(say);
     const progress = new ProgressLine();
     try {
@@ -66,6 +101,7 @@ export async function runTraining({ recipe, run: open, resume, json, quiet }: Ru
       });
       if (!quiet) progress.end();
       setStatus(result.status);
+      sayReading(data, say);
       finish(run, result, json === true, say);
     } catch (error) {
       if (!quiet) progress.end();
@@ -79,26 +115,45 @@ export async function runTraining({ recipe, run: open, resume, json, quiet }: Ru
   }
 }
 
-function finish(
-  run: RunDirectory,
-  { status, state }: Awaited<ReturnType<typeof fit>>,
-  json: boolean,
-  say: (line: string) => void,
-): void {
+function finish(run: RunDirectory, result: FitResult, json: boolean, say: (line: string) => void): void {
+  const { status, reason, state } = result;
   if (status === "stopped") {
-    say(`Stopped after step ${state.step}; saved. Continue with: advprop train --run ${run.path} --resume`);
-    process.exitCode = 1;
+    const why = reason === "time budget" ? "The time budget is spent: stopped" : "Stopped";
+    say(`${why} after step ${state.step}; saved. Continue with: advprop train --run ${run.path} --resume`);
+    if (reason === "signal") process.exitCode = 1;
   } else {
-    say(`Finished after step ${state.step}. Evaluate with: advprop evaluate ${run.path}`);
+    const why = reason === "early stopping" ? "Validation got no better: finished" : "Finished";
+    say(`${why} after step ${state.step}. Evaluate with: advprop evaluate ${run.path}`);
   }
   const { weights } = run.checkpoint(state.best === undefined ? "last" : "best");
-  if (json) console.log(JSON.stringify({ run: run.path, status, step: state.step, weights, best: state.best }));
+  if (json) console.log(JSON.stringify({ run: run.path, status, reason, step: state.step, weights, best: state.best }));
+}
+
+/** Says how fast photos came, and which were left out. */
+function sayReading(data: OpenedData, say: (line: string) => void): void {
+  const reading = data.statistics();
+  if (reading === undefined) return;
+  const { imagesPerSecond, waitingShare, skipped } = reading;
+  say(
+    `Photos came at up to ${imagesPerSecond.toFixed(0)} images/s; training waited for them ${(100 * waitingShare).toFixed(1)} % of its time.`,
+  );
+  for (const { file, message } of skipped) say(`Left out ${file}: ${message}`);
+}
+
+/** Says what became of the weights that fine-tuning starts from. */
+function sayTransfer({ finetune }: ResolvedRecipe, { transfer }: Learner, say: (line: string) => void): void {
+  if (transfer === undefined) return;
+  const { headReplaced, routesFromMain } = transfer;
+  say(`Starting from ${finetune.weights}.`);
+  if (headReplaced) say("Its classes are others: the head is new and starts from random values.");
+  if (routesFromMain.length > 0)
+    say(`Auxiliary norms (${routesFromMain.join(", ")}) start as copies of the main ones.`);
 }
 
 /** Puts the last checkpoint into the run's parts, and takes back the log lines written after it. */
 function resumeState(
   run: RunDirectory,
-  training: Parameters<typeof restoreInto>[2],
+  training: TrainedParts,
   reproducibility: Reproducibility,
   say: (line: string) => void,
 ): TrainingState | undefined {
@@ -113,11 +168,11 @@ function resumeState(
 function restoreInto(
   path: string,
   now: Reproducibility,
-  { model, optimizer }: Pick<ReturnType<typeof buildTraining>, "model" | "optimizer">,
+  training: TrainedParts,
   say: (line: string) => void,
 ): TrainingState {
   const file = readCheckpoint(path);
-  restore(file, path, model, optimizer);
+  restore(file, path, training);
   for (const key of ["processor", "threads", "torch"] as const) {
     const before = file.reproducibility[key];
     if (before !== now[key]) {
@@ -130,11 +185,12 @@ function restoreInto(
 function writeNewRun(
   run: RunDirectory,
   recipe: ResolvedRecipe,
-  { train, validation }: Awaited<ReturnType<typeof openTrainingData>>,
+  { name, classes, train, validation, split }: OpenedData,
   reproducibility: Reproducibility,
 ): void {
   writeFileAtomic(run.recipe, stringifyRecipe(recipe));
   writeJson(run.environment, environment(reproducibility));
+  if (split !== undefined) writeJson(run.split, split);
   const info: RunInfo = {
     schema: RUN_SCHEMA,
     version: packageVersion(),
@@ -143,9 +199,9 @@ function writeNewRun(
     resumedAt: [],
     status: "running",
     data: {
-      name: train.name,
-      classes: train.classes,
-      trainingImages: train.length,
+      name,
+      classes,
+      trainingImages: train?.length ?? 0,
       validationImages: validation?.length ?? 0,
     },
   };

@@ -47,7 +47,7 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
     const { parseRecipe, resolveRecipe } = await import("../recipes/resolve.js");
     const run = RunDirectory.resume(options.run);
     const recipe = resolveRecipe(parseRecipe(readFileSync(run.recipe, "utf8"), run.recipe));
-    return runTraining({ recipe, run: () => run, resume: true, json, quiet });
+    return runTraining({ recipe, runPath: options.run, run: () => run, resume: true, json, quiet });
   }
   const { applySettings, resolveRecipe } = await import("../recipes/resolve.js");
   const { loadRecipe } = await import("../recipes/library.js");
@@ -56,5 +56,5 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const path = options.run ?? defaultRunPath(recipe.method, recipe.model, new Date());
   // Refused now, made only when the data and the model are known to be good.
   RunDirectory.checkFree(path);
-  return runTraining({ recipe, run: () => RunDirectory.create(path), resume: false, json, quiet });
+  return runTraining({ recipe, runPath: path, run: () => RunDirectory.create(path), resume: false, json, quiet });
 }

@@ -2,8 +2,9 @@
 
 import { UsageError } from "../errors.js";
 import { cropPadded, flipHorizontal } from "../images/augmentation.js";
-import { checkSeed, KeyedRandom, Purpose, permutation } from "../random.js";
+import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
+import { epochOrder, type Sampler } from "./sampler.js";
 
 /** A batch of N images. */
 export interface PixelBatch {
@@ -13,6 +14,8 @@ export interface PixelBatch {
   readonly labels: Int32Array;
   /** (N) identity of each sample: the key of its random draws */
   readonly samples: Uint32Array;
+  /** (N, H, W, 3) uint8, the same images augmented once more, where the loader gives two views */
+  readonly secondView?: Uint8Array;
   readonly height: number;
   readonly width: number;
 }
@@ -33,12 +36,16 @@ export interface Loader {
 export interface TrainingLoaderOptions {
   readonly batchSize: number;
   readonly seed: number;
+  /** By default uniform: every image once. */
+  readonly sampler?: Sampler;
   readonly augmentation: {
     /** Zero padding on each side before a window of the original size is cut at random; 0 for none. */
     readonly crop: number;
     /** Whether half of the images are mirrored. */
     readonly flip: boolean;
   };
+  /** How often each image of a batch is augmented, each time by draws of its own; 1 unless given. */
+  readonly views?: 1 | 2;
 }
 
 /**
@@ -51,7 +58,8 @@ export interface TrainingLoaderOptions {
  * @throws UsageError ERR_AUGMENTATION where the crop is not a non-negative integer
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
-export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation }: TrainingLoaderOptions): Loader {
+export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
+  const { batchSize, seed, sampler = "uniform", augmentation, views = 1 } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip } = augmentation;
@@ -71,15 +79,16 @@ export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation
   const { height, width } = dataset;
   const stepsPerEpoch = Math.floor(dataset.length / batchSize);
 
-  function augment(source: Uint8Array, sample: number, epoch: number, target: Uint8Array): void {
+  /** `stream` tells apart the times that an epoch sees one image: its repeats, and the views of each. */
+  function augment(source: Uint8Array, sample: number, epoch: number, stream: number, target: Uint8Array): void {
     if (crop > 0) {
-      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample);
+      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample, stream);
       const offsets = 2 * crop + 1;
       cropPadded(source, height, width, crop, random.integer(0, offsets), random.integer(1, offsets), target);
     } else {
       target.set(source);
     }
-    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample).uniform(0) < 0.5) {
+    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, stream).uniform(0) < 0.5) {
       flipHorizontal(target, height, width);
     }
   }
@@ -88,10 +97,15 @@ export function trainingLoader(dataset: Dataset, { batchSize, seed, augmentation
     batchSize,
     stepsPerEpoch,
     async *epoch(epoch, firstStep) {
-      const order = permutation(seed, Purpose.order, epoch, dataset.length);
+      const { indices, repeats } = epochOrder(sampler, dataset, seed, epoch);
       for (let step = firstStep; step < stepsPerEpoch; step++) {
-        const indices = order.subarray(step * batchSize, (step + 1) * batchSize);
-        yield gather(dataset, indices, (source, sample, target) => augment(source, sample, epoch, target));
+        const first = step * batchSize;
+        const indicesOfStep = indices.subarray(first, first + batchSize);
+        const drawView = (view: number) =>
+          gather(dataset, indicesOfStep, (source, i, sample, target) =>
+            augment(source, sample, epoch, views * repeats[first + i] + view, target),
+          );
+        yield views === 1 ? drawView(0) : { ...drawView(0), secondView: drawView(1).pixels };
       }
     },
   };
@@ -109,29 +123,30 @@ export function evaluationBatches(dataset: Dataset, batchSize: number): Iterable
       for (let first = 0; first < dataset.length; first += batchSize) {
         const length = Math.min(batchSize, dataset.length - first);
         const indices = Uint32Array.from({ length }, (_, i) => first + i);
-        yield gather(dataset, indices, (source, _sample, target) => target.set(source));
+        yield gather(dataset, indices, (source, _i, _sample, target) => target.set(source));
       }
     },
   };
 }
 
-/** A batch of the images at `indices`, each written to its place by `place`. */
+/** A batch of the images at `indices`, number i of which is written to its place by `place`. */
 function gather(
   dataset: Dataset,
   indices: Uint32Array,
-  place: (source: Uint8Array, sample: number, target: Uint8Array) => void,
+  place: (source: Uint8Array, i: number, sample: number, target: Uint8Array) => void,
 ): PixelBatch {
   const { height, width } = dataset;
   const imageBytes = height * width * 3;
   const pixels = new Uint8Array(indices.length * imageBytes);
   const samples = indices.map((index) => dataset.samples[index]);
   indices.forEach((index, i) => {
-    place(dataset.pixels(index), samples[i], pixels.subarray(i * imageBytes, (i + 1) * imageBytes));
+    place(dataset.pixels(index), i, samples[i], pixels.subarray(i * imageBytes, (i + 1) * imageBytes));
   });
   return { pixels, labels: Int32Array.from(indices, (index) => dataset.labels[index]), samples, height, width };
 }
 
-function checkBatchSize(batchSize: number, what: string): void {
+/** @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer */
+export function checkBatchSize(batchSize: number, what: string): void {
   if (Number.isInteger(batchSize) && batchSize >= 1) return;
   throw new UsageError("ERR_BATCH_SIZE", `${what}: batch size must be a positive integer; got ${batchSize}.`);
 }

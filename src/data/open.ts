@@ -1,11 +1,10 @@
-/** Opens a folder of images whatever its layout, or the built-in set. */
+/** Opens a folder of images whatever its layout. */
 
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { isCifarFolder, loadCifar } from "./cifar.js";
 import type { Dataset, Split } from "./dataset.js";
-import { shapesDataset } from "./shapes.js";
 
 /** A layout on disk. A new reader is one more entry of {@link LAYOUTS}. */
 interface Layout {
@@ -25,45 +24,64 @@ const LAYOUTS: readonly Layout[] = [
   },
 ];
 
-/** The path that means the built-in set; a folder of that name is `./shapes`. */
-const BUILT_IN = "shapes";
+/** A data set in a folder, not yet read. */
+export interface FoundDataset {
+  readonly folder: string;
+  load(split: Split): Dataset | Promise<Dataset>;
+}
 
-/** The built-in set where nothing else is said. */
-const BUILT_IN_DEFAULTS = { size: 32, seed: 0, count: { train: 8000, test: 2000 } } as const;
+/** What `openData` understands beside {@link LAYOUTS}. */
+const IMAGE_FOLDER =
+  "photos: a folder per class (JPEG, PNG, WebP, AVIF or GIF), perhaps in folders train, validation and test";
 
 /**
- * Opens one part of the data set in a folder, or in the one folder inside it that holds a data set (as when
- * `cifar-10-batches-bin` was unpacked there). The layout is recognised from the names of the files. The path `shapes` is the
- * built-in set: 8,000 training and 2,000 test images of 32 x 32 pixels whose texture tells nothing.
+ * Finds the data set that is read into memory in a folder, or in the one folder inside it that holds one (as when
+ * `cifar-10-batches-bin` was unpacked there). The layout is recognised from the names of the files.
+ *
+ * @returns undefined where no layout is recognised
+ * @throws UsageError ERR_DATA_MISSING where there is no such folder
+ * @throws UsageError ERR_DATA_LAYOUT where several folders inside hold a data set
+ */
+export function findDataset(path: string): FoundDataset | undefined {
+  const entries = entriesOf(path);
+  const here = recognise(path, entries);
+  if (here !== undefined) return here;
+  const inside = entries.flatMap((entry) => {
+    const folder = join(path, entry);
+    return isFolder(folder) ? (recognise(folder, readdirSync(folder)) ?? []) : [];
+  });
+  if (inside.length > 1) {
+    const folders = inside.map(({ folder }) => folder).join(", ");
+    throw new UsageError("ERR_DATA_LAYOUT", `openDataset: ${path} holds several data sets; choose one of ${folders}.`);
+  }
+  return inside[0];
+}
+
+function recognise(folder: string, entries: readonly string[]): FoundDataset | undefined {
+  const layout = LAYOUTS.find((candidate) => candidate.recognises(entries));
+  return layout && { folder, load: (split) => layout.load(folder, split) };
+}
+
+/**
+ * Opens one part of a data set that is read into memory; see {@link findDataset}. Folders of photos, which are read as
+ * they are needed, are opened by `openData`.
  *
  * @throws UsageError ERR_DATA_MISSING where there is no such folder
  * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised, or several folders inside hold a data set
  */
 export async function openDataset(path: string, split: Split): Promise<Dataset> {
-  if (path === BUILT_IN) {
-    const { size, seed, count } = BUILT_IN_DEFAULTS;
-    return shapesDataset({ split, count: count[split], size, seed });
-  }
-  const entries = entriesOf(path);
-  const here = LAYOUTS.find((layout) => layout.recognises(entries));
-  if (here !== undefined) return here.load(path, split);
+  const found = findDataset(path);
+  if (found === undefined) throw unknownLayout(path, "openDataset");
+  return found.load(split);
+}
 
-  const inside = entries.flatMap((entry) => {
-    const folder = join(path, entry);
-    if (!isFolder(folder)) return [];
-    const contents = readdirSync(folder);
-    const layout = LAYOUTS.find((candidate) => candidate.recognises(contents));
-    return layout === undefined ? [] : [{ folder, layout }];
-  });
-  if (inside.length === 1) return inside[0].layout.load(inside[0].folder, split);
-  if (inside.length > 1) {
-    const folders = inside.map(({ folder }) => folder).join(", ");
-    throw new UsageError("ERR_DATA_LAYOUT", `openDataset: ${path} holds several data sets; choose one of ${folders}.`);
-  }
-  throw new UsageError(
+/** The error for a folder in which nothing is recognised. */
+export function unknownLayout(path: string, what: string): UsageError {
+  const entries = entriesOf(path);
+  return new UsageError(
     "ERR_DATA_LAYOUT",
-    `openDataset: ${path} is not a data set in a known layout. Found: ${listing(entries)}. Understood:\n` +
-      LAYOUTS.map((layout) => `  ${layout.description}`).join("\n") +
+    `${what}: ${path} is not a data set in a known layout. Found: ${listing(entries)}. Understood:\n` +
+      [...LAYOUTS.map(({ description }) => description), IMAGE_FOLDER].map((line) => `  ${line}`).join("\n") +
       pythonVersionHint(entries),
   );
 }

@@ -103,8 +103,8 @@ export function splitValidation(
   return { train: subset(dataset, train), validation: subset(dataset, validation) };
 }
 
-/** Divides `total` in proportion to `sizes` by largest remainders; ties go to the lower index. */
-function apportion(sizes: readonly number[], total: number): number[] {
+/** Divides `total` in proportion to `sizes` by largest remainders; ties go to the lower index. Zeros for empty sizes. */
+export function apportion(sizes: readonly number[], total: number): number[] {
   const all = sizes.reduce((sum, size) => sum + size, 0);
   const counts = sizes.map((size) => Math.floor((size * total) / all));
   // Remainders in whole numbers, so that equal classes tie exactly.

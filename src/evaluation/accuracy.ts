@@ -1,6 +1,7 @@
 /** Accuracy and loss of a classifier on a data set. */
 import type { Dataset } from "../data/dataset.js";
-import { type Predictions, predict } from "./predictions.js";
+import { evaluationBatches } from "../data/loader.js";
+import { checkClasses, type Predictions, predict } from "./predictions.js";
 import type { Predictor } from "./predictor.js";
 
 export interface Accuracy {
@@ -19,12 +20,12 @@ export function accuracyOf({ labels, predicted, losses }: Predictions): Accuracy
   return { accuracy: correct / count, loss: loss / count, count };
 }
 
-/** Classifies every image once. See {@link predict}. */
-export function evaluateAccuracy(
-  predictor: Predictor,
-  dataset: Dataset,
-  batchSize: number,
-  onProgress?: (done: number) => void,
-): Accuracy {
-  return accuracyOf(predict(predictor, dataset, batchSize, onProgress));
+/**
+ * Accuracy and loss of a classifier on a data set in memory.
+ *
+ * @throws ERR_CLASSES, ERR_IMAGE_SIZE the data are not what the model was made for
+ */
+export async function evaluateAccuracy(predictor: Predictor, dataset: Dataset, batchSize: number): Promise<Accuracy> {
+  checkClasses(predictor.classes, dataset);
+  return accuracyOf(await predict(predictor, evaluationBatches(dataset, batchSize)));
 }

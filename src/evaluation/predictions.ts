@@ -1,6 +1,5 @@
 /** What a classifier says of each image of a data set: what every measure is computed from. */
-import type { Dataset } from "../data/dataset.js";
-import { evaluationBatches, type PixelBatch } from "../data/loader.js";
+import type { PixelBatch } from "../data/loader.js";
 import { UsageError } from "../errors.js";
 import type { Predictor } from "./predictor.js";
 
@@ -16,64 +15,60 @@ export interface Predictions {
 }
 
 /**
- * Classifies every image once, in order.
+ * Classifies every image of some batches, in order.
  *
  * @param onProgress called after each batch with the images done
- * @throws ERR_CLASSES the classes of the data are not those of the model; ERR_IMAGE_SIZE nor the size of the images
+ * @throws ERR_IMAGE_SIZE the images are of another size than the model takes
  */
-export function predict(
+export async function predict(
   predictor: Predictor,
-  dataset: Dataset,
-  batchSize: number,
+  batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
   onProgress?: (done: number) => void,
-): Predictions {
-  checkFit(predictor, dataset);
-  return predictBatches(predictor, dataset.length, evaluationBatches(dataset, batchSize), onProgress);
-}
-
-/** As {@link predict}, for batches that were made elsewhere: `count` images in all. */
-export function predictBatches(
-  predictor: Predictor,
-  count: number,
-  batches: Iterable<PixelBatch>,
-  onProgress?: (done: number) => void,
-): Predictions {
-  const { classes } = predictor;
-  const result = {
-    classes,
-    labels: new Int32Array(count),
-    predicted: new Int32Array(count),
-    losses: new Float64Array(count),
-  };
-  let done = 0;
-  for (const batch of batches) {
+): Promise<Predictions> {
+  const { classes, imageSize } = predictor;
+  const labels: number[] = [];
+  const predicted: number[] = [];
+  const losses: number[] = [];
+  for await (const batch of batches) {
+    if (batch.height !== imageSize || batch.width !== imageSize) {
+      throw new UsageError(
+        "ERR_IMAGE_SIZE",
+        `evaluate: the model takes images of ${imageSize} x ${imageSize}; got ${batch.width} x ${batch.height}`,
+      );
+    }
     const logits = predictor.logits(batch);
     batch.labels.forEach((label, i) => {
       const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
-      result.labels[done + i] = label;
-      result.predicted[done + i] = argmax(row);
-      result.losses[done + i] = crossEntropy(row, label);
+      labels.push(label);
+      predicted.push(argmax(row));
+      losses.push(crossEntropy(row, label));
     });
-    done += batch.labels.length;
-    onProgress?.(done);
+    onProgress?.(labels.length);
   }
-  return result;
+  return {
+    classes,
+    labels: Int32Array.from(labels),
+    predicted: Int32Array.from(predicted),
+    losses: Float64Array.from(losses),
+  };
 }
 
-function checkFit({ classes, imageSize }: Predictor, dataset: Dataset): void {
-  if (classes.length !== dataset.classes.length || classes.some((name, i) => name !== dataset.classes[i])) {
-    throw new UsageError(
-      "ERR_CLASSES",
-      `evaluate: the model's ${classes.length} classes (${classes.slice(0, 3).join(", ")}, ...) must be those of the data; ` +
-        `${dataset.name} has ${dataset.classes.length} (${dataset.classes.slice(0, 3).join(", ")}, ...)`,
-    );
-  }
-  if (dataset.height !== imageSize || dataset.width !== imageSize) {
-    throw new UsageError(
-      "ERR_IMAGE_SIZE",
-      `evaluate: the model takes images of ${imageSize} x ${imageSize}; those of ${dataset.name} are ${dataset.width} x ${dataset.height}`,
-    );
-  }
+/**
+ * Checks that a model was made for the classes of some data, by name and order.
+ *
+ * @throws ERR_CLASSES it was not
+ */
+export function checkClasses(
+  model: readonly string[],
+  data: { readonly name: string; readonly classes: readonly string[] },
+): void {
+  if (model.length === data.classes.length && model.every((name, i) => name === data.classes[i])) return;
+  const list = (names: readonly string[]) => `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", ..." : ""}`;
+  throw new UsageError(
+    "ERR_CLASSES",
+    `evaluate: the model's ${model.length} classes (${list(model)}) must be those of the data; ` +
+      `${data.name} has ${data.classes.length} (${list(data.classes)})`,
+  );
 }
 
 /** Index of the first largest element. A NaN counts as wrong: it is never chosen over a number. */

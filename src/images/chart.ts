@@ -57,18 +57,18 @@ export function lineChart({ title, xLabel, width, height, series, format, legend
     );
   });
   return `<g ${FONT} font-size='11' fill='#333'>
-    <text x='${MARGIN.left}' y='18' font-size='13' font-weight='bold'>${escape(title)}</text>
+    <text x='${MARGIN.left}' y='18' font-size='13' font-weight='bold'>${escapeXml(title)}</text>
     ${grid.join("")}${xTicks.join("")}${text((MARGIN.left + width) / 2, height - 8, xLabel, "middle")}
     ${lines.join("")}${legend.join("")}
   </g>`;
 }
 
 /** Text as SVG shows it. */
-export const escape = (words: string): string =>
+export const escapeXml = (words: string): string =>
   words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 function text(x: number, y: number, words: string, anchor: "start" | "middle" | "end"): string {
-  return `<text x='${x.toFixed(1)}' y='${y.toFixed(1)}' text-anchor='${anchor}'>${escape(words)}</text>`;
+  return `<text x='${x.toFixed(1)}' y='${y.toFixed(1)}' text-anchor='${anchor}'>${escapeXml(words)}</text>`;
 }
 
 /** A linear axis over some values, from one pixel to another, with about five round ticks. */

@@ -2,7 +2,7 @@
 import { type ForwardContext, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
-import { type DType, fromArray, keep, type Tensor } from "../tensor/index.js";
+import { type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
 import { div, sub } from "../tensor/operators.js";
 
 /** Mean and standard deviation of each channel, in pixels of [0, 1]. */
@@ -70,9 +70,10 @@ export class Classifier {
   forward(images: Tensor, context: ForwardContext): Tensor {
     if (this.#mean === undefined || this.#deviation === undefined)
       throw new Error("the classifier was not initialised");
-    const x = div(sub(images, this.#mean), this.#deviation);
-    const logits = this.network.forward(x, context);
-    x.dispose();
-    return logits;
+    const [mean, deviation] = [this.#mean, this.#deviation];
+    return scope(() => {
+      const x = scope(() => div(sub(images, mean), deviation));
+      return this.network.forward(x, context);
+    });
   }
 }

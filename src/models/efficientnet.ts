@@ -66,7 +66,7 @@ const scaleBlocks = (blocks: number, depth: number): number => Math.ceil(depth *
 export class EfficientNet extends Module {
   readonly #stem: SameConv2d;
   readonly #stemNorm: RoutedBatchNorm;
-  readonly #blocks: Sequence;
+  readonly #stages: readonly Sequence[];
   readonly #head: Conv2d;
   readonly #headNorm: RoutedBatchNorm;
   readonly #dropout: number;
@@ -81,7 +81,7 @@ export class EfficientNet extends Module {
 
     const total = STAGES.reduce((sum, { blocks }) => sum + scaleBlocks(blocks, depth), 0);
     let position = 0;
-    const stages = STAGES.map(({ blocks, size, stride, expansion, channels }) => {
+    this.#stages = STAGES.map(({ blocks, size, stride, expansion, channels }, i) => {
       const outputs = scaleChannels(channels, width);
       const stage = Array.from({ length: scaleBlocks(blocks, depth) }, (_, j) => {
         const options = { inputs, outputs, size, stride: j === 0 ? stride : 1, expansion, position, total };
@@ -89,9 +89,8 @@ export class EfficientNet extends Module {
         position += 1;
         return new InvertedResidual(options, norm);
       });
-      return new Sequence(stage);
+      return this.child(`blocks.${i}`, new Sequence(stage));
     });
-    this.#blocks = this.child("blocks", new Sequence(stages));
 
     const features = scaleChannels(HEAD_CHANNELS, width);
     this.#head = this.child("conv_head", new Conv2d(inputs, features, 1));
@@ -101,9 +100,9 @@ export class EfficientNet extends Module {
   }
 
   protected override compute(images: Tensor, context: ForwardContext): Tensor {
-    const stem = this.#stemNorm.forward(this.#stem.forward(images, context), context);
-    const trunk = this.#blocks.forward(stem, context);
-    const features = globalAveragePool(this.#headNorm.forward(this.#head.forward(trunk, context), context));
+    let x = this.#stemNorm.forward(this.#stem.forward(images, context), context);
+    for (const stage of this.#stages) x = stage.forward(x, context);
+    const features = globalAveragePool(this.#headNorm.forward(this.#head.forward(x, context), context));
     return this.#classifier.forward(dropout(features, this.#dropout, context), context);
   }
 }

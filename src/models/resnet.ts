@@ -184,6 +184,7 @@ const imagenet = (
 });
 
 export const RESNETS: Readonly<Record<string, ResNetConfig>> = {
+  resnet8: cifar(8),
   resnet20: cifar(20),
   resnet32: cifar(32),
   resnet44: cifar(44),

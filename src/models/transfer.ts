@@ -5,8 +5,8 @@ import type { SafetensorsTensor } from "../runs/safetensors.js";
 import type { Classifier, ModelSpecification } from "./classifier.js";
 import { loadState } from "./weights.js";
 
-/** The layer that maps features to classes, by its name in each family. */
-const HEADS = ["fc", "classifier"];
+/** Whether a tensor is of the layer that maps features to classes, by its name in each family. */
+export const isHead = (name: string): boolean => /^(?:fc|classifier)\./.test(name);
 
 const AUXILIARY = /\.aux_bn\.\d+\./;
 
@@ -48,11 +48,11 @@ export function transferWeights(
     specification.classes.length === classes.length && specification.classes.every((c, i) => c === classes[i]);
   const chosen = new Map<string, SafetensorsTensor>();
   for (const key of target.keys()) {
-    if (!sameClasses && HEADS.includes(key.split(".")[0])) continue;
+    if (!sameClasses && isHead(key)) continue;
     const found = tensors.get(sourceKey(key, routes, specification.routes));
     if (found !== undefined) chosen.set(key, found);
   }
-  const wanted = new Map([...target].filter(([key]) => sameClasses || !HEADS.includes(key.split(".")[0])));
+  const wanted = new Map([...target].filter(([key]) => sameClasses || !isHead(key)));
   loadState(wanted, chosen, source);
   return {
     headReplaced: !sameClasses,

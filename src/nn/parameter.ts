@@ -63,6 +63,9 @@ export class Parameter {
   #free(): void {
     this.#value?.dispose();
     this.#data?.dispose();
+    // Forgotten before anything new is allocated, which may fail.
+    this.#value = undefined;
+    this.#data = undefined;
   }
 }
 
@@ -86,6 +89,7 @@ export class Buffer {
 
   allocate(dtype: DType): void {
     this.#value?.dispose();
+    this.#value = undefined;
     const values = new Array<number>(product(this.shape)).fill(this.#initial);
     this.#value = keep(fromArray(values, this.shape, this.integer ? "int64" : dtype));
   }

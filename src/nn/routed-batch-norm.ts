@@ -85,6 +85,9 @@ export class BatchNorm extends Module {
   }
 }
 
+/** Whether a name of a network's state belongs to an auxiliary norm. Without those, the state is the plain network's. */
+export const isAuxiliary = (name: string): boolean => /\.aux_bn\.\d+\./.test(name);
+
 /** Holds the auxiliary norms under the names `aux_bn.0`, `aux_bn.1`, ... */
 class AuxiliaryNorms extends Module {
   readonly norms: readonly BatchNorm[];

@@ -1,29 +1,58 @@
 /** What an optimiser is to the training loop. */
+import { UsageError } from "../errors.js";
 import type { Parameter } from "../nn/parameter.js";
 import type { Tensor } from "../tensor/index.js";
+import { eachAdd_ } from "../tensor/operators.js";
 
 /** A parameter with the name that its optimiser state has in checkpoints. */
 export type NamedParameter = readonly [name: string, parameter: Parameter];
+
+/** Gradients in the order of the parameters; undefined for a parameter that no loss touched. */
+export type Gradients = readonly (Tensor | undefined)[];
 
 export interface Optimizer {
   /**
    * Changes every parameter that has a gradient, once.
    *
-   * @param gradients one for each parameter, in order; undefined for a parameter that no loss touched. Overwritten
+   * @param gradients one for each parameter, in order. Overwritten
    * @param rate      the learning rate of this step
    */
-  step(gradients: readonly (Tensor | undefined)[], rate: number): void;
+  step(gradients: Gradients, rate: number): void;
   /** What a resumed run needs, under the names that a checkpoint gives it. */
   state(): Map<string, Tensor>;
 }
 
-/** Which parameters weight decay acts on. */
-export type DecayRule = (parameter: Parameter) => boolean;
+/** Weight decay, and which parameters it acts on. */
+export interface WeightDecay {
+  readonly weightDecay: number;
+  readonly decays: (parameter: Parameter) => boolean;
+}
 
-/** The indices of the parameters that have a gradient, optionally only of those that pass a test. */
-export function touched(
-  gradients: readonly (Tensor | undefined)[],
-  test: (index: number) => boolean = () => true,
-): number[] {
-  return gradients.flatMap((gradient, i) => (gradient !== undefined && test(i) ? [i] : []));
+/** The parameters that have a gradient: their indices, weights and gradients, each list in the same order. */
+export function touched(parameters: readonly NamedParameter[], gradients: Gradients) {
+  const indices = gradients.flatMap((gradient, i) => (gradient === undefined ? [] : [i]));
+  return {
+    indices,
+    weights: indices.map((i) => parameters[i][1].data),
+    updates: indices.map((i) => gradients[i] as Tensor),
+  };
+}
+
+/** Adds weightDecay * weight to the gradients: the gradient of (weightDecay / 2) ||weight||^2. */
+export function addWeightDecay(
+  parameters: readonly NamedParameter[],
+  gradients: Gradients,
+  { weightDecay, decays }: WeightDecay,
+): void {
+  const { weights, updates } = touched(
+    parameters,
+    gradients.map((gradient, i) => (weightDecay > 0 && decays(parameters[i][1]) ? gradient : undefined)),
+  );
+  if (weights.length > 0) eachAdd_(updates, weights, weightDecay);
+}
+
+/** Checks a factor such as a momentum. @throws ERR_OPTIMIZER it is outside [0, 1) */
+export function checkFactor(value: number, what: string): void {
+  if (value >= 0 && value < 1) return;
+  throw new UsageError("ERR_OPTIMIZER", `${what} must be in [0, 1); got ${value}`);
 }

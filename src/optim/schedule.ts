@@ -31,3 +31,37 @@ export function cosine(frame: ScheduleFrame, finalFactor = 0): Schedule {
     return floor + ((peak - floor) * (1 + Math.cos(Math.PI * progress))) / 2;
   });
 }
+
+/**
+ * After warm-up: peak * decay^floor(step / decaySteps), a staircase counted from step 0, under the warm-up too.
+ *
+ * Source: the official EfficientNet trainer (tensorflow/tpu, models/official/efficientnet/utils.py): decay 0.97 every 2.4
+ * epochs
+ */
+export function exponential(
+  frame: ScheduleFrame,
+  { decay, decaySteps }: { readonly decay: number; readonly decaySteps: number },
+): Schedule {
+  return withWarmup(frame, (step) => frame.peak * decay ** Math.floor(step / decaySteps));
+}
+
+/** After warm-up: peak * gamma^(milestones that are not after the step). Milestones are steps. */
+export function multiStep(
+  frame: ScheduleFrame,
+  { milestones, gamma }: { readonly milestones: readonly number[]; readonly gamma: number },
+): Schedule {
+  return withWarmup(frame, (step) => frame.peak * gamma ** milestones.filter((milestone) => step >= milestone).length);
+}
+
+/**
+ * Three tenths of the run from peak / 25 linearly up to the peak, then by a half cosine down to peak / 10000.
+ *
+ * Source: Smith and Topin 2018, https://arxiv.org/abs/1708.07120; shares and factors of fastai and
+ * torch.optim.lr_scheduler.OneCycleLR. Departure: the rise is linear as in the paper, where those have a cosine, and the
+ * momentum stays
+ */
+export function oneCycle({ peak, totalSteps }: Pick<ScheduleFrame, "peak" | "totalSteps">): Schedule {
+  const rise = 0.3 * totalSteps;
+  const fall = cosine({ peak, totalSteps, warmupSteps: rise }, 1e-4);
+  return (step) => (step < rise ? peak / 25 + ((peak - peak / 25) * step) / rise : fall(step));
+}

@@ -2,15 +2,20 @@
 import { UsageError } from "../errors.js";
 import { keep, type Tensor } from "../tensor/index.js";
 import { eachAdd_, eachMul_, zerosLike } from "../tensor/operators.js";
-import { type DecayRule, type NamedParameter, type Optimizer, touched } from "./optimizer.js";
+import {
+  addWeightDecay,
+  checkFactor,
+  type Gradients,
+  type NamedParameter,
+  type Optimizer,
+  touched,
+  type WeightDecay,
+} from "./optimizer.js";
 
-export interface SgdOptions {
+export interface SgdOptions extends WeightDecay {
   /** In [0, 1). */
   readonly momentum: number;
   readonly nesterov: boolean;
-  /** Added to the gradient as weightDecay * weight: the gradient of (weightDecay / 2) ||weight||^2. */
-  readonly weightDecay: number;
-  readonly decays: DecayRule;
 }
 
 /**
@@ -29,9 +34,7 @@ export class Sgd implements Optimizer {
 
   constructor(parameters: readonly NamedParameter[], options: SgdOptions) {
     const { momentum, nesterov } = options;
-    if (!(momentum >= 0 && momentum < 1)) {
-      throw new UsageError("ERR_OPTIMIZER", `sgd: momentum must be in [0, 1); got ${momentum}`);
-    }
+    checkFactor(momentum, "sgd: momentum");
     if (nesterov && momentum === 0) {
       throw new UsageError("ERR_OPTIMIZER", "sgd: nesterov needs a momentum above 0; got 0. Set nesterov: false");
     }
@@ -40,18 +43,10 @@ export class Sgd implements Optimizer {
     this.#velocities = momentum === 0 ? [] : parameters.map(([, { data }]) => keep(zerosLike(data)));
   }
 
-  step(gradients: readonly (Tensor | undefined)[], rate: number): void {
-    const { momentum, nesterov, weightDecay, decays } = this.#options;
-    const weight = (i: number) => this.#parameters[i][1].data;
-    const gradient = (i: number) => gradients[i] as Tensor;
-
-    if (weightDecay > 0) {
-      const decayed = touched(gradients, (i) => decays(this.#parameters[i][1]));
-      if (decayed.length > 0) eachAdd_(decayed.map(gradient), decayed.map(weight), weightDecay);
-    }
-    const indices = touched(gradients);
-    const updates = indices.map(gradient);
-    const weights = indices.map(weight);
+  step(gradients: Gradients, rate: number): void {
+    const { momentum, nesterov } = this.#options;
+    addWeightDecay(this.#parameters, gradients, this.#options);
+    const { indices, weights, updates } = touched(this.#parameters, gradients);
     if (momentum === 0) {
       eachAdd_(weights, updates, -rate);
       return;

@@ -1,106 +1,162 @@
 /** From a resolved recipe to the parts of a training run. */
-import { createAttack } from "../attacks/create.js";
-import type { Dataset } from "../data/dataset.js";
-import { evaluationBatches, type Loader, trainingLoader } from "../data/loader.js";
-import { openDataset } from "../data/open.js";
-import { limitPrefix, splitValidation, subset } from "../data/subset.js";
-import { UsageError } from "../errors.js";
-import { type Accuracy, evaluateAccuracy } from "../evaluation/accuracy.js";
+import { attackGradients, createAttack } from "../attacks/create.js";
+import type { Loader, PixelBatch } from "../data/loader.js";
+import type { OpenedData } from "../data/open-data.js";
+import { assert, UsageError } from "../errors.js";
+import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
+import { predict } from "../evaluation/predictions.js";
+import { importWeights } from "../export/safetensors.js";
 import type { Classifier } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
+import { type TransferReport, transferWeights } from "../models/transfer.js";
 import { ATTACK } from "../nn/context.js";
+import { createOptimizer, createSchedule } from "../optim/create.js";
+import { groupedOptimizer } from "../optim/grouped.js";
 import type { Optimizer } from "../optim/optimizer.js";
-import { cosine, type Schedule } from "../optim/schedule.js";
-import { Sgd } from "../optim/sgd.js";
+import type { Schedule } from "../optim/schedule.js";
+import { WeightAverage } from "../optim/weight-average.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
-import { GradientStore } from "../tensor/index.js";
-import { advPropStep } from "../training/advprop.js";
+import { GradientStore, memoryStats } from "../tensor/index.js";
+import { updatesPerEpoch } from "../training/fit.js";
+import { automaticBatchSize, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
+import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
 import { writeSnapshot } from "../training/snapshots.js";
 import type { TrainingStep } from "../training/step.js";
-import { vanillaStep } from "../training/vanilla.js";
+import { parameterGroups } from "./parameter-groups.js";
 import type { ResolvedRecipe } from "./schema.js";
 
 /** Images in a batch of evaluation: enough to fill the machine, few enough for any memory. */
 export const EVALUATION_BATCH = 200;
 const SNAPSHOT_IMAGES = 8;
 
-/** The training and validation images of a recipe. */
-export interface TrainingData {
-  readonly train: Dataset;
-  readonly validation: Dataset | undefined;
-}
+/** A recipe whose batch size is known. */
+export type SizedRecipe = ResolvedRecipe & { readonly training: { readonly batchSize: number } };
 
-/** @throws ERR_DATA_MISSING no path is given, and what the readers throw */
-export async function openTrainingData({ data, seed }: ResolvedRecipe): Promise<TrainingData> {
-  if (data.path === null) {
-    throw new UsageError("ERR_DATA_MISSING", "train: the data must be given. Add --data PATH, a folder of images");
-  }
-  const all = await openDataset(data.path, "train");
-  const limited = data.limitTrain === null ? all : limitPrefix(all, data.limitTrain);
-  if (data.validationFraction === 0) return { train: limited, validation: undefined };
-  return splitValidation(limited, data.validationFraction, seed);
-}
-
-/** Everything that {@link fit} needs from a recipe. */
-export interface Training {
+/** What learns, whatever the size of its batches. */
+export interface Learner {
   readonly model: Classifier;
+  /** What became of the weights that it started from, where there were any. */
+  readonly transfer: TransferReport | undefined;
   readonly step: TrainingStep;
   readonly gradients: GradientStore;
   readonly optimizer: Optimizer;
-  readonly schedule: Schedule;
-  readonly loader: Loader;
-  readonly validate: (() => Accuracy) | undefined;
+  readonly average: WeightAverage | undefined;
+  readonly clipGradientNorm: number | null;
+  /** What is evaluated: the average's network where there is one, else the model. */
+  readonly evaluated: Classifier;
+  /** What a step costs, in training passes of vanilla: {@link forwardBackwardUnits}. */
+  readonly unitsPerStep: number;
   /** Writes a picture of the epoch's adversarial images into a folder; undefined for a method without an attack. */
   readonly snapshot: ((folder: string, epoch: number) => Promise<void>) | undefined;
 }
 
-/** Makes the parts of a run. Nothing is written. */
-export function buildTraining(recipe: ResolvedRecipe, { train, validation }: TrainingData): Training {
-  const { seed, training, optimizer: sgd, schedule: shape } = recipe;
-  const model = createClassifier(recipe.model, {
-    classes: train.classes,
-    routes: recipe.method === "advprop" ? ["aux"] : [],
-    imageSize: train.height,
-  }).initialize(seed);
-  const named = Array.from(model.network.namedParameters());
+/** Everything that {@link fit} needs from a recipe. */
+export interface Training extends Learner {
+  readonly schedule: Schedule;
+  readonly loader: Loader;
+  readonly validate: (() => Promise<Accuracy>) | undefined;
+}
+
+/** Makes the parts of a run that do not depend on the batch size. Nothing is written. */
+export async function buildLearner(recipe: ResolvedRecipe, data: OpenedData): Promise<Learner> {
+  const { seed, training } = recipe;
+  const method: Method = METHOD_TABLE[recipe.method];
+  const source = recipe.finetune.weights === null ? undefined : importWeights(recipe.finetune.weights);
+  const make = () =>
+    createClassifier(recipe.model, {
+      classes: data.classes,
+      routes: method.routes,
+      imageSize: data.imageSize,
+      normalization: source?.specification.normalization,
+    }).initialize(seed);
+  const model = make();
+  const transfer = source && transferWeights(model, source, recipe.finetune.weights ?? "");
+  const twin = training.averageDecay === null ? undefined : make();
+  const groups = parameterGroups(model.network, recipe.finetune);
+  const named = groups.flatMap(({ parameters }) => parameters);
   const gradients = new GradientStore(named.map(([, { value }]) => value));
-  const optimizer = new Sgd(named, { ...sgd, decays: ({ kind }) => sgd.weightDecayOnNorm || kind !== "norm" });
-  const loader = trainingLoader(train, { ...training, seed, augmentation: recipe.data.augmentation });
-  const totalSteps = training.epochs * loader.stepsPerEpoch;
-  const frame = { peak: sgd.lr, totalSteps, warmupSteps: shape.warmupFraction * totalSteps };
   return {
     model,
-    ...createStep(recipe, model, gradients, train),
+    transfer,
+    ...createStep(recipe, method, model, gradients, await data.preview(SNAPSHOT_IMAGES)),
+    unitsPerStep: forwardBackwardUnits(method, attackGradients(recipe.attack)),
     gradients,
-    optimizer,
-    schedule: cosine(frame, shape.finalFactor),
-    loader,
-    validate: validation && (() => evaluateAccuracy(classifierPredictor(model), validation, EVALUATION_BATCH)),
+    optimizer: groupedOptimizer(groups, (parameters) => createOptimizer(recipe.optimizer, parameters)),
+    average: twin && new WeightAverage(model.network, twin.network, training.averageDecay ?? 0),
+    evaluated: twin ?? model,
+    clipGradientNorm: training.clipGradientNorm,
   };
+}
+
+/**
+ * Makes the parts of a run. Nothing is written.
+ *
+ * @throws ERR_BATCH_SIZE the training images do not make one update; ERR_VALIDATION early stopping has nothing to go by
+ */
+export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, validation }: OpenedData): Training {
+  const { training } = recipe;
+  const { batchSize, epochs, accumulationSteps } = training;
+  if (training.earlyStoppingEpochs !== null && validation === undefined) {
+    throw new UsageError(
+      "ERR_VALIDATION",
+      "train: training.earlyStoppingEpochs needs validation images, and there are none. Add --validation-fraction 0.1",
+    );
+  }
+  assert(train !== undefined, "training data were opened without their training part");
+  const loader = train.loader(batchSize, METHOD_TABLE[recipe.method].views);
+  const totalSteps = epochs * updatesPerEpoch(loader, accumulationSteps);
+  // Without a graph, twice the batch of a training step takes less memory than that step.
+  const evaluationBatch = Math.min(EVALUATION_BATCH, 2 * batchSize);
+  return {
+    ...learner,
+    schedule: createSchedule(recipe.schedule, { peak: recipe.optimizer.lr, totalSteps, epochs }),
+    loader,
+    validate: validation && (() => validateOn(learner.evaluated, validation.batches(evaluationBatch))),
+  };
+}
+
+const validateOn = async (model: Classifier, images: AsyncIterable<PixelBatch>): Promise<Accuracy> =>
+  accuracyOf(await predict(classifierPredictor(model), images));
+
+/**
+ * Measures what an update takes, and settles the batch size.
+ *
+ * @returns the recipe with its batch size, and the measurement
+ * @throws ERR_MEMORY the batch does not fit
+ */
+export function settleBatchSize(
+  recipe: ResolvedRecipe,
+  learner: Learner,
+  { imageSize, train }: OpenedData,
+): { readonly recipe: SizedRecipe; readonly estimate: MemoryEstimate } {
+  const { batchSize, accumulationSteps } = recipe.training;
+  const available = memoryStats().limitBytes;
+  const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps });
+  const settled =
+    batchSize === "auto"
+      ? automaticBatchSize(estimate, available, Math.floor((train?.length ?? 1) / accumulationSteps))
+      : batchSize;
+  checkMemory(estimate, settled, available);
+  return { recipe: { ...recipe, training: { ...recipe.training, batchSize: settled } }, estimate };
 }
 
 /** The method's step, and the pictures of its attack. */
 function createStep(
-  { method, attack: options, seed, training: { labelSmoothing } }: ResolvedRecipe,
+  { attack: options, seed, training: { labelSmoothing, recompute } }: ResolvedRecipe,
+  { perturbation, perturbedRoute: route, makeStep }: Method,
   model: Classifier,
   gradients: GradientStore,
-  train: Dataset,
-): Pick<Training, "step" | "snapshot"> {
-  if (method === "vanilla") {
-    return { step: (batch) => vanillaStep({ model, gradients, labelSmoothing }, batch), snapshot: undefined };
-  }
-  const attack = createAttack(options);
-  const { statistics, stochastic, epsilon } = options;
-  const attackContext = { ...ATTACK, statistics, stochastic };
-  const shown = subset(
-    train,
-    Array.from({ length: Math.min(SNAPSHOT_IMAGES, train.length) }, (_, i) => i),
-  );
+  pixels: PixelBatch,
+): Pick<Learner, "step" | "snapshot"> {
+  const { norm, epsilon, statistics, stochastic } = options;
+  const attack = createAttack(perturbation === "noise" ? { name: "noise", norm, epsilon } : options);
+  const attackContext = { ...ATTACK, statistics, stochastic, recompute };
+  const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing, recompute });
+  if (perturbation === "none") return { step, snapshot: undefined };
+  // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
+  const fullRange = norm === "l2" ? (3 * epsilon) / Math.sqrt(3 * pixels.height * pixels.width) : epsilon;
   return {
-    step: (batch) => advPropStep({ model, attack, attackContext, gradients, labelSmoothing }, batch),
-    snapshot: (folder, epoch) => {
-      const [pixels] = evaluationBatches(shown, SNAPSHOT_IMAGES);
-      return writeSnapshot({ model, attack, route: "aux", epsilon, seed, pixels, folder }, epoch);
-    },
+    step,
+    snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels }, folder, epoch),
   };
 }

@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { didYouMean } from "../errors.js";
-import { isMapping, recipeSchema } from "./schema.js";
+import { isMapping } from "./rules.js";
+import { recipeSchema } from "./schema.js";
 
 /** One mistake and where it is. */
 export interface Mistake {

@@ -3,7 +3,8 @@
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from "yaml";
 import { UsageError } from "../errors.js";
 import { didYouMeanPath, findMistakes, knownPaths, type Mistake } from "./mistakes.js";
-import { isMapping, type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
+import { asFraction, isMapping } from "./rules.js";
+import { type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
 
 /**
  * Reads a recipe in YAML and checks it whole.
@@ -80,14 +81,10 @@ export function resolveRecipe(recipe: Recipe): ResolvedRecipe {
 
 /** A resolved recipe as YAML that resolves to the same values. Distances that are whole 255ths are written as such. */
 export function stringifyRecipe(recipe: ResolvedRecipe): string {
-  const { epsilon, stepSize } = recipe.attack;
-  const attack = { ...recipe.attack, epsilon: asFraction(epsilon), stepSize: asFraction(stepSize) };
-  return stringify({ ...recipe, attack }, { lineWidth: 0 });
-}
-
-function asFraction(value: number): number | string {
-  const numerator = Math.round(value * 255);
-  return numerator / 255 === value ? `${numerator}/255` : value;
+  const attack = Object.entries(recipe.attack).map(([key, value]) =>
+    key === "epsilon" || key === "stepSize" ? [key, asFraction(value as number)] : [key, value],
+  );
+  return stringify({ ...recipe, attack: Object.fromEntries(attack) }, { lineWidth: 0 });
 }
 
 function throwMistakes(messages: readonly string[]): void {

@@ -15,6 +15,8 @@ export class RunDirectory {
   readonly recipe: string;
   readonly environment: string;
   readonly info: string;
+  /** How photos without folders for their parts were divided. */
+  readonly split: string;
   readonly images: string;
   readonly evaluation: string;
   readonly checkpoints: string;
@@ -25,6 +27,7 @@ export class RunDirectory {
     this.recipe = join(path, "recipe.yaml");
     this.environment = join(path, "environment.json");
     this.info = join(path, "run.json");
+    this.split = join(path, "split.json");
     this.images = join(path, "images");
     this.evaluation = join(path, "evaluation");
     this.checkpoints = join(path, "checkpoints");
@@ -152,6 +155,12 @@ export class RunDirectory {
   writeInfo(info: RunInfo): void {
     writeJson(this.info, info);
   }
+}
+
+/** The split that a run saved, as it was written; undefined where it saved none. */
+export function savedSplit<Split>(path: string): Split | undefined {
+  const { split } = RunDirectory.open(path);
+  return existsSync(split) ? (JSON.parse(readFileSync(split, "utf8")) as Split) : undefined;
 }
 
 /**

@@ -5,6 +5,7 @@
  * recipe.yaml             the resolved recipe
  * environment.json        Environment
  * run.json                RunInfo
+ * split.json              which photos are in which part, where the data set does not say
  * metrics.jsonl           MetricsRecord, one a line
  * batch-norm-drift.jsonl  BatchNormDriftRecord, one a line
  * images/                 adversarial examples as they evolve
@@ -111,6 +112,11 @@ export interface EvaluationFile {
   readonly count: number;
   readonly accuracy: number;
   readonly loss: number;
+  /** Mean of the accuracies of the classes. */
+  readonly balancedAccuracy: number;
+  readonly perClass: readonly { readonly name: string; readonly count: number; readonly accuracy: number }[];
+  /** Rows by true class of counts by predicted class, of clean images. */
+  readonly confusion: readonly (readonly number[])[];
   /** The attack as resolved, and the accuracy under it. */
   readonly attack?: Readonly<Record<string, unknown>>;
   readonly robustAccuracy?: number;

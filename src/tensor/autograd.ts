@@ -1,4 +1,5 @@
 /** Gradients: of an input alone, as attacks need them, or added into a store, as training does. */
+import { UsageError } from "../errors.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
 
@@ -9,7 +10,7 @@ import { Tensor } from "./tensor.js";
  */
 export function gradientOf(loss: Tensor, input: Tensor): Tensor {
   const [handle] = native.gradients(loss, [input]);
-  if (handle === null) throw new Error("gradientOf: the loss does not depend on the input");
+  if (handle === null) throw new UsageError("ERR_GRADIENT", "gradientOf: the loss does not depend on the input");
   return new Tensor(handle);
 }
 
@@ -25,7 +26,11 @@ export class GradientStore {
     this.#leaves = leaves;
   }
 
-  /** Adds the gradient of a scalar loss to the store, times nothing, and returns the loss's value. */
+  /**
+   * Adds the gradient of a scalar loss to the store and returns the loss's value.
+   *
+   * @throws ERR_SHAPE the loss has several elements; ERR_GRADIENT it depends on nothing that requires a gradient
+   */
   add(loss: Tensor): number {
     const value = loss.item();
     native.accumulateGradients(loss, this.#leaves);

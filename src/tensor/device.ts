@@ -36,9 +36,16 @@ export function availableMemory(): number {
  * Limits the bytes of all tensors, so that a run which cannot fit fails with ERR_MEMORY_LIMIT and its message rather
  * than by the kernel's hand.
  *
- * @param bytes undefined for what is available less a tenth as reserve
+ * @param bytes undefined for what is available less a tenth as reserve, 0 for no limit
+ * @throws ERR_MEMORY_LIMIT not a number of bytes
  */
 export function setMemoryLimit(bytes?: number): void {
+  if (bytes !== undefined && !(Number.isSafeInteger(bytes) && bytes >= 0)) {
+    throw new UsageError(
+      "ERR_MEMORY_LIMIT",
+      `the memory limit must be a whole number of bytes, 0 for none; got ${bytes}`,
+    );
+  }
   native.setMemoryLimit(bytes ?? Math.floor(availableMemory() * 0.9));
 }
 

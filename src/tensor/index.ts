@@ -2,6 +2,8 @@
 export { GradientStore, gradientOf } from "./autograd.js";
 export { type Argument, call, callAny } from "./call.js";
 export { availableMemory, engineInfo, setMemoryLimit, setThreads } from "./device.js";
+export { keyedNormal } from "./keyed-normal.js";
 export type { MemoryStats } from "./native.js";
+export { recompute } from "./recompute.js";
 export { keep, memoryStats, releaseCachedMemory, resetPeakMemory, scope } from "./scope.js";
 export { type DType, fromArray, scalar, Tensor, type TypedArray } from "./tensor.js";

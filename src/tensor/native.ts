@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../errors.js";
+import { RunError, UsageError } from "../errors.js";
 
 /** What the addon's functions take and give for a tensor: an object that carries a handle under `handleKey`. */
 export interface NativeAddon {
@@ -14,7 +14,12 @@ export interface NativeAddon {
   findOperator(name: string, overload: string): { id: number; returns: string };
   callOperator(id: number, values: readonly unknown[]): unknown;
   setRequiresGrad(tensor: object, flag: boolean): void;
-  gradients(loss: object, inputs: readonly object[]): (number | null)[];
+  gradients(loss: object, inputs: readonly object[], gradient?: object): (number | null)[];
+  recompute(
+    output: object,
+    inputs: readonly object[],
+    backward: (input: number, gradient: number) => readonly (object | undefined)[],
+  ): number;
   accumulateGradients(loss: object, leaves: readonly object[]): void;
   storedGradient(leaf: object): number | null;
   clearGradients(leaves: readonly object[]): void;
@@ -71,7 +76,7 @@ function load(): NativeAddon {
   // slow a step many times. libgomp reads this when it is loaded, with the addon.
   process.env.OMP_WAIT_POLICY ??= "PASSIVE";
   try {
-    return createRequire(import.meta.url)(path) as NativeAddon;
+    return translated(createRequire(import.meta.url)(path) as NativeAddon);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(
@@ -79,6 +84,26 @@ function load(): NativeAddon {
       `the native engine does not load: ${reason}. Run: npm run setup (it rebuilds where libtorch or the processor changed), then: npx advprop doctor`,
     );
   }
+}
+
+/** The addon with its out-of-memory error as a failed run's. Its other errors are mistakes in calls: coded plain errors. */
+function translated(addon: NativeAddon): NativeAddon {
+  const wrap = (name: string, value: unknown) => {
+    if (typeof value !== "function") return [name, value];
+    return [
+      name,
+      (...values: unknown[]) => {
+        try {
+          return value(...values);
+        } catch (error) {
+          const { code, message } = error as { code?: string; message: string };
+          if (code === "ERR_MEMORY_LIMIT") throw new RunError(code, message, { cause: error });
+          throw error;
+        }
+      },
+    ];
+  };
+  return Object.fromEntries(Object.entries(addon).map(([name, value]) => wrap(name, value))) as NativeAddon;
 }
 
 export const native: NativeAddon = load();

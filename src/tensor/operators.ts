@@ -10,6 +10,8 @@ import type { DType, Tensor } from "./tensor.js";
 /** Zeros like another tensor: its shape, dtype and memory format. */
 export const zerosLike = (x: Tensor): Tensor => call("aten::zeros_like", [x]);
 
+export const onesLike = (x: Tensor): Tensor => call("aten::ones_like", [x]);
+
 /** A tensor filled with one value. */
 export const full = (shape: readonly number[], value: number, dtype: DType = "float32"): Tensor =>
   call("aten::full", [shape, value, dtype]);
@@ -32,6 +34,9 @@ export const mul_ = (a: Tensor, b: Tensor | number): Tensor =>
 export const sign = (x: Tensor): Tensor => call("aten::sign", [x]);
 export const abs = (x: Tensor): Tensor => call("aten::abs", [x]);
 export const sqrt = (x: Tensor): Tensor => call("aten::sqrt", [x]);
+export const log = (x: Tensor): Tensor => call("aten::log", [x]);
+export const cos = (x: Tensor): Tensor => call("aten::cos", [x]);
+export const pow = (x: Tensor, exponent: number): Tensor => call("aten::pow.Tensor_Scalar", [x, exponent]);
 export const minimum = (a: Tensor, b: Tensor): Tensor => call("aten::minimum", [a, b]);
 export const maximum = (a: Tensor, b: Tensor): Tensor => call("aten::maximum", [a, b]);
 export const clamp = (x: Tensor, low: number | null, high: number | null): Tensor =>
@@ -58,6 +63,11 @@ export const mean = (x: Tensor, dimensions?: readonly number[], keepDimensions =
   dimensions === undefined ? call("aten::mean", [x]) : call("aten::mean.dim", [x, dimensions, keepDimensions]);
 /** Index of the largest element along a dimension, int64. */
 export const argmax = (x: Tensor, dimension: number): Tensor => call("aten::argmax", [x, dimension]);
+/** The largest element over some dimensions, which stay with length 1. */
+export const amax = (x: Tensor, dimensions: readonly number[]): Tensor => call("aten::amax", [x, dimensions, true]);
+/** Euclidean norm over some dimensions, which stay with length 1. */
+export const normOver = (x: Tensor, dimensions: readonly number[]): Tensor =>
+  call("aten::linalg_vector_norm", [x, 2, dimensions, true]);
 /** Euclidean norm of all elements. */
 export const norm = (x: Tensor): Tensor => call("aten::norm.Scalar", [x, 2]);
 
@@ -120,6 +130,9 @@ export const reshape = (x: Tensor, shape: readonly number[]): Tensor => call("at
 export const permute = (x: Tensor, dimensions: readonly number[]): Tensor => call("aten::permute", [x, dimensions]);
 /** Rows `start` to `end` (excluded) of the first dimension, a view. */
 export const rows = (x: Tensor, start: number, end: number): Tensor => call("aten::slice.Tensor", [x, 0, start, end]);
+/** One index of a dimension, which goes; a view. */
+export const select = (x: Tensor, dimension: number, index: number): Tensor =>
+  call("aten::select.int", [x, dimension, index]);
 export const concat = (tensors: readonly Tensor[], dimension = 0): Tensor => call("aten::cat", [tensors, dimension]);
 export const stack = (tensors: readonly Tensor[]): Tensor => call("aten::stack", [tensors]);
 export const detach = (x: Tensor): Tensor => call("aten::detach", [x]);
@@ -133,10 +146,39 @@ export const copy_ = (target: Tensor, source: Tensor): Tensor => call("aten::cop
 
 // Lists, one call for all parameters
 
-export const eachAdd_ = (a: readonly Tensor[], b: readonly Tensor[], alpha = 1): void =>
-  void callAny("aten::_foreach_add_.List", [a, b, alpha]);
+/** a + alpha b, or a + b with one number. */
+export const eachAdd_ = (a: readonly Tensor[], b: readonly Tensor[] | number, alpha = 1): void =>
+  void (typeof b === "number"
+    ? callAny("aten::_foreach_add_.Scalar", [a, b])
+    : callAny("aten::_foreach_add_.List", [a, b, alpha]));
+export const eachAdd = (a: readonly Tensor[], b: number): Tensor[] =>
+  callAny("aten::_foreach_add.Scalar", [a, b]) as Tensor[];
 export const eachMul_ = (a: readonly Tensor[], factor: number): void =>
   void callAny("aten::_foreach_mul_.Scalar", [a, factor]);
+/** Each times its own factor. */
+export const eachMul = (a: readonly Tensor[], factors: readonly number[]): Tensor[] =>
+  callAny("aten::_foreach_mul.ScalarList", [a, factors]) as Tensor[];
+/** a + factor * b * c */
+export const eachAddProduct_ = (
+  a: readonly Tensor[],
+  b: readonly Tensor[],
+  c: readonly Tensor[],
+  factor: number,
+): void => void callAny("aten::_foreach_addcmul_.Scalar", [a, b, c, factor]);
+/** a + factor * b / c, with one factor or each its own. */
+export const eachAddDivided_ = (
+  a: readonly Tensor[],
+  b: readonly Tensor[],
+  c: readonly Tensor[],
+  factor: number | readonly number[],
+): void =>
+  void callAny(typeof factor === "number" ? "aten::_foreach_addcdiv_.Scalar" : "aten::_foreach_addcdiv_.ScalarList", [
+    a,
+    b,
+    c,
+    factor,
+  ]);
+export const eachSqrt_ = (a: readonly Tensor[]): void => void callAny("aten::_foreach_sqrt_", [a]);
 /** Euclidean norm of each. */
 export const eachNorm = (tensors: readonly Tensor[]): Tensor[] =>
   callAny("aten::_foreach_norm.Scalar", [tensors, 2]) as Tensor[];

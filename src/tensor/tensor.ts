@@ -24,6 +24,12 @@ export class Tensor {
     return this[handleKey];
   }
 
+  /** After an operator changed the tensor in place, perhaps its shape. @internal */
+  reread(): this {
+    this.#info = undefined;
+    return this;
+  }
+
   get #facts(): NativeInfo {
     this.#info ??= native.info(this);
     return this.#info;
@@ -57,9 +63,17 @@ export class Tensor {
     return native.item(this);
   }
 
-  /** A copy of the elements in C order, whatever the strides: Float32Array for float32, raw bits for bfloat16, and so on. */
+  /**
+   * A copy of the elements in C order, whatever the strides: Float32Array for float32, raw bits for bfloat16, and so on.
+   *
+   * @throws ERR_DTYPE the dtype is none of {@link DType}
+   */
   toArray(): TypedArray {
-    return new arrayTypes[this.dtype](native.toBytes(this));
+    const array = arrayTypes[this.dtype] as (typeof arrayTypes)[DType] | undefined;
+    if (array === undefined) {
+      throw new UsageError("ERR_DTYPE", `toArray: there is no typed array for ${this.dtype}; cast the tensor first`);
+    }
+    return new array(native.toBytes(this));
   }
 
   /** The elements as numbers in C order, converted to float64 first. For tests and small results. */
@@ -119,7 +133,7 @@ const widening = new DataView(new ArrayBuffer(4));
  * @param values a typed array whose bytes are the elements (bfloat16 as Uint16Array), or numbers to convert
  * @param shape  lengths of the dimensions; the default is one dimension
  * @param dtype  the default is that of the typed array, float32 for numbers
- * @throws ERR_SHAPE the number of elements is not that of the shape
+ * @throws ERR_SHAPE the number of elements is not that of the shape; ERR_VALUE a number is none of an integer dtype
  */
 export function fromArray(values: TypedArray | readonly number[], shape?: readonly number[], dtype?: DType): Tensor {
   const type = dtype ?? (Array.isArray(values) ? "float32" : dtypeOf(values as TypedArray));
@@ -151,15 +165,22 @@ function convert(values: readonly number[], dtype: DType): TypedArray {
     case "float64":
       return Float64Array.from(values);
     case "int64":
-      return BigInt64Array.from(values, (value) => BigInt(value));
+      return BigInt64Array.from(integers(values, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, dtype), BigInt);
     case "int32":
-      return Int32Array.from(values);
+      return Int32Array.from(integers(values, -(2 ** 31), 2 ** 31 - 1, dtype));
     case "uint8":
+      return Uint8Array.from(integers(values, 0, 255, dtype));
     case "bool":
-      return Uint8Array.from(values, Number);
+      return Uint8Array.from(values, (value) => (value ? 1 : 0));
     case "bfloat16":
       return Uint16Array.from(values, toBFloat16);
   }
+}
+
+function integers(values: readonly number[], low: number, high: number, dtype: DType): readonly number[] {
+  const wrong = values.find((value) => !(Number.isInteger(value) && value >= low && value <= high));
+  if (wrong === undefined) return values;
+  throw new UsageError("ERR_VALUE", `fromArray: ${dtype} values must be integers in [${low}, ${high}]; got ${wrong}`);
 }
 
 /** float32 to bfloat16 bits, to nearest, ties to even. */
@@ -174,9 +195,9 @@ function toBFloat16(value: number): number {
 export function wrapResult(result: unknown, kind: string, values: readonly unknown[]): unknown {
   if (kind === "t") {
     if (result === null) return undefined;
-    // An in-place operator gives back its argument.
-    const first = values[0];
-    return first instanceof Tensor && first.handle === result ? first : new Tensor(result as number);
+    // An in-place operator gives back the argument that it changed: handles are never used twice.
+    const changed = values.find((value): value is Tensor => value instanceof Tensor && value.handle === result);
+    return changed?.reread() ?? new Tensor(result as number);
   }
   if (kind === "l") return (result as number[]).map((handle) => new Tensor(handle));
   if (kind === "v" || kind === "") return result;

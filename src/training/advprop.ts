@@ -2,22 +2,9 @@
  * AdvProp, Algorithm 1 of Xie, Tan, Gong, Wang, Yuille and Le, Adversarial Examples Improve Image Recognition, CVPR 2020,
  * https://arxiv.org/abs/1911.09665.
  */
-import type { Attack } from "../attacks/attack.js";
-import type { Classifier } from "../models/classifier.js";
-import { ATTACK, type ForwardContext, TRAIN } from "../nn/context.js";
+import { ATTACK, TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
-import type { GradientStore } from "../tensor/index.js";
-import type { Batch, StepMetrics } from "./step.js";
-
-export interface AdvProp {
-  readonly model: Classifier;
-  readonly attack: Attack;
-  /** How the attack's passes meet the network; the default is the paper's: running statistics, nothing updated. */
-  readonly attackContext?: Omit<ForwardContext, "route">;
-  readonly gradients: GradientStore;
-  /** Acts on the clean loss alone. */
-  readonly labelSmoothing: number;
-}
+import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
 
 /**
  * One step: attacks the mini-batch through the auxiliary batch norms, then adds the gradient of
@@ -25,7 +12,7 @@ export interface AdvProp {
  * over both mini-batches: against a mean, halve the learning rate.
  */
 export function advPropStep(
-  { model, attack, attackContext = ATTACK, gradients, labelSmoothing }: AdvProp,
+  { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
   { images, labels, keys }: Batch,
 ): Required<StepMetrics> {
   // Attack the current network through its auxiliary batch norms.
@@ -39,10 +26,10 @@ export function advPropStep(
   // Each mini-batch meets the batch norms of its own distribution. Minimise the sum: each loss adds its gradient
   // as soon as it is known, so that only one graph lives at a time.
   const cleanLoss = gradients.add(
-    crossEntropy(model.forward(images, { ...TRAIN, route: "main", keys }), labels, labelSmoothing),
+    crossEntropy(model.forward(images, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
   );
   const adversarialLoss = gradients.add(
-    crossEntropy(model.forward(adversarial, { ...TRAIN, route: "aux", keys }), labels),
+    crossEntropy(model.forward(adversarial, { ...TRAIN, recompute, route: "aux", keys }), labels),
   );
   return { cleanLoss, adversarialLoss };
 }

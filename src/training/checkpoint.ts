@@ -7,6 +7,7 @@ import { UsageError } from "../errors.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { loadState, stateOf, toSafetensor } from "../models/weights.js";
 import type { Optimizer } from "../optim/optimizer.js";
+import type { WeightAverage } from "../optim/weight-average.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { type CheckpointName, type RunDirectory, writeJson } from "../runs/run-directory.js";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../runs/safetensors.js";
@@ -22,7 +23,7 @@ export interface TrainingState {
   /** Sums over the epoch's steps of each loss. */
   readonly lossSums: Readonly<Record<string, number>>;
   /** The best validation so far. */
-  readonly best?: { readonly accuracy: number; readonly step: number };
+  readonly best?: { readonly accuracy: number; readonly step: number; readonly epoch: number };
 }
 
 /** What a run must have in common with the one that made a checkpoint to continue it bit for bit. */
@@ -34,6 +35,8 @@ export interface Reproducibility {
 
 /** The optimiser's tensors lie beside the network's under this prefix. */
 const OPTIMIZER = "optimizer.";
+/** Where there is an average it has the network's names, as what evaluation wants; the live weights have this prefix. */
+const LIVE = "live.";
 /** The key of the metadata that holds everything but tensors, as JSON. */
 const METADATA = "advprop";
 
@@ -45,19 +48,30 @@ interface Metadata {
 
 /** What a weights file holds. */
 export interface WeightsFile extends Metadata {
+  /** The weights to evaluate: the average where the run keeps one, else the live ones. */
   readonly tensors: Map<string, SafetensorsTensor>;
+  /** The live weights of a run that keeps an average. */
+  readonly live: Map<string, SafetensorsTensor>;
   readonly optimizer: Map<string, SafetensorsTensor>;
+}
+
+/** What training changes, beside its counters. */
+export interface TrainedParts {
+  readonly model: Classifier;
+  readonly optimizer: Optimizer;
+  readonly average?: WeightAverage;
 }
 
 /** Writes a checkpoint as a whole. @throws ERR_WRITE, and the earlier checkpoint of that name stays */
 export function saveCheckpoint(
   run: RunDirectory,
   name: CheckpointName,
-  contents: { model: Classifier; optimizer: Optimizer; state: TrainingState; reproducibility: Reproducibility },
+  contents: TrainedParts & { readonly state: TrainingState; readonly reproducibility: Reproducibility },
 ): void {
-  const { model, optimizer, state, reproducibility } = contents;
+  const { model, optimizer, average, state, reproducibility } = contents;
   const paths = run.checkpoint(name);
-  const tensors = stateOf(model.network);
+  const tensors = stateOf(average?.twin ?? model.network);
+  if (average !== undefined) for (const [key, tensor] of stateOf(model.network)) tensors.set(LIVE + key, tensor);
   for (const [key, tensor] of optimizer.state()) tensors.set(OPTIMIZER + key, toSafetensor(tensor));
   const metadata: Metadata = { specification: model.specification, state, reproducibility };
   writeFileAtomic(paths.weights, encodeSafetensors(tensors, { format: "pt", [METADATA]: JSON.stringify(metadata) }));
@@ -77,17 +91,22 @@ export function readCheckpoint(path: string): WeightsFile {
   if (metadata?.[METADATA] === undefined) {
     throw new UsageError("ERR_WEIGHTS", `${path} is not a checkpoint of a run: its metadata has no entry ${METADATA}`);
   }
-  const tensors = new Map<string, SafetensorsTensor>();
-  const optimizer = new Map<string, SafetensorsTensor>();
-  for (const [name, tensor] of all) {
-    if (name.startsWith(OPTIMIZER)) optimizer.set(name.slice(OPTIMIZER.length), tensor);
-    else tensors.set(name, tensor);
-  }
-  return { ...(JSON.parse(metadata[METADATA]) as Metadata), tensors, optimizer };
+  const below = (prefix: string) =>
+    new Map(
+      Array.from(all).flatMap(([name, one]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), one]] : [])),
+    );
+  const tensors = new Map(Array.from(all).filter(([name]) => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE)));
+  return {
+    ...(JSON.parse(metadata[METADATA]) as Metadata),
+    tensors,
+    live: below(LIVE),
+    optimizer: below(OPTIMIZER),
+  };
 }
 
-/** Puts a checkpoint's tensors into a model and an optimiser of the same kind. @throws ERR_WEIGHTS they do not fit */
-export function restore(file: WeightsFile, source: string, model: Classifier, optimizer: Optimizer): void {
-  loadState(model.network.state(), file.tensors, source);
+/** Puts a checkpoint's tensors into parts of the same kind. @throws ERR_WEIGHTS they do not fit */
+export function restore(file: WeightsFile, source: string, { model, optimizer, average }: TrainedParts): void {
+  if (average !== undefined) loadState(average.twin.state(), file.tensors, `${source} (average)`);
+  loadState(model.network.state(), average === undefined ? file.tensors : file.live, source);
   loadState(optimizer.state(), file.optimizer, `${source} (optimiser)`);
 }

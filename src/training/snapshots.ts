@@ -10,32 +10,38 @@ import { writeFileAtomic } from "../runs/atomic-file.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { add, cast, clamp, mul, permute, sub } from "../tensor/operators.js";
 
-export interface SnapshotOptions {
+/** Images to attack, and how. */
+export interface AttackedImages {
   readonly model: Classifier;
   readonly attack: Attack;
   readonly route: string;
-  readonly epsilon: number;
+  /** The change of a pixel that is shown as black or white. */
+  readonly fullRange: number;
   readonly seed: number;
   /** The images to attack, not augmented. */
   readonly pixels: PixelBatch;
-  /** The run's folder of images. */
-  readonly folder: string;
 }
 
-/** Writes `epoch-0001.png` and so on: clean images, perturbations (grey is none, full range is epsilon), adversarial images. */
-export async function writeSnapshot(options: SnapshotOptions, epoch: number): Promise<void> {
-  const { model, attack, route, epsilon, seed, pixels, folder } = options;
-  const side = pixels.height;
-  const rows = scope(() => {
+/**
+ * The images, their perturbations and their adversarial versions, each N arrays of uint8 HWC. Of a perturbation grey is
+ * none, and `fullRange` fills the scale.
+ */
+export function attackImages({ model, attack, route, fullRange, seed, pixels }: AttackedImages): Uint8Array[][] {
+  return scope(() => {
     const images = imagesFromPixels(pixels);
     const keys = { seed, epoch: 0, samples: labelsTensor(pixels.samples) };
     const logits = (x: Tensor) => model.forward(x, { ...ATTACK, route });
     const adversarial = attack.perturb(logits, images, labelsTensor(pixels.labels), keys);
-    const magnified = add(mul(sub(adversarial, images), 0.5 / epsilon), 0.5);
-    return [images, magnified, adversarial].map((batch) => toBytes(batch, side));
+    const magnified = add(mul(sub(adversarial, images), 0.5 / fullRange), 0.5);
+    return [images, magnified, adversarial].map((batch) => toBytes(batch, pixels.height));
   });
+}
+
+/** Writes `epoch-0001.png` and so on into the run's folder of images: {@link attackImages}, a row each. */
+export async function writeSnapshot(images: AttackedImages, folder: string, epoch: number): Promise<void> {
+  const side = images.pixels.height;
   const name = `epoch-${String(epoch + 1).padStart(4, "0")}.png`;
-  writeFileAtomic(join(folder, name), await gridPng(rows, side, side <= 64 ? 3 : 1));
+  writeFileAtomic(join(folder, name), await gridPng(attackImages(images), side, side <= 64 ? 3 : 1));
 }
 
 /** [N, 3, H, W] in [0, 1] to N arrays of uint8 HWC. */

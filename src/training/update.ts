@@ -1,18 +1,85 @@
-/** What happens to gradients between the losses and the optimiser. */
-import { scope, type Tensor } from "../tensor/index.js";
+/** One update of the weights: the gradients of its mini-batches, their check, clipping, the optimiser, the average. */
+import type { PixelBatch } from "../data/loader.js";
+import { RunError } from "../errors.js";
+import type { Gradients, Optimizer } from "../optim/optimizer.js";
+import type { WeightAverage } from "../optim/weight-average.js";
+import { type GradientStore, scope, type Tensor } from "../tensor/index.js";
 import { eachMul_, eachNorm, norm, stack } from "../tensor/operators.js";
+import { batchFromPixels, type StepMetrics, type TrainingStep } from "./step.js";
 
-/** Gradients as the store gives them: undefined for a parameter that no loss touched. */
-export type Gradients = readonly (Tensor | undefined)[];
+/** What an update works with. */
+export interface UpdateParts {
+  readonly step: TrainingStep;
+  readonly gradients: GradientStore;
+  readonly optimizer: Optimizer;
+  /** Gradients whose L2 norm exceeds this are scaled to it. */
+  readonly clipGradientNorm?: number | null;
+  /** The average of the weights that follows them, if any. */
+  readonly average?: WeightAverage;
+}
+
+/** Which update it is. */
+export interface UpdateContext {
+  readonly seed: number;
+  readonly epoch: number;
+  /** Updates done before. */
+  readonly step: number;
+  /** The learning rate. */
+  readonly rate: number;
+  /** The step of the last checkpoint, 0 for none, which a failure names. */
+  readonly saved: number;
+}
+
+/**
+ * Changes the weights once, by the mean gradient over mini-batches, which batch norm sees one by one.
+ *
+ * @returns the mean losses, and the gradient's L2 norm before clipping
+ * @throws ERR_NON_FINITE a loss or the gradient is not finite: the weights are left as they were
+ */
+export function update(
+  { step, gradients, optimizer, clipGradientNorm, average }: UpdateParts,
+  batches: readonly PixelBatch[],
+  context: UpdateContext,
+): { metrics: StepMetrics; gradientNorm: number } {
+  return scope(() => {
+    try {
+      const metrics = mean(batches.map((pixels) => scope(() => step(batchFromPixels(pixels, context)))));
+      const means = gradients.read();
+      if (batches.length > 1) eachMul_(present(means), 1 / batches.length);
+      const gradientNorm = scope(() => norm(stack(eachNorm(present(means)))).item());
+      assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, context);
+      if (clipGradientNorm && gradientNorm > clipGradientNorm) {
+        eachMul_(present(means), clipGradientNorm / gradientNorm);
+      }
+      optimizer.step(means, context.rate);
+      average?.update(context.step);
+      return { metrics, gradientNorm };
+    } finally {
+      gradients.clear();
+    }
+  });
+}
 
 const present = (gradients: Gradients): Tensor[] => gradients.filter((gradient) => gradient !== undefined);
 
-/** The L2 norm over all elements of all gradients. */
-export function globalNorm(gradients: Gradients): number {
-  return scope(() => norm(stack(eachNorm(present(gradients)))).item());
+/** The means of losses that have the same names. */
+function mean(all: readonly StepMetrics[]): StepMetrics {
+  const names = Object.keys(all[0]) as (keyof StepMetrics)[];
+  return Object.fromEntries(
+    names.map((name) => [name, all.reduce((total, metrics) => total + (metrics[name] ?? 0), 0) / all.length]),
+  );
 }
 
-/** Where their norm exceeds `most`, multiplies all gradients by most / norm. */
-export function clipGradients(gradients: Gradients, gradientNorm: number, most: number): void {
-  if (gradientNorm > most) eachMul_(present(gradients), most / gradientNorm);
+/** @throws ERR_NON_FINITE */
+function assertFinite(values: Readonly<Record<string, number>>, { step, saved }: UpdateContext): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (Number.isFinite(value)) continue;
+    throw new RunError(
+      "ERR_NON_FINITE",
+      `fit: ${name} must be finite; got ${value} at step ${step}, which left the weights as they were. ` +
+        (saved > 0 ? `The last good checkpoint is of step ${saved}. ` : "There is no checkpoint yet. ") +
+        "Likely causes: a learning rate that is too high (try a third of it, or a longer warm-up), " +
+        "a gradient that explodes (set training.clipGradientNorm, for example to 5), or damaged images.",
+    );
+  }
 }

@@ -82,6 +82,9 @@ describe("train", () => {
     [["--set", "optimizer.momentun=0.9"], "optimizer.momentum"],
     [["--batch-size", "100"], "batch size must be at most 48"],
     [["--data", "/nowhere"], "/nowhere"],
+    [["--set", "training.earlyStoppingEpochs=2"], "Add --validation-fraction"],
+    [["--set", "training.accumulationSteps=4"], "an epoch has 3"],
+    [["--batch-size", "48", "--memory-limit", "60MB"], "Take a batch of at most"],
   ])("refuses %j and leaves no folder", (flags, message) => {
     const data = writeData();
     const run = join(temporaryFolder(), "run");
@@ -90,6 +93,31 @@ describe("train", () => {
     expect(result.stderr).toContain(message);
     expect(result.stderr).not.toContain("    at ");
     expect(existsSync(run)).toBe(false);
+  });
+
+  test("a baseline with an average, accumulation and an automatic batch is trained and evaluated", () => {
+    const run = join(temporaryFolder(), "run");
+    const settings = ["training.accumulationSteps=2", "training.averageDecay=0.9", "optimizer.name=rmsprop"];
+    const trained = advprop([
+      ...["train", "--data", writeData(), ...STEPS, "--run", run, "--method", "mixture", "--attack", "fgsm"],
+      ...["--batch-size", "auto", ...settings.flatMap((setting) => ["--set", setting])],
+    ]);
+    // Two mini-batches of 16 of the 48 images make an update; FGSM costs two thirds of a pass, and two follow.
+    expect(trained.stderr).toMatch(/A batch of 16 takes about \d+ MB of \d+\.\d\d GB; a step costs 2\.67 times/);
+    expect(trained.status).toBe(0);
+    expect(readFileSync(join(run, "recipe.yaml"), "utf8")).toContain("batchSize: 16");
+    const evaluated = advprop(["evaluate", run, "--limit-test", "64", "--json"]);
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ count: 64 });
+  });
+
+  test("stops when its time budget is spent, saved", () => {
+    const run = join(temporaryFolder(), "run");
+    const flags = ["train", "--data", writeData(), ...STEPS, "--method", "vanilla", "--run", run, "--json"];
+    const stopped = advprop([...flags, "--set", "training.timeBudgetHours=1e-9"]);
+    expect(stopped.status).toBe(0);
+    expect(stopped.stderr).toContain(`The time budget is spent: stopped after step 1; saved.`);
+    expect(JSON.parse(stopped.stdout)).toMatchObject({ status: "stopped", reason: "time budget", step: 1 });
+    expect(advprop(["train", "--run", run, "--resume"]).stderr).toContain("stopped after step 2");
   });
 
   test("a memory limit that is too small is an error, not a kill", () => {

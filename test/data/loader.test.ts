@@ -61,6 +61,18 @@ describe("trainingLoader", () => {
     );
   });
 
+  test("gives a second view of the same images, cut and mirrored by draws of its own", async () => {
+    const dataset = makeDataset({ length: 40, classes: 2 });
+    const options = { batchSize: 40, seed: 1, augmentation: AUGMENTED };
+    const [one] = await collect(trainingLoader(dataset, options).epoch(0, 0));
+    const [two] = await collect(trainingLoader(dataset, { ...options, views: 2 }).epoch(0, 0));
+    expect(one.secondView).toBeUndefined();
+    expect({ ...two, secondView: undefined }).toEqual({ ...one, secondView: undefined });
+    expect(two.secondView).not.toEqual(two.pixels);
+    const [plain] = await collect(trainingLoader(dataset, { ...options, augmentation: PLAIN, views: 2 }).epoch(0, 0));
+    expect(plain.secondView).toEqual(plain.pixels);
+  });
+
   test("shuffles each epoch differently", async () => {
     const loader = trainingLoader(makeDataset({ length: 40, classes: 2 }), {
       batchSize: 40,

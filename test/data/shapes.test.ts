@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { openDataset } from "../../src/data/open.js";
 import { SHAPES_CLASSES, type ShapesOptions, shapesDataset } from "../../src/data/shapes.js";
 import { drawTexture } from "../../src/data/shapes-scene.js";
 import { SILHOUETTES } from "../../src/data/shapes-silhouettes.js";
@@ -143,13 +142,6 @@ describe("the texture of an object", () => {
     const others = Array.from({ length: 500 }, (_, index) => drawTexture({ seed: 0, split: 0, index }, 4, 10, 0, true));
     expect([...new Set(others)].sort()).toEqual([0, 1, 2, 3, 5, 6, 7, 8, 9]);
   });
-});
-
-test("openDataset knows the built-in set by its name", async () => {
-  const dataset = await openDataset("shapes", "test");
-  expect(dataset).toMatchObject({ name: "shapes", length: 2000, height: 32, width: 32 });
-  const same = shapesDataset({ split: "test", count: 1, size: 32, seed: 0 });
-  expect(dataset.pixels(0)).toEqual(same.pixels(0));
 });
 
 test.each([

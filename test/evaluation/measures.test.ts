@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import { accuracyOf } from "../../src/evaluation/accuracy.js";
+import { evaluationBatches } from "../../src/data/loader.js";
+import { accuracyOf, evaluateAccuracy } from "../../src/evaluation/accuracy.js";
 import { confusionOf } from "../../src/evaluation/confusion.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import type { Predictor } from "../../src/evaluation/predictor.js";
 import { pairedDifference } from "../../src/evaluation/statistics.js";
 import { KeyedRandom } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
-import { codedError } from "../support/errors.js";
+import { codedRejection } from "../support/errors.js";
 
 /** Gives each image the logits of a table, by the image's identity. */
 const table = (rows: readonly (readonly number[])[], imageSize = 4): Predictor => ({
@@ -23,11 +24,11 @@ const ROWS = [
   [1000, 0, 0],
 ];
 
-test("accuracy, loss, confusion and balanced accuracy by hand, whatever the batch size", () => {
+test("accuracy, loss, confusion and balanced accuracy by hand, whatever the batch size", async () => {
   // Labels in turn: 0, 1, 2, 0, 1.
   const dataset = makeDataset({ length: 5, classes: 3, height: 4, width: 4 });
   for (const batchSize of [1, 2, 5]) {
-    const predictions = predict(table(ROWS), dataset, batchSize);
+    const predictions = await predict(table(ROWS), evaluationBatches(dataset, batchSize));
     expect([...predictions.predicted]).toEqual([0, 0, 2, -1, 0]);
     expect(predictions.losses[0]).toBeCloseTo(Math.log(1 + Math.exp(-1) + Math.exp(-2)), 6);
     expect(predictions.losses[1]).toBeCloseTo(Math.log(3), 6);
@@ -43,18 +44,18 @@ test("accuracy, loss, confusion and balanced accuracy by hand, whatever the batc
   }
 });
 
-test("a class without images does not count in the balanced accuracy", () => {
+test("a class without images does not count in the balanced accuracy", async () => {
   const dataset = makeDataset({ length: 2, classes: 3, height: 4, width: 4 });
-  const confusion = confusionOf(predict(table(ROWS), dataset, 2));
+  const confusion = confusionOf(await predict(table(ROWS), evaluationBatches(dataset, 2)));
   expect(confusion.classes[2].count).toBe(0);
   expect(confusion.balancedAccuracy).toBe(1 / 2);
 });
 
-test("data of other classes or another size is refused", () => {
-  const dataset = makeDataset({ length: 2, classes: 4, height: 4, width: 4 });
-  expect(codedError(() => predict(table(ROWS), dataset, 2)).code).toBe("ERR_CLASSES");
-  const small = makeDataset({ length: 2, classes: 3, height: 4, width: 5 });
-  expect(codedError(() => predict(table(ROWS), small, 2)).code).toBe("ERR_IMAGE_SIZE");
+test("data of other classes or another size is refused", async () => {
+  const classes = makeDataset({ length: 2, classes: 4, height: 4, width: 4 });
+  expect((await codedRejection(evaluateAccuracy(table(ROWS), classes, 2))).code).toBe("ERR_CLASSES");
+  const size = makeDataset({ length: 2, classes: 3, height: 4, width: 5 });
+  expect((await codedRejection(evaluateAccuracy(table(ROWS), size, 2))).code).toBe("ERR_IMAGE_SIZE");
 });
 
 test("the bootstrap interval of paired differences has the width of the normal approximation and covers the truth", () => {

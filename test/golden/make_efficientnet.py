@@ -108,13 +108,13 @@ def print_fp32_evidence(title, golden, found):
     whole = relative_l2(*(np.concatenate([g.ravel() for g in result[3].values()]) for result in (found, golden)))
     worst = max(relative_l2(found[3][name], value) for name, value in grads.items() if np.linalg.norm(value) > 1e-10)
     errors = (relative_l2(found[0], logits), relative_l2(found[2], grad_input), whole, worst)
-    print(f"    {title:21} {np.std(logits):.2f}    " + "   ".join(f"{error:.1e}" for error in errors))
+    print(f"    {title:32} {np.std(logits):.2f}    " + "   ".join(f"{error:.1e}" for error in errors))
 
 
-def make(title, width, depth, classes, batch, size, sampling):
-    model = EfficientNet(width, depth, classes).double()
+def make(title, network, classes, batch, size, sampling):
+    model = network().double()
     fill(model)
-    rounded = EfficientNet(width, depth, classes)
+    rounded = network()
     rounded.load_state_dict(model.state_dict())  # rounds to the copy's float32
 
     x = torch.tensor(philox.tensor(INPUT_STREAM, (batch, 3, size, size)))
@@ -135,13 +135,13 @@ def make(title, width, depth, classes, batch, size, sampling):
             tensors[f"{prefix}/gradient_norms"] = np.array([np.linalg.norm(value) for value in grads.values()])
             parameters[route] = list(grads)
     metadata = {"names": state_names(model), "parameters": parameters, "sampling": sampling}
-    save(f"efficientnet_{title}", tensors, metadata)
+    save(title, tensors, metadata)
 
 
 def main():
     check_counts()
-    for title, settings in NETWORKS.items():
-        make(title, *settings)
+    for title, (width, depth, classes, *settings) in NETWORKS.items():
+        make(f"efficientnet_{title}", lambda: EfficientNet(width, depth, classes), classes, *settings)
 
 
 if __name__ == "__main__":

@@ -1,121 +1,83 @@
-/**
- * EfficientNet against a plain PyTorch module (efficientnet_reference.py): logits and all gradients, of a narrow network
- * and of B0, through the main and an auxiliary route, with batch and with running statistics. See make_efficientnet.py.
- */
+/** EfficientNet: against a plain PyTorch module (efficientnet_reference.py), and its random parts block by block. */
 import { beforeAll, describe, expect, test } from "vitest";
-import {
-  EFFICIENTNET_BATCH_NORM,
-  EFFICIENTNETS,
-  EfficientNet,
-  type EfficientNetConfig,
-} from "../../src/models/efficientnet.js";
-import type { ForwardContext } from "../../src/nn/context.js";
-import { crossEntropy } from "../../src/nn/loss.js";
+import { EFFICIENTNET_BATCH_NORM, EFFICIENTNETS, EfficientNet } from "../../src/models/efficientnet.js";
+import { EVAL } from "../../src/nn/context.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";
-import { Purpose } from "../../src/random.js";
-import { type DType, fromArray, GradientStore, scope, type Tensor } from "../../src/tensor/index.js";
-import { add, cast, channelsLast, copy_, keyedUniform, mul, norm, reshape, sub } from "../../src/tensor/operators.js";
-import { every, type Golden, readGolden, relativeL2 } from "../support/golden.js";
+import { KeyedRandom, Purpose } from "../../src/random.js";
+import { fromArray, GradientStore, scope } from "../../src/tensor/index.js";
+import { keyedUniform, sum } from "../../src/tensor/operators.js";
+import { readGolden } from "../support/golden.js";
+import { compareWithGolden, GOLDEN_PASSES, initializeAsGolden } from "../support/networks.js";
 
-const INPUT_STREAM = 1_000_000;
-const PASSES = ["main/batch", "main/running", "aux/batch", "aux/running"] as const;
-const NETWORKS = {
-  narrow: { config: { width: 0.25, depth: 0.5, dropout: 0 }, classes: 10, images: [8, 3, 32, 32] },
-  b0: { config: EFFICIENTNETS["efficientnet-b0"], classes: 1000, images: [4, 3, 64, 64] },
-} satisfies Record<string, { config: EfficientNetConfig; classes: number; images: number[] }>;
+const NARROW = { width: 0.25, depth: 0.5, dropout: 0.3 };
 
-/** The tensor of a stream, as philox.py makes it: (2 u - 1) * scale. */
-function keyed(stream: number, shape: readonly number[], scale = 1): Tensor {
-  const size = shape.reduce((product, length) => product * length, 1);
-  const key = { seed: 7, epoch: 0, purpose: Purpose.initialization, stream };
-  return scope(() => {
-    const uniform = reshape(keyedUniform(fromArray([0], [1], "int64"), [size], key, "float64"), shape);
-    return mul(sub(mul(uniform, 2), 1), scale);
-  });
-}
-
-/** The value of a tensor of the state by its place among the sorted names. */
-function initial(name: string, place: number, shape: readonly number[]): Tensor {
-  if (name.endsWith("running_mean")) return keyed(place, shape, 0.2);
-  if (name.endsWith("running_var")) return add(keyed(place, shape, 0.1), 0.4);
-  if (name.endsWith("bias")) return keyed(place, shape, 0.2);
-  if (shape.length === 1) return add(keyed(place, shape, 0.5), 1);
-  return keyed(place, shape, Math.sqrt(3 / shape.slice(1).reduce((product, length) => product * length, 1)));
-}
-
-function build({ config, classes }: { config: EfficientNetConfig; classes: number }, golden: Golden, dtype: DType) {
-  const network = new EfficientNet(config, classes, normFactory(["aux"], EFFICIENTNET_BATCH_NORM));
-  network.initialize(0, dtype);
-  const state = network.state();
-  const names = [...state.keys()].filter((name) => !name.endsWith("num_batches_tracked")).sort();
-  // The names are the reference's, which are timm's.
-  expect(names).toEqual(JSON.parse(golden.metadata.names));
-  scope(() => {
-    for (const [place, name] of names.entries()) {
-      const tensor = state.get(name)!;
-      copy_(tensor, initial(name, place, tensor.shape));
-    }
-  });
-  return network;
-}
-
-const l2Difference = (a: readonly number[], b: readonly number[]): number =>
-  Math.hypot(...a.map((value, i) => value - b[i]));
-
-// A shift whose gradient is zero because the next norm takes it away has a gradient of rounding alone: below this norm
-// a golden gradient is such, and below the limit ours is too.
-const ZERO = 1e-10;
-const TOLERANCES = { float64: { relative: 1e-8, zero: 1e-12 }, float32: { relative: 1e-4, zero: 1e-5 } } as const;
-
-describe.each(["narrow", "b0"] as const)("EfficientNet %s", (title) => {
-  const settings = NETWORKS[title];
+describe.each([
+  { title: "narrow", config: NARROW, classes: 10, images: [8, 3, 32, 32] },
+  { title: "b0", config: EFFICIENTNETS["efficientnet-b0"], classes: 1000, images: [4, 3, 64, 64] },
+])("EfficientNet $title", ({ title, config, classes, images }) => {
   const golden = readGolden(`efficientnet_${title}.safetensors`);
-  const sampling = JSON.parse(golden.metadata.sampling) as number;
-  const parameters = JSON.parse(golden.metadata.parameters) as Record<string, string[]>;
 
   describe.each(["float64", "float32"] as const)("in %s", (dtype) => {
-    const { relative, zero } = TOLERANCES[dtype];
     let network: EfficientNet;
     beforeAll(() => {
-      network = build(settings, golden, dtype);
+      network = new EfficientNet(config, classes, normFactory(["aux"], EFFICIENTNET_BATCH_NORM));
+      initializeAsGolden(network, golden, dtype);
     });
 
-    test.each(PASSES)("%s: logits and all gradients", (pass) => {
-      scope(() => {
-        const [route, statistics] = pass.split("/") as [string, ForwardContext["statistics"]];
-        const context = { route, statistics, update: false, stochastic: false, trainable: true };
-        const x = channelsLast(cast(keyed(INPUT_STREAM, settings.images), dtype)).requireGradient();
-        const logits = network.forward(x, context);
-        const loss = crossEntropy(logits, golden.tensor("labels"));
-        expect(relativeL2(logits.toNumbers(), golden.numbers(`${pass}/logits`))).toBeLessThan(relative);
-        expect(Math.abs(loss.item() / golden.tensor(`${pass}/loss`).item() - 1)).toBeLessThan(relative);
-
-        const named = Array.from(network.namedParameters());
-        const gradients = new GradientStore([x, ...named.map(([, { value }]) => value)]);
-        gradients.add(loss);
-        const [gradientOfInput, ...sums] = gradients.read();
-        gradients.clear();
-        const sampled = every(gradientOfInput!.toNumbers(), sampling);
-        expect(relativeL2(sampled, golden.numbers(`${pass}/grad.input`))).toBeLessThan(relative);
-
-        const reached = new Map(named.flatMap(([name], i) => (sums[i] === undefined ? [] : [[name, sums[i]]])));
-        expect([...reached.keys()].sort()).toEqual(parameters[route]);
-        const norms = golden.numbers(`${pass}/gradient_norms`);
-        for (const [i, name] of parameters[route].entries()) {
-          const gradient = reached.get(name)!;
-          const length = norm(cast(gradient, "float64")).item();
-          if (norms[i] < ZERO) {
-            expect(length, name).toBeLessThan(zero);
-            continue;
-          }
-          expect(Math.abs(length / norms[i] - 1), name).toBeLessThan(relative);
-          // A sample may be of one element, which can lie further off than the whole and be small by chance.
-          const sample = every(gradient.toNumbers(), sampling);
-          const typical = norms[i] * Math.sqrt(sample.length / gradient.size);
-          const expected = golden.numbers(`${pass}/grad.${name}`);
-          expect(l2Difference(sample, expected) / typical, name).toBeLessThan(10 * relative);
-        }
-      });
+    test.each(GOLDEN_PASSES)("%s: logits and all gradients", (pass) => {
+      compareWithGolden(network, golden, pass, images, dtype);
     });
+  });
+});
+
+describe("in a stochastic pass", () => {
+  const SAMPLES = Array.from({ length: 30 }, (_, i) => i);
+  const SEED = 5;
+  const network = new EfficientNet({ ...NARROW, depth: 1 }, 4, normFactory([], EFFICIENTNET_BATCH_NORM));
+
+  /** The gradients of the sum of one image's logits, by name, as numbers. */
+  function gradientsFor(sample: number): Map<string, number[]> {
+    return scope(() => {
+      const samples = fromArray([sample], [1], "int64");
+      const images = keyedUniform(samples, [3, 32, 32], { seed: 0, epoch: 0, purpose: Purpose.synthesis });
+      const keys = { seed: SEED, epoch: 1, samples };
+      const parameters = Array.from(network.namedParameters());
+      const gradients = new GradientStore(parameters.map(([, { value }]) => value));
+      gradients.add(sum(network.forward(images, { ...EVAL, route: "main", trainable: true, stochastic: true, keys })));
+      const sums = gradients.read();
+      gradients.clear();
+      return new Map(parameters.map(([name], i) => [name, sums[i]!.toNumbers()]));
+    });
+  }
+
+  test("block i of n is left out where its draw is not below 1 - 0.2 i / n, and features by the rate of dropout", () => {
+    network.initialize(0);
+    // Blocks of B0 with equal channels and stride 1, by their position among all 16.
+    const residual = new Map([
+      [2, "blocks.1.1"],
+      [4, "blocks.2.1"],
+      [6, "blocks.3.1"],
+      [7, "blocks.3.2"],
+      [9, "blocks.4.1"],
+      [10, "blocks.4.2"],
+      [12, "blocks.5.1"],
+      [13, "blocks.5.2"],
+      [14, "blocks.5.3"],
+    ]);
+    let left = 0;
+    for (const sample of SAMPLES) {
+      const gradients = gradientsFor(sample);
+      for (const [position, name] of residual) {
+        const draw = new KeyedRandom(SEED, Purpose.stochasticDepth, 1, sample, position).uniform(0);
+        const isLeft = draw >= 1 - (0.2 * position) / 16;
+        const zero = gradients.get(`${name}.conv_dw.weight`)!.every((value) => value === 0);
+        expect(zero, `${name} of sample ${sample}`).toBe(isLeft);
+        if (isLeft) left += 1;
+      }
+      const dropout = new KeyedRandom(SEED, Purpose.dropout, 1, sample);
+      const features = gradients.get("classifier.weight")!.slice(0, 320);
+      for (const [j, value] of features.entries()) expect(value === 0, `feature ${j}`).toBe(dropout.uniform(j) >= 0.7);
+    }
+    expect(left).toBeGreaterThan(10);
   });
 });

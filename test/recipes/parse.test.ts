@@ -42,7 +42,7 @@ describe("parseRecipe", () => {
         "got 8. Did you mean 8/255?",
       "r.yaml:7:3: unknown key attack.stepsize. Did you mean stepSize?",
       'r.yaml:8:20: training.epochs must be a positive integer; got "ten".',
-      "r.yaml:8:36: training.batchSize must be a positive integer; got 0.",
+      "r.yaml:8:36: training.batchSize must be a positive integer or auto; got 0.",
       "r.yaml:9:7: data must be a mapping of keys to values; got 3.",
     ]);
   });
@@ -64,7 +64,22 @@ describe("parseRecipe", () => {
     ["optimizer: {foo: 1}", "unknown key optimizer.foo. Known here: name, lr, momentum,"],
     ["schedule: {finalFactor: 1.5}", "schedule.finalFactor must be a number in [0, 1]; got 1.5."],
     ["attack: {epsilon: 0}", "got 0."],
-    ["attack: {epsilon: 256/255}", 'got "256/255".'],
+    [
+      "attack: {epsilon: 256/255}",
+      "must be in (0, 1] because pixels are in [0, 1], as a number or a fraction such as 4/255; got 256/255.",
+    ],
+    ["attack: {name: i-fgsm, stepSize: 2}", "attack.stepSize must be in (0, 1]"],
+    [
+      "attack: {norm: l2, epsilon: 0}",
+      "attack.epsilon must be a positive number, a fraction such as 4/255, or null; got 0.",
+    ],
+    ["attack: {name: fgsm, steps: 3}", "unknown key attack.steps."],
+    ["attack: {name: apgd}", 'attack.name must be pgd, i-fgsm, gd or fgsm; got "apgd".'],
+    ["attack: {cleanStartProbability: 1.5}", "attack.cleanStartProbability must be a number in [0, 1]; got 1.5."],
+    ["schedule: {warmupFraction: 5/4}", 'must be a number in [0, 1) or a fraction such as 5/350; got "5/4".'],
+    ["schedule: {name: multi-step, milestones: [60, 30]}", "must be a rising list of positive numbers"],
+    ["schedule: {name: one-cycle, warmupFraction: 0}", "unknown key schedule.warmupFraction."],
+    ["optimizer: {name: rmsprop, nesterov: true}", "unknown key optimizer.nesterov."],
     ["attack: {epsilon: 1/0}", 'got "1/0".'],
     ["attack: {epsilon: -1/255}", 'got "-1/255".'],
     ["attack: {steps: 1.5}", "attack.steps must be a positive integer or null; got 1.5."],

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { applySettings, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
-import { attackSteps, METHODS, type Recipe } from "../../src/recipes/schema.js";
+import { METHODS, type Recipe } from "../../src/recipes/schema.js";
 import { codedError } from "../support/errors.js";
 
 const positive = fc.double({ min: 1e-12, max: 1e6, noNaN: true });
@@ -12,6 +12,28 @@ const distance = fc.oneof(
   fc.integer({ min: 1, max: 255 }).map((numerator) => `${numerator}/255`),
 );
 const optional = { requiredKeys: [] };
+
+const pgd = fc.record(
+  {
+    name: fc.constant("pgd" as const),
+    norm: fc.constantFrom("linf" as const, "l2" as const),
+    epsilon: distance,
+    stepSize: fc.option(distance),
+    steps: fc.option(count),
+  },
+  optional,
+);
+const fgsm = fc.record({ name: fc.constant("fgsm" as const), epsilon: fc.option(distance) });
+const sgd = fc.record(
+  { name: fc.constant("sgd" as const), lr: positive, weightDecay: positive, nesterov: fc.boolean() },
+  optional,
+);
+const rmsprop = fc.record({ name: fc.constant("rmsprop" as const), epsilon: positive });
+const cosine = fc.record({ name: fc.constant("cosine" as const), warmupFraction: share, finalFactor: share }, optional);
+const multiStep = fc.record({
+  name: fc.constant("multi-step" as const),
+  milestones: fc.option(fc.uniqueArray(count).map((epochs) => epochs.sort((a, b) => a - b))),
+});
 
 /** Any recipe that is right. */
 const recipes: fc.Arbitrary<Recipe> = fc.record(
@@ -32,15 +54,9 @@ const recipes: fc.Arbitrary<Recipe> = fc.record(
       optional,
     ),
     training: fc.record({ epochs: count, labelSmoothing: share, clipGradientNorm: positive }, optional),
-    optimizer: fc.record(
-      { name: fc.constant("sgd" as const), lr: positive, weightDecay: positive, nesterov: fc.boolean() },
-      optional,
-    ),
-    schedule: fc.record({ name: fc.constant("cosine" as const), warmupFraction: share, finalFactor: share }, optional),
-    attack: fc.record(
-      { name: fc.constant("pgd" as const), epsilon: distance, stepSize: distance, steps: fc.option(count) },
-      optional,
-    ),
+    attack: fc.oneof(pgd, fgsm),
+    optimizer: fc.oneof(sgd, rmsprop),
+    schedule: fc.oneof(cosine, multiStep),
   },
   optional,
 );
@@ -57,20 +73,31 @@ describe("resolveRecipe", () => {
         path: null,
         limitTrain: null,
         limitTest: null,
-        validationFraction: 0,
+        validationFraction: null,
         imageSize: null,
         augmentation: { crop: 4, flip: true },
+        sampler: "uniform",
+        workers: null,
+        cacheMemory: null,
+        onBadImage: "fail",
+        maxBad: 100,
+        shapes: { images: 4000, validationImages: 1000, testImages: 2000, textureCorrelation: 0, seed: 0 },
       },
+      finetune: { weights: null, bodyRate: 1, frozenStages: 0 },
       training: {
         epochs: 15,
         batchSize: 128,
         labelSmoothing: 0,
         clipGradientNorm: null,
         accumulationSteps: 1,
+        averageDecay: null,
+        recompute: false,
         logEverySteps: 10,
         checkpointEverySteps: null,
         keepEverySteps: null,
         evaluateEveryEpochs: 1,
+        earlyStoppingEpochs: null,
+        timeBudgetHours: null,
       },
       optimizer: {
         name: "sgd",
@@ -89,6 +116,7 @@ describe("resolveRecipe", () => {
         steps: 5,
         target: "random",
         randomStart: true,
+        cleanStartProbability: 0,
         statistics: "running",
         stochastic: false,
       },
@@ -106,7 +134,27 @@ describe("resolveRecipe", () => {
     expect(attack).toMatchObject({ epsilon: 1 / 255, stepSize: 0.5, steps: 1 });
     expect(memoryLimit).toBe(12e9);
     expect(data.augmentation).toEqual({ crop: 0, flip: true });
+    expect(resolveRecipe({ schedule: { warmupFraction: "5/350" } }).schedule).toMatchObject({
+      warmupFraction: 5 / 350,
+    });
     expect(resolveRecipe({ memoryLimit: "2GiB" }).memoryLimit).toBe(2 ** 31);
+  });
+
+  test.each([
+    [{ epsilon: "1/255" }, { epsilon: 1 / 255, stepSize: 1 / 255, steps: 1 }],
+    [{ epsilon: "8/255" }, { epsilon: 8 / 255, stepSize: 1 / 255, steps: 9 }],
+    [{ norm: "l2" }, { epsilon: 0.5, stepSize: 0.25, steps: 5 }],
+    [
+      { norm: "l2", epsilon: 3, steps: 10 },
+      { epsilon: 3, stepSize: 0.75, steps: 10 },
+    ],
+    [{ name: "i-fgsm" }, { epsilon: 4 / 255, stepSize: 1 / 255, steps: 5 }],
+    [
+      { name: "fgsm", epsilon: "8/255" },
+      { name: "fgsm", epsilon: 8 / 255 },
+    ],
+  ] as const)("fills in the strength of the attack %j", (written, strength) => {
+    expect(resolveRecipe({ attack: written }).attack).toMatchObject(strength);
   });
 
   test("never shares or changes what it was given", () => {
@@ -126,17 +174,6 @@ describe("resolveRecipe", () => {
     expect(error.code).toBe("ERR_RECIPE");
     expect(error.message).toMatch(/^recipe: seed must be .*\nrecipe: attack\.epsilon must .* Did you mean 4\/255\?$/);
   });
-});
-
-test.each([
-  [0.5, 1],
-  [1, 1],
-  [2, 3],
-  [3, 4],
-  [4, 5],
-  [8, 9],
-])("the paper takes for epsilon %s/255 %s steps", (epsilon, steps) => {
-  expect(attackSteps(epsilon / 255)).toBe(steps);
 });
 
 describe("stringifyRecipe", () => {

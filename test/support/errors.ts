@@ -22,3 +22,7 @@ export async function codedRejection(work: Promise<unknown>): Promise<AdvPropErr
     if (outcome !== undefined) throw outcome.error;
   });
 }
+
+/** The shape of an error with a code and a message: for `expect(() => ...).toThrow(error("ERR_X", /.../))`. */
+export const error = (code: string, message: RegExp = /./): Error =>
+  expect.objectContaining({ code, message: expect.stringMatching(message) });

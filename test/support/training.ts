@@ -5,8 +5,10 @@ import { linf } from "../../src/attacks/threat-model.js";
 import { trainingLoader } from "../../src/data/loader.js";
 import { type Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { createClassifier } from "../../src/models/registry.js";
+import type { Module } from "../../src/nn/module.js";
 import { cosine } from "../../src/optim/schedule.js";
 import { Sgd } from "../../src/optim/sgd.js";
+import { WeightAverage } from "../../src/optim/weight-average.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";
 import { GradientStore } from "../../src/tensor/index.js";
 import { advPropStep } from "../../src/training/advprop.js";
@@ -20,16 +22,20 @@ const EPOCHS = 3;
 /** What `fit` needs, for 3 epochs of 4 steps; with `resume` it goes on from the run's last checkpoint. */
 export function smallRun(
   path: string,
-  options: { resume?: boolean } & Omit<Partial<FitOptions>, "resume"> = {},
+  options: { resume?: boolean; averageDecay?: number } & Omit<Partial<FitOptions>, "resume"> = {},
 ): FitOptions {
-  const { resume = false, ...overrides } = options;
+  const { resume = false, averageDecay, ...overrides } = options;
   const dataset = makeDataset({ length: 35, classes: 3, height: 8, width: 8 });
-  const model = createClassifier("resnet20", {
-    classes: dataset.classes,
-    routes: ["aux"],
-    imageSize: 8,
-    normalization: NORMALIZATIONS.half,
-  }).initialize(SEED);
+  const make = () =>
+    createClassifier("resnet20", {
+      classes: dataset.classes,
+      routes: ["aux"],
+      imageSize: 8,
+      normalization: NORMALIZATIONS.half,
+    }).initialize(SEED);
+  const model = make();
+  const average =
+    averageDecay === undefined ? undefined : new WeightAverage(model.network, make().network, averageDecay);
   const named = Array.from(model.network.namedParameters());
   const gradients = new GradientStore(model.parameters.map(({ value }) => value));
   const optimizer = new Sgd(named, { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decays: () => true });
@@ -39,7 +45,7 @@ export function smallRun(
   let state: FitOptions["resume"];
   if (resume) {
     const file = readCheckpoint(run.checkpoint("last").weights);
-    restore(file, "last", model, optimizer);
+    restore(file, "last", { model, optimizer, average });
     state = file.state;
     run.metrics.truncateAfter(state.step);
     run.batchNormDrift.truncateAfter(state.step);
@@ -52,6 +58,7 @@ export function smallRun(
     step: (batch) => advPropStep({ model, attack, gradients, labelSmoothing: 0.1 }, batch),
     gradients,
     optimizer,
+    average,
     schedule: cosine({ peak: 0.05, totalSteps: EPOCHS * loader.stepsPerEpoch, warmupSteps: 1 }),
     loader,
     epochs: EPOCHS,
@@ -65,9 +72,12 @@ export function smallRun(
 }
 
 /** A hash over every tensor of a model, bit for bit. */
-export function fingerprint(model: Classifier): string {
+export const fingerprint = ({ network }: Classifier): string => networkFingerprint(network);
+
+/** A hash over every tensor of a network, bit for bit. */
+export function networkFingerprint(network: Module): string {
   const hash = createHash("sha256");
-  for (const [name, tensor] of model.network.state()) {
+  for (const [name, tensor] of network.state()) {
     const values = tensor.toArray();
     hash.update(name).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }

@@ -99,10 +99,10 @@ describe("fit", () => {
 
   test("keeps checkpoints every so many steps, and the best on validation", async () => {
     const accuracies = [0.3, 0.6, 0.5];
-    const validate = () => ({ accuracy: accuracies.shift() as number, loss: 1, count: 10 });
+    const validate = async () => ({ accuracy: accuracies.shift() as number, loss: 1, count: 10 });
     const options = smallRun(join(temporaryFolder(), "run"), { keepEverySteps: 5, validate });
     const { state } = await fit(options);
-    expect(state.best).toEqual({ accuracy: 0.6, step: 8 });
+    expect(state.best).toEqual({ accuracy: 0.6, step: 8, epoch: 1 });
     expect(readCheckpoint(options.run.checkpoint("best").weights).state.step).toBe(8);
     expect(existsSync(options.run.checkpoint(5).weights)).toBe(true);
     expect(existsSync(options.run.checkpoint(10).weights)).toBe(true);

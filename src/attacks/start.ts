@@ -1,0 +1,35 @@
+/** Where an attack starts. */
+import { UsageError } from "../errors.js";
+import type { SampleKeys } from "../nn/keys.js";
+import { Purpose } from "../random.js";
+import { scope, type Tensor } from "../tensor/index.js";
+import { keyedUniform, less, where } from "../tensor/operators.js";
+import type { ThreatModel } from "./threat-model.js";
+
+/**
+ * A random start: of each image a random point of its ball, or with a given probability the image itself.
+ *
+ * Source: facebookresearch/ImageNet-Adversarial-Training, whose attack starts from the clean images with probability 0.2.
+ * Departure: one draw for each image, where that code has one for the batch, so that an image's start does not depend on
+ * its batch.
+ */
+export function drawStart(
+  threatModel: ThreatModel,
+  images: Tensor,
+  keys: SampleKeys,
+  cleanProbability: number,
+): Tensor {
+  return scope(() => {
+    const start = threatModel.start(images, keys);
+    if (cleanProbability === 0) return start;
+    const { seed, epoch, samples } = keys;
+    const draws = keyedUniform(samples, [1, 1, 1], { seed, epoch, purpose: Purpose.cleanStart });
+    return where(less(draws, cleanProbability), images, start);
+  });
+}
+
+/** @throws ERR_PROBABILITY it is outside [0, 1] */
+export function checkProbability(value: number, what: string): void {
+  if (value >= 0 && value <= 1) return;
+  throw new UsageError("ERR_PROBABILITY", `${what} must be in [0, 1]; got ${value}`);
+}

@@ -1,0 +1,140 @@
+import type { Command } from "commander";
+import type { DataReport, Finding } from "../data/check.js";
+import { didYouMean, UsageError } from "../errors.js";
+
+/** Files of a finding that are printed; `--json` gives all. */
+const SHOWN_FILES = 5;
+/** Findings of one kind that are printed. */
+const SHOWN_FINDINGS = 10;
+
+/** `advprop data check PATH` and `advprop data get SET --to DIR`. */
+export function define(command: Command): void {
+  command
+    .command("check")
+    .description("look for what would make training on a folder of images wrong; exit code 1 where something would")
+    .argument("<path>", "folder of images")
+    .option("--quick", "only names, sizes and first bytes, as at the start of training")
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(check);
+  command
+    .command("get")
+    .description("download a data set: cifar10 or cifar100")
+    .argument("<set>", "cifar10 or cifar100")
+    .requiredOption("--to <dir>", "folder that the set's folder is put into")
+    .option(
+      "--url <base>",
+      "take the archive from this address instead of the official one; its checksum must be the same",
+    )
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(get);
+}
+
+interface CheckFlags {
+  readonly quick?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+async function check(path: string, { quick, json, quiet }: CheckFlags): Promise<void> {
+  const { checkData } = await import("../data/check.js");
+  const progress = new CountLine("images", quiet === true);
+  const report = await checkData(path, { quick, onProgress: (done, total) => progress.show(done, total) });
+  progress.end();
+  console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
+  process.exitCode = report.ok ? 0 : 1;
+}
+
+interface GetFlags {
+  readonly to: string;
+  readonly url?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+async function get(name: string, { to, url, json, quiet }: GetFlags): Promise<void> {
+  const { getRemoteSet, REMOTE_SETS } = await import("../data/remote-sets.js");
+  const names = Object.keys(REMOTE_SETS);
+  if (!Object.hasOwn(REMOTE_SETS, name)) {
+    throw new UsageError(
+      "ERR_SET",
+      `data get: the set must be ${names.join(" or ")}; got ${name}.${didYouMean(name, names)}`,
+    );
+  }
+  const progress = new CountLine("bytes", quiet === true);
+  const { folder, existed } = await getRemoteSet(REMOTE_SETS[name], {
+    to,
+    base: url,
+    onProgress: (done, total) => progress.show(done, total),
+  });
+  progress.end();
+  const said = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${folder}`;
+  console.log(json ? JSON.stringify({ set: name, folder, existed }) : said);
+}
+
+function render(report: DataReport): string {
+  const parts = ["train", "validation", "test"] as const;
+  const present = parts.filter((part) => report.classes.some(({ counts }) => counts[part] !== undefined));
+  const width = Math.max(5, ...report.classes.map(({ name }) => name.length));
+  const row = (name: string, cells: readonly (string | number)[]) =>
+    [name.padEnd(width), ...cells.map((cell) => String(cell).padStart(10))].join("  ");
+  const total = (part: (typeof parts)[number]) =>
+    report.classes.reduce((sum, { counts }) => sum + (counts[part] ?? 0), 0);
+  const table = [
+    row("class", present),
+    ...report.classes.map(({ name, counts }) =>
+      row(
+        name,
+        present.map((part) => counts[part] ?? 0),
+      ),
+    ),
+    row("all", present.map(total)),
+  ];
+  const codes = [...new Set(report.findings.map(({ code }) => code))];
+  const findings = codes.flatMap((code) => {
+    const all = report.findings.filter((finding) => finding.code === code);
+    const more = all.length - SHOWN_FINDINGS;
+    return [
+      ...all.slice(0, SHOWN_FINDINGS).flatMap(renderFinding),
+      ...(more > 0 ? [`         and ${more} more of ${code} (--json lists all)`] : []),
+    ];
+  });
+  const count = (severity: Finding["severity"]) =>
+    report.findings.filter((finding) => finding.severity === severity).length;
+  const verdict = report.ok
+    ? `No errors, ${count("warning")} warnings in ${report.images} images.`
+    : `${count("error")} errors, ${count("warning")} warnings in ${report.images} images: see what to do about the errors above.`;
+  return [...table, "", ...findings, ...(findings.length > 0 ? [""] : []), verdict].join("\n");
+}
+
+function renderFinding({ severity, message, files, remedy }: Finding): string[] {
+  const more = files.length > SHOWN_FILES ? ` and ${files.length - SHOWN_FILES} more` : "";
+  const where = files.length === 1 ? `${files[0]}: ` : "";
+  const list = files.length > 1 ? [`         ${files.slice(0, SHOWN_FILES).join(", ")}${more}`] : [];
+  return [`${severity.padEnd(7)}  ${where}${message}`, ...list, `         -> ${remedy}`];
+}
+
+/** "1200/3781 images" on standard error: rewritten on a terminal, a line every few seconds elsewhere. */
+class CountLine {
+  readonly #unit: string;
+  readonly #quiet: boolean;
+  readonly #terminal = process.stderr.isTTY === true;
+  #shown = performance.now();
+
+  constructor(unit: string, quiet: boolean) {
+    this.#unit = unit;
+    this.#quiet = quiet;
+  }
+
+  show(done: number, total: number | undefined): void {
+    if (this.#quiet || performance.now() - this.#shown < (this.#terminal ? 100 : 5000)) return;
+    this.#shown = performance.now();
+    const line = `${done}${total === undefined ? "" : `/${total}`} ${this.#unit}`;
+    process.stderr.write(this.#terminal ? `\r\x1b[2K${line}` : `${line}\n`);
+  }
+
+  end(): void {
+    if (!this.#quiet && this.#terminal) process.stderr.write("\r\x1b[2K");
+  }
+}

@@ -1,0 +1,32 @@
+/** The argument MODEL of several commands: a run's folder, or a weights file. */
+import { existsSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { UsageError } from "../errors.js";
+import { RunDirectory } from "../runs/run-directory.js";
+
+/** Where the weights of a MODEL lie, and the run's folder where it is one. */
+export interface ModelArgument {
+  readonly run: string | undefined;
+  readonly weights: string;
+}
+
+/**
+ * @param command    the command, for messages
+ * @param checkpoint last, best or the step of a kept checkpoint; the default is best where there is one, else last
+ * @throws ERR_CHECKPOINT it is none of these; ERR_RUN_MISSING, ERR_RUN_SCHEMA the folder is no run that can be read
+ */
+export function resolveModel(command: string, model: string, checkpoint: string | undefined): ModelArgument {
+  if (statSync(model, { throwIfNoEntry: false })?.isDirectory() !== true) return { run: undefined, weights: model };
+  const run = RunDirectory.open(model);
+  if (checkpoint === undefined) {
+    const best = run.checkpoint("best").weights;
+    return { run: model, weights: existsSync(best) ? best : run.checkpoint("last").weights };
+  }
+  if (checkpoint === "last" || checkpoint === "best")
+    return { run: model, weights: run.checkpoint(checkpoint).weights };
+  if (/^\d+$/.test(checkpoint)) return { run: model, weights: run.checkpoint(Number(checkpoint)).weights };
+  throw new UsageError(
+    "ERR_CHECKPOINT",
+    `${command}: --checkpoint must be last, best or the step of a kept checkpoint; got ${checkpoint} (files are in ${join(basename(model), "checkpoints")})`,
+  );
+}

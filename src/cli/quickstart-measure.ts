@@ -1,0 +1,130 @@
+/** What the quickstart measures of a trained network, and what it shows of it. */
+import { createAttack } from "../attacks/create.js";
+import { pgd } from "../attacks/pgd.js";
+import { linf } from "../attacks/threat-model.js";
+import { corruptedDataset } from "../corruptions/corrupted-dataset.js";
+import { CORRUPTIONS } from "../corruptions/index.js";
+import type { Dataset } from "../data/dataset.js";
+import { evaluationBatches } from "../data/loader.js";
+import { shapesDataset } from "../data/shapes.js";
+import { limitPrefix } from "../data/subset.js";
+import { predict } from "../evaluation/predictions.js";
+import type { Predictor } from "../evaluation/predictor.js";
+import type { Classifier } from "../models/classifier.js";
+import { createClassifier } from "../models/registry.js";
+import { loadState } from "../models/weights.js";
+import { classifierPredictor } from "../predictors/classifier-predictor.js";
+import { EVALUATION_BATCH } from "../recipes/build.js";
+import type { ResolvedRecipe } from "../recipes/schema.js";
+import { readJsonLines } from "../runs/metrics-log.js";
+import { RunDirectory } from "../runs/run-directory.js";
+import type { MetricsRecord } from "../runs/schema.js";
+import { readCheckpoint } from "../training/checkpoint.js";
+import { forwardBackwardUnits, METHOD_TABLE } from "../training/methods.js";
+import { attackImages } from "../training/snapshots.js";
+import type { AdversarialExample } from "./quickstart-figure.js";
+import { EPSILON } from "./quickstart-recipe.js";
+
+/** The tests, and what each is called in the table. */
+export const TESTS = {
+  clean: "clean",
+  corrupted: "corrupted, mean of 15 at severity 3",
+  stylised: "stylised, texture of another class",
+  attacked: "attacked, PGD-10 at 2/255",
+} as const;
+
+export type TestName = keyof typeof TESTS;
+
+export interface Measured {
+  /** For each test the images' scores: 1 right, 0 wrong, or a mean of these over corruptions. */
+  readonly scores: Readonly<Record<TestName, Float64Array>>;
+  readonly seconds: number;
+  /** Forward-backward units of a training step. */
+  readonly units: number;
+}
+
+const SEVERITY = 3;
+/** Images that are corrupted and attacked, the first of the test set: each costs many passes. */
+const FEW = 500;
+const SHOWN = 8;
+
+/** Tests the best checkpoint of a run on the validation images. */
+export async function measure(recipe: ResolvedRecipe, path: string): Promise<Omit<Measured, "seconds">> {
+  const model = bestOf(path);
+  const predictor = classifierPredictor(model);
+  const { testImages: count, seed } = recipe.data.shapes;
+  const clean = shapesDataset({ split: "test", count, size: 32, seed });
+  const stylised = shapesDataset({ split: "test", count, size: 32, seed, variant: "stylised" });
+  const few = limitPrefix(clean, FEW);
+  const corrupted = new Float64Array(FEW);
+  for (const name of CORRUPTIONS) {
+    const scores = await scoresOf(predictor, corruptedDataset(few, name, { severity: SEVERITY, seed }));
+    for (let i = 0; i < FEW; i++) corrupted[i] += scores[i] / CORRUPTIONS.length;
+  }
+  const attack = pgd({
+    threatModel: linf(EPSILON),
+    stepSize: EPSILON / 4,
+    steps: 10,
+    target: "none",
+    randomStart: true,
+  });
+  return {
+    scores: {
+      clean: await scoresOf(predictor, clean),
+      corrupted,
+      stylised: await scoresOf(predictor, stylised),
+      attacked: await scoresOf(classifierPredictor(model, { attack }), few),
+    },
+    units: forwardBackwardUnits(METHOD_TABLE[recipe.method], 1),
+  };
+}
+
+async function scoresOf(predictor: Predictor, dataset: Dataset): Promise<Float64Array> {
+  const { labels, predicted } = await predict(predictor, evaluationBatches(dataset, EVALUATION_BATCH));
+  return Float64Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0));
+}
+
+function bestOf(path: string): Classifier {
+  const { weights } = RunDirectory.open(path).checkpoint("best");
+  const file = readCheckpoint(weights);
+  const model = createClassifier(file.specification.name, file.specification).initialize(0);
+  loadState(model.network.state(), file.tensors, weights);
+  return model;
+}
+
+/** The curves of a run, from its log. */
+export function curveOf(path: string): { loss: number[]; validationAccuracy: number[] } {
+  const records = readJsonLines<MetricsRecord>(RunDirectory.open(path).metrics.path);
+  return {
+    loss: records.flatMap((record) => (record.type === "epoch" ? [record.cleanLoss] : [])),
+    validationAccuracy: records.flatMap((record) => (record.type === "validation" ? [record.accuracy] : [])),
+  };
+}
+
+/** A few test images attacked as in training, and what the network says of them through both routes. */
+export async function adversarialExamples(recipe: ResolvedRecipe, path: string): Promise<AdversarialExample[]> {
+  const model = bestOf(path);
+  const dataset = shapesDataset({ split: "test", count: SHOWN, size: 32, seed: recipe.data.shapes.seed });
+  const [pixels] = evaluationBatches(dataset, SHOWN);
+  const attack = createAttack(recipe.attack);
+  const [clean, perturbation, adversarial] = attackImages({
+    model,
+    attack,
+    route: "aux",
+    fullRange: EPSILON,
+    seed: recipe.seed,
+    pixels,
+  });
+  const through = (route: string) => classifierPredictor(model, { route, attack: { perturb: (_, images) => images } });
+  const attacked = { ...pixels, pixels: Buffer.concat(adversarial) };
+  const says = async (route: string) => (await predict(through(route), [attacked])).predicted;
+  const [main, auxiliary] = [await says("main"), await says("aux")];
+  return clean.map((image, i) => ({
+    clean: image,
+    perturbation: perturbation[i],
+    adversarial: adversarial[i],
+    label: dataset.classes[dataset.labels[i]],
+    main: dataset.classes[main[i]],
+    auxiliary: dataset.classes[auxiliary[i]],
+  }));
+}

@@ -1,0 +1,52 @@
+/** One export, from a checkpoint to the file that was written. */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { UsageError } from "../errors.js";
+import { exportWeights, importWeights, type Training } from "../export/safetensors.js";
+import { createClassifier } from "../models/registry.js";
+import { loadState } from "../models/weights.js";
+import { MAIN_ROUTE } from "../nn/context.js";
+import { parseRecipe, resolveRecipe } from "../recipes/resolve.js";
+import { readCheckpoint } from "../training/checkpoint.js";
+
+export interface ExportResult {
+  readonly file: string;
+  /** The checkpoint that it was made from. */
+  readonly from: string;
+  readonly model: string;
+  readonly tensors: number;
+  readonly routes: readonly string[];
+  readonly bytes: number;
+}
+
+/** @throws ERR_EXPORT the checkpoint would be overwritten */
+export function runExport(weights: string, to: string, auxiliary: boolean): ExportResult {
+  if (resolve(weights) === resolve(to)) {
+    throw new UsageError(
+      "ERR_EXPORT",
+      `export: --to must not be the checkpoint itself, ${weights}. Choose another file`,
+    );
+  }
+  const { specification, tensors } = readCheckpoint(weights);
+  const model = createClassifier(specification.name, specification).initialize(0);
+  loadState(model.network.state(), tensors, weights);
+  exportWeights(model, to, { auxiliary, metadata: trainingOf(weights) });
+  // Read back: what is reported is what the file holds.
+  const written = importWeights(to);
+  return {
+    file: to,
+    from: weights,
+    model: specification.name,
+    tensors: written.tensors.size,
+    routes: [MAIN_ROUTE, ...written.specification.routes],
+    bytes: statSync(to).size,
+  };
+}
+
+/** What the recipe of a checkpoint's run says; nothing where the file was taken out of its run. */
+function trainingOf(weights: string): Training {
+  const recipe = join(dirname(weights), "..", "recipe.yaml");
+  if (!existsSync(recipe)) return {};
+  const { method, attack } = resolveRecipe(parseRecipe(readFileSync(recipe, "utf8"), recipe));
+  return method === "vanilla" ? { method } : { method, epsilon: attack.epsilon };
+}

@@ -1,0 +1,153 @@
+/** Opens a data set of any kind as what training and evaluation take: loaders of batches. */
+
+import { UsageError } from "../errors.js";
+import type { Dataset } from "./dataset.js";
+import { checkClasses, PARTS, type Part, scanImageFolder } from "./image-folder.js";
+import { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./loader.js";
+import { findDataset, unknownLayout } from "./open.js";
+import { openPhotos, type PhotoFolderOptions } from "./open-photos.js";
+import type { ReadingStatistics } from "./photo-reader.js";
+import type { SavedSplit } from "./photo-split.js";
+import { limitPrefix, splitValidation } from "./subset.js";
+
+/** Images to train on. */
+export interface TrainingImages {
+  readonly length: number;
+  /** Shuffled and augmented batches; `views` of each image, 1 unless given. */
+  loader(batchSize: number, views?: 1 | 2): Loader;
+}
+
+/** Images to evaluate on. */
+export interface EvaluationImages {
+  /** Images in all; fewer come where images that cannot be decoded are skipped. */
+  readonly length: number;
+  /** The images in order, as often as asked, the last batch smaller. */
+  batches(batchSize: number): AsyncIterable<PixelBatch>;
+}
+
+/** A data set, ready to be read. Parts that were not asked for or do not exist are undefined. */
+export interface OpenedData {
+  readonly name: string;
+  readonly classes: readonly string[];
+  /** Height and width of the images in the batches. */
+  readonly imageSize: number;
+  readonly train: TrainingImages | undefined;
+  readonly validation: EvaluationImages | undefined;
+  readonly test: EvaluationImages | undefined;
+  /** How a folder of photos was divided, where it was not by its folders: to be saved with the run. */
+  readonly split: SavedSplit | undefined;
+  /** A few training images as evaluation sees them, for pictures of a run: always the same ones. */
+  preview(count: number): Promise<PixelBatch>;
+  /** How fast the training photos come; undefined where the images lie in memory. */
+  statistics(): ReadingStatistics | undefined;
+  /** Ends the threads that read photos. */
+  close(): Promise<void>;
+}
+
+export interface OpenDataOptions extends PhotoFolderOptions {
+  /** The parts that are wanted, by default train and validation. Others are not read. */
+  readonly parts?: readonly Part[];
+  readonly seed: number;
+  readonly augmentation: {
+    /** Zero padding before a window is cut, of images in memory; photos are cut by {@link PhotoFolderOptions.crop}. */
+    readonly crop: number;
+    readonly flip: boolean;
+  };
+  /** Uses so many training images: the first of a set in memory, of photos a draw by class and seed. */
+  readonly limitTrain?: number | null;
+  /** The same for the test images. */
+  readonly limitTest?: number | null;
+}
+
+/**
+ * Opens CIFAR-10, CIFAR-100 or a folder of photos.
+ *
+ * A part `validation` that the set does not have is split off its training images by `validationFraction`; one that it
+ * has is used as it is. A folder of photos without parts is split in three.
+ *
+ * @throws UsageError ERR_DATA_MISSING where there is no such folder, or not the training or test part that is wanted
+ * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised
+ * @throws UsageError ERR_DATA_CLASSES where the classes of the parts do not fit
+ * @throws UsageError ERR_IMAGE_SIZE where an image size is asked for that a set in memory does not have
+ */
+export async function openData(path: string, options: OpenDataOptions): Promise<OpenedData> {
+  const found = findDataset(path);
+  const { parts = ["train", "validation"] } = options;
+  if (found !== undefined) {
+    const wantsTraining = parts.includes("train") || parts.includes("validation");
+    const train = wantsTraining ? await found.load("train") : undefined;
+    const test = parts.includes("test") ? await found.load("test") : undefined;
+    return openInMemory({ train, test }, options);
+  }
+  const folder = scanImageFolder(path);
+  if (folder === undefined) throw unknownLayout(path, "openData");
+  checkClasses(folder);
+  for (const part of PARTS) {
+    const absent = folder.divided && folder.parts[part] === undefined;
+    if (!absent || part === "validation" || !parts.includes(part)) continue;
+    throw new UsageError(
+      "ERR_DATA_MISSING",
+      `openData: ${path} has no folder ${part}, only ${Object.keys(folder.parts).join(" and ")}. Add it, or choose another part.`,
+    );
+  }
+  return openPhotos(folder, parts, options);
+}
+
+/**
+ * Loaders over images in memory, for sets that a program makes itself.
+ *
+ * @throws UsageError ERR_IMAGE_SIZE where `imageSize` is not that of the images
+ */
+export function openInMemory(
+  sets: { readonly train?: Dataset; readonly validation?: Dataset; readonly test?: Dataset },
+  options: OpenDataOptions,
+): OpenedData {
+  const any = sets.train ?? sets.validation ?? sets.test;
+  if (any === undefined) throw new UsageError("ERR_DATA_MISSING", "openInMemory: at least one part must be given.");
+  const { imageSize, limitTrain, limitTest, validationFraction, seed } = options;
+  if (any.height !== any.width || (imageSize != null && imageSize !== any.height)) {
+    throw new UsageError(
+      "ERR_IMAGE_SIZE",
+      `openData: the images of ${any.name} are ${any.width} x ${any.height} and are used as they are; got an image size of ` +
+        `${imageSize}. Leave it out.`,
+    );
+  }
+  let train: Dataset | undefined = sets.train && limitTrain != null ? limitPrefix(sets.train, limitTrain) : sets.train;
+  let { validation } = sets;
+  if (train !== undefined && validation === undefined && validationFraction) {
+    ({ train, validation } = splitValidation(train, validationFraction, seed));
+  }
+  const test = sets.test && limitTest != null ? limitPrefix(sets.test, limitTest) : sets.test;
+  const evaluation = (set: Dataset | undefined): EvaluationImages | undefined =>
+    set && {
+      length: set.length,
+      batches: (batchSize) => ({
+        async *[Symbol.asyncIterator]() {
+          yield* evaluationBatches(set, batchSize);
+        },
+      }),
+    };
+  const shown = train ?? any;
+  const wanted = options.parts ?? PARTS;
+  return {
+    name: any.name,
+    classes: any.classes,
+    imageSize: any.height,
+    train:
+      train && wanted.includes("train")
+        ? {
+            length: train.length,
+            loader: (batchSize, views) => trainingLoader(train, { ...options, batchSize, views }),
+          }
+        : undefined,
+    validation: wanted.includes("validation") ? evaluation(validation) : undefined,
+    test: evaluation(test),
+    split: undefined,
+    preview: async (count) => {
+      const [first] = evaluationBatches(limitPrefix(shown, count), count);
+      return first;
+    },
+    statistics: () => undefined,
+    close: async () => {},
+  };
+}

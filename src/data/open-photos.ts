@@ -1,0 +1,141 @@
+/** The parts of a folder of photos as loaders. */
+
+import type { CropLimits } from "../images/crop.js";
+import type { Interpolation } from "../images/resize.js";
+import type { ImageFolder, Part, Photo } from "./image-folder.js";
+import type { EvaluationImages, OpenDataOptions, OpenedData } from "./open-data.js";
+import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
+import type { BadImagePolicy, PhotoSet } from "./photo-reader.js";
+import { limitStratified, photoSet } from "./photo-set.js";
+import { applySplit, type SavedSplit, splitPhotos } from "./photo-split.js";
+import type { Sampler } from "./sampler.js";
+
+/** Side of the images where none is asked for: that of the networks for ImageNet. */
+const DEFAULT_IMAGE_SIZE = 224;
+/** Shares of a folder without parts that are split off where none are asked for. */
+const DEFAULT_FRACTION = 0.15;
+
+/** How a folder of photos is read. Where a value is left out its default in `photo-loader.ts` holds. */
+export interface PhotoFolderOptions extends Partial<BadImagePolicy> {
+  /** By default 224. */
+  readonly imageSize?: number | null;
+  readonly sampler?: Sampler;
+  readonly crop?: CropLimits;
+  readonly interpolation?: Interpolation;
+  readonly cropFraction?: number;
+  readonly workers?: number;
+  readonly prefetch?: number;
+  readonly cacheBytes?: number;
+  /**
+   * Share of the training images that is split off for validation where the set has no such part. By default 0.15 of a
+   * folder of photos without parts, and else none.
+   */
+  readonly validationFraction?: number | null;
+  /** Share that is split off for the test where a folder of photos has no parts; by default 0.15. */
+  readonly testFraction?: number | null;
+  /** A split that was saved earlier, used instead of making one. */
+  readonly split?: SavedSplit;
+  /** Called while a split is made, for which every photo is looked at. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Opens the parts of a folder that are wanted. Threads start when the first batch is asked for. */
+export async function openPhotos(
+  folder: ImageFolder,
+  wanted: readonly Part[],
+  options: OpenDataOptions,
+): Promise<OpenedData> {
+  const { seed, augmentation, limitTrain, limitTest } = options;
+  const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
+  const split = options.split ?? (await makeSplit(folder, wanted, options));
+  const parts = partsOf(folder, split);
+  const setOf = (part: Part, limit?: number | null): PhotoSet | undefined => {
+    const photos = parts[part];
+    if (photos === undefined || photos.length === 0) return undefined;
+    // Parts that were split off the training photos share their identities.
+    const set = photoSet(folder, photos, photos === folder.parts[part] ? photos : (folder.parts.train ?? []));
+    return limit == null ? set : limitStratified(set, limit, seed);
+  };
+  const sources: PhotoSource[] = [];
+  const opened = <T extends PhotoSource>(source: T): T => {
+    sources.push(source);
+    return source;
+  };
+  const evaluation = (set: PhotoSet | undefined): EvaluationImages | undefined => {
+    if (set === undefined) return undefined;
+    // Each has threads of its own, which one pass after the other should share.
+    const bySize = new Map<number, EvaluationPhotos>();
+    return {
+      length: set.length,
+      batches(batchSize) {
+        const known = bySize.get(batchSize);
+        if (known !== undefined) return known;
+        const photos = opened(evaluationPhotos(set, { ...options, batchSize, size }));
+        bySize.set(batchSize, photos);
+        return photos;
+      },
+    };
+  };
+
+  const trainSet = setOf("train", limitTrain);
+  const validationSet = wanted.includes("validation") ? setOf("validation") : undefined;
+  const testSet = wanted.includes("test") ? setOf("test", limitTest) : undefined;
+  let reading: PhotoSource | undefined;
+  return {
+    name: folder.name,
+    classes: folder.classes,
+    imageSize: size,
+    train:
+      trainSet && wanted.includes("train")
+        ? {
+            length: trainSet.length,
+            loader(batchSize, views = 1) {
+              const { flip } = augmentation;
+              const loader = opened(trainingPhotos(trainSet, { ...options, batchSize, size, flip, views }));
+              reading = loader;
+              return loader;
+            },
+          }
+        : undefined,
+    validation: evaluation(validationSet),
+    test: evaluation(testSet),
+    split,
+    async preview(count) {
+      // The first photos in the order of their names would all be of one class.
+      const shown = limitStratified(trainSet ?? validationSet ?? testSet!, count, seed);
+      const photos = evaluationPhotos(shown, { ...options, batchSize: count, size, workers: 1 });
+      try {
+        for await (const batch of photos) return batch;
+        throw new Error("a set has at least one photo");
+      } finally {
+        await photos.close();
+      }
+    },
+    statistics: () => reading?.statistics(),
+    close: async () => {
+      await Promise.all(sources.map((source) => source.close()));
+    },
+  };
+}
+
+/** The split that a folder needs: in three where it has no parts, else only a validation part that it lacks. */
+async function makeSplit(
+  folder: ImageFolder,
+  wanted: readonly Part[],
+  options: OpenDataOptions,
+): Promise<SavedSplit | undefined> {
+  const { seed, validationFraction, testFraction } = options;
+  const { train = [], validation } = folder.parts;
+  const fractions = folder.divided
+    ? { validation: validation === undefined ? (validationFraction ?? 0) : 0, test: 0 }
+    : { validation: validationFraction ?? DEFAULT_FRACTION, test: testFraction ?? DEFAULT_FRACTION };
+  const needed = !folder.divided || wanted.some((part) => part !== "test");
+  if (!needed || train.length === 0 || fractions.validation + fractions.test === 0) return undefined;
+  return splitPhotos(folder.root, train, fractions, seed, options);
+}
+
+function partsOf(folder: ImageFolder, split: SavedSplit | undefined): Partial<Record<Part, readonly Photo[]>> {
+  if (split === undefined) return folder.parts;
+  const { train, validation, test } = applySplit(folder, split);
+  return folder.divided ? { ...folder.parts, train, validation } : { train, validation, test };
+}

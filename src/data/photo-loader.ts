@@ -1,0 +1,206 @@
+/** Loaders of photos: random resized crops to train on, centre crops to evaluate on. */
+
+import { UsageError } from "../errors.js";
+import { type CropLimits, INCEPTION_CROP } from "../images/crop.js";
+import type { Interpolation } from "../images/resize.js";
+import { checkSeed } from "../random.js";
+import { checkBatchSize, type Loader, type PixelBatch } from "./loader.js";
+import { type BadImagePolicy, PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
+import { epochOrder, type Sampler } from "./sampler.js";
+import { checkWorkers, defaultWorkers } from "./worker-threads.js";
+
+/** What training and evaluation have in common. */
+export interface PhotoOptions extends Partial<BadImagePolicy> {
+  readonly batchSize: number;
+  /** Side of the square images in the batches. */
+  readonly size: number;
+  /** By default bicubic. */
+  readonly interpolation?: Interpolation;
+  /** Worker threads; by default one for each processor, at most as many as Node's pool has threads (4). */
+  readonly workers?: number;
+  /** Batches that are read ahead, by default 3. */
+  readonly prefetch?: number;
+}
+
+export interface TrainingPhotoOptions extends PhotoOptions {
+  readonly seed: number;
+  /** By default uniform: every photo once. */
+  readonly sampler?: Sampler;
+  /** By default {@link INCEPTION_CROP}. */
+  readonly crop?: CropLimits;
+  /** Whether half of the images are mirrored; by default they are. */
+  readonly flip?: boolean;
+  /**
+   * Bytes of decoded photos that may be kept in memory; by default 0, none. With a cache photos are decoded once, with a
+   * short side of {@link workingSize} pixels, and every crop is cut from that copy, whether it was kept or not: batches do
+   * not depend on what the cache holds, but differ from those without one.
+   */
+  readonly cacheBytes?: number;
+  /** By default size + 32, which evaluation resizes to as well. */
+  readonly workingSize?: number;
+  /** How often each photo of a batch is read, each time cut and mirrored by draws of its own; 1 unless given. */
+  readonly views?: 1 | 2;
+}
+
+export interface EvaluationPhotoOptions extends PhotoOptions {
+  /** Side of the square as a share of the resized short side; by default size / (size + 32), 224 of 256. */
+  readonly cropFraction?: number;
+}
+
+/** What loaders of photos have beside their batches. */
+export interface PhotoSource {
+  statistics(): ReadingStatistics;
+  /** Ends the worker threads. They do not keep the process alive by themselves. */
+  close(): Promise<void>;
+}
+
+/** Photos to evaluate on, in order, as often as asked; the last batch may be smaller. */
+export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch> {
+  readonly length: number;
+}
+
+/**
+ * Shuffled photos, cut at random, resized and mirrored by worker threads. The last partial batch is dropped.
+ *
+ * Every draw is keyed by (seed, purpose, epoch, sample, visit): batches are the same on any number of workers, and from
+ * any step on.
+ *
+ * @throws UsageError ERR_BATCH_SIZE, ERR_SEED, ERR_IMAGE_SIZE, ERR_CROP, ERR_WORKERS, ERR_PREFETCH, ERR_CACHE
+ */
+export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Loader & PhotoSource {
+  const what = "trainingPhotos";
+  const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
+  const { cacheBytes = 0, views = 1 } = options;
+  const common = checked(what, options);
+  checkSeed(seed, what);
+  checkCrop(crop);
+  const workingSize = options.workingSize ?? size + 32;
+  if (!(cacheBytes >= 0) || !Number.isInteger(workingSize) || workingSize < 1) {
+    throw new UsageError(
+      "ERR_CACHE",
+      `${what}: cacheBytes must be at least 0 and workingSize a positive integer; got ${cacheBytes} and ${workingSize}.`,
+    );
+  }
+  if (set.length < batchSize) {
+    throw new UsageError(
+      "ERR_BATCH_SIZE",
+      `${what}: the batch size must be at most ${set.length}, the number of training images of ${set.name}, since a ` +
+        `partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+    );
+  }
+  const reader = new PhotoReader(set, {
+    ...common,
+    batchSize: views * batchSize,
+    cacheBytes,
+    transform: {
+      kind: "train",
+      size,
+      seed,
+      crop,
+      flip,
+      interpolation: common.interpolation,
+      workingSize: cacheBytes > 0 ? workingSize : undefined,
+    },
+  });
+  const stepsPerEpoch = Math.floor(set.length / batchSize);
+  return {
+    batchSize,
+    stepsPerEpoch,
+    epoch(epoch, firstStep) {
+      const { indices, repeats } = epochOrder(sampler, set, seed, epoch);
+      const range = [firstStep * batchSize, stepsPerEpoch * batchSize] as const;
+      const visited = indices.slice(...range);
+      const streams = repeats.slice(...range);
+      return views === 1 ? reader.pass(epoch, visited, streams) : twoViews(reader, epoch, visited, streams, batchSize);
+    },
+    statistics: () => reader.statistics(),
+    close: () => reader.close(),
+  };
+}
+
+/** Reads each batch's photos twice, as one batch of twice the size, whose second half becomes the second view. */
+async function* twoViews(
+  reader: PhotoReader,
+  epoch: number,
+  indices: Uint32Array,
+  repeats: Uint32Array,
+  batchSize: number,
+): AsyncGenerator<PixelBatch> {
+  const visited = new Uint32Array(2 * indices.length);
+  const streams = new Uint32Array(2 * indices.length);
+  for (let first = 0; first < indices.length; first += batchSize) {
+    for (const view of [0, 1]) {
+      const place = 2 * first + view * batchSize;
+      visited.set(indices.subarray(first, first + batchSize), place);
+      streams.set(
+        repeats.subarray(first, first + batchSize).map((repeat) => 2 * repeat + view),
+        place,
+      );
+    }
+  }
+  for await (const batch of reader.pass(epoch, visited, streams)) {
+    // A photo that cannot be read is missing from both halves.
+    const { pixels, labels, samples } = batch;
+    yield {
+      ...batch,
+      pixels: pixels.subarray(0, pixels.length / 2),
+      secondView: pixels.subarray(pixels.length / 2),
+      labels: labels.subarray(0, labels.length / 2),
+      samples: samples.subarray(0, samples.length / 2),
+    };
+  }
+}
+
+/**
+ * Photos as a classifier is measured on them: resized as a whole, the middle cut out.
+ *
+ * @throws UsageError ERR_BATCH_SIZE, ERR_IMAGE_SIZE, ERR_CROP, ERR_WORKERS, ERR_PREFETCH
+ */
+export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions): EvaluationPhotos {
+  const { size } = options;
+  const common = checked("evaluationPhotos", options);
+  const cropFraction = options.cropFraction ?? size / (size + 32);
+  if (!(cropFraction > 0 && cropFraction <= 1)) {
+    throw new UsageError(
+      "ERR_CROP",
+      `evaluationPhotos: cropFraction must be in (0, 1], a share of the short side; got ${cropFraction}.`,
+    );
+  }
+  const transform = { kind: "evaluate", size, interpolation: common.interpolation, cropFraction } as const;
+  const reader = new PhotoReader(set, { ...common, cacheBytes: 0, transform });
+  return {
+    length: set.length,
+    [Symbol.asyncIterator]: () =>
+      reader.pass(
+        0,
+        Uint32Array.from({ length: set.length }, (_, i) => i),
+        new Uint32Array(set.length),
+      ),
+    statistics: () => reader.statistics(),
+    close: () => reader.close(),
+  };
+}
+
+/** The options of both, with defaults, checked. */
+function checked(what: string, options: PhotoOptions) {
+  const { batchSize, size, interpolation = "bicubic", workers = defaultWorkers(), prefetch = 3 } = options;
+  const { onBadImage = "fail", maxBad = Number.POSITIVE_INFINITY } = options;
+  checkBatchSize(batchSize, what);
+  checkWorkers(workers, what);
+  if (!Number.isInteger(size) || size < 1) {
+    throw new UsageError("ERR_IMAGE_SIZE", `${what}: size must be a positive integer; got ${size}.`);
+  }
+  if (!Number.isInteger(prefetch) || prefetch < 1) {
+    throw new UsageError("ERR_PREFETCH", `${what}: prefetch must be a positive integer; got ${prefetch}.`);
+  }
+  return { batchSize, interpolation, workers, prefetch, onBadImage, maxBad };
+}
+
+function checkCrop({ area, aspect }: CropLimits): void {
+  if (area[0] > 0 && area[0] <= area[1] && area[1] <= 1 && aspect[0] > 0 && aspect[0] <= aspect[1]) return;
+  throw new UsageError(
+    "ERR_CROP",
+    "trainingPhotos: crop must have ascending limits, of the area in (0, 1] and of the aspect above 0; " +
+      `got area ${area.join(" to ")} and aspect ${aspect.join(" to ")}.`,
+  );
+}

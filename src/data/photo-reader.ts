@@ -1,0 +1,240 @@
+/** Batches of photos from worker threads, in order. The main thread's side of `photo-worker.ts`. */
+
+import type { Worker } from "node:worker_threads";
+import { assert, RunError } from "../errors.js";
+import type { PixelBatch } from "./loader.js";
+import { type BadPhoto, CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform } from "./photo-job.js";
+import { startWorker } from "./worker-threads.js";
+
+/** The photos of one part of a set. */
+export interface PhotoSet {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly length: number;
+  /** The folder that the files lie in. */
+  readonly root: string;
+  /** (N) relative to the root */
+  readonly files: readonly string[];
+  /** (N) labels in [0, classes.length) */
+  readonly labels: Int32Array;
+  /** (N) identity of each photo: the key of its random draws */
+  readonly samples: Uint32Array;
+}
+
+/** What is done about photos that cannot be decoded. */
+export interface BadImagePolicy {
+  /** `skip` leaves them out of their batches, which are then smaller. */
+  readonly onBadImage: "fail" | "skip";
+  /** Different files that may be skipped; one more is an error. */
+  readonly maxBad: number;
+}
+
+export interface PhotoReaderOptions extends BadImagePolicy {
+  readonly transform: PhotoTransform;
+  readonly batchSize: number;
+  readonly workers: number;
+  /** Batches that are read ahead. */
+  readonly prefetch: number;
+  /** Bytes of decoded photos that may be kept, over all workers. */
+  readonly cacheBytes: number;
+}
+
+/** How fast photos came, since the reader was made. */
+export interface ReadingStatistics {
+  readonly images: number;
+  /** Images per second that the workers reach while they read: the loader alone, all workers together. */
+  readonly imagesPerSecond: number;
+  /** Share of the time of a pass that its consumer spent waiting for batches, in [0, 1]. */
+  readonly waitingShare: number;
+  /** Photos that were left out, each once. */
+  readonly skipped: readonly { readonly file: string; readonly message: string }[];
+}
+
+/** A batch as the workers report it. */
+interface Progress {
+  pendingWorkers: number;
+  readonly bad: BadPhoto[];
+}
+
+/** Reads batches of photos. Workers start with the first pass, and stay until {@link close}. One pass at a time. */
+export class PhotoReader {
+  readonly #set: PhotoSet;
+  readonly #options: PhotoReaderOptions;
+  readonly #ring: SharedArrayBuffer;
+  readonly #slots: number;
+  #workers: Worker[] = [];
+  #running = false;
+  /** Why no pass can go on: a worker failed by our own mistake, or the reader was closed. */
+  #failure: unknown;
+  #progress = new Map<number, Progress>();
+  #ended = 0;
+  /** Called whenever a worker reported something. */
+  #wake = () => {};
+
+  readonly #skipped = new Map<string, string>();
+  #images = 0;
+  #readSeconds = 0;
+  #waitingSeconds = 0;
+  #passSeconds = 0;
+
+  constructor(set: PhotoSet, options: PhotoReaderOptions) {
+    const { batchSize, prefetch, transform } = options;
+    this.#set = set;
+    this.#options = options;
+    this.#slots = prefetch;
+    this.#ring = new SharedArrayBuffer(prefetch * batchSize * transform.size ** 2 * 3);
+  }
+
+  /**
+   * The photos at `indices` in batches; the last may be smaller. Leaving the loop early stops the workers.
+   *
+   * @throws RunError ERR_IMAGE where a photo cannot be decoded, ERR_BAD_IMAGES where too many were skipped
+   */
+  async *pass(epoch: number, indices: Uint32Array, repeats: Uint32Array): AsyncGenerator<PixelBatch> {
+    assert(!this.#running, "a photo reader makes one pass at a time");
+    this.#running = true;
+    this.#progress = new Map();
+    this.#ended = 0;
+    const taken = new Int32Array(new SharedArrayBuffer(4));
+    const started = performance.now();
+    try {
+      this.#start();
+      const pass: PhotoPass = { epoch, indices, repeats, taken: taken.buffer as SharedArrayBuffer };
+      for (const worker of this.#workers) worker.postMessage(pass);
+      const batches = Math.ceil(indices.length / this.#options.batchSize);
+      for (let batch = 0; batch < batches; batch++) {
+        const waitingFrom = performance.now();
+        await this.#until(() => this.#progress.get(batch)?.pendingWorkers === 0);
+        this.#waitingSeconds += (performance.now() - waitingFrom) / 1000;
+        const pixels = this.#take(batch, indices);
+        Atomics.add(taken, 0, 1);
+        Atomics.notify(taken, 0);
+        yield pixels;
+      }
+    } finally {
+      this.#passSeconds += (performance.now() - started) / 1000;
+      Atomics.store(taken, 0, CANCELLED);
+      Atomics.notify(taken, 0);
+      // The ring must be quiet before another pass writes to it.
+      if (this.#failure === undefined) await this.#until(() => this.#ended === this.#workers.length);
+      this.#running = false;
+    }
+  }
+
+  statistics(): ReadingStatistics {
+    const { workers } = this.#options;
+    return {
+      images: this.#images,
+      imagesPerSecond: this.#readSeconds === 0 ? 0 : (this.#images * workers) / this.#readSeconds,
+      waitingShare: this.#passSeconds === 0 ? 0 : this.#waitingSeconds / this.#passSeconds,
+      skipped: [...this.#skipped].map(([file, message]) => ({ file, message })),
+    };
+  }
+
+  /** Ends the worker threads for good. A pass that is under way fails with ERR_READER_CLOSED. */
+  async close(): Promise<void> {
+    this.#failure ??= new RunError("ERR_READER_CLOSED", `the reader of ${this.#set.name} was closed.`);
+    this.#wake();
+    const workers = this.#workers;
+    this.#workers = [];
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  #start(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#workers.length > 0) return;
+    const { transform, workers, batchSize, cacheBytes } = this.#options;
+    const { root, files, samples } = this.#set;
+    this.#workers = Array.from({ length: workers }, (_, worker) => {
+      const setup = { root, files, samples, transform, worker, workers, batchSize, ring: this.#ring };
+      const thread = startWorker("photo-worker", {
+        ...setup,
+        slots: this.#slots,
+        cacheBytes: Math.floor(cacheBytes / workers),
+      });
+      thread.on("message", (report: PhotoReport) => this.#receive(report));
+      thread.on("error", (error) => {
+        this.#failure = error;
+        this.#wake();
+      });
+      return thread;
+    });
+  }
+
+  #receive(report: PhotoReport): void {
+    if (report.type === "end") {
+      this.#ended++;
+    } else {
+      const progress = this.#progress.get(report.batch) ?? { pendingWorkers: this.#workers.length, bad: [] };
+      progress.pendingWorkers--;
+      progress.bad.push(...report.bad);
+      this.#progress.set(report.batch, progress);
+      this.#images += report.images;
+      this.#readSeconds += report.seconds;
+    }
+    this.#wake();
+  }
+
+  /** Waits for reports until a condition holds. Only meanwhile the workers keep the process alive. */
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) {
+      if (this.#failure !== undefined) throw this.#failure;
+      for (const worker of this.#workers) worker.ref();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      for (const worker of this.#workers) worker.unref();
+    }
+  }
+
+  /** Copies a finished batch out of the ring, without the photos that could not be read. */
+  #take(batch: number, indices: Uint32Array): PixelBatch {
+    const { batchSize, transform } = this.#options;
+    const { labels, samples } = this.#set;
+    const imageBytes = transform.size ** 2 * 3;
+    const first = batch * batchSize;
+    const length = Math.min(batchSize, indices.length - first);
+    const slot = new Uint8Array(this.#ring, (batch % this.#slots) * batchSize * imageBytes, length * imageBytes);
+
+    const bad = this.#progress.get(batch)!.bad.sort((a, b) => a.place - b.place);
+    this.#progress.delete(batch);
+    this.#judge(bad, length);
+    const left = new Set(bad.map(({ place }) => place));
+    const places = Array.from({ length }, (_, place) => place).filter((place) => !left.has(place));
+    const pixels = new Uint8Array(places.length * imageBytes);
+    if (left.size === 0) {
+      pixels.set(slot);
+    } else {
+      places.forEach((place, i) => {
+        pixels.set(slot.subarray(place * imageBytes, (place + 1) * imageBytes), i * imageBytes);
+      });
+    }
+    const chosen = places.map((place) => indices[first + place]);
+    return {
+      pixels,
+      labels: Int32Array.from(chosen, (index) => labels[index]),
+      samples: Uint32Array.from(chosen, (index) => samples[index]),
+      height: transform.size,
+      width: transform.size,
+    };
+  }
+
+  /** Decides about the photos of a batch that could not be read. */
+  #judge(bad: readonly BadPhoto[], length: number): void {
+    if (bad.length === 0) return;
+    const { onBadImage, maxBad } = this.#options;
+    if (onBadImage === "fail") throw new RunError("ERR_IMAGE", bad[0].message);
+    for (const { index, message } of bad) this.#skipped.set(this.#set.files[index], message);
+    const skipped = this.#skipped.size;
+    if (skipped > maxBad || bad.length === length) {
+      const rule =
+        skipped > maxBad
+          ? `at most ${maxBad} images may be skipped; this is number ${skipped}`
+          : "a whole batch cannot be read";
+      throw new RunError(
+        "ERR_BAD_IMAGES",
+        `${rule}: ${bad.at(-1)!.message} \`advprop data check ${this.#set.root}\` lists all such files.`,
+      );
+    }
+  }
+}

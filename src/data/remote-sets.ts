@@ -1,0 +1,74 @@
+/** Data sets that can be downloaded. */
+
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type DownloadOptions, download } from "./download.js";
+import { type ArchiveContents, unpack } from "./unpack.js";
+
+/** A set as its authors publish it. */
+export interface RemoteSet {
+  /** Folder of the archive's address. */
+  readonly base: string;
+  readonly archive: string;
+  /** MD5 of the archive, from the set's page. */
+  readonly md5: string;
+  readonly contents: ArchiveContents;
+}
+
+const CIFAR_BASE = "https://www.cs.toronto.edu/~kriz/";
+
+/** By name. Addresses and sums are those of https://www.cs.toronto.edu/~kriz/cifar.html. */
+export const REMOTE_SETS: Readonly<Record<string, RemoteSet>> = {
+  cifar10: {
+    base: CIFAR_BASE,
+    archive: "cifar-10-binary.tar.gz",
+    md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    contents: {
+      folder: "cifar-10-batches-bin",
+      required: [
+        "batches.meta.txt",
+        "data_batch_1.bin",
+        "data_batch_2.bin",
+        "data_batch_3.bin",
+        "data_batch_4.bin",
+        "data_batch_5.bin",
+        "test_batch.bin",
+      ],
+      optional: ["readme.html"],
+    },
+  },
+  cifar100: {
+    base: CIFAR_BASE,
+    archive: "cifar-100-binary.tar.gz",
+    md5: "03b5dce01913d631647c71ecec9e9cb8",
+    contents: {
+      folder: "cifar-100-binary",
+      required: ["coarse_label_names.txt", "fine_label_names.txt", "train.bin", "test.bin"],
+      optional: [],
+    },
+  },
+};
+
+export interface GetOptions extends Omit<DownloadOptions, "url" | "path" | "md5"> {
+  /** The folder that the set's own folder is put into. */
+  readonly to: string;
+  /** Takes the archive from another address, for instance a mirror; its sum must be the same. */
+  readonly base?: string;
+}
+
+/**
+ * Downloads and unpacks a set, unless its folder is already there with every file. The archive is removed afterwards.
+ *
+ * @returns the set's folder, and whether it was there already
+ * @throws RunError as {@link download} and {@link unpack} do
+ */
+export async function getRemoteSet(set: RemoteSet, options: GetOptions): Promise<{ folder: string; existed: boolean }> {
+  const { to, base = set.base, ...rest } = options;
+  const folder = join(to, set.contents.folder);
+  if (set.contents.required.every((name) => existsSync(join(folder, name)))) return { folder, existed: true };
+  const path = join(to, set.archive);
+  await download({ ...rest, url: `${base.replace(/\/*$/, "/")}${set.archive}`, path, md5: set.md5 });
+  await unpack(path, folder, set.contents);
+  rmSync(path);
+  return { folder, existed: false };
+}

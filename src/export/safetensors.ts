@@ -1,0 +1,97 @@
+/**
+ * Weights out and in, as safetensors. In Python an exported file is an ordinary checkpoint under the names of timm or
+ * torchvision: `model.load_state_dict(safetensors.torch.load_file(path))`.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { UsageError } from "../errors.js";
+import type { Classifier, ModelSpecification } from "../models/classifier.js";
+import { stateOf } from "../models/weights.js";
+import { isAuxiliary } from "../nn/routed-batch-norm.js";
+import { writeFileAtomic } from "../runs/atomic-file.js";
+import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../runs/safetensors.js";
+
+/** The entry of the file's metadata that says what the weights are, as JSON: the same as in a checkpoint. */
+const METADATA = "advprop";
+
+/** How the weights were trained, as far as it is known. */
+export interface Training {
+  /** The training method, for example "advprop". */
+  readonly method?: string;
+  /** Radius of the attack in pixels of [0, 1]. */
+  readonly epsilon?: number;
+}
+
+export interface ExportOptions {
+  /** Whether to write the norms of the auxiliary routes too, `<bn>.aux_bn.<k>.*`, k the route's place in `routes`. */
+  readonly auxiliary: boolean;
+  readonly metadata?: Training;
+}
+
+/** What an exported file holds. */
+export interface ImportedWeights {
+  /** Enough to build the network again; its routes are those that the file has. */
+  readonly specification: ModelSpecification;
+  readonly metadata: Training;
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+}
+
+/**
+ * Writes a classifier's parameters and running statistics, each as it is, bit for bit. The metadata has `format` "pt"
+ * and `advprop`, the JSON of { specification: { name, classes, routes, normalization, imageSize }, method, epsilon }.
+ *
+ * @throws RunError ERR_WRITE the file cannot be written; an earlier one of that name stays
+ */
+export function exportWeights(classifier: Classifier, path: string, { auxiliary, metadata = {} }: ExportOptions): void {
+  const { specification, network } = classifier;
+  const tensors = stateOf(network);
+  if (!auxiliary) {
+    for (const name of [...tensors.keys()].filter(isAuxiliary)) tensors.delete(name);
+  }
+  const written = { specification: auxiliary ? specification : { ...specification, routes: [] }, ...metadata };
+  writeFileAtomic(path, encodeSafetensors(tensors, { format: "pt", [METADATA]: JSON.stringify(written) }));
+}
+
+const channels = z.tuple([z.number(), z.number(), z.number()]);
+const metadataSchema = z.object({
+  specification: z.object({
+    name: z.string(),
+    classes: z.array(z.string()),
+    routes: z.array(z.string()),
+    normalization: z.object({ mean: channels, deviation: channels }),
+    imageSize: z.int().positive(),
+  }),
+  method: z.string().optional(),
+  epsilon: z.number().optional(),
+});
+
+/**
+ * Reads what {@link exportWeights} wrote. Build the network with `createClassifier(specification.name, specification)`
+ * and fill it with `loadState`, or start another classifier from it with `transferWeights`.
+ *
+ * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_SAFETENSORS it is damaged; ERR_WEIGHTS its metadata does not say
+ *   what the weights are
+ */
+export function importWeights(path: string): ImportedWeights {
+  if (!existsSync(path))
+    throw new UsageError("ERR_WEIGHTS_MISSING", `there is no weights file ${path}. Check the path`);
+  const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
+  const { specification, ...training } = parseMetadata(metadata[METADATA], path);
+  return { specification, metadata: training, tensors };
+}
+
+function parseMetadata(text: string | undefined, path: string): z.output<typeof metadataSchema> {
+  const refuse = (reason: string): never => {
+    throw new UsageError("ERR_WEIGHTS", `${path} was not exported by advprop: ${reason}. Make it with: advprop export`);
+  };
+  if (text === undefined) return refuse(`its metadata has no entry ${METADATA}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refuse(`the entry ${METADATA} of its metadata is no JSON`);
+  }
+  const { success, data, error } = metadataSchema.safeParse(value);
+  if (!success) return refuse(`in its metadata, ${error.issues[0].path.join(".")}: ${error.issues[0].message}`);
+  return data;
+}

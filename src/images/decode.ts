@@ -1,0 +1,111 @@
+/** From an image file to upright 8-bit RGB pixels, through libvips (sharp). */
+
+import sharp, { type Sharp } from "sharp";
+import { RunError } from "../errors.js";
+import type { RawImage } from "./resize.js";
+
+/** The formats that are read, by sharp's names, with the file extensions they go by. */
+export const IMAGE_FORMATS: Readonly<Record<string, readonly string[]>> = {
+  jpeg: ["jpg", "jpeg", "jpe", "jfif"],
+  png: ["png"],
+  webp: ["webp"],
+  avif: ["avif"],
+  gif: ["gif"],
+};
+
+/** What transparent pixels are laid on. */
+const BACKGROUND = "#ffffff";
+
+/** What the header of an image says. */
+export interface ImageHeader {
+  /** One of the keys of {@link IMAGE_FORMATS}. */
+  readonly format: string;
+  /** After the rotation that the EXIF orientation asks for. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Makes sharp suit a worker thread: one libvips thread per image, since the workers are the parallelism, and no cache of
+ * operations, since no image is decoded twice in the same way. Both settings are the whole process's.
+ */
+export function configureDecoder(): void {
+  sharp.concurrency(1);
+  sharp.cache(false);
+}
+
+/**
+ * A pipeline that gives the first frame upright. A truncated file is an error; damage that the decoder gets over is one
+ * where it is `strict`.
+ */
+function open(bytes: Uint8Array, strict = false): Sharp {
+  return sharp(bytes, { failOn: strict ? "warning" : "error", autoOrient: true, pages: 1 });
+}
+
+/**
+ * Reads the header of an image.
+ *
+ * @param file the name for the message
+ * @throws RunError ERR_IMAGE where it is not an image in one of the formats
+ */
+export async function readHeader(bytes: Uint8Array, file: string): Promise<ImageHeader> {
+  try {
+    const { format, compression, autoOrient } = await open(bytes).metadata();
+    const name = format === "heif" && compression === "av1" ? "avif" : format;
+    if (!Object.hasOwn(IMAGE_FORMATS, name)) throw new Error(`the format ${name} is not read`);
+    return { format: name, ...autoOrient };
+  } catch (cause) {
+    throw imageError(file, cause);
+  }
+}
+
+/**
+ * Decodes an image: the first frame, turned upright by its EXIF orientation, colours (grey, CMYK, 16-bit, with a colour
+ * profile) converted to 8-bit sRGB, transparency laid on white.
+ *
+ * @param file the name for the message
+ * @param size decodes at this size instead of the image's own, by the cheapest way: a JPEG is scaled by 1/2, 1/4 or 1/8
+ *   while it is decoded, and then resized by libvips
+ * @param strict refuses also damage that other programs overlook, such as a few wrong bytes inside of a JPEG
+ * @throws RunError ERR_IMAGE where it cannot be decoded, or is truncated
+ */
+export async function decodeImage(
+  bytes: Uint8Array,
+  file: string,
+  size?: { readonly width: number; readonly height: number },
+  strict = false,
+): Promise<RawImage> {
+  try {
+    const pipeline = open(bytes, strict).flatten({ background: BACKGROUND }).toColourspace("srgb");
+    if (size !== undefined) pipeline.resize(size.width, size.height, { fit: "fill", kernel: "cubic" });
+    const { data, info } = await pipeline.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+    return { pixels: data, width: info.width, height: info.height };
+  } catch (cause) {
+    throw imageError(file, cause);
+  }
+}
+
+/**
+ * The size at which to decode an image of which a part of `extent` pixels becomes `wanted` pixels: the image's own
+ * (undefined) while that is little more, else such that the part has `oversampling` times the pixels that are wanted.
+ */
+export function decodeSize(
+  { width, height }: { readonly width: number; readonly height: number },
+  extent: number,
+  wanted: number,
+  oversampling: number,
+): { width: number; height: number } | undefined {
+  const factor = (oversampling * wanted) / extent;
+  if (factor > 0.5) return undefined;
+  return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
+}
+
+function imageError(file: string, cause: unknown): RunError {
+  // libvips gives a line per stage; the first says what is wrong.
+  const reason = (cause as Error).message.trim().split("\n")[0];
+  return new RunError(
+    "ERR_IMAGE",
+    `cannot decode ${file}: ${reason}. Replace or remove the file, or let such files be skipped.`,
+    { cause },
+  );
+}

@@ -1,0 +1,99 @@
+/** Adam with decoupled weight decay. */
+import { keep, scalar, scope, type Tensor } from "../tensor/index.js";
+import {
+  add_,
+  eachAdd_,
+  eachAddDivided_,
+  eachAddProduct_,
+  eachMul,
+  eachMul_,
+  eachSqrt_,
+  zerosLike,
+} from "../tensor/operators.js";
+import {
+  checkFactor,
+  type Gradients,
+  type NamedParameter,
+  type Optimizer,
+  touched,
+  type WeightDecay,
+} from "./optimizer.js";
+
+export interface AdamWOptions extends WeightDecay {
+  /** Of the mean of gradients, in [0, 1). */
+  readonly beta1: number;
+  /** Of the mean of squared gradients, in [0, 1). */
+  readonly beta2: number;
+  /** Stands outside the root. */
+  readonly epsilon: number;
+}
+
+/**
+ * w -= rate * weightDecay * w;  m = beta1 * m + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2, both from zero;
+ * w -= rate * (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + epsilon), t the updates of this parameter, this one
+ * included.
+ *
+ * Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, with the learning rate in the decay, as in
+ * torch.optim.AdamW
+ *
+ * @throws ERR_OPTIMIZER beta1 or beta2 is outside [0, 1)
+ */
+export class AdamW implements Optimizer {
+  readonly #parameters: readonly NamedParameter[];
+  readonly #options: AdamWOptions;
+  readonly #means: readonly Tensor[];
+  readonly #squares: readonly Tensor[];
+  /** Updates of each parameter, int64 scalars: a route's own parameters may be touched more rarely than others. */
+  readonly #counts: readonly Tensor[];
+
+  constructor(parameters: readonly NamedParameter[], options: AdamWOptions) {
+    checkFactor(options.beta1, "adamw: beta1");
+    checkFactor(options.beta2, "adamw: beta2");
+    this.#parameters = parameters;
+    this.#options = options;
+    this.#means = parameters.map(([, { data }]) => keep(zerosLike(data)));
+    this.#squares = parameters.map(([, { data }]) => keep(zerosLike(data)));
+    this.#counts = parameters.map(() => keep(scalar(0, "int64")));
+  }
+
+  step(gradients: Gradients, rate: number): void {
+    const { beta1, beta2, epsilon, weightDecay, decays } = this.#options;
+    const { indices, weights, updates } = touched(this.#parameters, gradients);
+    const means = indices.map((i) => this.#means[i]);
+    const squares = indices.map((i) => this.#squares[i]);
+    const decayed = indices.flatMap((i) => {
+      const [, parameter] = this.#parameters[i];
+      return decays(parameter) ? [parameter.data] : [];
+    });
+    scope(() => {
+      const counts = indices.map((i) => add_(this.#counts[i], 1).item());
+      if (weightDecay > 0 && decayed.length > 0) eachMul_(decayed, 1 - rate * weightDecay);
+      eachMul_(means, beta1);
+      eachAdd_(means, updates, 1 - beta1);
+      eachMul_(squares, beta2);
+      eachAddProduct_(squares, updates, updates, 1 - beta2);
+      const roots = eachMul(
+        squares,
+        counts.map((count) => 1 / (1 - beta2 ** count)),
+      );
+      eachSqrt_(roots);
+      eachAdd_(roots, epsilon);
+      eachAddDivided_(
+        weights,
+        means,
+        roots,
+        counts.map((count) => -rate / (1 - beta1 ** count)),
+      );
+    });
+  }
+
+  state(): Map<string, Tensor> {
+    return new Map(
+      this.#parameters.flatMap(([name], i) => [
+        [`${name}.mean`, this.#means[i]],
+        [`${name}.meanSquare`, this.#squares[i]],
+        [`${name}.updates`, this.#counts[i]],
+      ]),
+    );
+  }
+}

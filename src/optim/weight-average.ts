@@ -1,0 +1,50 @@
+/** The exponential moving average of a network's weights: what evaluation, `best` and export use. */
+import { assert } from "../errors.js";
+import type { Module } from "../nn/module.js";
+import type { Tensor } from "../tensor/index.js";
+import { copy_, eachAdd_, eachMul_ } from "../tensor/operators.js";
+
+/**
+ * Keeps a twin of a network at the average of its weights, so that whoever evaluates uses the twin like any network:
+ *
+ * average = d * average + (1 - d) * value, d = min(decay, (1 + t) / (10 + t)), t the updates before this one,
+ *
+ * for every parameter and the running statistics of every route; integer counters are copied. The average starts as the
+ * network's state of the time it is made.
+ *
+ * Source: the official EfficientNet trainer, whose tf.train.ExponentialMovingAverage has `num_updates` and includes the
+ * batch norms' moving means and variances (tensorflow/tpu, models/official/efficientnet/main.py)
+ */
+export class WeightAverage {
+  /** The network that holds the average. */
+  readonly twin: Module;
+  readonly #values: readonly Tensor[];
+  readonly #averages: readonly Tensor[];
+  readonly #counters: readonly (readonly [value: Tensor, copy: Tensor])[];
+  readonly #decay: number;
+
+  /** @param twin an initialised network with the same names and shapes; it is overwritten */
+  constructor(network: Module, twin: Module, decay: number) {
+    this.twin = twin;
+    const twinState = twin.state();
+    const pairs = Array.from(network.state(), ([name, value]) => {
+      const average = twinState.get(name);
+      assert(average !== undefined, `the twin has no ${name}`);
+      copy_(average, value);
+      return [value, average] as const;
+    });
+    const floats = pairs.filter(([value]) => value.dtype !== "int64");
+    this.#values = floats.map(([value]) => value);
+    this.#averages = floats.map(([, average]) => average);
+    this.#counters = pairs.filter(([value]) => value.dtype === "int64");
+    this.#decay = decay;
+  }
+
+  /** Moves the average towards the weights. @param updates how many were done before this one */
+  update(updates: number): void {
+    const decay = Math.min(this.#decay, (1 + updates) / (10 + updates));
+    eachMul_(this.#averages, decay);
+    eachAdd_(this.#averages, this.#values, 1 - decay);
+    for (const [value, copy] of this.#counters) copy_(copy, value);
+  }
+}

@@ -1,0 +1,76 @@
+/** What a recipe may say of the attack. */
+
+import { z } from "zod";
+import { attackSteps } from "../attacks/strength.js";
+import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, section, unit } from "./rules.js";
+
+/** The ball of every attack. */
+const ball = {
+  norm: oneOf(["linf", "l2"]).default("linf"),
+  /** null takes 4/255, in the L2 norm 0.5. */
+  epsilon: distanceOrNull.default(null),
+};
+
+/** For an attack of several steps. */
+const steps = {
+  /** null takes 1/255, in the L2 norm 2.5 epsilon / steps. */
+  stepSize: distanceOrNull.default(null),
+  /** null takes {@link attackSteps}, in the L2 norm 5. */
+  steps: countOrNull.default(null),
+};
+
+const start = {
+  randomStart: flag.default(true),
+  /** Of each image, to start from itself all the same. */
+  cleanStartProbability: unit.default(0),
+};
+
+/** What training asks of every attack. */
+const common = {
+  target: oneOf(["random", "none"]).default("random"),
+  /** Which statistics the attacked batch norms use. */
+  statistics: oneOf(["running", "batch"]).default("running"),
+  /** Whether dropout and stochastic depth act during the attack. */
+  stochastic: flag.default(false),
+};
+
+const pgd = withinPixels(section({ name: z.literal("pgd"), ...ball, ...steps, ...start, ...common }));
+const iFgsm = withinPixels(section({ name: z.literal("i-fgsm"), ...ball, ...steps, ...common }));
+const gd = withinPixels(section({ name: z.literal("gd"), ...ball, ...steps, ...start, ...common }));
+const fgsm = withinPixels(section({ name: z.literal("fgsm"), ...ball, ...common }));
+
+type Written = z.output<typeof pgd | typeof iFgsm | typeof gd | typeof fgsm>;
+
+/** With every number in place of null. */
+type WithStrength<A extends Written> = A extends unknown
+  ? { readonly [Key in keyof A]: Key extends "epsilon" | "stepSize" | "steps" ? number : A[Key] }
+  : never;
+
+/** The attack's section of a recipe. */
+export const attack = named(pgd, iFgsm, gd, fgsm).transform((written) => withStrength(written));
+
+/** Fills in the strength: the paper's in the L-infinity norm; in the L2 norm, which the paper has not, ours. */
+function withStrength(written: Written): WithStrength<Written> {
+  const l2 = written.norm === "l2";
+  const epsilon = written.epsilon ?? (l2 ? 0.5 : 4 / 255);
+  if (written.name === "fgsm") return { ...written, epsilon };
+  const count = written.steps ?? (l2 ? 5 : attackSteps(epsilon));
+  return { ...written, epsilon, stepSize: written.stepSize ?? (l2 ? (2.5 * epsilon) / count : 1 / 255), steps: count };
+}
+
+/** In the L-infinity norm, no distance exceeds 1. Checked also beside other mistakes of the section, all at once. */
+function withinPixels<S extends z.ZodObject>(attackSection: S): S {
+  return (["epsilon", "stepSize"] as const).reduce(
+    (checked, key) =>
+      checked.refine((value: Record<string, unknown>) => value.norm === "l2" || !(Number(value[key]) > 1), {
+        path: [key],
+        when: () => true,
+        error: ({ input }) => {
+          const size = (input as Record<string, number>)[key];
+          const hint = Number.isInteger(size) && size <= 255 ? ` Did you mean ${size}/255?` : "";
+          return `must be in (0, 1] because pixels are in [0, 1], as a number or a fraction such as 4/255; got ${asFraction(size)}.${hint}`;
+        },
+      }),
+    attackSection,
+  );
+}

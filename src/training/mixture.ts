@@ -1,0 +1,37 @@
+/**
+ * Training on clean and adversarial images together, through one batch norm: the baseline that AdvProp's second batch
+ * norm is measured against (Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572; Kurakin et al. 2017,
+ * https://arxiv.org/abs/1611.01236).
+ */
+import { ATTACK, TRAIN } from "../nn/context.js";
+import { crossEntropy } from "../nn/loss.js";
+import { add, concat, rows } from "../tensor/operators.js";
+import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
+
+/**
+ * One step: attacks the mini-batch through the main batch norms' running statistics, then passes the clean and the
+ * adversarial images as one batch of 2N, so that both are normalised by their joint statistics, and adds the gradient of
+ * mean loss(clean) + mean loss(adversarial) to the store: AdvProp's sum, in which only the batch norms differ.
+ */
+export function mixtureStep(
+  { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
+  { images, labels, keys }: Batch,
+): Required<StepMetrics> {
+  const adversarial = attack.perturb(
+    (x) => model.forward(x, { ...attackContext, route: "main", keys }),
+    images,
+    labels,
+    keys,
+  );
+  const logits = model.forward(concat([images, adversarial]), {
+    ...TRAIN,
+    recompute,
+    route: "main",
+    keys: { ...keys, samples: concat([keys.samples, keys.samples]) },
+  });
+  const count = labels.size;
+  const cleanLoss = crossEntropy(rows(logits, 0, count), labels, labelSmoothing);
+  const adversarialLoss = crossEntropy(rows(logits, count, 2 * count), labels);
+  gradients.add(add(cleanLoss, adversarialLoss));
+  return { cleanLoss: cleanLoss.item(), adversarialLoss: adversarialLoss.item() };
+}

@@ -1,0 +1,67 @@
+import { cpSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { DataReport } from "../../src/data/check.js";
+import { advprop } from "../support/cli.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { writeClasses } from "../support/photos.js";
+
+const good = sharedTemporaryFolder();
+await writeClasses(good, { cat: 12, dog: 11 });
+
+describe("advprop data check", () => {
+  test("prints the classes and exits with 0 where all is well", () => {
+    const { status, stdout, stderr } = advprop(["data", "check", good]);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^class +train$/m);
+    expect(stdout).toMatch(/^cat +12$/m);
+    expect(stdout).toMatch(/^all +23$/m);
+    expect(stdout).toContain("No errors, 0 warnings in 23 images.");
+  });
+
+  test("names the file and the remedy, and exits with 1, where training would be wrong", () => {
+    const folder = temporaryFolder();
+    cpSync(good, folder, { recursive: true });
+    writeFileSync(join(folder, "dog", "000.jpg"), "no image");
+    for (const flags of [[], ["--quick"]]) {
+      const { status, stdout } = advprop(["data", "check", folder, ...flags]);
+      expect(status).toBe(1);
+      expect(stdout).toMatch(/^error +dog\/000\.jpg: /m);
+      expect(stdout).toMatch(/-> Replace or remove/);
+    }
+    const { status, stdout } = advprop(["data", "check", folder, "--json"]);
+    const report = JSON.parse(stdout) as DataReport;
+    expect([status, report.ok, report.findings[0].files]).toEqual([1, false, ["dog/000.jpg"]]);
+  });
+
+  test("exits with 2 where there is nothing to check", () => {
+    expect(advprop(["data", "check", temporaryFolder()])).toMatchObject({ status: 2, stdout: "" });
+    expect(advprop(["data", "check", "/nowhere"]).stderr).toContain("/nowhere");
+    expect(advprop(["data", "chek", good])).toMatchObject({ status: 2, stderr: expect.stringContaining("check") });
+  });
+});
+
+describe("advprop data get", () => {
+  test("refuses an unknown set", () => {
+    const { status, stderr } = advprop(["data", "get", "cifar11", "--to", temporaryFolder()]);
+    expect(status).toBe(2);
+    expect(stderr).toContain("Did you mean cifar10?");
+  });
+
+  test("says plainly that nothing answers, and exits with 1", () => {
+    // Port 1 is among those that fetch never connects to: it fails at once in every attempt.
+    const { status, stderr, stdout } = advprop([
+      "data",
+      "get",
+      "cifar10",
+      "--to",
+      temporaryFolder(),
+      "--url",
+      "http://127.0.0.1:1/",
+    ]);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^advprop: cannot download http:\/\/127\.0\.0\.1:1\/cifar-10-binary\.tar\.gz: /);
+    expect(stderr).toContain("connected to the network");
+    expect(stderr).not.toContain("    at ");
+  });
+});

@@ -1,0 +1,88 @@
+/** The export command as a user meets it: the built program, its files, its errors. */
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { importWeights } from "../../src/export/safetensors.js";
+import { cifarRecord, writeCifar10 } from "../support/cifar.js";
+import { advprop } from "../support/cli.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+
+describe("export", () => {
+  const folder = sharedTemporaryFolder();
+  const run = join(folder, "run");
+  const data = join(folder, "data");
+
+  beforeAll(() => {
+    const records = Array.from({ length: 32 }, (_, i) =>
+      cifarRecord([i % 10], (row, column) => (8 * row + i * column) % 256),
+    );
+    writeCifar10(data, Buffer.concat(records));
+    const flags = [
+      "--limit-train",
+      "32",
+      "--batch-size",
+      "16",
+      "--epochs",
+      "1",
+      "--attack-steps",
+      "1",
+      "--threads",
+      "1",
+    ];
+    const { status, stderr } = advprop(["train", "--data", data, ...flags, "--epsilon", "2/255", "--run", run]);
+    expect(status, stderr).toBe(0);
+  });
+
+  test("writes what a run has learned, which evaluates like the run", () => {
+    const file = join(temporaryFolder(), "weights.safetensors");
+    const { status, stdout, stderr } = advprop(["export", run, "--to", file, "--json"]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const from = join(run, "checkpoints", "last.safetensors");
+    const bytes = statSync(file).size;
+    expect(JSON.parse(stdout)).toEqual({ file, from, model: "resnet20", tensors: 116, routes: ["main"], bytes });
+    const { specification, metadata } = importWeights(file);
+    expect(specification).toMatchObject({ name: "resnet20", routes: [] });
+    expect(specification.classes).toContain("airplane");
+    expect(metadata).toEqual({ method: "advprop", epsilon: 2 / 255 });
+
+    const [ofRun, ofFile] = [run, file].map((model) =>
+      JSON.parse(advprop(["evaluate", model, "--data", data, "--limit-test", "32", "--threads", "1", "--json"]).stdout),
+    );
+    expect(ofFile.loss).toBe(ofRun.loss);
+  });
+
+  test("keeps the auxiliary routes where asked, and says so", () => {
+    const file = join(temporaryFolder(), "weights.safetensors");
+    const from = join(run, "checkpoints", "last.safetensors");
+    const { status, stdout } = advprop(["export", from, "--to", file, "--auxiliary"]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/: resnet20, 211 tensors, \d\.\d MB, main and aux \(from .*last\.safetensors\)\n$/);
+    expect(importWeights(file).specification.routes).toEqual(["aux"]);
+  });
+
+  test.each([
+    ["a folder that is no run", "", ["--to", "x.safetensors"], "is not the folder of a run"],
+    ["another format", "run", ["--to", "x.bin"], "must name a file that ends in .safetensors; got x.bin"],
+    ["a step that was not kept", "run", ["--to", "x.safetensors", "--checkpoint", "7"], "there is no checkpoint"],
+    [
+      "an unknown checkpoint",
+      "run",
+      ["--to", "x.safetensors", "--checkpoint", "first"],
+      "must be last, best or the step",
+    ],
+  ])("refuses %s", (_, model, flags, message) => {
+    const result = advprop(["export", join(folder, model), ...flags]);
+    expect(result.status).toBe(2);
+    expect(result.stderr).toContain(message);
+    expect(existsSync("x.safetensors")).toBe(false);
+  });
+
+  test("refuses to overwrite its checkpoint", () => {
+    const checkpoint = join(run, "checkpoints", "last.safetensors");
+    const bytes = statSync(checkpoint).size;
+    const result = advprop(["export", checkpoint, "--to", checkpoint]);
+    expect(result.status).toBe(2);
+    expect(result.stderr).toContain("must not be the checkpoint itself");
+    expect(statSync(checkpoint).size).toBe(bytes);
+  });
+});

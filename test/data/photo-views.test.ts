@@ -1,0 +1,76 @@
+/** Two views of each photo in a batch, for training on both. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { expect, onTestFinished, test } from "vitest";
+import type { PixelBatch } from "../../src/data/loader.js";
+import { type TrainingPhotoOptions, trainingPhotos } from "../../src/data/photo-loader.js";
+import type { PhotoSet } from "../../src/data/photo-reader.js";
+import { temporaryFolder } from "../support/folders.js";
+
+const SIZE = 16;
+const COUNT = 9;
+
+/** Photos of noise, the broken ones of which are no images. */
+async function writePhotos(...broken: number[]): Promise<PhotoSet> {
+  const root = temporaryFolder();
+  const files = Array.from({ length: COUNT }, (_, i) => `photo-${i}.png`);
+  for (const [i, file] of files.entries()) {
+    const pixels = Buffer.from(
+      Array.from({ length: 32 * 40 * 3 }, (_, j) => Math.imul(j + 7919 * i, 2654435761) >>> 24),
+    );
+    await sharp(pixels, { raw: { width: 40, height: 32, channels: 3 } }).toFile(join(root, file));
+  }
+  for (const i of broken) writeFileSync(join(root, files[i]), "no image");
+  return {
+    name: "noise",
+    classes: ["a", "b", "c"],
+    length: COUNT,
+    root,
+    files,
+    labels: Int32Array.from(files, (_, i) => i % 3),
+    samples: Uint32Array.from(files, (_, i) => 100 + i),
+  };
+}
+
+async function read(
+  set: PhotoSet,
+  options: Partial<TrainingPhotoOptions>,
+  epoch = 0,
+  firstStep = 0,
+): Promise<PixelBatch[]> {
+  const loader = trainingPhotos(set, { batchSize: 4, size: SIZE, seed: 3, workers: 2, ...options });
+  onTestFinished(() => loader.close());
+  const batches: PixelBatch[] = [];
+  for await (const batch of loader.epoch(epoch, firstStep)) batches.push(batch);
+  return batches;
+}
+
+test("the first view is that of a loader of one, the second another cut of the same photos", async () => {
+  const set = await writePhotos();
+  const one = await read(set, {});
+  const two = await read(set, { views: 2 });
+  expect(two.map((batch) => ({ ...batch, secondView: undefined }))).toEqual(
+    one.map((batch) => ({ ...batch, secondView: undefined })),
+  );
+  for (const { pixels, secondView } of two) {
+    expect(secondView).toHaveLength(pixels.length);
+    expect(secondView).not.toEqual(pixels);
+  }
+  expect(await read(set, { views: 2 }, 0, 1)).toEqual(two.slice(1));
+});
+
+test("a photo that cannot be read is missing from both views", async () => {
+  const whole = await read(await writePhotos(), { views: 2 });
+  const bytes = SIZE * SIZE * 3;
+  const views = ({ samples, pixels, secondView }: PixelBatch) =>
+    Array.from(samples, (sample, i) => {
+      const range = [i * bytes, (i + 1) * bytes] as const;
+      return [sample, { first: pixels.slice(...range), second: secondView?.slice(...range) }] as const;
+    });
+  const complete = new Map(whole.flatMap(views));
+  const broken = Number([...complete.keys()][1]);
+  const left = (await read(await writePhotos(broken - 100), { views: 2, onBadImage: "skip" })).flatMap(views);
+  expect(left.map(([sample]) => sample)).toEqual([...complete.keys()].filter((sample) => sample !== broken));
+  for (const [sample, seen] of left) expect(seen).toEqual(complete.get(sample));
+});

@@ -1,0 +1,92 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { centreCrop, INCEPTION_CROP, randomResizedCrop, scaleRegion, whole } from "../../src/images/crop.js";
+import { KeyedRandom, Purpose } from "../../src/random.js";
+
+const draw = (sample: number, seed = 1) => new KeyedRandom(seed, Purpose.crop, 0, sample);
+
+describe("randomResizedCrop", () => {
+  test("lies in the image and keeps the limits, up to rounding", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 40, max: 4000 }), fc.integer({ min: 40, max: 4000 }), fc.nat(), (w, h, sample) => {
+        fc.pre(w / h > 3 / 4 && w / h < 4 / 3);
+        const { left, top, width, height } = randomResizedCrop(w, h, draw(sample), INCEPTION_CROP);
+        expect(left >= 0 && top >= 0 && left + width <= w && top + height <= h).toBe(true);
+        const area = (width * height) / (w * h);
+        const aspect = width / height;
+        const rounding = 1 / Math.min(width, height);
+        expect(area).toBeGreaterThan(0.08 * (1 - 2 * rounding));
+        expect(aspect).toBeGreaterThan((3 / 4) * (1 - 2 * rounding));
+        expect(aspect).toBeLessThan((4 / 3) * (1 + 2 * rounding));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("has the distribution of its definition: area uniform, logarithm of the aspect uniform and even", () => {
+    // Small areas always fit a large square, so that no attempt is rejected and the draws show as they are.
+    const limits = { area: [0.1, 0.4], aspect: [3 / 4, 4 / 3] } as const;
+    const crops = Array.from({ length: 4000 }, (_, sample) => randomResizedCrop(1000, 1000, draw(sample), limits));
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const areas = crops.map(({ width, height }) => (width * height) / 1e6);
+    const logs = crops.map(({ width, height }) => Math.log(width / height));
+    const places = crops.map(({ left, width }) => left / (1000 - width));
+    // Standard errors of the means: 0.3 / sqrt(12 * 4000) = 0.0014, 0.575 / sqrt(48000) = 0.0026, 1 / sqrt(48000) = 0.0046.
+    expect(Math.abs(mean(areas) - 0.25)).toBeLessThan(4 * 0.0014);
+    expect(Math.abs(mean(logs))).toBeLessThan(4 * 0.0026);
+    expect(Math.abs(mean(places) - 0.5)).toBeLessThan(4 * 0.0046);
+    const variance = mean(areas.map((area) => (area - 0.25) ** 2));
+    expect(variance).toBeCloseTo(0.3 ** 2 / 12, 3);
+  });
+
+  test("falls back to the largest central window within the aspect where nothing fits", () => {
+    const impossible = { area: [1, 1], aspect: [3 / 4, 4 / 3] } as const;
+    expect(randomResizedCrop(400, 90, draw(0), impossible)).toEqual({ left: 140, top: 0, width: 120, height: 90 });
+    expect(randomResizedCrop(90, 400, draw(0), impossible)).toEqual({ left: 0, top: 140, width: 90, height: 120 });
+    expect(randomResizedCrop(1, 1, draw(0), impossible)).toEqual({ left: 0, top: 0, width: 1, height: 1 });
+  });
+});
+
+describe("centreCrop", () => {
+  test("follows torchvision's Resize and CenterCrop", () => {
+    // Values of torchvision's rules: int(256 * long / short), int(round((side - 224) / 2.0)).
+    expect(centreCrop(500, 375, 224, 224 / 256)).toEqual({
+      width: 341,
+      height: 256,
+      window: { left: 59, top: 16, width: 224, height: 224 },
+    });
+    expect(centreCrop(100, 300, 128, 1)).toEqual({
+      width: 128,
+      height: 384,
+      window: { left: 0, top: 128, width: 128, height: 128 },
+    });
+  });
+
+  test("the window always lies inside", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3000 }),
+        fc.integer({ min: 1, max: 3000 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.double({ min: 0.2, max: 1, noNaN: true }),
+        (w, h, size, fraction) => {
+          const { width, height, window } = centreCrop(w, h, size, fraction);
+          expect(window.left >= 0 && window.left + size <= width).toBe(true);
+          expect(window.top >= 0 && window.top + size <= height).toBe(true);
+        },
+      ),
+    );
+  });
+});
+
+test("scaleRegion keeps the whole whole, and at least a pixel of anything", () => {
+  const from = { width: 400, height: 300 };
+  const to = { width: 40, height: 30 };
+  expect(scaleRegion(whole(from), from, to)).toEqual(whole(to));
+  expect(scaleRegion({ left: 399, top: 299, width: 1, height: 1 }, from, to)).toEqual({
+    left: 39,
+    top: 29,
+    width: 1,
+    height: 1,
+  });
+});
