@@ -17,7 +17,9 @@ const options = { split: "train", count: 3 * COLUMNS, size: SIZE, seed: 0 };
 const clean = shapesDataset(options);
 const stylised = shapesDataset({ ...options, variant: "stylised" });
 /** Without the weaker ones, which hardly show at this size. */
-const shown = CORRUPTIONS.filter((name) => !["shot_noise", "brightness", "pixelate", "defocus_blur", "zoom_blur"].includes(name));
+const shown = CORRUPTIONS.filter(
+  (name) => !["shot_noise", "brightness", "pixelate", "defocus_blur", "zoom_blur"].includes(name),
+);
 
 const images = [
   ...Array.from({ length: 3 * COLUMNS }, (_, i) => clean.pixels(i)),

@@ -12,10 +12,21 @@ export { type PgdOptions, pgd } from "./attacks/pgd.js";
 export { attackSteps, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
+export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
+export {
+  CORRUPTIONS,
+  type CorruptionName,
+  type CorruptOptions,
+  corrupt,
+  EXTRA_CORRUPTIONS,
+  SEVERITIES,
+  type TableName,
+} from "./corruptions/index.js";
 export { loadCifar } from "./data/cifar.js";
 export { type Dataset, InMemoryDataset, type Split } from "./data/dataset.js";
 export { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./data/loader.js";
 export { openDataset } from "./data/open.js";
+export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
