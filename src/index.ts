@@ -39,6 +39,7 @@ export { ATTACK, EVAL, type ForwardContext, MAIN_ROUTE, TRAIN } from "./nn/conte
 export type { SampleKeys } from "./nn/keys.js";
 export { crossEntropy } from "./nn/loss.js";
 export { Module } from "./nn/module.js";
+export type { Parameter } from "./nn/parameter.js";
 export { normFactory, RoutedBatchNorm } from "./nn/routed-batch-norm.js";
 export { AdamW, type AdamWOptions } from "./optim/adamw.js";
 export type { Optimizer } from "./optim/optimizer.js";
