@@ -2,6 +2,7 @@
 
 import { UsageError } from "../errors.js";
 import { cropPadded, flipHorizontal } from "../images/augmentation.js";
+import { type AutoAugmentPolicy, autoAugment } from "../images/auto-augment.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
 import { epochOrder, type Sampler } from "./sampler.js";
@@ -43,6 +44,8 @@ export interface TrainingLoaderOptions {
     readonly crop: number;
     /** Whether half of the images are mirrored. */
     readonly flip: boolean;
+    /** Policy that is applied last; none unless given. */
+    readonly autoAugment?: AutoAugmentPolicy;
   };
   /** How often each image of a batch is augmented, each time by draws of its own; 1 unless given. */
   readonly views?: 1 | 2;
@@ -62,7 +65,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
   const { batchSize, seed, sampler = "uniform", augmentation, views = 1 } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
-  const { crop, flip } = augmentation;
+  const { crop, flip, autoAugment: policy = "none" } = augmentation;
   if (!Number.isInteger(crop) || crop < 0) {
     throw new UsageError(
       "ERR_AUGMENTATION",
@@ -90,6 +93,10 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     }
     if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, stream).uniform(0) < 0.5) {
       flipHorizontal(target, height, width);
+    }
+    if (policy === "v0") {
+      const random = new KeyedRandom(seed, Purpose.augmentation, epoch, sample, stream);
+      autoAugment({ pixels: target, height, width }, random);
     }
   }
 

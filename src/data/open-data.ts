@@ -1,6 +1,7 @@
 /** Opens a data set of any kind as what training and evaluation take: loaders of batches. */
 
 import { UsageError } from "../errors.js";
+import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import type { Dataset } from "./dataset.js";
 import { checkClasses, PARTS, type Part, scanImageFolder } from "./image-folder.js";
 import { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./loader.js";
@@ -52,6 +53,8 @@ export interface OpenDataOptions extends PhotoFolderOptions {
     /** Zero padding before a window is cut, of images in memory; photos are cut by {@link PhotoFolderOptions.crop}. */
     readonly crop: number;
     readonly flip: boolean;
+    /** Policy that is applied after crop and flip, to photos and images in memory; none unless given. */
+    readonly autoAugment?: AutoAugmentPolicy;
   };
   /** Uses so many training images: the first of a set in memory, of photos a draw by class and seed. */
   readonly limitTrain?: number | null;

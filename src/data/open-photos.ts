@@ -90,8 +90,10 @@ export async function openPhotos(
         ? {
             length: trainSet.length,
             loader(batchSize, views = 1) {
-              const { flip } = augmentation;
-              const loader = opened(trainingPhotos(trainSet, { ...options, batchSize, size, flip, views }));
+              const { flip, autoAugment } = augmentation;
+              const loader = opened(
+                trainingPhotos(trainSet, { ...options, batchSize, size, flip, autoAugment, views }),
+              );
               reading = loader;
               return loader;
             },

@@ -1,5 +1,6 @@
 /** What the main thread and the worker threads that read photos say to each other. */
 
+import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 
@@ -10,6 +11,8 @@ export interface TrainingTransform {
   readonly interpolation: Interpolation;
   readonly crop: CropLimits;
   readonly flip: boolean;
+  /** Applied last. */
+  readonly autoAugment: AutoAugmentPolicy;
   readonly seed: number;
   /** Short side at which photos are kept in memory and from which they are cut; absent: from the files. */
   readonly workingSize?: number;

@@ -1,6 +1,7 @@
 /** Loaders of photos: random resized crops to train on, centre crops to evaluate on. */
 
 import { UsageError } from "../errors.js";
+import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import { type CropLimits, INCEPTION_CROP } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 import { checkSeed } from "../random.js";
@@ -30,6 +31,8 @@ export interface TrainingPhotoOptions extends PhotoOptions {
   readonly crop?: CropLimits;
   /** Whether half of the images are mirrored; by default they are. */
   readonly flip?: boolean;
+  /** Policy that is applied last; none unless given. */
+  readonly autoAugment?: AutoAugmentPolicy;
   /**
    * Bytes of decoded photos that may be kept in memory; by default 0, none. With a cache photos are decoded once, with a
    * short side of {@link workingSize} pixels, and every crop is cut from that copy, whether it was kept or not: batches do
@@ -70,7 +73,7 @@ export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch>
 export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Loader & PhotoSource {
   const what = "trainingPhotos";
   const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
-  const { cacheBytes = 0, views = 1 } = options;
+  const { autoAugment = "none", cacheBytes = 0, views = 1 } = options;
   const common = checked(what, options);
   checkSeed(seed, what);
   checkCrop(crop);
@@ -98,6 +101,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
       seed,
       crop,
       flip,
+      autoAugment,
       interpolation: common.interpolation,
       workingSize: cacheBytes > 0 ? workingSize : undefined,
     },

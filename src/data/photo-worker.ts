@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, RunError } from "../errors.js";
 import { flipHorizontal } from "../images/augmentation.js";
+import { autoAugment } from "../images/auto-augment.js";
 import { centreCrop, type Region, randomResizedCrop, scaleRegion, whole } from "../images/crop.js";
 import { configureDecoder, decodeImage, decodeSize, readHeader } from "../images/decode.js";
 import { type RawImage, resizeRegion } from "../images/resize.js";
@@ -103,6 +104,10 @@ async function readPhoto(index: number, epoch: number, repeat: number, target: U
   resizeRegion(photo, region, { width: size, height: size }, interpolation, target);
   if (transform.flip && new KeyedRandom(seed, Purpose.flip, epoch, setup.samples[index], repeat).uniform(0) < 0.5) {
     flipHorizontal(target, size, size);
+  }
+  if (transform.autoAugment === "v0") {
+    const draws = new KeyedRandom(seed, Purpose.augmentation, epoch, setup.samples[index], repeat);
+    autoAugment({ pixels: target, height: size, width: size }, draws);
   }
 }
 

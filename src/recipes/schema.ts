@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { SAMPLERS } from "../data/sampler.js";
+import { AUTO_AUGMENT_POLICIES } from "../images/auto-augment.js";
 import { attack } from "./attack-schema.js";
 import {
   count,
@@ -125,6 +126,8 @@ export const recipeSchema = section({
       /** Zero padding before a window of the original size is cut, of images in memory; photos are cropped at random. */
       crop: natural.default(4),
       flip: flag.default(true),
+      /** v0 is that of the published EfficientNets, for photos: it moves them by up to 225 pixels, whatever their size. */
+      autoAugment: oneOf(AUTO_AUGMENT_POLICIES).default("none"),
     }).prefault({}),
     /** uniform sees each image once an epoch, class-balanced each class equally often. */
     sampler: oneOf(SAMPLERS).default("uniform"),

@@ -7,10 +7,12 @@ import {
   trainingLoader,
 } from "../../src/data/loader.js";
 import { subset } from "../../src/data/subset.js";
+import { autoAugment } from "../../src/images/auto-augment.js";
+import { KeyedRandom, Purpose } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedError } from "../support/errors.js";
 
-const AUGMENTED = { crop: 2, flip: true };
+const AUGMENTED = { crop: 2, flip: true, autoAugment: "v0" } as const;
 const PLAIN = { crop: 0, flip: false };
 
 async function collect(batches: AsyncIterable<PixelBatch>): Promise<PixelBatch[]> {
@@ -112,6 +114,19 @@ describe("trainingLoader", () => {
         },
       ),
     );
+  });
+
+  test("applies the policy last, to what crop and mirroring gave", async () => {
+    const dataset = makeDataset({ length: 40, classes: 2 });
+    const options = { batchSize: 40, seed: 8, augmentation: { crop: 2, flip: true } };
+    const before = await epochImages(dataset, options, 3);
+    const after = await epochImages(dataset, { ...options, augmentation: AUGMENTED }, 3);
+    expect(after).not.toEqual(before);
+    for (const [sample, pixels] of before) {
+      const { height, width } = dataset;
+      autoAugment({ pixels, height, width }, new KeyedRandom(8, Purpose.augmentation, 3, sample));
+      expect(after.get(sample)).toEqual(pixels);
+    }
   });
 
   test("reaches every window and mirrors half of the images", async () => {

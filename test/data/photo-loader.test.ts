@@ -13,6 +13,7 @@ import {
   trainingPhotos,
 } from "../../src/data/photo-loader.js";
 import type { PhotoSet } from "../../src/data/photo-reader.js";
+import { autoAugment } from "../../src/images/auto-augment.js";
 import { INCEPTION_CROP, randomResizedCrop } from "../../src/images/crop.js";
 import { resizeRegion } from "../../src/images/resize.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
@@ -32,6 +33,18 @@ function closing<T extends PhotoSource>(source: T): T {
 
 const training = (options: Partial<TrainingPhotoOptions> = {}, set: PhotoSet = photos) =>
   closing(trainingPhotos(set, { batchSize: 4, size: SIZE, seed: 1, workers: 2, ...options }));
+
+/** Pixels of each photo of an epoch, by identity. */
+async function epochPhotos(options: Partial<TrainingPhotoOptions>, epoch: number): Promise<Map<number, Uint8Array>> {
+  const images = new Map<number, Uint8Array>();
+  for (const { pixels, samples } of await collect(training(options).epoch(epoch, 0))) {
+    const bytes = pixels.length / samples.length;
+    samples.forEach((sample, i) => {
+      images.set(sample, pixels.slice(i * bytes, (i + 1) * bytes));
+    });
+  }
+  return images;
+}
 
 const evaluation = (options: Partial<EvaluationPhotoOptions> = {}, set: PhotoSet = photos) =>
   closing(evaluationPhotos(set, { batchSize: 4, size: SIZE, workers: 2, ...options }));
@@ -118,6 +131,25 @@ describe("trainingPhotos", () => {
       const exact = Math.min(region.width, region.height) < 3 * SIZE;
       const found = batch.pixels.subarray(i * bytes, (i + 1) * bytes);
       if (exact) expect([...found]).toEqual([...image]);
+    }
+  });
+
+  test("applies a policy last, the same in any batch and on any number of workers", async () => {
+    const expected = await epochPhotos({ batchSize: 19 }, 2);
+    const plain = await epochPhotos({ batchSize: 19 }, 2);
+    for (const [sample, pixels] of expected) {
+      const image = { pixels, height: SIZE, width: SIZE };
+      autoAugment(image, new KeyedRandom(1, Purpose.augmentation, 2, sample));
+    }
+    expect(expected).not.toEqual(plain);
+    for (const [batchSize, workers] of [
+      [19, 1],
+      [5, 3],
+      [1, 2],
+    ]) {
+      const found = await epochPhotos({ batchSize, workers, autoAugment: "v0" }, 2);
+      expect(found.size).toBe(19 - (19 % batchSize));
+      for (const [sample, pixels] of found) expect(pixels).toEqual(expected.get(sample));
     }
   });
 

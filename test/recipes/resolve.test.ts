@@ -49,7 +49,10 @@ const recipes: fc.Arbitrary<Recipe> = fc.record(
         path: fc.oneof(fc.string(), fc.constant(null)),
         limitTrain: fc.oneof(count, fc.constant(null)),
         validationFraction: share,
-        augmentation: fc.record({ crop: fc.nat(9), flip: fc.boolean() }, optional),
+        augmentation: fc.record(
+          { crop: fc.nat(9), flip: fc.boolean(), autoAugment: fc.constantFrom("none", "v0") },
+          optional,
+        ),
       },
       optional,
     ),
@@ -75,7 +78,7 @@ describe("resolveRecipe", () => {
         limitTest: null,
         validationFraction: null,
         imageSize: null,
-        augmentation: { crop: 4, flip: true },
+        augmentation: { crop: 4, flip: true, autoAugment: "none" },
         sampler: "uniform",
         workers: null,
         cacheMemory: null,
@@ -133,7 +136,7 @@ describe("resolveRecipe", () => {
     expect(optimizer).toMatchObject({ name: "sgd", lr: 0.2, momentum: 0.9 });
     expect(attack).toMatchObject({ epsilon: 1 / 255, stepSize: 0.5, steps: 1 });
     expect(memoryLimit).toBe(12e9);
-    expect(data.augmentation).toEqual({ crop: 0, flip: true });
+    expect(data.augmentation).toEqual({ crop: 0, flip: true, autoAugment: "none" });
     expect(resolveRecipe({ schedule: { warmupFraction: "5/350" } }).schedule).toMatchObject({
       warmupFraction: 5 / 350,
     });
