@@ -1,8 +1,8 @@
 /** Blurs but motion blur. Pixels are in [0, 1] in the formulas. */
 
 import { filterImage } from "../images/kernel.js";
-import { toUnit, truncateUnit } from "../images/rgb-image.js";
 import { gaussianBlur as blurred, filterSeparable } from "../images/taps.js";
+import { toUnit, truncateUnit } from "../images/unit.js";
 import { zoomTaps } from "../images/zoom.js";
 import type { Corruption } from "./corruption.js";
 import { defocusKernel } from "./defocus-kernel.js";

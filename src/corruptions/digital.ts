@@ -1,9 +1,9 @@
 /** Contrast, saturation, pixelation and JPEG. Pixels are in [0, 1] in the formulas. */
 
-import { boxResize } from "../images/box-resize.js";
 import { changeSaturationAndValue } from "../images/hsv.js";
 import { jpegRoundTrip } from "../images/jpeg-loss.js";
-import { toUnit, truncateUnit } from "../images/rgb-image.js";
+import { type RawImage, resizeRegion } from "../images/resize.js";
+import { toUnit, truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
 
 /** (x - m) c + m, m the mean of the channel. */
@@ -26,12 +26,17 @@ export const saturate: Corruption<"saturate"> = ({ pixels }, [factor, added]) =>
 };
 
 /** Down to floor(side * scale) and up again, both by the box filter. */
-export const pixelate: Corruption<"pixelate"> = ({ pixels, height, width }, [scale]) => {
-  const smallHeight = Math.max(1, Math.trunc(height * scale));
-  const smallWidth = Math.max(1, Math.trunc(width * scale));
-  const small = boxResize(pixels, height, width, smallHeight, smallWidth);
-  return boxResize(small, smallHeight, smallWidth, height, width);
+export const pixelate: Corruption<"pixelate"> = (image, [scale]) => {
+  const height = Math.max(1, Math.trunc(image.height * scale));
+  const width = Math.max(1, Math.trunc(image.width * scale));
+  return boxResized(boxResized(image, height, width), image.height, image.width).pixels;
 };
+
+function boxResized(image: RawImage, height: number, width: number): RawImage {
+  const pixels = new Uint8Array(height * width * 3);
+  resizeRegion(image, { left: 0, top: 0, width: image.width, height: image.height }, { height, width }, "box", pixels);
+  return { pixels, height, width };
+}
 
 /** Saved as a JPEG of this quality and read back. */
 export const jpegCompression: Corruption<"jpeg_compression"> = ({ pixels, height, width }, [quality]) =>

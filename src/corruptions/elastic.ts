@@ -1,8 +1,9 @@
 /** Elastic deformation: a random affine map, then smooth random displacements. */
 
 import { mirrored, reflected } from "../images/border.js";
-import { type RgbImage, truncateUnit } from "../images/rgb-image.js";
+import type { RawImage } from "../images/resize.js";
 import { gaussianBlur } from "../images/taps.js";
+import { truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
 import type { Draws } from "./draws.js";
 
@@ -82,7 +83,7 @@ function randomAffine(height: number, width: number, reach: number, draws: Draws
  * Reads an image in [0, 1] through an affine map, linearly at positions rounded to 1/32 pixel, mirrored about its border
  * pixels: OpenCV's `warpAffine`, in float32.
  */
-function warpAffine({ pixels, height, width }: RgbImage, [a, b, c, d, e, f]: Affine): Float32Array {
+function warpAffine({ pixels, height, width }: RawImage, [a, b, c, d, e, f]: Affine): Float32Array {
   const result = new Float32Array(pixels.length);
   // Positions in 10 fraction bits, of which 5 are kept.
   const fixed = (value: number): number => Math.round(value * 1024);

@@ -3,7 +3,7 @@
  * that of all corruptions frost alone is not the published one pixel for pixel: only its weights are.
  */
 
-import type { RgbImage } from "../images/rgb-image.js";
+import type { RawImage } from "../images/resize.js";
 import { Draws } from "./draws.js";
 import { plasma } from "./plasma.js";
 
@@ -16,10 +16,10 @@ const STREAM = 1000;
 const GLASS = [30, 45, 66];
 const ICE = [232, 240, 248];
 
-const bySize = new Map<number, readonly RgbImage[]>();
+const bySize = new Map<number, readonly RawImage[]>();
 
 /** The five textures, shrunk linearly (as published, without smoothing); made once per size. */
-export function frostTextures(shrink: number): readonly RgbImage[] {
+export function frostTextures(shrink: number): readonly RawImage[] {
   let textures = bySize.get(shrink);
   if (textures === undefined) {
     textures =
@@ -32,7 +32,7 @@ export function frostTextures(shrink: number): readonly RgbImage[] {
 }
 
 /** Feathers of ice over a cloudy film; each texture has its own size and number of feathers. */
-function drawTexture(index: number): RgbImage {
+function drawTexture(index: number): RawImage {
   const draws = new Draws(0, STREAM, 0, index);
   const film = plasma(SIDE, 1.7 + 0.1 * index, draws);
   const ice = new Float64Array(SIDE * SIDE);
@@ -96,7 +96,7 @@ function dab(ice: Float64Array, x: number, y: number, amount: number): void {
 }
 
 /** Linear interpolation at (i + 1/2) / factor - 1/2, which is OpenCV's `resize`, around the borders. */
-function resized({ pixels, height, width }: RgbImage, factor: number): RgbImage {
+function resized({ pixels, height, width }: RawImage, factor: number): RawImage {
   const outHeight = Math.max(1, Math.round(height * factor));
   const outWidth = Math.max(1, Math.round(width * factor));
   const result = new Uint8Array(outHeight * outWidth * 3);

@@ -4,6 +4,7 @@
  */
 
 import { didYouMean, UsageError } from "../errors.js";
+import type { RawImage } from "../images/resize.js";
 import { checkSeed } from "../random.js";
 import { defocusBlur, gaussianBlur, glassBlur, zoomBlur } from "./blur.js";
 import type { Corruption } from "./corruption.js";
@@ -146,7 +147,7 @@ export function checkCorruption(name: string, severity: number): asserts name is
 
 function apply<K extends CorruptionName>(
   name: K,
-  image: { readonly pixels: Uint8Array; readonly height: number; readonly width: number },
+  image: RawImage,
   severity: number,
   seed: number,
   sample: number,

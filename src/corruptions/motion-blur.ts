@@ -1,6 +1,6 @@
 /** Motion blur as ImageMagick computes it. */
 
-import type { RgbImage } from "../images/rgb-image.js";
+import type { RawImage } from "../images/resize.js";
 import type { Corruption } from "./corruption.js";
 
 /** Motion blur at an angle within 45 degrees of the rows. */
@@ -17,7 +17,7 @@ export const motionBlur: Corruption<"motion_blur"> = ({ pixels, height, width },
 export function smear(
   pixels: Uint8Array,
   channels: number,
-  { height, width }: Pick<RgbImage, "height" | "width">,
+  { height, width }: Pick<RawImage, "height" | "width">,
   radius: number,
   sigma: number,
   angle: number,

@@ -1,6 +1,6 @@
 /** Noise: every channel value for itself. Pixels are in [0, 1] in the formulas. */
 
-import { truncateUnit } from "../images/rgb-image.js";
+import { truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
 import { PoissonTables } from "./poisson.js";
 

@@ -2,8 +2,9 @@
 
 import { mirrored } from "../images/border.js";
 import { cannyEdges, chamferDistance } from "../images/edges.js";
-import { type RgbImage, truncateUnit } from "../images/rgb-image.js";
+import type { RawImage } from "../images/resize.js";
 import { gaussianBlur } from "../images/taps.js";
+import { truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
 
 /** Pale turquoise, in the order of the channels of the published result. */
@@ -38,7 +39,7 @@ export const spatter: Corruption<"spatter"> = (image, [mean, deviation, sigma, t
 };
 
 /** Depth of the liquid times how it is lit: by the distance to the edges of the drops, spread over all greys. */
-function litDrops(layer: Uint8Array, { height, width }: RgbImage): Float64Array {
+function litDrops(layer: Uint8Array, { height, width }: RawImage): Float64Array {
   const edges = cannyEdges(layer, height, width, 50, 150);
   const distance = chamferDistance(edges, height, width).map((value) => Math.min(20, value));
   const spread = equalized(Uint8Array.from(mean3x3(distance, height, width)));

@@ -1,8 +1,8 @@
 /** Snow, frost, fog and brightness. Pixels are in [0, 1] in the formulas. */
 
 import { changeSaturationAndValue } from "../images/hsv.js";
-import { toUnit, truncateUnit } from "../images/rgb-image.js";
 import { filterSeparable } from "../images/taps.js";
+import { toUnit, truncateUnit } from "../images/unit.js";
 import { zoomTaps } from "../images/zoom.js";
 import type { Corruption } from "./corruption.js";
 import { frostTextures } from "./frost-texture.js";

@@ -1,7 +1,7 @@
 /** Filtering by a kernel of two dimensions. */
 
 import { mirrored } from "./border.js";
-import type { RgbImage } from "./rgb-image.js";
+import type { RawImage } from "./resize.js";
 
 /** Weights on a square of side 2 * radius + 1, by rows. */
 export interface Kernel {
@@ -10,7 +10,7 @@ export interface Kernel {
 }
 
 /** Correlates an image in [0, 1] with a kernel, mirrored about its border pixels; taps of weight 0 cost nothing. */
-export function filterImage({ pixels, height, width }: RgbImage, { radius, weights }: Kernel): Float64Array {
+export function filterImage({ pixels, height, width }: RawImage, { radius, weights }: Kernel): Float64Array {
   const side = 2 * radius + 1;
   // Values of the image with its mirrored frame, so that every tap is one shift of one array.
   const frameWidth = 3 * (width + 2 * radius);

@@ -19,13 +19,18 @@ export interface RawImage {
 export const INTERPOLATIONS = ["bilinear", "bicubic"] as const;
 export type Interpolation = (typeof INTERPOLATIONS)[number];
 
+/** What {@link resizeRegion} can do: the interpolations of photos, and plain means, which only a corruption uses. */
+export type ResizeFilter = Interpolation | "box";
+
 interface Filter {
   /** Half of the filter's width at scale 1. */
   readonly support: number;
   weight(x: number): number;
 }
 
-const FILTERS: Readonly<Record<Interpolation, Filter>> = {
+const FILTERS: Readonly<Record<ResizeFilter, Filter>> = {
+  // Whole source pixels whose centre lies in the window, open on the left and closed on the right.
+  box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
   // Keys 1981 with a = -0.5, as Pillow has it.
   bicubic: {
@@ -98,7 +103,7 @@ export function resizeRegion(
   { pixels, width }: RawImage,
   region: Region,
   size: { readonly width: number; readonly height: number },
-  interpolation: Interpolation,
+  interpolation: ResizeFilter,
   target: Uint8Array,
   window: Region = { left: 0, top: 0, ...size },
 ): void {

@@ -1,10 +1,4 @@
-/** An 8-bit RGB image in memory. */
-export interface RgbImage {
-  /** (H, W, 3) uint8 */
-  readonly pixels: Uint8Array;
-  readonly height: number;
-  readonly width: number;
-}
+/** Between bytes and values in [0, 1]. */
 
 /** Values scaled to [0, 1]: b / 255. */
 export function toUnit(pixels: Uint8Array): Float64Array {
