@@ -12,7 +12,7 @@ import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
 import { classifierPredictor, type PredictionOptions } from "../predictors/classifier-predictor.js";
-import { EVALUATION_BATCH } from "../recipes/build.js";
+import { evaluationBatchSize } from "../recipes/build.js";
 import { openRecipeData } from "../recipes/data.js";
 import { applySettings, parseRecipe, resolveRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
@@ -77,7 +77,7 @@ async function measureAll(
   images: EvaluationImages,
 ): Promise<void> {
   const { run, weights, split, route, seed, json } = options;
-  const batches = images.batches(EVALUATION_BATCH);
+  const batches = images.batches(evaluationBatchSize(model.specification.imageSize));
   const measure = async (what: string, prediction: PredictionOptions) => {
     const progress = new BatchProgress(what, images.length, options.quiet);
     return predict(classifierPredictor(model, prediction), batches, (done) => progress.show(done));

@@ -14,9 +14,8 @@ const official = recipes.filter(({ name }) => name.startsWith("imagenet-"));
 const efficientNets = Array.from({ length: 9 }, (_, size) => `efficientnet-b${size}`);
 const models = [...efficientNets, "resnet50", "resnet101", "resnet152"];
 
-test.each(recipes)("$name is named after a network that there is and its method", ({ name, recipe }) => {
+test.each(recipes)("$name trains a network that there is", ({ recipe }) => {
   expect(architecture(recipe.model).name).toBe(recipe.model);
-  expect(name).toContain(`${recipe.model}-${recipe.method}`);
 });
 
 test("every published network has both recipes", () => {
@@ -27,6 +26,10 @@ test("every published network has both recipes", () => {
 describe.each(official)("$name", ({ name, description, recipe }) => {
   const { model, data, training, optimizer, schedule } = recipe;
   const images = Number(training.batchSize) * training.accumulationSteps;
+
+  test("is named after its network and method", () => {
+    expect(name).toBe(`imagenet-${model}-${recipe.method}`);
+  });
 
   test("learns at the rate for the images of an update", () => {
     const [expected, per256] = model.startsWith("efficientnet") ? [2048, 0.016] : [256, 0.1];
