@@ -49,6 +49,7 @@ describe.each(official)("$name", ({ name, description, recipe }) => {
       expect(schedule).toEqual({ name: "multi-step", warmupFraction: 0, milestones: [30, 60, 90, 100], gamma: 0.1 });
       expect(training).toMatchObject({ epochs: 105, labelSmoothing: 0, averageDecay: null });
     }
+    expect(data.augmentation.autoAugment).toBe(model.startsWith("efficientnet") ? "v0" : "none");
     expect(data.imageSize).toBe(architecture(model).imageSize);
   });
 
