@@ -3,54 +3,34 @@
  *
  *     npx tsc -p examples && node build/examples/train.js cifar-10-batches-bin
  */
-import {
-  advPropStep,
-  batchFromPixels,
-  classifierPredictor,
-  cosine,
-  createClassifier,
-  evaluateAccuracy,
-  GradientStore,
-  limitPrefix,
-  linf,
-  loadCifar,
-  pgd,
-  Sgd,
-  scope,
-  setThreads,
-  trainingLoader,
-} from "advprop"; // prettier-ignore
+import * as ap from "advprop";
 
 const [folder, images = "10000", epochs = "15"] = process.argv.slice(2);
-const train = limitPrefix(loadCifar(folder, "train"), Number(images));
-const test = loadCifar(folder, "test");
-setThreads(0);
+const train = ap.limitPrefix(ap.loadCifar(folder, "train"), Number(images));
+const test = ap.loadCifar(folder, "test");
+ap.setThreads(0);
 
-const model = createClassifier("resnet20", { classes: train.classes, routes: ["aux"] }).initialize(0);
-const attack = pgd({ threatModel: linf(1 / 255), stepSize: 1 / 255, steps: 1, target: "random", randomStart: true });
-
-const loader = trainingLoader(train, { batchSize: 128, seed: 0, augmentation: { crop: 4, flip: true } });
+const model = ap.createClassifier("resnet20", { classes: train.classes, routes: ["aux"] }).initialize(0);
+const threatModel = ap.linf(1 / 255);
+const attack = ap.pgd({ threatModel, stepSize: 1 / 255, steps: 1, target: "random", randomStart: true });
+const loader = ap.trainingLoader(train, { batchSize: 128, seed: 0, augmentation: { crop: 4, flip: true } });
 const totalSteps = Number(epochs) * loader.stepsPerEpoch;
-const schedule = cosine({ peak: 0.1, totalSteps, warmupSteps: totalSteps / 20 });
-const gradients = new GradientStore(model.parameters.map((parameter) => parameter.value));
-const optimizer = new Sgd([...model.network.namedParameters()], {
-  momentum: 0.9,
-  nesterov: true,
-  weightDecay: 5e-4,
-  decays: (parameter) => parameter.kind !== "norm",
-});
+const schedule = ap.cosine({ peak: 0.1, totalSteps, warmupSteps: totalSteps / 20 });
+const gradients = new ap.GradientStore(model.parameters.map((parameter) => parameter.value));
+const decays = (parameter: ap.Parameter) => parameter.kind !== "norm";
+const momentum = { momentum: 0.9, nesterov: true };
+const optimizer = new ap.Sgd([...model.network.namedParameters()], { ...momentum, weightDecay: 5e-4, decays });
 
 for (let epoch = 0, step = 0; epoch < Number(epochs); epoch++) {
   for await (const pixels of loader.epoch(epoch, 0)) {
-    scope(() => {
-      const losses = advPropStep(
-        { model, attack, gradients, labelSmoothing: 0 },
-        batchFromPixels(pixels, { seed: 0, epoch }),
-      );
+    ap.scope(() => {
+      const batch = ap.batchFromPixels(pixels, { seed: 0, epoch });
+      const losses = ap.advPropStep({ model, attack, gradients, labelSmoothing: 0 }, batch);
       optimizer.step(gradients.read(), schedule(step++));
       gradients.clear();
       if (step % 10 === 0) console.log(`step ${step}/${totalSteps}`, losses);
     });
   }
 }
-console.log("test accuracy:", (await evaluateAccuracy(classifierPredictor(model), test, 200)).accuracy);
+const { accuracy } = await ap.evaluateAccuracy(ap.classifierPredictor(model), test, 200);
+console.log("test accuracy:", accuracy);

@@ -22,15 +22,20 @@ export {
   SEVERITIES,
   type TableName,
 } from "./corruptions/index.js";
+export { checkData, type DataReport } from "./data/check.js";
 export { loadCifar } from "./data/cifar.js";
 export { type Dataset, InMemoryDataset, type Split } from "./data/dataset.js";
 export { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./data/loader.js";
 export { openDataset } from "./data/open.js";
+export { type OpenDataOptions, type OpenedData, openData } from "./data/open-data.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
+export { type Confusion, confusionOf } from "./evaluation/confusion.js";
+export { type Predictions, predict } from "./evaluation/predictions.js";
 export type { Predictor } from "./evaluation/predictor.js";
+export { type Interval, pairedDifference } from "./evaluation/statistics.js";
 export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
@@ -39,6 +44,7 @@ export { ATTACK, EVAL, type ForwardContext, MAIN_ROUTE, TRAIN } from "./nn/conte
 export type { SampleKeys } from "./nn/keys.js";
 export { crossEntropy } from "./nn/loss.js";
 export { Module } from "./nn/module.js";
+export type { Parameter } from "./nn/parameter.js";
 export { normFactory, RoutedBatchNorm } from "./nn/routed-batch-norm.js";
 export { AdamW, type AdamWOptions } from "./optim/adamw.js";
 export type { Optimizer } from "./optim/optimizer.js";

@@ -9,7 +9,7 @@ export interface FgsmOptions {
   readonly target: Target;
 }
 
-/** One step from the images to the ball's surface: x + epsilon * sign(gradient) in the L-infinity norm, then clipped. */
+/** One step from the images to the ball's surface: in the L-infinity norm x + epsilon * sign(gradient), clipped. */
 export function fgsm({ threatModel, target }: FgsmOptions): Attack {
   return iFgsm({ threatModel, stepSize: threatModel.epsilon, steps: 1, target });
 }

@@ -1,11 +1,11 @@
-/** Gradient descent without the projection onto the ball: an attacker of Xie et al. 2020, https://arxiv.org/abs/1911.09665 */
+/** Gradient descent without the projection: an attacker of Xie et al. 2020, https://arxiv.org/abs/1911.09665 */
 import { clamp } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
 import { type PgdOptions, pgd } from "./pgd.js";
 
 /**
- * PGD whose steps are clipped to [0, 1] only. The change of an image is still bounded, by epsilon for a random start and
- * by the step size for each step.
+ * PGD whose steps are clipped to [0, 1] only. The change of an image is still bounded: by epsilon for a random start,
+ * and by the step size for each step.
  *
  * @throws as {@link pgd}
  */

@@ -9,9 +9,9 @@ import type { ThreatModel } from "./threat-model.js";
 /**
  * A random start: of each image a random point of its ball, or with a given probability the image itself.
  *
- * Source: facebookresearch/ImageNet-Adversarial-Training, whose attack starts from the clean images with probability 0.2.
- * Departure: one draw for each image, where that code has one for the batch, so that an image's start does not depend on
- * its batch.
+ * Source: facebookresearch/ImageNet-Adversarial-Training, which starts from the clean images with probability 0.2.
+ * Departure: one draw for each image, where that code has one for the batch, so that an image's start does not depend
+ * on its batch.
  */
 export function drawStart(
   threatModel: ThreatModel,

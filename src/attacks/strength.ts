@@ -14,9 +14,9 @@ const LARGEST = { size: 7, epsilon: 4 };
 /**
  * The radius by the network's size: small networks do better with weak attackers, large ones with strong ones.
  *
- * The paper's are EfficientNet-B0 with 1/255 and B7 with 4/255, its best. Ours are those between, on the straight line from one to
- * the other, rounded to whole 255ths (1 1 2 2 3 3 4 4 for B0 .. B7), and B8, which has B7's. For the ImageNet ResNets it
- * is the 1/255 of the training code that the paper's authors guided, tingxueronghua/pytorch-classification-advprop.
+ * The paper's are 1/255 for EfficientNet-B0 and 4/255 for B7. Ours are those between, on the straight line from one to
+ * the other, rounded to whole 255ths (1 1 2 2 3 3 4 4 for B0 .. B7), and B8, which has B7's. The ImageNet ResNets have
+ * the 1/255 of the training code that the paper's authors guided, tingxueronghua/pytorch-classification-advprop.
  *
  * @param model a name of the registry
  * @returns     in pixels of [0, 1]; undefined for a network that nothing is published on

@@ -81,8 +81,8 @@ function checkPixelUnits(value: number, what: string): void {
  * start:   clip01(x + epsilon u^(1/d) z / ||z||), z standard normal in each of the d pixels, u uniform in [0, 1): a
  *          uniform point of the ball's volume
  * step:    x + size * gradient / ||gradient||, by image; an image whose gradient is zero stays
- * project: clip01(images + delta min(1, epsilon / ||delta||)), delta = x - images. Clipping moves towards the images, so
- *          the result is in the ball and in [0, 1], though not always the nearest such point
+ * project: clip01(images + delta min(1, epsilon / ||delta||)), delta = x - images. Clipping moves towards the images,
+ *          so the result is in the ball and in [0, 1], though not always the nearest such point
  *
  * Source: Madry et al. 2018, section 5 (attacks bounded in the L2 norm), https://arxiv.org/abs/1706.06083
  *

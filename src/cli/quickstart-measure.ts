@@ -14,7 +14,7 @@ import type { Classifier } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
-import { EVALUATION_BATCH } from "../recipes/build.js";
+import { evaluationBatchSize } from "../recipes/build.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { readJsonLines } from "../runs/metrics-log.js";
 import { RunDirectory } from "../runs/run-directory.js";
@@ -80,7 +80,10 @@ export async function measure(recipe: ResolvedRecipe, path: string): Promise<Omi
 }
 
 async function scoresOf(predictor: Predictor, dataset: Dataset): Promise<Float64Array> {
-  const { labels, predicted } = await predict(predictor, evaluationBatches(dataset, EVALUATION_BATCH));
+  const { labels, predicted } = await predict(
+    predictor,
+    evaluationBatches(dataset, evaluationBatchSize(dataset.height)),
+  );
   return Float64Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0));
 }
 

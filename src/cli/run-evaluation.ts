@@ -7,18 +7,23 @@ import { UsageError } from "../errors.js";
 import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
 import { confusionOf } from "../evaluation/confusion.js";
 import { checkClasses, predict } from "../evaluation/predictions.js";
+import { confusionPng } from "../images/confusion-chart.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
 import { classifierPredictor, type PredictionOptions } from "../predictors/classifier-predictor.js";
-import { EVALUATION_BATCH } from "../recipes/build.js";
+import { evaluationBatchSize } from "../recipes/build.js";
 import { openRecipeData } from "../recipes/data.js";
 import { applySettings, parseRecipe, resolveRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
+import { writeFileAtomic } from "../runs/atomic-file.js";
 import { RunDirectory, savedSplit, writeJson } from "../runs/run-directory.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../runs/schema.js";
 import { setMemoryLimit, setThreads } from "../tensor/index.js";
 import { readCheckpoint } from "../training/checkpoint.js";
+
+/** Classes whose accuracy is printed; all are in the saved file. */
+const SHOWN_CLASSES = 10;
 
 export interface RunEvaluationOptions {
   /** The run's folder, which gets the result too. */
@@ -72,7 +77,7 @@ async function measureAll(
   images: EvaluationImages,
 ): Promise<void> {
   const { run, weights, split, route, seed, json } = options;
-  const batches = images.batches(EVALUATION_BATCH);
+  const batches = images.batches(evaluationBatchSize(model.specification.imageSize));
   const measure = async (what: string, prediction: PredictionOptions) => {
     const progress = new BatchProgress(what, images.length, options.quiet);
     return predict(classifierPredictor(model, prediction), batches, (done) => progress.show(done));
@@ -96,8 +101,11 @@ async function measureAll(
     ...(robust && { attack: { ...attack, seed }, robustAccuracy: robust.accuracy, robustLoss: robust.loss }),
   };
   if (run !== undefined) {
-    const name = `${split}-${route}${attack === undefined ? "" : `-${attack.name}`}-${result.createdAt.replace(/[:.]/g, "-")}.json`;
-    writeJson(join(RunDirectory.open(run).evaluation, name), result);
+    const name = `${split}-${route}${attack === undefined ? "" : `-${attack.name}`}-${result.createdAt.replace(/[:.]/g, "-")}`;
+    const path = join(RunDirectory.open(run).evaluation, name);
+    writeJson(`${path}.json`, result);
+    writeFileAtomic(`${path}.png`, await confusionPng(predictions.classes, confusion));
+    if (!options.quiet) process.stderr.write(`Saved ${path}.json and its confusion matrix, ${path}.png\n`);
   }
   console.log(json ? JSON.stringify(result) : describe(result, clean, robust));
 }
@@ -121,7 +129,7 @@ function recipeOf(path: string): ResolvedRecipe {
 }
 
 function describe(
-  { weights, route, data, count, attack }: EvaluationFile,
+  { weights, route, data, count, attack, balancedAccuracy, perClass }: EvaluationFile,
   clean: Accuracy,
   robust: Accuracy | undefined,
 ): string {
@@ -133,6 +141,12 @@ function describe(
     const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
     const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
     lines.push(`${line("robust", robust)} (${attack.name}, ${attack.norm}, ${steps}epsilon ${epsilon})`);
+  }
+  lines.push(`balanced accuracy ${percent(balancedAccuracy)}; by class, the lowest first:`);
+  const width = Math.max(...perClass.map(({ name }) => name.length));
+  const worst = perClass.filter(({ count: own }) => own > 0).sort((a, b) => a.accuracy - b.accuracy);
+  for (const { name, count: own, accuracy } of worst.slice(0, SHOWN_CLASSES)) {
+    lines.push(`  ${name.padEnd(width)}  ${percent(accuracy).padStart(8)} of ${own}`);
   }
   return lines.join("\n");
 }

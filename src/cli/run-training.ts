@@ -1,9 +1,12 @@
 /** One training run, from a resolved recipe to its last line. */
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
+import { checkData } from "../data/check.js";
+import { findDataset } from "../data/open.js";
 import type { OpenedData } from "../data/open-data.js";
+import { UsageError } from "../errors.js";
 import { buildLearner, buildTraining, type Learner, settleBatchSize } from "../recipes/build.js";
-import { openRecipeData } from "../recipes/data.js";
+import { openRecipeData, SHAPES } from "../recipes/data.js";
 import { stringifyRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
@@ -42,6 +45,7 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
   };
   setThreads(options.recipe.threads);
   setMemoryLimit(options.recipe.memoryLimit ?? undefined);
+  if (!resume) await checkPhotos(options.recipe.data.path, say);
   const data = await openRecipeData(options.recipe, {
     parts: ["train", "validation"],
     split: resume ? savedSplit(options.runPath) : undefined,
@@ -54,6 +58,22 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
   } finally {
     await data.close();
   }
+}
+
+/**
+ * Looks a folder of photos over, without reading its files whole: what `advprop data check --quick` does.
+ *
+ * @throws ERR_DATA_CHECK training on it would be wrong
+ */
+async function checkPhotos(path: string | null, say: (line: string) => void): Promise<void> {
+  if (path === null || path === SHAPES || findDataset(path) !== undefined) return;
+  const { ok, findings } = await checkData(path, { quick: true });
+  const lines = findings.map(({ severity, message, remedy }) => `${severity}: ${message} ${remedy}`);
+  if (!ok) {
+    const more = `All of it: advprop data check ${path}`;
+    throw new UsageError("ERR_DATA_CHECK", `training on ${path} would be wrong:\n${lines.join("\n")}\n${more}`);
+  }
+  for (const line of lines) say(line);
 }
 
 async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line: string) => void): Promise<void> {

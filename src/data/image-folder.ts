@@ -1,9 +1,10 @@
 /** Folders of photos: a folder per class, with or without a folder per part of the set around them. */
 
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, extname, join, relative, resolve, sep } from "node:path";
 import { didYouMean, UsageError } from "../errors.js";
 import { IMAGE_FORMATS } from "../images/decode.js";
+import { labelFileOf, readLabelFile } from "./label-file.js";
 
 /** The parts that a set of photos may have. */
 export const PARTS = ["train", "validation", "test"] as const;
@@ -68,11 +69,14 @@ export interface ImageFolder {
  *
  * `PATH/CLASS/photo.jpg`, or `PATH/PART/CLASS/photo.jpg` where PATH has a folder `train` (or `training`), and beside it
  * perhaps `validation` (`valid`, `val`) and `test` (`testing`). Classes are matched between the parts by their name.
+ * The photos of a part other than `train` may also lie in its folder itself, as ImageNet's do, with a file
+ * `PATH/PART_labels.txt` beside the folder (`val_labels.txt` beside `val`) of lines `FILE CLASS`: {@link readLabelFile}.
  * Photos in folders inside of a class's folder belong to it. Links are followed. Hidden files and folders, files and
  * folders outside of the layout, and folders without photos are ignored and listed.
  *
  * @returns undefined where no photo is found in such a layout
  * @throws UsageError ERR_DATA_LAYOUT where two folders claim to be the same part
+ * @throws UsageError ERR_DATA_LABELS where a label file is wrong, or validation photos lie in one folder without one
  */
 export function scanImageFolder(path: string): ImageFolder | undefined {
   const root = resolve(path);
@@ -81,9 +85,13 @@ export function scanImageFolder(path: string): ImageFolder | undefined {
   const divided = partFolders.size > 0;
   const found = new Map<Part, Map<string, string[]>>();
   if (divided) {
-    for (const [part, folder] of partFolders) found.set(part, scan.classes(folder));
+    // Training first: its classes are those that a label file may name.
+    for (const part of PARTS) {
+      const folder = partFolders.get(part);
+      if (folder !== undefined) found.set(part, scan.classes(part, folder, found.get("train")));
+    }
   } else {
-    found.set("train", scan.classes(root));
+    found.set("train", scan.classes("train", root));
   }
   const names = new Set([...found.values()].flatMap((classes) => [...classes.keys()]));
   if (names.size === 0) return undefined;
@@ -132,21 +140,45 @@ class Scan {
       }
       parts.set(part, folder);
     }
-    for (const file of files) this.#ignore(file, "stray");
+    const labelFiles = new Set(
+      [...parts].filter(([part]) => part !== "train").map(([, folder]) => labelFileOf(folder)),
+    );
+    for (const file of files) if (!labelFiles.has(file)) this.#ignore(file, "stray");
     return parts;
   }
 
-  /** Files of each class: the folders in `folder` that hold photos. */
-  classes(folder: string): Map<string, string[]> {
+  /**
+   * Files of each class: the folders in the part's folder that hold photos, and the photos in it that a label file names.
+   *
+   * @param trained what a label file may name as a class; undefined allows any
+   */
+  classes(part: Part, folder: string, trained?: ReadonlyMap<string, unknown>): Map<string, string[]> {
     const { folders, files } = this.#entries(folder);
-    for (const file of files) this.#ignore(file, "stray");
     const classes = new Map<string, string[]>();
+    const labelFile = labelFileOf(folder);
+    if (part !== "train" && existsSync(labelFile)) {
+      const photos = new Map(files.filter((file) => this.#isPhoto(file)).map((file) => [basename(file), file]));
+      for (const [name, label] of readLabelFile(labelFile, [...photos.keys()], trained)) {
+        classes.set(label, classes.get(label) ?? []);
+        classes.get(label)!.push(this.#relative(photos.get(name)!));
+      }
+    } else {
+      for (const file of files) this.#ignore(file, "stray");
+    }
     for (const inner of folders) {
       const photos = this.#photos(inner, new Set());
       // The same name may be spelt with composed or decomposed accents, depending on the system that wrote it.
       const name = basename(inner).normalize("NFC");
       if (photos.length === 0) this.#ignore(inner, "empty", true);
       else classes.set(name, [...(classes.get(name) ?? []), ...photos]);
+    }
+    // Test photos without classes are common; a run without its validation would be found out at its end.
+    if (part === "validation" && classes.size === 0 && files.some(hasPhotoExtension)) {
+      throw new UsageError(
+        "ERR_DATA_LABELS",
+        `scanImageFolder: the photos in ${folder} lie in no folder of a class, and there is no ${labelFile}. Write it, with a ` +
+          "line FILE CLASS for each photo, or sort them into folders.",
+      );
     }
     return classes;
   }
@@ -156,14 +188,16 @@ class Scan {
     const real = realpathSync(folder);
     if (above.has(real)) return [];
     const { folders, files } = this.#entries(folder);
-    const photos = files.filter((file) => {
-      const extension = extname(file).slice(1).toLowerCase();
-      if (EXTENSIONS.has(extension)) return true;
-      this.#ignore(file, UNREAD_EXTENSIONS.has(extension) ? "unread-format" : "not-an-image");
-      return false;
-    });
+    const photos = files.filter((file) => this.#isPhoto(file));
     const within = new Set(above).add(real);
     return [...photos.map((file) => this.#relative(file)), ...folders.flatMap((inner) => this.#photos(inner, within))];
+  }
+
+  /** Whether a file is a photo by its name; it is listed as ignored where it is not. */
+  #isPhoto(file: string): boolean {
+    if (hasPhotoExtension(file)) return true;
+    this.#ignore(file, UNREAD_EXTENSIONS.has(extensionOf(file)) ? "unread-format" : "not-an-image");
+    return false;
   }
 
   /** The visible folders and files in a folder, in order. A link that leads nowhere counts as a file. */
@@ -189,6 +223,9 @@ class Scan {
     return relative(this.#root, path).split(sep).join("/");
   }
 }
+
+const extensionOf = (file: string): string => extname(file).slice(1).toLowerCase();
+const hasPhotoExtension = (file: string): boolean => EXTENSIONS.has(extensionOf(file));
 
 /** Hidden by its name, or left behind by a file manager. */
 function isHidden(name: string): boolean {

@@ -22,10 +22,10 @@ import {
 } from "./photo-job.js";
 
 /**
- * How many times the pixels that are wanted a large photo is decoded to before it is cut exactly: a little more in
- * training, where it is cut at random anyway, and enough in evaluation that only the exact filter shapes the result.
+ * How many times the pixels that are wanted a large photo keeps when it is decoded smaller: no fewer in training, where it
+ * is cut at random anyway, and enough in evaluation that only the exact filter shapes the result.
  */
-const TRAINING_OVERSAMPLING = 1.25;
+const TRAINING_OVERSAMPLING = 1;
 const EVALUATION_OVERSAMPLING = 2;
 
 const setup = workerData as PhotoWorkerSetup;

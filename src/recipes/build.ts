@@ -26,7 +26,8 @@ import { parameterGroups } from "./parameter-groups.js";
 import type { ResolvedRecipe } from "./schema.js";
 
 /** Images in a batch of evaluation: enough to fill the machine, few enough for any memory. */
-export const EVALUATION_BATCH = 200;
+export const evaluationBatchSize = (imageSize: number): number =>
+  Math.max(1, Math.min(200, Math.floor(200 * (64 / imageSize) ** 2)));
 const SNAPSHOT_IMAGES = 8;
 
 /** A recipe whose batch size is known. */
@@ -106,7 +107,7 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   const loader = train.loader(batchSize, METHOD_TABLE[recipe.method].views);
   const totalSteps = epochs * updatesPerEpoch(loader, accumulationSteps);
   // Without a graph, twice the batch of a training step takes less memory than that step.
-  const evaluationBatch = Math.min(EVALUATION_BATCH, 2 * batchSize);
+  const evaluationBatch = Math.min(evaluationBatchSize(learner.model.specification.imageSize), 2 * batchSize);
   return {
     ...learner,
     schedule: createSchedule(recipe.schedule, { peak: recipe.optimizer.lr, totalSteps, epochs }),

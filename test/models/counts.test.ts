@@ -105,7 +105,7 @@ describe("names", () => {
     ["efficientnet-b9", "Did you mean efficientnet-b"],
     ["wide-resnet-28", "Did you mean wide-resnet-28-10?"],
     ["wide-resnet-28-0", "Did you mean wide-resnet-28-10?"],
-    ["vit", "Known are resnet20"],
+    ["vit", "Known are resnet8"],
   ])("%s is none", (name, hint) => {
     const { code, message } = codedError(() => architecture(name));
     expect(code).toBe("ERR_MODEL");
