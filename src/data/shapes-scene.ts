@@ -106,13 +106,15 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
     };
   };
 
+  // Every tenth image is a hard one, small and largely hidden, so that no network gets all of them right.
+  const hard = uniform(0, 1) < 0.1;
   const ground = uniform(0.15, 0.75);
   const background = cover(integer(10), ground, uniform(0, 0.07), 0.2, Math.PI);
   // The object is lighter or darker than the ground, as there is room.
   const step = uniform(0.2, 0.45);
   const lighter = ground < 0.35 || (ground < 0.55 && uniform(0, 1) < 0.5);
   const luminance = Math.min(0.92, Math.max(0.1, lighter ? ground + step : ground - step));
-  const radius = uniform(0.26, 0.42);
+  const radius = hard ? uniform(0.22, 0.3) : uniform(0.26, 0.42);
   const object = {
     silhouette,
     center: [0.5 + uniform(-1, 1) * (0.5 - radius), 0.5 + uniform(-1, 1) * (0.5 - radius)] as const,
@@ -135,8 +137,8 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
     };
   });
 
-  // An occluder crosses the rim of the object or lies on it; every other image has one.
-  const occluders = Array.from({ length: integer(2) }, (): Stroke => {
+  // An occluder crosses the rim of the object or lies on it; a hard image has two, every other one of the rest has one.
+  const occluders = Array.from({ length: hard ? 2 : integer(2) }, (): Stroke => {
     const towards = angle();
     const away = radius * uniform(0.35, 1);
     const middle = [object.center[0] + away * Math.cos(towards), object.center[1] + away * Math.sin(towards)] as const;
@@ -147,7 +149,7 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
     return {
       from: [middle[0] - dx, middle[1] - dy],
       to: [middle[0] + dx, middle[1] + dy],
-      radius: bar ? uniform(0.02, 0.045) : radius * uniform(0.18, 0.35),
+      radius: bar ? uniform(0.02, 0.045) : radius * (hard ? uniform(0.35, 0.6) : uniform(0.18, 0.35)),
       colour: colour(uniform(0, 6), uniform(0, 0.8), uniform(0.1, 0.9)),
     };
   });
