@@ -63,7 +63,7 @@ function table(): string {
   const percent = (share: number) => (100 * share).toFixed(1);
   const signed = (share: number) => `${share < 0 ? "-" : "+"}${percent(Math.abs(share))}`;
   const row = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(34) : cell.padStart(i === 3 ? 26 : 10))).join("");
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(40) : cell.padStart(i === 3 ? 26 : 10))).join("");
   const lines = [row(["accuracy in percent", "vanilla", "AdvProp", "difference (95 %)"])];
   for (const { correlation, vanilla, advprop } of results) {
     lines.push(`textureCorrelation ${correlation} in training`);
