@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
-import { ATTACK_FLAGS, addFlags, settingsOf } from "./flags.js";
+import { ATTACK_FLAGS, addFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
 import { resolveModel } from "./model-argument.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
@@ -28,6 +28,7 @@ export function define(command: Command): void {
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     );
   addFlags(command, ATTACK_FLAGS);
+  addFlags(command, MACHINE_FLAGS);
   command
     .option("--limit-test <count>", "only the first images")
     .option("--seed <number>", "of the attack's random draws", "0")
@@ -55,6 +56,7 @@ async function evaluate(model: string, options: EvaluateOptions): Promise<void> 
     split: options.split,
     route: options.route,
     attackSettings: options.attack === undefined ? undefined : attackFlags,
+    machineSettings: settingsOf(MACHINE_FLAGS, options),
     limitTest,
     seed: wholeNumber(options.seed, "--seed", 0),
     threads: wholeNumber(options.threads, "--threads", 0),

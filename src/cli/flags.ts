@@ -21,6 +21,14 @@ export const ATTACK_FLAGS: readonly RecipeFlag[] = [
   { flag: "--target <which>", path: "attack.target", description: "random wrong class, or none: untargeted" },
 ];
 
+/** The flags of where and how exactly to compute, the same in training and in evaluation. */
+export const MACHINE_FLAGS: readonly RecipeFlag[] = [
+  { flag: "--device <name>", path: "device", description: "auto or cpu (default: auto)" },
+  { flag: "--precision <name>", path: "precision", description: "fp32 (default: fp32)" },
+  { flag: "--memory-limit <size>", path: "memoryLimit", description: "most memory for tensors, such as 12GB" },
+  { flag: "--workers <count>", path: "data.workers", description: "threads that read photos (default: one a core)" },
+];
+
 /** The flags of training. */
 export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   { flag: "--data <path>", path: "data.path", description: "folder of the images, or shapes: the built-in set" },
@@ -37,7 +45,6 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     path: "data.imageSize",
     description: "side of the images (default: the data's; 224 of photos)",
   },
-  { flag: "--workers <count>", path: "data.workers", description: "threads that read photos (default: one a core)" },
   {
     flag: "--on-bad-image <what>",
     path: "data.onBadImage",
@@ -52,8 +59,8 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   },
   { flag: "--lr <rate>", path: "optimizer.lr", description: "highest learning rate (default: 0.1)" },
   { flag: "--seed <number>", path: "seed", description: "of every random draw (default: 0)" },
+  ...MACHINE_FLAGS,
   { flag: "--threads <count>", path: "threads", description: "threads in an operator (default: 0, all cores)" },
-  { flag: "--memory-limit <size>", path: "memoryLimit", description: "most memory for tensors, such as 12GB" },
   { flag: "--limit-train <count>", path: "data.limitTrain", description: "only the first training images" },
   {
     flag: "--validation-fraction <share>",

@@ -34,6 +34,8 @@ export interface RunEvaluationOptions {
   readonly route: string;
   /** Settings of the attack, or undefined for clean images alone. */
   readonly attackSettings: readonly string[] | undefined;
+  /** Settings of where and how to compute. */
+  readonly machineSettings: readonly string[];
   readonly limitTest: number | undefined;
   readonly seed: number;
   readonly threads: number;
@@ -44,7 +46,8 @@ export interface RunEvaluationOptions {
 export async function runEvaluation(options: RunEvaluationOptions): Promise<void> {
   const { weights, split, route } = options;
   setThreads(options.threads);
-  setMemoryLimit();
+  const machine = resolveRecipe(applySettings({}, options.machineSettings));
+  setMemoryLimit(machine.memoryLimit ?? undefined);
   // Evaluation attacks are untargeted unless told: the strongest reading of "robust".
   const attack =
     options.attackSettings &&
@@ -55,7 +58,7 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
   if (!model.routes.includes(route)) {
     throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${model.routes.join(", ")}; got ${route}`);
   }
-  const data = await openEvaluationData(options, model.specification);
+  const data = await openEvaluationData(options, model.specification, machine.data.workers);
   try {
     checkClasses(model.specification.classes, data);
     const images = data[split];
@@ -114,10 +117,11 @@ async function measureAll(
 async function openEvaluationData(
   { data, run, split, limitTest }: RunEvaluationOptions,
   { imageSize }: ModelSpecification,
+  workers: number | null,
 ): Promise<OpenedData> {
   const trained = run === undefined ? resolveRecipe({}) : recipeOf(run);
   const path = data ?? trained.data.path;
-  const recipe = { ...trained, data: { ...trained.data, path, imageSize, limitTest: limitTest ?? null } };
+  const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest: limitTest ?? null } };
   // A split of the run's own photos holds for these alone.
   const own = run !== undefined && path === trained.data.path;
   return openRecipeData(recipe, { parts: [split], split: own ? savedSplit(run) : undefined });

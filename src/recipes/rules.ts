@@ -4,7 +4,11 @@ import { z } from "zod";
 import { didYouMean } from "../errors.js";
 
 /** A value with one rule in words; what breaks it is reported as "must be RULE; got VALUE." and a hint. */
-function rule<T>(words: string, holds: (value: unknown) => boolean, hint: (value: unknown) => string = () => "") {
+export function rule<T>(
+  words: string,
+  holds: (value: unknown) => boolean,
+  hint: (value: unknown) => string = () => "",
+) {
   return z.custom<T>(holds, { error: ({ input }) => `must be ${words}; got ${show(input)}.${hint(input)}` });
 }
 

@@ -20,6 +20,7 @@ import {
   oneOf,
   positive,
   positiveOrNull,
+  rule,
   section,
   seed,
   share,
@@ -110,6 +111,13 @@ export const recipeSchema = section({
   model: text.default("resnet20"),
   method: oneOf(METHODS).default("advprop"),
   seed: seed.default(0),
+  /** Where tensors live. The engine runs on the CPU so far, so auto is cpu. */
+  device: rule<"auto" | "cpu">(
+    "auto or cpu: CUDA is not supported yet",
+    (value) => value === "auto" || value === "cpu",
+  ).default("auto"),
+  /** Of activations and weights. */
+  precision: rule<"fp32">("fp32: bf16 is not supported yet", (value) => value === "fp32").default("fp32"),
   /** 0 takes all cores. */
   threads: natural.default(0),
   /** Bytes when resolved. */

@@ -70,6 +70,8 @@ describe("resolveRecipe", () => {
       model: "resnet20",
       method: "advprop",
       seed: 0,
+      device: "auto",
+      precision: "fp32",
       threads: 0,
       memoryLimit: null,
       data: {
