@@ -11,7 +11,7 @@ import { stringifyRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { environment } from "../runs/environment.js";
-import { type RunDirectory, savedSplit, writeJson } from "../runs/run-directory.js";
+import { RunDirectory, savedSplit, writeJson } from "../runs/run-directory.js";
 import { RUN_SCHEMA, type RunInfo, type RunStatus } from "../runs/schema.js";
 import { engineInfo, memoryStats, setMemoryLimit, setThreads } from "../tensor/index.js";
 import {
@@ -78,7 +78,9 @@ async function checkPhotos(path: string | null, say: (line: string) => void): Pr
 
 async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line: string) => void): Promise<void> {
   const { run: open, resume, json, quiet } = options;
-  const learner = await buildLearner(options.recipe, data);
+  const last = resume ? RunDirectory.open(options.runPath).checkpoint("last").weights : undefined;
+  const continued = last !== undefined && existsSync(last) ? readCheckpoint(last).specification : undefined;
+  const learner = await buildLearner(options.recipe, data, continued);
   sayTransfer(options.recipe, learner, say);
   const { recipe, estimate } = settleBatchSize(options.recipe, learner, data);
   const training = buildTraining(recipe, learner, data);
@@ -94,9 +96,10 @@ async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line
     let state: TrainingState | undefined;
     if (resume) state = resumeState(run, training, reproducibility, say);
     else writeNewRun(run, recipe, data, reproducibility);
-    const info = run.readInfo();
+    const before = run.readInfo();
+    const info = resume ? { ...before, resumedAt: [...before.resumedAt, new Date().toISOString()] } : before;
     const setStatus = (status: RunStatus) => run.writeInfo({ ...info, status });
-    if (resume) run.writeInfo({ ...info, resumedAt: [...info.resumedAt, new Date().toISOString()] });
+    setStatus("running");
 
     say(`${recipe.method} of ${recipe.model} on ${data.train?.length} images of ${data.name}; run: ${run.path}`);
     const { batchSize } = recipe.training;

@@ -6,7 +6,7 @@ import { assert, UsageError } from "../errors.js";
 import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
 import { predict } from "../evaluation/predictions.js";
 import { importWeights } from "../export/safetensors.js";
-import type { Classifier } from "../models/classifier.js";
+import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { type TransferReport, transferWeights } from "../models/transfer.js";
 import { ATTACK } from "../nn/context.js";
@@ -58,20 +58,30 @@ export interface Training extends Learner {
   readonly validate: (() => Promise<Accuracy>) | undefined;
 }
 
-/** Makes the parts of a run that do not depend on the batch size. Nothing is written. */
-export async function buildLearner(recipe: ResolvedRecipe, data: OpenedData): Promise<Learner> {
+/**
+ * Makes the parts of a run that do not depend on the batch size. Nothing is written.
+ *
+ * @param continued what the run's checkpoint says of its network, where one will be restored: the weights that
+ *   fine-tuning began with are then not needed any more
+ */
+export async function buildLearner(
+  recipe: ResolvedRecipe,
+  data: OpenedData,
+  continued?: ModelSpecification,
+): Promise<Learner> {
   const { seed, training } = recipe;
   const method: Method = METHOD_TABLE[recipe.method];
-  const source = recipe.finetune.weights === null ? undefined : importWeights(recipe.finetune.weights);
+  const { weights } = recipe.finetune;
+  const source = weights === null || continued !== undefined ? undefined : importWeights(weights);
   const make = () =>
     createClassifier(recipe.model, {
       classes: data.classes,
       routes: method.routes,
       imageSize: data.imageSize,
-      normalization: source?.specification.normalization,
+      normalization: (continued ?? source?.specification)?.normalization,
     }).initialize(seed);
   const model = make();
-  const transfer = source && transferWeights(model, source, recipe.finetune.weights ?? "");
+  const transfer = source && transferWeights(model, source, weights ?? "");
   const twin = training.averageDecay === null ? undefined : make();
   const groups = parameterGroups(model.network, recipe.finetune);
   const named = groups.flatMap(({ parameters }) => parameters);

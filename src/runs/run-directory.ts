@@ -89,7 +89,7 @@ export class RunDirectory {
   }
 
   /**
-   * Opens the folder of a run to continue it: like {@link open}, and removes what a killed process left half written.
+   * Opens the folder of a run to continue it. Nothing in it is touched before {@link lock}.
    *
    * @throws UsageError ERR_RUN_MISSING, ERR_RUN_SCHEMA as {@link open}
    */
@@ -100,14 +100,12 @@ export class RunDirectory {
         `there is no run to resume in ${path}: it has no run.json. Check the path, or leave out --resume to start a new run.`,
       );
     }
-    const run = RunDirectory.open(path);
-    // Not in evaluation/: another process may be writing there.
-    for (const folder of [run.path, run.images, run.checkpoints]) removeTemporaryFiles(folder);
-    return run;
+    return RunDirectory.open(path);
   }
 
   /**
-   * Makes this process the one that writes the run, until it calls what this returns or ends.
+   * Makes this process the one that writes the run, until it calls what this returns or ends, and removes what a killed
+   * one left half written.
    *
    * @throws UsageError ERR_RUN_LOCKED where another process that is alive writes it
    */
@@ -121,6 +119,8 @@ export class RunDirectory {
       );
     }
     writeFileAtomic(path, String(process.pid));
+    // Not in evaluation/: another process may be writing there.
+    for (const folder of [this.path, this.images, this.checkpoints]) removeTemporaryFiles(folder);
     return () => rmSync(path, { force: true });
   }
 

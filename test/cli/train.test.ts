@@ -1,6 +1,6 @@
 /** The train and evaluate commands as a user meets them: the built program, its files, its errors. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -186,11 +186,44 @@ describe("a run that is stopped or killed", () => {
     expect(last(run)).toBe(reference);
   });
 
-  test("two processes cannot write one run, and a resume takes no other recipe", () => {
+  test("a resume leaves the run of a living process as it is, and is recorded", async () => {
     const run = join(temporaryFolder(), "run");
-    advprop([...flags(), "--run", run], { ADVPROP_FAULT_POINT: "last.safetensors:renamed:1" });
+    const child = spawn(process.execPath, [MAIN, ...flags(), "--epochs", "400", "--run", run], { stdio: "ignore" });
+    try {
+      while (!existsSync(join(run, "checkpoints", "last.safetensors"))) await new Promise((go) => setTimeout(go, 50));
+      const halfWritten = join(run, "checkpoints", ".mine.tmp");
+      writeFileSync(halfWritten, "");
+      const other = advprop(["train", "--run", run, "--resume"]);
+      expect(other.status).toBe(2);
+      expect(other.stderr).toContain(`being written by process ${child.pid}`);
+      expect(existsSync(halfWritten)).toBe(true);
+      expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8"))).toMatchObject({
+        status: "running",
+        resumedAt: [],
+      });
+    } finally {
+      const closed = new Promise((resolve) => child.on("close", resolve));
+      child.kill("SIGKILL");
+      await closed;
+    }
+  });
+
+  test("a resume takes no other recipe, is recorded, and needs no weights that the run began with", () => {
+    const folder = temporaryFolder();
+    const first = join(folder, "first");
+    advprop([...flags(), "--run", first]);
+    const weights = join(folder, "start.safetensors");
+    copyFileSync(join(first, "checkpoints", "last.safetensors"), weights);
+    const run = join(folder, "run");
+    const fault = { ADVPROP_FAULT_POINT: "last.safetensors:renamed:2" };
+    advprop([...flags(), "--weights", weights, "--run", run], fault);
+    rmSync(weights);
     const other = advprop(["train", "--run", run, "--resume", "--lr", "1"]);
     expect(other.status).toBe(2);
     expect(other.stderr).toContain("leave out --lr");
+    const resumed = advprop(["train", "--run", run, "--resume"]);
+    expect(resumed.stderr).toContain("Finished");
+    const info = JSON.parse(readFileSync(join(run, "run.json"), "utf8"));
+    expect(info).toMatchObject({ status: "finished", resumedAt: [expect.any(String)] });
   });
 });

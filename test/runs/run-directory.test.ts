@@ -62,7 +62,7 @@ describe("RunDirectory", () => {
     }
   });
 
-  test("resume removes half-written files, open leaves them to their writer", () => {
+  test("the lock removes half-written files; opening leaves them to their writer", () => {
     const path = temporaryFolder();
     const run = RunDirectory.create(path);
     run.writeInfo(info);
@@ -70,7 +70,9 @@ describe("RunDirectory", () => {
     writeFileSync(half, "");
     RunDirectory.open(path);
     expect(existsSync(half)).toBe(true);
-    RunDirectory.resume(path);
+    const resumed = RunDirectory.resume(path);
+    expect(existsSync(half)).toBe(true);
+    resumed.lock();
     expect(existsSync(half)).toBe(false);
   });
 
