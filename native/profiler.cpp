@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 /// A line of the profile.
 struct Row {
   int64_t calls = 0;
-  double seconds = 0, flops = 0, bytes = 0;
+  double seconds = 0, flops = 0, readBytes = 0, writtenBytes = 0;
   bool convolution = false;
   /// Whether the operators beneath count as part of it. Only a node of a graph that runs libtorch's operators is open.
   bool whole = true;
@@ -84,7 +84,7 @@ using Context = std::unique_ptr<at::ObserverContext>;
 /// What the start of an operator leaves for its end.
 struct Started : at::ObserverContext {
   OperatorWork work;
-  double inputBytes = 0;
+  double readBytes = 0;
 };
 
 Context startFunction(const at::RecordFunction& function) {
@@ -97,7 +97,7 @@ Context startFunction(const at::RecordFunction& function) {
   }
   started->work = workOf(name, function.inputs());
   push(name + started->work.detail, /*whole=*/true);
-  started->inputBytes = tensorBytes(function.inputs());
+  started->readBytes = tensorBytes(function.inputs());
   return started;
 }
 
@@ -123,19 +123,21 @@ void finish(const at::RecordFunction& function, at::ObserverContext* context) {
   if (frame.owner && function.scope() == at::RecordScope::FUNCTION) {
     const Values results(function.outputs().data(), function.outputs().size());
     frame.entry->second.flops += started->work.flops + started->work.flopsOfResult * elementsOfFirst(results);
-    frame.entry->second.bytes += started->inputBytes + tensorBytes(results);
+    frame.entry->second.readBytes += started->readBytes;
+    frame.entry->second.writtenBytes += tensorBytes(results);
   }
   pop();
 }
 
 }  // namespace
 
-ProfiledKernel::ProfiledKernel(const char* name, double flops, double bytes) : active_(running != nullptr) {
+ProfiledKernel::ProfiledKernel(const char* name, double flops, double readBytes, double writtenBytes) : active_(running != nullptr) {
   if (!active_) return;
   Entry& entry = *running->rows.try_emplace(name).first;
   entry.second.calls += 1;
   entry.second.flops += flops;
-  entry.second.bytes += bytes;
+  entry.second.readBytes += readBytes;
+  entry.second.writtenBytes += writtenBytes;
   entry.second.convolution = isConvolution(entry.first);
   running->stack.push_back({&entry, true});
 }
@@ -169,7 +171,8 @@ napi_value stopProfile(Environment& environment, const Arguments&) {
     setProperty(environment, object, "calls", fromNumber(environment, static_cast<double>(row.calls)));
     setProperty(environment, object, "ms", fromNumber(environment, 1e3 * row.seconds));
     setProperty(environment, object, "flops", fromNumber(environment, row.flops));
-    setProperty(environment, object, "bytes", fromNumber(environment, row.bytes));
+    setProperty(environment, object, "readBytes", fromNumber(environment, row.readBytes));
+    setProperty(environment, object, "writtenBytes", fromNumber(environment, row.writtenBytes));
     setProperty(environment, object, "convolution", fromBoolean(environment, row.convolution));
     check(environment, napi_set_element(environment.env, array, i++, object));
   }

@@ -1,6 +1,6 @@
 /** Measures a workload of the benchmark, and puts it in words. */
 import type { ResolvedRecipe } from "../recipes/schema.js";
-import { engineInfo } from "../tensor/index.js";
+import { engineInfo, type ProfileRow } from "../tensor/index.js";
 import { type StepProfile, Workload } from "./bench-workload.js";
 
 /** What `advprop bench --json` prints. */
@@ -97,9 +97,7 @@ export function profileTable({ ms, rows }: StepProfile): string {
   ];
   const cells = [
     ["operator", "calls", "ms", "share", "speed"],
-    ...shown.map(({ name, calls, ms: time, flops, bytes }) =>
-      line(name, String(calls), time, flops > 0 ? perSecond(flops, time, "GFLOP/s") : perSecond(bytes, time, "GB/s")),
-    ),
+    ...shown.map((row) => line(row.name, String(row.calls), row.ms, speed(row))),
     line("other operators", String(rows.length - shown.length), rest, ""),
     line("outside of operators", "", outside, ""),
     line("one step, with the recorder on", "", ms, ""),
@@ -110,8 +108,12 @@ export function profileTable({ ms, rows }: StepProfile): string {
     .join("\n");
 }
 
-const perSecond = (amount: number, ms: number, unit: string): string =>
-  amount === 0 ? "" : `${(amount / ms / 1e6).toFixed(amount / ms / 1e6 < 10 ? 1 : 0)} ${unit}`;
+/** Arithmetic by the second where it is known, else memory traffic. */
+function speed({ ms, flops, readBytes, writtenBytes }: ProfileRow): string {
+  const rate = (flops || readBytes + writtenBytes) / ms / 1e6;
+  if (rate === 0) return "";
+  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${flops > 0 ? "GFLOP/s" : "GB/s"}`;
+}
 
 /** Four digits are more than a timing has. */
 const round = (value: number): number => Number(value.toPrecision(4));

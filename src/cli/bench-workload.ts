@@ -6,15 +6,11 @@ import { UsageError } from "../errors.js";
 import { architecture } from "../models/registry.js";
 import { KeyedRandom, Purpose } from "../random.js";
 import { buildLearner, type Learner } from "../recipes/build.js";
-import type { Recipe, ResolvedRecipe } from "../recipes/schema.js";
+import type { ResolvedRecipe } from "../recipes/schema.js";
 import { type ProfileRow, profile, setMemoryLimit, setThreads } from "../tensor/index.js";
 import { METHOD_TABLE } from "../training/methods.js";
 import { update } from "../training/update.js";
 import { minorFaults, peakResidentBytes, resetPeakResident, residentBytes } from "./process-memory.js";
-
-/** The optimiser that a network was published with. */
-export const publishedOptimizer = (model: string): Recipe["optimizer"] =>
-  model.startsWith("efficientnet-") ? { name: "rmsprop" } : { name: "sgd" };
 
 /** Small, so that any number of steps on random labels stays finite. */
 const RATE = 1e-3;

@@ -1,19 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
-import { ATTACK_FLAGS, addFlags, settingsOf, TRAINING_FLAGS } from "./flags.js";
-
-const PATHS = [
-  "model",
-  "method",
-  "training.batchSize",
-  "data.imageSize",
-  "attack.steps",
-  "precision",
-  "device",
-  "threads",
-  "memoryLimit",
-];
-const FLAGS = [...TRAINING_FLAGS, ...ATTACK_FLAGS].filter(({ path }) => PATHS.includes(path));
+import { addFlags, BENCH_FLAGS } from "./flags.js";
 
 interface BenchOptions extends Readonly<Record<string, unknown>> {
   readonly repeats: string;
@@ -23,7 +10,7 @@ interface BenchOptions extends Readonly<Record<string, unknown>> {
 
 /** `advprop bench --model M --method METHOD ...`: how long an update takes, on random images, and what it is made of. */
 export function define(command: Command): void {
-  addFlags(command, FLAGS);
+  addFlags(command, BENCH_FLAGS);
   command
     .option("--repeats <count>", "steps that are timed, after the warm-up", "5")
     .option("--profile", "print where the time goes, by operator")
@@ -36,13 +23,9 @@ async function bench(options: BenchOptions): Promise<void> {
   if (!Number.isInteger(repeats) || repeats < 1) {
     throw new UsageError("ERR_REPEATS", `bench: --repeats must be a positive integer; got ${options.repeats}`);
   }
-  const { applySettings, resolveRecipe } = await import("../recipes/resolve.js");
-  const { publishedOptimizer } = await import("./bench-workload.js");
+  const { benchRecipe } = await import("./bench-recipe.js");
   const { measure, profileTable, summary } = await import("./bench-measure.js");
-  const settings = settingsOf(FLAGS, options);
-  const { model } = resolveRecipe(applySettings({}, settings));
-  const recipe = resolveRecipe(applySettings({ optimizer: publishedOptimizer(model) }, settings));
-  const { profile, ...measurement } = await measure(recipe, repeats);
+  const { profile, ...measurement } = await measure(benchRecipe(options), repeats);
   if (options.json) {
     console.log(JSON.stringify(options.profile ? { ...measurement, profile } : measurement));
     return;

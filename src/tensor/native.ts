@@ -59,8 +59,9 @@ export interface ProfileRow {
   readonly ms: number;
   /** Floating-point operations, where they are known: of convolutions and matrix products; else 0. */
   readonly flops: number;
-  /** Bytes of the tensors that go in and come out, the least that it moves; 0 where it is not known. */
-  readonly bytes: number;
+  /** Bytes of the tensors that go in, and of those that come out: the least that it moves; 0 where it is not known. */
+  readonly readBytes: number;
+  readonly writtenBytes: number;
   readonly convolution: boolean;
 }
 
