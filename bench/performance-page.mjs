@@ -197,7 +197,8 @@ function screeningSections({ workloads }) {
     screening.map(({ ms, ...form }) => [name, nameOf({ by: "pytorch", ...form }), precise(ms)]),
   );
   if (rows.length === 0) return [];
-  const text = "The faster of two steps after one to warm up; the fastest of each precision took part above.";
+  const text =
+    "After one step to warm up: the faster of two, or one where it takes long. The fastest of each precision took part above.";
   return ["## Every form of PyTorch", text, table(["workload", "form", "ms"], rows)];
 }
 
