@@ -108,8 +108,8 @@ const notes = ({ workloads }) => {
 
 const ROOFLINE = `What the arithmetic alone would take at the seen peak, and what the least memory traffic alone would take at the seen
 bandwidth, if convolutions, norms with their activation, and squeeze and excitation each passed over their tensors as rarely
-as their formulas allow (\`bench/roofline.mjs\` has the count). A step can be no faster than the longer of the two, unless
-neighbouring operators share a pass or tensors stay in the cache.`;
+as their formulas allow (\`bench/roofline.mjs\` has the count); then which share of each seen peak the measured step came to.
+A step can be no faster than the longer of the two, unless neighbouring operators share a pass or tensors stay in the cache.`;
 
 function rooflineTable({ workloads, peaks }) {
   const rows = workloads.flatMap((workload) =>
@@ -125,12 +125,25 @@ function rooflineTable({ workloads, peaks }) {
           (bytes / 1e9).toFixed(1),
           precise(trafficMs),
           precise(form.msPerStep),
+          percent(arithmeticMs / form.msPerStep),
+          percent(trafficMs / form.msPerStep),
           (form.msPerStep / Math.max(arithmeticMs, trafficMs)).toFixed(2),
         ];
       }),
   );
   return table(
-    ["workload", "precision", "GFLOP", "arithmetic ms", "GB", "traffic ms", "measured ms", "times the longer"],
+    [
+      "workload",
+      "precision",
+      "GFLOP",
+      "arithmetic ms",
+      "GB",
+      "traffic ms",
+      "measured ms",
+      "of the arithmetic",
+      "of the bandwidth",
+      "times the longer",
+    ],
     rows,
   );
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createClassifier } from "../../src/models/registry.js";
-import { EVAL } from "../../src/nn/context.js";
-import { type ProfileRow, profile, scope } from "../../src/tensor/index.js";
+import { ATTACK, EVAL, TRAIN } from "../../src/nn/context.js";
+import { crossEntropy } from "../../src/nn/loss.js";
+import { GradientStore, gradientOf, type ProfileRow, profile, scope } from "../../src/tensor/index.js";
 import { add, conv2d, full } from "../../src/tensor/operators.js";
 import { error } from "../support/errors.js";
 
@@ -32,6 +33,25 @@ describe("profile", () => {
 
   test("counts the 0.39 billion multiplications of EfficientNet-B0 at 224 px (Tan and Le 2019, table 2)", () => {
     expect(multiplications("efficientnet-b0", 224) / 1e9).toBeCloseTo(0.39, 2);
+  });
+
+  test("counts each gradient of EfficientNet-B0 as often as its forward pass, whatever kernels compute it", () => {
+    const forward = multiplications("efficientnet-b0", 32);
+    const stem = 3 * 32 * 9 * 16 ** 2;
+    scope(() => {
+      const model = createClassifier("efficientnet-b0", { classes: Array.from({ length: 1000 }, (_, i) => `${i}`) });
+      const gradients = new GradientStore(model.initialize(0).parameters.map(({ value }) => value));
+      const labels = full([2], 0, "int64");
+      const images = full([2, 3, 32, 32], 0.5);
+      const context = { ...TRAIN, stochastic: false, route: "main" };
+      const training = profile(() => gradients.add(crossEntropy(model.forward(images, context), labels)));
+      expect(total(training.rows, "flops") / 2).toBe(2 * (3 * forward - stem));
+      const attack = profile(() => {
+        const x = full([2, 3, 32, 32], 0.5).requireGradient();
+        return gradientOf(crossEntropy(model.forward(x, { ...ATTACK, route: "main" }), labels), x);
+      });
+      expect(total(attack.rows, "flops") / 2).toBe(2 * 2 * forward);
+    });
   });
 
   test("tells kernels apart, and what they read and write", () => {
