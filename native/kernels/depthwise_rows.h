@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "bands.h"
 #include "depthwise.h"
-#include "prefetch.h"
 
 namespace advprop {
 
@@ -112,11 +112,6 @@ void computeRow(const RowsJob<T>& job, const RowPair<T>* pairs, int count, T* to
   while (job.width - column >= tiles[4]) run(integral_constant<int, 4>());
 }
 
-/// Neighbouring rows of the result of one image.
-struct Band {
-  int64_t image, begin, end;
-};
-
 /// One band, block of channels by block of channels, while the next band's memory is on its way.
 template <typename Form, typename T>
 void computeBand(const RowsJob<T>& job, const DepthwiseSizes& sizes, const Band& band, Prefetch nextSource, Prefetch nextResult, bool stream) {
@@ -140,31 +135,28 @@ void computeBand(const RowsJob<T>& job, const DepthwiseSizes& sizes, const Band&
   }
 }
 
-/// The whole result, images cut into bands whose source stays in the second-level cache from one block of channels to the
-/// next.
+/// A result larger than this goes past the caches, which would not hold it until it is read: half of a large last level.
+constexpr int64_t kStreamBytes = 16 << 20;
+
+/// The whole result.
 template <typename Form, typename T>
 void computeAll(const RowsJob<T>& job, const DepthwiseSizes& sizes) {
   const int64_t pixelBytes = job.channels * static_cast<int64_t>(sizeof(T));
-  int64_t rows = 1;
-  while (rows < job.height && Form::sources(rows + 1, 0) * job.sourceWidth * pixelBytes <= kBandBytes) ++rows;
-  const int64_t bands = (job.height + rows - 1) / rows;
-  const auto bandOf = [&](int64_t unit) {
-    const int64_t begin = unit % bands * rows;
-    return Band{unit / bands, begin, std::min(job.height, begin + rows)};
-  };
   const bool stream = sizes.images * job.height * job.width * pixelBytes > kStreamBytes && pixelBytes % kVectorBytes == 0 &&
                       reinterpret_cast<uintptr_t>(job.result) % kVectorBytes == 0;
-  const int64_t work = rows * job.width * job.channels * Form::kernel * Form::kernel;
-  at::parallel_for(0, sizes.images * bands, std::max<int64_t>(1, kLeastWork / work), [&](int64_t begin, int64_t end) {
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const Band band = bandOf(unit);
+  const auto bytesOf = [&](int64_t rows) { return (Form::sources(rows, 0) * job.sourceWidth + rows * job.width) * pixelBytes; };
+  const Bands bands(sizes.images, job.height, bytesOf);
+  const int64_t work = bands.rows() * job.width * job.channels * Form::kernel * Form::kernel;
+  at::parallel_for(0, bands.count(), std::max<int64_t>(1, kLeastWork / work), [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      const Band band = bands[index];
       Prefetch nextSource, nextResult;
-      if (unit + 1 < end) {
-        const Band next = bandOf(unit + 1);
-        const int64_t steps = sizes.blocks() * (band.end - band.begin);
-        const int64_t first = Form::first(next.begin, job.top), last = first + Form::sources(next.end - next.begin, 0);
-        const auto inside = [&](int64_t row) { return job.sourceRow(next.image, std::clamp<int64_t>(row, 0, job.sourceHeight)); };
-        nextSource = Prefetch(inside(first), inside(last), steps);
+      if (index + 1 < end) {
+        const Band next = bands[index + 1];
+        const int64_t steps = sizes.blocks() * band.rows();
+        const int64_t first = Form::first(next.begin, job.top), last = first + Form::sources(next.rows(), 0);
+        const auto existing = [&](int64_t row) { return job.sourceRow(next.image, std::clamp<int64_t>(row, 0, job.sourceHeight)); };
+        nextSource = Prefetch(existing(first), existing(last), steps);
         if (!stream) nextResult = Prefetch(job.resultRow(next.image, next.begin), job.resultRow(next.image, next.end), steps);
       }
       computeBand<Form>(job, sizes, band, nextSource, nextResult, stream);

@@ -2,8 +2,8 @@
 // gradient with the input that the tap met.
 #include <ATen/Parallel.h>
 
+#include "bands.h"
 #include "depthwise.h"
-#include "prefetch.h"
 
 namespace advprop {
 
@@ -39,11 +39,6 @@ template <typename T>
 struct WeightGradientJob {
   const T *x, *gradient;
   float* sums;  // [parts, blocks, kernel, kernel, kBlock], lanes of the dtype T
-};
-
-/// Rows of the gradient of one image.
-struct Band {
-  int64_t image, begin, end;
 };
 
 /// `Rows` rows of the kernel from `tapRow` on, for one band and the block of channels from `start` on.
@@ -97,29 +92,25 @@ constexpr int64_t kParts = 16;
 
 template <int Kernel, int Stride, typename T>
 void addParts(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, int64_t parts) {
-  const int64_t rowBytes = (Stride * sizes.width + sizes.columns) * sizes.channels * static_cast<int64_t>(sizeof(T));
-  const int64_t rows = std::min(sizes.rows, std::max<int64_t>(1, kBandBytes / rowBytes));
-  const int64_t bands = (sizes.rows + rows - 1) / rows, units = sizes.images * bands;
-  const auto bandOf = [&](int64_t unit) {
-    const int64_t begin = unit % bands * rows;
-    return Band{unit / bands, begin, std::min(sizes.rows, begin + rows)};
-  };
-  const int64_t work = units * rows * sizes.columns * sizes.channels * Kernel * Kernel / parts;
+  const int64_t pixelBytes = sizes.channels * static_cast<int64_t>(sizeof(T));
+  const Bands bands(sizes.images, sizes.rows,
+                    [&](int64_t rows) { return ((Stride * (rows - 1) + Kernel) * sizes.width + rows * sizes.columns) * pixelBytes; });
+  const int64_t work = std::max<int64_t>(1, bands.count() * bands.rows() * sizes.columns * sizes.channels * Kernel * Kernel / parts);
   at::parallel_for(0, parts, std::max<int64_t>(1, kLeastWork / work), [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
       float* sums = job.sums + part * sizes.blocks() * Kernel * Kernel * kBlock;
-      for (int64_t unit = part * units / parts; unit < (part + 1) * units / parts; ++unit) {
-        const Band band = bandOf(unit);
+      for (int64_t index = part * bands.count() / parts; index < (part + 1) * bands.count() / parts; ++index) {
+        const Band band = bands[index];
         Prefetch nextX, nextGradient;
-        if (unit + 1 < end * units / parts) {
-          const Band next = bandOf(unit + 1);
-          const int64_t steps = sizes.blocks() * (band.end - band.begin) * ((Kernel + kGroup<Kernel> - 1) / kGroup<Kernel>);
-          const auto inputRow = [&](int64_t r) {
-            const int64_t row = std::clamp<int64_t>(Stride * r - sizes.top, 0, sizes.height);
-            return job.x + (next.image * sizes.height + row) * sizes.width * sizes.channels;
+        if (index + 1 < end * bands.count() / parts) {
+          const Band next = bands[index + 1];
+          const int64_t steps = sizes.blocks() * band.rows() * ((Kernel + kGroup<Kernel> - 1) / kGroup<Kernel>);
+          const auto inputRow = [&](int64_t row) {
+            return job.x + (next.image * sizes.height + std::clamp<int64_t>(row, 0, sizes.height)) * sizes.width * sizes.channels;
           };
-          const auto gradientRow = [&](int64_t r) { return job.gradient + (next.image * sizes.rows + r) * sizes.columns * sizes.channels; };
-          nextX = Prefetch(inputRow(next.begin), inputRow(next.end), steps);
+          const auto gradientRow = [&](int64_t row) { return job.gradient + (next.image * sizes.rows + row) * sizes.columns * sizes.channels; };
+          const int64_t first = Stride * next.begin - sizes.top;
+          nextX = Prefetch(inputRow(first), inputRow(first + Stride * (next.rows() - 1) + Kernel), steps);
           nextGradient = Prefetch(gradientRow(next.begin), gradientRow(next.end), steps);
         }
         addBand<Kernel, Stride>(job, sizes, band, sums, nextX, nextGradient);
