@@ -36,7 +36,12 @@ struct ChannelBlock {
   Floats first, second;
 };
 
-/// this += a * b, in one rounding where the processor has fused multiply-add.
+inline __attribute__((always_inline)) void add(ChannelBlock& sum, const ChannelBlock& block) {
+  sum.first += block.first;
+  sum.second += block.second;
+}
+
+/// sum += a * b, in one rounding where the processor has fused multiply-add.
 inline __attribute__((always_inline)) void multiplyAdd(ChannelBlock& sum, const ChannelBlock& a, const ChannelBlock& b) {
   sum.first += a.first * b.first;
   sum.second += a.second * b.second;

@@ -39,18 +39,21 @@ template <typename T>
 struct WeightGradientJob {
   const T *x, *gradient;
   float* sums;  // [parts, blocks, kernel, kernel, kBlock], lanes of the dtype T
+  int64_t parts;
+  Bands bands;  // of the gradient's rows
+
+  /// The first of the bands that are summed in this part.
+  int64_t firstBand(int64_t part) const { return part * bands.count() / parts; }
 };
 
-/// `Rows` rows of the kernel from `tapRow` on, for one band and the block of channels from `start` on.
+/// The sums of one band for `Rows` rows of the kernel from `tapRow` on and the block of channels from `start` on, added to
+/// `total`; stored there where the band is the part's first. Each band's sums start from zero: rounding grows with the
+/// number of bands and with that of pixels in a band, not with their product.
 template <int Kernel, int Stride, int Rows, typename T>
-void addRows(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const Band& band, int tapRow, int64_t start, float* total, Prefetch& nextX,
-             Prefetch& nextGradient) {
+void addRows(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const Band& band, int tapRow, int64_t start, float* total, bool isFirst,
+             Prefetch& nextX, Prefetch& nextGradient) {
   const int64_t channels = sizes.channels;
-  ChannelBlock sums[Rows][Kernel];
-  const auto eachSum = [&](const auto& function) {
-    unrolled<Rows>([&](auto row) { unrolled<Kernel>([&](auto k) { function(sums[row][k], total + (row * Kernel + k) * kBlock); }); });
-  };
-  eachSum([](ChannelBlock& sum, const float* from) { sum = loadLanes(from); });
+  ChannelBlock sums[Rows][Kernel] = {};
   for (int64_t r = band.begin; r < band.end; ++r) {
     nextX.read();
     nextGradient.read();
@@ -69,54 +72,60 @@ void addRows(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const
       }
     }
   }
-  eachSum([](const ChannelBlock& sum, float* to) { storeLanes(to, sum); });
+  unrolled<Rows>([&](auto row) {
+    unrolled<Kernel>([&](auto k) {
+      float* to = total + (row * Kernel + k) * kBlock;
+      if (!isFirst) add(sums[row][k], loadLanes(to));
+      storeLanes(to, sums[row][k]);
+    });
+  });
 }
 
 template <int Kernel, int Stride, typename T>
-void addBand(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const Band& band, float* sums, Prefetch nextX, Prefetch nextGradient) {
+void addBand(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const Band& band, float* sums, bool isFirst, Prefetch nextX,
+             Prefetch nextGradient) {
   constexpr int group = kGroup<Kernel>, rest = Kernel % group;
   for (int64_t block = 0; block < sizes.blocks(); ++block) {
     const int64_t start = sizes.blockStart(block);
     for (int tapRow = 0; tapRow + group <= Kernel; tapRow += group, sums += group * Kernel * kBlock) {
-      addRows<Kernel, Stride, group>(job, sizes, band, tapRow, start, sums, nextX, nextGradient);
+      addRows<Kernel, Stride, group>(job, sizes, band, tapRow, start, sums, isFirst, nextX, nextGradient);
     }
     if constexpr (rest > 0) {
-      addRows<Kernel, Stride, rest>(job, sizes, band, Kernel - rest, start, sums, nextX, nextGradient);
+      addRows<Kernel, Stride, rest>(job, sizes, band, Kernel - rest, start, sums, isFirst, nextX, nextGradient);
       sums += rest * Kernel * kBlock;
     }
   }
 }
 
-/// Most parts of the bands of all images that are summed by themselves. They do not depend on the number of threads.
-constexpr int64_t kParts = 16;
-
+/// The sums of parts `begin` to `end`.
 template <int Kernel, int Stride, typename T>
-void addParts(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, int64_t parts) {
-  const int64_t pixelBytes = sizes.channels * static_cast<int64_t>(sizeof(T));
-  const Bands bands(sizes.images, sizes.rows,
-                    [&](int64_t rows) { return ((Stride * (rows - 1) + Kernel) * sizes.width + rows * sizes.columns) * pixelBytes; });
-  const int64_t work = std::max<int64_t>(1, bands.count() * bands.rows() * sizes.columns * sizes.channels * Kernel * Kernel / parts);
-  at::parallel_for(0, parts, std::max<int64_t>(1, kLeastWork / work), [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) {
-      float* sums = job.sums + part * sizes.blocks() * Kernel * Kernel * kBlock;
-      for (int64_t index = part * bands.count() / parts; index < (part + 1) * bands.count() / parts; ++index) {
-        const Band band = bands[index];
-        Prefetch nextX, nextGradient;
-        if (index + 1 < end * bands.count() / parts) {
-          const Band next = bands[index + 1];
-          const int64_t steps = sizes.blocks() * band.rows() * ((Kernel + kGroup<Kernel> - 1) / kGroup<Kernel>);
-          const auto inputRow = [&](int64_t row) {
-            return job.x + (next.image * sizes.height + std::clamp<int64_t>(row, 0, sizes.height)) * sizes.width * sizes.channels;
-          };
-          const auto gradientRow = [&](int64_t row) { return job.gradient + (next.image * sizes.rows + row) * sizes.columns * sizes.channels; };
-          const int64_t first = Stride * next.begin - sizes.top;
-          nextX = Prefetch(inputRow(first), inputRow(first + Stride * (next.rows() - 1) + Kernel), steps);
-          nextGradient = Prefetch(gradientRow(next.begin), gradientRow(next.end), steps);
-        }
-        addBand<Kernel, Stride>(job, sizes, band, sums, nextX, nextGradient);
+void addParts(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, int64_t begin, int64_t end) {
+  const auto inputRow = [&](int64_t image, int64_t row) {
+    return job.x + (image * sizes.height + std::clamp<int64_t>(row, 0, sizes.height)) * sizes.width * sizes.channels;
+  };
+  const auto gradientRow = [&](int64_t image, int64_t row) { return job.gradient + (image * sizes.rows + row) * sizes.columns * sizes.channels; };
+  for (int64_t part = begin; part < end; ++part) {
+    float* sums = job.sums + part * sizes.blocks() * Kernel * Kernel * kBlock;
+    for (int64_t index = job.firstBand(part); index < job.firstBand(part + 1); ++index) {
+      const Band band = job.bands[index];
+      Prefetch nextX, nextGradient;
+      if (index + 1 < job.firstBand(end)) {
+        const Band next = job.bands[index + 1];
+        const int64_t steps = sizes.blocks() * band.rows() * ((Kernel + kGroup<Kernel> - 1) / kGroup<Kernel>);
+        const int64_t first = Stride * next.begin - sizes.top, last = first + Stride * (next.rows() - 1) + Kernel;
+        nextX = Prefetch(inputRow(next.image, first), inputRow(next.image, last), steps);
+        nextGradient = Prefetch(gradientRow(next.image, next.begin), gradientRow(next.image, next.end), steps);
       }
+      addBand<Kernel, Stride>(job, sizes, band, sums, index == job.firstBand(part), nextX, nextGradient);
     }
-  });
+  }
+}
+
+/// How many parts of the bands are summed by themselves, whatever the number of threads: so many that their sums are small
+/// beside the data.
+int64_t partsOf(const Bands& bands, int64_t dataBytes, int64_t sumsBytes) {
+  constexpr int64_t kLeast = 4, kMost = 16;
+  return std::min(bands.count(), std::clamp(dataBytes / (4 * sumsBytes), kLeast, kMost));
 }
 
 /// Joins the parts in order and brings the channels of each block back into their order.
@@ -128,11 +137,7 @@ void joinParts(const float* sums, int64_t parts, const DepthwiseSizes& sizes, fl
     for (int tap = 0; tap < taps; ++tap) {
       const float* from = sums + (block * taps + tap) * kBlock;
       ChannelBlock sum = loadLanes(from);
-      for (int64_t part = 1; part < parts; ++part) {
-        const ChannelBlock next = loadLanes(from + part * length);
-        sum.first += next.first;
-        sum.second += next.second;
-      }
+      for (int64_t part = 1; part < parts; ++part) add(sum, loadLanes(from + part * length));
       float lanes[kBlock];
       storeLanes(lanes, sum);
       for (int channel = 0; channel < kBlock; ++channel) {
@@ -147,12 +152,21 @@ void joinParts(const float* sums, int64_t parts, const DepthwiseSizes& sizes, fl
 at::Tensor depthwiseWeightGradient(const at::Tensor& gradient, const at::Tensor& x, const DepthwiseSizes& sizes) {
   const auto options = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
   at::Tensor result = at::empty({sizes.channels, 1, sizes.kernel, sizes.kernel}, options);
-  const int64_t parts = std::min(kParts, sizes.images * sizes.rows);
-  const at::Tensor sums = at::zeros({parts * sizes.blocks() * sizes.kernel * sizes.kernel * kBlock}, options);
+  const int64_t sumsOfPart = sizes.blocks() * sizes.kernel * sizes.kernel * kBlock;
+  const int64_t pixelBytes = sizes.channels * static_cast<int64_t>(x.element_size());
+  const Bands bands(sizes.images, sizes.rows, [&](int64_t rows) {
+    return ((sizes.stride * (rows - 1) + sizes.kernel) * sizes.width + rows * sizes.columns) * pixelBytes;
+  });
+  const int64_t parts = partsOf(bands, (x.numel() + gradient.numel()) * x.element_size(), sumsOfPart * sizeof(float));
+  const int64_t work = gradient.numel() * sizes.kernel * sizes.kernel / parts;
+  const at::Tensor sums = at::empty({parts * sumsOfPart}, options);
   withScalar(x, [&](auto scalar) {
     using T = decltype(scalar);
-    const WeightGradientJob<T> job{x.data_ptr<T>(), gradient.data_ptr<T>(), sums.data_ptr<float>()};
-    withKernel(sizes, [&](auto kernel, auto stride) { addParts<kernel, stride>(job, sizes, parts); });
+    const WeightGradientJob<T> job{x.data_ptr<T>(), gradient.data_ptr<T>(), sums.data_ptr<float>(), parts, bands};
+    withKernel(sizes, [&](auto kernel, auto stride) {
+      at::parallel_for(0, parts, kLeastWork / std::max<int64_t>(1, work) + 1,
+                       [&](int64_t begin, int64_t end) { addParts<kernel, stride>(job, sizes, begin, end); });
+    });
     joinParts<T>(sums.data_ptr<float>(), parts, sizes, result.data_ptr<float>());
   });
   return result;
