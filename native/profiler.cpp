@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "compat.h"
+#include "kernels/profiled_kernel.h"
 #include "operator_work.h"
 
 namespace advprop {
