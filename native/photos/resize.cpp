@@ -87,11 +87,29 @@ Resize::Resize(const Box& box, Size size, const Region& window, const Filter& fi
     : width_(window.width),
       height_(window.height),
       mirrored_(mirrored),
+      copied_(box.width == size.width && box.height == size.height && box.left == std::floor(box.left) &&
+              box.top == std::floor(box.top)),
       across_(tapsOf(box.left, box.width, size.width, window.left, window.width, filter)),
-      down_(tapsOf(box.top, box.height, size.height, window.top, window.height, filter)) {}
+      down_(tapsOf(box.top, box.height, size.height, window.top, window.height, filter)) {
+  if (!copied_) return;
+  across_.begin = static_cast<int>(box.left) + window.left;
+  across_.end = across_.begin + window.width;
+  down_.begin = static_cast<int>(box.top) + window.top;
+  down_.end = down_.begin + window.height;
+}
 
 Region Resize::needed() const {
   return {across_.begin, down_.begin, across_.end - across_.begin, down_.end - down_.begin};
+}
+
+void Resize::copy(const uint8_t* source, size_t rowBytes, uint8_t* target) const {
+  for (int row = 0; row < height_; row++, source += rowBytes) {
+    if (!mirrored_) {
+      target = std::copy_n(source, 3 * static_cast<size_t>(width_), target);
+      continue;
+    }
+    for (int column = width_ - 1; column >= 0; column--) target = std::copy_n(source + 3 * column, 3, target);
+  }
 }
 
 void Resize::combineColumns(const uint8_t* const* source, uint8_t* target, size_t stride, Scratch& scratch) const {
@@ -129,6 +147,7 @@ void Resize::combineColumns(const uint8_t* const* source, uint8_t* target, size_
 }
 
 void Resize::run(const uint8_t* source, size_t rowBytes, uint8_t* target, Scratch& scratch) const {
+  if (copied_) return copy(source, rowBytes, target);
   const int rows = down_.end - down_.begin;
   const size_t targetRowBytes = 3 * static_cast<size_t>(width_);
   // A pixel is read and written as four bytes: rows in between have room for that, and so has the copy of the last source row,

@@ -67,12 +67,15 @@ class Resize {
   void run(const uint8_t* source, size_t rowBytes, uint8_t* target, Scratch& scratch) const;
 
  private:
+  void copy(const uint8_t* source, size_t rowBytes, uint8_t* target) const;
   /// First pass over a few rows: `target` rows lie `stride` bytes apart.
   void combineColumns(const uint8_t* const* source, uint8_t* target, size_t stride, Scratch& scratch) const;
 
   int width_;
   int height_;
   bool mirrored_;
+  /// Nothing is resized: the filters are 1 at 0, and 0 at every other whole number.
+  bool copied_;
   Taps across_;
   Taps down_;
 };

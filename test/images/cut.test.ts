@@ -103,8 +103,9 @@ withAddon("cutImage", () => {
       fc.property(
         fc.integer({ min: 1, max: 90 }),
         fc.integer({ min: 1, max: 90 }),
-        fc.integer({ min: 1, max: 60 }),
-        fc.integer({ min: 1, max: 60 }),
+        // Undefined leaves the part as large as it is.
+        fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined, freq: 2 }),
+        fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined, freq: 2 }),
         numbers,
         numbers,
         fc.constantFrom("bilinear" as const, "bicubic" as const),
@@ -116,9 +117,10 @@ withAddon("cutImage", () => {
           const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) =>
             byte(i) < 170 ? (byte(i) % 2) * 255 : byte(i) % 256,
           );
-          const size = { width: toWidth, height: toHeight };
+          const region = regionIn({ width, height }, part);
+          const size = { width: toWidth ?? region.width, height: toHeight ?? region.height };
           const cut = {
-            region: regionIn({ width, height }, part),
+            region,
             size,
             window: regionIn(size, window),
             interpolation,
