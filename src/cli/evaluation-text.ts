@@ -11,7 +11,7 @@ export function describeEvaluation(result: EvaluationFile): string {
   const line = (what: string, share: number, nats: number) =>
     `${what} accuracy ${percent(share)}, loss ${nats.toFixed(4)}`;
   const through = route === undefined ? `(${model.kind}, ${model.access})` : `through ${route}`;
-  const which = data.split === "all" ? "photos" : `${data.split} images`;
+  const which = data.split === "all" ? "images" : `${data.split} images`;
   const { robustAccuracy, robustLoss, attack, shapeBias } = result;
   const lines = [`${weights} ${through} on ${count} ${which} of ${data.name}`, `  ${protocol.images}`];
   if (protocol.input !== undefined) lines.push(`  ${protocol.input}`);
