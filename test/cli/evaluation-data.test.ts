@@ -1,5 +1,5 @@
 /** Which photos an evaluation sees: never those that the run was trained on, unless it is told to. */
-import { writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { type EvaluationDataOptions, openEvaluationData } from "../../src/cli/evaluation-data.js";
@@ -50,6 +50,14 @@ test("other photos without parts are evaluated as a whole, or divided where that
   expect(await opened({ data: photos, limitTest: 10 })).toMatchObject({ split: "all", length: 10 });
   expect((await opened({ data: photos, split: "test", cropFraction: 1 })).view).toMatchObject({ cropFraction: 1 });
   expect((await opened({ data: photos, split: "validation" })).length).toBeLessThan(12);
+});
+
+test("the parts of a folder that has some are asked for by name", async () => {
+  const data = temporaryFolder();
+  cpSync(photos, join(data, "val"), { recursive: true });
+  expect(await opened({ data, split: "validation" })).toMatchObject({ split: "validation", length: 24 });
+  await expect(opened({ data })).rejects.toThrow("has no folder test, only validation");
+  await expect(opened({ data, split: "all" })).rejects.toThrow("has no folder test");
 });
 
 test("images in memory are taken as they are, and have no part all", async () => {
