@@ -11,7 +11,8 @@ const LAYERS = [
   ["nn"],
   ["attacks", "optim", "distributed"],
   ["models"],
-  ["training", "export", "predictors"],
+  ["training", "export"],
+  ["predictors"],
   ["recipes"],
   ["cli", "dashboard"],
   ["index"],
@@ -141,6 +142,13 @@ describe("architecture", () => {
     const commands = COMMANDS.map(([name]) => `cli/${name}.ts`).filter((path) => byPath.has(path));
     const offenders = commands.filter((path) => [...loadedBy(path)].some((name) => name.startsWith("tensor/")));
     expect(offenders).toEqual([]);
+  });
+
+  test("nothing that evaluates an ONNX file loads libtorch", () => {
+    const entries = ["cli/run-evaluation.ts", "predictors/open.ts", "predictors/onnx-predictor.ts"];
+    const loaded = entries.flatMap((path) => [...loadedBy(path)]);
+    expect(loaded.filter((name) => name.startsWith("tensor/"))).toEqual([]);
+    expect(loaded).toContain("onnxruntime-node");
   });
 
   test("no file is over 400 lines", () => {
