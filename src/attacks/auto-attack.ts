@@ -1,6 +1,7 @@
 /** The attacks of an evaluation by name, AutoAttack's standard protocol among them. */
-import type { Norm } from "../evaluation/square.js";
+
 import { UsageError } from "../errors.js";
+import type { Norm } from "../evaluation/square.js";
 import { type ApgdLoss, apgd } from "./apgd.js";
 import type { Attack } from "./attack.js";
 import { bestIterate } from "./best-iterate.js";

@@ -135,14 +135,7 @@ function linearise(logits: LogitsFunction, at: Tensor, labels: Tensor, targets: 
   });
 }
 
-function step(
-  norm: Norm,
-  logits: LogitsFunction,
-  images: Tensor,
-  x: Tensor,
-  labels: Tensor,
-  targets: Tensor,
-): Tensor {
+function step(norm: Norm, logits: LogitsFunction, images: Tensor, x: Tensor, labels: Tensor, targets: Tensor): Tensor {
   return scope(() => {
     const { value, gradient } = linearise(logits, x, labels, targets);
     const delta = toHyperplane(norm, x, gradient, neg(value));

@@ -1,6 +1,22 @@
 /** The nearest point of a hyperplane within the box [0, 1]: the step of FAB, image by image. */
 import { scope, type Tensor } from "../tensor/index.js";
-import { abs, add, add_, amax, clamp, div, less, minimum, mul, neg, onesLike, sign, sub, sum, where } from "../tensor/operators.js";
+import {
+  abs,
+  add,
+  add_,
+  amax,
+  clamp,
+  div,
+  less,
+  minimum,
+  mul,
+  neg,
+  onesLike,
+  sign,
+  sub,
+  sum,
+  where,
+} from "../tensor/operators.js";
 import type { Norm } from "./threat-model.js";
 
 /** The dimensions of one image in [N, C, H, W]. */

@@ -111,4 +111,8 @@ export function misclassified(logits: LogitsFunction, images: Tensor, labels: Te
 
 /** Which rows of logits [N, K] are not the largest at their labels. */
 export const wrong = (logits: Tensor, labels: Tensor): boolean[] =>
-  scope(() => equal(argmax(logits, 1), labels).toNumbers().map((same) => same === 0));
+  scope(() =>
+    equal(argmax(logits, 1), labels)
+      .toNumbers()
+      .map((same) => same === 0),
+  );

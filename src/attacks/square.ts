@@ -28,9 +28,10 @@ export function square({ norm, epsilon, queries }: Pick<SquareOptions, "norm" | 
           { norm, epsilon, queries, seed, epoch },
         );
         const toImages = (pixels: Float32Array) =>
-          permute(cast(fromArray(pixels, [pixels.length / (height * width * 3), height, width, 3]), images.dtype), [
-            0, 3, 1, 2,
-          ]);
+          permute(
+            cast(fromArray(pixels, [pixels.length / (height * width * 3), height, width, 3]), images.dtype),
+            [0, 3, 1, 2],
+          );
         let turn = search.next([]);
         while (turn.done !== true) {
           const { pixels } = turn.value;

@@ -1,17 +1,21 @@
 /** Any predictor as the subject of an attack that sees its logits for 8-bit pixels and nothing else. */
 import type { Predictor } from "./predictor.js";
-import type { Adversary, Subject } from "./robustness.js";
+import type { Adversary, ImageShape, Subject } from "./robustness.js";
 import { type SquareOptions, squareSearch } from "./square.js";
-
-/** The largest number of images that a predictor is given at once. */
-const MOST_IMAGES = 512;
 
 /**
  * A predictor as a subject. It takes 8-bit pixels, so images are rounded to their grid: those of {@link blackBoxSquare}
  * lie on it.
  */
 export function blackBoxSubject(predictor: Predictor): Subject {
-  return { logits: (images, shape) => logitsOf(predictor, Uint8Array.from(images, (value) => Math.round(value * 255)), shape) };
+  return {
+    logits: (images, shape) =>
+      logitsOf(
+        predictor,
+        Uint8Array.from(images, (value) => Math.round(value * 255)),
+        shape,
+      ),
+  };
 }
 
 /**
@@ -34,4 +38,14 @@ export function blackBoxSquare(predictor: Predictor, options: SquareOptions): Ad
       return turn.value.map((value) => value / 255);
     },
   };
+}
+
+/** Logits of 8-bit images whose labels are nobody's business. */
+async function logitsOf(
+  predictor: Predictor,
+  pixels: Uint8Array,
+  { height, width }: ImageShape,
+): Promise<Float32Array> {
+  const count = pixels.length / (height * width * 3);
+  return predictor.logits({ pixels, labels: new Int32Array(count), samples: new Uint32Array(count), height, width });
 }

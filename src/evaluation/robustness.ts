@@ -195,7 +195,10 @@ function isRight(logits: Float32Array, labels: Int32Array): boolean[] {
   const classes = logits.length / labels.length;
   return Array.from(labels, (label, n) => {
     const row = logits.subarray(n * classes, (n + 1) * classes);
-    return row[label] === row[label] && row.every((logit, k) => k === label || !(k < label ? logit >= row[label] : logit > row[label]));
+    return (
+      !Number.isNaN(row[label]) &&
+      row.every((logit, k) => k === label || !(k < label ? logit >= row[label] : logit > row[label]))
+    );
   });
 }
 
