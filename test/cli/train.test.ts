@@ -56,7 +56,8 @@ describe("train", () => {
     const result = JSON.parse(evaluated.stdout);
     expect(result).toMatchObject({ count: 64, route: "main", attack: { name: "pgd", steps: 3, target: "none" } });
     expect(result.accuracy).toBeGreaterThanOrEqual(0);
-    expect(result.robustLoss).toBeGreaterThan(result.loss);
+    expect(result.robustAccuracy).toBeLessThanOrEqual(result.accuracy);
+    expect(result.robustness.attacks).toMatchObject([{ name: "pgd", outside: 0 }]);
     expect(readdirSync(join(run, "evaluation")).map((name) => name.split(".")[1])).toEqual(["json", "png"]);
 
     const auxiliary = advprop(["evaluate", run, "--limit-test", "64", "--json", "--route", "aux"]);
