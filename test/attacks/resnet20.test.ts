@@ -16,19 +16,21 @@ import { sharedTemporaryFolder } from "../support/folders.js";
 
 const weights = testData("weights/resnet20-12fca82f.th");
 const cifar = testData("cifar10");
-const script = fileURLToPath(new URL("../golden/convert_resnet20.py", import.meta.url));
+const script = fileURLToPath(new URL("../golden/export_resnet20.py", import.meta.url));
 const python = "/usr/bin/python3";
 // Debian's Python with its PyTorch (apt-get install python3-torch) reads the pickled file.
 const readable = spawnSync(python, ["-c", "import torch"]).status === 0;
 if (!readable) console.warn(`${python} has no torch: the attacks on a published ResNet-20 are skipped`);
 
 describe.skipIf(weights === undefined || cifar === undefined || !readable)("a published ResNet-20", () => {
-  const file = join(sharedTemporaryFolder(), "resnet20.safetensors");
+  const folder = sharedTemporaryFolder();
 
   test("PGD-20 at 8/255 leaves 0 to 1 %, and so does APGD", async () => {
-    const converted = spawnSync(python, [script, weights as string, file], { encoding: "utf8" });
-    expect(converted.stderr).toBe("");
-    const predictor = await openPredictor(file, { threads: 1 });
+    const converted = spawnSync(python, ["-B", script, "--weights", weights as string, "--out", folder], {
+      encoding: "utf8",
+    });
+    expect(converted.status, converted.stderr).toBe(0);
+    const predictor = await openPredictor(join(folder, "resnet20.safetensors"), { threads: 1 });
     if (predictor.access !== "white-box") throw new Error("our own weights open as a white box");
     const { subject, adversary } = whiteBox(predictor.classifier);
     const images = limitPrefix(await openDataset(cifar as string, "test"), 60);
