@@ -105,6 +105,34 @@ export function loadCifar(path: string, split: Split): Dataset {
   return new InMemoryDataset({ name: layout.name, classes, height: SIZE, width: SIZE, labels, pixels });
 }
 
+/** How one part of CIFAR-10 or CIFAR-100 lies in files of records, for programs that write such files. */
+export interface CifarRecords {
+  /** Names of the files, in order. */
+  readonly files: readonly string[];
+  readonly recordsPerFile: number;
+  readonly labelBytes: number;
+  /** The file of class names, which need not be there. */
+  readonly classesFile: string;
+}
+
+/** The records of the set whose files are among these entries of a folder; undefined where there is none. */
+export function cifarRecords(entries: readonly string[], split: Split): CifarRecords | undefined {
+  const layout = layoutOf(entries);
+  if (layout === undefined) return undefined;
+  const { files, recordsPerFile, labelBytes, classesFile } = layout;
+  return { files: files[split], recordsPerFile: recordsPerFile[split], labelBytes, classesFile };
+}
+
+/** One record: its label bytes, then an image (H, W, 3) as three planes, 32 x 32 pixels. */
+export function writeRecord(target: Uint8Array, at: number, labels: Uint8Array, pixels: Uint8Array): void {
+  target.set(labels, at);
+  for (let i = 0; i < PLANE_BYTES; i++) {
+    for (let channel = 0; channel < 3; channel++) {
+      target[at + labels.length + channel * PLANE_BYTES + i] = pixels[3 * i + channel];
+    }
+  }
+}
+
 /** Reads one file into its part of the arrays. */
 function readRecords(file: string, layout: CifarLayout, into: { labels: Int32Array; pixels: Uint8Array }): void {
   const { labels, pixels } = into;
