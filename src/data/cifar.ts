@@ -111,6 +111,7 @@ export interface CifarRecords {
   readonly files: readonly string[];
   readonly recordsPerFile: number;
   readonly labelBytes: number;
+  readonly size: typeof SIZE;
   /** The file of class names, which need not be there. */
   readonly classesFile: string;
 }
@@ -120,17 +121,30 @@ export function cifarRecords(entries: readonly string[], split: Split): CifarRec
   const layout = layoutOf(entries);
   if (layout === undefined) return undefined;
   const { files, recordsPerFile, labelBytes, classesFile } = layout;
-  return { files: files[split], recordsPerFile: recordsPerFile[split], labelBytes, classesFile };
+  return { files: files[split], recordsPerFile: recordsPerFile[split], labelBytes, size: SIZE, classesFile };
 }
 
-/** One record: its label bytes, then an image (H, W, 3) as three planes, 32 x 32 pixels. */
-export function writeRecord(target: Uint8Array, at: number, labels: Uint8Array, pixels: Uint8Array): void {
-  target.set(labels, at);
-  for (let i = 0; i < PLANE_BYTES; i++) {
-    for (let channel = 0; channel < 3; channel++) {
-      target[at + labels.length + channel * PLANE_BYTES + i] = pixels[3 * i + channel];
+/**
+ * The records of a file with other pixels: labels and order stay.
+ *
+ * @param change the image of a record, (32, 32, 3) uint8, to another
+ */
+export function changeRecords(
+  bytes: Uint8Array,
+  labelBytes: number,
+  change: (pixels: Uint8Array, record: number) => Uint8Array,
+): Uint8Array {
+  const changed = bytes.slice();
+  const pixels = new Uint8Array(IMAGE_BYTES);
+  for (let image = labelBytes, record = 0; image < bytes.length; image += labelBytes + IMAGE_BYTES, record++) {
+    planarToInterleaved(bytes, image, pixels, 0);
+    const others = change(pixels, record);
+    for (let i = 0; i < PLANE_BYTES; i++) {
+      for (let channel = 0; channel < 3; channel++)
+        changed[image + channel * PLANE_BYTES + i] = others[3 * i + channel];
     }
   }
+  return changed;
 }
 
 /** Reads one file into its part of the arrays. */

@@ -1,15 +1,15 @@
 /** Writes a set with other textures and the same shapes, in the layout that it has. */
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { checkSeed } from "../random.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "../runs/atomic-file.js";
-import { cifarRecords, writeRecord } from "./cifar.js";
+import { changeRecords, cifarRecords } from "./cifar.js";
 import type { Split } from "./dataset.js";
 import { type Part, scanImageFolder } from "./image-folder.js";
 import { findDataset } from "./open.js";
 import { beginSet, completeSet } from "./set-manifest.js";
-import { type ImageSource, openSourceImages, type SourceImages, type SourceOptions } from "./source-images.js";
+import { type ImageSource, openSourceImages, type SourceOptions } from "./source-images.js";
 import { stylize } from "./stylize.js";
 import { runUnits, type WorkOptions } from "./work-queue.js";
 
@@ -56,7 +56,7 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
   const madeFrom = { data: images.name, classes: images.classes.join(","), "image size": imageSize ?? null, seed };
   const begun = beginSet(to, MANIFEST, madeFrom, images.classes);
   if (found !== undefined && part !== "validation") {
-    stylizeCifar(found.folder, part, images, options);
+    stylizeCifar(found.folder, part, options);
   } else {
     const inside = scanImageFolder(path)?.divided ? join(to, part) : to;
     const paths = images.files.map((file) => join(inside, `${file}.png`));
@@ -80,36 +80,19 @@ function prepareFolder(folder: string, begun: boolean): void {
 }
 
 /** The files of records of one part, each written when it is whole. */
-function stylizeCifar(
-  folder: string,
-  split: Split,
-  { source, samples, length }: SourceImages,
-  { to, seed, onProgress }: WriteStylizedSetOptions,
-): void {
-  const records = cifarRecords(readdirSync(folder), split)!;
-  if (source.kind !== "memory") throw new Error("images of CIFAR lie in memory");
-  const { pixels, height, width } = source;
-  const imageBytes = height * width * 3;
-  const recordBytes = records.labelBytes + imageBytes;
+function stylizeCifar(folder: string, split: Split, { to, seed, onProgress }: WriteStylizedSetOptions): void {
+  const { files, recordsPerFile, labelBytes, size, classesFile } = cifarRecords(readdirSync(folder), split)!;
   prepareFolder(to, true);
-  if (existsSync(join(folder, records.classesFile))) {
-    copyFileSync(join(folder, records.classesFile), join(to, records.classesFile));
+  if (existsSync(join(folder, classesFile))) {
+    writeFileAtomic(join(to, classesFile), readFileSync(join(folder, classesFile)));
   }
-  records.files.forEach((name, file) => {
-    const first = file * records.recordsPerFile;
-    if (!existsSync(join(to, name))) {
-      const original = readFileSync(join(folder, name));
-      const written = new Uint8Array(original.length);
-      for (let i = 0; i < records.recordsPerFile; i++) {
-        const index = first + i;
-        const image = new Uint8Array(pixels, index * imageBytes, imageBytes);
-        const labels = original.subarray(i * recordBytes, i * recordBytes + records.labelBytes);
-        const styled = stylize(image, height, width, { seed, sample: samples[index] });
-        writeRecord(written, i * recordBytes, labels, styled);
-        if (i % 100 === 0) onProgress?.(index, length);
-      }
-      writeFileAtomic(join(to, name), written);
-    }
-    onProgress?.(first + records.recordsPerFile, length);
+  files.forEach((name, file) => {
+    if (existsSync(join(to, name))) return;
+    const written = changeRecords(readFileSync(join(folder, name)), labelBytes, (pixels, record) => {
+      const sample = file * recordsPerFile + record;
+      onProgress?.(sample, files.length * recordsPerFile);
+      return stylize(pixels, size, size, { seed, sample });
+    });
+    writeFileAtomic(join(to, name), written);
   });
 }
