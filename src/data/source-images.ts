@@ -66,9 +66,11 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const all = photoSet(folder, photos, photos);
   const set = limit === undefined ? all : limitStratified(all, limit, seed);
   const { classes, labels } = set;
-  // Below the folder of its part and of its class.
-  const depth = folder.divided ? 2 : 1;
-  const files = set.files.map((file, i) => `${classes[labels[i]]}/${file.split("/").slice(depth).join("/") || file}`);
+  const files = set.files.map((file, i) => {
+    const inPart = file.split("/").slice(folder.divided ? 1 : 0);
+    // A photo named by a label file lies in no folder of its class.
+    return [classes[labels[i]], ...(inPart.length > 1 ? inPart.slice(1) : inPart)].join("/");
+  });
   return {
     ...set,
     files,
