@@ -1,7 +1,7 @@
 /** Two-dimensional convolution. */
 
 import type { Tensor } from "../tensor/index.js";
-import { conv2d } from "../tensor/operators.js";
+import { conv2d, depthwiseConv2d, type Padding, pad2d } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
 import { heFanOut, zeros } from "./initialization.js";
 import { Module } from "./module.js";
@@ -21,14 +21,16 @@ export class Conv2d extends Module {
   readonly bias: Parameter | undefined;
   protected readonly stride: number;
   readonly #padding: number;
-  protected readonly groups: number;
+  readonly #groups: number;
+  readonly #depthwise: boolean;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
     const { stride = 1, padding = (size - 1) / 2, groups = 1, bias = false } = options;
     this.stride = stride;
     this.#padding = padding;
-    this.groups = groups;
+    this.#groups = groups;
+    this.#depthwise = groups === inputs && groups === outputs && !bias;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -38,7 +40,19 @@ export class Conv2d extends Module {
     if (bias) this.bias = this.parameter("bias", [outputs], "bias", zeros);
   }
 
-  protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
-    return conv2d(x, this.weight.for(trainable), this.bias?.for(trainable), this.stride, this.#padding, this.groups);
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    const padding = this.#padding;
+    return this.convolve(x, { left: padding, right: padding, top: padding, bottom: padding }, context);
+  }
+
+  /** The convolution with zeros on each side. */
+  protected convolve(x: Tensor, padding: Padding, { trainable }: ForwardContext): Tensor {
+    const weight = this.weight.for(trainable);
+    if (this.#depthwise) return depthwiseConv2d(x, weight, this.stride, padding);
+    const bias = this.bias?.for(trainable);
+    const { left, right, top, bottom } = padding;
+    // Even padding is left to the convolution, which needs no padded copy of its input.
+    if (top === bottom && left === right) return conv2d(x, weight, bias, this.stride, [top, left], this.#groups);
+    return conv2d(pad2d(x, left, right, top, bottom), weight, bias, this.stride, 0, this.#groups);
   }
 }

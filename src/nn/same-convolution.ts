@@ -1,6 +1,5 @@
 /** Convolution with TensorFlow's 'SAME' padding. */
 import type { Tensor } from "../tensor/index.js";
-import { conv2d, pad2d } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
 import { Conv2d, type Conv2dOptions } from "./convolution.js";
 
@@ -29,13 +28,9 @@ export class SameConv2d extends Conv2d {
     this.#size = size;
   }
 
-  protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const [top, bottom] = samePadding(x.shape[2], this.#size, this.stride);
     const [left, right] = samePadding(x.shape[3], this.#size, this.stride);
-    const weight = this.weight.for(trainable);
-    const bias = this.bias?.for(trainable);
-    // Even padding is left to the convolution, which needs no padded copy of its input.
-    if (top === bottom && left === right) return conv2d(x, weight, bias, this.stride, [top, left], this.groups);
-    return conv2d(pad2d(x, left, right, top, bottom), weight, bias, this.stride, 0, this.groups);
+    return this.convolve(x, { left, right, top, bottom }, context);
   }
 }

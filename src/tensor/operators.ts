@@ -91,6 +91,24 @@ export const conv2d = (
     [1, 1],
     groups,
   ]);
+/** Zeros on each side of the two last dimensions. */
+export interface Padding {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/**
+ * Each channel with its own kernel: [N, C, H, W] with weight [C, 1, k, k] to [N, C, H', W'],
+ * H' = floor((H + top + bottom - k) / stride) + 1.
+ *
+ * float32 and bfloat16 with k 3 or 5 and stride 1 or 2 on the CPU have kernels of their own, which write no padded copy and
+ * sum in float32; the weight may be float32 where x is bfloat16, and its gradient has the weight's dtype. Only gradients
+ * that are asked for are computed. Every other case is libtorch's padding and convolution.
+ */
+export const depthwiseConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
+  call("advprop::depthwise_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
   call("aten::linear", [x, weight, bias ?? null]);

@@ -1,0 +1,97 @@
+// A block of neighbouring channels of one pixel of a channels-last tensor, in two vector registers as float32.
+//
+// GCC's vector types, as wide as the processor's registers. Which channel lies in which lane depends on the dtype: a
+// float32 block is two loads; of a bfloat16 block, which is one load, the even channels come into the first register and
+// the odd ones into the second, because that needs one shift and one mask. Kernels that work channel by channel do not
+// see the difference; what is kept in the same order (packed weights) asks `laneOf`.
+#pragma once
+#include <c10/util/BFloat16.h>
+
+#include <cstdint>
+
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
+
+namespace advprop {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+using Floats = float __attribute__((vector_size(kVectorBytes)));
+using Words = uint32_t __attribute__((vector_size(kVectorBytes)));
+using UnalignedFloats = float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+using UnalignedWords = uint32_t __attribute__((vector_size(kVectorBytes), aligned(2), may_alias));
+
+constexpr int kLanes = kVectorBytes / sizeof(float);
+/// Channels of a block: 32 with AVX-512.
+constexpr int kBlock = 2 * kLanes;
+
+struct ChannelBlock {
+  Floats first, second;
+};
+
+/// this += a * b, in one rounding where the processor has fused multiply-add.
+inline __attribute__((always_inline)) void multiplyAdd(ChannelBlock& sum, const ChannelBlock& a, const ChannelBlock& b) {
+  sum.first += a.first * b.first;
+  sum.second += a.second * b.second;
+}
+
+/// A block that was stored in the order of the lanes.
+inline __attribute__((always_inline)) ChannelBlock loadLanes(const float* from) {
+  return {*reinterpret_cast<const UnalignedFloats*>(from), *reinterpret_cast<const UnalignedFloats*>(from + kLanes)};
+}
+
+inline __attribute__((always_inline)) void storeLanes(float* to, const ChannelBlock& block) {
+  *reinterpret_cast<UnalignedFloats*>(to) = block.first;
+  *reinterpret_cast<UnalignedFloats*>(to + kLanes) = block.second;
+}
+
+/// How the channels of a tensor of this dtype come into a block and out of it.
+template <typename T>
+struct Channels;
+
+template <>
+struct Channels<float> {
+  static constexpr int laneOf(int channel) { return channel; }
+  static inline __attribute__((always_inline)) ChannelBlock load(const float* from) { return loadLanes(from); }
+  static inline __attribute__((always_inline)) void store(float* to, const ChannelBlock& block) { storeLanes(to, block); }
+};
+
+template <>
+struct Channels<c10::BFloat16> {
+  static constexpr int laneOf(int channel) { return (channel & 1) * kLanes + channel / 2; }
+
+  static inline __attribute__((always_inline)) ChannelBlock load(const c10::BFloat16* from) {
+    const Words words = *reinterpret_cast<const UnalignedWords*>(from);
+    return {reinterpret_cast<Floats>(words << 16), reinterpret_cast<Floats>(words & 0xffff0000u)};
+  }
+
+  static inline __attribute__((always_inline)) void store(c10::BFloat16* to, const ChannelBlock& block) {
+#if defined(__AVX512BF16__) && defined(__AVX512BW__)
+    const __m512i halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(block.second), reinterpret_cast<__m512>(block.first)));
+    constexpr auto pair = [](int lane) { return lane | (lane + kLanes) << 16; };
+    const __m512i interleave = _mm512_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7), pair(8), pair(9),
+                                                 pair(10), pair(11), pair(12), pair(13), pair(14), pair(15));
+    *reinterpret_cast<UnalignedWords*>(to) = reinterpret_cast<Words>(_mm512_permutexvar_epi16(interleave, halves));
+#else
+    *reinterpret_cast<UnalignedWords*>(to) = rounded(block.first) >> 16 | (rounded(block.second) & 0xffff0000u);
+#endif
+  }
+
+ private:
+  /// Words whose upper halves are the nearest bfloat16 numbers, ties to even.
+  static inline __attribute__((always_inline)) Words rounded(Floats values) {
+    const Words bits = reinterpret_cast<Words>(values);
+    const Words nearest = bits + 0x7fffu + ((bits >> 16) & 1u);
+    const Words quiet = bits | 0x00400000u;  // a NaN must not round to infinity
+    return values == values ? nearest : quiet;
+  }
+};
+
+}  // namespace advprop

@@ -1,0 +1,312 @@
+/** Depthwise convolution against padding and libtorch's convolution in float64, forward and both gradients. */
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  type DType,
+  fromArray,
+  gradientOf,
+  memoryStats,
+  resetPeakMemory,
+  scope,
+  setThreads,
+  type Tensor,
+} from "../../src/tensor/index.js";
+import {
+  cast,
+  channelsLast,
+  clone,
+  conv2d,
+  depthwiseConv2d,
+  detach,
+  keyedUniform,
+  mul,
+  type Padding,
+  pad2d,
+  permute,
+  rows,
+  sub,
+  sum,
+} from "../../src/tensor/operators.js";
+import { error } from "../support/errors.js";
+
+const sides = (left: number, right = left, top = left, bottom = right): Padding => ({ left, right, top, bottom });
+
+/** Uniform in [-1/2, 1/2), channels-last, rounded to the dtype. */
+function random(shape: readonly number[], purpose: number, dtype: DType = "float32"): Tensor {
+  const samples = fromArray(
+    Array.from({ length: shape[0] }, (_, n) => n),
+    [shape[0]],
+    "int64",
+  );
+  return cast(
+    channelsLast(sub(keyedUniform(samples, shape.slice(1), { seed: 0, epoch: 0, purpose }, "float32"), 0.5)),
+    dtype,
+  );
+}
+
+const bytesOf = (x: Tensor): Uint8Array => new Uint8Array(x.toArray().buffer);
+
+interface Results {
+  readonly y: Tensor;
+  readonly gradX: Tensor;
+  readonly gradWeight: Tensor;
+}
+
+/** The result and both gradients of sum(y slopes). */
+function results(
+  convolution: (x: Tensor, weight: Tensor) => Tensor,
+  x: Tensor,
+  weight: Tensor,
+  slopes: (y: Tensor) => Tensor,
+): Results {
+  const input = detach(x).requireGradient();
+  const kernel = detach(weight).requireGradient();
+  const loss = (): Tensor => {
+    const y = convolution(input, kernel);
+    return sum(mul(y, slopes(y)));
+  };
+  return { y: convolution(x, weight), gradX: gradientOf(loss(), input), gradWeight: gradientOf(loss(), kernel) };
+}
+
+/** Largest difference as a share of the largest reference value. */
+function difference(actual: Tensor, expected: Tensor): number {
+  expect(actual.shape).toEqual(expected.shape);
+  const values = actual.toNumbers();
+  let scale = 0;
+  let largest = 0;
+  for (const [i, truth] of expected.toNumbers().entries()) {
+    scale = Math.max(scale, Math.abs(truth));
+    largest = Math.max(largest, Math.abs(values[i] - truth));
+  }
+  return scale === 0 ? largest : largest / scale;
+}
+
+/** Compares with the plain composition in float64 on the same (rounded) numbers. */
+function compare(x: Tensor, weight: Tensor, stride: number, padding: Padding, tolerance: number): Results {
+  const slopes = (y: Tensor): Tensor => cast(random(y.shape, 3, x.dtype), y.dtype);
+  const actual = results((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight, slopes);
+  const { left, right, top, bottom } = padding;
+  const expected = results(
+    (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0, x.shape[1]),
+    cast(x, "float64"),
+    cast(weight, "float64"),
+    slopes,
+  );
+  for (const name of ["y", "gradX", "gradWeight"] as const) {
+    expect(difference(actual[name], expected[name]), name).toBeLessThan(tolerance);
+  }
+  return actual;
+}
+
+const PRECISIONS: [DType, DType, number][] = [
+  ["float32", "float32", 1e-5],
+  ["bfloat16", "bfloat16", 1e-2],
+  ["bfloat16", "float32", 1e-2],
+];
+
+describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => {
+  /** A case on random numbers, with the dtypes of the results checked. */
+  const check = (
+    shape: readonly [number, number, number, number],
+    size: number,
+    stride: number,
+    padding: Padding,
+  ): void =>
+    scope(() => {
+      const weight = random([shape[1], 1, size, size], 2, weightDtype);
+      const { y, gradX, gradWeight } = compare(random(shape, 1, dtype), weight, stride, padding, tolerance);
+      expect([y.dtype, gradX.dtype, gradWeight.dtype]).toEqual([dtype, dtype, weightDtype]);
+    });
+
+  test.each([3, 5])("kernel %i on every width up to 17, both strides", (size) => {
+    for (const stride of [1, 2]) {
+      for (let width = 1; width <= 17; width++) check([2, 40, 18 - width, width], size, stride, sides((size - 1) / 2));
+    }
+  });
+
+  test.each([1, 3, 17, 31, 32, 33, 64, 100])("%i channels", (channels) => {
+    check([1, channels, 5, 6], 3, 1, sides(1));
+    check([2, channels, 6, 5], 5, 2, sides(1, 2));
+  });
+
+  test("padding of each side by itself, none, and more than the kernel", () => {
+    for (const stride of [1, 2]) {
+      for (let side = 0; side < 81; side++) {
+        const [left, right, top, bottom] = [side, side / 3, side / 9, side / 27].map((digit) => Math.floor(digit) % 3);
+        check([1, 32, 6, 7], 3, stride, { left, right, top, bottom });
+      }
+      check([1, 32, 9, 12], 5, stride, sides(0));
+      check([1, 32, 4, 3], 5, stride, sides(6, 7, 8, 5));
+      check([1, 32, 4, 3], 3, stride, sides(9, 0, 0, 9));
+    }
+  });
+
+  test("images wider than a tile and higher than a band", () => {
+    check([2, 96, 40, 37], 3, 1, sides(1));
+    check([1, 160, 33, 41], 5, 2, sides(1, 2));
+    check([3, 48, 56, 28], 5, 1, sides(2));
+  });
+
+  test("views with other strides and memory formats", () => {
+    scope(() => {
+      const weight = random([36, 1, 3, 3], 2, weightDtype);
+      const plain = clone(permute(random([2, 7, 9, 36], 1, dtype), [0, 1, 2, 3]));
+      compare(permute(plain, [0, 3, 1, 2]), weight, 2, sides(0, 1), tolerance);
+      compare(permute(plain, [0, 3, 2, 1]), weight, 1, sides(1), tolerance);
+      compare(rows(random([4, 36, 5, 8], 1, dtype), 1, 3), weight, 1, sides(1), tolerance);
+      const turned = permute(random([36, 1, 3, 3], 2, weightDtype), [0, 1, 3, 2]);
+      compare(random([2, 36, 5, 8], 1, dtype), turned, 2, sides(1), tolerance);
+    });
+  });
+
+  test("one and two threads give the same bits", () => {
+    scope(() => {
+      const x = random([5, 72, 30, 28], 1, dtype);
+      const weight = random([72, 1, 5, 5], 2, weightDtype);
+      for (const stride of [1, 2]) {
+        const [one, two] = [1, 2].map((threads) => {
+          setThreads(threads);
+          const slopes = (y: Tensor): Tensor => random(y.shape, 3, dtype);
+          return results((a, b) => depthwiseConv2d(a, b, stride, sides(2)), x, weight, slopes);
+        });
+        for (const name of ["y", "gradX", "gradWeight"] as const) {
+          expect(Buffer.compare(bytesOf(one[name]), bytesOf(two[name])), name).toBe(0);
+        }
+      }
+    });
+  });
+});
+
+afterEach(() => setThreads(1));
+
+test("infinity and NaN pass through bfloat16, and values are rounded to the nearest, ties to even", () => {
+  scope(() => {
+    const bits = [0x7f80, 0xff80, 0x7fc0, 0x3f80, 0x3f81, 0x3f82];
+    const x = fromArray(
+      Uint16Array.from({ length: 32 * 6 }, (_, i) => bits[Math.floor(i / 32)]),
+      [1, 1, 6, 32],
+      "bfloat16",
+    );
+    const weights = new Array<number>(32 * 9).fill(0).map((_, i) => (i % 9 === 4 ? 1 + 2 ** -8 : 0));
+    const pixels = permute(x, [0, 3, 1, 2]);
+    const one = depthwiseConv2d(pixels, fromArray(weights, [32, 1, 3, 3]), 1, sides(1));
+    const column = rows(permute(one, [1, 3, 0, 2]), 5, 6).toArray();
+    // 1 * (1 + 2^-8) is half way between 0x3f80 and 0x3f81; of 0x3f82 the product is just above half way to 0x3f83.
+    expect([...(column as Uint16Array)].slice(4)).toEqual([0x3f82, 0x3f83]);
+    const finite = depthwiseConv2d(
+      rows(permute(pixels, [3, 1, 2, 0]), 3, 4),
+      fromArray(weights, [32, 1, 3, 3]),
+      1,
+      sides(1),
+    );
+    expect([...(finite.toArray() as Uint16Array)]).toEqual(new Array(32).fill(0x3f80));
+    expect(one.toNumbers().slice(0, 2)).toEqual([Number.NaN, Number.NaN]);
+  });
+});
+
+describe("finite differences", () => {
+  test.each([
+    [3, 1, sides(1)],
+    [5, 2, sides(1, 2)],
+  ])("kernel %i, stride %i", (size, stride, padding) => {
+    scope(() => {
+      const x = random([1, 32, 5, 6], 1);
+      const weight = random([32, 1, size, size], 2);
+      const loss = (a: Tensor, b: Tensor): Tensor => {
+        const y = depthwiseConv2d(a, b, stride, padding);
+        return sum(mul(y, random(y.shape, 3)));
+      };
+      const step = 0.25; // the loss is linear in either argument: rounding is all that limits the quotient
+      for (const which of [0, 1] as const) {
+        const leaf = detach([x, weight][which]).requireGradient();
+        const gradient = gradientOf(which === 0 ? loss(leaf, weight) : loss(x, leaf), leaf).toNumbers();
+        for (const index of [0, 7, 100, 287]) {
+          const moved = (by: number): number => {
+            const values = [x, weight][which].toNumbers();
+            values[index] += by;
+            const changed = channelsLast(fromArray(values, [x, weight][which].shape));
+            return (which === 0 ? loss(changed, weight) : loss(x, changed)).item();
+          };
+          expect((moved(step) - moved(-step)) / (2 * step)).toBeCloseTo(gradient[index], 4);
+        }
+      }
+    });
+  });
+});
+
+describe("memory", () => {
+  const shape = [2, 64, 32, 32];
+  const bytes = 2 * 64 * 32 * 32 * 4;
+
+  test("x is kept for the gradient of the weight only", () => {
+    for (const [trained, kept] of [
+      [false, 0],
+      [true, bytes],
+    ] as const) {
+      scope(() => {
+        const leaf = random(shape, 1).requireGradient();
+        const weight = random([64, 1, 3, 3], 2);
+        if (trained) weight.requireGradient();
+        const x = mul(leaf, 2);
+        const y = depthwiseConv2d(x, weight, 1, sides(1));
+        const before = memoryStats().liveBytes;
+        x.dispose();
+        expect(before - memoryStats().liveBytes).toBe(bytes - kept);
+        expect(y.requiresGradient).toBe(true);
+      });
+    }
+  });
+
+  test("only the gradients that are needed are computed", () => {
+    scope(() => {
+      const weight = random([64, 1, 5, 5], 2);
+      const peakOf = (loss: Tensor, leaf: Tensor): number => {
+        const before = memoryStats().liveBytes;
+        resetPeakMemory();
+        gradientOf(loss, leaf);
+        return memoryStats().peakBytes - before;
+      };
+      const x = random(shape, 1);
+      const leaf = detach(weight).requireGradient();
+      // The slopes are a broadcast scalar made contiguous, which the backward pass lets go of only at its end.
+      const forWeight = peakOf(sum(depthwiseConv2d(x, leaf, 1, sides(2))), leaf);
+      const input = detach(x).requireGradient();
+      const forInput = peakOf(sum(depthwiseConv2d(input, weight, 1, sides(2))), input);
+      const sums = 16 * 64 * 25 * 4;
+      expect(forWeight).toBeGreaterThanOrEqual(bytes + sums);
+      expect(forWeight).toBeLessThan(2 * bytes);
+      expect(forInput).toBeGreaterThanOrEqual(2 * bytes);
+      expect(forInput).toBeLessThan(2 * bytes + sums);
+    });
+  });
+});
+
+describe("falls back to libtorch", () => {
+  test.each([
+    [1, 1, sides(0)],
+    [7, 1, sides(3)],
+    [3, 3, sides(0, 2)],
+    [4, 2, sides(1)],
+  ])("for a kernel of %i at stride %i", (size, stride, padding) => {
+    scope(() => void compare(random([2, 33, 9, 8], 1), random([33, 1, size, size], 2), stride, padding, 1e-5));
+  });
+
+  test("for float64", () => {
+    scope(() => {
+      const x = random([1, 33, 6, 7], 1, "float64");
+      const { y } = compare(x, random([33, 1, 3, 3], 2, "float64"), 2, sides(0, 1), 1e-15);
+      expect(y.dtype).toBe("float64");
+    });
+  });
+});
+
+test("arguments that do not fit", () => {
+  scope(() => {
+    const x = random([1, 32, 4, 4], 1);
+    const of = (shape: number[], stride: number, padding: Padding) => () =>
+      depthwiseConv2d(x, random(shape, 2), stride, padding);
+    expect(of([16, 1, 3, 3], 1, sides(1))).toThrow(error("ERR_LIBTORCH", /weight \[C, 1, k, k\]/));
+    expect(of([32, 1, 3, 3], 0, sides(1))).toThrow(error("ERR_LIBTORCH", /stride must be at least 1; got 0/));
+    expect(of([32, 1, 3, 3], 1, sides(-1))).toThrow(error("ERR_LIBTORCH", /none negative/));
+    expect(of([32, 1, 5, 5], 1, sides(0))).toThrow(error("ERR_LIBTORCH", /larger than the padded input/));
+  });
+});
