@@ -131,7 +131,7 @@ struct Normalize : torch::autograd::Function<Normalize> {
       if (batch || parameters) {
         sums = channels.sums([&](int64_t at, int64_t column) {
           const Floats p = observe(at, before(at, column));
-          return std::make_pair(p, p * (load(in + at) - load(normalize.mean + column)));
+          return std::array<Floats, 2>{p, p * (load(in + at) - load(normalize.mean + column))};
         });
       }
       const double *sum = sums.data(), *product = sum + channels.count;
@@ -190,7 +190,7 @@ at::Tensor batchStatistics(const at::Tensor& x, const c10::optional<at::Tensor>&
     const float* pivot = pivots.data();
     const std::vector<double> sums = channels.sums([=](int64_t at, int64_t column) {
       const Floats value = load(in + at) - load(pivot + column);
-      return std::make_pair(value, value * value);
+      return std::array<Floats, 2>{value, value * value};
     });
     for (int64_t c = 0; c < channels.count; ++c) {
       const double offset = sums[c] / rows;

@@ -4,8 +4,9 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 #include "vector.h"
@@ -20,7 +21,8 @@ inline bool isChannelsLast(const at::Tensor& x) {
 /// How the channels of a channels-last tensor fall into vectors.
 class Channels {
  public:
-  explicit Channels(const at::Tensor& x) : count(x.size(1)), period(std::lcm(count, kLanes)), values(x.numel()) {}
+  explicit Channels(const at::Tensor& x) : Channels(x.size(1), x.numel()) {}
+  Channels(int64_t count_, int64_t values_) : count(count_), period(std::lcm(count_, kLanes)), values(values_) {}
 
   /// A value for each channel, repeated, so that a vector of them can be loaded at every column below `period`.
   template <typename ValueOf>
@@ -45,39 +47,44 @@ class Channels {
     if (values % kLanes != 0) work(values - kLanes, (values - kLanes) % count);
   }
 
-  /// Two sums for each channel of what `terms(at, column)` gives for each vector, the first of all channels and then
-  /// the second. Each adds a few dozen values in float32, then in float64. The result does not depend on the number of threads.
+  /// Sums over each channel of the K vectors that `terms(at, column)` gives for each vector: the first of all channels,
+  /// then the second. Each adds a few dozen values in float32, then in float64. The result does not depend on the number
+  /// of threads.
   template <typename Terms>
   std::vector<double> sums(const Terms& terms) const {
+    constexpr int64_t kinds = std::tuple_size_v<std::invoke_result_t<Terms, int64_t, int64_t>>;
+    const int64_t columns = kinds * period;
     const int64_t part = std::max<int64_t>(1, 65536 / period) * period;
     const int64_t vectors = values / kLanes * kLanes, parts = (vectors + part - 1) / part;
-    std::vector<double> totals((parts + 1) * 2 * period);
+    std::vector<double> totals((parts + 1) * columns);
     at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-      std::vector<float> sum(2 * period);
+      std::vector<float> sum(columns);
       for (int64_t p = begin; p < end; ++p) {
-        double* total = totals.data() + p * 2 * period;
+        double* total = totals.data() + p * columns;
         const int64_t last = std::min(vectors, (p + 1) * part);
         for (int64_t start = p * part; start < last; start += kTerms * period) {
           std::fill(sum.begin(), sum.end(), 0.f);
-          addRows(terms, start, std::min(last, start + kTerms * period), sum.data());
-          for (int64_t i = 0; i < 2 * period; ++i) total[i] += sum[i];
+          addRows<kinds>(terms, start, std::min(last, start + kTerms * period), sum.data());
+          for (int64_t i = 0; i < columns; ++i) total[i] += sum[i];
         }
       }
     });
     if (vectors < values) {
-      double* total = totals.data() + parts * 2 * period;
       const int64_t at = values - kLanes;
-      const std::pair<Floats, Floats> both = terms(at, at % count);
-      for (int64_t lane = vectors - at; lane < kLanes; ++lane) {
-        total[(at + lane) % count] += both.first[lane];
-        total[period + (at + lane) % count] += both.second[lane];
+      const auto all = terms(at, at % count);
+      for (int64_t k = 0; k < kinds; ++k) {
+        double* total = totals.data() + parts * columns + k * period;
+        for (int64_t lane = vectors - at; lane < kLanes; ++lane) total[(at + lane) % count] += all[k][lane];
       }
     }
-    std::vector<double> result(2 * count);
+    std::vector<double> result(kinds * count);
     for (int64_t p = 0; p <= parts; ++p) {
-      for (int64_t k = 0; k < 2; ++k) {
-        const double* total = totals.data() + (2 * p + k) * period;
-        for (int64_t i = 0; i < period; ++i) result[k * count + i % count] += total[i];
+      for (int64_t k = 0; k < kinds; ++k) {
+        const double* total = totals.data() + p * columns + k * period;
+        for (int64_t i = 0, c = 0; i < period; ++i) {
+          result[k * count + c] += total[i];
+          if (++c == count) c = 0;
+        }
       }
     }
     return result;
@@ -90,13 +97,12 @@ class Channels {
  private:
   static constexpr int64_t kTerms = 32;  // values of a channel that are added in float32
 
-  template <typename Terms>
+  template <int64_t kinds, typename Terms>
   void addRows(const Terms& terms, int64_t begin, int64_t end, float* __restrict sum) const {
     int64_t column = 0;
     for (int64_t at = begin; at < end; at += kLanes) {
-      const std::pair<Floats, Floats> both = terms(at, column);
-      store(sum + column, load(sum + column) + both.first);
-      store(sum + period + column, load(sum + period + column) + both.second);
+      const auto all = terms(at, column);
+      for (int64_t k = 0; k < kinds; ++k) store(sum + k * period + column, load(sum + k * period + column) + all[k]);
       column = column + kLanes == period ? 0 : column + kLanes;
     }
   }

@@ -154,6 +154,24 @@ export const batchNorm = (x: Tensor, a: BatchNormArguments): Tensor =>
     ACTIVATION_CODES[a.activation],
   ]);
 
+/** x * sigmoid(expand(silu(reduce(mean of x over H, W)))), [N, C, H, W]; reduce and expand are 1x1 convolutions, the gate is float32. */
+export const squeezeExcitation = (
+  x: Tensor,
+  reduceWeight: Tensor,
+  reduceBias: Tensor,
+  expandWeight: Tensor,
+  expandBias: Tensor,
+): Tensor => call("advprop::squeeze_excitation", [x, reduceWeight, reduceBias, expandWeight, expandBias]);
+
+/** Mean over height and width, [N, C, H, W] to [N, C]; float32 for bfloat16. */
+export const averagePool = (x: Tensor): Tensor => call("advprop::average_pool", [x]);
+
+/** A bfloat16 copy of a parameter in its place: the gradient reaches the parameter, in the parameter's dtype. */
+export const shadow = (parameter: Tensor, copy: Tensor): Tensor => call("advprop::shadow", [parameter, copy]);
+
+/** How often an operator has changed the tensor's elements, or those of another tensor that shares them. */
+export const version = (x: Tensor): number => callAny("aten::_version", [x]) as number;
+
 /** Mean cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
 export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>
   call("aten::cross_entropy_loss", [logits, labels, null, reduction, -100, smoothing]);
