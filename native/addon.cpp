@@ -3,6 +3,7 @@
 #include "call.h"
 #include "environment.h"
 #include "kernels/allocator.h"
+#include "profiler.h"
 #include "recompute.h"
 #include "system.h"
 #include "tensors.h"
@@ -51,6 +52,8 @@ napi_value initialize(napi_env env, napi_value exports) {
         {"setMemoryLimit", guarded<setMemoryLimit>},
         {"resetPeak", guarded<resetPeak>},
         {"releaseCachedMemory", guarded<releaseCachedMemory>},
+        {"startProfile", guarded<startProfile>},
+        {"stopProfile", guarded<stopProfile>},
     };
     for (const auto& function : functions) {
       napi_value value;

@@ -69,6 +69,21 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   },
 ];
 
+/** The flags of the benchmark. */
+export const BENCH_FLAGS: readonly RecipeFlag[] = [...TRAINING_FLAGS, ...ATTACK_FLAGS].filter(({ path }) =>
+  [
+    "model",
+    "method",
+    "training.batchSize",
+    "data.imageSize",
+    "attack.steps",
+    "precision",
+    "device",
+    "threads",
+    "memoryLimit",
+  ].includes(path),
+);
+
 /** Adds flags to a command. */
 export function addFlags(command: Command, flags: readonly RecipeFlag[]): void {
   for (const { flag, description } of flags) command.option(flag, description);

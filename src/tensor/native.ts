@@ -38,6 +38,8 @@ export interface NativeAddon {
   setMemoryLimit(bytes: number): void;
   resetPeak(): void;
   releaseCachedMemory(): void;
+  startProfile(): void;
+  stopProfile(): ProfileRow[];
 }
 
 export interface NativeInfo {
@@ -46,6 +48,21 @@ export interface NativeInfo {
   dtype: string;
   requiresGrad: boolean;
   device: string;
+}
+
+/** One line of a profile: the operators of one name, or one of our kernels. */
+export interface ProfileRow {
+  /** "aten::conv2d 1x1", "aten::convolution_backward 3x3 (input gradient)", "Normalize backward". */
+  readonly name: string;
+  readonly calls: number;
+  /** Time inside, without that of rows beneath it. */
+  readonly ms: number;
+  /** Floating-point operations, where they are known: of convolutions and matrix products; else 0. */
+  readonly flops: number;
+  /** Bytes of the tensors that go in, and of those that come out: the least that it moves; 0 where it is not known. */
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly convolution: boolean;
 }
 
 /** Tensors and bytes alive now. Bytes are of the whole process; tensors and scopes of this thread. */

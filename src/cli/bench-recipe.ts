@@ -1,0 +1,15 @@
+/** From the flags of the benchmark to a recipe. */
+import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+import type { Recipe, ResolvedRecipe } from "../recipes/schema.js";
+import { BENCH_FLAGS, settingsOf } from "./flags.js";
+
+/** The optimiser that a network was published with. */
+const publishedOptimizer = (model: string): Recipe["optimizer"] =>
+  model.startsWith("efficientnet-") ? { name: "rmsprop" } : { name: "sgd" };
+
+/** A recipe with the values of the flags, and the optimiser of the network. @throws ERR_SETTING a value is wrong */
+export function benchRecipe(options: Readonly<Record<string, unknown>>): ResolvedRecipe {
+  const settings = settingsOf(BENCH_FLAGS, options);
+  const { model } = resolveRecipe(applySettings({}, settings));
+  return resolveRecipe(applySettings({ optimizer: publishedOptimizer(model) }, settings));
+}

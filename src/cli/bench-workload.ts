@@ -1,0 +1,142 @@
+/** One workload of the benchmark: real updates of a network on random images, timed. */
+import { attackGradients } from "../attacks/create.js";
+import type { PixelBatch } from "../data/loader.js";
+import type { OpenedData } from "../data/open-data.js";
+import { UsageError } from "../errors.js";
+import { architecture } from "../models/registry.js";
+import { KeyedRandom, Purpose } from "../random.js";
+import { buildLearner, type Learner } from "../recipes/build.js";
+import type { ResolvedRecipe } from "../recipes/schema.js";
+import { type ProfileRow, profile, setMemoryLimit, setThreads } from "../tensor/index.js";
+import { METHOD_TABLE } from "../training/methods.js";
+import { update } from "../training/update.js";
+import { minorFaults, peakResidentBytes, resetPeakResident, residentBytes } from "./process-memory.js";
+
+/** Small, so that any number of steps on random labels stays finite. */
+const RATE = 1e-3;
+const SEED = 0;
+/** Steps before a measurement, at least and at most: until memory is steady. */
+const WARM_UP = { least: 2, most: 6 };
+/** Growth of the peak in a step up to which memory counts as steady. */
+const STEADY = 0.01;
+
+/** What one update took. */
+export interface StepTime {
+  readonly ms: number;
+  readonly minorFaults: number;
+}
+
+/** What one update was made of. */
+export interface StepProfile {
+  readonly ms: number;
+  readonly rows: readonly ProfileRow[];
+  /** Floating-point operations of convolutions and matrix products, gradients included. */
+  readonly flops: number;
+  /** Share of the time in convolutions. */
+  readonly convolutionShare: number;
+}
+
+/** A network with its method, optimiser and one mini-batch, ready to be stepped. */
+export class Workload {
+  readonly batchSize: number;
+  readonly imageSize: number;
+  /** Gradients that the attack takes for each image; 0 for a method without an attack. */
+  readonly attackSteps: number;
+  readonly #learner: Learner;
+  readonly #batch: PixelBatch;
+  /** Bytes of the process before the network was made. */
+  readonly #footprint: number;
+  #steps = 0;
+
+  private constructor(recipe: ResolvedRecipe, learner: Learner, batch: PixelBatch, footprint: number) {
+    this.#learner = learner;
+    this.#batch = batch;
+    this.batchSize = batch.labels.length;
+    this.imageSize = batch.width;
+    this.attackSteps = METHOD_TABLE[recipe.method].perturbation === "attack" ? attackGradients(recipe.attack) : 0;
+    this.#footprint = footprint;
+  }
+
+  /** @throws ERR_BATCH_SIZE the batch size is auto; ERR_MODEL there is no such network */
+  static async open(recipe: ResolvedRecipe): Promise<Workload> {
+    const { batchSize } = recipe.training;
+    if (batchSize === "auto") throw new UsageError("ERR_BATCH_SIZE", "bench: --batch-size must be a number; got auto");
+    const { imageSize, classes } = architecture(recipe.model);
+    const side = recipe.data.imageSize ?? imageSize;
+    setThreads(recipe.threads);
+    setMemoryLimit(recipe.memoryLimit ?? undefined);
+    const batch = randomBatch(batchSize, side, classes);
+    const footprint = residentBytes();
+    resetPeakResident();
+    return new Workload(recipe, await buildLearner(recipe, randomData(side, classes)), batch, footprint);
+  }
+
+  /** Steps until the peak of memory grows no more. Returns how many. */
+  warmUp(): number {
+    for (let steps = 1; ; steps++) {
+      const before = peakResidentBytes();
+      this.step();
+      const steady = peakResidentBytes() - before <= STEADY * before;
+      if (steps >= WARM_UP.most || (steps >= WARM_UP.least && steady)) return steps;
+    }
+  }
+
+  /** One update of the weights. */
+  step(): StepTime {
+    const faults = minorFaults();
+    const start = performance.now();
+    this.#update();
+    return { ms: performance.now() - start, minorFaults: minorFaults() - faults };
+  }
+
+  /** One update with the recorder on. */
+  profile(): StepProfile {
+    const { ms, rows } = profile(() => this.#update());
+    const total = (value: (row: ProfileRow) => number) => rows.reduce((sum, row) => sum + value(row), 0);
+    return {
+      ms,
+      rows,
+      flops: total(({ flops }) => flops),
+      convolutionShare: total((row) => (row.convolution ? row.ms : 0)) / ms,
+    };
+  }
+
+  /** The most that the process took, less what it took before the network was made. */
+  get peakBytes(): number {
+    return peakResidentBytes() - this.#footprint;
+  }
+
+  #update(): void {
+    const context = { seed: SEED, epoch: 0, step: this.#steps, rate: RATE, saved: 0 };
+    update(this.#learner, [this.#batch], context);
+    this.#steps += 1;
+  }
+}
+
+/** Pixels and labels without meaning, the same in every process. */
+function randomBatch(count: number, side: number, classes: number): PixelBatch {
+  const random = new KeyedRandom(SEED, Purpose.synthesis);
+  const pixels = Uint8Array.from({ length: count * side * side * 3 }, (_, i) => random.uint32(i) >>> 24);
+  return {
+    pixels,
+    secondView: pixels,
+    labels: Int32Array.from({ length: count }, (_, i) => random.integer(i, classes)),
+    samples: Uint32Array.from({ length: count }, (_, i) => i),
+    height: side,
+    width: side,
+  };
+}
+
+/** As much of a data set as the parts of a run are made from. */
+const randomData = (side: number, classes: number): OpenedData => ({
+  name: "random",
+  classes: Array.from({ length: classes }, (_, i) => `class ${i}`),
+  imageSize: side,
+  train: undefined,
+  validation: undefined,
+  test: undefined,
+  split: undefined,
+  preview: async (count) => randomBatch(count, side, classes),
+  statistics: () => undefined,
+  close: async () => {},
+});
