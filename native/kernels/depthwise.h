@@ -2,6 +2,10 @@
 #pragma once
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
 #include "channel_block.h"
 
 namespace advprop {
@@ -18,6 +22,9 @@ struct DepthwiseSizes {
   /// overlaps the one before: both compute the same numbers.
   int64_t blockStart(int64_t block) const { return std::min(block * kBlock, channels - kBlock); }
 };
+
+/// Fewest multiplications that are worth a thread of their own.
+constexpr int64_t kLeastWork = 1 << 20;
 
 /// y, of x's dtype. `weight` is [channels, 1, kernel, kernel] in any dtype; sums are float32.
 at::Tensor depthwiseForward(const at::Tensor& x, const at::Tensor& weight, const DepthwiseSizes& sizes);

@@ -10,7 +10,7 @@ at::Tensor depthwiseInputGradient(const at::Tensor& gradient, const at::Tensor& 
     const int64_t left = turned ? sizes.kernel - 1 - sizes.left : sizes.left, top = turned ? sizes.kernel - 1 - sizes.top : sizes.top;
     const at::Tensor packed = packWeights<T>(weight, sizes, turned);
     const RowsJob<T> job{gradient.data_ptr<T>(), gradX.data_ptr<T>(), packed.data_ptr<float>(), sizes.rows, sizes.columns, sizes.height, sizes.width,
-                         left,                   top};
+                         sizes.channels,         left,              top};
     withKernel(sizes, [&](auto kernel, auto stride) {
       using Form = std::conditional_t<stride == 1, Sliding<kernel, 1>, Spreading<kernel>>;
       computeAll<Form>(job, sizes);

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "bands.h"
 #include "depthwise.h"
 
 namespace advprop {
@@ -20,14 +21,13 @@ struct Sliding {
   static constexpr int phases = 1;
 
   /// Source pixels that a tile of results reads, and the tap of each (a value outside 0 .. Kernel - 1 for none).
-  static constexpr int sources(int tile, int) { return Stride * (tile - 1) + Kernel; }
+  static constexpr int64_t sources(int64_t tile, int) { return Stride * (tile - 1) + Kernel; }
   static constexpr int tap(int result, int source, int) { return source - Stride * result; }
-  /// First source pixel of a tile that begins at this result.
+  /// First source pixel, or row, that results from this one on read.
   static int64_t first(int64_t result, int64_t offset) { return Stride * result - offset; }
   static int phase(int64_t, int64_t) { return 0; }
   /// The source row for a result row and a tap, or -1.
   static int64_t row(int64_t result, int tap, int64_t offset) { return Stride * result + tap - offset; }
-  static int64_t sourceRows(int64_t results) { return Stride * (results - 1) + Kernel; }
 };
 
 /// Result pixel i reads source pixel (i + left - k) / 2 for those taps k that make it whole: the gradient of a convolution
@@ -39,12 +39,11 @@ struct Spreading {
   static constexpr int phases = 2;
   static constexpr int reach = (Kernel - 1) / 2;
 
-  static constexpr int sources(int tile, int phase) { return (phase + tile - 1) / 2 + reach + 1; }
+  static constexpr int64_t sources(int64_t tile, int phase) { return (phase + tile - 1) / 2 + reach + 1; }
   static constexpr int tap(int result, int source, int phase) { return phase + result - 2 * (source - reach); }
   static int64_t first(int64_t result, int64_t offset) { return ((result + offset) >> 1) - reach; }
   static int phase(int64_t result, int64_t offset) { return (result + offset) & 1; }
   static int64_t row(int64_t result, int tap, int64_t offset) { return (result + offset - tap) & 1 ? -1 : (result + offset - tap) >> 1; }
-  static int64_t sourceRows(int64_t results) { return (results + 1) / 2 + reach; }
 };
 
 /// The source, the result, and where the source's first pixel lies.
@@ -53,8 +52,11 @@ struct RowsJob {
   const T* source;
   T* result;
   const float* weights;  // packWeights
-  int64_t sourceHeight, sourceWidth, height, width;
+  int64_t sourceHeight, sourceWidth, height, width, channels;
   int64_t left, top;
+
+  const T* sourceRow(int64_t image, int64_t row) const { return source + (image * sourceHeight + row) * sourceWidth * channels; }
+  T* resultRow(int64_t image, int64_t row) const { return result + (image * height + row) * width * channels; }
 };
 
 /// A row of the source at the first of the block's channels, with the row of the kernel that it meets.
@@ -66,14 +68,15 @@ struct RowPair {
 
 /// `Tile` results from `to` on. Where not `Inside`, source pixels outside of the row count as zero.
 template <typename Form, int Phase, int Tile, bool Inside, typename T>
-inline __attribute__((always_inline)) void computeTile(const RowPair<T>* pairs, int count, int64_t first, int64_t width, int64_t channels, T* to) {
+inline __attribute__((always_inline)) void computeTile(const RowPair<T>* pairs, int count, int64_t first, const RowsJob<T>& job, T* to, bool stream) {
+  const int64_t channels = job.channels;
   ChannelBlock sums[Tile] = {};
   for (int n = 0; n < count; ++n) {
     ChannelBlock weights[Form::kernel];
     unrolled<Form::kernel>([&](auto k) { weights[k] = loadLanes(pairs[n].weights + k * kBlock); });
     const T* from = pairs[n].source + first * channels;
     unrolled<Form::sources(Tile, Phase)>([&](auto j) {
-      if (!Inside && static_cast<uint64_t>(first + j) >= static_cast<uint64_t>(width)) return;
+      if (!Inside && static_cast<uint64_t>(first + j) >= static_cast<uint64_t>(job.sourceWidth)) return;
       const ChannelBlock value = Channels<T>::load(from + j * channels);
       unrolled<Tile>([&](auto i) {
         constexpr int tap = Form::tap(i, j, Phase);
@@ -81,23 +84,24 @@ inline __attribute__((always_inline)) void computeTile(const RowPair<T>* pairs, 
       });
     });
   }
-  unrolled<Tile>([&](auto i) { Channels<T>::store(to + i * channels, sums[i]); });
+  if (stream) unrolled<Tile>([&](auto i) { Channels<T>::stream(to + i * channels, sums[i]); });
+  else unrolled<Tile>([&](auto i) { Channels<T>::store(to + i * channels, sums[i]); });
 }
 
 template <typename Form, int Phase, int Tile, typename T>
-__attribute__((noinline)) void computeTile(const RowPair<T>* pairs, int count, int64_t first, int64_t width, int64_t channels, T* to) {
-  if (first >= 0 && first + Form::sources(Tile, Phase) <= width) computeTile<Form, Phase, Tile, true>(pairs, count, first, width, channels, to);
-  else computeTile<Form, Phase, Tile, false>(pairs, count, first, width, channels, to);
+__attribute__((noinline)) void computeTile(const RowPair<T>* pairs, int count, int64_t first, const RowsJob<T>& job, T* to, bool stream) {
+  if (first >= 0 && first + Form::sources(Tile, Phase) <= job.sourceWidth) computeTile<Form, Phase, Tile, true>(pairs, count, first, job, to, stream);
+  else computeTile<Form, Phase, Tile, false>(pairs, count, first, job, to, stream);
 }
 
 /// One row of the result, for one block of channels.
 template <typename Form, int Phase, typename T>
-void computeRow(const RowsJob<T>& job, const RowPair<T>* pairs, int count, int64_t channels, T* to) {
+void computeRow(const RowsJob<T>& job, const RowPair<T>* pairs, int count, T* to, bool stream) {
   constexpr auto& tiles = Form::kTiles;
   int64_t column = 0;
   const auto run = [&](auto index) {
     constexpr int tile = Form::kTiles[index];
-    computeTile<Form, Phase, tile>(pairs, count, Form::first(column, job.left), job.sourceWidth, channels, to + column * channels);
+    computeTile<Form, Phase, tile>(pairs, count, Form::first(column, job.left), job, to + column * job.channels, stream);
     column += tile;
   };
   using std::integral_constant;
@@ -108,45 +112,56 @@ void computeRow(const RowsJob<T>& job, const RowPair<T>* pairs, int count, int64
   while (job.width - column >= tiles[4]) run(integral_constant<int, 4>());
 }
 
-/// Rows `begin` to `end` of one image, block of channels by block of channels.
+/// One band, block of channels by block of channels, while the next band's memory is on its way.
 template <typename Form, typename T>
-void computeRows(const RowsJob<T>& job, const DepthwiseSizes& sizes, int64_t image, int64_t begin, int64_t end) {
+void computeBand(const RowsJob<T>& job, const DepthwiseSizes& sizes, const Band& band, Prefetch nextSource, Prefetch nextResult, bool stream) {
   constexpr int kernel = Form::kernel;
-  const int64_t channels = sizes.channels;
   for (int64_t block = 0; block < sizes.blocks(); ++block) {
     const int64_t start = sizes.blockStart(block);
     const float* weights = job.weights + block * kernel * kernel * kBlock;
-    const T* source = job.source + image * job.sourceHeight * job.sourceWidth * channels + start;
-    for (int64_t r = begin; r < end; ++r) {
+    for (int64_t r = band.begin; r < band.end; ++r) {
+      nextSource.read();
+      nextResult.write();
       RowPair<T> pairs[kernel];
       int count = 0;
       for (int tap = 0; tap < kernel; ++tap) {
         const int64_t row = Form::row(r, tap, job.top);
-        if (row >= 0 && row < job.sourceHeight) pairs[count++] = {source + row * job.sourceWidth * channels, weights + tap * kernel * kBlock};
+        if (row >= 0 && row < job.sourceHeight) pairs[count++] = {job.sourceRow(band.image, row) + start, weights + tap * kernel * kBlock};
       }
-      T* to = job.result + (image * job.height + r) * job.width * channels + start;
-      if (Form::phases == 1 || Form::phase(0, job.left) == 0) computeRow<Form, 0>(job, pairs, count, channels, to);
-      else computeRow<Form, Form::phases - 1>(job, pairs, count, channels, to);
+      T* to = job.resultRow(band.image, r) + start;
+      if (Form::phases == 1 || Form::phase(0, job.left) == 0) computeRow<Form, 0>(job, pairs, count, to, stream);
+      else computeRow<Form, Form::phases - 1>(job, pairs, count, to, stream);
     }
   }
 }
 
-/// The whole result. Images are cut into bands of rows whose source stays in the second-level cache while its blocks of
-/// channels are gone through one after another.
+/// A result larger than this goes past the caches, which would not hold it until it is read: half of a large last level.
+constexpr int64_t kStreamBytes = 16 << 20;
+
+/// The whole result.
 template <typename Form, typename T>
 void computeAll(const RowsJob<T>& job, const DepthwiseSizes& sizes) {
-  constexpr int64_t kCacheBytes = 256 << 10;
-  const int64_t rowBytes = job.sourceWidth * sizes.channels * static_cast<int64_t>(sizeof(T));
-  int64_t band = 1;
-  while (band < job.height && Form::sourceRows(band + 1) * rowBytes <= kCacheBytes) ++band;
-  const int64_t bands = (job.height + band - 1) / band;
-  const int64_t work = band * job.width * sizes.channels * Form::kernel * Form::kernel;
-  const int64_t grain = std::max<int64_t>(1, (int64_t{1} << 20) / std::max<int64_t>(1, work));
-  at::parallel_for(0, sizes.images * bands, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t row = unit % bands * band;
-      computeRows<Form>(job, sizes, unit / bands, row, std::min(job.height, row + band));
+  const int64_t pixelBytes = job.channels * static_cast<int64_t>(sizeof(T));
+  const bool stream = sizes.images * job.height * job.width * pixelBytes > kStreamBytes && pixelBytes % kVectorBytes == 0 &&
+                      reinterpret_cast<uintptr_t>(job.result) % kVectorBytes == 0;
+  const auto bytesOf = [&](int64_t rows) { return (Form::sources(rows, 0) * job.sourceWidth + rows * job.width) * pixelBytes; };
+  const Bands bands(sizes.images, job.height, bytesOf);
+  const int64_t work = bands.rows() * job.width * job.channels * Form::kernel * Form::kernel;
+  at::parallel_for(0, bands.count(), std::max<int64_t>(1, kLeastWork / work), [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      const Band band = bands[index];
+      Prefetch nextSource, nextResult;
+      if (index + 1 < end) {
+        const Band next = bands[index + 1];
+        const int64_t steps = sizes.blocks() * band.rows();
+        const int64_t first = Form::first(next.begin, job.top), last = first + Form::sources(next.rows(), 0);
+        const auto existing = [&](int64_t row) { return job.sourceRow(next.image, std::clamp<int64_t>(row, 0, job.sourceHeight)); };
+        nextSource = Prefetch(existing(first), existing(last), steps);
+        if (!stream) nextResult = Prefetch(job.resultRow(next.image, next.begin), job.resultRow(next.image, next.end), steps);
+      }
+      computeBand<Form>(job, sizes, band, nextSource, nextResult, stream);
     }
+    if (stream) finishStreaming();
   });
 }
 

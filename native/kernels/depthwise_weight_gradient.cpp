@@ -2,27 +2,35 @@
 // gradient with the input that the tap met.
 #include <ATen/Parallel.h>
 
-#include <type_traits>
-#include <utility>
-
+#include "bands.h"
 #include "depthwise.h"
 
 namespace advprop {
 
 namespace {
 
-/// One row of the kernel: adds the products of `Tile` gradients with the inputs under them to its taps' sums.
-template <int Kernel, int Stride, int Tile, bool Inside, typename T>
-inline __attribute__((always_inline)) void addTile(ChannelBlock (&sums)[Kernel], const T* x, const T* gradient, int64_t first, int64_t width,
-                                                   int64_t remaining, int64_t channels) {
-  ChannelBlock slopes[Tile];
-  unrolled<Tile>([&](auto i) { slopes[i] = Inside || i < remaining ? Channels<T>::load(gradient + i * channels) : ChannelBlock{}; });
-  unrolled<Stride*(Tile - 1) + Kernel>([&](auto j) {
-    if (!Inside && static_cast<uint64_t>(first + j) >= static_cast<uint64_t>(width)) return;
-    const ChannelBlock value = Channels<T>::load(x + (first + j) * channels);
-    unrolled<Tile>([&](auto i) {
-      constexpr int tap = j - Stride * i;
-      if constexpr (tap >= 0 && tap < Kernel) multiplyAdd(sums[tap], value, slopes[i]);
+/// Rows of the kernel whose sums are in registers at once, and pixels of the gradient that are.
+template <int Kernel>
+constexpr int kGroup = Kernel == 3 ? 3 : 2;
+constexpr int kTile = 4;
+
+/// Adds the products of `kTile` gradients with the inputs under them, for `Rows` rows of the kernel. Rows of x that do not
+/// exist are null. Where not `Inside`, only `remaining` gradients exist, and inputs only from pixel 0 to `width`.
+template <int Kernel, int Stride, int Rows, bool Inside, typename T>
+inline __attribute__((always_inline)) void addTile(ChannelBlock (&sums)[Rows][Kernel], const T* const (&x)[Rows], const T* gradient, int64_t first,
+                                                   int64_t width, int64_t remaining, int64_t channels) {
+  ChannelBlock slopes[kTile];
+  unrolled<kTile>([&](auto i) { slopes[i] = Inside || i < remaining ? Channels<T>::load(gradient + i * channels) : ChannelBlock{}; });
+  unrolled<Rows>([&](auto row) {
+    if (x[row] == nullptr) return;
+    const T* from = x[row] + first * channels;
+    unrolled<Stride*(kTile - 1) + Kernel>([&](auto j) {
+      if (!Inside && static_cast<uint64_t>(first + j) >= static_cast<uint64_t>(width)) return;
+      const ChannelBlock value = Channels<T>::load(from + j * channels);
+      unrolled<kTile>([&](auto i) {
+        constexpr int tap = j - Stride * i;
+        if constexpr (tap >= 0 && tap < Kernel) multiplyAdd(sums[row][tap], value, slopes[i]);
+      });
     });
   });
 }
@@ -31,55 +39,93 @@ template <typename T>
 struct WeightGradientJob {
   const T *x, *gradient;
   float* sums;  // [parts, blocks, kernel, kernel, kBlock], lanes of the dtype T
+  int64_t parts;
+  Bands bands;  // of the gradient's rows
+
+  /// The first of the bands that are summed in this part.
+  int64_t firstBand(int64_t part) const { return part * bands.count() / parts; }
 };
 
-/// Rows `begin` to `end` of the gradient of one image.
-template <int Kernel, int Stride, int Tile, typename T>
-void addRows(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, float* sums, int64_t image, int64_t begin, int64_t end) {
+/// The sums of one band for `Rows` rows of the kernel from `tapRow` on and the block of channels from `start` on, added to
+/// `total`; stored there where the band is the part's first. Each band's sums start from zero: rounding grows with the
+/// number of bands and with that of pixels in a band, not with their product.
+template <int Kernel, int Stride, int Rows, typename T>
+void addRows(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const Band& band, int tapRow, int64_t start, float* total, bool isFirst,
+             Prefetch& nextX, Prefetch& nextGradient) {
   const int64_t channels = sizes.channels;
-  for (int64_t block = 0; block < sizes.blocks(); ++block) {
-    const T* x = job.x + image * sizes.height * sizes.width * channels + sizes.blockStart(block);
-    const T* gradient = job.gradient + image * sizes.rows * sizes.columns * channels + sizes.blockStart(block);
-    for (int tapRow = 0; tapRow < Kernel; ++tapRow, sums += Kernel * kBlock) {
-      ChannelBlock taps[Kernel];
-      unrolled<Kernel>([&](auto k) { taps[k] = loadLanes(sums + k * kBlock); });
-      for (int64_t r = begin; r < end; ++r) {
-        const int64_t row = Stride * r + tapRow - sizes.top;
-        if (row < 0 || row >= sizes.height) continue;
-        const T* inputs = x + row * sizes.width * channels;
-        const T* slopes = gradient + r * sizes.columns * channels;
-        for (int64_t column = 0; column < sizes.columns; column += Tile) {
-          const int64_t first = Stride * column - sizes.left, remaining = sizes.columns - column;
-          if (remaining >= Tile && first >= 0 && first + Stride * (Tile - 1) + Kernel <= sizes.width) {
-            addTile<Kernel, Stride, Tile, true>(taps, inputs, slopes + column * channels, first, sizes.width, remaining, channels);
-          } else {
-            addTile<Kernel, Stride, Tile, false>(taps, inputs, slopes + column * channels, first, sizes.width, remaining, channels);
-          }
-        }
+  ChannelBlock sums[Rows][Kernel] = {};
+  for (int64_t r = band.begin; r < band.end; ++r) {
+    nextX.read();
+    nextGradient.read();
+    const T* x[Rows];
+    for (int n = 0; n < Rows; ++n) {
+      const int64_t row = Stride * r + tapRow + n - sizes.top;
+      x[n] = row >= 0 && row < sizes.height ? job.x + (band.image * sizes.height + row) * sizes.width * channels + start : nullptr;
+    }
+    const T* gradient = job.gradient + (band.image * sizes.rows + r) * sizes.columns * channels + start;
+    for (int64_t column = 0; column < sizes.columns; column += kTile, gradient += kTile * channels) {
+      const int64_t first = Stride * column - sizes.left, remaining = sizes.columns - column;
+      if (remaining >= kTile && first >= 0 && first + Stride * (kTile - 1) + Kernel <= sizes.width) {
+        addTile<Kernel, Stride, Rows, true>(sums, x, gradient, first, sizes.width, remaining, channels);
+      } else {
+        addTile<Kernel, Stride, Rows, false>(sums, x, gradient, first, sizes.width, remaining, channels);
       }
-      unrolled<Kernel>([&](auto k) { storeLanes(sums + k * kBlock, taps[k]); });
+    }
+  }
+  unrolled<Rows>([&](auto row) {
+    unrolled<Kernel>([&](auto k) {
+      float* to = total + (row * Kernel + k) * kBlock;
+      if (!isFirst) add(sums[row][k], loadLanes(to));
+      storeLanes(to, sums[row][k]);
+    });
+  });
+}
+
+template <int Kernel, int Stride, typename T>
+void addBand(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const Band& band, float* sums, bool isFirst, Prefetch nextX,
+             Prefetch nextGradient) {
+  constexpr int group = kGroup<Kernel>, rest = Kernel % group;
+  for (int64_t block = 0; block < sizes.blocks(); ++block) {
+    const int64_t start = sizes.blockStart(block);
+    for (int tapRow = 0; tapRow + group <= Kernel; tapRow += group, sums += group * Kernel * kBlock) {
+      addRows<Kernel, Stride, group>(job, sizes, band, tapRow, start, sums, isFirst, nextX, nextGradient);
+    }
+    if constexpr (rest > 0) {
+      addRows<Kernel, Stride, rest>(job, sizes, band, Kernel - rest, start, sums, isFirst, nextX, nextGradient);
+      sums += rest * Kernel * kBlock;
     }
   }
 }
 
-/// Sums of at most kParts parts of the rows of all images. Parts do not depend on the number of threads.
-constexpr int64_t kParts = 16;
-
-template <int Kernel, int Stride, int Tile, typename T>
-void addParts(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, int64_t parts) {
-  constexpr int64_t kCacheBytes = 256 << 10;
-  const int64_t rowBytes = (Stride * sizes.width + sizes.columns) * sizes.channels * static_cast<int64_t>(sizeof(T));
-  const int64_t band = std::min(sizes.rows, std::max<int64_t>(1, kCacheBytes / rowBytes));
-  const int64_t bands = (sizes.rows + band - 1) / band, units = sizes.images * bands;
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) {
-      float* sums = job.sums + part * sizes.blocks() * Kernel * Kernel * kBlock;
-      for (int64_t unit = part * units / parts; unit < (part + 1) * units / parts; ++unit) {
-        const int64_t row = unit % bands * band;
-        addRows<Kernel, Stride, Tile>(job, sizes, sums, unit / bands, row, std::min(sizes.rows, row + band));
+/// The sums of parts `begin` to `end`.
+template <int Kernel, int Stride, typename T>
+void addParts(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, int64_t begin, int64_t end) {
+  const auto inputRow = [&](int64_t image, int64_t row) {
+    return job.x + (image * sizes.height + std::clamp<int64_t>(row, 0, sizes.height)) * sizes.width * sizes.channels;
+  };
+  const auto gradientRow = [&](int64_t image, int64_t row) { return job.gradient + (image * sizes.rows + row) * sizes.columns * sizes.channels; };
+  for (int64_t part = begin; part < end; ++part) {
+    float* sums = job.sums + part * sizes.blocks() * Kernel * Kernel * kBlock;
+    for (int64_t index = job.firstBand(part); index < job.firstBand(part + 1); ++index) {
+      const Band band = job.bands[index];
+      Prefetch nextX, nextGradient;
+      if (index + 1 < job.firstBand(end)) {
+        const Band next = job.bands[index + 1];
+        const int64_t steps = sizes.blocks() * band.rows() * ((Kernel + kGroup<Kernel> - 1) / kGroup<Kernel>);
+        const int64_t first = Stride * next.begin - sizes.top, last = first + Stride * (next.rows() - 1) + Kernel;
+        nextX = Prefetch(inputRow(next.image, first), inputRow(next.image, last), steps);
+        nextGradient = Prefetch(gradientRow(next.image, next.begin), gradientRow(next.image, next.end), steps);
       }
+      addBand<Kernel, Stride>(job, sizes, band, sums, index == job.firstBand(part), nextX, nextGradient);
     }
-  });
+  }
+}
+
+/// How many parts of the bands are summed by themselves, whatever the number of threads: so many that their sums are small
+/// beside the data.
+int64_t partsOf(const Bands& bands, int64_t dataBytes, int64_t sumsBytes) {
+  constexpr int64_t kLeast = 4, kMost = 16;
+  return std::min(bands.count(), std::clamp(dataBytes / (4 * sumsBytes), kLeast, kMost));
 }
 
 /// Joins the parts in order and brings the channels of each block back into their order.
@@ -91,11 +137,7 @@ void joinParts(const float* sums, int64_t parts, const DepthwiseSizes& sizes, fl
     for (int tap = 0; tap < taps; ++tap) {
       const float* from = sums + (block * taps + tap) * kBlock;
       ChannelBlock sum = loadLanes(from);
-      for (int64_t part = 1; part < parts; ++part) {
-        const ChannelBlock next = loadLanes(from + part * length);
-        sum.first += next.first;
-        sum.second += next.second;
-      }
+      for (int64_t part = 1; part < parts; ++part) add(sum, loadLanes(from + part * length));
       float lanes[kBlock];
       storeLanes(lanes, sum);
       for (int channel = 0; channel < kBlock; ++channel) {
@@ -110,16 +152,20 @@ void joinParts(const float* sums, int64_t parts, const DepthwiseSizes& sizes, fl
 at::Tensor depthwiseWeightGradient(const at::Tensor& gradient, const at::Tensor& x, const DepthwiseSizes& sizes) {
   const auto options = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
   at::Tensor result = at::empty({sizes.channels, 1, sizes.kernel, sizes.kernel}, options);
-  const int64_t parts = std::min(kParts, sizes.images * sizes.rows);
-  const at::Tensor sums = at::zeros({parts * sizes.blocks() * sizes.kernel * sizes.kernel * kBlock}, options);
+  const int64_t sumsOfPart = sizes.blocks() * sizes.kernel * sizes.kernel * kBlock;
+  const int64_t pixelBytes = sizes.channels * static_cast<int64_t>(x.element_size());
+  const Bands bands(sizes.images, sizes.rows, [&](int64_t rows) {
+    return ((sizes.stride * (rows - 1) + sizes.kernel) * sizes.width + rows * sizes.columns) * pixelBytes;
+  });
+  const int64_t parts = partsOf(bands, (x.numel() + gradient.numel()) * x.element_size(), sumsOfPart * sizeof(float));
+  const int64_t work = gradient.numel() * sizes.kernel * sizes.kernel / parts;
+  const at::Tensor sums = at::empty({parts * sumsOfPart}, options);
   withScalar(x, [&](auto scalar) {
     using T = decltype(scalar);
-    const WeightGradientJob<T> job{x.data_ptr<T>(), gradient.data_ptr<T>(), sums.data_ptr<float>()};
+    const WeightGradientJob<T> job{x.data_ptr<T>(), gradient.data_ptr<T>(), sums.data_ptr<float>(), parts, bands};
     withKernel(sizes, [&](auto kernel, auto stride) {
-      // The widest tile that leaves the fewest columns over.
-      if (sizes.columns <= 4) addParts<kernel, stride, 4>(job, sizes, parts);
-      else if (sizes.columns % 7 == 0) addParts<kernel, stride, 7>(job, sizes, parts);
-      else addParts<kernel, stride, 8>(job, sizes, parts);
+      at::parallel_for(0, parts, kLeastWork / std::max<int64_t>(1, work) + 1,
+                       [&](int64_t begin, int64_t end) { addParts<kernel, stride>(job, sizes, begin, end); });
     });
     joinParts<T>(sums.data_ptr<float>(), parts, sizes, result.data_ptr<float>());
   });
