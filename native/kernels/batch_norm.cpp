@@ -19,20 +19,21 @@ using torch::autograd::variable_list;
 /// Codes of the schema.
 enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2 };
 
-template <Activation kind>
+/// `T` is the tensor's type: sigmoids need no more precision than it has.
+template <typename T, Activation kind>
 Floats activate(Floats x) {
-  if constexpr (kind == kRelu) return x > 0.f ? x : Floats{};
-  if constexpr (kind == kSilu) return x * sigmoid(x);
+  if constexpr (kind == kRelu) return maximum(Floats{}, x);
+  if constexpr (kind == kSilu) return x * sigmoid<std::is_same_v<T, at::BFloat16>>(x);
   return x;
 }
 
 /// The gradient through the activation. For the rectifier its result serves as well as its argument.
-template <Activation kind>
+template <typename T, Activation kind>
 Floats backThrough(Floats gradient, Floats x) {
   if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
   if constexpr (kind == kSilu) {
-    const Floats s = sigmoid(x);
-    return gradient * s * (1.f + x * (1.f - s));
+    const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
+    return gradient * (s + x * s * (1.f - s));
   }
   return gradient;
 }
@@ -49,20 +50,22 @@ void dispatch(at::ScalarType type, int64_t activation, const Work& work) {
   return withType(std::integral_constant<Activation, kIdentity>{});
 }
 
-/// The normalisation of each channel, (x - mean) * factor + shift, as tables for {@link Channels}.
+/// The normalisation of each channel, (x - mean) * factor + shift, by tables that {@link Tables} owns.
 struct Normalization {
-  Normalization(const Channels& channels, const at::Tensor& statistics, const at::Tensor& weight, const at::Tensor& bias)
-      : means(channels.tile([&, m = statistics.data_ptr<double>()](int64_t c) { return m[c]; })),
-        factors(channels.tile([&, i = statistics.data_ptr<double>() + channels.count, w = weight.data_ptr<float>()](int64_t c) { return i[c] * w[c]; })),
-        shifts(channels.tile([b = bias.data_ptr<float>()](int64_t c) { return b[c]; })),
-        mean(means.data()),
-        factor(factors.data()),
-        shift(shifts.data()) {}
-
   Floats operator()(Floats x, int64_t column) const { return (x - load(mean + column)) * load(factor + column) + load(shift + column); }
 
-  const std::vector<float> means, factors, shifts;
-  const float *const mean, *const factor, *const shift;
+  const float *mean, *factor, *shift;
+};
+
+struct Tables {
+  Tables(const Channels& channels, const at::Tensor& statistics, const at::Tensor& weight, const at::Tensor& bias)
+      : mean(channels.tile([m = statistics.data_ptr<double>()](int64_t c) { return m[c]; })),
+        factor(channels.tile([i = statistics.data_ptr<double>() + channels.count, w = weight.data_ptr<float>()](int64_t c) { return i[c] * w[c]; })),
+        shift(channels.tile([b = bias.data_ptr<float>()](int64_t c) { return b[c]; })) {}
+
+  Normalization normalization() const { return {mean.data(), factor.data(), shift.data()}; }
+
+  const std::vector<float> mean, factor, shift;
 };
 
 /// The operator given its statistics. Keeps for the gradient what it is computed from: x, or the result alone where a
@@ -72,17 +75,18 @@ struct Normalize : torch::autograd::Function<Normalize> {
                             const c10::optional<at::Tensor>& added, const at::Tensor& statistics, int64_t activation, bool batch) {
     const at::Tensor residual = added.value_or(at::Tensor());
     const Channels channels(x);
-    const Normalization normalize(channels, statistics, weight, bias);
+    const Tables tables(channels, statistics, weight, bias);
+    const Normalization normalize = tables.normalization();
     at::Tensor y = at::empty_like(x, at::MemoryFormat::ChannelsLast);
     dispatch(x.scalar_type(), activation, [&](auto zero, auto kind) {
       using T = decltype(zero);
       const T *in = x.data_ptr<T>(), *other = residual.defined() ? residual.data_ptr<T>() : nullptr;
       T* out = y.data_ptr<T>();
       if (other == nullptr) {
-        channels.eachVector([&](int64_t at, int64_t column) { store(out + at, activate<kind>(normalize(load(in + at), column))); });
+        channels.eachVector([=](int64_t at, int64_t column) { store(out + at, activate<T, kind>(normalize(load(in + at), column))); });
       } else {
         channels.eachVector(
-            [&](int64_t at, int64_t column) { store(out + at, activate<kind>(normalize(load(in + at), column) + load(other + at))); });
+            [=](int64_t at, int64_t column) { store(out + at, activate<T, kind>(normalize(load(in + at), column) + load(other + at))); });
       }
     });
     const bool needsInput = batch || weight.requires_grad() || (activation != kIdentity && !residual.defined());
@@ -103,7 +107,8 @@ struct Normalize : torch::autograd::Function<Normalize> {
     const bool batch = context->saved_data["batch"].toBool();
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
     const Channels channels(gradient);
-    const Normalization normalize(channels, statistics, weight, bias);
+    const Tables tables(channels, statistics, weight, bias);
+    const Normalization normalize = tables.normalization();
     const double* inverse = statistics.data_ptr<double>() + channels.count;
     const bool parameters = context->needs_input_grad(1) || context->needs_input_grad(2);
 
@@ -119,9 +124,12 @@ struct Normalize : torch::autograd::Function<Normalize> {
       const T* result = y.defined() ? y.data_ptr<T>() : nullptr;
       T* toResidual = gradResidual.defined() && activation != kIdentity ? gradResidual.data_ptr<T>() : nullptr;
       // The gradient before the activation.
-      const auto before = [=, &normalize](int64_t at, int64_t column) {
+      const auto before = [=](int64_t at, int64_t column) {
         if constexpr (kind == kIdentity) return load(g + at);
-        return backThrough<kind>(load(g + at), result != nullptr ? load(result + at) : normalize(load(in + at), column));
+        if constexpr (kind == kRelu) {
+          if (result != nullptr) return backThrough<T, kind>(load(g + at), load(result + at));
+        }
+        return backThrough<T, kind>(load(g + at), normalize(load(in + at), column));
       };
       const auto observe = [=](int64_t at, Floats p) {
         if (toResidual != nullptr) store(toResidual + at, p);
@@ -129,30 +137,28 @@ struct Normalize : torch::autograd::Function<Normalize> {
       };
       std::vector<double> sums;
       if (batch || parameters) {
-        sums = channels.sums([&](int64_t at, int64_t column) {
+        sums = channels.sums([=](int64_t at, int64_t column) {
           const Floats p = observe(at, before(at, column));
           return std::array<Floats, 2>{p, p * (load(in + at) - load(normalize.mean + column))};
         });
       }
       const double *sum = sums.data(), *product = sum + channels.count;
-      if (gradX.defined()) {
+      if (gradX.defined() && batch) {
         T* out = gradX.data_ptr<T>();
-        if (batch) {
-          const auto rows = static_cast<double>(channels.rows());
-          const std::vector<float> offsets = channels.tile([&](int64_t c) { return sum[c] / rows; });
-          const std::vector<float> slopes = channels.tile([&](int64_t c) { return product[c] * inverse[c] * inverse[c] / rows; });
-          const float *offset = offsets.data(), *slope = slopes.data();
-          channels.eachVector([&](int64_t at, int64_t column) {
-            const Floats centered = load(in + at) - load(normalize.mean + column);
-            const Floats p = before(at, column) - load(offset + column) - centered * load(slope + column);
-            store(out + at, p * load(normalize.factor + column));
-          });
-        } else {
-          channels.eachVector(
-              [&](int64_t at, int64_t column) { store(out + at, observe(at, before(at, column)) * load(normalize.factor + column)); });
-        }
-      } else if (toResidual != nullptr && !batch && !parameters) {
-        channels.eachVector([&](int64_t at, int64_t column) { observe(at, before(at, column)); });
+        const auto rows = static_cast<double>(channels.rows());
+        const std::vector<float> offsets = channels.tile([=](int64_t c) { return sum[c] / rows; });
+        const std::vector<float> slopes = channels.tile([=](int64_t c) { return product[c] * inverse[c] * inverse[c] / rows; });
+        channels.eachVector([=, offset = offsets.data(), slope = slopes.data()](int64_t at, int64_t column) {
+          const Floats centered = load(in + at) - load(normalize.mean + column);
+          const Floats p = before(at, column) - load(offset + column) - centered * load(slope + column);
+          store(out + at, p * load(normalize.factor + column));
+        });
+      } else if (gradX.defined()) {
+        T* out = gradX.data_ptr<T>();
+        channels.eachVector(
+            [=](int64_t at, int64_t column) { store(out + at, observe(at, before(at, column)) * load(normalize.factor + column)); });
+      } else if (toResidual != nullptr && sums.empty()) {
+        channels.eachVector([=](int64_t at, int64_t column) { observe(at, before(at, column)); });
       }
       if (context->needs_input_grad(1)) {
         gradWeight = at::empty_like(weight);

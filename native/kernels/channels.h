@@ -22,7 +22,7 @@ inline bool isChannelsLast(const at::Tensor& x) {
 class Channels {
  public:
   explicit Channels(const at::Tensor& x) : Channels(x.size(1), x.numel()) {}
-  Channels(int64_t count_, int64_t values_) : count(count_), period(std::lcm(count_, kLanes)), values(values_) {}
+  Channels(int64_t count_, int64_t values_) : count(count_), period(periodOf(count_)), values(values_) {}
 
   /// A value for each channel, repeated, so that a vector of them can be loaded at every column below `period`.
   template <typename ValueOf>
@@ -37,13 +37,15 @@ class Channels {
   /// channels lie in tiled tables. The last vector overlaps the one before where the values do not divide.
   template <typename Work>
   void eachVector(const Work& work) const {
-    at::parallel_for(0, values / kLanes, 2048, [&](int64_t begin, int64_t end) {
-      int64_t column = begin * kLanes % period;
-      for (int64_t at = begin * kLanes; at < end * kLanes; at += kLanes) {
-        work(at, column);
-        column = column + kLanes == period ? 0 : column + kLanes;
+    const int64_t periods = values / period;
+    at::parallel_for(0, periods, std::max<int64_t>(1, 32768 / period), [&, length = period](int64_t begin, int64_t end) {
+      const Work here = work;  // a copy that no other thread sees stays in registers
+      for (int64_t at = begin * length; at < end * length; at += length) {
+#pragma GCC unroll 4
+        for (int64_t column = 0; column < length; column += kLanes) here(at + column, column);
       }
     });
+    for (int64_t at = periods * period; at + kLanes <= values; at += kLanes) work(at, at % period);
     if (values % kLanes != 0) work(values - kLanes, (values - kLanes) % count);
   }
 
@@ -58,13 +60,14 @@ class Channels {
     const int64_t vectors = values / kLanes * kLanes, parts = (vectors + part - 1) / part;
     std::vector<double> totals((parts + 1) * columns);
     at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+      const Terms here = terms;  // a copy that no other thread sees stays in registers
       std::vector<float> sum(columns);
       for (int64_t p = begin; p < end; ++p) {
         double* total = totals.data() + p * columns;
         const int64_t last = std::min(vectors, (p + 1) * part);
         for (int64_t start = p * part; start < last; start += kTerms * period) {
           std::fill(sum.begin(), sum.end(), 0.f);
-          addRows<kinds>(terms, start, std::min(last, start + kTerms * period), sum.data());
+          addRows<kinds>(here, start, std::min(last, start + kTerms * period), sum.data());
           for (int64_t i = 0; i < columns; ++i) total[i] += sum[i];
         }
       }
@@ -97,14 +100,24 @@ class Channels {
  private:
   static constexpr int64_t kTerms = 32;  // values of a channel that are added in float32
 
+  /// A common multiple of the channels and the vector, long enough for a loop.
+  static int64_t periodOf(int64_t count) {
+    const int64_t multiple = std::lcm(count, kLanes);
+    return multiple * ((4 * kLanes + multiple - 1) / multiple);
+  }
+
   template <int64_t kinds, typename Terms>
   void addRows(const Terms& terms, int64_t begin, int64_t end, float* __restrict sum) const {
-    int64_t column = 0;
-    for (int64_t at = begin; at < end; at += kLanes) {
+    const auto add = [=](int64_t at, int64_t column) {
       const auto all = terms(at, column);
       for (int64_t k = 0; k < kinds; ++k) store(sum + k * period + column, load(sum + k * period + column) + all[k]);
-      column = column + kLanes == period ? 0 : column + kLanes;
+    };
+    int64_t at = begin;
+    for (; at + period <= end; at += period) {
+#pragma GCC unroll 4
+      for (int64_t column = 0; column < period; column += kLanes) add(at + column, column);
     }
+    for (int64_t column = 0; at + column < end; column += kLanes) add(at + column, column);
   }
 };
 

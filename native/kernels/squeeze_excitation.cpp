@@ -28,22 +28,19 @@ at::Tensor imageSums(const at::Tensor& x, const Terms& terms) {
   at::Tensor result = at::empty({x.size(0), channels.count}, at::kFloat);
   at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      const std::vector<double> sums = channels.sums([&](int64_t at, int64_t column) { return std::array<Floats, 1>{terms(n, at, column)}; });
+      const std::vector<double> sums = channels.sums([=](int64_t at, int64_t column) { return std::array<Floats, 1>{terms(n, at, column)}; });
       std::copy(sums.begin(), sums.end(), result.data_ptr<float>() + n * channels.count);
     }
   });
   return result;
 }
 
-/// Calls `work(image, at, column, table)` for every vector of every image; `table` holds, tiled, what `tables` gives for the image.
-template <typename TableOf, typename Work>
-void eachImage(const at::Tensor& x, const TableOf& tableOf, const Work& work) {
+/// Calls `work(channels, image)` for every image, in parallel.
+template <typename Work>
+void eachImage(const at::Tensor& x, const Work& work) {
   const Channels channels(x.size(1), x.numel() / x.size(0));
   at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
-      const auto tables = tableOf(channels, n);
-      channels.eachVector([&](int64_t at, int64_t column) { work(n, at, column, tables); });
-    }
+    for (int64_t n = begin; n < end; ++n) work(channels, n);
   });
 }
 
@@ -65,11 +62,12 @@ struct SqueezeExcitation : torch::autograd::Function<SqueezeExcitation> {
       mean = imageSums(x, [=](int64_t n, int64_t at, int64_t) { return load(in + n * values + at); }).div_(x.size(2) * x.size(3));
       squeezed = at::addmm(reduceBias, mean, reduce.t());
       gate = at::addmm(expandBias, at::silu(squeezed), expand.t()).sigmoid_();
-      eachImage(
-          x, [&](const Channels& channels, int64_t n) { return tileRow(channels, gate, n); },
-          [=](int64_t n, int64_t at, int64_t column, const std::vector<float>& factor) {
-            store(out + n * values + at, load(in + n * values + at) * load(factor.data() + column));
-          });
+      eachImage(x, [&](const Channels& channels, int64_t n) {
+        const std::vector<float> gates = tileRow(channels, gate, n);
+        channels.eachVector([from = in + n * values, to = out + n * values, factor = gates.data()](int64_t at, int64_t column) {
+          store(to + at, load(from + at) * load(factor + column));
+        });
+      });
     });
     context->save_for_backward({x, reduceWeight, expandWeight, mean, squeezed, gate});
     return y;
@@ -100,11 +98,12 @@ struct SqueezeExcitation : torch::autograd::Function<SqueezeExcitation> {
       const at::Tensor gradMean = at::mm(gradSqueezed, reduce).div_(x.size(2) * x.size(3));
       results[0] = at::empty_like(x, at::MemoryFormat::ChannelsLast);
       T* out = results[0].data_ptr<T>();
-      eachImage(
-          x, [&](const Channels& channels, int64_t n) { return std::make_pair(tileRow(channels, gate, n), tileRow(channels, gradMean, n)); },
-          [=](int64_t n, int64_t at, int64_t column, const std::pair<std::vector<float>, std::vector<float>>& tables) {
-            store(out + n * values + at, load(g + n * values + at) * load(tables.first.data() + column) + load(tables.second.data() + column));
-          });
+      eachImage(x, [&](const Channels& channels, int64_t n) {
+        const std::vector<float> gates = tileRow(channels, gate, n), shares = tileRow(channels, gradMean, n);
+        channels.eachVector([from = g + n * values, to = out + n * values, factor = gates.data(), share = shares.data()](int64_t at, int64_t column) {
+          store(to + at, load(from + at) * load(factor + column) + load(share + column));
+        });
+      });
     });
     return results;
   }
