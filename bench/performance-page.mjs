@@ -108,8 +108,8 @@ const notes = ({ workloads }) => {
 
 const ROOFLINE = `What the arithmetic alone would take at the seen peak, and what the least memory traffic alone would take at the seen
 bandwidth, if convolutions, norms with their activation, and squeeze and excitation each passed over their tensors as rarely
-as their formulas allow (\`bench/roofline.mjs\` has the count). A step can be no faster than the longer of the two, unless
-neighbouring operators share a pass or tensors stay in the cache.`;
+as their formulas allow (\`bench/roofline.mjs\` has the count); then which share of each seen peak the measured step came to.
+A step can be no faster than the longer of the two, unless neighbouring operators share a pass or tensors stay in the cache.`;
 
 function rooflineTable({ workloads, peaks }) {
   const rows = workloads.flatMap((workload) =>
@@ -125,12 +125,25 @@ function rooflineTable({ workloads, peaks }) {
           (bytes / 1e9).toFixed(1),
           precise(trafficMs),
           precise(form.msPerStep),
+          percent(arithmeticMs / form.msPerStep),
+          percent(trafficMs / form.msPerStep),
           (form.msPerStep / Math.max(arithmeticMs, trafficMs)).toFixed(2),
         ];
       }),
   );
   return table(
-    ["workload", "precision", "GFLOP", "arithmetic ms", "GB", "traffic ms", "measured ms", "times the longer"],
+    [
+      "workload",
+      "precision",
+      "GFLOP",
+      "arithmetic ms",
+      "GB",
+      "traffic ms",
+      "measured ms",
+      "of the arithmetic",
+      "of the bandwidth",
+      "times the longer",
+    ],
     rows,
   );
 }
@@ -197,7 +210,8 @@ function screeningSections({ workloads }) {
     screening.map(({ ms, ...form }) => [name, nameOf({ by: "pytorch", ...form }), precise(ms)]),
   );
   if (rows.length === 0) return [];
-  const text = "The faster of two steps after one to warm up; the fastest of each precision took part above.";
+  const text =
+    "After one step to warm up: the faster of two, or one where it takes long. The fastest of each precision took part above.";
   return ["## Every form of PyTorch", text, table(["workload", "form", "ms"], rows)];
 }
 

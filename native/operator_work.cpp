@@ -14,10 +14,10 @@ at::Tensor tensorAt(Values values, size_t place) {
 /// Floating-point operations of each output element, for a weight [outputs, ...]: convolutions and affine layers alike.
 double flopsByWeight(const at::Tensor& weight) { return weight.size(0) == 0 ? 0 : 2.0 * weight.numel() / weight.size(0); }
 
-/// " 3x3", " 1x1", " depthwise 5x5"
-std::string kernelDetail(const at::Tensor& weight) {
+/// " 3x3", " 1x1", " depthwise 5x5" where the operator's name does not say that already
+std::string kernelDetail(const std::string& name, const at::Tensor& weight) {
   if (weight.dim() != 4) return "";
-  const bool depthwise = weight.size(1) == 1 && weight.size(0) > 1;
+  const bool depthwise = weight.size(1) == 1 && weight.size(0) > 1 && name.find("depthwise") == std::string::npos;
   return std::string(depthwise ? " depthwise " : " ") + std::to_string(weight.size(2)) + "x" + std::to_string(weight.size(3));
 }
 
@@ -28,7 +28,7 @@ OperatorWork convolutionGradients(Values inputs) {
   const auto mask = inputs.back().toBoolList();
   const bool input = mask.size() > 0 && mask[0], ofWeight = mask.size() > 1 && mask[1];
   const char* which = input && ofWeight ? " (both gradients)" : input ? " (input gradient)" : " (weight gradient)";
-  return {(input + ofWeight) * flopsByWeight(weight) * gradient.numel(), 0, kernelDetail(weight) + which};
+  return {(input + ofWeight) * flopsByWeight(weight) * gradient.numel(), 0, kernelDetail("", weight) + which};
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ OperatorWork workOf(const std::string& name, Values inputs) {
   if (name == "aten::convolution_backward") return convolutionGradients(inputs);
   if (name == "aten::conv2d" || name == "aten::convolution" || name == "advprop::depthwise_conv2d") {
     const at::Tensor weight = tensorAt(inputs, 1);
-    return weight.defined() ? OperatorWork{0, flopsByWeight(weight), kernelDetail(weight)} : OperatorWork{};
+    return weight.defined() ? OperatorWork{0, flopsByWeight(weight), kernelDetail(name, weight)} : OperatorWork{};
   }
   if (name == "aten::linear") {
     const at::Tensor weight = tensorAt(inputs, 1);

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "compat.h"
+#include "kernels/profiled_kernel.h"
 #include "operator_work.h"
 
 namespace advprop {
@@ -33,7 +34,8 @@ using Entry = std::pair<const std::string, Row>;
 /// An operator that is running.
 struct Frame {
   Entry* entry;
-  bool owner;  // whether the row is its own, and not that of the operator around it
+  bool owner;    // whether the row is its own, and not that of the operator around it
+  bool counted;  // whether its arithmetic is known as a whole, so that what is inside must not be counted again
   Clock::time_point start = Clock::now();
   double inner = 0;  // seconds of the frames inside
 };
@@ -59,16 +61,17 @@ bool standsOut(const std::string& name, const Entry& around) {
 }
 
 void push(const std::string& name, bool whole) {
-  Frame* around = running->stack.empty() ? nullptr : &running->stack.back();
+  const Frame* around = running->stack.empty() ? nullptr : &running->stack.back();
+  const bool counted = around != nullptr && around->counted;
   if (around != nullptr && around->entry->second.whole && !standsOut(name, *around->entry)) {
-    running->stack.push_back({around->entry, false});
+    running->stack.push_back({around->entry, false, counted});
     return;
   }
   Entry& entry = *running->rows.try_emplace(name).first;
   entry.second.calls += 1;
   entry.second.convolution = whole && isConvolution(name);
   entry.second.whole = whole;
-  running->stack.push_back({&entry, true});
+  running->stack.push_back({&entry, true, counted});
 }
 
 void pop() {
@@ -83,8 +86,7 @@ using Context = std::unique_ptr<at::ObserverContext>;
 
 /// What the start of an operator leaves for its end.
 struct Started : at::ObserverContext {
-  OperatorWork work;
-  double readBytes = 0;
+  double flops = 0, flopsOfResult = 0, readBytes = 0;
 };
 
 Context startFunction(const at::RecordFunction& function) {
@@ -95,8 +97,14 @@ Context startFunction(const at::RecordFunction& function) {
     push("autograd", /*whole=*/false);
     return started;
   }
-  started->work = workOf(name, function.inputs());
-  push(name + started->work.detail, /*whole=*/true);
+  const OperatorWork work = workOf(name, function.inputs());
+  push(name + work.detail, /*whole=*/true);
+  Frame& frame = running->stack.back();
+  if (!frame.counted) {
+    started->flops = work.flops;
+    started->flopsOfResult = work.flopsOfResult;
+    frame.counted = work.flops + work.flopsOfResult > 0;
+  }
   started->readBytes = tensorBytes(function.inputs());
   return started;
 }
@@ -120,11 +128,14 @@ void finish(const at::RecordFunction& function, at::ObserverContext* context) {
   if (!running || context == nullptr || running->stack.empty()) return;
   const auto* started = static_cast<const Started*>(context);
   const Frame& frame = running->stack.back();
-  if (frame.owner && function.scope() == at::RecordScope::FUNCTION) {
+  if (function.scope() == at::RecordScope::FUNCTION) {
     const Values results(function.outputs().data(), function.outputs().size());
-    frame.entry->second.flops += started->work.flops + started->work.flopsOfResult * elementsOfFirst(results);
-    frame.entry->second.readBytes += started->readBytes;
-    frame.entry->second.writtenBytes += tensorBytes(results);
+    Row& row = frame.entry->second;
+    row.flops += started->flops + started->flopsOfResult * elementsOfFirst(results);
+    if (frame.owner) {
+      row.readBytes += started->readBytes;
+      row.writtenBytes += tensorBytes(results);
+    }
   }
   pop();
 }
@@ -139,7 +150,7 @@ ProfiledKernel::ProfiledKernel(const char* name, double flops, double readBytes,
   entry.second.readBytes += readBytes;
   entry.second.writtenBytes += writtenBytes;
   entry.second.convolution = isConvolution(entry.first);
-  running->stack.push_back({&entry, true});
+  running->stack.push_back({&entry, true, true});
 }
 
 ProfiledKernel::~ProfiledKernel() {

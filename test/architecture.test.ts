@@ -11,7 +11,8 @@ const LAYERS = [
   ["nn"],
   ["attacks", "optim", "distributed"],
   ["models"],
-  ["training", "export", "predictors"],
+  ["training", "export"],
+  ["predictors"],
   ["recipes"],
   ["cli", "dashboard"],
   ["index"],
@@ -125,9 +126,9 @@ describe("architecture", () => {
     expect(offenders).toEqual([]);
   });
 
-  test("only src/tensor loads the addon", () => {
-    const offenders = files.filter(({ path, text }) => unitOf(path) !== "tensor" && /\.node["'`]|dlopen/.test(text));
-    expect(offenders.map((file) => file.path)).toEqual([]);
+  test("only src/tensor loads the engine, and only one file the addon that reads photos", () => {
+    const loading = files.filter(({ text }) => /\.node["'`]|dlopen/.test(text)).map(({ path }) => path);
+    expect(loading).toEqual(["images/native.ts", "tensor/native.ts"]);
   });
 
   test("the program starts with commander, the errors and its own files only", () => {
@@ -141,6 +142,13 @@ describe("architecture", () => {
     const commands = COMMANDS.map(([name]) => `cli/${name}.ts`).filter((path) => byPath.has(path));
     const offenders = commands.filter((path) => [...loadedBy(path)].some((name) => name.startsWith("tensor/")));
     expect(offenders).toEqual([]);
+  });
+
+  test("nothing that evaluates an ONNX file loads libtorch", () => {
+    const entries = ["cli/run-evaluation.ts", "predictors/open.ts", "predictors/onnx-predictor.ts"];
+    const loaded = entries.flatMap((path) => [...loadedBy(path)]);
+    expect(loaded.filter((name) => name.startsWith("tensor/"))).toEqual([]);
+    expect(loaded).toContain("onnxruntime-node");
   });
 
   test("no file is over 400 lines", () => {

@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profiled_kernel.h"
+
 namespace advprop {
 
 namespace {
@@ -16,22 +18,32 @@ struct DepthwiseConvolution : torch::autograd::Function<DepthwiseConvolution> {
   /// Keeps the weight only for the gradient of x, and x only for that of the weight.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const DepthwiseSizes& sizes) {
     context->save_for_backward({weight.requires_grad() ? x : at::Tensor(), x.requires_grad() ? weight : at::Tensor()});
-    context->saved_data["sizes"] =
-        std::vector<int64_t>{sizes.images, sizes.channels, sizes.height, sizes.width,  sizes.rows,
-                             sizes.columns, sizes.left, sizes.top, sizes.kernel, sizes.stride};
-    context->saved_data["dtype"] = static_cast<int64_t>(weight.scalar_type());
+    context->saved_data["sizes"] = std::vector<int64_t>{sizes.images,  sizes.channels, sizes.height, sizes.width,  sizes.rows,
+                                                        sizes.columns, sizes.left,     sizes.top,    sizes.kernel, sizes.stride};
+    context->saved_data["dtype"] = weight.scalar_type();
     return depthwiseForward(x, weight, sizes);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    const auto list = context->saved_data["sizes"].toIntVector();
-    const DepthwiseSizes sizes{list[0], list[1], list[2], list[3], list[4], list[5], list[6], list[7], static_cast<int>(list[8]), static_cast<int>(list[9])};
-    const auto dtype = static_cast<at::ScalarType>(context->saved_data["dtype"].toInt());
+    const std::vector<int64_t> list = context->saved_data["sizes"].toIntVector();
+    const DepthwiseSizes sizes{list[0], list[1], list[2], list[3], list[4], list[5], list[6], list[7], list[8], list[9]};
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
     at::Tensor gradX, gradWeight;
-    if (context->needs_input_grad(0)) gradX = depthwiseInputGradient(gradient, saved[1], sizes);
-    if (context->needs_input_grad(1)) gradWeight = depthwiseWeightGradient(gradient, saved[0], sizes).to(dtype);
+    // Each gradient takes as much arithmetic as the forward pass.
+    const double flops = 2.0 * sizes.kernel * sizes.kernel * gradient.numel();
+    const double inputBytes = static_cast<double>(sizes.images) * sizes.channels * sizes.height * sizes.width * gradient.element_size();
+    const bool small = sizes.kernel == 3;
+    if (context->needs_input_grad(0)) {
+      const char* name = small ? "advprop::depthwise_conv2d 3x3 (input gradient)" : "advprop::depthwise_conv2d 5x5 (input gradient)";
+      const ProfiledKernel profiled(name, flops, gradient.nbytes(), inputBytes);
+      gradX = depthwiseInputGradient(gradient, saved[1], sizes);
+    }
+    if (context->needs_input_grad(1)) {
+      const char* name = small ? "advprop::depthwise_conv2d 3x3 (weight gradient)" : "advprop::depthwise_conv2d 5x5 (weight gradient)";
+      const ProfiledKernel profiled(name, flops, gradient.nbytes() + inputBytes, 0);
+      gradWeight = depthwiseWeightGradient(gradient, saved[0], sizes).to(context->saved_data["dtype"].toScalarType());
+    }
     return {gradX, gradWeight, at::Tensor()};
   }
 };
@@ -58,7 +70,8 @@ at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, i
     return at::conv2d(even ? x : at::constant_pad_nd(x, padding), weight.to(x.scalar_type()), {}, stride,
                       even ? std::vector<int64_t>{top, left} : std::vector<int64_t>{0, 0}, 1, x.size(1));
   }
-  const DepthwiseSizes sizes{x.size(0), x.size(1), height, width, spareRows / stride + 1, spareColumns / stride + 1, left, top, static_cast<int>(kernel), static_cast<int>(stride)};
+  const int64_t rows = spareRows / stride + 1, columns = spareColumns / stride + 1;
+  const DepthwiseSizes sizes{x.size(0), x.size(1), height, width, rows, columns, left, top, kernel, stride};
   return DepthwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, sizes);
 }
 

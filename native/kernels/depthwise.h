@@ -15,7 +15,7 @@ namespace advprop {
 struct DepthwiseSizes {
   int64_t images, channels, height, width, rows, columns;
   int64_t left, top;
-  int kernel, stride;
+  int64_t kernel, stride;
 
   int64_t blocks() const { return (channels + kBlock - 1) / kBlock; }
   /// First channel of a block. The last block begins earlier where the channels do not divide into blocks, so that it

@@ -3,10 +3,8 @@
 #pragma once
 #include <ATen/Parallel.h>
 
-#include <array>
-#include <cstring>
+#include <algorithm>
 #include <type_traits>
-#include <utility>
 
 #include "bands.h"
 #include "depthwise.h"
@@ -170,14 +168,14 @@ void computeAll(const RowsJob<T>& job, const DepthwiseSizes& sizes) {
 template <typename T>
 at::Tensor packWeights(const at::Tensor& weight, const DepthwiseSizes& sizes, bool turned) {
   const at::Tensor plain = weight.to(at::kFloat).contiguous();
-  const int taps = sizes.kernel * sizes.kernel;
+  const int64_t taps = sizes.kernel * sizes.kernel;
   at::Tensor packed = at::empty({sizes.blocks() * taps * kBlock}, plain.options());
   const float* from = plain.data_ptr<float>();
   float* to = packed.data_ptr<float>();
   for (int64_t block = 0; block < sizes.blocks(); ++block, to += taps * kBlock) {
     for (int channel = 0; channel < kBlock; ++channel) {
       const float* one = from + (sizes.blockStart(block) + channel) * taps;
-      for (int tap = 0; tap < taps; ++tap) to[tap * kBlock + Channels<T>::laneOf(channel)] = one[turned ? taps - 1 - tap : tap];
+      for (int64_t tap = 0; tap < taps; ++tap) to[tap * kBlock + Channels<T>::laneOf(channel)] = one[turned ? taps - 1 - tap : tap];
     }
   }
   return packed;

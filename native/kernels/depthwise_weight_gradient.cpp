@@ -131,10 +131,10 @@ int64_t partsOf(const Bands& bands, int64_t dataBytes, int64_t sumsBytes) {
 /// Joins the parts in order and brings the channels of each block back into their order.
 template <typename T>
 void joinParts(const float* sums, int64_t parts, const DepthwiseSizes& sizes, float* gradient) {
-  const int taps = sizes.kernel * sizes.kernel;
+  const int64_t taps = sizes.kernel * sizes.kernel;
   const int64_t length = sizes.blocks() * taps * kBlock;
   for (int64_t block = 0; block < sizes.blocks(); ++block) {
-    for (int tap = 0; tap < taps; ++tap) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
       const float* from = sums + (block * taps + tap) * kBlock;
       ChannelBlock sum = loadLanes(from);
       for (int64_t part = 1; part < parts; ++part) add(sum, loadLanes(from + part * length));

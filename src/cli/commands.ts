@@ -14,7 +14,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
   ["evaluate", "measure a trained classifier on clean or attacked images"],
   ["export", "write a trained classifier's weights for other programs"],
-  ["bench", "time an update of the weights on random images, and say what it is made of"],
+  ["bench", "time an update of the weights, and profile it by operator"],
   ["models", "list the models"],
   ["recipes", "list the recipes"],
   ["data", "check a folder of images, or download a data set"],

@@ -1,13 +1,16 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
+import type { EvaluationSplit } from "./evaluation-data.js";
 import { ATTACK_FLAGS, addFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
-import { resolveModel } from "./model-argument.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;
-  readonly split: "validation" | "test";
-  readonly route: string;
+  readonly split?: string;
+  readonly route?: string;
   readonly checkpoint?: string;
+  readonly onnx?: readonly string[];
+  readonly classMap?: string;
+  readonly cropFraction?: string;
   readonly attack?: string;
   readonly limitTest?: string;
   readonly seed: string;
@@ -16,13 +19,22 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly quiet?: boolean;
 }
 
+const SPLITS: readonly string[] = ["test", "validation", "all"] satisfies EvaluationSplit[];
+
 /** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
 export function define(command: Command): void {
   command
-    .argument("<model>", "a run folder, or a checkpoint's .safetensors file")
+    .argument("<model>", "a run folder, a checkpoint's .safetensors file, or any classifier's .onnx file")
     .option("--data <path>", "folder of the images (default: those the run was trained on)")
-    .option("--split <name>", "test or validation", "test")
-    .option("--route <name>", "the batch norms to go through", "main")
+    .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")
+    .option("--class-map <file>", "JSON or YAML: the classes of the model that each folder stands for")
+    .option("--crop-fraction <share>", "of the short side that is cut out of photos (default: the model's rule)")
+    .option(
+      "--onnx <key=value>",
+      "of an ONNX file, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
+      (setting: string, earlier: readonly string[] = []) => [...earlier, setting],
+    )
+    .option("--route <name>", "the batch norms to go through (default: main)")
     .option(
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
@@ -40,21 +52,28 @@ export function define(command: Command): void {
 
 async function evaluate(model: string, options: EvaluateOptions): Promise<void> {
   const { runEvaluation } = await import("./run-evaluation.js");
-  const { run, weights } = resolveModel("evaluate", model, options.checkpoint);
   const attackFlags = settingsOf(ATTACK_FLAGS, options);
   if (options.attack === undefined && attackFlags.length > 0) {
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
   const limitTest = options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1);
-  if (options.split !== "test" && options.split !== "validation") {
-    throw new UsageError("ERR_SPLIT", `evaluate: --split must be test or validation; got ${options.split}`);
+  const { split } = options;
+  if (split !== undefined && !SPLITS.includes(split)) {
+    throw new UsageError("ERR_SPLIT", `evaluate: --split must be ${SPLITS.join(", ")}; got ${split}`);
+  }
+  const cropFraction = options.cropFraction === undefined ? undefined : Number(options.cropFraction);
+  if (cropFraction !== undefined && !(cropFraction > 0 && cropFraction <= 1)) {
+    throw new UsageError("ERR_FLAG", `evaluate: --crop-fraction must be in (0, 1]; got ${options.cropFraction}`);
   }
   await runEvaluation({
-    run,
-    weights,
+    model,
+    checkpoint: options.checkpoint,
     data: options.data,
-    split: options.split,
+    split: split as EvaluationSplit | undefined,
     route: options.route,
+    onnx: options.onnx ?? [],
+    classMap: options.classMap,
+    cropFraction,
     attackSettings: options.attack === undefined ? undefined : attackFlags,
     machineSettings: settingsOf(MACHINE_FLAGS, options),
     limitTest,

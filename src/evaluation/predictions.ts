@@ -36,7 +36,7 @@ export async function predict(
         `evaluate: the model takes images of ${imageSize} x ${imageSize}; got ${batch.width} x ${batch.height}`,
       );
     }
-    const logits = predictor.logits(batch);
+    const logits = await predictor.logits(batch);
     batch.labels.forEach((label, i) => {
       const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
       labels.push(label);
