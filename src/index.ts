@@ -2,17 +2,26 @@
  * advprop: train image classifiers that adversarial examples improve, and measure them. The public names; a reader who
  * knows the paper starts at `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  */
+
+export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
 export type { Attack, LogitsFunction } from "./attacks/attack.js";
+export { type EvaluationAttack, type EvaluationAttackOptions, evaluationAttacks } from "./attacks/auto-attack.js";
+export { bestIterate } from "./attacks/best-iterate.js";
 export { type AttackOptions, createAttack } from "./attacks/create.js";
+export { type FabOptions, fab, type Nearest, nearestAdversarial } from "./attacks/fab.js";
 export { type FgsmOptions, fgsm } from "./attacks/fgsm.js";
 export { gd } from "./attacks/gd.js";
 export { type IFgsmOptions, iFgsm } from "./attacks/i-fgsm.js";
+export { inTurn, restarted } from "./attacks/in-turn.js";
 export { noise } from "./attacks/noise.js";
+export { dlr, type Objective, rankedTargets, targetedDlr } from "./attacks/objective.js";
 export { type PgdOptions, pgd } from "./attacks/pgd.js";
+export { square } from "./attacks/square.js";
 export { attackSteps, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
+export { readFrostTextures } from "./corruptions/frost-photographs.js";
 export {
   CORRUPTIONS,
   type CorruptionName,
@@ -22,21 +31,35 @@ export {
   SEVERITIES,
   type TableName,
 } from "./corruptions/index.js";
+export { type WriteCorruptedSetOptions, type WrittenSet, writeCorruptedSet } from "./corruptions/write-set.js";
 export { checkData, type DataReport } from "./data/check.js";
 export { loadCifar } from "./data/cifar.js";
+export { type CorruptedSet, type CorruptedSetOptions, openCorruptedSet } from "./data/corrupted-set.js";
 export { type Dataset, InMemoryDataset, type Split } from "./data/dataset.js";
 export { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./data/loader.js";
 export { openDataset } from "./data/open.js";
 export { type OpenDataOptions, type OpenedData, openData } from "./data/open-data.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
+export { openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
+export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
+export { type WriteStylizedSetOptions, type WrittenStylizedSet, writeStylizedSet } from "./data/write-stylized-set.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, accuracyOf, evaluateAccuracy } from "./evaluation/accuracy.js";
+export { blackBoxSquare, blackBoxSubject } from "./evaluation/black-box.js";
 export { type ClassMap, readClassMap } from "./evaluation/class-map.js";
 export { type ClassRule, classRule, relabelled, underRule } from "./evaluation/class-rule.js";
 export { type Confusion, confusionOf } from "./evaluation/confusion.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
 export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
+export {
+  type Adversary,
+  type AttackOutcome,
+  measureRobustness,
+  type Robustness,
+  type RobustnessOptions,
+  type Subject,
+} from "./evaluation/robustness.js";
 export { type ShapeBias, shapeBias } from "./evaluation/shape-bias.js";
 export { type Interval, pairedDifference } from "./evaluation/statistics.js";
 export type { EvaluationView } from "./evaluation/view.js";
@@ -59,6 +82,7 @@ export { WeightAverage } from "./optim/weight-average.js";
 export { classifierPredictor } from "./predictors/classifier-predictor.js";
 export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
 export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
+export { whiteBox } from "./predictors/white-box.js";
 export {
   call,
   type DType,

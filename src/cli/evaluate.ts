@@ -12,6 +12,7 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly classMap?: string;
   readonly cropFraction?: string;
   readonly attack?: string;
+  readonly restarts?: string;
   readonly limitTest?: string;
   readonly seed: string;
   readonly threads: string;
@@ -20,6 +21,17 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
 }
 
 const SPLITS: readonly string[] = ["test", "validation", "all"] satisfies EvaluationSplit[];
+
+/** An evaluation knows more attacks than training, and other defaults of theirs. */
+const EVALUATION_ATTACK_FLAGS = ATTACK_FLAGS.map((one) => ({
+  ...one,
+  description:
+    {
+      "attack.name": "autoattack, apgd-ce, apgd-dlr, apgd-t, fab, square; pgd, i-fgsm, gd or fgsm (docs/attacks.md)",
+      "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255, in l2 0.5; of pgd, i-fgsm, gd, fgsm 4/255)",
+      "attack.steps": "steps (default: 100 of apgd and fab; else 255 epsilon + 1, and 1 where epsilon is 1/255)",
+    }[one.path] ?? one.description,
+}));
 
 /** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
 export function define(command: Command): void {
@@ -39,10 +51,11 @@ export function define(command: Command): void {
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     );
-  addFlags(command, ATTACK_FLAGS);
+  addFlags(command, EVALUATION_ATTACK_FLAGS);
   addFlags(command, MACHINE_FLAGS);
   command
-    .option("--limit-test <count>", "only the first images")
+    .option("--restarts <count>", "runs of the attack from other random starts (default: 1)")
+    .option("--limit-test <count>", "only the first images (default: all; 1000 under a costly attack)")
     .option("--seed <number>", "of the attack's random draws", "0")
     .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
     .option("--json", "print one JSON object")
@@ -53,7 +66,7 @@ export function define(command: Command): void {
 async function evaluate(model: string, options: EvaluateOptions): Promise<void> {
   const { runEvaluation } = await import("./run-evaluation.js");
   const attackFlags = settingsOf(ATTACK_FLAGS, options);
-  if (options.attack === undefined && attackFlags.length > 0) {
+  if (options.attack === undefined && (attackFlags.length > 0 || options.restarts !== undefined)) {
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
   const limitTest = options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1);
@@ -75,6 +88,7 @@ async function evaluate(model: string, options: EvaluateOptions): Promise<void> 
     classMap: options.classMap,
     cropFraction,
     attackSettings: options.attack === undefined ? undefined : attackFlags,
+    restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1),
     machineSettings: settingsOf(MACHINE_FLAGS, options),
     limitTest,
     seed: wholeNumber(options.seed, "--seed", 0),
