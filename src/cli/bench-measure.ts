@@ -108,11 +108,13 @@ export function profileTable({ ms, rows }: StepProfile): string {
     .join("\n");
 }
 
-/** Arithmetic by the second where it is known, else memory traffic. */
+/** Arithmetic by the second of convolutions and matrix products, of all else memory traffic, where it is known. */
 function speed({ ms, flops, readBytes, writtenBytes }: ProfileRow): string {
-  const rate = (flops || readBytes + writtenBytes) / ms / 1e6;
+  const bytes = readBytes + writtenBytes;
+  const arithmetic = flops > bytes;
+  const rate = (arithmetic ? flops : bytes) / ms / 1e6;
   if (rate === 0) return "";
-  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${flops > 0 ? "GFLOP/s" : "GB/s"}`;
+  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${arithmetic ? "GFLOP/s" : "GB/s"}`;
 }
 
 /** Four digits are more than a timing has. */

@@ -1,7 +1,6 @@
 /** One workload of the benchmark: real updates of a network on random images, timed. */
 import { attackGradients } from "../attacks/create.js";
 import type { PixelBatch } from "../data/loader.js";
-import type { OpenedData } from "../data/open-data.js";
 import { UsageError } from "../errors.js";
 import { architecture } from "../models/registry.js";
 import { KeyedRandom, Purpose } from "../random.js";
@@ -127,16 +126,9 @@ function randomBatch(count: number, side: number, classes: number): PixelBatch {
   };
 }
 
-/** As much of a data set as the parts of a run are made from. */
-const randomData = (side: number, classes: number): OpenedData => ({
-  name: "random",
+/** As much of a data set as a learner is made from. */
+const randomData = (side: number, classes: number) => ({
   classes: Array.from({ length: classes }, (_, i) => `class ${i}`),
   imageSize: side,
-  train: undefined,
-  validation: undefined,
-  test: undefined,
-  split: undefined,
-  preview: async (count) => randomBatch(count, side, classes),
-  statistics: () => undefined,
-  close: async () => {},
+  preview: async (count: number) => randomBatch(count, side, classes),
 });

@@ -65,7 +65,7 @@ export interface Training extends Learner {
  */
 export async function buildLearner(
   recipe: ResolvedRecipe,
-  data: OpenedData,
+  data: Pick<OpenedData, "classes" | "imageSize" | "preview">,
   continued?: ModelSpecification,
 ): Promise<Learner> {
   const { seed, training } = recipe;
