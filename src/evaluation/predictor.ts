@@ -7,5 +7,5 @@ export interface Predictor {
   /** Side of the images that it takes, in pixels. */
   readonly imageSize: number;
   /** (N, K) row-major. The labels of the batch serve predictors that attack themselves first. */
-  logits(batch: PixelBatch): Float32Array;
+  logits(batch: PixelBatch): Float32Array | Promise<Float32Array>;
 }

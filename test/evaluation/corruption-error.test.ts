@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { CORRUPTIONS } from "../../src/corruptions/index.js";
 import {
   ALEXNET,
+  type BenchmarkCorruption,
   type CorruptionErrors,
   corruptionReference,
   mCE,
@@ -13,9 +14,14 @@ import { testData } from "../support/data.js";
 
 const TABLE = testData("reference/robustbench-imagenet-corruptions.csv");
 
+const byCorruption = (errors: (name: BenchmarkCorruption) => readonly number[]): CorruptionErrors =>
+  Object.fromEntries(CORRUPTIONS.map((name) => [name, errors(name)] as const)) as Record<
+    BenchmarkCorruption,
+    readonly number[]
+  >;
+
 /** The same five errors for every corruption. */
-const everywhere = (errors: readonly number[]): CorruptionErrors =>
-  Object.fromEntries(CORRUPTIONS.map((name) => [name, errors])) as CorruptionErrors;
+const everywhere = (errors: readonly number[]): CorruptionErrors => byCorruption(() => errors);
 
 /** Errors of each classifier, from a table of accuracies by corruption (first line) and severity (second). */
 function readErrors(path: string): Map<string, CorruptionErrors> {
@@ -25,11 +31,11 @@ function readErrors(path: string): Map<string, CorruptionErrors> {
     .map((line) => line.trim().split(","));
   return new Map(
     rows.map(([model, ...accuracies]) => {
-      const errors = Object.fromEntries(CORRUPTIONS.map((name) => [name, new Array<number>(5)]));
+      const errors: Record<string, number[]> = Object.fromEntries(CORRUPTIONS.map((name) => [name, new Array(5)]));
       accuracies.forEach((accuracy, i) => {
         errors[names[i + 1]][Number(severities[i + 1]) - 1] = 1 - Number(accuracy);
       });
-      return [model, errors as CorruptionErrors];
+      return [model, byCorruption((name) => errors[name])];
     }),
   );
 }
@@ -47,9 +53,9 @@ test("by hand: the mean, the normalised and the relative error", () => {
 });
 
 test("a reference has an mCE and a relative mCE of one against itself", () => {
-  const errors = Object.fromEntries(CORRUPTIONS.map((name) => [name, new Array(5).fill(ALEXNET.errors[name])]));
-  expect(mCE(errors as CorruptionErrors, ALEXNET)).toBeCloseTo(1, 12);
-  expect(relativeMCE(errors as CorruptionErrors, ALEXNET.cleanError, ALEXNET)).toBeCloseTo(1, 12);
+  const errors = byCorruption((name) => new Array(5).fill(ALEXNET.errors[name]));
+  expect(mCE(errors, ALEXNET)).toBeCloseTo(1, 12);
+  expect(relativeMCE(errors, ALEXNET.cleanError, ALEXNET)).toBeCloseTo(1, 12);
   const mean = CORRUPTIONS.reduce((total, name) => total + ALEXNET.errors[name], 0) / 15;
   expect(mean).toBeCloseTo(0.78899, 5); // the published mean
 });
