@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
+import { resolveModel } from "../runs/model-argument.js";
 import { ATTACK_FLAGS, addFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
-import { resolveModel } from "./model-argument.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;

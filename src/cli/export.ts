@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
-import { resolveModel } from "./model-argument.js";
+import { resolveModel } from "../runs/model-argument.js";
 
 interface ExportCommandOptions {
   readonly to: string;

@@ -9,3 +9,7 @@ export interface Predictor {
   /** (N, K) row-major. The labels of the batch serve predictors that attack themselves first. */
   logits(batch: PixelBatch): Float32Array | Promise<Float32Array>;
 }
+
+/** Images in a batch of evaluation: enough to fill the machine, few enough for any memory. */
+export const evaluationBatchSize = (imageSize: number): number =>
+  Math.max(1, Math.min(200, Math.floor(200 * (64 / imageSize) ** 2)));

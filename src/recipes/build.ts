@@ -5,6 +5,7 @@ import type { OpenedData } from "../data/open-data.js";
 import { assert, UsageError } from "../errors.js";
 import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
 import { predict } from "../evaluation/predictions.js";
+import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { importWeights } from "../export/safetensors.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
@@ -25,9 +26,6 @@ import type { TrainingStep } from "../training/step.js";
 import { parameterGroups } from "./parameter-groups.js";
 import type { ResolvedRecipe } from "./schema.js";
 
-/** Images in a batch of evaluation: enough to fill the machine, few enough for any memory. */
-export const evaluationBatchSize = (imageSize: number): number =>
-  Math.max(1, Math.min(200, Math.floor(200 * (64 / imageSize) ** 2)));
 const SNAPSHOT_IMAGES = 8;
 
 /** A recipe whose batch size is known. */

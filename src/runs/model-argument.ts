@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UsageError } from "../errors.js";
-import { RunDirectory } from "../runs/run-directory.js";
+import { RunDirectory } from "./run-directory.js";
 
 /** Where the weights of a MODEL lie, and the run's folder where it is one. */
 export interface ModelArgument {

@@ -1,0 +1,38 @@
+/** A predictor over a checkpoint or an exported weights file. */
+import { UsageError } from "../errors.js";
+import { defaultView } from "../evaluation/view.js";
+import { createClassifier } from "../models/registry.js";
+import { loadState } from "../models/weights.js";
+import { MAIN_ROUTE } from "../nn/context.js";
+import type { ModelArgument } from "../runs/model-argument.js";
+import { setMemoryLimit, setThreads } from "../tensor/index.js";
+import { readCheckpoint } from "../training/checkpoint.js";
+import { classifierPredictor } from "./classifier-predictor.js";
+import type { OpenPredictorOptions } from "./open.js";
+import { modelName, type WhiteBoxPredictor } from "./opened.js";
+
+/** @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_WEIGHTS it cannot be read; ERR_ROUTE it has no such route */
+export function openClassifier({ run, weights }: ModelArgument, options: OpenPredictorOptions): WhiteBoxPredictor {
+  const { route = MAIN_ROUTE, threads = 0, memoryLimit } = options;
+  setThreads(threads);
+  setMemoryLimit(memoryLimit);
+  const { specification, tensors } = readCheckpoint(weights);
+  const classifier = createClassifier(specification.name, specification).initialize(0);
+  loadState(classifier.network.state(), tensors, weights);
+  if (!classifier.routes.includes(route)) {
+    throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${classifier.routes.join(", ")}; got ${route}`);
+  }
+  return {
+    ...classifierPredictor(classifier, { route }),
+    access: "white-box",
+    name: modelName(run ?? weights),
+    file: weights,
+    run,
+    view: defaultView(specification.imageSize),
+    classifier,
+    route,
+    close: async () => {
+      for (const tensor of classifier.network.state().values()) tensor.dispose();
+    },
+  };
+}

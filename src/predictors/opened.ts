@@ -1,0 +1,42 @@
+/** What an opened predictor is, beside its answers. */
+import { basename, extname } from "node:path";
+import type { Predictor } from "../evaluation/predictor.js";
+import type { EvaluationView } from "../evaluation/view.js";
+import type { Classifier } from "../models/classifier.js";
+
+interface Opened extends Predictor {
+  /** What it is called in tables: the run's folder, or the file without its extension. */
+  readonly name: string;
+  /** The file of its weights. */
+  readonly file: string;
+  /** The run's folder where it is one. */
+  readonly run: string | undefined;
+  /** How photos become its images. */
+  readonly view: EvaluationView;
+  /** Frees its memory; it answers no more. */
+  close(): Promise<void>;
+}
+
+/** One of our models: gradients flow through it, so every attack can be made on it. */
+export interface WhiteBoxPredictor extends Opened {
+  readonly access: "white-box";
+  readonly classifier: Classifier;
+  /** The batch norms that it goes through. */
+  readonly route: string;
+}
+
+/** An ONNX model: it only answers, so that only attacks that ask for answers can be made on it. */
+export interface BlackBoxPredictor extends Opened {
+  readonly access: "black-box";
+  /**
+   * Logits (N, K) of images that are not 8-bit, for such attacks.
+   *
+   * @param images (N, S, S, 3) RGB in [0, 1], S the image size
+   */
+  logitsOfImages(images: Float32Array): Promise<Float32Array>;
+}
+
+export type OpenedPredictor = WhiteBoxPredictor | BlackBoxPredictor;
+
+/** What a model is called in tables: its run's folder or its file, without an extension. */
+export const modelName = (path: string): string => basename(path, extname(path));
