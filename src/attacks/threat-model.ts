@@ -32,8 +32,11 @@ export interface ThreatModel {
   checkSize(size: number, what: string): void;
   /** A random point of the ball around the images, within [0, 1]. */
   start(images: Tensor, keys: SampleKeys): Tensor;
-  /** The step of a given size along which the loss rises fastest (or, with a negative size, falls). */
-  step(x: Tensor, gradient: Tensor, size: number): Tensor;
+  /**
+   * The step of a given size, one for all or [N, 1, 1, 1], along which the loss rises fastest (or, with a negative size,
+   * falls).
+   */
+  step(x: Tensor, gradient: Tensor, size: number | Tensor): Tensor;
   /** The nearest point of the ball around the images, then of [0, 1]. */
   project(x: Tensor, images: Tensor): Tensor;
 }

@@ -1,4 +1,6 @@
 /** Opens any classifier as a predictor. */
+import { extname } from "node:path";
+import { UsageError } from "../errors.js";
 import { resolveModel } from "../runs/model-argument.js";
 import type { OpenedPredictor } from "./opened.js";
 
@@ -11,17 +13,30 @@ export interface OpenPredictorOptions {
   readonly threads?: number;
   /** Most bytes for the tensors of our models. */
   readonly memoryLimit?: number;
+  /** What an ONNX file does not say of itself, `KEY=VALUE` each: the keys are those of `onnxSettingsSchema`. */
+  readonly onnx?: readonly string[];
 }
 
 /**
- * Opens a run's folder or a safetensors file of ours.
+ * Opens a run's folder, a safetensors file of ours, or any classifier in an ONNX file, which needs no libtorch.
  *
- * @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_WEIGHTS, ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_CHECKPOINT it cannot be
- *   read; ERR_ROUTE it has no such route
+ * @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_WEIGHTS, ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_CHECKPOINT, ERR_ONNX it
+ *   cannot be read
+ * @throws ERR_ROUTE it has no such route; ERR_PREPROCESSING, ERR_CLASSES what an ONNX file leaves open must be said
  */
 export async function openPredictor(path: string, options: OpenPredictorOptions = {}): Promise<OpenedPredictor> {
+  // Each is loaded only when it is needed: whoever opens an ONNX file needs no libtorch.
+  if (isOnnx(path)) {
+    const { openOnnx } = await import("./onnx-predictor.js");
+    return openOnnx(path, options);
+  }
+  if (options.onnx !== undefined && options.onnx.length > 0) {
+    throw new UsageError("ERR_PREPROCESSING", `evaluate: --onnx is for files that end in .onnx; got ${path}`);
+  }
   const model = resolveModel("evaluate", path, options.checkpoint);
-  // Loaded only now: whoever opens an ONNX file needs no libtorch.
   const { openClassifier } = await import("./open-classifier.js");
   return openClassifier(model, options);
 }
+
+/** Whether a model is an ONNX file, by its name. */
+export const isOnnx = (path: string): boolean => extname(path).toLowerCase() === ".onnx";

@@ -3,6 +3,7 @@ import { basename, extname } from "node:path";
 import type { Predictor } from "../evaluation/predictor.js";
 import type { EvaluationView } from "../evaluation/view.js";
 import type { Classifier } from "../models/classifier.js";
+import type { InputFormat } from "./onnx-input.js";
 
 interface Opened extends Predictor {
   /** What it is called in tables: the run's folder, or the file without its extension. */
@@ -28,6 +29,10 @@ export interface WhiteBoxPredictor extends Opened {
 /** An ONNX model: it only answers, so that only attacks that ask for answers can be made on it. */
 export interface BlackBoxPredictor extends Opened {
   readonly access: "black-box";
+  /** How pixels become its input. */
+  readonly format: InputFormat;
+  /** What the file gives; the logits of probabilities are their logarithms. */
+  readonly output: "logits" | "probabilities";
   /**
    * Logits (N, K) of images that are not 8-bit, for such attacks.
    *

@@ -33,6 +33,7 @@ export const mul_ = (a: Tensor, b: Tensor | number): Tensor =>
   typeof b === "number" ? call("aten::mul_.Scalar", [a, b]) : call("aten::mul_.Tensor", [a, b]);
 export const sign = (x: Tensor): Tensor => call("aten::sign", [x]);
 export const abs = (x: Tensor): Tensor => call("aten::abs", [x]);
+export const neg = (x: Tensor): Tensor => call("aten::neg", [x]);
 export const sqrt = (x: Tensor): Tensor => call("aten::sqrt", [x]);
 export const log = (x: Tensor): Tensor => call("aten::log", [x]);
 export const cos = (x: Tensor): Tensor => call("aten::cos", [x]);
@@ -65,6 +66,10 @@ export const mean = (x: Tensor, dimensions?: readonly number[], keepDimensions =
 export const argmax = (x: Tensor, dimension: number): Tensor => call("aten::argmax", [x, dimension]);
 /** The largest element over some dimensions, which stay with length 1. */
 export const amax = (x: Tensor, dimensions: readonly number[]): Tensor => call("aten::amax", [x, dimensions, true]);
+/** The k largest elements of each row of [N, K], in falling order, [N, k]. */
+export const largest = (x: Tensor, k: number): Tensor => (callAny("aten::topk", [x, k, 1, true, true]) as Tensor[])[0];
+/** Indices that put each row of [N, K] in falling order, equal elements in their own order, int64. */
+export const fallingOrder = (x: Tensor): Tensor => (callAny("aten::sort.stable", [x, true, 1, true]) as Tensor[])[1];
 /** Euclidean norm over some dimensions, which stay with length 1. */
 export const normOver = (x: Tensor, dimensions: readonly number[]): Tensor =>
   call("aten::linalg_vector_norm", [x, 2, dimensions, true]);
@@ -133,6 +138,17 @@ export const rows = (x: Tensor, start: number, end: number): Tensor => call("ate
 /** One index of a dimension, which goes; a view. */
 export const select = (x: Tensor, dimension: number, index: number): Tensor =>
   call("aten::select.int", [x, dimension, index]);
+/** Rows by their indices, int64, a copy. */
+export const rowsAt = (x: Tensor, indices: Tensor): Tensor => call("aten::index_select", [x, 0, indices]);
+/** Overwrites the rows at some indices with those of another tensor. */
+export const setRowsAt_ = (x: Tensor, indices: Tensor, values: Tensor): Tensor =>
+  call("aten::index_copy_", [x, 0, indices, values]);
+/** Of each row of [N, K] the element at its own index; indices int64 [N], result [N]. */
+export const pick = (x: Tensor, indices: Tensor): Tensor =>
+  reshape(call("aten::gather", [x, 1, reshape(indices, [indices.size, 1])]), [indices.size]);
+/** [N, K] with one value written at each row's own index; indices int64 [N]. */
+export const replaceAt = (x: Tensor, indices: Tensor, value: number): Tensor =>
+  call("aten::scatter.value", [x, 1, reshape(indices, [indices.size, 1]), value]);
 export const concat = (tensors: readonly Tensor[], dimension = 0): Tensor => call("aten::cat", [tensors, dimension]);
 export const stack = (tensors: readonly Tensor[]): Tensor => call("aten::stack", [tensors]);
 export const detach = (x: Tensor): Tensor => call("aten::detach", [x]);

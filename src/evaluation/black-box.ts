@@ -1,0 +1,51 @@
+/** Any predictor as the subject of an attack that sees its logits for 8-bit pixels and nothing else. */
+import type { Predictor } from "./predictor.js";
+import type { Adversary, ImageShape, Subject } from "./robustness.js";
+import { type SquareOptions, squareSearch } from "./square.js";
+
+/**
+ * A predictor as a subject. It takes 8-bit pixels, so images are rounded to their grid: those of {@link blackBoxSquare}
+ * lie on it.
+ */
+export function blackBoxSubject(predictor: Predictor): Subject {
+  return {
+    logits: (images, shape) =>
+      logitsOf(
+        predictor,
+        Uint8Array.from(images, (value) => Math.round(value * 255)),
+        shape,
+      ),
+  };
+}
+
+/**
+ * Square Attack over a predictor: every query is an image of 8-bit pixels. An L-infinity epsilon is rounded down to a
+ * multiple of 1/255; in the L2 norm a query is rounded to the grid and stays inside the ball.
+ *
+ * @throws ERR_EPSILON, ERR_QUERIES, ERR_IMAGE_SIZE as {@link squareSearch}
+ */
+export function blackBoxSquare(predictor: Predictor, options: SquareOptions): Adversary {
+  return {
+    name: "square",
+    forward: options.queries ?? 5000,
+    backward: 0,
+    async perturb(batch) {
+      const search = squareSearch({ ...batch, range: 255 }, options);
+      let turn = search.next([]);
+      while (turn.done !== true) {
+        turn = search.next(await logitsOf(predictor, Uint8Array.from(turn.value.pixels), batch));
+      }
+      return turn.value.map((value) => value / 255);
+    },
+  };
+}
+
+/** Logits of 8-bit images whose labels are nobody's business. */
+async function logitsOf(
+  predictor: Predictor,
+  pixels: Uint8Array,
+  { height, width }: ImageShape,
+): Promise<Float32Array> {
+  const count = pixels.length / (height * width * 3);
+  return predictor.logits({ pixels, labels: new Int32Array(count), samples: new Uint32Array(count), height, width });
+}

@@ -1,0 +1,220 @@
+/** Accuracy under attack, counted image by image and only where the attack kept to its ball. */
+import type { PixelBatch } from "../data/loader.js";
+import { assert } from "../errors.js";
+import { attackWarnings, squareWarning } from "./attack-warnings.js";
+import type { Norm } from "./square.js";
+
+/** The classifier under attack, on typed arrays. */
+export interface Subject {
+  /** Logits (N, K) of images (N, H, W, 3), pixels in [0, 1]. */
+  logits(images: Float32Array, shape: ImageShape): Float32Array | Promise<Float32Array>;
+  /** (N) the size, in any norm, of the gradient of the cross-entropy; absent where there are no gradients. */
+  gradientSizes?(images: Float32Array, shape: ImageShape, labels: Int32Array): number[];
+}
+
+export interface ImageShape {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** An attack on the subject. */
+export interface Adversary {
+  readonly name: string;
+  /** Most passes that it needs for an image. */
+  readonly forward: number;
+  readonly backward: number;
+  /** Adversarial images (N, H, W, 3), pixels in [0, 1], for a batch. */
+  perturb(batch: PixelBatch): Float32Array | Promise<Float32Array>;
+}
+
+export interface RobustnessOptions {
+  readonly subject: Subject;
+  /** Tried in this order, each on the images that are still right. */
+  readonly adversaries: readonly Adversary[];
+  readonly norm: Norm;
+  /** Radius of the ball, with pixels in [0, 1]. */
+  readonly epsilon: number;
+  /** How many images the batches hold together, for the cost. */
+  readonly count: number;
+  /** Called once, after the first clean passes and before any attack. */
+  readonly onCost?: (cost: AttackCost) => void;
+  /** Called for each warning as it comes. */
+  readonly onWarning?: (warning: string) => void;
+  /** Called after each attack on each batch. */
+  readonly onProgress?: (done: number, attack: string) => void;
+}
+
+/** What an evaluation can cost at most; images that break early cost less. */
+export interface AttackCost {
+  /** Passes of single images through the network, forward and backward. */
+  readonly forward: number;
+  readonly backward: number;
+  /** Estimated from the clean passes of the first batch. */
+  readonly seconds: number;
+}
+
+/** What one attack did. */
+export interface AttackOutcome {
+  readonly name: string;
+  /** Images that it was given: those still right. */
+  readonly attacked: number;
+  /** Images that it broke: verified, inside the ball and misclassified. */
+  readonly broken: number;
+  /** Images that it gave back outside the ball or outside [0, 1], or not as numbers: never counted as broken. */
+  readonly outside: number;
+  /** Share of all images that are right after this attack and those before it. */
+  readonly accuracy: number;
+  readonly seconds: number;
+}
+
+export interface Robustness {
+  readonly count: number;
+  readonly cleanAccuracy: number;
+  readonly attacks: readonly AttackOutcome[];
+  /** Share of all images that are right on the clean image and after every attack. */
+  readonly robustAccuracy: number;
+  /** (N) "wrong" on the clean image, the name of the attack that broke it, or "robust". */
+  readonly outcomes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Attacks every image that is classified right, by one attack after the other until one succeeds.
+ *
+ * No attack is believed: what it gives back is measured against the original pixels in float64, and classified anew. It
+ * counts where it lies in the ball (up to the rounding of float32) and in [0, 1] and its label is no longer the class of
+ * the largest logit. A clean image that is misclassified is not attacked.
+ */
+export async function measureRobustness(
+  options: RobustnessOptions,
+  batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
+): Promise<Robustness> {
+  const { subject, adversaries, norm, epsilon } = options;
+  const tallies = adversaries.map(() => ({ attacked: 0, broken: 0, outside: 0, seconds: 0 }));
+  const outcomes: string[] = [];
+  const warnings: string[] = [];
+  const warn = (warning: string) => {
+    warnings.push(warning);
+    options.onWarning?.(warning);
+  };
+  for await (const batch of batches) {
+    const first = outcomes.length;
+    const images = unitPixels(batch);
+    if (first === 0) await begin(options, batch, images, warn);
+    const clean = await subject.logits(images, batch);
+    const right = isRight(clean, batch.labels);
+    outcomes.push(...right.map((one) => (one ? "robust" : "wrong")));
+    let left = right.flatMap((one, i) => (one ? [i] : []));
+    for (const [a, adversary] of adversaries.entries()) {
+      if (left.length > 0) {
+        const started = performance.now();
+        const part = rowsOf(batch, left);
+        const adversarial = await adversary.perturb(part);
+        const inside = insideBall(norm, epsilon, unitPixels(part), adversarial, left.length);
+        const still = isRight(await subject.logits(adversarial, part), part.labels);
+        const broken = left.map((_, i) => inside[i] && !still[i]);
+        tallies[a].attacked += left.length;
+        tallies[a].outside += inside.filter((one) => !one).length;
+        tallies[a].broken += broken.filter((one) => one).length;
+        tallies[a].seconds += (performance.now() - started) / 1000;
+        left.forEach((index, i) => {
+          if (broken[i]) outcomes[first + index] = adversary.name;
+        });
+        left = left.filter((_, i) => !broken[i]);
+      }
+      options.onProgress?.(outcomes.length, adversary.name);
+    }
+  }
+
+  const count = outcomes.length;
+  const cleanRight = outcomes.filter((outcome) => outcome !== "wrong").length;
+  let right = cleanRight;
+  const attacks = tallies.map((tally, a) => {
+    right -= tally.broken;
+    return { name: adversaries[a].name, ...tally, accuracy: right / count };
+  });
+  const masked = squareWarning(attacks);
+  if (masked !== undefined) warn(masked);
+  return { count, cleanAccuracy: cleanRight / count, attacks, robustAccuracy: right / count, outcomes, warnings };
+}
+
+/** The clean passes before the first attack: what they warn of, and what they say of the cost. */
+async function begin(
+  { subject, adversaries, count, onCost }: RobustnessOptions,
+  batch: PixelBatch,
+  images: Float32Array,
+  warn: (warning: string) => void,
+): Promise<void> {
+  const first = await subject.logits(images, batch);
+  const started = performance.now();
+  const second = await subject.logits(images, batch);
+  const forwardMs = performance.now() - started;
+  const sizes = subject.gradientSizes?.(images, batch, batch.labels);
+  const backwardMs = Math.max(0, performance.now() - started - 2 * forwardMs);
+  for (const warning of attackWarnings(first, second, sizes, batch.labels.length)) warn(warning);
+
+  const total = (of: (adversary: Adversary) => number) =>
+    count * adversaries.reduce((sum, adversary) => sum + of(adversary), 0);
+  const [forward, backward] = [total((one) => one.forward), total((one) => one.backward)];
+  const seconds = (forward * forwardMs + backward * backwardMs) / batch.labels.length / 1000;
+  onCost?.({ forward, backward, seconds });
+}
+
+/** float32 pixels in [0, 1], as a classifier sees 8-bit ones. */
+export const unitPixels = ({ pixels }: Pick<PixelBatch, "pixels">): Float32Array =>
+  Float32Array.from(pixels, (value) => value / 255);
+
+/** Which images lie in the ball around their originals, and in [0, 1]. */
+export function insideBall(
+  norm: Norm,
+  epsilon: number,
+  originals: ArrayLike<number>,
+  images: ArrayLike<number>,
+  count: number,
+): boolean[] {
+  assert(images.length === originals.length, "an attack gives back as many pixels as it was given");
+  const size = originals.length / count;
+  // What float32 may add: one rounding of a pixel, and 1e-5 of a Euclidean length.
+  const most = norm === "linf" ? epsilon + 2 ** -23 : epsilon * (1 + 1e-5);
+  return Array.from({ length: count }, (_, n) => {
+    let largest = 0;
+    let squares = 0;
+    for (let i = n * size; i < (n + 1) * size; i++) {
+      // Also refuses NaN.
+      if (!(images[i] >= 0 && images[i] <= 1)) return false;
+      const change = Math.abs(images[i] - originals[i]);
+      largest = Math.max(largest, change);
+      squares += change * change;
+    }
+    return (norm === "linf" ? largest : Math.sqrt(squares)) <= most;
+  });
+}
+
+/** Which rows of logits (N, K) are largest at their labels; of equal logits the first counts, and NaN never. */
+function isRight(logits: Float32Array, labels: Int32Array): boolean[] {
+  const classes = logits.length / labels.length;
+  return Array.from(labels, (label, n) => {
+    const row = logits.subarray(n * classes, (n + 1) * classes);
+    return (
+      !Number.isNaN(row[label]) &&
+      row.every((logit, k) => k === label || !(k < label ? logit >= row[label] : logit > row[label]))
+    );
+  });
+}
+
+/** Some images of a batch. */
+function rowsOf(batch: PixelBatch, indices: readonly number[]): PixelBatch {
+  const { height, width } = batch;
+  const size = height * width * 3;
+  const pixels = new Uint8Array(indices.length * size);
+  indices.forEach((index, i) => {
+    pixels.set(batch.pixels.subarray(index * size, (index + 1) * size), i * size);
+  });
+  return {
+    pixels,
+    labels: Int32Array.from(indices, (index) => batch.labels[index]),
+    samples: Uint32Array.from(indices, (index) => batch.samples[index]),
+    height,
+    width,
+  };
+}

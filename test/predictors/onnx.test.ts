@@ -1,0 +1,197 @@
+/** Predictors over ONNX files: what they answer, and what they ask for. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { InMemoryDataset } from "../../src/data/dataset.js";
+import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
+import { fromHalf, toHalf } from "../../src/predictors/half.js";
+import { openPredictor } from "../../src/predictors/open.js";
+import type { BlackBoxPredictor } from "../../src/predictors/opened.js";
+import { temporaryFolder } from "../support/folders.js";
+import { type OnnxFile, writeOnnx } from "../support/onnx.js";
+
+const WEIGHTS = [
+  [1, 2, 3],
+  [-4, 0.5, 1],
+  [0, -1, 2.5],
+  [2, 2, -2],
+] as const;
+const CLASSES = ["a", "b", "c", "d"];
+const [MEAN, STD] = [
+  [0.1, 0.2, 0.3],
+  [0.5, 0.25, 0.2],
+];
+
+/** Five images of 8 x 8 whose every pixel is another. */
+const [batch] = evaluationBatches(
+  new InMemoryDataset({
+    name: "five",
+    classes: CLASSES,
+    height: 8,
+    width: 8,
+    labels: Int32Array.from([0, 1, 2, 3, 0]),
+    pixels: Uint8Array.from({ length: 5 * 8 * 8 * 3 }, (_, i) => (i * i * 31 + 7 * i) % 256),
+  }),
+  5,
+);
+
+/** Logits by the definition: the normalised mean of each colour, times the weights. */
+function expected({ pixels }: PixelBatch, { mean = MEAN, std = STD, scale = 255, bgr = false } = {}): number[] {
+  return Array.from({ length: 5 }, (_, n) => {
+    const means = [0, 1, 2].map((channel) => {
+      let total = 0;
+      for (let i = 0; i < 64; i++) total += pixels[(n * 64 + i) * 3 + (bgr ? 2 - channel : channel)] / scale;
+      return (total / 64 - mean[channel]) / std[channel];
+    });
+    return WEIGHTS.map((row) => row.reduce<number>((sum, weight, channel) => sum + weight * means[channel], 0));
+  }).flat();
+}
+
+const NORMALIZED = ["pixelRange=0-1", "mean=0.1,0.2,0.3", "std=0.5,0.25,0.2"];
+
+async function open(file: Partial<OnnxFile>, onnx: readonly string[], sidecar?: unknown): Promise<BlackBoxPredictor> {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "classes.txt"), `${CLASSES.join("\n")}\n`);
+  const path = writeOnnx(join(folder, "model.onnx"), { weights: WEIGHTS, ...file });
+  if (sidecar !== undefined) writeFileSync(`${path}.json`, JSON.stringify(sidecar));
+  const named = sidecar === undefined && onnx.every((text) => !text.startsWith("classes="));
+  const classes = named ? [`classes=${join(folder, "classes.txt")}`] : [];
+  const predictor = await openPredictor(path, { onnx: [...onnx, ...classes], threads: 1 });
+  if (predictor.access !== "black-box") throw new Error("an ONNX file only answers");
+  return predictor;
+}
+
+function expectLogits(actual: Float32Array, wanted: readonly number[], tolerance = 1e-5): void {
+  expect(actual.length).toBe(wanted.length);
+  wanted.forEach((value, i) => {
+    expect(Math.abs(actual[i] - value)).toBeLessThan(tolerance * (1 + Math.abs(value)));
+  });
+}
+
+describe("logits are those of the definition", () => {
+  const cases: [string, Partial<OnnxFile>, string[]][] = [
+    ["NCHW, any batch", {}, []],
+    ["NHWC", { layout: "NHWC" }, []],
+    ["a batch of one", { shape: [1, 3, 8, 8] }, []],
+    ["a batch of three, the last one padded", { shape: [3, 3, 8, 8] }, []],
+    ["an open size", { shape: ["n", 3, "h", "w"] }, ["imageSize=8"]],
+    ["nothing but the layout declared", { shape: ["", "", "", ""] }, ["layout=NCHW", "imageSize=8"]],
+    ["one of two outputs", { features: true }, ["outputName=output"]],
+  ];
+  test.each(cases)("%s", async (_, file, onnx) => {
+    const predictor = await open(file, [...NORMALIZED, ...onnx]);
+    expect(predictor).toMatchObject({ classes: CLASSES, imageSize: 8, name: "model", output: "logits" });
+    expectLogits(await predictor.logits(batch), expected(batch));
+    await predictor.close();
+  });
+
+  test("BGR in 0 to 255", async () => {
+    const mean = [103.939, 116.779, 123.68];
+    const predictor = await open({}, ["channels=BGR", "pixelRange=0-255", `mean=${mean.join(",")}`]);
+    expectLogits(await predictor.logits(batch), expected(batch, { mean, std: [1, 1, 1], scale: 1, bgr: true }));
+  });
+
+  test("8-bit pixels as they are, without a word", async () => {
+    const predictor = await open({ type: "uint8", layout: "NHWC" }, []);
+    expectLogits(await predictor.logits(batch), expected(batch, { mean: [0, 0, 0], std: [1, 1, 1], scale: 1 }));
+  });
+
+  test("half precision in and out", async () => {
+    expectLogits(await (await open({ type: "float16" }, NORMALIZED)).logits(batch), expected(batch), 3e-3);
+  });
+
+  test("probabilities become their logarithms, by what the file gives", async () => {
+    const predictor = await open({ softmax: true }, NORMALIZED);
+    expect(predictor.output).toBe("probabilities");
+    const logits = expected(batch);
+    const normalized = logits.map((logit, i) => {
+      const row = logits.slice(i - (i % 4), i - (i % 4) + 4);
+      return logit - Math.log(row.reduce((sum, one) => sum + Math.exp(one), 0));
+    });
+    expectLogits(await predictor.logits(batch), normalized);
+    const told = await open({ softmax: true }, [...NORMALIZED, "output=logits"]);
+    expect((await told.logits(batch)).every((p) => p >= 0 && p <= 1)).toBe(true);
+  });
+
+  test("images between the 8-bit values, for attacks", async () => {
+    const predictor = await open({}, NORMALIZED);
+    const images = Float32Array.from(batch.pixels, (byte) => (0.5 * byte) / 255);
+    expectLogits(await predictor.logitsOfImages(images), expected(batch, { scale: 510 }));
+  });
+});
+
+describe("where settings come from", () => {
+  const sidecar = { pixelRange: "0-1", mean: MEAN, std: STD, classes: "classes.txt", cropFraction: 0.9 };
+
+  test("the sidecar, whose file of names lies beside it; a flag wins", async () => {
+    const predictor = await open({}, ["interpolation=bilinear"], sidecar);
+    expect(predictor.view).toEqual({ cropFraction: 0.9, interpolation: "bilinear" });
+    expectLogits(await predictor.logits(batch), expected(batch));
+    const other = await open({}, ["mean=0,0,0"], sidecar);
+    expectLogits(await other.logits(batch), expected(batch, { mean: [0, 0, 0] }));
+  });
+
+  test("the file's metadata: our entry, and ONNX's own for images", async () => {
+    const entry = JSON.stringify({ ...sidecar, classes: CLASSES });
+    const ours = await open({ metadata: { producer: "x", "advprop.preprocessing": entry } }, [], {});
+    expectLogits(await ours.logits(batch), expected(batch));
+    const metadata = { "Image.BitmapPixelFormat": "Bgr8", "Image.NominalPixelRange": "Normalized_1_1" };
+    const standard = await open({ metadata }, []);
+    const half = [0.5, 0.5, 0.5];
+    expectLogits(await standard.logits(batch), expected(batch, { mean: half, std: half, bgr: true }));
+  });
+});
+
+describe("what is missing or wrong is said", () => {
+  const cases: [string, Partial<OnnxFile>, string[], string][] = [
+    ["the range of the pixels", {}, [], "what its pixels are must be said"],
+    ["the layout", { shape: ["n", 3, 3, 3] }, NORMALIZED, "--onnx layout=NCHW or --onnx layout=NHWC"],
+    ["the size", { shape: ["n", 3, "h", "w"] }, NORMALIZED, "--onnx imageSize=224"],
+    ["images that are not square", { shape: ["n", 3, 8, 12] }, NORMALIZED, "images must be square"],
+    ["the wrong layout", {}, [...NORMALIZED, "layout=NHWC"], "8 colours and must have 3"],
+    [
+      "a layout that only running shows",
+      { shape: ["", "", "", ""] },
+      [...NORMALIZED, "layout=NHWC", "imageSize=8"],
+      "cannot run it on images [2, 8, 8, 3]",
+    ],
+    ["the wrong size", {}, [...NORMALIZED, "imageSize=16"], "does not take images of 16 pixels"],
+    ["an input of other dimensions", { shape: ["n", 3, 8, 8, 3] }, NORMALIZED, "must take 4 dimensions"],
+    ["which output", { features: true }, NORMALIZED, "one of output, means"],
+    ["a normalised 8-bit input", { type: "uint8" }, NORMALIZED, "takes pixels as they are"],
+    ["too many names", {}, [...NORMALIZED, "classes=imagenet"], "a name for each of its 4 outputs; got 1000"],
+    ["no such file of names", {}, [...NORMALIZED, "classes=nowhere.txt"], "there is no file"],
+    ["a key that is no key", {}, ["layuot=NCHW"], "Did you mean layout?"],
+    ["a value that is none", {}, ["pixelRange=0-100"], "--onnx: pixelRange"],
+    ["no key at all", {}, ["NCHW"], "must be KEY=VALUE"],
+  ];
+  test.each(cases)("%s", async (_, file, onnx, message) => {
+    await expect(open(file, onnx)).rejects.toThrow(message);
+  });
+
+  test("names, for which ImageNet's are offered where they may fit", async () => {
+    await expect(open({}, NORMALIZED, {})).rejects.toThrow(/names of its 4 classes.*in the order of the outputs; or/);
+    const thousand = Array.from({ length: 1000 }, () => WEIGHTS[0]);
+    await expect(open({ weights: thousand }, NORMALIZED, {})).rejects.toThrow("--onnx classes=imagenet");
+    const predictor = await open({ weights: thousand }, [...NORMALIZED, "classes=imagenet"]);
+    expect(predictor.classes.slice(0, 2)).toEqual(["n01440764", "n01443537"]);
+  });
+
+  test("a file that is no ONNX, a file that is not there, and a flag for another kind of file", async () => {
+    const path = join(temporaryFolder(), "model.onnx");
+    await expect(openPredictor(path)).rejects.toThrow("there is no ONNX file");
+    writeFileSync(path, "hello, this is text");
+    await expect(openPredictor(path)).rejects.toThrow("onnxruntime cannot read it");
+    await expect(openPredictor("a.safetensors", { onnx: ["layout=NCHW"] })).rejects.toThrow("that end in .onnx");
+  });
+});
+
+test("half-precision numbers: every one returns, and between two the nearest is taken, ties to even", () => {
+  const all = Array.from({ length: 0x7c00 }, (_, half) => half);
+  expect(all.filter((half) => toHalf(fromHalf(half)) !== half)).toEqual([]);
+  const middle = (half: number) => (fromHalf(half) + fromHalf(half + 1)) / 2;
+  expect(all.filter((half) => half < 0x7bff && toHalf(middle(half)) !== half + (half & 1))).toEqual([]);
+  expect([1, -2, 65504, 0.5, 2 ** -24].map(toHalf)).toEqual([0x3c00, 0xc000, 0x7bff, 0x3800, 1]);
+  expect([65520, -1e9].map(toHalf)).toEqual([0x7c00, 0xfc00]);
+  expect(fromHalf(toHalf(Number.NaN))).toBeNaN();
+});
