@@ -1,11 +1,12 @@
 /** What a suite measures: a list of cells, each some images and how a model is asked about them. */
 import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
 import type { PixelBatch } from "../../data/loader.js";
+import { blackBoxSquare } from "../black-box.js";
 import type { Predictor } from "../predictor.js";
 import { changed, type SuiteImages } from "./images.js";
 
 /** One measurement, of any model. */
-export interface Cell<P extends Predictor = Predictor> {
+export interface Cell {
   /** Unique in the suite: "clean", "fog/3", "stylised", "pgd-10/4". */
   readonly id: string;
   /** All that its numbers depend on beside the model and the images; part of the key under which they are saved. */
@@ -18,7 +19,7 @@ export interface Cell<P extends Predictor = Predictor> {
   readonly passes: number;
   batches(): AsyncIterable<PixelBatch>;
   /** The model as it is asked, for instance attacked first; undefined where this model cannot be measured so. */
-  asked(model: P): Predictor | undefined;
+  asked(model: Predictor): Predictor | undefined;
 }
 
 export interface AttackDescription {
@@ -68,3 +69,30 @@ export const stylisedCell = (protocol: Cell["protocol"], batches: () => AsyncIte
   batches,
   asked: (model) => model,
 });
+
+/** Radii of the curve of accuracy over epsilon. */
+export const SWEPT_EPSILONS: readonly number[] = [1 / 255, 2 / 255, 4 / 255, 8 / 255];
+
+const SQUARE_EPSILON = 8 / 255;
+const SQUARE_QUERIES = 1000;
+
+/** Square Attack on the images at some places, which any model can be given: it asks for answers alone. */
+export function squareCell(images: SuiteImages, places: Uint32Array, seed: number): Cell {
+  const options = { norm: "linf", epsilon: SQUARE_EPSILON, queries: SQUARE_QUERIES, seed } as const;
+  return {
+    id: "square/8",
+    protocol: { attack: "square", ...options },
+    places,
+    attack: { name: `Square, ${SQUARE_QUERIES} queries`, epsilon: SQUARE_EPSILON, access: "black-box" },
+    passes: SQUARE_QUERIES,
+    batches: () => images.batches(places),
+    asked: (model) => ({
+      classes: model.classes,
+      imageSize: model.imageSize,
+      logits: async (batch) => {
+        const adversarial = await blackBoxSquare(model, options).perturb(batch);
+        return model.logits({ ...batch, pixels: Uint8Array.from(adversarial, (value) => Math.round(255 * value)) });
+      },
+    }),
+  };
+}

@@ -49,7 +49,7 @@ export async function suiteImages(
     digest: hash.digest("hex"),
     batches: (places) => {
       const all = images.batches(batchSize);
-      return places === undefined ? all : picked(all, places, batchSize);
+      return places === undefined ? all : imagesAt(all, places, batchSize);
     },
   };
 }
@@ -74,8 +74,8 @@ export function drawPlaces(length: number, count: number, seed: number): Uint32A
   return permutation(seed, Purpose.subset, 0, length).subarray(0, count).sort();
 }
 
-/** The images at some places, in batches of their own. */
-async function* picked(
+/** The images at some places, ascending, in batches of their own. */
+export async function* imagesAt(
   batches: AsyncIterable<PixelBatch>,
   places: ArrayLike<number>,
   batchSize: number,

@@ -57,7 +57,7 @@ const corruptionMeasure = (name: string, weights: CorruptionWeights, subtractCle
 });
 
 /** The rows of a suite, in the order of the table. */
-export function suiteMeasures(cells: readonly Cell<never>[], reference: CorruptionReference | undefined): Measure[] {
+export function suiteMeasures(cells: readonly Cell[], reference: CorruptionReference | undefined): Measure[] {
   const normalised = reference && [
     corruptionMeasure(`mCE (reference: ${reference.name})`, referenceWeights(reference), false),
     corruptionMeasure(`relative mCE (reference: ${reference.name})`, relativeWeights(reference), true),
@@ -71,10 +71,10 @@ export function suiteMeasures(cells: readonly Cell<never>[], reference: Corrupti
   ];
 }
 
-type AttackCell = Cell<never> & Required<Pick<Cell, "attack">>;
+type AttackCell = Cell & Required<Pick<Cell, "attack">>;
 
 /** The cells with an attack, by epsilon. */
-export const attackCells = (cells: readonly Cell<never>[]): AttackCell[] =>
+export const attackCells = (cells: readonly Cell[]): AttackCell[] =>
   cells
     .filter((cell): cell is AttackCell => cell.attack !== undefined)
     .sort((a, b) => a.attack.name.localeCompare(b.attack.name) || a.attack.epsilon - b.attack.epsilon);

@@ -7,18 +7,18 @@ import { type CellKey, type CellStore, type Measurement, measurementOf } from ".
 import type { SuiteImages } from "./images.js";
 
 /** A model to be measured. */
-export interface SuiteModel<P extends Predictor = Predictor> {
+export interface SuiteModel {
   readonly name: string;
   /** SHA-256 of its weights and of how it is asked. */
   readonly digest: string;
-  readonly predictor: P;
+  readonly predictor: Predictor;
 }
 
 /** Models that take images of one size, those images, and what to measure on them. */
-export interface Panel<P extends Predictor = Predictor> {
+export interface Panel {
   readonly images: SuiteImages;
-  readonly models: readonly SuiteModel<P>[];
-  readonly cells: readonly Cell<P>[];
+  readonly models: readonly SuiteModel[];
+  readonly cells: readonly Cell[];
 }
 
 /** The measurements of one model by the ids of the cells. */
@@ -35,8 +35,8 @@ export interface SuiteProgress {
   readonly share: number;
 }
 
-export interface SuiteOutcome<P extends Predictor = Predictor> {
-  readonly results: ReadonlyMap<SuiteModel<P>, Measurements>;
+export interface SuiteOutcome {
+  readonly results: ReadonlyMap<SuiteModel, Measurements>;
   /** Cells of a model that were measured now, and that were found on disk. */
   readonly measured: number;
   readonly reused: number;
@@ -48,15 +48,15 @@ export interface SuiteOutcome<P extends Predictor = Predictor> {
  *
  * @throws what the predictors and readers throw; cells that are done are saved by then
  */
-export async function runSuite<P extends Predictor>(
-  panels: readonly Panel<P>[],
+export async function runSuite(
+  panels: readonly Panel[],
   store: CellStore,
   onProgress: (progress: SuiteProgress) => void = () => {},
-): Promise<SuiteOutcome<P>> {
-  const results = new Map<SuiteModel<P>, Map<string, Measurement>>();
+): Promise<SuiteOutcome> {
+  const results = new Map<SuiteModel, Map<string, Measurement>>();
   const work = panels.flatMap((panel) => panel.cells.flatMap((cell) => missing(panel, cell, store, results)));
   const reused = [...results.values()].reduce((total, { size }) => total + size, 0);
-  const units = ({ cell, images, asked }: Work<P>) => asked.length * cell.passes * images;
+  const units = ({ cell, images, asked }: Work) => asked.length * cell.passes * images;
   const total = work.reduce((sum, one) => sum + units(one), 0);
   const cells = work.reduce((sum, { asked }) => sum + asked.length, 0);
   let before = 0;
@@ -84,19 +84,19 @@ export async function runSuite<P extends Predictor>(
   return { results, measured, reused };
 }
 
-interface Work<P extends Predictor> {
-  readonly cell: Cell<P>;
+interface Work {
+  readonly cell: Cell;
   readonly images: number;
-  readonly asked: readonly { readonly model: SuiteModel<P>; readonly predictor: Predictor; readonly key: CellKey }[];
+  readonly asked: readonly { readonly model: SuiteModel; readonly predictor: Predictor; readonly key: CellKey }[];
 }
 
 /** The models that a cell is still to be measured of; what is there goes into the results. */
-function missing<P extends Predictor>(
-  { images, models }: Panel<P>,
-  cell: Cell<P>,
+function missing(
+  { images, models }: Panel,
+  cell: Cell,
   store: CellStore,
-  results: Map<SuiteModel<P>, Map<string, Measurement>>,
-): Work<P>[] {
+  results: Map<SuiteModel, Map<string, Measurement>>,
+): Work[] {
   const count = cell.places?.length ?? images.labels.length;
   const asked = models.flatMap((model) => {
     const own = results.get(model) ?? new Map<string, Measurement>();

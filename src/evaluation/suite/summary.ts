@@ -60,8 +60,8 @@ const IMAGENET_CLASSES = 1000;
 
 /** The models as they were given, with their panel and what was measured. */
 export interface MeasuredModel {
-  readonly model: SuiteModel<never>;
-  readonly panel: Panel<never>;
+  readonly model: SuiteModel;
+  readonly panel: Panel;
   readonly measurements: Measurements;
 }
 
@@ -95,7 +95,7 @@ function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | un
 }
 
 /** The cells of all panels, each once. */
-export function distinctCells(models: readonly Pick<MeasuredModel, "panel">[]): Cell<never>[] {
+export function distinctCells(models: readonly Pick<MeasuredModel, "panel">[]): Cell[] {
   return [...new Map(models.flatMap(({ panel }) => panel.cells.map((cell) => [cell.id, cell] as const))).values()];
 }
 
@@ -148,7 +148,7 @@ function intervalsOf(columns: readonly Float64Array[], seed: number): Map<Float6
   return intervals;
 }
 
-function modelSummary({ model, panel, measurements }: MeasuredModel, cells: readonly Cell<never>[]): ModelSummary {
+function modelSummary({ model, panel, measurements }: MeasuredModel, cells: readonly Cell[]): ModelSummary {
   const { accuracy: _, right, predicted: __, top5, ...calibration } = measurements.get(CLEAN)!;
   const classes = classSummaries(panel.images, measurements);
   const present = classes.filter(({ count }) => count > 0);
