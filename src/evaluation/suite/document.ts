@@ -205,7 +205,7 @@ function worstClasses({ name, classes }: ModelSummary): Block {
 /** What a normalised error is divided by, for the protocol. */
 export const referenceRemark = (reference: string | undefined): string =>
   reference === undefined
-    ? "none: an mCE needs a reference, AlexNet on ImageNet's classes or the first of several models"
+    ? "none: an mCE needs a reference, AlexNet on ImageNet's classes or the first of several models, which errs everywhere"
     : reference === ALEXNET.name
       ? "AlexNet's errors on ImageNet-C, as published"
       : `${reference}, the first model: AlexNet's errors hold for ImageNet alone`;

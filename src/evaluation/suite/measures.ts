@@ -1,6 +1,7 @@
 /** From the measurements of a suite to its rows: each a value for every image, so that all share intervals and tests. */
 import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
 import {
+  ALEXNET,
   type BenchmarkCorruption,
   type CorruptionErrors,
   type CorruptionReference,
@@ -58,14 +59,17 @@ const corruptionMeasure = (name: string, weights: CorruptionWeights, subtractCle
 
 /** The rows of a suite, in the order of the table. */
 export function suiteMeasures(cells: readonly Cell[], reference: CorruptionReference | undefined): Measure[] {
-  const normalised = reference && [
-    corruptionMeasure(`mCE (reference: ${reference.name})`, referenceWeights(reference), false),
-    corruptionMeasure(`relative mCE (reference: ${reference.name})`, relativeWeights(reference), true),
-  ];
+  const normalised =
+    reference && corruptionMeasure(`mCE (reference: ${reference.name})`, referenceWeights(reference), false);
+  // Of another model, what is lost by a corruption may be nothing, and nothing divides.
+  const relative =
+    reference === ALEXNET &&
+    corruptionMeasure(`relative mCE (reference: ${reference.name})`, relativeWeights(reference), true);
   return [
     accuracy("clean accuracy", CLEAN),
     corruptionMeasure("mean corruption error", EQUAL_WEIGHTS, false),
-    ...(normalised ?? []),
+    ...(normalised ? [normalised] : []),
+    ...(relative ? [relative] : []),
     accuracy("stylised accuracy", STYLISED),
     ...attackCells(cells).map((cell) => accuracy(`accuracy under ${attackName(cell)}`, cell.id)),
   ];

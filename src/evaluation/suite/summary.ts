@@ -69,7 +69,7 @@ export interface MeasuredModel {
  * Summarises the measurements of some models.
  *
  * The mCE is by AlexNet where there are the 1000 classes of ImageNet; elsewhere by the first model where there are several,
- * and left out for one alone.
+ * and left out for one alone, or where that one makes no error under some corruption.
  */
 export function summarise(models: readonly MeasuredModel[], seed: number): SuiteSummary {
   const [first] = models;
@@ -91,7 +91,8 @@ function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | un
   if (panel.images.classes.length === IMAGENET_CLASSES) return ALEXNET;
   const errors = corruptionErrors(measurements);
   if (models.length === 1 || errors === undefined) return undefined;
-  return corruptionReference(model.name, errors, 1 - measurements.get(CLEAN)!.accuracy);
+  const reference = corruptionReference(model.name, errors, 1 - measurements.get(CLEAN)!.accuracy);
+  return Object.values(reference.errors).every((error) => error > 0) ? reference : undefined;
 }
 
 /** The cells of all panels, each once. */
