@@ -125,7 +125,7 @@ async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line
       if (!quiet) progress.end();
       setStatus(result.status);
       sayReading(data, say);
-      finish(run, result, json === true, say);
+      finish(run, result, data, json === true, say);
     } catch (error) {
       if (!quiet) progress.end();
       setStatus("failed");
@@ -138,7 +138,13 @@ async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line
   }
 }
 
-function finish(run: RunDirectory, result: FitResult, json: boolean, say: (line: string) => void): void {
+function finish(
+  run: RunDirectory,
+  result: FitResult,
+  data: OpenedData,
+  json: boolean,
+  say: (line: string) => void,
+): void {
   const { status, reason, state } = result;
   if (status === "stopped") {
     const why = reason === "time budget" ? "The time budget is spent: stopped" : "Stopped";
@@ -146,10 +152,16 @@ function finish(run: RunDirectory, result: FitResult, json: boolean, say: (line:
     if (reason === "signal") process.exitCode = 1;
   } else {
     const why = reason === "early stopping" ? "Validation got no better: finished" : "Finished";
-    say(`${why} after step ${state.step}. Evaluate with: advprop evaluate ${run.path}`);
+    say(`${why} after step ${state.step}. Evaluate with: advprop evaluate ${run.path}${imagesToEvaluateOn(data)}`);
   }
   const { weights } = run.checkpoint(state.best === undefined ? "last" : "best");
   if (json) console.log(JSON.stringify({ run: run.path, status, reason, step: state.step, weights, best: state.best }));
+}
+
+/** The flag that `evaluate` needs where its default, the test part, is not there, as in a folder of ImageNet. */
+function imagesToEvaluateOn({ available }: OpenedData): string {
+  if (available.includes("test")) return "";
+  return available.includes("validation") ? " --split validation" : " --data PATH";
 }
 
 /** Says how fast photos came, and which were left out. */

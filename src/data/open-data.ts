@@ -24,6 +24,8 @@ export interface EvaluationImages {
   readonly length: number;
   /** The images in order, as often as asked, the last batch smaller. */
   batches(batchSize: number): AsyncIterable<PixelBatch>;
+  /** The file of a photo by its identity, relative to the folder; absent for images in memory. */
+  fileOf?(sample: number): string;
 }
 
 /** A data set, ready to be read. Parts that were not asked for or do not exist are undefined. */
@@ -35,6 +37,10 @@ export interface OpenedData {
   readonly train: TrainingImages | undefined;
   readonly validation: EvaluationImages | undefined;
   readonly test: EvaluationImages | undefined;
+  /** The parts that there are, also those that were not asked for. */
+  readonly available: readonly Part[];
+  /** Whether it is a folder of photos without parts, all of which are in `test`. */
+  readonly undivided: boolean;
   /** How a folder of photos was divided, where it was not by its folders: to be saved with the run. */
   readonly split: SavedSplit | undefined;
   /** A few training images as evaluation sees them, for pictures of a run: always the same ones. */
@@ -80,7 +86,8 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
     const wantsTraining = parts.includes("train") || parts.includes("validation");
     const train = wantsTraining ? await found.load("train") : undefined;
     const test = parts.includes("test") ? await found.load("test") : undefined;
-    return openInMemory({ train, test }, options);
+    const validation: readonly Part[] = options.validationFraction ? ["validation"] : [];
+    return openInMemory({ train, test }, { ...options, available: ["train", ...validation, "test"] });
   }
   const folder = scanImageFolder(path);
   if (folder === undefined) throw unknownLayout(path, "openData");
@@ -97,13 +104,14 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
 }
 
 /**
- * Loaders over images in memory, for sets that a program makes itself.
+ * Loaders over images in memory, for sets that a program makes itself. The parts that are said to be available are those
+ * given, unless `options.available` knows of more.
  *
  * @throws UsageError ERR_IMAGE_SIZE where `imageSize` is not that of the images
  */
 export function openInMemory(
   sets: { readonly train?: Dataset; readonly validation?: Dataset; readonly test?: Dataset },
-  options: OpenDataOptions,
+  options: OpenDataOptions & { readonly available?: readonly Part[] },
 ): OpenedData {
   const any = sets.train ?? sets.validation ?? sets.test;
   if (any === undefined) throw new UsageError("ERR_DATA_MISSING", "openInMemory: at least one part must be given.");
@@ -145,6 +153,8 @@ export function openInMemory(
         : undefined,
     validation: wanted.includes("validation") ? evaluation(validation) : undefined,
     test: evaluation(test),
+    available: options.available ?? PARTS.filter((part) => ({ train, validation, test })[part] !== undefined),
+    undivided: false,
     split: undefined,
     preview: async (count) => {
       const [first] = evaluationBatches(limitPrefix(shown, count), count);

@@ -2,7 +2,7 @@
 
 import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
-import type { ImageFolder, Part, Photo } from "./image-folder.js";
+import { type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
 import type { EvaluationImages, OpenDataOptions, OpenedData } from "./open-data.js";
 import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
 import type { BadImagePolicy, PhotoSet } from "./photo-reader.js";
@@ -33,6 +33,8 @@ export interface PhotoFolderOptions extends Partial<BadImagePolicy> {
   readonly validationFraction?: number | null;
   /** Share that is split off for the test where a folder of photos has no parts; by default 0.15. */
   readonly testFraction?: number | null;
+  /** Whether all photos of a folder without parts are its test part: how a published set is measured. */
+  readonly allForTest?: boolean;
   /** A split that was saved earlier, used instead of making one. */
   readonly split?: SavedSplit;
   /** Called while a split is made, for which every photo is looked at. */
@@ -47,8 +49,9 @@ export async function openPhotos(
 ): Promise<OpenedData> {
   const { seed, augmentation, limitTrain, limitTest } = options;
   const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
-  const split = options.split ?? (await makeSplit(folder, wanted, options));
-  const parts = partsOf(folder, split);
+  const undivided = options.allForTest === true && !folder.divided;
+  const split = undivided ? undefined : (options.split ?? (await makeSplit(folder, wanted, options)));
+  const parts = undivided ? { test: folder.parts.train } : partsOf(folder, split);
   const setOf = (part: Part, limit?: number | null): PhotoSet | undefined => {
     const photos = parts[part];
     if (photos === undefined || photos.length === 0) return undefined;
@@ -65,8 +68,13 @@ export async function openPhotos(
     if (set === undefined) return undefined;
     // Each has threads of its own, which one pass after the other should share.
     const bySize = new Map<number, EvaluationPhotos>();
+    let files: ReadonlyMap<number, string> | undefined;
     return {
       length: set.length,
+      fileOf(sample) {
+        files ??= new Map(set.files.map((file, i) => [set.samples[i], file]));
+        return files.get(sample) ?? "";
+      },
       batches(batchSize) {
         const known = bySize.get(batchSize);
         if (known !== undefined) return known;
@@ -101,6 +109,8 @@ export async function openPhotos(
         : undefined,
     validation: evaluation(validationSet),
     test: evaluation(testSet),
+    available: PARTS.filter((part) => (parts[part]?.length ?? 0) > 0),
+    undivided,
     split,
     async preview(count) {
       // The first photos in the order of their names would all be of one class.

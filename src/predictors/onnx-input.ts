@@ -95,12 +95,12 @@ function layoutOf([, second, , fourth]: readonly Dimension[]): "NCHW" | "NHWC" |
 /**
  * Writes images into an input.
  *
- * @param source (N, S, S, 3) RGB, uint8, or float32 in [0, 1]
+ * @param pixels (N, S, S, 3) RGB
  * @returns the input's data for `batch` images, those beyond N zero
  */
 export function packImages(
   { type, layout, imageSize, channels, pixelRange, mean, std }: InputFormat,
-  source: Uint8Array | Float32Array,
+  pixels: Uint8Array,
   batch: number,
 ): Float32Array | Uint16Array | Uint8Array {
   const plane = imageSize * imageSize;
@@ -111,25 +111,22 @@ export function packImages(
       : type === "float16"
         ? new Uint16Array(length)
         : new Uint8Array(length);
-  const unit = source instanceof Uint8Array ? 1 / 255 : 1;
-  const scale = pixelRange === "0-255" ? 255 * unit : unit;
+  const scale = pixelRange === "0-255" ? 1 : 1 / 255;
   const pixelStride = layout === "NHWC" ? 3 : 1;
   const channelStride = layout === "NHWC" ? 1 : plane;
-  const images = source.length / (plane * 3);
+  const images = pixels.length / (plane * 3);
   for (let channel = 0; channel < 3; channel++) {
     const from = channels === "RGB" ? channel : 2 - channel;
-    const value = (pixel: number): number => {
-      const input = (pixel * scale - mean[channel]) / std[channel];
-      if (type === "float16") return toHalf(input);
-      return type === "uint8" ? Math.round(input) : input;
-    };
-    // Bytes have 256 values, which are worked out once.
-    const table = source instanceof Uint8Array ? Float64Array.from({ length: 256 }, (_, i) => value(i)) : undefined;
+    // What each of the 256 bytes becomes.
+    const table = Float64Array.from({ length: 256 }, (_, byte) => {
+      const value = (byte * scale - mean[channel]) / std[channel];
+      return type === "float16" ? toHalf(value) : value;
+    });
     for (let n = 0; n < images; n++) {
       let out = n * plane * 3 + channel * channelStride;
       const start = n * plane * 3 + from;
       for (let at = start; at < start + 3 * plane; at += 3) {
-        target[out] = table === undefined ? value(source[at]) : table[source[at]];
+        target[out] = table[pixels[at]];
         out += pixelStride;
       }
     }

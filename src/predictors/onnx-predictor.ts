@@ -35,7 +35,7 @@ export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOpt
   try {
     const format = inputFormat(file, inputOf(file, session), settings);
     const output = outputOf(file, session, settings.outputName);
-    const scores = (images: Uint8Array | Float32Array) => run(file, session, format, output, images);
+    const scores = (pixels: Uint8Array) => run(file, session, format, output, pixels);
 
     const probe = await scores(probeImages(format.imageSize));
     const count = probe.length / 2;
@@ -48,10 +48,6 @@ export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOpt
       );
     }
     const kind = settings.output ?? (areProbabilities(probe, count) ? "probabilities" : "logits");
-    const logits = async (images: Uint8Array | Float32Array) => {
-      const values = await scores(images);
-      return kind === "logits" ? values : values.map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
-    };
     const { cropFraction, interpolation } = { ...defaultView(format.imageSize), ...settings };
     return {
       access: "black-box",
@@ -63,8 +59,10 @@ export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOpt
       view: { cropFraction, interpolation },
       format,
       output: kind,
-      logits: ({ pixels }: PixelBatch) => logits(pixels),
-      logitsOfImages: logits,
+      async logits({ pixels }: PixelBatch) {
+        const values = await scores(pixels);
+        return kind === "logits" ? values : values.map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
+      },
       close: () => session.release(),
     };
   } catch (error) {
@@ -108,17 +106,17 @@ async function run(
   session: InferenceSession,
   format: InputFormat,
   output: string,
-  images: Uint8Array | Float32Array,
+  pixels: Uint8Array,
 ): Promise<Float32Array> {
   const { imageSize, layout, name, type } = format;
-  const pixels = imageSize * imageSize * 3;
-  const count = images.length / pixels;
+  const imageBytes = imageSize * imageSize * 3;
+  const count = pixels.length / imageBytes;
   const batch = format.batch ?? count;
   const shape = layout === "NCHW" ? [batch, 3, imageSize, imageSize] : [batch, imageSize, imageSize, 3];
   const parts: Float32Array[] = [];
   for (let first = 0; first < count; first += batch) {
     const used = Math.min(batch, count - first);
-    const input = packImages(format, images.subarray(first * pixels, (first + used) * pixels), batch);
+    const input = packImages(format, pixels.subarray(first * imageBytes, (first + used) * imageBytes), batch);
     const answer = await runGraph(file, session, { [name]: new Tensor(type, input, shape) }, output);
     const [rows, ...rest] = answer.dims;
     const classes = rest.reduce((product, length) => product * length, 1);

@@ -33,12 +33,6 @@ export interface BlackBoxPredictor extends Opened {
   readonly format: InputFormat;
   /** What the file gives; the logits of probabilities are their logarithms. */
   readonly output: "logits" | "probabilities";
-  /**
-   * Logits (N, K) of images that are not 8-bit, for such attacks.
-   *
-   * @param images (N, S, S, 3) RGB in [0, 1], S the image size
-   */
-  logitsOfImages(images: Float32Array): Promise<Float32Array>;
 }
 
 export type OpenedPredictor = WhiteBoxPredictor | BlackBoxPredictor;

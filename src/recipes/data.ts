@@ -1,9 +1,10 @@
 /** From a recipe's data section to the images of a run. */
-import type { Part } from "../data/image-folder.js";
+import { PARTS, type Part } from "../data/image-folder.js";
 import { type OpenDataOptions, type OpenedData, openData, openInMemory } from "../data/open-data.js";
 import type { SavedSplit } from "../data/photo-split.js";
 import { shapesDataset } from "../data/shapes.js";
 import { UsageError } from "../errors.js";
+import type { EvaluationView } from "../evaluation/view.js";
 import type { ResolvedRecipe } from "./schema.js";
 
 /** What `data.path` is for the built-in set. */
@@ -15,6 +16,10 @@ export interface OpenOptions {
   readonly parts: readonly Part[];
   /** The split of photos that an earlier start of the run made. */
   readonly split?: SavedSplit;
+  /** How photos are cut for evaluation, by default as `photo-loader.ts` says. */
+  readonly view?: EvaluationView;
+  /** Whether all photos of a folder without parts are its test part. */
+  readonly allForTest?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -25,7 +30,7 @@ export interface OpenOptions {
  */
 export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOptions): Promise<OpenedData> {
   const { data, seed } = recipe;
-  const { parts, split, onProgress } = options;
+  const { parts, split, view, allForTest, onProgress } = options;
   if (data.path === null) {
     throw new UsageError(
       "ERR_DATA_MISSING",
@@ -46,6 +51,8 @@ export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOption
     cacheBytes: data.cacheMemory ?? undefined,
     workers: data.workers ?? undefined,
     split,
+    ...view,
+    allForTest,
     onProgress,
   };
   return data.path === SHAPES ? openShapes(recipe, opening) : openData(data.path, opening);
@@ -68,6 +75,6 @@ function openShapes({ data }: ResolvedRecipe, options: OpenDataOptions): OpenedD
           : undefined,
       test: wants("test") ? shapesDataset({ split: "test", count: testImages, size, seed }) : undefined,
     },
-    { ...options, imageSize: undefined },
+    { ...options, imageSize: undefined, available: validationImages > 0 ? PARTS : ["train", "test"] },
   );
 }

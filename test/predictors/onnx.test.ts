@@ -112,12 +112,6 @@ describe("logits are those of the definition", () => {
     const told = await open({ softmax: true }, [...NORMALIZED, "output=logits"]);
     expect((await told.logits(batch)).every((p) => p >= 0 && p <= 1)).toBe(true);
   });
-
-  test("images between the 8-bit values, for attacks", async () => {
-    const predictor = await open({}, NORMALIZED);
-    const images = Float32Array.from(batch.pixels, (byte) => (0.5 * byte) / 255);
-    expectLogits(await predictor.logitsOfImages(images), expected(batch, { scale: 510 }));
-  });
 });
 
 describe("where settings come from", () => {
