@@ -55,6 +55,9 @@ const CIFAR100: CifarLayout = {
   ).split(" "),
 };
 
+/** The published names of the classes of CIFAR-10 and of CIFAR-100, by label. */
+export const CIFAR_CLASSES = { cifar10: CIFAR10.classes, cifar100: CIFAR100.classes } as const;
+
 /** Whether a folder with these entries holds CIFAR-10 or CIFAR-100 in the binary layout, perhaps incomplete. */
 export function isCifarFolder(entries: readonly string[]): boolean {
   return layoutOf(entries) !== undefined;

@@ -1,0 +1,286 @@
+/** Sets of corrupted images on disk, in the layouts of ImageNet-C and of CIFAR-10-C, as they were published or as `advprop corrupt` writes them. */
+
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { didYouMean, UsageError } from "../errors.js";
+import { CIFAR_CLASSES } from "./cifar.js";
+import { InMemoryDataset } from "./dataset.js";
+import { scanImageFolder } from "./image-folder.js";
+import { evaluationBatches } from "./loader.js";
+import { type NpyFile, openNpy, readNpyBytes, readNpyIntegers } from "./npy.js";
+import type { EvaluationImages } from "./open-data.js";
+import { type EvaluationPhotoOptions, evaluationPhotos } from "./photo-loader.js";
+import { limitStratified, photoSet } from "./photo-set.js";
+import { limitPrefix } from "./subset.js";
+
+/** `imagenet-c`: files CORRUPTION/SEVERITY/CLASS/FILE; `cifar-c`: arrays CORRUPTION.npy and labels.npy. */
+export type CorruptedLayout = "imagenet-c" | "cifar-c";
+
+/** The file in which `advprop corrupt` says how it made a set. */
+export const CORRUPTED_SET_MANIFEST = "corruptions.json";
+
+const SEVERITIES = [1, 2, 3, 4, 5];
+/** Side of the images of ImageNet-C. */
+const IMAGENET_SIZE = 224;
+
+/** A set of corrupted images on disk. */
+export interface CorruptedSet {
+  readonly path: string;
+  readonly name: string;
+  readonly layout: CorruptedLayout;
+  /** Names of its corruptions in the order of their code units. */
+  readonly corruptions: readonly string[];
+  readonly classes: readonly string[];
+  /** Height and width of the images in the batches. */
+  readonly imageSize: number;
+  /** The severities that a corruption has, of 1 .. 5. */
+  severities(corruption: string): readonly number[];
+  /**
+   * The images of one corruption at one severity, in the same order at all of them: sample i of one is sample i of another.
+   *
+   * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY where the set has no such images
+   * @throws UsageError ERR_NPY, ERR_DATA_SHAPE, ERR_DATA_LABEL where its files are damaged or do not fit together
+   */
+  images(corruption: string, severity: number): EvaluationImages;
+}
+
+export interface CorruptedSetOptions
+  extends Partial<
+    Pick<EvaluationPhotoOptions, "interpolation" | "cropFraction" | "workers" | "prefetch" | "onBadImage" | "maxBad">
+  > {
+  /** Side to which photos are brought, by default 224; arrays are used as they are. */
+  readonly imageSize?: number | null;
+  /** Uses so many images of each severity: the first of an array, of photos a draw by class and seed. */
+  readonly limitTest?: number | null;
+  /** Of that draw, by default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * Opens a set of corrupted images: a folder with `labels.npy` and an array (5 N, H, W, 3) uint8 for each corruption, N images of
+ * severity 1 first, then those of 2 .. 5; or a folder with CORRUPTION/SEVERITY/CLASS/FILE. Labels of arrays are (5 N) or (N).
+ *
+ * Photos are taken whole: the published ones have 224 x 224 pixels already, so that nothing is cut or resized at this size (give
+ * `cropFraction` for another rule). Classes are those that `advprop corrupt` noted, else the names of the folders, and for arrays
+ * the names of CIFAR-10 where all labels are below 10 and those of CIFAR-100 above.
+ *
+ * @returns undefined where the folder has neither layout
+ * @throws UsageError ERR_NPY, ERR_DATA_SHAPE, ERR_DATA_LABEL where the labels are damaged
+ */
+export function openCorruptedSet(path: string, options: CorruptedSetOptions = {}): CorruptedSet | undefined {
+  const root = resolve(path);
+  const entries = existsSync(root) && statSync(root).isDirectory() ? readdirSync(root).sort() : [];
+  if (entries.includes("labels.npy")) return new ArraySet(root, entries, options);
+  const severities = new Map(entries.map((entry) => [entry, severitiesIn(join(root, entry))]));
+  const corruptions = entries.filter((entry) => severities.get(entry)!.length > 0);
+  return corruptions.length === 0 ? undefined : new PhotoFolders(root, corruptions, severities, options);
+}
+
+/** Folders named 1 .. 5 in a corruption's folder; none where it has others too, as a folder of classes would. */
+function severitiesIn(folder: string): number[] {
+  if (basename(folder).startsWith(".") || !statSync(folder).isDirectory()) return [];
+  const inside = readdirSync(folder).filter((entry) => !entry.startsWith("."));
+  return inside.every((entry) => SEVERITIES.includes(Number(entry))) ? inside.map(Number).sort() : [];
+}
+
+/** @throws UsageError ERR_CORRUPTION, ERR_SEVERITY */
+function checkAsked(set: CorruptedSet, corruption: string, severity: number): void {
+  if (!set.corruptions.includes(corruption)) {
+    throw new UsageError(
+      "ERR_CORRUPTION",
+      `openCorruptedSet: ${set.path} has the corruptions ${set.corruptions.join(", ")}; got ${corruption}.` +
+        didYouMean(corruption, set.corruptions),
+    );
+  }
+  const severities = set.severities(corruption);
+  if (severities.includes(severity)) return;
+  throw new UsageError(
+    "ERR_SEVERITY",
+    `openCorruptedSet: ${corruption} in ${set.path} has the severities ${severities.join(", ")}; got ${severity}.`,
+  );
+}
+
+/** The layout of CIFAR-10-C. */
+class ArraySet implements CorruptedSet {
+  readonly layout = "cifar-c";
+  readonly path: string;
+  readonly name: string;
+  readonly corruptions: readonly string[];
+  readonly classes: readonly string[];
+  readonly imageSize: number;
+  readonly #labels: Int32Array;
+  readonly #limit: number | null | undefined;
+
+  constructor(path: string, entries: readonly string[], { limitTest }: CorruptedSetOptions) {
+    this.path = path;
+    this.name = basename(path);
+    this.corruptions = entries
+      .filter((entry) => entry.endsWith(".npy") && entry !== "labels.npy" && !entry.startsWith("."))
+      .map((entry) => entry.slice(0, -".npy".length));
+    if (this.corruptions.length === 0) {
+      throw new UsageError(
+        "ERR_DATA_MISSING",
+        `openCorruptedSet: ${path} has labels.npy but no array of a corruption.`,
+      );
+    }
+    const images = this.#open(this.corruptions[0]);
+    this.imageSize = images.shape[1];
+    this.#labels = labelsOf(join(path, "labels.npy"), images);
+    this.classes = notedClasses(path) ?? cifarClasses(path, this.#labels);
+    this.#limit = limitTest;
+  }
+
+  severities(): readonly number[] {
+    return SEVERITIES;
+  }
+
+  images(corruption: string, severity: number): EvaluationImages {
+    checkAsked(this, corruption, severity);
+    const file = this.#open(corruption);
+    const [all, height, width] = file.shape;
+    const count = all / SEVERITIES.length;
+    const imageBytes = height * width * 3;
+    if (count !== this.#labels.length || height !== this.imageSize) {
+      throw new UsageError(
+        "ERR_DATA_SHAPE",
+        `openCorruptedSet: the arrays of a set must have one shape; ${file.path} has (${file.shape.join(", ")}), while there are ` +
+          `${this.#labels.length} labels a severity and images of ${this.imageSize} pixels. Download or make it again.`,
+      );
+    }
+    const dataset = new InMemoryDataset({
+      name: `${this.name}, ${corruption} ${severity}`,
+      classes: this.classes,
+      height,
+      width,
+      labels: this.#labels,
+      pixels: readNpyBytes(file, (severity - 1) * count * imageBytes, count * imageBytes),
+    });
+    const limited = this.#limit == null ? dataset : limitPrefix(dataset, this.#limit);
+    return {
+      length: limited.length,
+      batches: (batchSize) => ({
+        async *[Symbol.asyncIterator]() {
+          yield* evaluationBatches(limited, batchSize);
+        },
+      }),
+    };
+  }
+
+  /** @throws UsageError ERR_NPY, ERR_DATA_SHAPE */
+  #open(corruption: string): NpyFile {
+    const file = openNpy(join(this.path, `${corruption}.npy`));
+    const [count, height, width, channels] = file.shape;
+    if (file.type === "|u1" && file.shape.length === 4 && channels === 3 && height === width && count % 5 === 0)
+      return file;
+    throw new UsageError(
+      "ERR_DATA_SHAPE",
+      `openCorruptedSet: ${file.path} must be an array (5 N, S, S, 3) of bytes, N images of each severity; it is ` +
+        `(${file.shape.join(", ")}) of ${file.type}.`,
+    );
+  }
+}
+
+/** (N) labels from an array of the labels of all severities, which must repeat, or of one. */
+function labelsOf(path: string, images: NpyFile): Int32Array {
+  const file = openNpy(path);
+  const labels = readNpyIntegers(file);
+  const count = images.shape[0] / SEVERITIES.length;
+  const repeats = labels.every((label, i) => label === labels[i % count]);
+  if (file.shape.length === 1 && (labels.length === count || (labels.length === 5 * count && repeats))) {
+    return labels.slice(0, count);
+  }
+  throw new UsageError(
+    "ERR_DATA_SHAPE",
+    `openCorruptedSet: ${path} must have the ${count} labels of one severity, once or five times over; it has the shape ` +
+      `(${file.shape.join(", ")})${repeats ? "" : " and does not repeat"}.`,
+  );
+}
+
+function cifarClasses(path: string, labels: Int32Array): readonly string[] {
+  const most = labels.reduce((largest, label) => Math.max(largest, label), 0);
+  if (most < 10) return CIFAR_CLASSES.cifar10;
+  if (most < 100) return CIFAR_CLASSES.cifar100;
+  throw new UsageError(
+    "ERR_DATA_LABEL",
+    `openCorruptedSet: labels must be below 100, as those of CIFAR-10 and CIFAR-100; ${join(path, "labels.npy")} has ${most}.`,
+  );
+}
+
+/** The classes in the note of `advprop corrupt`, which a published set does not have. */
+function notedClasses(path: string): readonly string[] | undefined {
+  const file = join(path, CORRUPTED_SET_MANIFEST);
+  if (!existsSync(file)) return undefined;
+  return (JSON.parse(readFileSync(file, "utf8")) as { classes: string[] }).classes;
+}
+
+/** The layout of ImageNet-C. */
+class PhotoFolders implements CorruptedSet {
+  readonly layout = "imagenet-c";
+  readonly path: string;
+  readonly name: string;
+  readonly corruptions: readonly string[];
+  readonly classes: readonly string[];
+  readonly imageSize: number;
+  readonly #severities: ReadonlyMap<string, readonly number[]>;
+  readonly #options: CorruptedSetOptions;
+
+  constructor(
+    path: string,
+    corruptions: readonly string[],
+    severities: ReadonlyMap<string, readonly number[]>,
+    options: CorruptedSetOptions,
+  ) {
+    this.path = path;
+    this.name = basename(path);
+    this.corruptions = corruptions;
+    this.#severities = severities;
+    this.#options = options;
+    this.imageSize = options.imageSize ?? IMAGENET_SIZE;
+    this.classes = notedClasses(path) ?? this.#scan(corruptions[0], severities.get(corruptions[0])![0]).classes;
+  }
+
+  severities(corruption: string): readonly number[] {
+    return this.#severities.get(corruption) ?? [];
+  }
+
+  images(corruption: string, severity: number): EvaluationImages {
+    checkAsked(this, corruption, severity);
+    const { limitTest, seed = 0, cropFraction = 1, ...options } = this.#options;
+    const size = this.imageSize;
+    const folder = this.#scan(corruption, severity);
+    const unknown = folder.classes.find((name) => !this.classes.includes(name));
+    if (unknown !== undefined) {
+      throw new UsageError(
+        "ERR_DATA_CLASSES",
+        `openCorruptedSet: the same classes must be at every severity; ${unknown} is in ${folder.root} and not elsewhere in ${this.path}.`,
+      );
+    }
+    const photos = folder.parts.train!.map(({ file, label }) => ({
+      file,
+      label: this.classes.indexOf(folder.classes[label]),
+    }));
+    const all = { ...photoSet(folder, photos, photos), classes: this.classes };
+    const set = limitTest == null ? all : limitStratified(all, limitTest, seed);
+    return {
+      length: set.length,
+      batches: (batchSize) => ({
+        // Threads live for one pass: there are 75 sets of images, most of which are read once.
+        [Symbol.asyncIterator]: async function* (this: void) {
+          const photos = evaluationPhotos(set, { ...options, cropFraction, batchSize, size });
+          try {
+            yield* photos;
+          } finally {
+            await photos.close();
+          }
+        },
+      }),
+    };
+  }
+
+  #scan(corruption: string, severity: number) {
+    const path = join(this.path, corruption, String(severity));
+    const folder = scanImageFolder(path);
+    if (folder?.parts.train !== undefined && !folder.divided) return folder;
+    throw new UsageError("ERR_DATA_MISSING", `openCorruptedSet: ${path} must hold a folder of photos for each class.`);
+  }
+}
