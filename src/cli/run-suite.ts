@@ -2,9 +2,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { evaluationBatches } from "../data/loader.js";
 import type { OpenedData } from "../data/open-data.js";
-import { openInMemory } from "../data/open-data.js";
 import { shapesDataset } from "../data/shapes.js";
+import { stylize } from "../data/stylize.js";
 import { UsageError } from "../errors.js";
 import { checkClasses } from "../evaluation/predictions.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
@@ -13,7 +14,7 @@ import { writeReport } from "../evaluation/report/write.js";
 import { type Cell, cleanCell, corruptionCells, squareCell, stylisedCell } from "../evaluation/suite/cell.js";
 import { CellStore } from "../evaluation/suite/cell-store.js";
 import { referenceRemark, suiteDocument } from "../evaluation/suite/document.js";
-import { drawPlaces, type SuiteImages, suiteImages } from "../evaluation/suite/images.js";
+import { changed, drawPlaces, type SuiteImages, suiteImages } from "../evaluation/suite/images.js";
 import { type Panel, runSuite, type SuiteModel } from "../evaluation/suite/run.js";
 import { type MeasuredModel, summarise } from "../evaluation/suite/summary.js";
 import { openPredictor } from "../predictors/open.js";
@@ -184,7 +185,7 @@ async function panelOf(
   const images = await suiteImages(data, part);
   const attacked = Math.min(limitTest ?? Number.POSITIVE_INFINITY, subsetOf(images.imageSize).attacked);
   const places = drawPlaces(images.labels.length, attacked, seed);
-  const cells: Cell[] = [cleanCell(images), ...corruptionCells(images, seed), ...stylised(options, all, images)];
+  const cells: Cell[] = [cleanCell(images), ...corruptionCells(images, seed), stylised(options, all, images)];
   if (own.some(({ predictor }) => predictor.access === "white-box")) {
     const { whiteBoxCells } = await import("../predictors/white-box-cells.js");
     cells.push(...whiteBoxCells(images, places, seed));
@@ -194,20 +195,25 @@ async function panelOf(
   return { images, models: own, cells };
 }
 
-/** The images with other textures. */
-function stylised(options: RunSuiteOptions, models: readonly Model[], images: SuiteImages): Cell[] {
+/** The images with other textures: those of `shapes` drawn anew, all others by `stylize`. */
+function stylised(options: RunSuiteOptions, models: readonly Model[], images: SuiteImages): Cell {
   const recipe = dataRecipe(options, models);
-  if (recipe.data.path !== SHAPES) return [];
+  if (recipe.data.path !== SHAPES) {
+    const { seed } = options;
+    const batches = () =>
+      changed(images.batches(), (pixels, { height, width }, sample) =>
+        stylize(pixels, height, width, { seed, sample }),
+      );
+    return stylisedCell({ variant: `re-textured by advprop stylize, seed ${seed}` }, batches);
+  }
   const { seed } = recipe.data.shapes;
   const { split } = options;
   const count = images.labels.length;
-  const open = () => shapesDataset({ split, count, size: images.imageSize, seed, variant: "stylised" });
   const batches = async function* () {
-    const parts = split === "test" ? { test: open() } : { validation: open() };
-    const data = openInMemory(parts, { seed, augmentation: { crop: 0, flip: false }, parts: [split] });
-    yield* data[split]!.batches(evaluationBatchSize(images.imageSize));
+    const dataset = shapesDataset({ split, count, size: images.imageSize, seed, variant: "stylised" });
+    yield* evaluationBatches(dataset, evaluationBatchSize(images.imageSize));
   };
-  return [stylisedCell({ variant: "shapes, each with the texture of another class" }, batches)];
+  return stylisedCell({ variant: "shapes, each with the texture of another class" }, batches);
 }
 
 const stylisedRemark = (cells: readonly Cell[]): string =>
@@ -258,6 +264,6 @@ async function openSuiteData(
   const own = trainedOn != null && recipe.data.path != null && resolve(trainedOn) === resolve(recipe.data.path);
   return openRecipeData(
     { ...recipe, data: { ...recipe.data, imageSize, workers, limitTest } },
-    { parts: [options.split], split: own ? savedSplit(first!) : undefined },
+    { parts: [options.split], split: own ? savedSplit(first!) : undefined, view: predictor.view },
   );
 }

@@ -19,6 +19,7 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 0.6rem; padding-bottom: 0.25rem; borde
 p { margin: 0.5rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 figure { margin: 1rem 0 1.6rem; }
 figcaption { color: var(--quiet); margin-bottom: 0.4rem; max-width: 46rem; }
+figure.beside { display: inline-block; vertical-align: top; width: 31rem; max-width: 100%; margin-right: 1.5rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.28rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }

@@ -37,7 +37,7 @@ function renderBlock(block: Block): string {
     case "table":
       return figure(block.caption, table(block));
     case "heat map":
-      return figure(block.caption, heatMap(block));
+      return figure(block.caption, heatMap(block), "beside");
     case "lines":
       return figure(block.caption, lineFigure(block));
     case "pictures":
@@ -45,8 +45,9 @@ function renderBlock(block: Block): string {
   }
 }
 
-const figure = (caption: string, body: string): string =>
-  `<figure>\n<figcaption>${escapeHtml(caption)}</figcaption>\n<div class="scroll">${body}</div>\n</figure>`;
+/** @param layout "beside" where the next one of its kind may stand to its right */
+const figure = (caption: string, body: string, layout = "below"): string =>
+  `<figure class="${layout}">\n<figcaption>${escapeHtml(caption)}</figcaption>\n<div class="scroll">${body}</div>\n</figure>`;
 
 function table({ columns, rows }: Table): string {
   const body = rows.map(([name, ...cells]) => {

@@ -88,7 +88,7 @@ export const attackName = ({ attack: { name, epsilon, access } }: AttackCell): s
   `${name}, ${in255ths(epsilon)}, ${access}`;
 
 /** A radius as it is usually written: 4/255. */
-export const in255ths = (epsilon: number): string => `${+(255 * epsilon).toFixed(2)}/255`;
+export const in255ths = (epsilon: number): string => (epsilon === 0 ? "0" : `${+(255 * epsilon).toFixed(2)}/255`);
 
 /** Top-1 errors of a model under each corruption; undefined where one is not measured. */
 export function corruptionErrors(of: Measurements): CorruptionErrors | undefined {
