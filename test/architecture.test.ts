@@ -144,6 +144,13 @@ describe("architecture", () => {
     expect(offenders).toEqual([]);
   });
 
+  test("nothing that evaluates an ONNX file loads libtorch", () => {
+    const entries = ["cli/run-evaluation.ts", "predictors/open.ts", "predictors/onnx-predictor.ts"];
+    const loaded = entries.flatMap((path) => [...loadedBy(path)]);
+    expect(loaded.filter((name) => name.startsWith("tensor/"))).toEqual([]);
+    expect(loaded).toContain("onnxruntime-node");
+  });
+
   test("no file is over 400 lines", () => {
     expect(files.filter(({ text }) => text.split("\n").length > 401).map((file) => file.path)).toEqual([]);
   });

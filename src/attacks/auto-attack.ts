@@ -5,16 +5,12 @@ import type { Norm } from "../evaluation/square.js";
 import { type ApgdLoss, apgd } from "./apgd.js";
 import type { Attack } from "./attack.js";
 import { bestIterate } from "./best-iterate.js";
+import { type AttackOptions, attackGradients, createAttack } from "./create.js";
+import type { EvaluationAttackName } from "./evaluation-names.js";
 import { fab } from "./fab.js";
 import { inTurn, restarted } from "./in-turn.js";
-import { pgd } from "./pgd.js";
 import { square } from "./square.js";
 import { threatModel } from "./threat-model.js";
-
-/** One of {@link EVALUATION_ATTACKS}; "autoattack" stands for four of them. */
-export type EvaluationAttackName = (typeof EVALUATION_ATTACKS)[number];
-
-export const EVALUATION_ATTACKS = ["autoattack", "apgd-ce", "apgd-dlr", "apgd-t", "fab", "square", "pgd"] as const;
 
 export interface EvaluationAttackOptions {
   readonly name: EvaluationAttackName;
@@ -125,10 +121,21 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
       return priced(restarted(square({ norm, epsilon, queries }), restarts), restarts, queries, 0);
     case "pgd": {
       const stepSize = options.stepSize ?? (norm === "linf" ? epsilon / 4 : (2.5 * epsilon) / steps);
-      const attack = bestIterate(pgd({ threatModel: ball, stepSize, steps, target: "none", randomStart: true }));
-      return priced(restarted(attack, restarts), restarts, steps + 1, steps);
+      const start = { randomStart: true, cleanStartProbability: 0, target: "none" } as const;
+      return trainingAttack({ name, norm, epsilon, stepSize, steps, ...start }, restarts);
     }
   }
+}
+
+/** An attack of training for an evaluation: the best iterate of each image, from several random starts. */
+export function trainingAttack(options: AttackOptions, restarts: number): EvaluationAttack {
+  const gradients = attackGradients(options);
+  return {
+    name: options.name,
+    attack: restarted(bestIterate(createAttack(options)), restarts),
+    forward: restarts * (gradients + 2),
+    backward: restarts * gradients,
+  };
 }
 
 const repeat = <T>(value: T, count: number): T[] => new Array<T>(count).fill(value);

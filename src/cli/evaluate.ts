@@ -1,15 +1,18 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
-import { resolveModel } from "../runs/model-argument.js";
+import type { EvaluationSplit } from "./evaluation-data.js";
 import { ATTACK_FLAGS, addFlags, givenFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;
-  readonly split: string;
-  readonly suite?: string;
-  readonly output: string;
-  readonly route: string;
+  readonly split?: string;
+  readonly route?: string;
   readonly checkpoint?: string;
+  readonly onnx?: readonly string[];
+  readonly classMap?: string;
+  readonly cropFraction?: string;
+  readonly suite?: string;
+  readonly output?: string;
   readonly attack?: string;
   readonly limitTest?: string;
   readonly seed: string;
@@ -18,20 +21,31 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly quiet?: boolean;
 }
 
+const SPLITS: readonly string[] = ["test", "validation", "all"] satisfies EvaluationSplit[];
+
 /** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
 export function define(command: Command): void {
   command
-    .argument("<models...>", "a run folder, or a checkpoint's .safetensors file; several with --suite")
+    .argument(
+      "<models...>",
+      "a run folder, a checkpoint's .safetensors file, or any classifier's .onnx file; several with --suite",
+    )
     .option("--data <path>", "folder of the images (default: those the run was trained on)")
-    .option("--split <name>", "test or validation", "test")
-    .option("--route <name>", "the batch norms to go through", "main")
+    .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")
+    .option("--class-map <file>", "JSON or YAML: the classes of the model that each folder stands for")
+    .option("--crop-fraction <share>", "of the short side that is cut out of photos (default: the model's rule)")
+    .option(
+      "--onnx <key=value>",
+      "of an ONNX file, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
+      (setting: string, earlier: readonly string[] = []) => [...earlier, setting],
+    )
+    .option("--suite <name>", "standard: clean, corrupted, stylised and attacked images, of all models side by side")
+    .option("--output <folder>", "of the suite's report and of what it measured (default: robustness)")
+    .option("--route <name>", "the batch norms to go through (default: main)")
     .option(
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     );
-  command
-    .option("--suite <name>", "standard: clean, 15 corruptions x 5, stylised and attacks, of models side by side")
-    .option("--output <folder>", "of the suite's report and of what it measured", "robustness");
   addFlags(command, ATTACK_FLAGS);
   addFlags(command, MACHINE_FLAGS);
   command
@@ -44,66 +58,59 @@ export function define(command: Command): void {
 }
 
 async function evaluate(models: readonly string[], options: EvaluateOptions): Promise<void> {
-  if (options.suite !== undefined) return evaluateSuite(models, options);
-  const [model, ...others] = models;
-  if (others.length > 0) {
-    throw new UsageError(
-      "ERR_MODELS",
-      "evaluate: several models are measured side by side by a suite. Add --suite standard",
-    );
-  }
-  const { runEvaluation } = await import("./run-evaluation.js");
-  const { run, weights } = resolveModel("evaluate", model, options.checkpoint);
   const attackFlags = settingsOf(ATTACK_FLAGS, options);
-  if (options.attack === undefined && attackFlags.length > 0) {
-    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
-  }
-  const limitTest = options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1);
-  await runEvaluation({
-    run,
-    weights,
-    data: options.data,
-    split: splitOf(options),
-    route: options.route,
-    attackSettings: options.attack === undefined ? undefined : attackFlags,
-    machineSettings: settingsOf(MACHINE_FLAGS, options),
-    limitTest,
-    seed: wholeNumber(options.seed, "--seed", 0),
-    threads: wholeNumber(options.threads, "--threads", 0),
-    json: options.json === true,
-    quiet: options.quiet === true,
-  });
-}
-
-async function evaluateSuite(models: readonly string[], options: EvaluateOptions): Promise<void> {
-  if (options.suite !== "standard") {
-    throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${options.suite}`);
-  }
-  const [attackFlag] = givenFlags(ATTACK_FLAGS, options);
-  if (attackFlag !== undefined) {
-    throw new UsageError("ERR_ATTACK", `evaluate: the suite has attacks of its own; leave ${attackFlag} out`);
-  }
-  const { runSuiteCommand } = await import("./run-suite.js");
-  await runSuiteCommand({
-    models,
-    data: options.data,
-    split: splitOf(options),
-    route: options.route,
+  const common = {
     checkpoint: options.checkpoint,
-    onnx: undefined,
-    output: options.output,
+    data: options.data,
+    split: splitOf(options),
+    route: options.route,
+    onnx: options.onnx ?? [],
+    classMap: options.classMap,
+    cropFraction: cropFractionOf(options),
     machineSettings: settingsOf(MACHINE_FLAGS, options),
     limitTest: options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1),
     seed: wholeNumber(options.seed, "--seed", 0),
     threads: wholeNumber(options.threads, "--threads", 0),
     json: options.json === true,
     quiet: options.quiet === true,
+  };
+  if (options.suite !== undefined) {
+    if (options.suite !== "standard") {
+      throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${options.suite}`);
+    }
+    const [attackFlag] = givenFlags(ATTACK_FLAGS, options);
+    if (attackFlag !== undefined) {
+      throw new UsageError("ERR_ATTACK", `evaluate: the suite has attacks of its own; leave ${attackFlag} out`);
+    }
+    const { runSuiteCommand } = await import("./run-suite.js");
+    return runSuiteCommand({ ...common, models, output: options.output ?? "robustness" });
+  }
+  const [model, ...others] = models;
+  if (others.length > 0 || options.output !== undefined) {
+    const what =
+      others.length > 0 ? "several models are for a suite, side by side" : "--output is the folder of a suite";
+    throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
+  }
+  if (options.attack === undefined && attackFlags.length > 0) {
+    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
+  }
+  const { runEvaluation } = await import("./run-evaluation.js");
+  await runEvaluation({
+    ...common,
+    model,
+    attackSettings: options.attack === undefined ? undefined : attackFlags,
   });
 }
 
-function splitOf({ split }: EvaluateOptions): "validation" | "test" {
-  if (split === "test" || split === "validation") return split;
-  throw new UsageError("ERR_SPLIT", `evaluate: --split must be test or validation; got ${split}`);
+function splitOf({ split }: EvaluateOptions): EvaluationSplit | undefined {
+  if (split === undefined || SPLITS.includes(split)) return split as EvaluationSplit | undefined;
+  throw new UsageError("ERR_SPLIT", `evaluate: --split must be ${SPLITS.join(", ")}; got ${split}`);
+}
+
+function cropFractionOf({ cropFraction }: EvaluateOptions): number | undefined {
+  const share = cropFraction === undefined ? undefined : Number(cropFraction);
+  if (share === undefined || (share > 0 && share <= 1)) return share;
+  throw new UsageError("ERR_FLAG", `evaluate: --crop-fraction must be in (0, 1]; got ${cropFraction}`);
 }
 
 function wholeNumber(text: string, flag: string, least: number): number {

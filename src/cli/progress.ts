@@ -49,3 +49,20 @@ export function duration(seconds: number): string {
   if (whole >= 3600) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
   return whole >= 60 ? `${Math.floor(whole / 60)} min ${two(whole % 60)} s` : `${whole} s`;
 }
+
+/** "clean 2000/10000" on standard error, rewritten on a terminal and silent elsewhere. */
+export class BatchProgress {
+  readonly #shown: boolean;
+
+  constructor(
+    readonly what: string,
+    readonly total: number,
+    quiet: boolean,
+  ) {
+    this.#shown = !quiet && process.stderr.isTTY === true;
+  }
+
+  show(done: number): void {
+    if (this.#shown) process.stderr.write(`\r\x1b[2K${done < this.total ? `${this.what} ${done}/${this.total}` : ""}`);
+  }
+}

@@ -1,37 +1,39 @@
-/** One evaluation, from a weights file to its result on standard output. */
-import { readFileSync } from "node:fs";
+/** One evaluation, from a model to its result on standard output. Nothing here may load libtorch: an ONNX file needs none. */
 import { join } from "node:path";
-import { createAttack } from "../attacks/create.js";
-import type { EvaluationImages, OpenedData } from "../data/open-data.js";
+import type { PixelBatch } from "../data/loader.js";
 import { UsageError } from "../errors.js";
-import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
+import { accuracyOf } from "../evaluation/accuracy.js";
+import { readClassMap } from "../evaluation/class-map.js";
+import { classRule, knownSet, relabelled, underRule } from "../evaluation/class-rule.js";
 import { confusionOf } from "../evaluation/confusion.js";
-import { checkClasses, predict } from "../evaluation/predictions.js";
-import { evaluationBatchSize } from "../evaluation/predictor.js";
+import { predict } from "../evaluation/predictions.js";
+import { evaluationBatchSize, type Predictor } from "../evaluation/predictor.js";
+import { shapeBias } from "../evaluation/shape-bias.js";
 import { confusionPng } from "../images/confusion-chart.js";
-import type { Classifier, ModelSpecification } from "../models/classifier.js";
-import { createClassifier } from "../models/registry.js";
-import { loadState } from "../models/weights.js";
-import { classifierPredictor, type PredictionOptions } from "../predictors/classifier-predictor.js";
-import { openRecipeData } from "../recipes/data.js";
-import { applySettings, parseRecipe, resolveRecipe } from "../recipes/resolve.js";
+import { openPredictor } from "../predictors/open.js";
+import type { OpenedPredictor } from "../predictors/opened.js";
+import { applySettings, resolveRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
-import { RunDirectory, savedSplit, writeJson } from "../runs/run-directory.js";
+import { RunDirectory, writeJson } from "../runs/run-directory.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../runs/schema.js";
-import { setMemoryLimit, setThreads } from "../tensor/index.js";
-import { readCheckpoint } from "../training/checkpoint.js";
-
-/** Classes whose accuracy is printed; all are in the saved file. */
-const SHOWN_CLASSES = 10;
+import { type EvaluationData, type EvaluationSplit, openEvaluationData } from "./evaluation-data.js";
+import { describeEvaluation } from "./evaluation-text.js";
+import { BatchProgress } from "./progress.js";
+import { protocolOf } from "./protocol.js";
 
 export interface RunEvaluationOptions {
-  /** The run's folder, which gets the result too. */
-  readonly run: string | undefined;
-  readonly weights: string;
+  /** A run's folder, a weights file of ours or an ONNX file. */
+  readonly model: string;
+  readonly checkpoint: string | undefined;
   readonly data: string | undefined;
-  readonly split: "validation" | "test";
-  readonly route: string;
+  readonly split: EvaluationSplit | undefined;
+  readonly route: string | undefined;
+  /** `KEY=VALUE` of an ONNX file. */
+  readonly onnx: readonly string[];
+  /** A file that says what the folders stand for. */
+  readonly classMap: string | undefined;
+  readonly cropFraction: number | undefined;
   /** Settings of the attack, or undefined for clean images alone. */
   readonly attackSettings: readonly string[] | undefined;
   /** Settings of where and how to compute. */
@@ -44,130 +46,118 @@ export interface RunEvaluationOptions {
 }
 
 export async function runEvaluation(options: RunEvaluationOptions): Promise<void> {
-  const { weights, split, route } = options;
-  setThreads(options.threads);
+  const { checkpoint, route, onnx, threads } = options;
   const machine = resolveRecipe(applySettings({}, options.machineSettings));
-  setMemoryLimit(machine.memoryLimit ?? undefined);
   // Evaluation attacks are untargeted unless told: the strongest reading of "robust".
   const attack =
     options.attackSettings &&
     resolveRecipe(applySettings({}, ["attack.target=none", ...options.attackSettings])).attack;
-  const file = readCheckpoint(weights);
-  const model = createClassifier(file.specification.name, file.specification).initialize(0);
-  loadState(model.network.state(), file.tensors, weights);
-  if (!model.routes.includes(route)) {
-    throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${model.routes.join(", ")}; got ${route}`);
-  }
-  const data = await openEvaluationData(options, model.specification, machine.data.workers);
+  const memoryLimit = machine.memoryLimit ?? undefined;
+  const predictor = await openPredictor(options.model, { checkpoint, route, threads, memoryLimit, onnx });
   try {
-    checkClasses(model.specification.classes, data);
-    const images = data[split];
-    if (images === undefined) {
-      throw new UsageError("ERR_SPLIT", `evaluate: ${data.name} has no part ${split}. Choose another with --split`);
+    const data = await openEvaluationData({
+      ...options,
+      run: predictor.run,
+      imageSize: predictor.imageSize,
+      view: predictor.view,
+      workers: machine.data.workers,
+    });
+    try {
+      await measureAll(options, predictor, attack, data);
+    } finally {
+      await data.close();
     }
-    await measureAll(options, model, attack, data.name, images);
   } finally {
-    await data.close();
+    await predictor.close();
   }
 }
 
 /** Measures, saves and prints. */
 async function measureAll(
   options: RunEvaluationOptions,
-  model: Classifier,
+  predictor: OpenedPredictor,
   attack: ResolvedRecipe["attack"] | undefined,
-  dataName: string,
-  images: EvaluationImages,
+  data: EvaluationData,
 ): Promise<void> {
-  const { run, weights, split, route, seed, json } = options;
-  const batches = images.batches(evaluationBatchSize(model.specification.imageSize));
-  const measure = async (what: string, prediction: PredictionOptions) => {
-    const progress = new BatchProgress(what, images.length, options.quiet);
-    return predict(classifierPredictor(model, prediction), batches, (done) => progress.show(done));
+  const { seed, json, quiet, classMap } = options;
+  const rule = classRule(predictor.classes, data, classMap === undefined ? undefined : readClassMap(classMap));
+  const images = relabelled(data.images, rule);
+  const files: string[] = [];
+  const batches = images.batches(evaluationBatchSize(predictor.imageSize));
+  const measure = async (what: string, asked: Predictor, seen: AsyncIterable<PixelBatch>) => {
+    const progress = new BatchProgress(what, images.length, quiet);
+    return predict(asked, seen, (done) => progress.show(done));
   };
-  const predictions = await measure("clean", { route });
-  const clean = accuracyOf(predictions);
+  // Before the clean pass, so that what cannot be attacked is said at once.
+  const attacked = attack && (await underAttack(predictor, attack, seed, rule.columns === undefined));
+  const predictions = await measure("clean", underRule(predictor, rule), noting(batches, files, images.fileOf));
   const { classes: perClass, balancedAccuracy, matrix: confusion } = confusionOf(predictions);
-  const robust = attack && accuracyOf(await measure("attacked", { route, seed, attack: createAttack(attack) }));
+  const bias = knownSet(data.classes) === "cue-conflict" ? shapeBias(predictions, files) : undefined;
+  const robust = attacked && accuracyOf(await measure("attacked", attacked, batches));
 
   const result: EvaluationFile = {
     schema: RUN_SCHEMA,
     createdAt: new Date().toISOString(),
     command: ["advprop", ...process.argv.slice(2)],
-    weights,
-    route,
-    data: { name: dataName, split },
-    ...clean,
+    weights: predictor.file,
+    model: { kind: predictor.access === "white-box" ? "advprop" : "onnx", access: predictor.access },
+    ...(predictor.access === "white-box" && { route: predictor.route }),
+    data: { name: data.name, split: data.split },
+    protocol: protocolOf(predictor, data, rule),
+    ...accuracyOf(predictions),
     balancedAccuracy,
     perClass,
     confusion,
+    ...(bias && { shapeBias: bias }),
     ...(robust && { attack: { ...attack, seed }, robustAccuracy: robust.accuracy, robustLoss: robust.loss }),
   };
-  if (run !== undefined) {
-    const name = `${split}-${route}${attack === undefined ? "" : `-${attack.name}`}-${result.createdAt.replace(/[:.]/g, "-")}`;
-    const path = join(RunDirectory.open(run).evaluation, name);
+  if (predictor.run !== undefined) {
+    const which = [data.split, result.route, ...(attack === undefined ? [] : [attack.name])].join("-");
+    const path = join(
+      RunDirectory.open(predictor.run).evaluation,
+      `${which}-${result.createdAt.replace(/[:.]/g, "-")}`,
+    );
     writeJson(`${path}.json`, result);
     writeFileAtomic(`${path}.png`, await confusionPng(predictions.classes, confusion));
-    if (!options.quiet) process.stderr.write(`Saved ${path}.json and its confusion matrix, ${path}.png\n`);
+    if (!quiet) process.stderr.write(`Saved ${path}.json and its confusion matrix, ${path}.png\n`);
   }
-  console.log(json ? JSON.stringify(result) : describe(result, clean, robust));
+  console.log(json ? JSON.stringify(result) : describeEvaluation(result));
 }
 
-/** The images to evaluate on: those given, read as the run was trained where it is one. */
-async function openEvaluationData(
-  { data, run, split, limitTest }: RunEvaluationOptions,
-  { imageSize }: ModelSpecification,
-  workers: number | null,
-): Promise<OpenedData> {
-  const trained = run === undefined ? resolveRecipe({}) : recipeOf(run);
-  const path = data ?? trained.data.path;
-  const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest: limitTest ?? null } };
-  // A split of the run's own photos holds for these alone.
-  const own = run !== undefined && path === trained.data.path;
-  return openRecipeData(recipe, { parts: [split], split: own ? savedSplit(run) : undefined });
+/**
+ * @param ownClasses whether the model's logits are the scores, which is what an attack works on
+ * @throws ERR_ATTACK the model gives no gradients, or the set has other classes than it
+ */
+async function underAttack(
+  predictor: OpenedPredictor,
+  attack: ResolvedRecipe["attack"],
+  seed: number,
+  ownClasses: boolean,
+): Promise<Predictor> {
+  if (predictor.access === "black-box") {
+    throw new UsageError(
+      "ERR_ATTACK",
+      `evaluate: ${attack.name} needs gradients, and ${predictor.file} only answers: an ONNX file is a black box. Leave out --attack`,
+    );
+  }
+  if (!ownClasses) {
+    throw new UsageError(
+      "ERR_ATTACK",
+      "evaluate: a model is attacked among its own classes, and this set joins or leaves out some. Leave out --attack",
+    );
+  }
+  const { attackedPredictor } = await import("../predictors/attacked.js");
+  return attackedPredictor(predictor, attack, seed);
 }
 
-function recipeOf(path: string): ResolvedRecipe {
-  const { recipe } = RunDirectory.open(path);
-  return resolveRecipe(parseRecipe(readFileSync(recipe, "utf8"), recipe));
-}
-
-function describe(
-  { weights, route, data, count, attack, balancedAccuracy, perClass }: EvaluationFile,
-  clean: Accuracy,
-  robust: Accuracy | undefined,
-): string {
-  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-  const line = (what: string, { accuracy, loss }: Accuracy) =>
-    `${what} accuracy ${percent(accuracy)}, loss ${loss.toFixed(4)}`;
-  const lines = [`${weights} through ${route} on ${count} ${data.split} images of ${data.name}`, line("clean ", clean)];
-  if (robust !== undefined && attack !== undefined) {
-    const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
-    const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
-    lines.push(`${line("robust", robust)} (${attack.name}, ${attack.norm}, ${steps}epsilon ${epsilon})`);
-  }
-  lines.push(`balanced accuracy ${percent(balancedAccuracy)}; by class, the lowest first:`);
-  const width = Math.max(...perClass.map(({ name }) => name.length));
-  const worst = perClass.filter(({ count: own }) => own > 0).sort((a, b) => a.accuracy - b.accuracy);
-  for (const { name, count: own, accuracy } of worst.slice(0, SHOWN_CLASSES)) {
-    lines.push(`  ${name.padEnd(width)}  ${percent(accuracy).padStart(8)} of ${own}`);
-  }
-  return lines.join("\n");
-}
-
-/** "clean 2000/10000" on standard error, rewritten on a terminal and silent elsewhere. */
-class BatchProgress {
-  readonly #shown: boolean;
-
-  constructor(
-    readonly what: string,
-    readonly total: number,
-    quiet: boolean,
-  ) {
-    this.#shown = !quiet && process.stderr.isTTY === true;
-  }
-
-  show(done: number): void {
-    if (this.#shown) process.stderr.write(`\r\x1b[2K${done < this.total ? `${this.what} ${done}/${this.total}` : ""}`);
+/** The batches, noting the file of each photo as it comes. */
+async function* noting(
+  batches: AsyncIterable<PixelBatch>,
+  files: string[],
+  fileOf: ((sample: number) => string) | undefined,
+): AsyncGenerator<PixelBatch> {
+  for await (const batch of batches) {
+    for (const sample of batch.samples) files.push(fileOf?.(sample) ?? "");
+    yield batch;
   }
 }

@@ -23,7 +23,7 @@ export interface ShapeBias {
  * @returns undefined where no image has a texture in its name
  */
 export function shapeBias(
-  { classes, labels, predicted }: Predictions,
+  { classes, labels, predicted }: Pick<Predictions, "classes" | "labels" | "predicted">,
   files: readonly string[],
 ): ShapeBias | undefined {
   let [count, byShape, byTexture] = [0, 0, 0];

@@ -27,6 +27,8 @@ export interface OpenPredictorOptions {
 export async function openPredictor(path: string, options: OpenPredictorOptions = {}): Promise<OpenedPredictor> {
   // Each is loaded only when it is needed: whoever opens an ONNX file needs no libtorch.
   if (isOnnx(path)) {
+    const [flag] = [...(options.route ? ["--route"] : []), ...(options.checkpoint ? ["--checkpoint"] : [])];
+    if (flag) throw new UsageError("ERR_FLAG", `evaluate: ${flag} is for our own models; got ${path}. Leave it out`);
     const { openOnnx } = await import("./onnx-predictor.js");
     return openOnnx(path, options);
   }

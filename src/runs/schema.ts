@@ -106,9 +106,28 @@ export interface EvaluationFile {
   readonly command: readonly string[];
   /** The weights file that was evaluated. */
   readonly weights: string;
-  /** Batch norm route: "main", or an auxiliary one. */
-  readonly route: string;
+  /** What answers, and whether its gradients can be had. */
+  readonly model: { readonly kind: "advprop" | "onnx"; readonly access: "white-box" | "black-box" };
+  /** Batch norm route of a model of ours: "main", or an auxiliary one. */
+  readonly route?: string;
+  /** The split is "all" for a folder of photos without parts. */
   readonly data: { readonly name: string; readonly split: string };
+  /** How the images became the model's input, and between which classes it decided. */
+  readonly protocol: {
+    readonly imageSize: number;
+    /** Of photos. */
+    readonly cropFraction?: number;
+    readonly interpolation?: string;
+    /** The published set that the folders were recognised as. */
+    readonly set?: string;
+    /** Settings of an ONNX file's input, and what it gives: "logits" or "probabilities". */
+    readonly format?: Readonly<Record<string, unknown>>;
+    readonly output?: string;
+    /** The same in words. */
+    readonly images: string;
+    readonly input?: string;
+    readonly classes: string;
+  };
   readonly count: number;
   readonly accuracy: number;
   readonly loss: number;
@@ -121,4 +140,12 @@ export interface EvaluationFile {
   readonly attack?: Readonly<Record<string, unknown>>;
   readonly robustAccuracy?: number;
   readonly robustLoss?: number;
+  /** On the texture-shape cue conflict images. */
+  readonly shapeBias?: {
+    readonly count: number;
+    readonly shape: number;
+    readonly texture: number;
+    readonly shapeBias: number;
+    readonly textureBias: number;
+  };
 }

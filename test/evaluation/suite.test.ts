@@ -195,7 +195,7 @@ describe("the summary", async () => {
     expect(swapped.reference).toBe("constant");
     const reference = corruptionReference("constant", swapped.models[0].corruptionErrors!, 0);
     expect(swapped.measures.filter(({ name }) => name.includes("mCE"))).toHaveLength(1);
-    const own = swapped.measures.find(({ name }) => name === "mCE (reference: shifted)")!;
+    const own = swapped.measures.find(({ name }) => name === "mCE (reference: constant)")!;
     expect(own.values[1]!.value).toBeCloseTo(mCE(swapped.models[1].corruptionErrors!, reference), 12);
   });
 

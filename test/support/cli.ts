@@ -11,5 +11,7 @@ export interface CliResult {
 
 /** Runs the built program (`npm run setup` builds it) to its end, with `env` added to the environment. */
 export function advprop(args: readonly string[], env: NodeJS.ProcessEnv = {}): CliResult {
-  return spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", env: { ...process.env, ...env } });
+  // A confusion matrix of a thousand classes takes two megabytes.
+  const maxBuffer = 16 * 1024 * 1024;
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", env: { ...process.env, ...env }, maxBuffer });
 }

@@ -1,0 +1,73 @@
+/** From the flags of `evaluate` to the attack that it makes. */
+import { EVALUATION_ATTACKS, type EvaluationAttackName } from "../attacks/evaluation-names.js";
+import { UsageError } from "../errors.js";
+import type { Norm } from "../evaluation/square.js";
+import type { AttackPlan } from "../predictors/adversaries.js";
+import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+
+/** Images that a costly attack is made on unless told. */
+export const COSTLY_ATTACK_IMAGES = 1000;
+
+export interface CommandAttack extends AttackPlan {
+  readonly name: string;
+  /** Everything that decides it, as it is saved. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Whether it is made on the first images only unless told. */
+  readonly costly: boolean;
+}
+
+/** The radius of an evaluation's attack unless told: the customary ones for CIFAR-10. */
+const DEFAULT_EPSILON = { linf: 8 / 255, l2: 0.5 } as const;
+
+/** What cannot be set of AutoAttack's members: the protocol is to mean the same everywhere. */
+const FIXED: Readonly<Record<string, readonly string[]>> = {
+  autoattack: ["steps", "stepSize", "target"],
+  square: ["steps", "stepSize", "target"],
+};
+
+/**
+ * An attack of the command line. Those of training are untargeted unless told: the strongest reading of "robust".
+ *
+ * @param settings `attack.name=...` and the like, as the flags give them
+ * @throws ERR_SETTING, ERR_RECIPE a value breaks its rule; ERR_ATTACK a flag is none of the attack's
+ */
+export function attackOfFlags(settings: readonly string[], restarts: number): CommandAttack {
+  const name = settingOf(settings, "name");
+  if (name === "pgd" || !isEvaluationAttack(name)) {
+    const { attack } = resolveRecipe(applySettings({}, ["attack.target=none", ...settings]));
+    // Without a projection, GD goes as far as its start and its steps.
+    const epsilon = attack.name === "gd" ? attack.epsilon + attack.steps * attack.stepSize : attack.epsilon;
+    const plan = { norm: attack.norm, epsilon, restarts, attack };
+    return { ...plan, name: attack.name, settings: { ...attack, restarts }, costly: false };
+  }
+  const refused = (FIXED[name] ?? ["stepSize", "target"]).find((key) => settingOf(settings, key) !== undefined);
+  if (refused !== undefined) {
+    throw new UsageError("ERR_ATTACK", `evaluate: ${name} decides ${refused} itself. Leave that flag out`);
+  }
+  // The rules of distances and counts are those of PGD.
+  const others = settings.filter((setting) => !setting.startsWith("attack.name="));
+  const { attack: ball } = resolveRecipe(applySettings({}, ["attack.name=pgd", ...others]));
+  const epsilon = settingOf(settings, "epsilon") === undefined ? DEFAULT_EPSILON[ball.norm as Norm] : ball.epsilon;
+  const steps = settingOf(settings, "steps") === undefined || ball.name !== "pgd" ? {} : { steps: ball.steps };
+  return {
+    name,
+    norm: ball.norm,
+    epsilon,
+    restarts,
+    attack: { evaluation: name, ...steps },
+    settings: { name, norm: ball.norm, epsilon, ...steps, restarts },
+    costly: true,
+  };
+}
+
+const isEvaluationAttack = (name: string | undefined): name is EvaluationAttackName =>
+  (EVALUATION_ATTACKS as readonly (string | undefined)[]).includes(name);
+
+/** The value of `attack.KEY=...`, without its quotes. */
+function settingOf(settings: readonly string[], key: string): string | undefined {
+  const prefix = `attack.${key}=`;
+  return settings
+    .find((setting) => setting.startsWith(prefix))
+    ?.slice(prefix.length)
+    .replace(/^"|"$/g, "");
+}

@@ -1,0 +1,40 @@
+/** The result of an evaluation as text. */
+import type { EvaluationFile } from "../runs/schema.js";
+
+/** Classes whose accuracy is printed; all are in the saved file. */
+const SHOWN_CLASSES = 10;
+
+const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+
+export function describeEvaluation(result: EvaluationFile): string {
+  const { weights, model, route, data, count, protocol, accuracy, loss, balancedAccuracy } = result;
+  const line = (what: string, share: number, nats: number) =>
+    `${what} accuracy ${percent(share)}, loss ${nats.toFixed(4)}`;
+  const through = route === undefined ? `(${model.kind}, ${model.access})` : `through ${route}`;
+  const which = data.split === "all" ? "images" : `${data.split} images`;
+  const { robustAccuracy, robustLoss, attack, shapeBias } = result;
+  const lines = [`${weights} ${through} on ${count} ${which} of ${data.name}`, `  ${protocol.images}`];
+  if (protocol.input !== undefined) lines.push(`  ${protocol.input}`);
+  lines.push(`  ${protocol.classes}`, line("clean ", accuracy, loss));
+  if (robustAccuracy !== undefined && robustLoss !== undefined && attack !== undefined) {
+    const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
+    const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
+    lines.push(
+      `${line("robust", robustAccuracy, robustLoss)} (${attack.name}, ${attack.norm}, ${steps}epsilon ${epsilon})`,
+    );
+  }
+  if (shapeBias !== undefined) {
+    lines.push(
+      `shape bias ${percent(shapeBias.shapeBias)}, texture bias ${percent(shapeBias.textureBias)}: of ${shapeBias.count} images ` +
+        `whose cues conflict ${percent(shapeBias.shape)} by shape, ${percent(shapeBias.texture)} by texture`,
+    );
+  }
+  lines.push(`balanced accuracy ${percent(balancedAccuracy)}; by class, the lowest first:`);
+  const worst = result.perClass.filter(({ count: own }) => own > 0).sort((a, b) => a.accuracy - b.accuracy);
+  const shown = worst.slice(0, SHOWN_CLASSES);
+  const width = Math.max(...shown.map(({ name }) => name.length));
+  for (const { name, count: own, accuracy: share } of shown) {
+    lines.push(`  ${name.padEnd(width)}  ${percent(share).padStart(8)} of ${own}`);
+  }
+  return lines.join("\n");
+}

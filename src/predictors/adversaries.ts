@@ -1,0 +1,67 @@
+/** Adversaries of an opened predictor: whatever can be done to one of our models, and Square to one that only answers. */
+import type { AttackOptions } from "../attacks/create.js";
+import type { EvaluationAttackName } from "../attacks/evaluation-names.js";
+import { UsageError } from "../errors.js";
+import { blackBoxSquare, blackBoxSubject } from "../evaluation/black-box.js";
+import type { Adversary, Subject } from "../evaluation/robustness.js";
+import type { Norm } from "../evaluation/square.js";
+import type { OpenedPredictor } from "./opened.js";
+
+/** An attack to evaluate with. */
+export interface AttackPlan {
+  readonly norm: Norm;
+  /** Radius within which a success counts. */
+  readonly epsilon: number;
+  /** Runs from other random starts, the first included. */
+  readonly restarts: number;
+  /** An attack of training as its options, or one of an evaluation by name. */
+  readonly attack: AttackOptions | { readonly evaluation: EvaluationAttackName; readonly steps?: number };
+}
+
+/**
+ * The subject and the adversaries of a plan, and what must be said of them.
+ *
+ * @param seed of the attacks' draws
+ * @throws ERR_ATTACK the predictor only answers, and the attack needs its gradients
+ * @throws ERR_CLASSES the classes are too few for the attack, and what the attacks themselves throw
+ */
+export async function adversariesOf(
+  predictor: OpenedPredictor,
+  plan: AttackPlan,
+  seed: number,
+): Promise<{
+  readonly subject: Subject;
+  readonly adversaries: readonly Adversary[];
+  readonly warnings: readonly string[];
+}> {
+  const { norm, epsilon, restarts, attack } = plan;
+  if (predictor.access === "black-box") {
+    if (!("evaluation" in attack) || attack.evaluation !== "square") {
+      const name = "evaluation" in attack ? attack.evaluation : attack.name;
+      throw new UsageError(
+        "ERR_ATTACK",
+        `evaluate: ${name} needs gradients, and an ONNX file only answers. Use --attack square, which asks for answers alone`,
+      );
+    }
+    const runs = Array.from({ length: restarts }, (_, epoch) =>
+      blackBoxSquare(predictor, { norm, epsilon, seed, epoch }),
+    );
+    return { subject: blackBoxSubject(predictor), adversaries: runs, warnings: [] };
+  }
+  // Loaded only now: whoever attacks an ONNX file needs no libtorch.
+  const { whiteBox } = await import("./white-box.js");
+  const { evaluationAttacks, trainingAttack } = await import("../attacks/auto-attack.js");
+  const { subject, adversary } = whiteBox(predictor.classifier, predictor.route);
+  const { attacks, warnings } =
+    "evaluation" in attack
+      ? evaluationAttacks({
+          name: attack.evaluation,
+          norm,
+          epsilon,
+          classes: predictor.classes.length,
+          restarts,
+          ...(attack.steps !== undefined && { steps: attack.steps }),
+        })
+      : { attacks: [trainingAttack(attack, restarts)], warnings: [] };
+  return { subject, adversaries: attacks.map((one) => adversary(one, seed)), warnings };
+}
