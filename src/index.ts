@@ -32,10 +32,23 @@ export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } f
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
+export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export { type Confusion, confusionOf } from "./evaluation/confusion.js";
+export {
+  ALEXNET,
+  type CorruptionErrors,
+  type CorruptionReference,
+  corruptionReference,
+  mCE,
+  meanCorruptionError,
+  relativeMCE,
+} from "./evaluation/corruption-error.js";
+export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
 export type { Predictor } from "./evaluation/predictor.js";
-export { type Interval, pairedDifference } from "./evaluation/statistics.js";
+export { type Document, fixed, percent } from "./evaluation/report/document.js";
+export { writeReport } from "./evaluation/report/write.js";
+export { bootstrapMeans, type Interval, pairedDifference } from "./evaluation/statistics.js";
 export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";

@@ -6,10 +6,12 @@ import { STYLISED } from "../evaluation/suite/cell.js";
 import { CellStore } from "../evaluation/suite/cell-store.js";
 import { referenceRemark, suiteDocument } from "../evaluation/suite/document.js";
 import { runSuite } from "../evaluation/suite/run.js";
+import { type SeedGroup, summariseSeeds } from "../evaluation/suite/seeds.js";
 import { type SuiteSummary, summarise } from "../evaluation/suite/summary.js";
 import { openPredictor } from "../predictors/open.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+import { trainedRecipe } from "./evaluation-data.js";
 import { bySight, modelNames, type OpenedPanel, openPanel, type SuiteDataOptions, subsetAt } from "./suite-panels.js";
 import { type AttackSamples, samplePictures } from "./suite-pictures.js";
 import { SuiteProgressLine } from "./suite-progress.js";
@@ -84,9 +86,11 @@ async function measureAndReport(
   const remarks = accessRemarks(opened, names);
   const attack = models[0].measurements.has("pgd-10/8") ? await attackSamples(opened[0], seed) : undefined;
   const pictures = await samplePictures(models[0], seed, attack);
-  const document = suiteDocument(summary, { protocol, remarks, pictures });
+  const seeds = summariseSeeds(summary, seedGroups(opened, names));
+  const document = suiteDocument(summary, { protocol, remarks, seeds, pictures });
   const result = {
     ...summary,
+    ...(seeds && { seeds }),
     createdAt: new Date().toISOString(),
     command: ["advprop", ...process.argv.slice(2)],
     protocol: Object.fromEntries(protocol),
@@ -142,6 +146,24 @@ function accessRemarks(models: readonly OpenedPredictor[], names: readonly strin
     `${closed.join(", ")}: an ONNX file only answers and gives no gradients, so it is attacked by a black-box attack alone, which is ` +
       "weaker. Its accuracy under that attack must not be compared with another model's under PGD.",
   ];
+}
+
+/** The runs by their recipes without what does not matter to a method: seed, threads and device. */
+function seedGroups(models: readonly OpenedPredictor[], names: readonly string[]): SeedGroup[] {
+  const groups = new Map<string, { name: string; members: { model: string; seed: number }[] }>();
+  for (const [i, { run }] of models.entries()) {
+    if (run === undefined) continue;
+    const { seed, threads: _, device: __, ...recipe } = trainedRecipe(run);
+    const key = JSON.stringify(recipe);
+    const group = groups.get(key) ?? { name: `${recipe.method}, ${recipe.model}`, members: [] };
+    groups.set(key, group);
+    if (group.members.every((member) => member.seed !== seed)) group.members.push({ model: names[i], seed });
+  }
+  const all = [...groups.values()];
+  return all.map((group, g) => {
+    const before = all.slice(0, g).filter(({ name }) => name === group.name).length;
+    return before === 0 ? group : { ...group, name: `${group.name} (${before + 1})` };
+  });
 }
 
 /** How the first model is attacked for the sample images, where it can be: at the largest radius, to be seen. */

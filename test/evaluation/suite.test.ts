@@ -22,6 +22,7 @@ import { CellStore } from "../../src/evaluation/suite/cell-store.js";
 import { suiteDocument } from "../../src/evaluation/suite/document.js";
 import { drawPlaces, suiteImages } from "../../src/evaluation/suite/images.js";
 import { runSuite, type SuiteModel } from "../../src/evaluation/suite/run.js";
+import { summariseSeeds } from "../../src/evaluation/suite/seeds.js";
 import { summarise } from "../../src/evaluation/suite/summary.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
@@ -206,6 +207,28 @@ describe("the summary", async () => {
     const { onlyFirst, onlySecond } = clean.differences[1]!.mcNemar!;
     expect(onlySecond - onlyFirst).toBeCloseTo(12 * clean.differences[1]!.value, 9);
     expect(row("mean corruption error").differences[1]!.mcNemar).toBeUndefined();
+  });
+
+  test("models that differ in their seed alone speak for their method, paired by seed", () => {
+    const values = [0.9, 0.92, 0.94, 0.95];
+    const models = values.map((_, i) => ({ ...summary.models[0], name: `model ${i}` }));
+    const measures = [
+      { ...row("clean accuracy"), values: values.map((value) => ({ value, low: 0, high: 1, count: 12 })) },
+    ];
+    const group = (name: string, ...members: [model: string, seed: number][]) => ({
+      name,
+      members: members.map(([one, seed]) => ({ model: one, seed })),
+    });
+    // The seeds are given in another order: pairs are made by seed.
+    const groups = [group("a", ["model 0", 1], ["model 1", 2]), group("b", ["model 3", 2], ["model 2", 1])];
+    const seeds = summariseSeeds({ ...summary, models, measures }, groups)!;
+    expect(seeds.measures[0].values[0]).toEqual({ mean: 0.91, deviation: expect.closeTo(0.02 / Math.SQRT2), count: 2 });
+    expect(seeds.measures[0].differences[1]).toMatchObject({ value: expect.closeTo(0.035), count: 2 });
+    expect(seeds.measures[0].differences[1]!.deviation).toBeCloseTo(0.01 / Math.SQRT2, 12);
+    const text = renderText(suiteDocument(summary, { protocol: [], remarks: [], seeds }));
+    expect(text).toContain("91.00 ± 1.41 (2)");
+    expect(text).toContain("b less a");
+    expect(summariseSeeds(summary, [group("a", ["good", 1]), group("b", ["constant", 1])])).toBeUndefined();
   });
 
   test("its report holds every row, in every form", () => {

@@ -12,6 +12,7 @@ import {
   type TableCell,
 } from "../report/document.js";
 import { in255ths } from "./measures.js";
+import type { SeedSummary } from "./seeds.js";
 import type { MeasuredInterval, MeasureSummary, ModelSummary, SuiteSummary } from "./summary.js";
 
 /** What the numbers do not say themselves. */
@@ -20,6 +21,8 @@ export interface SuiteReportParts {
   readonly protocol: readonly (readonly [what: string, how: string])[];
   /** Limits of this evaluation, for instance an attack that a model could not be given. */
   readonly remarks: readonly string[];
+  /** Methods over seeds, where several models differ in their seed alone. */
+  readonly seeds?: SeedSummary;
   /** Sample images; none where undefined. */
   readonly pictures?: PictureGrid;
 }
@@ -30,7 +33,10 @@ const WORST_CLASSES = 10;
 const TOP5_CLASSES = 10;
 
 /** The report as a document, for any of the renderers. */
-export function suiteDocument(summary: SuiteSummary, { protocol, remarks, pictures }: SuiteReportParts): Document {
+export function suiteDocument(
+  summary: SuiteSummary,
+  { protocol, remarks, seeds, pictures }: SuiteReportParts,
+): Document {
   const { models, data } = summary;
   return {
     title: `Robustness of ${models.map(({ name }) => name).join(", ")}`,
@@ -39,6 +45,7 @@ export function suiteDocument(summary: SuiteSummary, { protocol, remarks, pictur
       ...remarks.map((text): Block => ({ kind: "paragraph", text })),
       ...resultBlocks(summary),
       ...(models.length > 1 ? differenceBlocks(summary) : []),
+      ...(seeds ? seedBlocks(seeds) : []),
       ...corruptionBlocks(models),
       ...robustnessBlocks(models),
       { kind: "heading", text: "Worst classes" },
@@ -127,6 +134,42 @@ function differenceBlocks({ models: [first, ...others], measures }: SuiteSummary
 }
 
 const pValue = (p: number): string => (p < 0.0001 ? "< 0.0001" : p.toFixed(4));
+
+function seedBlocks({ groups, measures }: SeedSummary): Block[] {
+  const rows = measures.map(({ name, better, values }): TableCell[] => [
+    `${name} ${better === "higher" ? "↑" : "↓"}`,
+    ...values.map((spread): TableCell => {
+      if (spread === undefined) return "not measured";
+      return { value: spread.mean, text: `${share(spread.mean)} ± ${share(spread.deviation)} (${spread.count})` };
+    }),
+  ]);
+  const differences = groups.flatMap((group, g): Block[] => {
+    const own = measures.flatMap((measure): TableCell[][] => {
+      const difference = measure.differences[g];
+      if (difference === undefined) return [];
+      const { value, low, high, p, detectable, count } = difference;
+      const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+      return [
+        [measure.name, { value, text: interval }, { value: p, text: pValue(p) }, percent(detectable), fixed(count, 0)],
+      ];
+    });
+    if (own.length === 0) return [];
+    const caption =
+      `${group.name} less ${groups[0].name}, in percentage points, paired by seed: Student's 95 % interval and test, and the true ` +
+      "difference that would have been found with probability 0.8. Below it, not finding one says little.";
+    return [{ kind: "table", caption, columns: ["", "difference", "p (paired t)", "detectable", "seeds"], rows: own }];
+  });
+  return [
+    { kind: "heading", text: "Over seeds" },
+    {
+      kind: "table",
+      caption: "Models that differ in their seed alone, in percent: mean ± standard deviation (number of seeds).",
+      columns: ["", ...groups.map(({ name }) => name)],
+      rows,
+    },
+    ...differences,
+  ];
+}
 
 function corruptionBlocks(models: readonly ModelSummary[]): Block[] {
   const measured = models.filter(({ corruptionErrors }) => corruptionErrors !== undefined);
