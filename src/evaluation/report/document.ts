@@ -81,6 +81,10 @@ export const fixed = (value: number, digits: number): Quantity => ({ value, text
 
 export const textOf = (cell: TableCell): string => (typeof cell === "string" ? cell : cell.text);
 
+/** Whether a column of a table holds words, which stand to the left, and no number. */
+export const isWords = ({ rows }: Pick<Table, "rows">, column: number): boolean =>
+  rows.every((row) => typeof row[column] === "string");
+
 /** The figures that hold numbers, as the tables that they are; other blocks have none. */
 export function tableOf(block: Block): Table | undefined {
   switch (block.kind) {

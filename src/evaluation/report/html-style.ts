@@ -24,7 +24,8 @@ figure.beside { display: inline-block; vertical-align: top; width: 31rem; max-wi
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.28rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 thead th { font-weight: 600; border-bottom: 2px solid var(--line); vertical-align: bottom; }
-th:first-child, td.words { text-align: left; }
+th:first-child, .words { text-align: left; }
+td.words { white-space: normal; min-width: 12rem; }
 tbody th { font-weight: 400; }
 tbody tr:nth-child(even) { background: var(--stripe); }
 .heat tbody tr, .pictures tbody tr { background: none; }

@@ -1,5 +1,5 @@
 /** A report as one HTML file that needs nothing else. */
-import { type Block, type Document, type HeatMap, type PictureGrid, type Table, textOf } from "./document.js";
+import { type Block, type Document, type HeatMap, isWords, type PictureGrid, type Table, textOf } from "./document.js";
 import { escapeHtml } from "./escape.js";
 import { STYLE } from "./html-style.js";
 import { lineFigure } from "./line-figure.js";
@@ -51,13 +51,13 @@ const figure = (caption: string, body: string, layout = "below"): string =>
 
 function table({ columns, rows }: Table): string {
   const body = rows.map(([name, ...cells]) => {
-    const values = cells.map((cell) => {
-      const words = typeof cell === "string" && !/^[-+\d]/.test(cell);
+    const values = cells.map((cell, c) => {
+      const words = isWords({ rows }, c + 1);
       return `<td${words ? ' class="words"' : ""}>${escapeHtml(textOf(cell))}</td>`;
     });
     return `<tr><th scope="row">${escapeHtml(textOf(name))}</th>${values.join("")}</tr>`;
   });
-  return `<table><thead>${header(columns)}</thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
+  return `<table><thead>${header(columns, (c) => isWords({ rows }, c))}</thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
 }
 
 /** The numbers stay readable on the darkest ground: it is never full. */
@@ -86,5 +86,8 @@ function pictures({ columns, rows }: PictureGrid): string {
   return `<table class="pictures"><thead>${header(["", ...columns])}</thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
 }
 
-const header = (columns: readonly string[]): string =>
-  `<tr>${columns.map((name) => (name === "" ? "<td></td>" : `<th scope="col">${escapeHtml(name)}</th>`)).join("")}</tr>`;
+const header = (columns: readonly string[], words: (column: number) => boolean = () => false): string => {
+  const cell = (name: string, c: number) =>
+    name === "" ? "<td></td>" : `<th scope="col"${c > 0 && words(c) ? ' class="words"' : ""}>${escapeHtml(name)}</th>`;
+  return `<tr>${columns.map(cell).join("")}</tr>`;
+};

@@ -1,5 +1,5 @@
 /** A report as Markdown. */
-import { type Document, type PictureGrid, type Table, tableOf, textOf } from "./document.js";
+import { type Document, isWords, type PictureGrid, type Table, tableOf, textOf } from "./document.js";
 
 /**
  * GitHub's Markdown. Heat maps and curves are tables; pictures are links into `pictures`.
@@ -19,7 +19,7 @@ export function renderMarkdown({ title, blocks }: Document, pictures: string): s
 
 function pipeTable({ columns, rows }: Pick<Table, "columns" | "rows">): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  const rule = columns.map((_, c) => (c === 0 ? "---" : "---:"));
+  const rule = columns.map((_, c) => (isWords({ rows }, c) ? "---" : "---:"));
   return [
     line(columns.map(escaped)),
     line(rule),
