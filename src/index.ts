@@ -31,8 +31,10 @@ export { type OpenDataOptions, type OpenedData, openData } from "./data/open-dat
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
-export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
+export { type Accuracy, accuracyOf, evaluateAccuracy } from "./evaluation/accuracy.js";
 export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
+export { type ClassMap, readClassMap } from "./evaluation/class-map.js";
+export { type ClassRule, classRule, relabelled, underRule } from "./evaluation/class-rule.js";
 export { type Confusion, confusionOf } from "./evaluation/confusion.js";
 export {
   ALEXNET,
@@ -45,10 +47,12 @@ export {
 } from "./evaluation/corruption-error.js";
 export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
-export type { Predictor } from "./evaluation/predictor.js";
+export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
 export { type Document, fixed, percent } from "./evaluation/report/document.js";
 export { writeReport } from "./evaluation/report/write.js";
+export { type ShapeBias, shapeBias } from "./evaluation/shape-bias.js";
 export { bootstrapMeans, type Interval, pairedDifference } from "./evaluation/statistics.js";
+export type { EvaluationView } from "./evaluation/view.js";
 export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
@@ -66,6 +70,8 @@ export { cosine, exponential, multiStep, oneCycle, type Schedule } from "./optim
 export { Sgd, type SgdOptions } from "./optim/sgd.js";
 export { WeightAverage } from "./optim/weight-average.js";
 export { classifierPredictor } from "./predictors/classifier-predictor.js";
+export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
+export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
 export {
   call,
   type DType,

@@ -1,5 +1,6 @@
 /** The images of an evaluation. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import type { EvaluationImages } from "../data/open-data.js";
 import { UsageError } from "../errors.js";
 import { knownSet } from "../evaluation/class-rule.js";
@@ -48,7 +49,7 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   const path = data ?? trained.data.path;
   const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest } };
   // A split of the run's own photos holds for these alone; other photos without parts are evaluated as a whole.
-  const own = run !== undefined && path === trained.data.path;
+  const own = run !== undefined && path !== null && resolve(path) === resolve(trained.data.path ?? "");
   const split = options.split === "all" || (options.split === undefined && !own) ? "all" : (options.split ?? "test");
   const part = split === "all" ? "test" : split;
   const view = viewOn(path, options.view, options.cropFraction);

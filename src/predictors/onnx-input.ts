@@ -45,11 +45,15 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
     );
   }
   const unknown = (what: string, fix: string) =>
-    new UsageError("ERR_PREPROCESSING", `${file}: ${what}; its ${described}. ${fix}, or write it into ${file}.json`);
+    new UsageError("ERR_PREPROCESSING", `${file}: ${what}; its ${described}. ${fix}`);
+  const orSidecar = `, or write it into ${file}.json`;
 
   const layout = settings.layout ?? layoutOf(shape);
   if (layout === undefined) {
-    throw unknown("its layout does not follow from its shape", "Add --onnx layout=NCHW or --onnx layout=NHWC");
+    throw unknown(
+      "its layout does not follow from its shape",
+      `Add --onnx layout=NCHW or --onnx layout=NHWC${orSidecar}`,
+    );
   }
   const colours = layout === "NCHW" ? shape[1] : shape[3];
   if (typeof colours === "number" && colours !== 3) {
@@ -61,7 +65,7 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   const [height, width] = layout === "NCHW" ? shape.slice(2) : shape.slice(1, 3);
   const fixed = [height, width].filter((length) => typeof length === "number");
   const imageSize = settings.imageSize ?? fixed[0];
-  if (imageSize === undefined) throw unknown("its image size is not fixed", "Add --onnx imageSize=224");
+  if (imageSize === undefined) throw unknown("its image size is not fixed", `Add --onnx imageSize=224${orSidecar}`);
   const other = fixed.find((length) => length !== imageSize);
   if (other !== undefined) {
     throw unknown(
@@ -75,7 +79,7 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
     throw unknown(
       "what its pixels are must be said",
       "For a network of torchvision or timm add --onnx pixelRange=0-1 --onnx mean=0.485,0.456,0.406 --onnx " +
-        "std=0.229,0.224,0.225; for one that normalises by itself --onnx pixelRange=0-1 or 0-255",
+        `std=0.229,0.224,0.225; for one that normalises by itself --onnx pixelRange=0-1 or 0-255${orSidecar}`,
     );
   }
   if (known === "uint8" && (pixelRange !== "0-255" || mean.some((m) => m !== 0) || std.some((s) => s !== 1))) {

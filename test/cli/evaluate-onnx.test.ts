@@ -1,6 +1,6 @@
 /** `advprop evaluate model.onnx` as a user meets it, on sets in memory and on folders of photos. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
@@ -9,7 +9,7 @@ import { imagenetSubsets, imagenetSynsets } from "../../src/evaluation/imagenet.
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { advprop } from "../support/cli.js";
-import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { sharedTemporaryFolder } from "../support/folders.js";
 import { type OnnxFile, writeOnnx } from "../support/onnx.js";
 
 const BLOCK = fileURLToPath(new URL("../support/block-addon.cjs", import.meta.url));
@@ -211,22 +211,5 @@ describe("photos without ImageNet's classes", () => {
     });
     expect(result.accuracy).toBe([0, 0, 1].filter((label, i) => groups[i] === label).length / 3);
     expect(result.protocol.classes).toContain("class map");
-  });
-
-  test("parts of a folder are asked for by name, and a folder without parts can be divided as training does", async () => {
-    const model = writeModel("two", 2, ["a", "b"]);
-    const pictures = Object.fromEntries(
-      Array.from({ length: 40 }, (_, i) => [`${i % 2 === 0 ? "a" : "b"}/${i}.png`, colourOf(i)]),
-    );
-    const data = await writePictures(join(folder, "two"), pictures);
-    expect(evaluate([model, "--data", data])).toMatchObject({ count: 40, data: { split: "all" } });
-    expect(evaluate([model, "--data", data, "--split", "test"])).toMatchObject({ count: 6, data: { split: "test" } });
-    const parts = temporaryFolder();
-    renameSync(data, join(parts, "val"));
-    expect(evaluate([model, "--data", parts, "--split", "validation"])).toMatchObject({
-      data: { split: "validation" },
-    });
-    const missing = advprop(["evaluate", model, "--data", parts, ...FLAGS], WITHOUT_ADDON);
-    expect(missing.stderr).toContain("only validation");
   });
 });

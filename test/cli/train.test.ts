@@ -29,6 +29,7 @@ describe("train", () => {
     const run = join(temporaryFolder(), "run");
     const trained = advprop(["train", "--data", data, ...STEPS, "--run", run, "--json", "--attack-steps", "1"]);
     expect(trained.stderr).toContain("advprop of resnet20 on 48 images of cifar10");
+    expect(trained.stderr).toContain(`Evaluate with: advprop evaluate ${run}\n`);
     expect(trained.status).toBe(0);
     expect(JSON.parse(trained.stdout)).toMatchObject({ run, status: "finished", step: 6 });
     expect(readdirSync(run).sort()).toEqual(
@@ -55,6 +56,8 @@ describe("train", () => {
     expect(evaluated.stderr).toContain("confusion matrix");
     const result = JSON.parse(evaluated.stdout);
     expect(result).toMatchObject({ count: 64, route: "main", attack: { name: "pgd", steps: 3, target: "none" } });
+    expect(result).toMatchObject({ model: { kind: "advprop", access: "white-box" }, data: { split: "test" } });
+    expect(result.protocol).toMatchObject({ imageSize: 32, images: "images: 32 x 32 as they are" });
     expect(result.accuracy).toBeGreaterThanOrEqual(0);
     expect(result.robustLoss).toBeGreaterThan(result.loss);
     expect(readdirSync(join(run, "evaluation")).map((name) => name.split(".")[1])).toEqual(["json", "png"]);
