@@ -14,6 +14,8 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
   ["evaluate", "measure a trained classifier on clean or attacked images"],
   ["export", "write a trained classifier's weights for other programs"],
+  ["corrupt", "write a set with the corruptions of ImageNet-C"],
+  ["stylize", "write a set with other textures and the same shapes"],
   ["models", "list the models"],
   ["recipes", "list the recipes"],
   ["data", "check a folder of images, or download a data set"],

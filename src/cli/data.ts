@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { DataReport, Finding } from "../data/check.js";
 import { didYouMean, UsageError } from "../errors.js";
+import { CountLine } from "./count-line.js";
 
 /** Files of a finding that are printed; `--json` gives all. */
 const SHOWN_FILES = 5;
@@ -113,28 +114,4 @@ function renderFinding({ severity, message, files, remedy }: Finding): string[] 
   const where = files.length === 1 ? `${files[0]}: ` : "";
   const list = files.length > 1 ? [`         ${files.slice(0, SHOWN_FILES).join(", ")}${more}`] : [];
   return [`${severity.padEnd(7)}  ${where}${message}`, ...list, `         -> ${remedy}`];
-}
-
-/** "1200/3781 images" on standard error: rewritten on a terminal, a line every few seconds elsewhere. */
-class CountLine {
-  readonly #unit: string;
-  readonly #quiet: boolean;
-  readonly #terminal = process.stderr.isTTY === true;
-  #shown = performance.now();
-
-  constructor(unit: string, quiet: boolean) {
-    this.#unit = unit;
-    this.#quiet = quiet;
-  }
-
-  show(done: number, total: number | undefined): void {
-    if (this.#quiet || performance.now() - this.#shown < (this.#terminal ? 100 : 5000)) return;
-    this.#shown = performance.now();
-    const line = `${done}${total === undefined ? "" : `/${total}`} ${this.#unit}`;
-    process.stderr.write(this.#terminal ? `\r\x1b[2K${line}` : `${line}\n`);
-  }
-
-  end(): void {
-    if (!this.#quiet && this.#terminal) process.stderr.write("\r\x1b[2K");
-  }
 }

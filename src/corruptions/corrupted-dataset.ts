@@ -1,6 +1,7 @@
 /** A data set seen through a corruption. */
 
 import type { Dataset } from "../data/dataset.js";
+import type { RawImage } from "../images/resize.js";
 import { checkSeed } from "../random.js";
 import { type CorruptionName, checkCorruption, corrupt, type TableName } from "./index.js";
 
@@ -9,6 +10,8 @@ export interface CorruptedDatasetOptions {
   readonly seed: number;
   /** Whose parameters; by default those made for the nearest size. */
   readonly table?: TableName;
+  /** Photographs that frost takes its windows of; by default textures made by program. */
+  readonly frostTextures?: readonly RawImage[];
 }
 
 /**
@@ -20,7 +23,7 @@ export interface CorruptedDatasetOptions {
 export function corruptedDataset(
   dataset: Dataset,
   name: CorruptionName,
-  { severity, seed, table }: CorruptedDatasetOptions,
+  { severity, seed, table, frostTextures }: CorruptedDatasetOptions,
 ): Dataset {
   checkCorruption(name, severity);
   checkSeed(seed, "corruptedDataset");
@@ -34,6 +37,11 @@ export function corruptedDataset(
     labels,
     samples,
     pixels: (index) =>
-      corrupt(dataset.pixels(index), height, width, name, severity, { seed, sample: samples[index], table }),
+      corrupt(dataset.pixels(index), height, width, name, severity, {
+        seed,
+        sample: samples[index],
+        table,
+        frostTextures,
+      }),
   };
 }

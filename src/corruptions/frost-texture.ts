@@ -1,6 +1,7 @@
 /**
  * Frost on a window pane, made by program. The published sets use five photographs that cannot be passed on here, so
- * that of all corruptions frost alone is not the published one pixel for pixel: only its weights are.
+ * that of all corruptions frost alone is not the published one pixel for pixel: only its weights are. With photographs of
+ * frost (`frost-photographs.ts`) it is the published definition.
  */
 
 import type { RawImage } from "../images/resize.js";
@@ -16,19 +17,25 @@ const STREAM = 1000;
 const GLASS = [30, 45, 66];
 const ICE = [232, 240, 248];
 
-const bySize = new Map<number, readonly RawImage[]>();
+/** The five textures at their own size; made once. */
+let made: readonly RawImage[] | undefined;
 
-/** The five textures, shrunk linearly (as published, without smoothing); made once per size. */
-export function frostTextures(shrink: number): readonly RawImage[] {
-  let textures = bySize.get(shrink);
-  if (textures === undefined) {
-    textures =
-      shrink === 1
-        ? Array.from({ length: COUNT }, (_, i) => drawTexture(i))
-        : frostTextures(1).map((texture) => resized(texture, shrink));
-    bySize.set(shrink, textures);
-  }
-  return textures;
+/** The five textures, of which frost takes windows unless photographs are given. They repeat at their borders. */
+export function madeTextures(): readonly RawImage[] {
+  made ??= Array.from({ length: COUNT }, (_, i) => drawTexture(i));
+  return made;
+}
+
+const shrunk = new WeakMap<RawImage, Map<number, RawImage>>();
+
+/** A texture shrunk linearly (as published, without smoothing); made once per size. */
+export function shrunkTexture(texture: RawImage, factor: number): RawImage {
+  if (factor === 1) return texture;
+  const bySize = shrunk.get(texture) ?? new Map<number, RawImage>();
+  shrunk.set(texture, bySize);
+  const known = bySize.get(factor) ?? resized(texture, factor);
+  bySize.set(factor, known);
+  return known;
 }
 
 /** Feathers of ice over a cloudy film; each texture has its own size and number of feathers. */

@@ -14,9 +14,9 @@ import { elasticTransform } from "./elastic.js";
 import { motionBlur } from "./motion-blur.js";
 import { gaussianNoise, impulseNoise, shotNoise, speckleNoise } from "./noise.js";
 import { parametersFor } from "./scaling.js";
-import { type CorruptionName, SEVERITY_TABLES, type TableName } from "./severity-tables.js";
+import { type CorruptionName, type Parameters, SEVERITY_TABLES, type TableName } from "./severity-tables.js";
 import { spatter } from "./spatter.js";
-import { brightness, fog, frost, snow } from "./weather.js";
+import { brightness, fog, frost, frostOf, snow } from "./weather.js";
 
 export type { CorruptionName, TableName } from "./severity-tables.js";
 
@@ -83,6 +83,8 @@ export interface CorruptOptions {
   readonly sample: number;
   /** Whose parameters; by default those made for the nearest size (`scaling.ts`). */
   readonly table?: TableName;
+  /** Photographs that frost takes its windows of, as published; by default textures made by program. */
+  readonly frostTextures?: readonly RawImage[];
 }
 
 /**
@@ -90,7 +92,7 @@ export interface CorruptOptions {
  * depend on what else is corrupted, where or in which order.
  *
  * Exact to the published definition at the published sizes (224, 64 and 32 pixels), whose result is cut to 8 bits and not
- * rounded; frost alone has textures of its own. Other sizes: `scaling.ts`. Severity is not a strict order: for several
+ * rounded; frost alone has textures of its own unless photographs are given. Other sizes: `scaling.ts`. Severity is not a strict order: for several
  * corruptions a higher one is nearer to the clean image.
  *
  * @param pixels (H, W, 3) uint8, not changed
@@ -107,7 +109,7 @@ export function corrupt(
   width: number,
   name: CorruptionName,
   severity: number,
-  { seed, sample, table }: CorruptOptions,
+  { seed, sample, table, frostTextures }: CorruptOptions,
 ): Uint8Array {
   checkCorruption(name, severity);
   checkSeed(seed, "corrupt");
@@ -125,7 +127,9 @@ export function corrupt(
       `corrupt: table must be one of ${known.join(", ")}; got ${table}.${didYouMean(table, known)}`,
     );
   }
-  return apply(name, { pixels, height, width }, severity, seed, sample, table);
+  const image = { pixels, height, width };
+  const draws = new Draws(seed, NAMES.indexOf(name), severity, sample);
+  return apply(name, image, parametersFor(name, severity, Math.min(height, width), table), draws, frostTextures);
 }
 
 /**
@@ -148,12 +152,11 @@ export function checkCorruption(name: string, severity: number): asserts name is
 function apply<K extends CorruptionName>(
   name: K,
   image: RawImage,
-  severity: number,
-  seed: number,
-  sample: number,
-  table: TableName | undefined,
+  parameters: Parameters[K],
+  draws: Draws,
+  frostTextures: readonly RawImage[] | undefined,
 ): Uint8Array {
-  const parameters = parametersFor(name, severity, Math.min(image.height, image.width), table);
-  const corruption: Corruption<K> = FUNCTIONS[name];
-  return corruption(image, parameters, new Draws(seed, NAMES.indexOf(name), severity, sample));
+  const functions = frostTextures === undefined ? FUNCTIONS : { ...FUNCTIONS, frost: frostOf(frostTextures) };
+  const corruption: Corruption<K> = functions[name];
+  return corruption(image, parameters, draws);
 }

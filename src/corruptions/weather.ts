@@ -1,11 +1,12 @@
 /** Snow, frost, fog and brightness. Pixels are in [0, 1] in the formulas. */
 
 import { changeSaturationAndValue } from "../images/hsv.js";
+import type { RawImage } from "../images/resize.js";
 import { filterSeparable } from "../images/taps.js";
 import { toUnit, truncateUnit } from "../images/unit.js";
 import { zoomTaps } from "../images/zoom.js";
 import type { Corruption } from "./corruption.js";
-import { frostTextures } from "./frost-texture.js";
+import { madeTextures, shrunkTexture } from "./frost-texture.js";
 import { smear } from "./motion-blur.js";
 import { plasma } from "./plasma.js";
 
@@ -41,25 +42,36 @@ export const snow: Corruption<"snow"> = (
   return truncateUnit(values);
 };
 
-/** a x + b frost, a random window of one of five textures. */
-export const frost: Corruption<"frost"> = ({ pixels, height, width }, [imageWeight, frostWeight, shrink], draws) => {
-  const textures = frostTextures(shrink);
-  const texture = textures[draws.integer(textures.length)];
-  const top = draws.integer(texture.height);
-  const left = draws.integer(texture.width);
-  const values = new Uint8ClampedArray(pixels.length);
-  let at = 0;
-  for (let y = 0; y < height; y++) {
-    const row = ((top + y) % texture.height) * texture.width;
-    for (let x = 0; x < width; x++) {
-      const from = 3 * (row + ((left + x) % texture.width));
-      for (let channel = 0; channel < 3; channel++, at++) {
-        values[at] = Math.trunc(imageWeight * pixels[at] + frostWeight * texture.pixels[from + channel]);
+/**
+ * a x + b frost, a random window of one of some textures: of the five made ones, which repeat at their borders, or of
+ * photographs, inside of which the window lies. A photograph that would be smaller than the image is shrunk less.
+ */
+export const frostOf =
+  (photographs: readonly RawImage[] | undefined): Corruption<"frost"> =>
+  ({ pixels, height, width }, [imageWeight, frostWeight, shrink], draws) => {
+    const textures = photographs ?? madeTextures();
+    const whole = textures[draws.integer(textures.length)];
+    const least = photographs === undefined ? 0 : Math.max(height / whole.height, width / whole.width);
+    const texture = shrunkTexture(whole, Math.max(shrink, least));
+    const places = (size: number, window: number): number =>
+      photographs === undefined ? size : Math.max(1, size - window);
+    const top = draws.integer(places(texture.height, height));
+    const left = draws.integer(places(texture.width, width));
+    const values = new Uint8ClampedArray(pixels.length);
+    let at = 0;
+    for (let y = 0; y < height; y++) {
+      const row = ((top + y) % texture.height) * texture.width;
+      for (let x = 0; x < width; x++) {
+        const from = 3 * (row + ((left + x) % texture.width));
+        for (let channel = 0; channel < 3; channel++, at++) {
+          values[at] = Math.trunc(imageWeight * pixels[at] + frostWeight * texture.pixels[from + channel]);
+        }
       }
     }
-  }
-  return new Uint8Array(values.buffer);
-};
+    return new Uint8Array(values.buffer);
+  };
+
+export const frost = frostOf(undefined);
 
 /** (x + c p) m / (m + c), p a plasma map in [0, 1], the same for all channels, and m the largest value of the image. */
 export const fog: Corruption<"fog"> = ({ pixels, height, width }, [weight, decay], draws) => {

@@ -105,6 +105,48 @@ export function loadCifar(path: string, split: Split): Dataset {
   return new InMemoryDataset({ name: layout.name, classes, height: SIZE, width: SIZE, labels, pixels });
 }
 
+/** How one part of CIFAR-10 or CIFAR-100 lies in files of records, for programs that write such files. */
+export interface CifarRecords {
+  /** Names of the files, in order. */
+  readonly files: readonly string[];
+  readonly recordsPerFile: number;
+  readonly labelBytes: number;
+  readonly size: typeof SIZE;
+  /** The file of class names, which need not be there. */
+  readonly classesFile: string;
+}
+
+/** The records of the set whose files are among these entries of a folder; undefined where there is none. */
+export function cifarRecords(entries: readonly string[], split: Split): CifarRecords | undefined {
+  const layout = layoutOf(entries);
+  if (layout === undefined) return undefined;
+  const { files, recordsPerFile, labelBytes, classesFile } = layout;
+  return { files: files[split], recordsPerFile: recordsPerFile[split], labelBytes, size: SIZE, classesFile };
+}
+
+/**
+ * The records of a file with other pixels: labels and order stay.
+ *
+ * @param change the image of a record, (32, 32, 3) uint8, to another
+ */
+export function changeRecords(
+  bytes: Uint8Array,
+  labelBytes: number,
+  change: (pixels: Uint8Array, record: number) => Uint8Array,
+): Uint8Array {
+  const changed = bytes.slice();
+  const pixels = new Uint8Array(IMAGE_BYTES);
+  for (let image = labelBytes, record = 0; image < bytes.length; image += labelBytes + IMAGE_BYTES, record++) {
+    planarToInterleaved(bytes, image, pixels, 0);
+    const others = change(pixels, record);
+    for (let i = 0; i < PLANE_BYTES; i++) {
+      for (let channel = 0; channel < 3; channel++)
+        changed[image + channel * PLANE_BYTES + i] = others[3 * i + channel];
+    }
+  }
+  return changed;
+}
+
 /** Reads one file into its part of the arrays. */
 function readRecords(file: string, layout: CifarLayout, into: { labels: Int32Array; pixels: Uint8Array }): void {
   const { labels, pixels } = into;

@@ -1,6 +1,6 @@
 /** Sets of corrupted images on disk, in the layouts of ImageNet-C and of CIFAR-10-C, as they were published or as `advprop corrupt` writes them. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { didYouMean, UsageError } from "../errors.js";
 import { CIFAR_CLASSES } from "./cifar.js";
@@ -11,6 +11,7 @@ import { type NpyFile, openNpy, readNpyBytes, readNpyIntegers } from "./npy.js";
 import type { EvaluationImages } from "./open-data.js";
 import { type EvaluationPhotoOptions, evaluationPhotos } from "./photo-loader.js";
 import { limitStratified, photoSet } from "./photo-set.js";
+import { readManifest } from "./set-manifest.js";
 import { limitPrefix } from "./subset.js";
 
 /** `imagenet-c`: files CORRUPTION/SEVERITY/CLASS/FILE; `cifar-c`: arrays CORRUPTION.npy and labels.npy. */
@@ -206,11 +207,20 @@ function cifarClasses(path: string, labels: Int32Array): readonly string[] {
   );
 }
 
-/** The classes in the note of `advprop corrupt`, which a published set does not have. */
+/**
+ * The classes in the note of `advprop corrupt`, which a published set does not have.
+ *
+ * @throws UsageError ERR_SET_INCOMPLETE where the set is not finished
+ */
 function notedClasses(path: string): readonly string[] | undefined {
   const file = join(path, CORRUPTED_SET_MANIFEST);
   if (!existsSync(file)) return undefined;
-  return (JSON.parse(readFileSync(file, "utf8")) as { classes: string[] }).classes;
+  const { classes, complete } = readManifest(file);
+  if (complete) return classes;
+  throw new UsageError(
+    "ERR_SET_INCOMPLETE",
+    `openCorruptedSet: ${path} is not finished. Give the command that makes it again.`,
+  );
 }
 
 /** The layout of ImageNet-C. */

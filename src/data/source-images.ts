@@ -1,0 +1,133 @@
+/** The images of one part of a set, for programs that write each of them anew. */
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { UsageError } from "../errors.js";
+import { centreCrop, whole } from "../images/crop.js";
+import { decodeImage } from "../images/decode.js";
+import { type RawImage, resizeRegion } from "../images/resize.js";
+import type { Dataset } from "./dataset.js";
+import { type Part, scanImageFolder } from "./image-folder.js";
+import { findDataset, unknownLayout } from "./open.js";
+import { limitStratified, photoSet } from "./photo-set.js";
+import { limitPrefix } from "./subset.js";
+
+/** Where worker threads find the pixels: in memory that they share, or in files. */
+export type ImageSource =
+  | { readonly kind: "memory"; readonly pixels: SharedArrayBuffer; readonly height: number; readonly width: number }
+  | { readonly kind: "photos"; readonly paths: readonly string[]; readonly size: number | undefined };
+
+export interface SourceImages {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly length: number;
+  /** (N) */
+  readonly labels: Int32Array;
+  /** (N) identity of each image: the key of its random draws */
+  readonly samples: Uint32Array;
+  /** (N) CLASS/FILE of each image; of images in memory FILE is the sample's number, without extension */
+  readonly files: readonly string[];
+  readonly source: ImageSource;
+  /** Of the names and labels, and of pixels in memory: two sets with the same digest are the same. */
+  readonly digest: string;
+}
+
+export interface SourceOptions {
+  readonly part: Part;
+  /** Brings photos to a square of this side: short side to this + 32, then the middle (256 and 224); by default as they are. */
+  readonly imageSize?: number;
+  /** Uses so many images: the first of a set in memory, of photos a draw by class and seed. */
+  readonly limit?: number;
+  readonly seed: number;
+}
+
+/** Photos are brought to a size by this much more, from which the middle is cut: 224 from 256. */
+const MARGIN = 32;
+
+/**
+ * Opens one part of CIFAR-10, CIFAR-100 or a folder of photos. A folder without parts is one part, whichever is asked for.
+ *
+ * @throws UsageError ERR_DATA_MISSING where there is no such folder or part
+ * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised
+ * @throws UsageError ERR_IMAGE_SIZE where a size is asked for that a set in memory does not have
+ */
+export async function openSourceImages(path: string, options: SourceOptions): Promise<SourceImages> {
+  const { part, imageSize, limit, seed } = options;
+  const found = findDataset(path);
+  if (found !== undefined) {
+    if (part === "validation") throw missing(path, part, "train, test");
+    return sourceOfDataset(await found.load(part), options);
+  }
+  const folder = scanImageFolder(path);
+  if (folder === undefined) throw unknownLayout(path, "openSourceImages");
+  const photos = folder.parts[folder.divided ? part : "train"];
+  if (photos === undefined || photos.length === 0) throw missing(path, part, Object.keys(folder.parts).join(", "));
+  const all = photoSet(folder, photos, photos);
+  const set = limit === undefined ? all : limitStratified(all, limit, seed);
+  const { classes, labels } = set;
+  // Below the folder of its part and of its class.
+  const depth = folder.divided ? 2 : 1;
+  const files = set.files.map((file, i) => `${classes[labels[i]]}/${file.split("/").slice(depth).join("/") || file}`);
+  return {
+    ...set,
+    files,
+    source: { kind: "photos", paths: set.files.map((file) => join(set.root, file)), size: imageSize },
+    digest: digestOf(set, files),
+  };
+}
+
+/**
+ * Images of a data set in memory.
+ *
+ * @throws UsageError ERR_IMAGE_SIZE where another size is asked for than they have
+ */
+export function sourceOfDataset(dataset: Dataset, { imageSize, limit }: SourceOptions): SourceImages {
+  const set = limit === undefined ? dataset : limitPrefix(dataset, limit);
+  const { name, classes, length, height, width, labels, samples } = set;
+  if (imageSize !== undefined && (imageSize !== height || imageSize !== width)) {
+    throw new UsageError(
+      "ERR_IMAGE_SIZE",
+      `openSourceImages: the images of ${name} are ${width} x ${height} and are used as they are; got an image size of ` +
+        `${imageSize}. Leave it out.`,
+    );
+  }
+  const pixels = new SharedArrayBuffer(length * height * width * 3);
+  const bytes = new Uint8Array(pixels);
+  for (let i = 0; i < length; i++) bytes.set(set.pixels(i), i * height * width * 3);
+  const files = Array.from(samples, (sample, i) => `${classes[labels[i]]}/${String(sample).padStart(5, "0")}`);
+  const source = { kind: "memory", pixels, height, width } as const;
+  return { name, classes, length, labels, samples, files, source, digest: digestOf(set, files, bytes) };
+}
+
+/** One image of a source. A photo is brought to size as torchvision does by default: bilinear, antialiased. */
+export async function readSourceImage(source: ImageSource, index: number): Promise<RawImage> {
+  if (source.kind === "memory") {
+    const { pixels, height, width } = source;
+    return { pixels: new Uint8Array(pixels, index * height * width * 3, height * width * 3), height, width };
+  }
+  const { paths, size } = source;
+  const photo = await decodeImage(readFileSync(paths[index]), paths[index]);
+  if (size === undefined) return photo;
+  const { width, height, window } = centreCrop(photo.width, photo.height, size, size / (size + MARGIN));
+  const pixels = new Uint8Array(size * size * 3);
+  resizeRegion(photo, whole(photo), { width, height }, "bilinear", pixels, window);
+  return { pixels, height: size, width: size };
+}
+
+function digestOf(
+  { classes, labels, samples }: { classes: readonly string[]; labels: Int32Array; samples: Uint32Array },
+  files: readonly string[],
+  pixels?: Uint8Array,
+): string {
+  const hash = createHash("sha256").update(JSON.stringify([classes, [...labels], [...samples], files]));
+  if (pixels !== undefined) hash.update(pixels);
+  return hash.digest("hex");
+}
+
+function missing(path: string, part: Part, parts: string): UsageError {
+  return new UsageError(
+    "ERR_DATA_MISSING",
+    `openSourceImages: ${path} has no part ${part}; it has ${parts}. Choose one of them with --split.`,
+  );
+}
