@@ -1,8 +1,8 @@
 /** The attack of one evaluation, with its cost and warnings on standard error. */
 import type { PixelBatch } from "../data/loader.js";
 import { measureRobustness, type Robustness } from "../evaluation/robustness.js";
-import { adversariesOf } from "../predictors/adversaries.js";
-import type { OpenedPredictor } from "../predictors/opened.js";
+import type { Adversaries } from "../predictors/adversaries.js";
+import type { EvaluationFile } from "../runs/schema.js";
 import { COSTLY_ATTACK_IMAGES, type CommandAttack } from "./attack-plan.js";
 import { BatchProgress, duration } from "./progress.js";
 
@@ -14,15 +14,13 @@ export interface AttackedImages {
   readonly limited: boolean;
 }
 
-/** Attacks a predictor, and counts what stands. @throws as `adversariesOf` */
+/** Makes an attack, and counts what stands. */
 export async function evaluateAttack(
-  predictor: OpenedPredictor,
   attack: CommandAttack,
+  { subject, adversaries, warnings }: Adversaries,
   images: AttackedImages,
-  seed: number,
   quiet: boolean,
 ): Promise<Robustness> {
-  const { subject, adversaries, warnings } = await adversariesOf(predictor, attack, seed);
   const say = (text: string) => process.stderr.write(`${text}\n`);
   for (const warning of warnings) say(`Warning: ${warning}`);
   const progress = new BatchProgress(attack.name, images.length, quiet);
@@ -53,21 +51,21 @@ export async function evaluateAttack(
   return { ...result, warnings: [...warnings, ...result.warnings] };
 }
 
-/** What the attack left, one line for each member. */
-export function describeRobustness(
-  { count, cleanAccuracy, robustAccuracy, attacks }: Robustness,
-  { name, norm, epsilon }: Pick<CommandAttack, "name" | "norm" | "epsilon">,
-): string[] {
+/** What the attack left, one line for each member; empty where none was made. */
+export function describeRobustness({ count, attack, robustAccuracy, robustness }: EvaluationFile): string[] {
+  if (attack === undefined || robustAccuracy === undefined || robustness === undefined) return [];
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-  const size = norm === "l2" ? `${epsilon}` : `${+(255 * epsilon).toFixed(2)}/255`;
+  const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
+  const restarts = Number(attack.restarts) > 1 ? `${attack.restarts} runs, ` : "";
+  const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
   const lines = [
-    `robust accuracy ${percent(robustAccuracy)} (${name}, ${norm}, epsilon ${size}) on ${count} images, clean ${percent(cleanAccuracy)}`,
+    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${restarts}epsilon ${epsilon})`,
   ];
-  const width = Math.max(...attacks.map((one) => one.name.length));
-  for (const one of attacks) {
-    const outside = one.outside === 0 ? "" : `, ${one.outside} outside the ball`;
+  const width = Math.max(...robustness.attacks.map(({ name }) => name.length));
+  for (const { name, attacked, broken, outside, accuracy, seconds } of robustness.attacks) {
+    const cheated = outside === 0 ? "" : `, gave back ${outside} outside the ball`;
     lines.push(
-      `  ${one.name.padEnd(width)}  broke ${one.broken} of ${one.attacked}${outside}, leaves ${percent(one.accuracy)}, ${duration(one.seconds)}`,
+      `  ${name.padEnd(width)}  broke ${broken} of ${attacked}${cheated}, leaves ${percent(accuracy)}; ${duration(seconds)}`,
     );
   }
   return lines;

@@ -14,6 +14,7 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly suite?: string;
   readonly output?: string;
   readonly attack?: string;
+  readonly restarts?: string;
   readonly limitTest?: string;
   readonly seed: string;
   readonly threads: string;
@@ -22,6 +23,17 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
 }
 
 const SPLITS: readonly string[] = ["test", "validation", "all"] satisfies EvaluationSplit[];
+
+/** An evaluation knows more attacks than training, and other defaults of theirs. */
+const EVALUATION_ATTACK_FLAGS = ATTACK_FLAGS.map((one) => ({
+  ...one,
+  description:
+    {
+      "attack.name": "autoattack, apgd-ce, apgd-dlr, apgd-t, fab, square; pgd, i-fgsm, gd or fgsm (docs/attacks.md)",
+      "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255, in l2 0.5; of pgd, i-fgsm, gd, fgsm 4/255)",
+      "attack.steps": "steps (default: 100 of apgd and fab; else 255 epsilon + 1, and 1 where epsilon is 1/255)",
+    }[one.path] ?? one.description,
+}));
 
 /** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
 export function define(command: Command): void {
@@ -46,10 +58,11 @@ export function define(command: Command): void {
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     );
-  addFlags(command, ATTACK_FLAGS);
+  addFlags(command, EVALUATION_ATTACK_FLAGS);
   addFlags(command, MACHINE_FLAGS);
   command
-    .option("--limit-test <count>", "only the first images")
+    .option("--restarts <count>", "runs of the attack from other random starts (default: 1)")
+    .option("--limit-test <count>", "only the first images (default: all; 1000 under a costly attack)")
     .option("--seed <number>", "of the attack's random draws", "0")
     .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
     .option("--json", "print one JSON object")
@@ -78,7 +91,7 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
     if (options.suite !== "standard") {
       throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${options.suite}`);
     }
-    const [attackFlag] = givenFlags(ATTACK_FLAGS, options);
+    const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
     if (attackFlag !== undefined) {
       throw new UsageError("ERR_ATTACK", `evaluate: the suite has attacks of its own; leave ${attackFlag} out`);
     }
@@ -91,7 +104,7 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
       others.length > 0 ? "several models are for a suite, side by side" : "--output is the folder of a suite";
     throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
   }
-  if (options.attack === undefined && attackFlags.length > 0) {
+  if (options.attack === undefined && (attackFlags.length > 0 || options.restarts !== undefined)) {
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
   const { runEvaluation } = await import("./run-evaluation.js");
@@ -99,6 +112,7 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
     ...common,
     model,
     attackSettings: options.attack === undefined ? undefined : attackFlags,
+    restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1),
   });
 }
 

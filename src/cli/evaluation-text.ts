@@ -1,5 +1,6 @@
 /** The result of an evaluation as text. */
 import type { EvaluationFile } from "../runs/schema.js";
+import { describeRobustness } from "./attack-evaluation.js";
 
 /** Classes whose accuracy is printed; all are in the saved file. */
 const SHOWN_CLASSES = 10;
@@ -12,17 +13,11 @@ export function describeEvaluation(result: EvaluationFile): string {
     `${what} accuracy ${percent(share)}, loss ${nats.toFixed(4)}`;
   const through = route === undefined ? `(${model.kind}, ${model.access})` : `through ${route}`;
   const which = data.split === "all" ? "images" : `${data.split} images`;
-  const { robustAccuracy, robustLoss, attack, shapeBias } = result;
+  const { shapeBias } = result;
   const lines = [`${weights} ${through} on ${count} ${which} of ${data.name}`, `  ${protocol.images}`];
   if (protocol.input !== undefined) lines.push(`  ${protocol.input}`);
   lines.push(`  ${protocol.classes}`, line("clean ", accuracy, loss));
-  if (robustAccuracy !== undefined && robustLoss !== undefined && attack !== undefined) {
-    const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
-    const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
-    lines.push(
-      `${line("robust", robustAccuracy, robustLoss)} (${attack.name}, ${attack.norm}, ${steps}epsilon ${epsilon})`,
-    );
-  }
+  lines.push(...describeRobustness(result));
   if (shapeBias !== undefined) {
     lines.push(
       `shape bias ${percent(shapeBias.shapeBias)}, texture bias ${percent(shapeBias.textureBias)}: of ${shapeBias.count} images ` +

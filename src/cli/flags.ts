@@ -11,6 +11,7 @@ interface RecipeFlag {
 /** The flags of an attack, the same in training and in evaluation. */
 export const ATTACK_FLAGS: readonly RecipeFlag[] = [
   { flag: "--attack <name>", path: "attack.name", description: "pgd, i-fgsm, gd or fgsm" },
+  { flag: "--norm <name>", path: "attack.norm", description: "linf or l2 (default: linf)" },
   { flag: "--epsilon <size>", path: "attack.epsilon", description: "radius, with pixels in [0, 1] (default: 4/255)" },
   { flag: "--step-size <size>", path: "attack.stepSize", description: "step, with pixels in [0, 1] (default: 1/255)" },
   {

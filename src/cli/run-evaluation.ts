@@ -7,16 +7,18 @@ import { readClassMap } from "../evaluation/class-map.js";
 import { classRule, knownSet, relabelled, underRule } from "../evaluation/class-rule.js";
 import { confusionOf } from "../evaluation/confusion.js";
 import { predict } from "../evaluation/predictions.js";
-import { evaluationBatchSize, type Predictor } from "../evaluation/predictor.js";
+import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { shapeBias } from "../evaluation/shape-bias.js";
 import { confusionPng } from "../images/confusion-chart.js";
+import { type Adversaries, adversariesOf } from "../predictors/adversaries.js";
 import { openPredictor } from "../predictors/open.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
-import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { RunDirectory, writeJson } from "../runs/run-directory.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../runs/schema.js";
+import { evaluateAttack } from "./attack-evaluation.js";
+import { attackOfFlags, COSTLY_ATTACK_IMAGES, type CommandAttack } from "./attack-plan.js";
 import { type EvaluationData, type EvaluationSplit, openEvaluationData } from "./evaluation-data.js";
 import { describeEvaluation } from "./evaluation-text.js";
 import { BatchProgress } from "./progress.js";
@@ -36,6 +38,8 @@ export interface RunEvaluationOptions {
   readonly cropFraction: number | undefined;
   /** Settings of the attack, or undefined for clean images alone. */
   readonly attackSettings: readonly string[] | undefined;
+  /** Runs of the attack from other random starts, the first included. */
+  readonly restarts: number;
   /** Settings of where and how to compute. */
   readonly machineSettings: readonly string[];
   readonly limitTest: number | undefined;
@@ -48,15 +52,13 @@ export interface RunEvaluationOptions {
 export async function runEvaluation(options: RunEvaluationOptions): Promise<void> {
   const { checkpoint, route, onnx, threads } = options;
   const machine = resolveRecipe(applySettings({}, options.machineSettings));
-  // Evaluation attacks are untargeted unless told: the strongest reading of "robust".
-  const attack =
-    options.attackSettings &&
-    resolveRecipe(applySettings({}, ["attack.target=none", ...options.attackSettings])).attack;
+  const attack = options.attackSettings && attackOfFlags(options.attackSettings, options.restarts);
   const memoryLimit = machine.memoryLimit ?? undefined;
   const predictor = await openPredictor(options.model, { checkpoint, route, threads, memoryLimit, onnx });
   try {
     const data = await openEvaluationData({
       ...options,
+      limitTest: options.limitTest ?? (attack?.costly ? COSTLY_ATTACK_IMAGES : undefined),
       run: predictor.run,
       imageSize: predictor.imageSize,
       view: predictor.view,
@@ -76,7 +78,7 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
 async function measureAll(
   options: RunEvaluationOptions,
   predictor: OpenedPredictor,
-  attack: ResolvedRecipe["attack"] | undefined,
+  attack: CommandAttack | undefined,
   data: EvaluationData,
 ): Promise<void> {
   const { seed, json, quiet, classMap } = options;
@@ -84,16 +86,15 @@ async function measureAll(
   const images = relabelled(data.images, rule);
   const files: string[] = [];
   const batches = images.batches(evaluationBatchSize(predictor.imageSize));
-  const measure = async (what: string, asked: Predictor, seen: AsyncIterable<PixelBatch>) => {
-    const progress = new BatchProgress(what, images.length, quiet);
-    return predict(asked, seen, (done) => progress.show(done));
-  };
   // Before the clean pass, so that what cannot be attacked is said at once.
-  const attacked = attack && (await underAttack(predictor, attack, seed, rule.columns === undefined));
-  const predictions = await measure("clean", underRule(predictor, rule), noting(batches, files, images.fileOf));
+  const opened = attack && (await openAttack(predictor, attack, seed, rule.columns === undefined));
+  const progress = new BatchProgress("clean", images.length, quiet);
+  const seen = noting(batches, files, images.fileOf);
+  const predictions = await predict(underRule(predictor, rule), seen, (done) => progress.show(done));
   const { classes: perClass, balancedAccuracy, matrix: confusion } = confusionOf(predictions);
   const bias = knownSet(data.classes) === "cue-conflict" ? shapeBias(predictions, files) : undefined;
-  const robust = attacked && accuracyOf(await measure("attacked", attacked, batches));
+  const limited = options.limitTest === undefined;
+  const robust = opened && (await evaluateAttack(attack, opened, { length: images.length, batches, limited }, quiet));
 
   const result: EvaluationFile = {
     schema: RUN_SCHEMA,
@@ -109,7 +110,11 @@ async function measureAll(
     perClass,
     confusion,
     ...(bias && { shapeBias: bias }),
-    ...(robust && { attack: { ...attack, seed }, robustAccuracy: robust.accuracy, robustLoss: robust.loss }),
+    ...(robust && {
+      attack: { ...attack.settings, seed },
+      robustAccuracy: robust.robustAccuracy,
+      robustness: { attacks: robust.attacks, outcomes: robust.outcomes, warnings: robust.warnings },
+    }),
   };
   if (predictor.run !== undefined) {
     const which = [data.split, result.route, ...(attack === undefined ? [] : [attack.name])].join("-");
@@ -126,28 +131,19 @@ async function measureAll(
 
 /**
  * @param ownClasses whether the model's logits are the scores, which is what an attack works on
- * @throws ERR_ATTACK the model gives no gradients, or the set has other classes than it
+ * @throws ERR_ATTACK the attack needs gradients that the model does not give, or the set has other classes than it
  */
-async function underAttack(
+async function openAttack(
   predictor: OpenedPredictor,
-  attack: ResolvedRecipe["attack"],
+  attack: CommandAttack,
   seed: number,
   ownClasses: boolean,
-): Promise<Predictor> {
-  if (predictor.access === "black-box") {
-    throw new UsageError(
-      "ERR_ATTACK",
-      `evaluate: ${attack.name} needs gradients, and ${predictor.file} only answers: an ONNX file is a black box. Leave out --attack`,
-    );
-  }
-  if (!ownClasses) {
-    throw new UsageError(
-      "ERR_ATTACK",
-      "evaluate: a model is attacked among its own classes, and this set joins or leaves out some. Leave out --attack",
-    );
-  }
-  const { attackedPredictor } = await import("../predictors/attacked.js");
-  return attackedPredictor(predictor, attack, seed);
+): Promise<Adversaries> {
+  if (ownClasses) return adversariesOf(predictor, attack, seed);
+  throw new UsageError(
+    "ERR_ATTACK",
+    "evaluate: a model is attacked among its own classes, and this set joins or leaves out some. Leave out --attack",
+  );
 }
 
 /** The batches, noting the file of each photo as it comes. */

@@ -7,6 +7,9 @@ import type { Adversary, Subject } from "../evaluation/robustness.js";
 import type { Norm } from "../evaluation/square.js";
 import type { OpenedPredictor } from "./opened.js";
 
+const BLACK_BOX =
+  "the model only answers, so it is attacked by its answers alone: its robust accuracy is an upper bound, not to be compared with one under attacks by gradient";
+
 /** An attack to evaluate with. */
 export interface AttackPlan {
   readonly norm: Norm;
@@ -18,6 +21,13 @@ export interface AttackPlan {
   readonly attack: AttackOptions | { readonly evaluation: EvaluationAttackName; readonly steps?: number };
 }
 
+/** An attack ready to be made, and what must be said of it. */
+export interface Adversaries {
+  readonly subject: Subject;
+  readonly adversaries: readonly Adversary[];
+  readonly warnings: readonly string[];
+}
+
 /**
  * The subject and the adversaries of a plan, and what must be said of them.
  *
@@ -25,15 +35,7 @@ export interface AttackPlan {
  * @throws ERR_ATTACK the predictor only answers, and the attack needs its gradients
  * @throws ERR_CLASSES the classes are too few for the attack, and what the attacks themselves throw
  */
-export async function adversariesOf(
-  predictor: OpenedPredictor,
-  plan: AttackPlan,
-  seed: number,
-): Promise<{
-  readonly subject: Subject;
-  readonly adversaries: readonly Adversary[];
-  readonly warnings: readonly string[];
-}> {
+export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan, seed: number): Promise<Adversaries> {
   const { norm, epsilon, restarts, attack } = plan;
   if (predictor.access === "black-box") {
     if (!("evaluation" in attack) || attack.evaluation !== "square") {
@@ -46,7 +48,7 @@ export async function adversariesOf(
     const runs = Array.from({ length: restarts }, (_, epoch) =>
       blackBoxSquare(predictor, { norm, epsilon, seed, epoch }),
     );
-    return { subject: blackBoxSubject(predictor), adversaries: runs, warnings: [] };
+    return { subject: blackBoxSubject(predictor), adversaries: runs, warnings: [BLACK_BOX] };
   }
   // Loaded only now: whoever attacks an ONNX file needs no libtorch.
   const { whiteBox } = await import("./white-box.js");

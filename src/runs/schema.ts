@@ -139,7 +139,21 @@ export interface EvaluationFile {
   /** The attack as resolved, and the accuracy under it. */
   readonly attack?: Readonly<Record<string, unknown>>;
   readonly robustAccuracy?: number;
-  readonly robustLoss?: number;
+  /** What each attack did in turn, and of each image "wrong", the attack that broke it, or "robust". */
+  readonly robustness?: {
+    readonly attacks: readonly {
+      readonly name: string;
+      readonly attacked: number;
+      readonly broken: number;
+      /** Adversarial images outside the ball, which do not count. */
+      readonly outside: number;
+      /** Of all images, after this attack and those before it. */
+      readonly accuracy: number;
+      readonly seconds: number;
+    }[];
+    readonly outcomes: readonly string[];
+    readonly warnings: readonly string[];
+  };
   /** On the texture-shape cue conflict images. */
   readonly shapeBias?: {
     readonly count: number;

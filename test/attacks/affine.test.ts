@@ -75,7 +75,10 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
             const numbers = found.toNumbers();
             rows.forEach((row, n) => {
               const image = numbers.slice(n * SIZE, (n + 1) * SIZE);
-              if (!Number.isFinite(said[n])) return expect(image).toEqual(row);
+              if (!Number.isFinite(said[n])) {
+                expect(image).toEqual(row);
+                return;
+              }
               const changes = image.map((value, i) => value - row[i]);
               const distance = norm === "linf" ? Math.max(...changes.map(Math.abs)) : Math.hypot(...changes);
               expect(distance).toBeCloseTo(said[n], 10);

@@ -59,7 +59,8 @@ describe("train", () => {
     expect(result).toMatchObject({ model: { kind: "advprop", access: "white-box" }, data: { split: "test" } });
     expect(result.protocol).toMatchObject({ imageSize: 32, images: "images: 32 x 32 as they are" });
     expect(result.accuracy).toBeGreaterThanOrEqual(0);
-    expect(result.robustLoss).toBeGreaterThan(result.loss);
+    expect(result.robustAccuracy).toBeLessThanOrEqual(result.accuracy);
+    expect(result.robustness.attacks).toMatchObject([{ name: "pgd", outside: 0 }]);
     expect(readdirSync(join(run, "evaluation")).map((name) => name.split(".")[1])).toEqual(["json", "png"]);
 
     const auxiliary = advprop(["evaluate", run, "--limit-test", "64", "--json", "--route", "aux"]);
