@@ -19,7 +19,7 @@ h2 { font-size: 1.15rem; margin: 2.2rem 0 0.6rem; padding-bottom: 0.25rem; borde
 p { margin: 0.5rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 figure { margin: 1rem 0 1.6rem; }
 figcaption { color: var(--quiet); margin-bottom: 0.4rem; max-width: 46rem; }
-figure.beside { display: inline-block; vertical-align: top; width: 31rem; max-width: 100%; margin-right: 1.5rem; }
+figure.beside { display: inline-block; vertical-align: top; width: 31rem; max-width: 100%; margin-right: 1.4rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.28rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -29,7 +29,8 @@ td.words { white-space: normal; min-width: 12rem; }
 tbody th { font-weight: 400; }
 tbody tr:nth-child(even) { background: var(--stripe); }
 .heat tbody tr, .pictures tbody tr { background: none; }
-.heat td { text-align: center; min-width: 4rem; border: 2px solid var(--ground); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.heat th, .heat td { padding: 0.28rem 0.3rem; }
+.heat td { text-align: center; min-width: 3.3rem; border: 2px solid var(--ground); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .heat thead th:not(:first-child), .pictures thead th { text-align: center; }
 .pictures td { text-align: center; padding: 0.35rem; vertical-align: top; }
 .pictures img { display: block; margin: 0 auto; image-rendering: pixelated; }
@@ -46,5 +47,8 @@ svg .grid { stroke: var(--line); }
   h2, figcaption { break-after: avoid; }
   tr, svg { break-inside: avoid; }
   th, td { padding: 0.15rem 0.4rem; }
+  figure.beside { width: 48%; margin-right: 1%; }
+  .heat { font-size: 8pt; }
+  .heat td { min-width: 0; }
 }
 `;
