@@ -2,13 +2,21 @@
  * advprop: train image classifiers that adversarial examples improve, and measure them. The public names; a reader who
  * knows the paper starts at `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  */
+
+export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
 export type { Attack, LogitsFunction } from "./attacks/attack.js";
+export { type EvaluationAttack, type EvaluationAttackOptions, evaluationAttacks } from "./attacks/auto-attack.js";
+export { bestIterate } from "./attacks/best-iterate.js";
 export { type AttackOptions, createAttack } from "./attacks/create.js";
+export { type FabOptions, fab, type Nearest, nearestAdversarial } from "./attacks/fab.js";
 export { type FgsmOptions, fgsm } from "./attacks/fgsm.js";
 export { gd } from "./attacks/gd.js";
 export { type IFgsmOptions, iFgsm } from "./attacks/i-fgsm.js";
+export { inTurn, restarted } from "./attacks/in-turn.js";
 export { noise } from "./attacks/noise.js";
+export { dlr, type Objective, rankedTargets, targetedDlr } from "./attacks/objective.js";
 export { type PgdOptions, pgd } from "./attacks/pgd.js";
+export { square } from "./attacks/square.js";
 export { attackSteps, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
@@ -32,6 +40,7 @@ export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } f
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, accuracyOf, evaluateAccuracy } from "./evaluation/accuracy.js";
+export { blackBoxSquare, blackBoxSubject } from "./evaluation/black-box.js";
 export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export { type ClassMap, readClassMap } from "./evaluation/class-map.js";
 export { type ClassRule, classRule, relabelled, underRule } from "./evaluation/class-rule.js";
@@ -50,6 +59,14 @@ export { type Predictions, predict } from "./evaluation/predictions.js";
 export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
 export { type Document, fixed, percent } from "./evaluation/report/document.js";
 export { writeReport } from "./evaluation/report/write.js";
+export {
+  type Adversary,
+  type AttackOutcome,
+  measureRobustness,
+  type Robustness,
+  type RobustnessOptions,
+  type Subject,
+} from "./evaluation/robustness.js";
 export { type ShapeBias, shapeBias } from "./evaluation/shape-bias.js";
 export { bootstrapMeans, type Interval, pairedDifference } from "./evaluation/statistics.js";
 export type { EvaluationView } from "./evaluation/view.js";
@@ -72,6 +89,7 @@ export { WeightAverage } from "./optim/weight-average.js";
 export { classifierPredictor } from "./predictors/classifier-predictor.js";
 export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
 export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
+export { whiteBox } from "./predictors/white-box.js";
 export {
   call,
   type DType,

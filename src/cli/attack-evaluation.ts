@@ -44,7 +44,11 @@ export async function evaluateAttack(
         }
       },
       onWarning: (warning) => say(`Warning: ${warning}`),
-      onProgress: (done) => progress.show(done),
+      onProgress: (done, name, standing) => {
+        // Hours may pass between two of these, so they are lines that stay.
+        if (!attack.costly) progress.show(done);
+        else if (!quiet) say(`${name}: ${done}/${images.length} images, ${standing} stand`);
+      },
     },
     images.batches,
   );

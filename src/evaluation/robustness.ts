@@ -40,8 +40,8 @@ export interface RobustnessOptions {
   readonly onCost?: (cost: AttackCost) => void;
   /** Called for each warning as it comes. */
   readonly onWarning?: (warning: string) => void;
-  /** Called after each attack on each batch. */
-  readonly onProgress?: (done: number, attack: string) => void;
+  /** Called after each attack on each batch, with the images so far and how many of them still stand. */
+  readonly onProgress?: (done: number, attack: string, standing: number) => void;
 }
 
 /** What an evaluation can cost at most; images that break early cost less. */
@@ -122,7 +122,8 @@ export async function measureRobustness(
         });
         left = left.filter((_, i) => !broken[i]);
       }
-      options.onProgress?.(outcomes.length, adversary.name);
+      const standing = outcomes.filter((outcome) => outcome === "robust").length;
+      options.onProgress?.(outcomes.length, adversary.name, standing);
     }
   }
 

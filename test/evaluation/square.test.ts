@@ -5,6 +5,7 @@ import { blackBoxSquare, blackBoxSubject } from "../../src/evaluation/black-box.
 import type { Predictor } from "../../src/evaluation/predictor.js";
 import { insideBall, measureRobustness, unitPixels } from "../../src/evaluation/robustness.js";
 import { type SquareImages, type SquareOptions, squareSearch, squareShare } from "../../src/evaluation/square.js";
+import { moveWindow } from "../../src/evaluation/square-l2.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedError } from "../support/errors.js";
@@ -144,6 +145,31 @@ test("a square of the L-infinity search is as large as its share, and at the bal
     expect(Math.max(0, ...columns) - Math.min(SIDE, ...columns)).toBeLessThan(side);
     for (const i of changed) expect(corners(i)).toContain(image[i]);
   });
+});
+
+test("a window of the L2 search takes up what the other gives away and what is unused, channel by channel", () => {
+  const shape = { height: SIDE, width: SIDE };
+  const before = Float64Array.from({ length: SIZE }, (_, i) => 0.01 * weights[i]);
+  const squares = (values: Float64Array, channel: number) =>
+    values.reduce((total, value, i) => (i % 3 === channel ? total + value * value : total), 0);
+  const all = [0, 1, 2].reduce((total, channel) => total + squares(before, channel), 0);
+  const epsilon = 2 * Math.sqrt(all);
+  for (let query = 1; query < 20; query++) {
+    const after = before.slice();
+    moveWindow(after, shape, 3, epsilon, new KeyedRandom(4, Purpose.synthesis), query);
+    for (let channel = 0; channel < 3; channel++) {
+      expect(squares(after, channel)).toBeCloseTo(squares(before, channel) + (epsilon ** 2 - all) / 3, 12);
+    }
+    // What is neither as it was nor emptied is the one window, 3 x 3 pixels of 3 channels.
+    const emptied = after.filter((value, i) => value === 0 && before[i] !== 0).length;
+    const changed = after.filter((value, i) => value !== before[i] && value !== 0).length;
+    expect(changed).toBe(27);
+    // The other is empty but for the rows and columns that they share.
+    const draws = new KeyedRandom(4, Purpose.synthesis);
+    const [top, left, otherTop, otherLeft] = [0, 1, 2, 3].map((j) => draws.integer(8 * query + j, SIDE - 2));
+    const shared = Math.max(0, 3 - Math.abs(top - otherTop)) * Math.max(0, 3 - Math.abs(left - otherLeft));
+    expect(emptied).toBe(3 * (9 - shared));
+  }
 });
 
 test("the share of a square falls from 0.8 by halves", () => {

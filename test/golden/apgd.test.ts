@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { apgd, apgdCheckpoints } from "../../src/attacks/apgd.js";
 import type { LogitsFunction } from "../../src/attacks/attack.js";
 import { linf } from "../../src/attacks/threat-model.js";
-import { keep, scope, type Tensor } from "../../src/tensor/index.js";
-import { clone, linear, reshape, sigmoid } from "../../src/tensor/operators.js";
+import { fromArray, keep, scope, type Tensor } from "../../src/tensor/index.js";
+import { add, clone, concat, full, linear, mul, reshape, sigmoid, sum } from "../../src/tensor/operators.js";
 import { maxDifference, readGolden } from "../support/golden.js";
 
 interface Case {
@@ -59,6 +59,32 @@ describe.each(Object.entries(cases))("apgd, %s", (name, { loss, epsilon, steps }
         expect(part(result)).toEqual(part(asked[best]));
       }
     });
+  });
+});
+
+test("a step that only climbs below the best point halves at the next checkpoint, and goes back to it", () => {
+  scope(() => {
+    // The margins are scripted, whatever the point: high loss at the start, then a slow climb that never reaches it. Of
+    // the first 22 steps 21 rise, so that condition 1 is silent; the best is still the start, so that condition 2 is not.
+    // The gradient leads down in every pixel.
+    const epsilon = 0.1;
+    const image = full([1, 3, 2, 2], 0.5, "float64");
+    const asked: number[][] = [];
+    const scripted: LogitsFunction = (x) => {
+      const k = asked.push(x.toNumbers().map((value) => value - 0.5)) - 1;
+      const margin = add(mul(sum(x), 1e-9), k === 0 ? 1 : 5 - 0.01 * k);
+      return concat([reshape(margin, [1, 1]), full([1, 1], 0, "float64")], 1);
+    };
+    const one = { ...keys, samples: fromArray([4], [1], "int64") };
+    apgd({ threatModel: linf(epsilon), loss: "ce" }).perturb(scripted, image, fromArray([0], [1], "int64"), one);
+    const clip = (value: number) => Math.max(-epsilon, Math.min(epsilon, value));
+    expect(asked[23].every((value) => Math.abs(value + epsilon) < 1e-12)).toBe(true);
+    // From x_0 with the step epsilon, and a quarter of the way that led back to it.
+    const next = asked[0].map((start) =>
+      clip(start + 0.75 * (clip(start - epsilon) - start) + 0.25 * (start + epsilon)),
+    );
+    expect(maxDifference(asked[24], next)).toBeLessThan(1e-12);
+    expect(Math.max(...next)).toBeGreaterThan(-0.9 * epsilon);
   });
 });
 
