@@ -36,7 +36,7 @@ describe("a run of ours and an ONNX file", () => {
       metadata: {},
     });
     writeFileSync(`${onnx}.json`, JSON.stringify({ classes: SHAPES_CLASSES }));
-  });
+  }, 60_000);
 
   test("killed in the middle, the same command goes on, measures nothing twice, and reports", async () => {
     const child = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore" });
