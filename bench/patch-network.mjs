@@ -23,7 +23,7 @@ import { vanillaStep } from "../dist/training/vanilla.js";
  * Convolutions 3 (receptive field 3), 3 with stride 2 (5), 3 (9) and 1 (9), without padding, so that a position sees its patch and
  * not where it lies; the mean of the features of all positions and an affine layer, which is the mean of the patches' logits.
  */
-export class PatchNetwork extends Module {
+class PatchNetwork extends Module {
   #features;
   #classifier;
 

@@ -21,6 +21,7 @@ export { attackSteps, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
+export { readFrostTextures } from "./corruptions/frost-photographs.js";
 export {
   CORRUPTIONS,
   type CorruptionName,
@@ -30,14 +31,19 @@ export {
   SEVERITIES,
   type TableName,
 } from "./corruptions/index.js";
+export { type WriteCorruptedSetOptions, type WrittenSet, writeCorruptedSet } from "./corruptions/write-set.js";
 export { checkData, type DataReport } from "./data/check.js";
 export { loadCifar } from "./data/cifar.js";
+export { type CorruptedSet, type CorruptedSetOptions, openCorruptedSet } from "./data/corrupted-set.js";
 export { type Dataset, InMemoryDataset, type Split } from "./data/dataset.js";
 export { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./data/loader.js";
 export { openDataset } from "./data/open.js";
 export { type OpenDataOptions, type OpenedData, openData } from "./data/open-data.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
+export { openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
+export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
+export { type WriteStylizedSetOptions, type WrittenStylizedSet, writeStylizedSet } from "./data/write-stylized-set.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, accuracyOf, evaluateAccuracy } from "./evaluation/accuracy.js";
 export { blackBoxSquare, blackBoxSubject } from "./evaluation/black-box.js";
