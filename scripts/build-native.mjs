@@ -1,5 +1,6 @@
 /**
- * Builds the native addon, build/native/advprop.node, where it is not there or out of date.
+ * Builds the native addon, build/native/advprop.node, where it is not there or out of date, and beside it photos.node, which
+ * photos are read with where libjpeg-turbo is installed.
  * As a program: no argument builds, `--check` only says by exit code 0 or 1 whether it is up to date.
  */
 import { spawnSync } from "node:child_process";
@@ -16,7 +17,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findLibtorch, LibtorchError } from "./find-libtorch.mjs";
 
@@ -25,6 +26,7 @@ const SOURCES = join(ROOT, "native");
 const OUTPUT = join(ROOT, "build/native");
 const CMAKE_TREE = join(OUTPUT, "cmake");
 const ADDON = join(OUTPUT, "advprop.node");
+const PHOTOS = join(OUTPUT, "photos.node");
 const STAMP = join(OUTPUT, "stamp");
 
 /** Whether the addon is there and made from the present sources, libtorch, compiler and processor. */
@@ -58,8 +60,14 @@ export function buildNative(libtorch = findLibtorch()) {
 
   // Moved into place whole, and without a stamp until it is there: a build that is killed is never taken for done.
   rmSync(STAMP, { force: true });
-  copyFileSync(join(CMAKE_TREE, "advprop.node"), `${ADDON}.new`);
-  renameSync(`${ADDON}.new`, ADDON);
+  for (const addon of [ADDON, PHOTOS]) {
+    const made = join(CMAKE_TREE, basename(addon));
+    rmSync(`${addon}.new`, { force: true });
+    if (existsSync(made)) {
+      copyFileSync(made, `${addon}.new`);
+      renameSync(`${addon}.new`, addon);
+    } else rmSync(addon, { force: true }); // photos.node without libjpeg-turbo
+  }
   writeFileSync(STAMP, stamp.whole);
 }
 
@@ -105,6 +113,7 @@ function stampOf(libtorch) {
     spawnSync(process.env.CXX || "c++", ["--version"], { encoding: "utf8" }).stdout ?? "",
     process.env.CXXFLAGS ?? "",
     processor(),
+    existsSync("/usr/include/jpeglib.h") ? "libjpeg" : "", // so that it is used once it is installed
   ]);
   const sources = readdirSync(SOURCES, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

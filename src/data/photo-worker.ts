@@ -7,11 +7,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, RunError } from "../errors.js";
-import { flipHorizontal } from "../images/augmentation.js";
 import { autoAugment } from "../images/auto-augment.js";
-import { centreCrop, type Region, randomResizedCrop, scaleRegion, whole } from "../images/crop.js";
-import { configureDecoder, decodeImage, decodeSize, readHeader } from "../images/decode.js";
-import { type RawImage, resizeRegion } from "../images/resize.js";
+import { centreCrop, randomResizedCrop, type Size, whole } from "../images/crop.js";
+import { type Cut, cutImage, cutPhoto, imageSize } from "../images/cut.js";
+import { configureDecoder } from "../images/decode.js";
+import type { Interpolation, RawImage } from "../images/resize.js";
 import { KeyedRandom, Purpose } from "../random.js";
 import {
   type BadPhoto,
@@ -32,7 +32,7 @@ const EVALUATION_OVERSAMPLING = 2;
 const setup = workerData as PhotoWorkerSetup;
 const { transform, batchSize, slots } = setup;
 const imageBytes = transform.size ** 2 * 3;
-const sizes = new Map<number, { width: number; height: number }>();
+const sizes = new Map<number, Size>();
 const cache = new Map<number, RawImage>();
 let cachedBytes = 0;
 
@@ -90,64 +90,64 @@ async function readPhoto(index: number, epoch: number, repeat: number, target: U
   if (transform.kind === "evaluate") {
     const { size, interpolation, cropFraction } = transform;
     const bytes = readBytes(index);
-    const header = await sizeOf(index, bytes);
-    const { width, height, window } = centreCrop(header.width, header.height, size, cropFraction);
-    const wanted = Math.min(width, height);
-    const decoded = decodeSize(header, Math.min(header.width, header.height), wanted, EVALUATION_OVERSAMPLING);
-    const photo = await decodeImage(bytes, fileOf(index), decoded);
-    resizeRegion(photo, whole(photo), { width, height }, interpolation, target, window);
+    const photo = await sizeOf(index, bytes);
+    const { width, height, window } = centreCrop(photo.width, photo.height, size, cropFraction);
+    const cut = { region: whole(photo), size: { width, height }, window, interpolation };
+    await cutPhoto(bytes, fileOf(index), photo, cut, EVALUATION_OVERSAMPLING, target);
     return;
   }
-  const { size, seed, interpolation } = transform;
-  const random = new KeyedRandom(seed, Purpose.crop, epoch, setup.samples[index], repeat);
-  const { photo, region } = await cutRandomly(index, transform, random);
-  resizeRegion(photo, region, { width: size, height: size }, interpolation, target);
-  if (transform.flip && new KeyedRandom(seed, Purpose.flip, epoch, setup.samples[index], repeat).uniform(0) < 0.5) {
-    flipHorizontal(target, size, size);
-  }
+  const draws = (purpose: number) => new KeyedRandom(transform.seed, purpose, epoch, setup.samples[index], repeat);
+  await cutRandomly(index, transform, draws, target);
+  const { size } = transform;
   if (transform.autoAugment === "v0") {
-    const draws = new KeyedRandom(seed, Purpose.augmentation, epoch, setup.samples[index], repeat);
-    autoAugment({ pixels: target, height: size, width: size }, draws);
+    autoAugment({ pixels: target, height: size, width: size }, draws(Purpose.augmentation));
   }
 }
 
-/** A photo, decoded as large as the random crop needs it or as it is kept in memory, and the crop in it. */
+/** Cuts a photo, or the copy of it that is kept in memory. */
 async function cutRandomly(
   index: number,
-  { size, crop, workingSize }: TrainingTransform,
-  random: KeyedRandom,
-): Promise<{ photo: RawImage; region: Region }> {
+  { size, interpolation, crop, flip, workingSize }: TrainingTransform,
+  draws: (purpose: number) => KeyedRandom,
+  target: Uint8Array,
+): Promise<void> {
+  const cutOf = (photo: Size): Cut => ({
+    region: randomResizedCrop(photo.width, photo.height, draws(Purpose.crop), crop),
+    size: { width: size, height: size },
+    interpolation,
+    mirrored: flip && draws(Purpose.flip).uniform(0) < 0.5,
+  });
   if (workingSize !== undefined) {
-    const photo = cache.get(index) ?? (await decodeWorkingCopy(index, workingSize));
-    return { photo, region: randomResizedCrop(photo.width, photo.height, random, crop) };
+    const copy = cache.get(index) ?? (await decodeWorkingCopy(index, workingSize, interpolation));
+    cutImage(copy, cutOf(copy), target);
+    return;
   }
   const bytes = readBytes(index);
-  const header = await sizeOf(index, bytes);
-  const region = randomResizedCrop(header.width, header.height, random, crop);
-  const decoded = decodeSize(header, Math.min(region.width, region.height), size, TRAINING_OVERSAMPLING);
-  const photo = await decodeImage(bytes, fileOf(index), decoded);
-  return { photo, region: decoded === undefined ? region : scaleRegion(region, header, decoded) };
+  const photo = await sizeOf(index, bytes);
+  await cutPhoto(bytes, fileOf(index), photo, cutOf(photo), TRAINING_OVERSAMPLING, target);
 }
 
 /** A photo with the short side `workingSize`, or as it is where it is smaller; kept while there is room. */
-async function decodeWorkingCopy(index: number, workingSize: number): Promise<RawImage> {
+async function decodeWorkingCopy(index: number, workingSize: number, interpolation: Interpolation): Promise<RawImage> {
   const bytes = readBytes(index);
-  const { width, height } = await sizeOf(index, bytes);
-  const factor = workingSize / Math.min(width, height);
-  const size = { width: Math.round(width * factor), height: Math.round(height * factor) };
-  const photo = await decodeImage(bytes, fileOf(index), factor < 1 ? size : undefined);
-  if (cachedBytes + photo.pixels.length <= setup.cacheBytes) {
-    cachedBytes += photo.pixels.length;
-    cache.set(index, photo);
+  const photo = await sizeOf(index, bytes);
+  const factor = Math.min(1, workingSize / Math.min(photo.width, photo.height));
+  const size = { width: Math.round(photo.width * factor), height: Math.round(photo.height * factor) };
+  const copy = { ...size, pixels: new Uint8Array(3 * size.width * size.height) };
+  const cut = { region: whole(photo), size, interpolation };
+  await cutPhoto(bytes, fileOf(index), photo, cut, TRAINING_OVERSAMPLING, copy.pixels);
+  if (cachedBytes + copy.pixels.length <= setup.cacheBytes) {
+    cachedBytes += copy.pixels.length;
+    cache.set(index, copy);
   }
-  return photo;
+  return copy;
 }
 
 /** The size of an upright photo; the header is read once. */
-async function sizeOf(index: number, bytes: Uint8Array): Promise<{ width: number; height: number }> {
+async function sizeOf(index: number, bytes: Uint8Array): Promise<Size> {
   const known = sizes.get(index);
   if (known !== undefined) return known;
-  const { width, height } = await readHeader(bytes, fileOf(index));
+  const { width, height } = await imageSize(bytes, fileOf(index));
   sizes.set(index, { width, height });
   return { width, height };
 }

@@ -2,6 +2,7 @@
 
 import sharp, { type Sharp } from "sharp";
 import { RunError } from "../errors.js";
+import type { Size } from "./crop.js";
 import type { RawImage } from "./resize.js";
 
 /** The formats that are read, by sharp's names, with the file extensions they go by. */
@@ -69,12 +70,7 @@ export async function readHeader(bytes: Uint8Array, file: string): Promise<Image
  * @param strict refuses also damage that other programs overlook, such as a few wrong bytes inside of a JPEG
  * @throws RunError ERR_IMAGE where it cannot be decoded, or is truncated
  */
-export async function decodeImage(
-  bytes: Uint8Array,
-  file: string,
-  size?: { readonly width: number; readonly height: number },
-  strict = false,
-): Promise<RawImage> {
+export async function decodeImage(bytes: Uint8Array, file: string, size?: Size, strict = false): Promise<RawImage> {
   try {
     const pipeline = open(bytes, strict).flatten({ background: BACKGROUND }).toColourspace("srgb");
     if (size !== undefined) pipeline.resize(size.width, size.height, { fit: "fill", kernel: "cubic" });
@@ -92,18 +88,13 @@ export async function decodeImage(
 const REDUCTIONS = [9, 5, 3];
 
 /**
- * The size at which to decode an image of which a part of `extent` pixels becomes `wanted` pixels.
+ * The size at which to decode an image.
  *
- * @param oversampling how many times the pixels that are wanted the part must keep
+ * @param spare how many times the pixels that must be kept the image has, along each side
  * @returns undefined for the image's own size
  */
-export function decodeSize(
-  { width, height }: { readonly width: number; readonly height: number },
-  extent: number,
-  wanted: number,
-  oversampling: number,
-): { width: number; height: number } | undefined {
-  const reduction = REDUCTIONS.find((factor) => extent >= factor * oversampling * wanted);
+export function decodeSize({ width, height }: Size, spare: number): Size | undefined {
+  const reduction = REDUCTIONS.find((factor) => spare >= factor);
   if (reduction === undefined) return undefined;
   // Rounded down, so that the factor is reached in both directions.
   return { width: Math.max(1, Math.floor(width / reduction)), height: Math.max(1, Math.floor(height / reduction)) };
