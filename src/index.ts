@@ -47,11 +47,27 @@ export { type WriteStylizedSetOptions, type WrittenStylizedSet, writeStylizedSet
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Accuracy, accuracyOf, evaluateAccuracy } from "./evaluation/accuracy.js";
 export { blackBoxSquare, blackBoxSubject } from "./evaluation/black-box.js";
+export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export { type ClassMap, readClassMap } from "./evaluation/class-map.js";
 export { type ClassRule, classRule, relabelled, underRule } from "./evaluation/class-rule.js";
 export { type Confusion, confusionOf } from "./evaluation/confusion.js";
+export {
+  ALEXNET,
+  type CorruptionErrors,
+  type CorruptionReference,
+  corruptionReference,
+  mCE,
+  meanCorruptionError,
+  relativeMCE,
+} from "./evaluation/corruption-error.js";
+export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
 export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
+export { type Document, fixed, percent } from "./evaluation/report/document.js";
+export { renderHtml } from "./evaluation/report/html.js";
+export { renderMarkdown } from "./evaluation/report/markdown.js";
+export { renderText } from "./evaluation/report/text.js";
+export { writeReport } from "./evaluation/report/write.js";
 export {
   type Adversary,
   type AttackOutcome,
@@ -61,7 +77,13 @@ export {
   type Subject,
 } from "./evaluation/robustness.js";
 export { type ShapeBias, shapeBias } from "./evaluation/shape-bias.js";
-export { type Interval, pairedDifference } from "./evaluation/statistics.js";
+export { bootstrapMeans, type Interval, pairedDifference } from "./evaluation/statistics.js";
+export { type Cell, cleanCell, corruptionCells, squareCell, stylisedCell } from "./evaluation/suite/cell.js";
+export { CellStore, type Measurement } from "./evaluation/suite/cell-store.js";
+export { suiteDocument } from "./evaluation/suite/document.js";
+export { type SuiteImages, suiteImages } from "./evaluation/suite/images.js";
+export { type Panel, runSuite, type SuiteModel } from "./evaluation/suite/run.js";
+export { type MeasuredModel, type SuiteSummary, summarise } from "./evaluation/suite/summary.js";
 export type { EvaluationView } from "./evaluation/view.js";
 export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";

@@ -145,7 +145,7 @@ describe("architecture", () => {
   });
 
   test("nothing that evaluates an ONNX file loads libtorch", () => {
-    const entries = ["cli/run-evaluation.ts", "predictors/open.ts", "predictors/onnx-predictor.ts"];
+    const entries = ["cli/run-evaluation.ts", "cli/run-suite.ts", "predictors/open.ts", "predictors/onnx-predictor.ts"];
     const loaded = entries.flatMap((path) => [...loadedBy(path)]);
     expect(loaded.filter((name) => name.startsWith("tensor/"))).toEqual([]);
     expect(loaded).toContain("onnxruntime-node");

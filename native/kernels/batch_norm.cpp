@@ -1,16 +1,13 @@
-// Batch norm by the batch's own statistics, channels-last float32 on the CPU; every other tensor goes to libtorch's.
+// Batch norm with what follows it, y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual), in as few
+// passes over memory as the formula allows: channels-last float32 and bfloat16 on the CPU, statistics in float32 and
+// float64. Every other tensor goes through libtorch's operators.
 //
-// libtorch 1.13's kernel for this layout adds the values of a channel one after another in float32: over 128 x 32 x 32
-// of them the variance is off by 1e-5, a hundred times the rounding of its result. Here the sums are float64, which
-// costs nothing: the loops wait for memory.
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
+// libtorch 1.13's own kernel for this layout adds the values of a channel one after another in float32: over
+// 128 x 32 x 32 of them the variance is off by 1e-5, a hundred times the rounding of its result.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <algorithm>
-#include <cmath>
-#include <vector>
+#include "channels.h"
 
 namespace advprop {
 
@@ -19,144 +16,256 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A channels-last tensor as a matrix: one row a pixel, one column a channel.
-struct Matrix {
-  explicit Matrix(const at::Tensor& x) : rows(x.numel() / x.size(1)), channels(x.size(1)) {}
-  int64_t rows, channels;
+/// Codes of the schema.
+enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2 };
+
+/// `T` is the tensor's type: sigmoids need no more precision than it has.
+template <typename T, Activation kind>
+Floats activate(Floats x) {
+  if constexpr (kind == kRelu) return maximum(Floats{}, x);
+  if constexpr (kind == kSilu) return x * sigmoid<std::is_same_v<T, at::BFloat16>>(x);
+  return x;
+}
+
+/// The gradient through the activation. For the rectifier its result serves as well as its argument.
+template <typename T, Activation kind>
+Floats backThrough(Floats gradient, Floats x) {
+  if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
+  if constexpr (kind == kSilu) {
+    const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
+    return gradient * (s + x * s * (1.f - s));
+  }
+  return gradient;
+}
+
+/// Calls `work` with a value of the tensor's type and the activation as a constant.
+template <typename Work>
+void dispatch(at::ScalarType type, int64_t activation, const Work& work) {
+  const auto withType = [&](auto kind) {
+    if (type == at::kFloat) return work(float{}, kind);
+    return work(at::BFloat16{}, kind);
+  };
+  if (activation == kRelu) return withType(std::integral_constant<Activation, kRelu>{});
+  if (activation == kSilu) return withType(std::integral_constant<Activation, kSilu>{});
+  return withType(std::integral_constant<Activation, kIdentity>{});
+}
+
+/// The normalisation of each channel, (x - mean) * factor + shift, by tables that {@link Tables} owns.
+struct Normalization {
+  Floats operator()(Floats x, int64_t column) const { return (x - load(mean + column)) * load(factor + column) + load(shift + column); }
+
+  const float *mean, *factor, *shift;
 };
 
-/// Two sums for each channel: `add(row, first, second)` adds the terms of one row. The parts do not depend on the number
-/// of threads and are joined in order, so neither does the result.
-template <typename Add>
-std::vector<double> channelSums(const Matrix& matrix, const Add& add) {
-  const int64_t columns = 2 * matrix.channels;
-  const int64_t rowsOfPart = std::max<int64_t>(128, 32768 / matrix.channels);
-  const int64_t parts = (matrix.rows + rowsOfPart - 1) / rowsOfPart;
-  std::vector<double> sums(parts * columns);
-  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t part = begin; part < end; ++part) {
-      double* first = sums.data() + part * columns;
-      const int64_t last = std::min(matrix.rows, (part + 1) * rowsOfPart);
-      for (int64_t row = part * rowsOfPart; row < last; ++row) add(row, first, first + matrix.channels);
-    }
-  });
-  for (int64_t part = 1; part < parts; ++part) {
-    for (int64_t c = 0; c < columns; ++c) sums[c] += sums[part * columns + c];
-  }
-  sums.resize(columns);
-  return sums;
-}
+struct Tables {
+  Tables(const Channels& channels, const at::Tensor& statistics, const at::Tensor& weight, const at::Tensor& bias)
+      : mean(channels.tile([m = statistics.data_ptr<double>()](int64_t c) { return m[c]; })),
+        factor(channels.tile([i = statistics.data_ptr<double>() + channels.count, w = weight.data_ptr<float>()](int64_t c) { return i[c] * w[c]; })),
+        shift(channels.tile([b = bias.data_ptr<float>()](int64_t c) { return b[c]; })) {}
 
-/// Calls `work(row)` for every row, in parallel.
-template <typename Work>
-void eachRow(const Matrix& matrix, const Work& work) {
-  const int64_t grain = std::max<int64_t>(1, at::internal::GRAIN_SIZE / matrix.channels);
-  at::parallel_for(0, matrix.rows, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) work(row);
-  });
-}
+  Normalization normalization() const { return {mean.data(), factor.data(), shift.data()}; }
 
-/// The normalisation itself, given the batch's statistics: y = (x - mean) * inverse * weight + bias.
+  const std::vector<float> mean, factor, shift;
+};
+
+/// The operator given its statistics. Keeps for the gradient what it is computed from: x, or the result alone where a
+/// rectifier and running statistics ask for no more.
 struct Normalize : torch::autograd::Function<Normalize> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                            const at::Tensor& mean, const at::Tensor& inverse) {
-    context->save_for_backward({x, weight, mean, inverse});
+                            const c10::optional<at::Tensor>& added, const at::Tensor& statistics, int64_t activation, bool batch) {
+    const at::Tensor residual = added.value_or(at::Tensor());
+    const Channels channels(x);
+    const Tables tables(channels, statistics, weight, bias);
+    const Normalization normalize = tables.normalization();
     at::Tensor y = at::empty_like(x, at::MemoryFormat::ChannelsLast);
-    const Matrix matrix(x);
-    const at::Tensor scale = (inverse * weight).to(at::kFloat), center = mean.to(at::kFloat), shift = bias.contiguous();
-    const float *in = x.data_ptr<float>(), *a = scale.data_ptr<float>(), *m = center.data_ptr<float>(), *b = shift.data_ptr<float>();
-    float* out = y.data_ptr<float>();
-    eachRow(matrix, [&](int64_t row) {
-      const float* __restrict from = in + row * matrix.channels;
-      float* __restrict to = out + row * matrix.channels;
-      for (int64_t c = 0; c < matrix.channels; ++c) to[c] = (from[c] - m[c]) * a[c] + b[c];
+    dispatch(x.scalar_type(), activation, [&](auto zero, auto kind) {
+      using T = decltype(zero);
+      const T *in = x.data_ptr<T>(), *other = residual.defined() ? residual.data_ptr<T>() : nullptr;
+      T* out = y.data_ptr<T>();
+      if (other == nullptr) {
+        channels.eachVector([=](int64_t at, int64_t column) { store(out + at, activate<T, kind>(normalize(load(in + at), column))); });
+      } else {
+        channels.eachVector(
+            [=](int64_t at, int64_t column) { store(out + at, activate<T, kind>(normalize(load(in + at), column) + load(other + at))); });
+      }
     });
+    const bool needsInput = batch || weight.requires_grad() || (activation != kIdentity && !residual.defined());
+    const bool needsResult = activation == kRelu && residual.defined();
+    context->save_for_backward({needsInput ? x : at::Tensor(), needsResult ? y : at::Tensor(), weight, bias, statistics});
+    context->saved_data["activation"] = activation;
+    context->saved_data["batch"] = batch;
     return y;
   }
 
-  /// With S the sum over a channel's n values: gradBias = S(g), gradWeight = S(g (x - mean)) inverse,
-  /// gradX = weight inverse (g - S(g) / n - (x - mean) inverse^2 S(g (x - mean)) / n).
+  /// With p the gradient before the activation and S the sum over a channel's n values: gradResidual = p,
+  /// gradBias = S(p), gradWeight = S(p (x - mean)) inverse, and gradX = weight inverse p by given statistics,
+  /// weight inverse (p - S(p) / n - (x - mean) inverse^2 S(p (x - mean)) / n) by the batch's own.
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], &mean = saved[2], &inverse = saved[3];
+    const at::Tensor &x = saved[0], &y = saved[1], &weight = saved[2], &bias = saved[3], &statistics = saved[4];
+    const int64_t activation = context->saved_data["activation"].toInt();
+    const bool batch = context->saved_data["batch"].toBool();
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-    const Matrix matrix(x);
-    const int64_t channels = matrix.channels;
-    const float *in = x.data_ptr<float>(), *g = gradient.data_ptr<float>();
-    const double* m = mean.data_ptr<double>();
-    std::vector<double> sums = channelSums(matrix, [&](int64_t row, double* __restrict first, double* __restrict second) {
-      const float *__restrict values = in + row * channels, *__restrict slopes = g + row * channels;
-      for (int64_t c = 0; c < channels; ++c) {
-        first[c] += slopes[c];
-        second[c] += slopes[c] * (values[c] - m[c]);
+    const Channels channels(gradient);
+    const Tables tables(channels, statistics, weight, bias);
+    const Normalization normalize = tables.normalization();
+    const double* inverse = statistics.data_ptr<double>() + channels.count;
+    const bool parameters = context->needs_input_grad(1) || context->needs_input_grad(2);
+
+    at::Tensor gradX, gradWeight, gradBias, gradResidual;
+    if (context->needs_input_grad(0)) gradX = at::empty_like(gradient, at::MemoryFormat::ChannelsLast);
+    if (context->needs_input_grad(3)) {
+      gradResidual = activation == kIdentity ? gradient : at::empty_like(gradient, at::MemoryFormat::ChannelsLast);
+    }
+    dispatch(gradient.scalar_type(), activation, [&](auto zero, auto kind) {
+      using T = decltype(zero);
+      const T* g = gradient.data_ptr<T>();
+      const T* in = x.defined() ? x.data_ptr<T>() : nullptr;
+      const T* result = y.defined() ? y.data_ptr<T>() : nullptr;
+      T* toResidual = gradResidual.defined() && activation != kIdentity ? gradResidual.data_ptr<T>() : nullptr;
+      // The gradient before the activation.
+      const auto before = [=](int64_t at, int64_t column) {
+        if constexpr (kind == kIdentity) return load(g + at);
+        if constexpr (kind == kRelu) {
+          if (result != nullptr) return backThrough<T, kind>(load(g + at), load(result + at));
+        }
+        return backThrough<T, kind>(load(g + at), normalize(load(in + at), column));
+      };
+      const auto observe = [=](int64_t at, Floats p) {
+        if (toResidual != nullptr) store(toResidual + at, p);
+        return p;
+      };
+      std::vector<double> sums;
+      if (batch || parameters) {
+        sums = channels.sums([=](int64_t at, int64_t column) {
+          const Floats p = observe(at, before(at, column));
+          return std::array<Floats, 2>{p, p * (load(in + at) - load(normalize.mean + column))};
+        });
+      }
+      const double *sum = sums.data(), *product = sum + channels.count;
+      if (gradX.defined() && batch) {
+        T* out = gradX.data_ptr<T>();
+        const auto rows = static_cast<double>(channels.rows());
+        const std::vector<float> offsets = channels.tile([=](int64_t c) { return sum[c] / rows; });
+        const std::vector<float> slopes = channels.tile([=](int64_t c) { return product[c] * inverse[c] * inverse[c] / rows; });
+        channels.eachVector([=, offset = offsets.data(), slope = slopes.data()](int64_t at, int64_t column) {
+          const Floats centered = load(in + at) - load(normalize.mean + column);
+          const Floats p = before(at, column) - load(offset + column) - centered * load(slope + column);
+          store(out + at, p * load(normalize.factor + column));
+        });
+      } else if (gradX.defined()) {
+        T* out = gradX.data_ptr<T>();
+        channels.eachVector(
+            [=](int64_t at, int64_t column) { store(out + at, observe(at, before(at, column)) * load(normalize.factor + column)); });
+      } else if (toResidual != nullptr && sums.empty()) {
+        channels.eachVector([=](int64_t at, int64_t column) { observe(at, before(at, column)); });
+      }
+      if (context->needs_input_grad(1)) {
+        gradWeight = at::empty_like(weight);
+        for (int64_t c = 0; c < channels.count; ++c) gradWeight.data_ptr<float>()[c] = static_cast<float>(product[c] * inverse[c]);
+      }
+      if (context->needs_input_grad(2)) {
+        gradBias = at::empty_like(bias);
+        for (int64_t c = 0; c < channels.count; ++c) gradBias.data_ptr<float>()[c] = static_cast<float>(sum[c]);
       }
     });
-    const at::Tensor both = at::from_blob(sums.data(), {2, channels}, at::kDouble);
-    const at::Tensor sum = both[0], product = both[1];
-
-    at::Tensor gradX, gradWeight, gradBias;
-    if (context->needs_input_grad(0)) {
-      gradX = at::empty_like(x, at::MemoryFormat::ChannelsLast);
-      const at::Tensor offset = (sum / matrix.rows).to(at::kFloat), center = mean.to(at::kFloat);
-      const at::Tensor slope = (product * inverse * inverse / matrix.rows).to(at::kFloat);
-      const at::Tensor factor = (inverse * weight).to(at::kFloat);
-      const float *o = offset.data_ptr<float>(), *s = slope.data_ptr<float>(), *f = factor.data_ptr<float>(), *mid = center.data_ptr<float>();
-      float* out = gradX.data_ptr<float>();
-      eachRow(matrix, [&](int64_t row) {
-        const float *__restrict values = in + row * channels, *__restrict slopes = g + row * channels;
-        float* __restrict to = out + row * channels;
-        for (int64_t c = 0; c < channels; ++c) to[c] = (slopes[c] - o[c] - (values[c] - mid[c]) * s[c]) * f[c];
-      });
-    }
-    if (context->needs_input_grad(1)) gradWeight = (product * inverse).to(at::kFloat);
-    if (context->needs_input_grad(2)) gradBias = sum.to(at::kFloat);
-    return {gradX, gradWeight, gradBias, at::Tensor(), at::Tensor()};
+    return {gradX, gradWeight, gradBias, gradResidual, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
-bool isOurs(const at::Tensor& x) {
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 && x.numel() > 0 &&
-         x.is_contiguous(at::MemoryFormat::ChannelsLast);
+/// running += factor * (observed - running), for one channel.
+void moveTowards(const c10::optional<at::Tensor>& running, int64_t channel, double observed, double factor) {
+  if (!running.has_value()) return;
+  float& value = running->data_ptr<float>()[channel];
+  value = static_cast<float>(value + factor * (observed - value));
 }
 
-/// running += factor * (observed - running)
-void moveTowards(const c10::optional<at::Tensor>& running, const at::Tensor& observed, double factor) {
-  if (running.has_value()) running->copy_(running->to(at::kDouble).lerp(observed, factor));
-}
-
-at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& runningMean,
-                     const c10::optional<at::Tensor>& runningVariance, double factor, double epsilon) {
-  if (!isOurs(x)) return at::batch_norm(x, weight, bias, runningMean, runningVariance, /*training=*/true, factor, epsilon, /*cudnn_enabled=*/false);
-  for (const at::Tensor& parameter : {weight, bias}) {
-    TORCH_CHECK(parameter.dim() == 1 && parameter.size(0) == x.size(1) && parameter.scalar_type() == at::kFloat,
-                "weight and bias must be float32 with one value for each of the ", x.size(1), " channels; got ", parameter.sizes());
-  }
-  const Matrix matrix(x);
-  const float* in = x.data_ptr<float>();
-  // The squares of float32 numbers are exact in float64, so one pass over the data suffices.
-  std::vector<double> sums = channelSums(matrix, [&](int64_t row, double* __restrict first, double* __restrict second) {
-    const float* __restrict values = in + row * matrix.channels;
-    for (int64_t c = 0; c < matrix.channels; ++c) {
-      const double value = values[c];
-      first[c] += value;
-      second[c] += value * value;
+/// [2, C] float64: the mean and 1 / sqrt(variance + epsilon) of each channel, by the batch, whose statistics the running
+/// ones then move towards. Values are taken relative to the first pixel's, so that float32 squares lose nothing where
+/// the mean is large.
+at::Tensor batchStatistics(const at::Tensor& x, const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance,
+                           double factor, double epsilon) {
+  const Channels channels(x);
+  const auto rows = static_cast<double>(channels.rows());
+  at::Tensor statistics = at::empty({2, channels.count}, at::kDouble);
+  double *mean = statistics.data_ptr<double>(), *inverse = mean + channels.count;
+  dispatch(x.scalar_type(), kIdentity, [&](auto zero, auto) {
+    using T = decltype(zero);
+    const T* in = x.data_ptr<T>();
+    const std::vector<float> pivots = channels.tile([&](int64_t c) { return static_cast<float>(in[c]); });
+    const float* pivot = pivots.data();
+    const std::vector<double> sums = channels.sums([=](int64_t at, int64_t column) {
+      const Floats value = load(in + at) - load(pivot + column);
+      return std::array<Floats, 2>{value, value * value};
+    });
+    for (int64_t c = 0; c < channels.count; ++c) {
+      const double offset = sums[c] / rows;
+      const double variance = std::max(0., sums[channels.count + c] / rows - offset * offset);
+      mean[c] = pivot[c] + offset;
+      inverse[c] = 1 / std::sqrt(variance + epsilon);
+      moveTowards(runningMean, c, mean[c], factor);
+      moveTowards(runningVariance, c, variance * rows / (rows - 1), factor);
     }
   });
-  const at::Tensor both = at::from_blob(sums.data(), {2, matrix.channels}, at::kDouble) / matrix.rows;
-  const at::Tensor mean = both[0], variance = (both[1] - mean * mean).clamp_min(0);
-  {
-    const at::NoGradGuard noGrad;
-    moveTowards(runningMean, mean, factor);
-    moveTowards(runningVariance, variance * matrix.rows / (matrix.rows - 1), factor);
+  return statistics;
+}
+
+/// The same of the running statistics.
+at::Tensor runningStatistics(const at::Tensor& runningMean, const at::Tensor& runningVariance, double epsilon) {
+  const int64_t count = runningMean.numel();
+  at::Tensor statistics = at::empty({2, count}, at::kDouble);
+  double* values = statistics.data_ptr<double>();
+  for (int64_t c = 0; c < count; ++c) {
+    values[c] = runningMean.data_ptr<float>()[c];
+    values[count + c] = 1 / std::sqrt(runningVariance.data_ptr<float>()[c] + epsilon);
   }
-  return Normalize::apply(x, weight, bias, mean, (variance + epsilon).rsqrt());
+  return statistics;
+}
+
+/// The same through libtorch's operators.
+at::Tensor composed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
+                    const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
+                    double epsilon, int64_t activation) {
+  at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVariance, batch, factor, epsilon, /*cudnn_enabled=*/x.is_cuda());
+  if (residual.has_value()) y = y + *residual;
+  return activation == kRelu ? at::relu(y) : activation == kSilu ? at::silu(y) : y;
+}
+
+void checkChannelValues(const at::Tensor& values, const char* name, const at::Tensor& x) {
+  TORCH_CHECK(values.dim() == 1 && values.size(0) == x.size(1) && values.scalar_type() == at::kFloat && values.is_contiguous(), name,
+              " must be float32 with one value for each of the ", x.size(1), " channels; got ", values.scalar_type(), " ", values.sizes());
+}
+
+at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
+                     const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
+                     double epsilon, int64_t activation) {
+  TORCH_CHECK(activation >= kIdentity && activation <= kSilu, "activation must be 0, 1 or 2; got ", activation);
+  // A residual before silu would have to be kept for the gradient, which is what the composition does.
+  if (!isChannelsLast(x) || (residual.has_value() && activation == kSilu)) {
+    return composed(x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon, activation);
+  }
+  checkChannelValues(weight, "weight", x);
+  checkChannelValues(bias, "bias", x);
+  if (runningMean.has_value()) checkChannelValues(*runningMean, "running_mean", x);
+  if (runningVariance.has_value()) checkChannelValues(*runningVariance, "running_var", x);
+  TORCH_CHECK(batch || (runningMean.has_value() && runningVariance.has_value()), "running statistics are needed where the batch's are not used");
+  c10::optional<at::Tensor> other;
+  if (residual.has_value()) {
+    TORCH_CHECK(residual->sizes() == x.sizes() && residual->scalar_type() == x.scalar_type(), "the residual must have the shape and dtype of x, ",
+                x.sizes(), "; got ", residual->sizes());
+    other = residual->contiguous(at::MemoryFormat::ChannelsLast);
+  }
+  const at::Tensor statistics = batch ? batchStatistics(x, runningMean, runningVariance, factor, epsilon)
+                                      : runningStatistics(*runningMean, *runningVariance, epsilon);
+  return Normalize::apply(x, weight, bias, other, statistics, activation, batch);
 }
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(advprop, library) {
   library.def(
-      "batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor(a!)? running_mean, Tensor(b!)? running_var, float factor, float epsilon) -> Tensor",
+      "batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor? residual, Tensor(a!)? running_mean, Tensor(b!)? running_var, bool batch, "
+      "float factor, float epsilon, int activation) -> Tensor",
       &batchNorm);
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
 import type { EvaluationSplit } from "./evaluation-data.js";
-import { ATTACK_FLAGS, addFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
+import { ATTACK_FLAGS, addFlags, givenFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;
@@ -11,6 +11,8 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly onnx?: readonly string[];
   readonly classMap?: string;
   readonly cropFraction?: string;
+  readonly suite?: string;
+  readonly output?: string;
   readonly attack?: string;
   readonly restarts?: string;
   readonly limitTest?: string;
@@ -36,7 +38,10 @@ const EVALUATION_ATTACK_FLAGS = ATTACK_FLAGS.map((one) => ({
 /** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
 export function define(command: Command): void {
   command
-    .argument("<model>", "a run folder, a checkpoint's .safetensors file, or any classifier's .onnx file")
+    .argument(
+      "<models...>",
+      "a run folder, a checkpoint's .safetensors file, or any classifier's .onnx file; several with --suite",
+    )
     .option("--data <path>", "folder of the images (default: those the run was trained on)")
     .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")
     .option("--class-map <file>", "JSON or YAML: the classes of the model that each folder stands for")
@@ -46,6 +51,8 @@ export function define(command: Command): void {
       "of an ONNX file, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
       (setting: string, earlier: readonly string[] = []) => [...earlier, setting],
     )
+    .option("--suite <name>", "standard: clean, corrupted, stylised and attacked images, of all models side by side")
+    .option("--output <folder>", "of the suite's report and of what it measured (default: robustness)")
     .option("--route <name>", "the batch norms to go through (default: main)")
     .option(
       "--checkpoint <which>",
@@ -63,39 +70,61 @@ export function define(command: Command): void {
     .action(evaluate);
 }
 
-async function evaluate(model: string, options: EvaluateOptions): Promise<void> {
-  const { runEvaluation } = await import("./run-evaluation.js");
+async function evaluate(models: readonly string[], options: EvaluateOptions): Promise<void> {
   const attackFlags = settingsOf(ATTACK_FLAGS, options);
-  if (options.attack === undefined && (attackFlags.length > 0 || options.restarts !== undefined)) {
-    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
-  }
-  const limitTest = options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1);
-  const { split } = options;
-  if (split !== undefined && !SPLITS.includes(split)) {
-    throw new UsageError("ERR_SPLIT", `evaluate: --split must be ${SPLITS.join(", ")}; got ${split}`);
-  }
-  const cropFraction = options.cropFraction === undefined ? undefined : Number(options.cropFraction);
-  if (cropFraction !== undefined && !(cropFraction > 0 && cropFraction <= 1)) {
-    throw new UsageError("ERR_FLAG", `evaluate: --crop-fraction must be in (0, 1]; got ${options.cropFraction}`);
-  }
-  await runEvaluation({
-    model,
+  const common = {
     checkpoint: options.checkpoint,
     data: options.data,
-    split: split as EvaluationSplit | undefined,
+    split: splitOf(options),
     route: options.route,
     onnx: options.onnx ?? [],
     classMap: options.classMap,
-    cropFraction,
-    attackSettings: options.attack === undefined ? undefined : attackFlags,
-    restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1),
+    cropFraction: cropFractionOf(options),
     machineSettings: settingsOf(MACHINE_FLAGS, options),
-    limitTest,
+    limitTest: options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1),
     seed: wholeNumber(options.seed, "--seed", 0),
     threads: wholeNumber(options.threads, "--threads", 0),
     json: options.json === true,
     quiet: options.quiet === true,
+  };
+  if (options.suite !== undefined) {
+    if (options.suite !== "standard") {
+      throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${options.suite}`);
+    }
+    const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
+    if (attackFlag !== undefined) {
+      throw new UsageError("ERR_ATTACK", `evaluate: the suite has attacks of its own; leave ${attackFlag} out`);
+    }
+    const { runSuiteCommand } = await import("./run-suite.js");
+    return runSuiteCommand({ ...common, models, output: options.output ?? "robustness" });
+  }
+  const [model, ...others] = models;
+  if (others.length > 0 || options.output !== undefined) {
+    const what =
+      others.length > 0 ? "several models are for a suite, side by side" : "--output is the folder of a suite";
+    throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
+  }
+  if (options.attack === undefined && (attackFlags.length > 0 || options.restarts !== undefined)) {
+    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
+  }
+  const { runEvaluation } = await import("./run-evaluation.js");
+  await runEvaluation({
+    ...common,
+    model,
+    attackSettings: options.attack === undefined ? undefined : attackFlags,
+    restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1),
   });
+}
+
+function splitOf({ split }: EvaluateOptions): EvaluationSplit | undefined {
+  if (split === undefined || SPLITS.includes(split)) return split as EvaluationSplit | undefined;
+  throw new UsageError("ERR_SPLIT", `evaluate: --split must be ${SPLITS.join(", ")}; got ${split}`);
+}
+
+function cropFractionOf({ cropFraction }: EvaluateOptions): number | undefined {
+  const share = cropFraction === undefined ? undefined : Number(cropFraction);
+  if (share === undefined || (share > 0 && share <= 1)) return share;
+  throw new UsageError("ERR_FLAG", `evaluate: --crop-fraction must be in (0, 1]; got ${cropFraction}`);
 }
 
 function wholeNumber(text: string, flag: string, least: number): number {

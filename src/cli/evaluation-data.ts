@@ -45,7 +45,7 @@ export interface EvaluationData {
  */
 export async function openEvaluationData(options: EvaluationDataOptions): Promise<EvaluationData> {
   const { data, run, imageSize, workers, limitTest = null } = options;
-  const trained = run === undefined ? resolveRecipe({}) : recipeOf(run);
+  const trained = trainedRecipe(run);
   const path = data ?? trained.data.path;
   const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest } };
   // A split of the run's own photos holds for these alone; other photos without parts are evaluated as a whole.
@@ -91,7 +91,9 @@ const foldersIn = (path: string): string[] =>
     ? readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [] : [entry.name]))
     : [];
 
-function recipeOf(path: string): ResolvedRecipe {
+/** The recipe of a run, which says what it was trained on; the defaults for a model that is no run. */
+export function trainedRecipe(path: string | undefined): ResolvedRecipe {
+  if (path === undefined) return resolveRecipe({});
   const { recipe } = RunDirectory.open(path);
   return resolveRecipe(parseRecipe(readFileSync(recipe, "utf8"), recipe));
 }

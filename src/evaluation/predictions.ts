@@ -12,6 +12,12 @@ export interface Predictions {
   readonly predicted: Int32Array;
   /** (N) cross-entropy of each image in nats. */
   readonly losses: Float64Array;
+  /** (N) how many classes come before the true one by their logits, of equal ones the first first: 0 where it is right. */
+  readonly ranks: Int32Array;
+  /** (N) largest softmax probability, that of the predicted class. */
+  readonly confidences: Float64Array;
+  /** (N) squared distance of the probabilities to the true ones, sum over k of (p_k - y_k)^2, in [0, 2]. */
+  readonly brierScores: Float64Array;
 }
 
 /**
@@ -25,32 +31,79 @@ export async function predict(
   batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
   onProgress?: (done: number) => void,
 ): Promise<Predictions> {
-  const { classes, imageSize } = predictor;
-  const labels: number[] = [];
-  const predicted: number[] = [];
-  const losses: number[] = [];
+  const [predictions] = await predictAll([predictor], batches, onProgress);
+  return predictions;
+}
+
+/**
+ * The same by several classifiers, each image read once.
+ *
+ * @throws ERR_IMAGE_SIZE the images are of another size than a model takes
+ */
+export async function predictAll(
+  predictors: readonly Predictor[],
+  batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
+  onProgress?: (done: number) => void,
+): Promise<Predictions[]> {
+  const collectors = predictors.map(({ classes }) => new Collector(classes));
   for await (const batch of batches) {
-    if (batch.height !== imageSize || batch.width !== imageSize) {
-      throw new UsageError(
-        "ERR_IMAGE_SIZE",
-        `evaluate: the model takes images of ${imageSize} x ${imageSize}; got ${batch.width} x ${batch.height}`,
-      );
+    for (const [i, predictor] of predictors.entries()) {
+      const { imageSize } = predictor;
+      if (batch.height !== imageSize || batch.width !== imageSize) {
+        throw new UsageError(
+          "ERR_IMAGE_SIZE",
+          `evaluate: the model takes images of ${imageSize} x ${imageSize}; got ${batch.width} x ${batch.height}`,
+        );
+      }
+      collectors[i].add(await predictor.logits(batch), batch.labels);
     }
-    const logits = await predictor.logits(batch);
-    batch.labels.forEach((label, i) => {
-      const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
-      labels.push(label);
-      predicted.push(argmax(row));
-      losses.push(crossEntropy(row, label));
-    });
-    onProgress?.(labels.length);
+    onProgress?.(collectors[0].length);
   }
-  return {
-    classes,
-    labels: Int32Array.from(labels),
-    predicted: Int32Array.from(predicted),
-    losses: Float64Array.from(losses),
-  };
+  return collectors.map((collector) => collector.predictions());
+}
+
+/** Gathers what is kept of the logits of each image. */
+class Collector {
+  readonly #labels: number[] = [];
+  readonly #predicted: number[] = [];
+  readonly #losses: number[] = [];
+  readonly #ranks: number[] = [];
+  readonly #confidences: number[] = [];
+  readonly #brierScores: number[] = [];
+
+  constructor(readonly classes: readonly string[]) {}
+
+  get length(): number {
+    return this.#labels.length;
+  }
+
+  add(logits: Float32Array, labels: Int32Array): void {
+    const { length } = this.classes;
+    labels.forEach((label, i) => {
+      const row = logits.subarray(i * length, (i + 1) * length);
+      const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+      // The largest is taken out so that nothing overflows.
+      const total = row.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+      this.#labels.push(label);
+      this.#predicted.push(argmax(row));
+      this.#losses.push(most + Math.log(total) - row[label]);
+      this.#ranks.push(rankOf(row, label));
+      this.#confidences.push(1 / total);
+      this.#brierScores.push(brierScore(row, label, most, total));
+    });
+  }
+
+  predictions(): Predictions {
+    return {
+      classes: this.classes,
+      labels: Int32Array.from(this.#labels),
+      predicted: Int32Array.from(this.#predicted),
+      losses: Float64Array.from(this.#losses),
+      ranks: Int32Array.from(this.#ranks),
+      confidences: Float64Array.from(this.#confidences),
+      brierScores: Float64Array.from(this.#brierScores),
+    };
+  }
 }
 
 /**
@@ -78,9 +131,17 @@ function argmax(row: Float32Array): number {
   return best;
 }
 
-/** log sum exp(logits) - logits[label], with the largest taken out so that nothing overflows. */
-function crossEntropy(row: Float32Array, label: number): number {
-  const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const total = row.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
-  return most + Math.log(total) - row[label];
+/** How many logits come before that of the label: a NaN there is last of all. */
+function rankOf(row: Float32Array, label: number): number {
+  const own = row[label];
+  if (Number.isNaN(own)) return row.length - 1;
+  let rank = 0;
+  for (let k = 0; k < row.length; k++) if (row[k] > own || (row[k] === own && k < label)) rank++;
+  return rank;
+}
+
+function brierScore(row: Float32Array, label: number, most: number, total: number): number {
+  let sum = 0;
+  for (let k = 0; k < row.length; k++) sum += (Math.exp(row[k] - most) / total - (k === label ? 1 : 0)) ** 2;
+  return sum;
 }

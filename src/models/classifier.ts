@@ -3,7 +3,7 @@ import { type ForwardContext, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
-import { div, sub } from "../tensor/operators.js";
+import { cast, div, sub } from "../tensor/operators.js";
 
 /** Mean and standard deviation of each channel, in pixels of [0, 1]. */
 export interface Normalization {
@@ -40,20 +40,28 @@ export class Classifier {
   readonly network: Module;
   #mean: Tensor | undefined;
   #deviation: Tensor | undefined;
+  #dtype: DType = "float32";
 
   constructor(network: Module, specification: ModelSpecification) {
     this.network = network;
     this.specification = specification;
   }
 
-  /** Allocates the network with its initial values. See {@link Module.initialize}. */
+  /**
+   * Allocates the network with its initial values. See {@link Module.initialize}.
+   *
+   * @param dtype of the activations. With bfloat16 the parameters stay float32, convolutions take rounded copies of them,
+   *   statistics and everything behind the last pooling are float32, and so are images, logits and gradients
+   */
   initialize(seed: number, dtype: DType = "float32"): this {
-    this.network.initialize(seed, dtype);
+    this.#dtype = dtype;
+    const precise = dtype === "bfloat16" ? "float32" : dtype;
+    this.network.initialize(seed, precise);
     this.#mean?.dispose();
     this.#deviation?.dispose();
     const { mean, deviation } = this.specification.normalization;
-    this.#mean = keep(fromArray(mean, [1, 3, 1, 1], dtype));
-    this.#deviation = keep(fromArray(deviation, [1, 3, 1, 1], dtype));
+    this.#mean = keep(fromArray(mean, [1, 3, 1, 1], precise));
+    this.#deviation = keep(fromArray(deviation, [1, 3, 1, 1], precise));
     return this;
   }
 
@@ -72,7 +80,7 @@ export class Classifier {
       throw new Error("the classifier was not initialised");
     const [mean, deviation] = [this.#mean, this.#deviation];
     return scope(() => {
-      const x = scope(() => div(sub(images, mean), deviation));
+      const x = scope(() => cast(div(sub(images, mean), deviation), this.#dtype));
       return this.network.forward(x, context);
     });
   }

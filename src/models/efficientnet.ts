@@ -164,8 +164,10 @@ class InvertedResidual extends Module {
     }
     y = this.#depthwiseNorm.forward(this.#depthwise.forward(y, context), context);
     y = this.#project.forward(this.#squeeze.forward(y, context), context);
+    if (!this.#residual) return this.#projectNorm.forward(y, context);
+    if (!context.stochastic) return this.#projectNorm.forwardWithResidual(y, x, context);
     y = this.#projectNorm.forward(y, context);
-    return this.#residual ? add_(stochasticDepth(y, this.#survival, this.#position, context), x) : y;
+    return add_(stochasticDepth(y, this.#survival, this.#position, context), x);
   }
 }
 

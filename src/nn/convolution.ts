@@ -47,9 +47,10 @@ export class Conv2d extends Module {
 
   /** The convolution with zeros on each side. */
   protected convolve(x: Tensor, padding: Padding, { trainable }: ForwardContext): Tensor {
-    const weight = this.weight.for(trainable);
-    if (this.#depthwise) return depthwiseConv2d(x, weight, this.stride, padding);
-    const bias = this.bias?.for(trainable);
+    // The depthwise operator takes float32 weights with activations of any dtype.
+    if (this.#depthwise) return depthwiseConv2d(x, this.weight.for(trainable), this.stride, padding);
+    const weight = this.weight.for(trainable, x.dtype);
+    const bias = this.bias?.for(trainable, x.dtype);
     const { left, right, top, bottom } = padding;
     // Even padding is left to the convolution, which needs no padded copy of its input.
     if (top === bottom && left === right) return conv2d(x, weight, bias, this.stride, [top, left], this.#groups);

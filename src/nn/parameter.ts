@@ -1,7 +1,7 @@
 /** Parameters and buffers: declared with their shape, allocated when the network is initialised. */
 import { assert } from "../errors.js";
 import { type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
-import { cast, channelsLast, copy_, detach } from "../tensor/operators.js";
+import { cast, channelsLast, copy_, detach, shadow, version } from "../tensor/operators.js";
 import type { Initializer } from "./initialization.js";
 
 /** What a parameter is to the network: weight decay, for one, asks. */
@@ -16,6 +16,9 @@ export class Parameter {
   readonly initializer: Initializer;
   #value: Tensor | undefined;
   #data: Tensor | undefined;
+  #shadow: Tensor | undefined;
+  /** Of `data`, when the shadow was written. */
+  #shadowVersion = -1;
 
   constructor(shape: readonly number[], kind: ParameterKind, initializer: Initializer) {
     this.shape = shape;
@@ -40,9 +43,22 @@ export class Parameter {
     return this.#data;
   }
 
-  /** The tensor for a pass: inside the graph, or outside of it. */
-  for(trainable: boolean): Tensor {
-    return trainable ? this.value : this.data;
+  /**
+   * The tensor for a pass: inside the graph, or outside of it. For bfloat16 it is a rounded copy, which is written anew
+   * once after each change of the parameter; its gradients still reach {@link value}, in the parameter's own dtype.
+   */
+  for(trainable: boolean, dtype?: DType): Tensor {
+    if (dtype !== "bfloat16") return trainable ? this.value : this.data;
+    return trainable ? shadow(this.value, this.#currentShadow) : this.#currentShadow;
+  }
+
+  get #currentShadow(): Tensor {
+    const now = version(this.data);
+    const current = this.#shadow ?? keep(cast(this.data, "bfloat16"));
+    if (this.#shadow !== undefined && this.#shadowVersion !== now) copy_(current, this.data);
+    this.#shadow = current;
+    this.#shadowVersion = now;
+    return current;
   }
 
   /** Allocates the parameter. 4-D weights are channels-last. */
@@ -63,9 +79,11 @@ export class Parameter {
   #free(): void {
     this.#value?.dispose();
     this.#data?.dispose();
+    this.#shadow?.dispose();
     // Forgotten before anything new is allocated, which may fail.
     this.#value = undefined;
     this.#data = undefined;
+    this.#shadow = undefined;
   }
 }
 

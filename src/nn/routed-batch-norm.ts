@@ -8,8 +8,7 @@
  */
 import { UsageError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
-import { add_, batchNorm } from "../tensor/operators.js";
-import { type Activation, activate } from "./activation.js";
+import { type Activation, add_, batchNorm } from "../tensor/operators.js";
 import { type ForwardContext, MAIN_ROUTE } from "./context.js";
 import { ones, zeros } from "./initialization.js";
 import { Module } from "./module.js";
@@ -53,7 +52,17 @@ export class BatchNorm extends Module {
     this.tracked = this.buffer("num_batches_tracked", [], 0, true);
   }
 
-  protected override compute(x: Tensor, { statistics, update, trainable }: ForwardContext): Tensor {
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    return this.normalize(x, context, "identity");
+  }
+
+  /** activation(norm(x) + residual) */
+  normalize(
+    x: Tensor,
+    { statistics, update, trainable }: ForwardContext,
+    activation: Activation,
+    residual?: Tensor,
+  ): Tensor {
     const { momentum, epsilon } = this.#options;
     const batch = statistics === "batch";
     if (update && !batch) {
@@ -70,16 +79,17 @@ export class BatchNorm extends Module {
     }
     const useRunning = update || !batch;
     const factor = update ? Math.max(momentum, 1 / (this.tracked.value.item() + 1)) : 0;
-    const y = batchNorm(
-      x,
-      this.scale.for(trainable),
-      this.shift.for(trainable),
-      useRunning ? this.runningMean.value : undefined,
-      useRunning ? this.runningVariance.value : undefined,
+    const y = batchNorm(x, {
+      scale: this.scale.for(trainable),
+      shift: this.shift.for(trainable),
+      runningMean: useRunning ? this.runningMean.value : undefined,
+      runningVariance: useRunning ? this.runningVariance.value : undefined,
       batch,
       factor,
       epsilon,
-    );
+      residual,
+      activation,
+    });
     if (update) add_(this.tracked.value, 1);
     return y;
   }
@@ -140,17 +150,12 @@ export class RoutedBatchNorm extends BatchNorm {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    return activate(this.#normalize(x, context), this.#activation);
+    return this.norm(context.route).normalize(x, context, this.#activation);
   }
 
   /** activation(norm(x) + residual): the end of a residual block. */
   forwardWithResidual(x: Tensor, residual: Tensor, context: ForwardContext): Tensor {
-    return activate(add_(this.#normalize(x, context), residual), this.#activation);
-  }
-
-  #normalize(x: Tensor, context: ForwardContext): Tensor {
-    const norm = this.norm(context.route);
-    return norm === this ? super.compute(x, context) : norm.forward(x, context);
+    return this.norm(context.route).normalize(x, context, this.#activation, residual);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Squeeze and excitation: a gate on each channel, from the whole image. */
 import type { Tensor } from "../tensor/index.js";
-import { mean, mul, sigmoid, silu } from "../tensor/operators.js";
+import { squeezeExcitation } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
-import { Conv2d } from "./convolution.js";
+import { heFanOut, zeros } from "./initialization.js";
 import { Module } from "./module.js";
 
 /**
@@ -13,18 +13,40 @@ import { Module } from "./module.js";
  * EfficientNet has it.
  */
 export class SqueezeExcitation extends Module {
-  readonly #reduce: Conv2d;
-  readonly #expand: Conv2d;
+  readonly #reduce: GateConvolution;
+  readonly #expand: GateConvolution;
 
   /** @param squeezed channels between the two convolutions */
   constructor(channels: number, squeezed: number) {
     super();
-    this.#reduce = this.child("conv_reduce", new Conv2d(channels, squeezed, 1, { bias: true }));
-    this.#expand = this.child("conv_expand", new Conv2d(squeezed, channels, 1, { bias: true }));
+    this.#reduce = this.child("conv_reduce", new GateConvolution(channels, squeezed));
+    this.#expand = this.child("conv_expand", new GateConvolution(squeezed, channels));
   }
 
-  protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    const squeezed = silu(this.#reduce.forward(mean(x, [2, 3], true), context));
-    return mul(x, sigmoid(this.#expand.forward(squeezed, context)));
+  protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
+    const [reduce, expand] = [this.#reduce, this.#expand];
+    return squeezeExcitation(
+      x,
+      reduce.weight.for(trainable),
+      reduce.bias.for(trainable),
+      expand.weight.for(trainable),
+      expand.bias.for(trainable),
+    );
+  }
+}
+
+/** The parameters of a 1x1 convolution with bias, which the block computes with itself. */
+class GateConvolution extends Module {
+  readonly weight;
+  readonly bias;
+
+  constructor(inputs: number, outputs: number) {
+    super();
+    this.weight = this.parameter("weight", [outputs, inputs, 1, 1], "weight", heFanOut(outputs, 1, 1));
+    this.bias = this.parameter("bias", [outputs], "bias", zeros);
+  }
+
+  protected override compute(): Tensor {
+    throw new Error("the gate's convolutions are computed by their block");
   }
 }

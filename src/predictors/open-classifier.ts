@@ -13,11 +13,14 @@ import { modelName, type WhiteBoxPredictor } from "./opened.js";
 
 /** @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_WEIGHTS it cannot be read; ERR_ROUTE it has no such route */
 export function openClassifier({ run, weights }: ModelArgument, options: OpenPredictorOptions): WhiteBoxPredictor {
-  const { route = MAIN_ROUTE, threads = 0, memoryLimit } = options;
+  const { route = MAIN_ROUTE, threads = 0, precision = "fp32", memoryLimit } = options;
   setThreads(threads);
   setMemoryLimit(memoryLimit);
   const { specification, tensors } = readCheckpoint(weights);
-  const classifier = createClassifier(specification.name, specification).initialize(0);
+  const classifier = createClassifier(specification.name, specification).initialize(
+    0,
+    precision === "bf16" ? "bfloat16" : "float32",
+  );
   loadState(classifier.network.state(), tensors, weights);
   if (!classifier.routes.includes(route)) {
     throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${classifier.routes.join(", ")}; got ${route}`);

@@ -11,6 +11,8 @@ export interface OpenPredictorOptions {
   readonly route?: string;
   /** Threads in an operator, 0 (the default) for all cores. */
   readonly threads?: number;
+  /** Of the activations of our models: fp32 unless given. */
+  readonly precision?: "fp32" | "bf16";
   /** Most bytes for the tensors of our models. */
   readonly memoryLimit?: number;
   /** What an ONNX file does not say of itself, `KEY=VALUE` each: the keys are those of `onnxSettingsSchema`. */

@@ -1,5 +1,6 @@
 /** From a resolved recipe to the parts of a training run. */
 import { attackGradients, createAttack } from "../attacks/create.js";
+import { inMicroBatches } from "../attacks/micro-batches.js";
 import type { Loader, PixelBatch } from "../data/loader.js";
 import type { OpenedData } from "../data/open-data.js";
 import { assert, UsageError } from "../errors.js";
@@ -77,7 +78,7 @@ export async function buildLearner(
       routes: method.routes,
       imageSize: data.imageSize,
       normalization: (continued ?? source?.specification)?.normalization,
-    }).initialize(seed);
+    }).initialize(seed, recipe.precision === "bf16" ? "bfloat16" : "float32");
   const model = make();
   const transfer = source && transferWeights(model, source, weights ?? "");
   const twin = training.averageDecay === null ? undefined : make();
@@ -158,7 +159,9 @@ function createStep(
   pixels: PixelBatch,
 ): Pick<Learner, "step" | "snapshot"> {
   const { norm, epsilon, statistics, stochastic } = options;
-  const attack = createAttack(perturbation === "noise" ? { name: "noise", norm, epsilon } : options);
+  const whole = createAttack(perturbation === "noise" ? { name: "noise", norm, epsilon } : options);
+  // Batch statistics and draws of the batch tie its images together.
+  const attack = statistics === "running" && !stochastic ? inMicroBatches(whole) : whole;
   const attackContext = { ...ATTACK, statistics, stochastic, recompute };
   const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing, recompute });
   if (perturbation === "none") return { step, snapshot: undefined };

@@ -117,7 +117,7 @@ export const recipeSchema = section({
     (value) => value === "auto" || value === "cpu",
   ).default("auto"),
   /** Of activations and weights. */
-  precision: rule<"fp32">("fp32: bf16 is not supported yet", (value) => value === "fp32").default("fp32"),
+  precision: oneOf(["fp32", "bf16"]).default("fp32"),
   /** 0 takes all cores. */
   threads: natural.default(0),
   /** Bytes when resolved. */

@@ -125,23 +125,57 @@ export const avgPool2d = (x: Tensor, size: number, stride: number): Tensor =>
 export const pad2d = (x: Tensor, left: number, right: number, top: number, bottom: number): Tensor =>
   call("aten::constant_pad_nd", [x, [left, right, top, bottom]]);
 
-/**
- * Batch normalisation. With `batch` statistics the running ones, where given, move by `factor` towards the batch's mean
- * and unbiased variance.
- */
-export const batchNorm = (
+/** What {@link batchNorm} normalises by, and what it does afterwards. */
+export interface BatchNormArguments {
+  readonly scale: Tensor;
+  readonly shift: Tensor;
+  readonly runningMean: Tensor | undefined;
+  readonly runningVariance: Tensor | undefined;
+  /** Whether the statistics are the batch's, towards whose mean and unbiased variance the running ones, where given, move by `factor`. */
+  readonly batch: boolean;
+  readonly factor: number;
+  readonly epsilon: number;
+  /** Added before the activation. */
+  readonly residual: Tensor | undefined;
+  readonly activation: Activation;
+}
+
+export type Activation = "identity" | "relu" | "silu";
+
+const ACTIVATION_CODES = { identity: 0, relu: 1, silu: 2 } as const;
+
+/** activation(scale * (x - mean) / sqrt(variance + epsilon) + shift + residual) by channel, [N, C, H, W]. */
+export const batchNorm = (x: Tensor, a: BatchNormArguments): Tensor =>
+  call("advprop::batch_norm", [
+    x,
+    a.scale,
+    a.shift,
+    a.residual,
+    a.runningMean,
+    a.runningVariance,
+    a.batch,
+    a.factor,
+    a.epsilon,
+    ACTIVATION_CODES[a.activation],
+  ]);
+
+/** x * sigmoid(expand(silu(reduce(mean of x over H, W)))), [N, C, H, W]; reduce and expand are 1x1 convolutions, the gate is float32. */
+export const squeezeExcitation = (
   x: Tensor,
-  scale: Tensor,
-  shift: Tensor,
-  runningMean: Tensor | undefined,
-  runningVariance: Tensor | undefined,
-  batch: boolean,
-  factor: number,
-  epsilon: number,
-): Tensor =>
-  batch
-    ? call("advprop::batch_norm", [x, scale, shift, runningMean, runningVariance, factor, epsilon])
-    : call("aten::batch_norm", [x, scale, shift, runningMean, runningVariance, false, 0, epsilon, false]);
+  reduceWeight: Tensor,
+  reduceBias: Tensor,
+  expandWeight: Tensor,
+  expandBias: Tensor,
+): Tensor => call("advprop::squeeze_excitation", [x, reduceWeight, reduceBias, expandWeight, expandBias]);
+
+/** Mean over height and width, [N, C, H, W] to [N, C]; float32 for bfloat16. */
+export const averagePool = (x: Tensor): Tensor => call("advprop::average_pool", [x]);
+
+/** A bfloat16 copy of a parameter in its place: the gradient reaches the parameter, in the parameter's dtype. */
+export const shadow = (parameter: Tensor, copy: Tensor): Tensor => call("advprop::shadow", [parameter, copy]);
+
+/** How often an operator has changed the tensor's elements, or those of another tensor that shares them. */
+export const version = (x: Tensor): number => callAny("aten::_version", [x]) as number;
 
 /** Mean cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
 export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>

@@ -194,7 +194,7 @@ describe("rules", () => {
 
   test("scale and shift of the wrong length are an error", () => {
     const module = norm([], 4).initialize(0);
-    expect(() => module.forward(x, { ...TRAIN, route: "main" })).toThrow(/3 channels; got \[4\]/);
+    expect(() => module.forward(x, { ...TRAIN, route: "main" })).toThrow(/3 channels; got Float \[4\]/);
   });
 
   test("activation and residual: activation(norm(x) + residual), and the residual is left alone", () => {

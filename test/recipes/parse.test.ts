@@ -51,7 +51,7 @@ describe("parseRecipe", () => {
     ["seed: -1", "seed must be an integer in [0, 2^53); got -1."],
     ["seed: 9007199254740992", "got 9007199254740992."],
     ["method: advpropp", 'got "advpropp". Did you mean advprop?'],
-    ["precision: bf16", 'precision must be fp32: bf16 is not supported yet; got "bf16".'],
+    ["precision: fp16", 'precision must be fp32 or bf16; got "fp16".'],
     ["device: cuda", 'device must be auto or cpu: CUDA is not supported yet; got "cuda".'],
     ["attack: { statistics: moving }", 'attack.statistics must be running or batch; got "moving".'],
     ["memoryLimit: much", 'memoryLimit must be null, a number of bytes or a size such as 12GB; got "much".'],

@@ -1,0 +1,34 @@
+/** Attacks on a few images at a time. */
+import { scope } from "../tensor/index.js";
+import { concat, rows } from "../tensor/operators.js";
+import type { Attack } from "./attack.js";
+
+/** Pixels of the images that are attacked together: their activations, at four images of 224 px, stay in the processor's caches. */
+const PIXELS_TOGETHER = 4 * 224 * 224;
+
+/**
+ * The same attack, on parts of the batch one after another, all of about the same size. It finds what the attack on the
+ * whole batch finds as long as no image's logits depend on the other images: through running statistics, that is, and
+ * without draws that the logits function keys by the batch.
+ *
+ * @param together images in a part; unless given, as many as stay in the caches
+ */
+export function inMicroBatches(attack: Attack, together?: number): Attack {
+  return {
+    perturb(logits, images, labels, keys) {
+      const [count, , height, width] = images.shape;
+      const most = together ?? Math.max(1, Math.floor(PIXELS_TOGETHER / (height * width)));
+      if (count <= most) return attack.perturb(logits, images, labels, keys);
+      const parts = Math.ceil(count / most);
+      return scope(() =>
+        concat(
+          Array.from({ length: parts }, (_, i) => {
+            const [start, end] = [Math.round((i * count) / parts), Math.round(((i + 1) * count) / parts)];
+            const part = { ...keys, samples: rows(keys.samples, start, end) };
+            return attack.perturb(logits, rows(images, start, end), rows(labels, start, end), part);
+          }),
+        ),
+      );
+    },
+  };
+}

@@ -1,0 +1,174 @@
+/** `advprop evaluate MODEL... --suite standard`: everything that is measured of some models, side by side. */
+import { join } from "node:path";
+import { renderText } from "../evaluation/report/text.js";
+import { writeReport } from "../evaluation/report/write.js";
+import { STYLISED } from "../evaluation/suite/cell.js";
+import { CellStore } from "../evaluation/suite/cell-store.js";
+import { referenceRemark, suiteDocument } from "../evaluation/suite/document.js";
+import { runSuite } from "../evaluation/suite/run.js";
+import { type SeedGroup, summariseSeeds } from "../evaluation/suite/seeds.js";
+import { type SuiteSummary, summarise } from "../evaluation/suite/summary.js";
+import { openPredictor } from "../predictors/open.js";
+import type { OpenedPredictor } from "../predictors/opened.js";
+import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+import { trainedRecipe } from "./evaluation-data.js";
+import { bySight, modelNames, type OpenedPanel, openPanel, type SuiteDataOptions, subsetAt } from "./suite-panels.js";
+import { type AttackSamples, samplePictures } from "./suite-pictures.js";
+import { SuiteProgressLine } from "./suite-progress.js";
+
+export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers"> {
+  readonly models: readonly string[];
+  readonly checkpoint: string | undefined;
+  readonly route: string | undefined;
+  /** `KEY=VALUE` of ONNX files. */
+  readonly onnx: readonly string[];
+  /** Folder of the report and of the measured cells. */
+  readonly output: string;
+  /** Settings of where and how to compute. */
+  readonly machineSettings: readonly string[];
+  readonly threads: number;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
+  const { checkpoint, route, threads, onnx } = options;
+  const machine = resolveRecipe(applySettings({}, options.machineSettings));
+  const memoryLimit = machine.memoryLimit ?? undefined;
+  const models: OpenedPredictor[] = [];
+  const panels: OpenedPanel[] = [];
+  try {
+    for (const path of options.models) {
+      // What is said of ONNX files is not meant for our own.
+      const settings = path.toLowerCase().endsWith(".onnx") ? onnx : [];
+      models.push(await openPredictor(path, { checkpoint, route, threads, memoryLimit, onnx: settings }));
+    }
+    const names = modelNames(models);
+    for (const own of bySight(models)) {
+      const { workers } = machine.data;
+      panels.push(await openPanel({ ...options, workers }, own, models, (model) => names.get(model)!));
+    }
+    await measureAndReport(options, panels, models, [...names.values()]);
+  } finally {
+    for (const panel of panels) await panel.close();
+    for (const model of models) await model.close();
+  }
+}
+
+/** Measures, writes the report and prints it. */
+async function measureAndReport(
+  options: RunSuiteOptions,
+  panels: readonly OpenedPanel[],
+  opened: readonly OpenedPredictor[],
+  names: readonly string[],
+): Promise<void> {
+  const { output, seed, json } = options;
+  const progress = new SuiteProgressLine(options.quiet);
+  const store = new CellStore(join(output, "cells"));
+  for (const { images, cells, models } of panels) {
+    progress.say(
+      `${models.map(({ name }) => name).join(", ")}: ${cells.length} cells on ${images.labels.length} images of ${images.name}, ` +
+        `attacks on ${attackedImages(cells)} of them`,
+    );
+  }
+  progress.say(`Each cell is saved in ${store.folder}: after a stop the same command goes on from there`);
+  const { results, measured, reused } = await runSuite(panels, store, (event) => progress.show(event));
+  progress.say(`${measured} measured, ${reused} found in ${store.folder}`);
+
+  // In the order in which they were given.
+  const models = names.map((name) => {
+    const panel = panels.find((one) => one.models.some((model) => model.name === name))!;
+    const model = panel.models.find((one) => one.name === name)!;
+    return { model, panel, measurements: results.get(model)! };
+  });
+  const summary = summarise(models, seed);
+  const protocol = protocolLines(options, panels, summary);
+  const remarks = accessRemarks(opened, names);
+  const attack = models[0].measurements.has("pgd-10/8") ? await attackSamples(opened[0], seed) : undefined;
+  const pictures = await samplePictures(models[0], seed, attack);
+  const seeds = summariseSeeds(summary, seedGroups(opened, names));
+  const document = suiteDocument(summary, { protocol, remarks, seeds, pictures });
+  const result = {
+    ...summary,
+    ...(seeds && { seeds }),
+    createdAt: new Date().toISOString(),
+    command: ["advprop", ...process.argv.slice(2)],
+    protocol: Object.fromEntries(protocol),
+    remarks,
+    files: Object.fromEntries(names.map((name, i) => [name, opened[i].file])),
+  };
+  writeReport(output, "report", document, result);
+  progress.say(`Saved ${["html", "md", "csv", "json"].map((kind) => join(output, `report.${kind}`)).join(", ")}`);
+  console.log(json ? JSON.stringify(result) : renderText(document));
+}
+
+const attackedImages = (cells: OpenedPanel["cells"]): number =>
+  cells.find(({ places }) => places !== undefined)?.places?.length ?? 0;
+
+/** How it was measured, in words. */
+function protocolLines(
+  { limitTest, seed, route = "main" }: RunSuiteOptions,
+  panels: readonly OpenedPanel[],
+  { reference }: SuiteSummary,
+): [what: string, how: string][] {
+  const [{ images, cells, split }] = panels;
+  const most = subsetAt(images.imageSize).images;
+  const limit =
+    limitTest === undefined ? `at most ${most} at this size, unless --limit-test says otherwise` : "by --limit-test";
+  return [
+    ["data", `${images.name}, split ${split}`],
+    ["number of images", `${images.labels.length}, ${limit}`],
+    ...panels.map(({ sight, models }): [string, string] => [
+      `seen by ${models.map(({ name }) => name).join(", ")}`,
+      sight.join("; "),
+    ]),
+    [
+      "corruptions",
+      `the 15 of ImageNet-C, severity 1 to 5, applied in memory after the crop, parameters by image size, seed ${seed}`,
+    ],
+    ["stylised", String(cells.find(({ id }) => id === STYLISED)?.protocol.variant)],
+    [
+      "attacks",
+      attackedImages(cells) === 0
+        ? "none: the set has other classes than the model"
+        : `L-infinity, untargeted, on ${attackedImages(cells)} images drawn by seed ${seed}; PGD-10: random start, step epsilon / 4, last iterate`,
+    ],
+    ["mCE reference", referenceRemark(reference)],
+    ["batch norm route", route],
+    ["SHA-256 of the images", images.digest.slice(0, 16)],
+  ];
+}
+
+function accessRemarks(models: readonly OpenedPredictor[], names: readonly string[]): string[] {
+  const closed = names.filter((_, i) => models[i].access === "black-box");
+  if (closed.length === 0) return [];
+  return [
+    `${closed.join(", ")}: an ONNX file only answers and gives no gradients, so it is attacked by a black-box attack alone, which is ` +
+      "weaker. Its accuracy under that attack must not be compared with another model's under PGD.",
+  ];
+}
+
+/** The runs by their recipes without what does not matter to a method: seed, threads and device. */
+function seedGroups(models: readonly OpenedPredictor[], names: readonly string[]): SeedGroup[] {
+  const groups = new Map<string, { name: string; members: { model: string; seed: number }[] }>();
+  for (const [i, { run }] of models.entries()) {
+    if (run === undefined) continue;
+    const { seed, threads: _, device: __, ...recipe } = trainedRecipe(run);
+    const key = JSON.stringify(recipe);
+    const group = groups.get(key) ?? { name: `${recipe.method}, ${recipe.model}`, members: [] };
+    groups.set(key, group);
+    if (group.members.every((member) => member.seed !== seed)) group.members.push({ model: names[i], seed });
+  }
+  const all = [...groups.values()];
+  return all.map((group, g) => {
+    const before = all.slice(0, g).filter(({ name }) => name === group.name).length;
+    return before === 0 ? group : { ...group, name: `${group.name} (${before + 1})` };
+  });
+}
+
+/** How the first model is attacked for the sample images, where it can be: at the largest radius, to be seen. */
+async function attackSamples(model: OpenedPredictor, seed: number): Promise<AttackSamples | undefined> {
+  if (model.access !== "white-box") return undefined;
+  const { pgd10Images } = await import("../predictors/white-box-cells.js");
+  return (batch) => ({ name: "PGD-10, 8/255", cell: "pgd-10/8", pixels: pgd10Images(model, batch, 8 / 255, seed) });
+}

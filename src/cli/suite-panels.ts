@@ -1,0 +1,169 @@
+/** The models of a suite and the images that they see. Nothing here may load libtorch: an ONNX file needs none. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { evaluationBatches } from "../data/loader.js";
+import { shapesDataset } from "../data/shapes.js";
+import { stylize } from "../data/stylize.js";
+import { UsageError } from "../errors.js";
+import { readClassMap } from "../evaluation/class-map.js";
+import { type ClassRule, classRule, relabelled, underRule } from "../evaluation/class-rule.js";
+import { evaluationBatchSize } from "../evaluation/predictor.js";
+import { type Cell, cleanCell, corruptionCells, squareCell, stylisedCell } from "../evaluation/suite/cell.js";
+import { changed, drawPlaces, type SuiteImages, suiteImages } from "../evaluation/suite/images.js";
+import type { Panel, SuiteModel } from "../evaluation/suite/run.js";
+import type { OpenedPredictor } from "../predictors/opened.js";
+import { SHAPES } from "../recipes/data.js";
+import { type EvaluationData, type EvaluationSplit, openEvaluationData, trainedRecipe } from "./evaluation-data.js";
+import { protocolOf } from "./protocol.js";
+
+/** What decides which images a suite is measured on. */
+export interface SuiteDataOptions {
+  readonly data: string | undefined;
+  readonly split: EvaluationSplit | undefined;
+  readonly classMap: string | undefined;
+  readonly cropFraction: number | undefined;
+  readonly limitTest: number | undefined;
+  readonly workers: number | null;
+  readonly seed: number;
+}
+
+/** Models that see the same images, and how they do. */
+export interface OpenedPanel extends Panel {
+  readonly split: EvaluationSplit;
+  /** How each image comes to the models, and what is counted as right. */
+  readonly sight: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Largest side of images for which the larger subsets are affordable. */
+const SMALL_SIDE = 64;
+
+/** Most images of the suite, and those of them that are attacked, unless told. */
+export const subsetAt = (imageSize: number) =>
+  imageSize <= SMALL_SIDE ? { images: 10_000, attacked: 1000 } : { images: 1000, attacked: 200 };
+
+/** The models that see the same images: of one size, crop rule and list of classes. */
+export function bySight(models: readonly OpenedPredictor[]): OpenedPredictor[][] {
+  const groups = new Map<string, OpenedPredictor[]>();
+  for (const model of models) {
+    const key = JSON.stringify([model.imageSize, model.view, model.classes]);
+    groups.set(key, [...(groups.get(key) ?? []), model]);
+  }
+  return [...groups.values()];
+}
+
+/**
+ * Opens the images for models of one sight, and says what is measured of them.
+ *
+ * @param all every model of the suite, for what they share
+ * @param nameOf what each is called in the report
+ */
+export async function openPanel(
+  options: SuiteDataOptions,
+  own: readonly OpenedPredictor[],
+  all: readonly OpenedPredictor[],
+  nameOf: (model: OpenedPredictor) => string,
+): Promise<OpenedPanel> {
+  const [first] = own;
+  const { imageSize } = first;
+  // The images are those of the first run: all models are measured on the same ones.
+  const run = all.find((model) => model.run !== undefined)?.run;
+  const limitTest = options.limitTest ?? subsetAt(imageSize).images;
+  const data = await openEvaluationData({ ...options, run, imageSize, view: first.view, limitTest });
+  try {
+    const map = options.classMap === undefined ? undefined : readClassMap(options.classMap);
+    const rule = classRule(first.classes, data, map);
+    const images = await suiteImages(
+      { name: data.name, classes: rule.classes, imageSize },
+      relabelled(data.images, rule),
+    );
+    const { images: how, classes } = protocolOf(first, data, rule);
+    return {
+      images,
+      models: await Promise.all(own.map((model) => suiteModel(model, nameOf(model), rule))),
+      cells: await cellsOf(options, images, data, run, all, rule),
+      split: data.split,
+      sight: [how, classes],
+      close: () => data.close(),
+    };
+  } catch (error) {
+    await data.close();
+    throw error;
+  }
+}
+
+async function cellsOf(
+  options: SuiteDataOptions,
+  images: SuiteImages,
+  data: EvaluationData,
+  run: string | undefined,
+  all: readonly OpenedPredictor[],
+  rule: ClassRule,
+): Promise<Cell[]> {
+  const { seed } = options;
+  const cells = [cleanCell(images), ...corruptionCells(images, seed), stylised(options, images, data, run)];
+  // An attack works on a model's own logits.
+  if (rule.columns !== undefined) return cells;
+  const places = drawPlaces(images.labels.length, subsetAt(images.imageSize).attacked, seed);
+  if (all.some(({ access }) => access === "white-box")) {
+    const { whiteBoxCells } = await import("../predictors/white-box-cells.js");
+    cells.push(...whiteBoxCells(images, places, seed));
+  }
+  // Where one model only answers, all are given the attack that it can be given.
+  if (all.some(({ access }) => access === "black-box")) cells.push(squareCell(images, places, seed));
+  return cells;
+}
+
+/** The images with other textures: those of `shapes` drawn anew, all others by `stylize`. */
+function stylised(
+  { data: path, seed }: SuiteDataOptions,
+  images: SuiteImages,
+  { split }: EvaluationData,
+  run: string | undefined,
+): Cell {
+  const { data } = trainedRecipe(run);
+  if ((path ?? data.path) !== SHAPES) {
+    const batches = () =>
+      changed(images.batches(), (pixels, { height, width }, sample) =>
+        stylize(pixels, height, width, { seed, sample }),
+      );
+    return stylisedCell({ variant: `re-textured as by advprop stylize, seed ${seed}` }, batches);
+  }
+  const part = split === "validation" ? "validation" : "test";
+  const batches = async function* () {
+    const { labels, imageSize: size } = images;
+    // Image i of the set is the same whatever the count, and shows the same scene in the other variant.
+    const set = shapesDataset({ split: part, count: labels.length, size, seed: data.shapes.seed, variant: "stylised" });
+    yield* evaluationBatches(set, evaluationBatchSize(size));
+  };
+  return stylisedCell({ variant: "each object of shapes with the texture of another class" }, batches);
+}
+
+/** A model with the digest of all that its answers depend on. */
+async function suiteModel(model: OpenedPredictor, name: string, rule: ClassRule): Promise<SuiteModel> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(model.file)) hash.update(chunk as Buffer);
+  const asked = model.access === "white-box" ? { route: model.route } : { format: model.format, output: model.output };
+  const { classes, columns, join } = rule;
+  hash.update(JSON.stringify({ ...asked, view: model.view, classes, columns, join }));
+  return { name, digest: hash.digest("hex"), predictor: underRule(model, rule) };
+}
+
+/**
+ * What models are called: their own names, with numbers where several have the same.
+ *
+ * @throws UsageError ERR_SUITE where a model is given twice
+ */
+export function modelNames(models: readonly OpenedPredictor[]): Map<OpenedPredictor, string> {
+  const seen = new Map<string, number>();
+  return new Map(
+    models.map((model, i) => {
+      if (models.findIndex(({ file }) => file === model.file) !== i) {
+        throw new UsageError("ERR_SUITE", `evaluate: each model once; ${model.file} is given twice`);
+      }
+      const before = seen.get(model.name) ?? 0;
+      seen.set(model.name, before + 1);
+      return [model, before === 0 ? model.name : `${model.name} (${before + 1})`];
+    }),
+  );
+}

@@ -1,0 +1,110 @@
+/** Sample images of a suite's report: clean, corrupted, stylised and attacked. */
+import sharp from "sharp";
+import { corrupt } from "../corruptions/index.js";
+import type { PixelBatch } from "../data/loader.js";
+import type { Picture, PictureGrid } from "../evaluation/report/document.js";
+import { CLEAN, corruptionId, STYLISED } from "../evaluation/suite/cell.js";
+import { imagesAt } from "../evaluation/suite/images.js";
+import type { MeasuredModel } from "../evaluation/suite/summary.js";
+
+const SAMPLES = 4;
+const SHOWN = [
+  ["gaussian_noise", 3],
+  ["glass_blur", 3],
+  ["fog", 3],
+  ["pixelate", 3],
+] as const;
+
+/** A column: the images in another form, and the cell that says what was predicted for them. */
+interface Column {
+  readonly name: string;
+  readonly cell: string;
+  readonly pixels: readonly Uint8Array[];
+}
+
+/** How the images are attacked, for a column; undefined where no model can be. */
+export type AttackSamples = (batch: PixelBatch) => {
+  readonly name: string;
+  readonly cell: string;
+  readonly pixels: Uint8Array[];
+};
+
+/**
+ * Four images of different classes from those that were attacked, and what the first model took them for.
+ *
+ * @param seed of the corruptions, the one that they were measured with: these are the images that were measured
+ */
+export async function samplePictures(
+  { model, panel, measurements }: MeasuredModel,
+  seed: number,
+  attack: AttackSamples | undefined,
+): Promise<PictureGrid> {
+  const { images, cells } = panel;
+  const attacked = cells.find(({ attack: one }) => one !== undefined)?.places;
+  const places = firstOfClasses(images.labels, attacked ?? Uint32Array.from(images.labels.keys()));
+  const clean = await gathered(images.batches(places));
+  const { height, width, samples } = clean;
+  const columns: Column[] = [{ name: "clean", cell: CLEAN, pixels: split(clean) }];
+  for (const [name, severity] of SHOWN) {
+    const pixels = split(clean).map((one, i) =>
+      corrupt(one, height, width, name, severity, { seed, sample: samples[i] }),
+    );
+    columns.push({ name: `${name} ${severity}`, cell: corruptionId(name, severity), pixels });
+  }
+  const stylised = cells.find(({ id }) => id === STYLISED);
+  if (stylised !== undefined) {
+    const all = split(await gathered(imagesAt(stylised.batches(), places, places.length)));
+    columns.push({ name: "stylised", cell: STYLISED, pixels: all });
+  }
+  if (attack !== undefined) columns.push(attack(clean));
+
+  const predictedFor = (id: string, place: number): string | undefined => {
+    const cell = cells.find((one) => one.id === id);
+    const index = cell?.places === undefined ? place : cell.places.indexOf(place);
+    const label = measurements.get(id)?.predicted[index];
+    return label === undefined ? undefined : (images.classes[label] ?? "nothing");
+  };
+  const rows = Array.from(places, async (place, i) => ({
+    name: images.classes[images.labels[place]],
+    cells: await Promise.all(
+      columns.map(async ({ name, cell, pixels }): Promise<Picture> => {
+        const png = await sharp(pixels[i], { raw: { width, height, channels: 3 } })
+          .png()
+          .toBuffer();
+        const file = `sample-${i + 1}-${name.replace(/[^\w]+/g, "-")}`;
+        return { name: file, png, width: Math.max(80, Math.min(112, width)), note: predictedFor(cell, place) };
+      }),
+    ),
+  }));
+  return {
+    kind: "pictures",
+    caption: `Images by true class; below each what ${model.name} takes it for.`,
+    columns: columns.map(({ name }) => name),
+    rows: await Promise.all(rows),
+  };
+}
+
+/** Places of the first images of the first classes met. */
+function firstOfClasses(labels: Int32Array, places: Uint32Array): Uint32Array {
+  const seen = new Map<number, number>();
+  for (const place of places) if (!seen.has(labels[place])) seen.set(labels[place], place);
+  return Uint32Array.from([...seen.values()].slice(0, SAMPLES));
+}
+
+async function gathered(batches: AsyncIterable<PixelBatch>): Promise<PixelBatch> {
+  const parts: PixelBatch[] = [];
+  for await (const batch of batches) parts.push({ ...batch, pixels: batch.pixels.slice() });
+  const [{ height, width }] = parts;
+  return {
+    pixels: new Uint8Array(Buffer.concat(parts.map(({ pixels }) => pixels))),
+    labels: Int32Array.from(parts.flatMap(({ labels }) => [...labels])),
+    samples: Uint32Array.from(parts.flatMap(({ samples }) => [...samples])),
+    height,
+    width,
+  };
+}
+
+function split({ pixels, labels }: PixelBatch): Uint8Array[] {
+  const size = pixels.length / labels.length;
+  return Array.from(labels, (_, i) => pixels.subarray(i * size, (i + 1) * size));
+}

@@ -1,0 +1,105 @@
+/** What a report says, whatever it is shown as: terminal text, Markdown, HTML and CSV are made from the same document. */
+
+/** A number and how it is written: tables show the text, CSV gives the number. */
+export interface Quantity {
+  readonly value: number;
+  readonly text: string;
+}
+
+/** A cell of a table. */
+export type TableCell = string | Quantity;
+
+export interface Table {
+  readonly kind: "table";
+  readonly caption: string;
+  readonly columns: readonly string[];
+  /** The first cell names the row. */
+  readonly rows: readonly (readonly TableCell[])[];
+}
+
+/** A table of numbers shown as a picture: the larger, the darker. */
+export interface HeatMap {
+  readonly kind: "heat map";
+  readonly caption: string;
+  /** What the rows are, for the corner. */
+  readonly corner: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly { readonly name: string; readonly cells: readonly Quantity[] }[];
+  /** The value that is darkest; zero is the ground. */
+  readonly full: number;
+}
+
+/** Curves of shares over a common axis that starts at zero; the ticks are in percent. */
+export interface LineFigure {
+  readonly kind: "lines";
+  readonly caption: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  /** The same x for every series, in order. */
+  readonly x: readonly Quantity[];
+  readonly series: readonly { readonly name: string; readonly y: readonly Quantity[] }[];
+  /** The y axis goes from zero to this. */
+  readonly full: number;
+}
+
+/** Pictures in rows and columns. */
+export interface PictureGrid {
+  readonly kind: "pictures";
+  readonly caption: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly { readonly name: string; readonly cells: readonly Picture[] }[];
+}
+
+export interface Picture {
+  /** Name of its file beside a Markdown report, without folder and ending; unique in the document. */
+  readonly name: string;
+  readonly png: Uint8Array;
+  /** Width that it is shown with, in pixels. */
+  readonly width: number;
+  /** What is written below it. */
+  readonly note?: string;
+}
+
+export type Block =
+  | { readonly kind: "heading"; readonly text: string }
+  | { readonly kind: "paragraph"; readonly text: string }
+  | Table
+  | HeatMap
+  | LineFigure
+  | PictureGrid;
+
+export interface Document {
+  readonly title: string;
+  readonly blocks: readonly Block[];
+}
+
+/** A share in percent: 0.8123 is "81.23". */
+export const percent = (value: number, digits = 2): Quantity => ({ value, text: (100 * value).toFixed(digits) });
+
+/** A number with fixed digits. */
+export const fixed = (value: number, digits: number): Quantity => ({ value, text: value.toFixed(digits) });
+
+export const textOf = (cell: TableCell): string => (typeof cell === "string" ? cell : cell.text);
+
+/** Whether a column of a table holds words, which stand to the left, and no number. */
+export const isWords = ({ rows }: Pick<Table, "rows">, column: number): boolean =>
+  rows.every((row) => typeof row[column] === "string");
+
+/** The figures that hold numbers, as the tables that they are; other blocks have none. */
+export function tableOf(block: Block): Table | undefined {
+  switch (block.kind) {
+    case "table":
+      return block;
+    case "heat map": {
+      const { caption, corner, columns, rows } = block;
+      return { kind: "table", caption, columns: [corner, ...columns], rows: rows.map((r) => [r.name, ...r.cells]) };
+    }
+    case "lines": {
+      const { caption, xLabel, x, series } = block;
+      const rows = series.map(({ name, y }) => [name, ...y]);
+      return { kind: "table", caption, columns: [xLabel, ...x.map(({ text }) => text)], rows };
+    }
+    default:
+      return undefined;
+  }
+}

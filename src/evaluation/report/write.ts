@@ -1,0 +1,28 @@
+/** A report as files. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { renderCsv } from "./csv.js";
+import type { Document } from "./document.js";
+import { renderHtml } from "./html.js";
+import { renderMarkdown } from "./markdown.js";
+
+const PICTURES = "pictures";
+
+/**
+ * Writes `NAME.html`, `NAME.md`, `NAME.csv`, `NAME.json` and the pictures of the Markdown form, each as a whole.
+ *
+ * @param data what the JSON file holds
+ * @throws RunError ERR_WRITE
+ */
+export function writeReport(folder: string, name: string, document: Document, data: unknown): void {
+  const pictures = document.blocks.flatMap((block) =>
+    block.kind === "pictures" ? block.rows.flatMap(({ cells }) => cells) : [],
+  );
+  mkdirSync(pictures.length > 0 ? join(folder, PICTURES) : folder, { recursive: true });
+  for (const { name: picture, png } of pictures) writeFileAtomic(join(folder, PICTURES, `${picture}.png`), png);
+  writeFileAtomic(join(folder, `${name}.json`), `${JSON.stringify(data, null, 2)}\n`);
+  writeFileAtomic(join(folder, `${name}.csv`), renderCsv(document));
+  writeFileAtomic(join(folder, `${name}.md`), renderMarkdown(document, PICTURES));
+  writeFileAtomic(join(folder, `${name}.html`), renderHtml(document));
+}

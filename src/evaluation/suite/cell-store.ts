@@ -1,0 +1,95 @@
+/** Cells that were measured, on disk: an evaluation that was killed goes on where it was. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { RunError } from "../../errors.js";
+import { removeTemporaryFiles, writeFileAtomic } from "../../runs/atomic-file.js";
+import { calibrationOf, topAccuracy } from "../calibration.js";
+import type { Predictions } from "../predictions.js";
+
+/** Raised where a cell would be measured otherwise than before: older ones are then measured again. */
+const SCHEMA = 1;
+
+/** What was measured of one model on one cell. */
+export interface Measurement {
+  /** (N) class predicted for each image of the cell, -1 for none. */
+  readonly predicted: Int32Array;
+  /** (N) nonzero where that is right. */
+  readonly right: Uint8Array;
+  readonly accuracy: number;
+  readonly top5: number;
+  readonly ece: number;
+  readonly nll: number;
+  readonly brier: number;
+}
+
+/** What a measurement depends on. */
+export interface CellKey {
+  /** SHA-256 of the model: its weights and how it is asked. */
+  readonly model: string;
+  /** SHA-256 of the images. */
+  readonly images: string;
+  readonly cell: string;
+  readonly protocol: Readonly<Record<string, unknown>>;
+}
+
+/** What is kept of predictions. */
+export function measurementOf(predictions: Predictions): Measurement {
+  const { labels, predicted } = predictions;
+  const right = Uint8Array.from(labels, (label, i) => Number(predicted[i] === label));
+  const accuracy = right.reduce((total, one) => total + one, 0) / right.length;
+  return { predicted, right, accuracy, top5: topAccuracy(predictions, 5), ...calibrationOf(predictions) };
+}
+
+/**
+ * A folder with a file for each cell and model, written once and as a whole. Files of other models, images or protocols
+ * stand beside them and are left alone.
+ */
+export class CellStore {
+  /** @throws RunError ERR_WRITE where the folder cannot be made */
+  constructor(readonly folder: string) {
+    mkdirSync(folder, { recursive: true });
+    removeTemporaryFiles(folder);
+  }
+
+  /**
+   * The measurement of a key, if there is one.
+   *
+   * @throws RunError ERR_RUN_FILE where its file is damaged
+   */
+  read(key: CellKey): Measurement | undefined {
+    const path = this.#path(key);
+    if (!existsSync(path)) return undefined;
+    try {
+      const { predicted, right, accuracy, top5, ece, nll, brier } = JSON.parse(readFileSync(path, "utf8"));
+      return {
+        predicted: new Int32Array(new Uint8Array(Buffer.from(predicted, "base64")).buffer),
+        right: new Uint8Array(Buffer.from(right, "base64")),
+        ...{ accuracy, top5, ece, nll, brier },
+      };
+    } catch (cause) {
+      throw new RunError(
+        "ERR_RUN_FILE",
+        `${path} is damaged: ${(cause as Error).message}. Remove it, and its cell is measured again.`,
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  /** @throws RunError ERR_WRITE */
+  write(key: CellKey, { predicted, right, ...numbers }: Measurement): void {
+    const base64 = ({ buffer, byteOffset, byteLength }: Int32Array | Uint8Array) =>
+      Buffer.from(buffer, byteOffset, byteLength).toString("base64");
+    const file = { schema: SCHEMA, ...key, ...numbers, right: base64(right), predicted: base64(predicted) };
+    writeFileAtomic(this.#path(key), `${JSON.stringify(file)}\n`);
+  }
+
+  #path({ model, images, cell, protocol }: CellKey): string {
+    const digest = createHash("sha256")
+      .update(JSON.stringify([SCHEMA, model, images, cell, protocol]))
+      .digest("hex");
+    return join(this.folder, `${cell.replaceAll("/", "-")}-${digest.slice(0, 16)}.json`);
+  }
+}

@@ -1,0 +1,98 @@
+/** What a suite measures: a list of cells, each some images and how a model is asked about them. */
+import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
+import type { PixelBatch } from "../../data/loader.js";
+import { blackBoxSquare } from "../black-box.js";
+import type { Predictor } from "../predictor.js";
+import { changed, type SuiteImages } from "./images.js";
+
+/** One measurement, of any model. */
+export interface Cell {
+  /** Unique in the suite: "clean", "fog/3", "stylised", "pgd-10/4". */
+  readonly id: string;
+  /** All that its numbers depend on beside the model and the images; part of the key under which they are saved. */
+  readonly protocol: Readonly<Record<string, unknown>>;
+  /** Places of its images among those of the suite; all where undefined. */
+  readonly places?: Uint32Array;
+  /** The attack that the model is under, where it is. */
+  readonly attack?: AttackDescription;
+  /** Passes through the network for an image, roughly, for the time left. */
+  readonly passes: number;
+  batches(): AsyncIterable<PixelBatch>;
+  /** The model as it is asked, for instance attacked first; undefined where this model cannot be measured so. */
+  asked(model: Predictor): Predictor | undefined;
+}
+
+export interface AttackDescription {
+  readonly name: string;
+  /** L-infinity radius, with pixels in [0, 1]. */
+  readonly epsilon: number;
+  /** Whether it uses the model's gradients, or only its answers. */
+  readonly access: "white-box" | "black-box";
+}
+
+/** The id of a corruption at a severity. */
+export const corruptionId = (corruption: string, severity: number): string => `${corruption}/${severity}`;
+
+export const CLEAN = "clean";
+export const STYLISED = "stylised";
+
+/** The cell of the images as they are. */
+export const cleanCell = (images: SuiteImages): Cell => ({
+  id: CLEAN,
+  protocol: {},
+  passes: 1,
+  batches: () => images.batches(),
+  asked: (model) => model,
+});
+
+/** The seventy-five cells of the fifteen corruptions, applied in memory by draws keyed by seed and image. */
+export function corruptionCells(images: SuiteImages, seed: number): Cell[] {
+  return CORRUPTIONS.flatMap((name) =>
+    SEVERITIES.map((severity) => ({
+      id: corruptionId(name, severity),
+      protocol: { corruption: name, severity, seed, parameters: "by image size" },
+      passes: 2,
+      batches: () =>
+        changed(images.batches(), (pixels, { height, width }, sample) =>
+          corrupt(pixels, height, width, name, severity, { seed, sample }),
+        ),
+      asked: (model: Predictor) => model,
+    })),
+  );
+}
+
+/** The cell of the images with other textures, the same images in the same order. */
+export const stylisedCell = (protocol: Cell["protocol"], batches: () => AsyncIterable<PixelBatch>): Cell => ({
+  id: STYLISED,
+  protocol,
+  passes: 2,
+  batches,
+  asked: (model) => model,
+});
+
+/** Radii of the curve of accuracy over epsilon. */
+export const SWEPT_EPSILONS: readonly number[] = [1 / 255, 2 / 255, 4 / 255, 8 / 255];
+
+const SQUARE_EPSILON = 8 / 255;
+const SQUARE_QUERIES = 1000;
+
+/** Square Attack on the images at some places, which any model can be given: it asks for answers alone. */
+export function squareCell(images: SuiteImages, places: Uint32Array, seed: number): Cell {
+  const options = { norm: "linf", epsilon: SQUARE_EPSILON, queries: SQUARE_QUERIES, seed } as const;
+  return {
+    id: "square/8",
+    protocol: { attack: "square", ...options },
+    places,
+    attack: { name: `Square, ${SQUARE_QUERIES} queries`, epsilon: SQUARE_EPSILON, access: "black-box" },
+    passes: SQUARE_QUERIES,
+    batches: () => images.batches(places),
+    asked: (model) => ({
+      classes: model.classes,
+      imageSize: model.imageSize,
+      logits: async (batch) => {
+        const adversarial = await blackBoxSquare(model, options).perturb(batch);
+        return model.logits({ ...batch, pixels: Uint8Array.from(adversarial, (value) => Math.round(255 * value)) });
+      },
+    }),
+  };
+}

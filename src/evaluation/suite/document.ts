@@ -1,0 +1,254 @@
+/** The report of a suite: the table of the paper, and what lies behind it. */
+import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
+import { ALEXNET, type CorruptionErrors, corruptionReference } from "../corruption-error.js";
+import {
+  type Block,
+  type Document,
+  fixed,
+  type LineFigure,
+  type PictureGrid,
+  percent,
+  type Quantity,
+  type TableCell,
+} from "../report/document.js";
+import { in255ths } from "./measures.js";
+import type { SeedSummary } from "./seeds.js";
+import type { MeasuredInterval, MeasureSummary, ModelSummary, SuiteSummary } from "./summary.js";
+
+/** What the numbers do not say themselves. */
+export interface SuiteReportParts {
+  /** How it was measured, a line each. */
+  readonly protocol: readonly (readonly [what: string, how: string])[];
+  /** Limits of this evaluation, for instance an attack that a model could not be given. */
+  readonly remarks: readonly string[];
+  /** Methods over seeds, where several models differ in their seed alone. */
+  readonly seeds?: SeedSummary;
+  /** Sample images; none where undefined. */
+  readonly pictures?: PictureGrid;
+}
+
+/** Classes in the table of the worst. */
+const WORST_CLASSES = 10;
+/** Above so many classes, being among the first five says something. */
+const TOP5_CLASSES = 10;
+
+/** The report as a document, for any of the renderers. */
+export function suiteDocument(
+  summary: SuiteSummary,
+  { protocol, remarks, seeds, pictures }: SuiteReportParts,
+): Document {
+  const { models, data } = summary;
+  return {
+    title: `Robustness of ${models.map(({ name }) => name).join(", ")}`,
+    blocks: [
+      { kind: "paragraph", text: `${data.images} images of ${data.name}, ${data.classes} classes.` },
+      ...remarks.map((text): Block => ({ kind: "paragraph", text })),
+      ...resultBlocks(summary),
+      ...(models.length > 1 ? differenceBlocks(summary) : []),
+      ...(seeds ? seedBlocks(seeds) : []),
+      ...corruptionBlocks(models),
+      ...robustnessBlocks(models),
+      { kind: "heading", text: "Worst classes" },
+      ...models.map(worstClasses),
+      ...(pictures ? [{ kind: "heading" as const, text: "Sample images" }, pictures] : []),
+      { kind: "heading", text: "Protocol" },
+      {
+        kind: "table",
+        caption: "How it was measured",
+        columns: ["", "protocol"],
+        rows: [...protocol, ...models.map(({ name, digest }) => [`SHA-256 of ${name}`, digest.slice(0, 16)])],
+      },
+    ],
+  };
+}
+
+function resultBlocks({ models, measures, data, seed }: SuiteSummary): Block[] {
+  const interval = (measured: MeasuredInterval | undefined): TableCell =>
+    measured === undefined
+      ? "not measured"
+      : { value: measured.value, text: `${share(measured.value)} [${share(measured.low)}, ${share(measured.high)}]` };
+  const row = (name: string, value: (model: ModelSummary) => Quantity): TableCell[] => [name, ...models.map(value)];
+  return [
+    { kind: "heading", text: "Results" },
+    {
+      kind: "table",
+      caption:
+        "In percent, with 95 % bootstrap intervals over images; ↑ more is better, ↓ less is. They speak of these models on other " +
+        `images, not of other trainings. Resampled with seed ${seed}.`,
+      columns: ["", ...models.map(({ name }) => name)],
+      rows: measures.map((measure) => [rowName(measure), ...measure.values.map(interval)]),
+    },
+    {
+      kind: "table",
+      caption: "On clean images. ECE with 15 bins; no temperature was fitted.",
+      columns: ["", ...models.map(({ name }) => name)],
+      rows: [
+        row("balanced accuracy, % ↑", ({ balancedAccuracy }) => percent(balancedAccuracy)),
+        ...(data.classes > TOP5_CLASSES
+          ? [row("top-5 accuracy, % ↑", ({ top5Accuracy }) => percent(top5Accuracy))]
+          : []),
+        row("expected calibration error, % ↓", ({ ece }) => percent(ece)),
+        row("negative log-likelihood, nats ↓", ({ nll }) => fixed(nll, 4)),
+        row("Brier score ↓", ({ brier }) => fixed(brier, 4)),
+      ],
+    },
+  ];
+}
+
+const share = (value: number): string => (100 * value).toFixed(2);
+const signed = (value: number): string => `${value >= 0 ? "+" : ""}${share(value)}`;
+const rowName = ({ name, better, values }: MeasureSummary): string => {
+  const count = values.find((value) => value !== undefined)?.count;
+  return `${name}, ${count} images ${better === "higher" ? "↑" : "↓"}`;
+};
+
+function differenceBlocks({ models: [first, ...others], measures }: SuiteSummary): Block[] {
+  const blocks = others.map((model, m): Block => {
+    const rows = measures.flatMap((measure): TableCell[][] => {
+      const difference = measure.differences[m + 1];
+      if (difference === undefined) return [];
+      const { value, low, high, mcNemar } = difference;
+      const p: TableCell = mcNemar === undefined ? "" : { value: mcNemar.p, text: pValue(mcNemar.p) };
+      const pairs = mcNemar === undefined ? "" : `${mcNemar.onlyFirst} / ${mcNemar.onlySecond}, ${mcNemar.form}`;
+      return [[rowName(measure), { value, text: `${signed(value)} [${signed(low)}, ${signed(high)}]` }, p, pairs]];
+    });
+    return {
+      kind: "table",
+      caption:
+        `${model.name} less ${first.name}, in percentage points on the same images, with 95 % bootstrap intervals. McNemar's test ` +
+        "counts the images that only the first, and only the second, of the two has right (first / second).",
+      columns: ["", "difference", "p (McNemar)", "only one right, form of the test"],
+      rows,
+    };
+  });
+  return [
+    { kind: "heading", text: "Differences" },
+    {
+      kind: "paragraph",
+      text:
+        "Two trainings of the same method differ too: a difference between methods needs several seeds of each. No correction is " +
+        "made for the number of tests.",
+    },
+    ...blocks,
+  ];
+}
+
+const pValue = (p: number): string => (p < 0.0001 ? "< 0.0001" : p.toFixed(4));
+
+function seedBlocks({ groups, measures }: SeedSummary): Block[] {
+  const rows = measures.map(({ name, better, values }): TableCell[] => [
+    `${name} ${better === "higher" ? "↑" : "↓"}`,
+    ...values.map((spread): TableCell => {
+      if (spread === undefined) return "not measured";
+      return { value: spread.mean, text: `${share(spread.mean)} ± ${share(spread.deviation)} (${spread.count})` };
+    }),
+  ]);
+  const differences = groups.flatMap((group, g): Block[] => {
+    const own = measures.flatMap((measure): TableCell[][] => {
+      const difference = measure.differences[g];
+      if (difference === undefined) return [];
+      const { value, low, high, p, detectable, count } = difference;
+      const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+      return [
+        [measure.name, { value, text: interval }, { value: p, text: pValue(p) }, percent(detectable), fixed(count, 0)],
+      ];
+    });
+    if (own.length === 0) return [];
+    const caption =
+      `${group.name} less ${groups[0].name}, in percentage points, paired by seed: Student's 95 % interval and test, and the true ` +
+      "difference that would have been found with probability 0.8. Below it, not finding one says little.";
+    return [{ kind: "table", caption, columns: ["", "difference", "p (paired t)", "detectable", "seeds"], rows: own }];
+  });
+  return [
+    { kind: "heading", text: "Over seeds" },
+    {
+      kind: "table",
+      caption: "Models that differ in their seed alone, in percent: mean ± standard deviation (number of seeds).",
+      columns: ["", ...groups.map(({ name }) => name)],
+      rows,
+    },
+    ...differences,
+  ];
+}
+
+function corruptionBlocks(models: readonly ModelSummary[]): Block[] {
+  const measured = models.filter(({ corruptionErrors }) => corruptionErrors !== undefined);
+  if (measured.length === 0) return [];
+  const full = Math.max(
+    ...measured.flatMap(({ corruptionErrors }) => CORRUPTIONS.flatMap((c) => corruptionErrors![c])),
+  );
+  return [
+    { kind: "heading", text: "Corruptions" },
+    ...measured.map(({ name, corruptionErrors }): Block => heatMap(name, corruptionErrors!, full)),
+  ];
+}
+
+const heatMap = (model: string, errors: CorruptionErrors, full: number): Block => {
+  const means = corruptionReference(model, errors, 0).errors;
+  return {
+    kind: "heat map",
+    caption: `${model}: top-1 error in percent by corruption and severity, darker is worse. Severity is not a strict order.`,
+    corner: "corruption",
+    columns: [...SEVERITIES.map(String), "mean"],
+    rows: CORRUPTIONS.map((name) => ({
+      name,
+      cells: [...errors[name], means[name]].map((error) => percent(error, 1)),
+    })),
+    full: full || 1,
+  };
+};
+
+function robustnessBlocks(models: readonly ModelSummary[]): Block[] {
+  const kinds = new Set(models.flatMap(({ robustness }) => robustness.map(({ attack }) => attack)));
+  const figures = [...kinds].flatMap((kind): LineFigure[] => {
+    const curves = models.flatMap(({ name, robustness }) => {
+      const own = robustness.find(({ attack }) => attack === kind);
+      return own === undefined ? [] : [{ name, ...own }];
+    });
+    const x = curves[0].points.map(({ epsilon }) => ({ value: 255 * epsilon, text: in255ths(epsilon) }));
+    if (x.length < 3) return []; // one point beside zero is no curve: it is in the table
+    const series = curves.map(({ name, access, points }) => ({
+      name: `${name}, ${access}`,
+      y: points.map(({ accuracy }) => percent(accuracy)),
+    }));
+    return [
+      {
+        kind: "lines",
+        caption: `Accuracy under ${kind} over epsilon, L-infinity, in percent`,
+        xLabel: "epsilon",
+        yLabel: "accuracy, %",
+        x,
+        series,
+        full: 1,
+      },
+    ];
+  });
+  return figures.length === 0 ? [] : [{ kind: "heading", text: "Attacks" }, ...figures];
+}
+
+function worstClasses({ name, classes }: ModelSummary): Block {
+  const worst = classes
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => a.accuracy - b.accuracy)
+    .slice(0, WORST_CLASSES);
+  return {
+    kind: "table",
+    caption: `${name}: the classes with the lowest clean accuracy, in percent`,
+    columns: ["class", "images", "clean", "corrupted", "most often taken for"],
+    rows: worst.map(({ name: label, count, accuracy, corruptedAccuracy, mistakenFor }) => [
+      label,
+      { value: count, text: String(count) },
+      percent(accuracy, 1),
+      corruptedAccuracy === undefined ? "not measured" : percent(corruptedAccuracy, 1),
+      mistakenFor === undefined ? "none" : `${mistakenFor.name} (${(100 * mistakenFor.share).toFixed(1)} %)`,
+    ]),
+  };
+}
+
+/** What a normalised error is divided by, for the protocol. */
+export const referenceRemark = (reference: string | undefined): string =>
+  reference === undefined
+    ? "none: an mCE needs a reference, AlexNet on ImageNet's classes or the first of several models, which errs everywhere"
+    : reference === ALEXNET.name
+      ? "AlexNet's errors on ImageNet-C, as published"
+      : `${reference}, the first model: AlexNet's errors hold for ImageNet alone`;

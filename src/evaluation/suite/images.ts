@@ -1,0 +1,127 @@
+/** The images of a suite: read as often as there are cells, always the same ones. */
+import { createHash } from "node:crypto";
+import type { PixelBatch } from "../../data/loader.js";
+import type { EvaluationImages } from "../../data/open-data.js";
+import { RunError } from "../../errors.js";
+import { Purpose, permutation } from "../../random.js";
+import { evaluationBatchSize } from "../predictor.js";
+
+/** Images as a model sees them, and who they are. */
+export interface SuiteImages {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly imageSize: number;
+  /** (N) */
+  readonly labels: Int32Array;
+  /** (N) identity of each image in the original set. */
+  readonly samples: Uint32Array;
+  /** SHA-256 over every pixel and label: two sets of the same name need not be the same. */
+  readonly digest: string;
+  /** The images in order, or those at some places, ascending. */
+  batches(places?: ArrayLike<number>): AsyncIterable<PixelBatch>;
+}
+
+/**
+ * Reads some images once to know them.
+ *
+ * @throws RunError ERR_DATA_MISSING there is none
+ */
+export async function suiteImages(
+  { name, classes, imageSize }: Pick<SuiteImages, "name" | "classes" | "imageSize">,
+  images: EvaluationImages,
+): Promise<SuiteImages> {
+  const batchSize = evaluationBatchSize(imageSize);
+  const hash = createHash("sha256").update(JSON.stringify([classes, imageSize]));
+  const labels: number[] = [];
+  const samples: number[] = [];
+  for await (const batch of images.batches(batchSize)) {
+    hash.update(batch.pixels).update(Uint8Array.from(new Uint8Array(Int32Array.from(batch.labels).buffer)));
+    for (const label of batch.labels) labels.push(label);
+    for (const sample of batch.samples) samples.push(sample);
+  }
+  if (labels.length === 0) throw new RunError("ERR_DATA_MISSING", `evaluate: ${name} has no image to measure.`);
+  return {
+    name,
+    classes,
+    imageSize,
+    labels: Int32Array.from(labels),
+    samples: Uint32Array.from(samples),
+    digest: hash.digest("hex"),
+    batches: (places) => {
+      const all = images.batches(batchSize);
+      return places === undefined ? all : imagesAt(all, places, batchSize);
+    },
+  };
+}
+
+/** The same images with their pixels changed one by one, the change keyed by the identity of the image. */
+export async function* changed(
+  batches: AsyncIterable<PixelBatch>,
+  change: (pixels: Uint8Array, batch: PixelBatch, sample: number) => Uint8Array,
+): AsyncIterable<PixelBatch> {
+  for await (const batch of batches) {
+    const size = batch.height * batch.width * 3;
+    const pixels = new Uint8Array(batch.pixels.length);
+    for (let i = 0; i < batch.labels.length; i++) {
+      pixels.set(change(batch.pixels.subarray(i * size, (i + 1) * size), batch, batch.samples[i]), i * size);
+    }
+    yield { ...batch, pixels };
+  }
+}
+
+/** Places of `count` images out of `length`, drawn by the seed, ascending; all of them where there are no more. */
+export function drawPlaces(length: number, count: number, seed: number): Uint32Array {
+  return permutation(seed, Purpose.subset, 0, length).subarray(0, count).sort();
+}
+
+/** The images at some places, ascending, in batches of their own. */
+export async function* imagesAt(
+  batches: AsyncIterable<PixelBatch>,
+  places: ArrayLike<number>,
+  batchSize: number,
+): AsyncIterable<PixelBatch> {
+  let first = 0; // place of the batch's first image
+  let next = 0; // of places
+  let held: PixelBatch[] = [];
+  let count = 0;
+  for await (const batch of batches) {
+    for (; next < places.length && places[next] < first + batch.labels.length; next++) {
+      held.push(imageAt(batch, places[next] - first));
+      if (++count === batchSize) {
+        yield joined(held);
+        held = [];
+        count = 0;
+      }
+    }
+    first += batch.labels.length;
+    if (next === places.length) break;
+  }
+  if (count > 0) yield joined(held);
+}
+
+/** One image of a batch, copied: readers use their memory again. */
+function imageAt({ pixels, labels, samples, height, width }: PixelBatch, i: number): PixelBatch {
+  const size = height * width * 3;
+  return {
+    pixels: pixels.slice(i * size, (i + 1) * size),
+    labels: labels.slice(i, i + 1),
+    samples: samples.slice(i, i + 1),
+    height,
+    width,
+  };
+}
+
+function joined(images: readonly PixelBatch[]): PixelBatch {
+  const [{ pixels: one, height, width }] = images;
+  const pixels = new Uint8Array(images.length * one.length);
+  images.forEach((image, i) => {
+    pixels.set(image.pixels, i * one.length);
+  });
+  return {
+    pixels,
+    labels: Int32Array.from(images, ({ labels }) => labels[0]),
+    samples: Uint32Array.from(images, ({ samples }) => samples[0]),
+    height,
+    width,
+  };
+}

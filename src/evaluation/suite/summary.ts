@@ -1,0 +1,181 @@
+/** A suite's result as data: what its JSON file holds, and what its report is made from. */
+import type { CorruptionErrors } from "../corruption-error.js";
+import { ALEXNET, type CorruptionReference, corruptionReference } from "../corruption-error.js";
+import { type McNemar, mcNemar } from "../paired-tests.js";
+import { bootstrapMeans, type Interval } from "../statistics.js";
+import { type Cell, CLEAN } from "./cell.js";
+import { type ClassSummary, classSummaries } from "./classes.js";
+import { attackCells, corruptionErrors, type Measure, suiteMeasures } from "./measures.js";
+import type { Measurements, Panel, SuiteModel } from "./run.js";
+
+/** An {@link Interval} over so many images. */
+export interface MeasuredInterval extends Interval {
+  readonly count: number;
+}
+
+export interface MeasureSummary {
+  readonly name: string;
+  readonly better: "higher" | "lower";
+  /** By model; undefined where it was not measured so. */
+  readonly values: readonly (MeasuredInterval | undefined)[];
+  /** From the first model to each other one; undefined for the first, and where both were not measured on the same images. */
+  readonly differences: readonly ((MeasuredInterval & { readonly mcNemar?: McNemar }) | undefined)[];
+}
+
+export interface ModelSummary {
+  readonly name: string;
+  readonly digest: string;
+  readonly imageSize: number;
+  readonly balancedAccuracy: number;
+  readonly top5Accuracy: number;
+  readonly ece: number;
+  readonly nll: number;
+  readonly brier: number;
+  /** Top-1 errors by corruption and severity. */
+  readonly corruptionErrors?: CorruptionErrors;
+  /** Accuracy over epsilon by attack; epsilon 0 is on the attack's images without it. */
+  readonly robustness: readonly {
+    readonly attack: string;
+    readonly access: string;
+    readonly points: readonly { readonly epsilon: number; readonly accuracy: number }[];
+  }[];
+  /** In the order of the labels. */
+  readonly classes: readonly ClassSummary[];
+}
+
+/** Everything that a suite found out. Accuracies and errors are fractions. */
+export interface SuiteSummary {
+  readonly schema: 1;
+  readonly data: { readonly name: string; readonly images: number; readonly classes: number };
+  /** Of the mCE; undefined where there is none. */
+  readonly reference: string | undefined;
+  /** Of the bootstrap and of every draw. */
+  readonly seed: number;
+  readonly models: readonly ModelSummary[];
+  readonly measures: readonly MeasureSummary[];
+}
+
+/** Number of classes of ImageNet, for which AlexNet's errors hold. */
+const IMAGENET_CLASSES = 1000;
+
+/** The models as they were given, with their panel and what was measured. */
+export interface MeasuredModel {
+  readonly model: SuiteModel;
+  readonly panel: Panel;
+  readonly measurements: Measurements;
+}
+
+/**
+ * Summarises the measurements of some models.
+ *
+ * The mCE is by AlexNet where there are the 1000 classes of ImageNet; elsewhere by the first model where there are several,
+ * and left out for one alone, or where that one makes no error under some corruption.
+ */
+export function summarise(models: readonly MeasuredModel[], seed: number): SuiteSummary {
+  const [first] = models;
+  const { name, classes, labels } = first.panel.images;
+  const reference = referenceOf(models);
+  const cells = distinctCells(models);
+  return {
+    schema: 1,
+    data: { name, images: labels.length, classes: classes.length },
+    reference: reference?.name,
+    seed,
+    models: models.map((one) => modelSummary(one, cells)),
+    measures: summariseMeasures(models, suiteMeasures(cells, reference), seed),
+  };
+}
+
+function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | undefined {
+  const [{ model, panel, measurements }] = models;
+  if (panel.images.classes.length === IMAGENET_CLASSES) return ALEXNET;
+  const errors = corruptionErrors(measurements);
+  if (models.length === 1 || errors === undefined) return undefined;
+  const reference = corruptionReference(model.name, errors, 1 - measurements.get(CLEAN)!.accuracy);
+  return Object.values(reference.errors).every((error) => error > 0) ? reference : undefined;
+}
+
+/** The cells of all panels, each once. */
+export function distinctCells(models: readonly Pick<MeasuredModel, "panel">[]): Cell[] {
+  return [...new Map(models.flatMap(({ panel }) => panel.cells.map((cell) => [cell.id, cell] as const))).values()];
+}
+
+/** Intervals of all models and differences; those over as many images share their resamples. */
+function summariseMeasures(
+  models: readonly MeasuredModel[],
+  measures: readonly Measure[],
+  seed: number,
+): MeasureSummary[] {
+  const columns = measures.map((measure) => {
+    const values = models.map(({ measurements }) => measure.values(measurements));
+    const differences = models.map((one, m) => {
+      const [a, b] = [values[0], values[m]];
+      if (m === 0 || a === undefined || b === undefined || !sameImages(models[0], one)) return undefined;
+      return Float64Array.from(a, (value, i) => b[i] - value);
+    });
+    return { measure, values, differences };
+  });
+  const intervals = intervalsOf(
+    columns.flatMap(({ values, differences }) => [...values, ...differences]).filter((column) => column !== undefined),
+    seed,
+  );
+  return columns
+    .filter(({ values }) => values.some((column) => column !== undefined))
+    .map(({ measure: { name, better, binary }, values, differences }) => ({
+      name,
+      better,
+      values: values.map((column) => column && intervals.get(column)),
+      differences: differences.map((column, m) => {
+        const interval = column && intervals.get(column);
+        if (interval === undefined) return undefined;
+        return binary ? { ...interval, mcNemar: mcNemar(values[0]!, values[m]!) } : interval;
+      }),
+    }));
+}
+
+const sameImages = (a: MeasuredModel, b: MeasuredModel): boolean => {
+  const [one, other] = [a.panel.images, b.panel.images];
+  return one.samples.join() === other.samples.join() && one.labels.join() === other.labels.join();
+};
+
+function intervalsOf(columns: readonly Float64Array[], seed: number): Map<Float64Array, MeasuredInterval> {
+  const intervals = new Map<Float64Array, MeasuredInterval>();
+  for (const count of new Set(columns.map(({ length }) => length))) {
+    const group = columns.filter(({ length }) => length === count);
+    bootstrapMeans(group, seed).forEach((interval, i) => {
+      intervals.set(group[i], { ...interval, count });
+    });
+  }
+  return intervals;
+}
+
+function modelSummary({ model, panel, measurements }: MeasuredModel, cells: readonly Cell[]): ModelSummary {
+  const { accuracy: _, right, predicted: __, top5, ...calibration } = measurements.get(CLEAN)!;
+  const classes = classSummaries(panel.images, measurements);
+  const present = classes.filter(({ count }) => count > 0);
+  const attacks = attackCells(cells).filter(({ id }) => measurements.has(id));
+  const kinds = [
+    ...new Map(attacks.map(({ attack }) => [`${attack.name} ${attack.access}`, attack] as const)).values(),
+  ];
+  return {
+    name: model.name,
+    digest: model.digest,
+    imageSize: panel.images.imageSize,
+    balancedAccuracy: present.reduce((total, { accuracy }) => total + accuracy, 0) / present.length,
+    top5Accuracy: top5,
+    ...calibration,
+    corruptionErrors: corruptionErrors(measurements),
+    robustness: kinds.map(({ name, access }) => {
+      const own = attacks.filter(({ attack }) => attack.name === name && attack.access === access);
+      const places = own[0].places ?? right.keys();
+      const clean = Array.from(places, (place) => right[place]);
+      const points = own.map(({ id, attack }) => ({
+        epsilon: attack.epsilon,
+        accuracy: measurements.get(id)!.accuracy,
+      }));
+      const unattacked = { epsilon: 0, accuracy: clean.reduce((a, b) => a + b, 0) / clean.length };
+      return { attack: name, access, points: [unattacked, ...points] };
+    }),
+    classes,
+  };
+}

@@ -1,0 +1,108 @@
+/** `evaluate --suite standard` as a user meets it: models side by side, killed and gone on with. */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { SHAPES_CLASSES } from "../../src/data/shapes.js";
+import { advprop } from "../support/cli.js";
+import { sharedTemporaryFolder } from "../support/folders.js";
+import { writeOnnx } from "../support/onnx.js";
+import { checkWellFormed } from "../support/well-formed.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const IMAGES = 10;
+/** Clean, 75 corruptions, stylised; four radii of PGD; Square. */
+const [SHARED, WHITE_BOX, BLACK_BOX] = [77, 4, 1];
+
+describe("a run of ours and an ONNX file", () => {
+  const folder = sharedTemporaryFolder();
+  const run = join(folder, "run");
+  const onnx = join(folder, "colours.onnx");
+  const output = join(folder, "report");
+  const args = [
+    ...["evaluate", run, onnx, "--suite", "standard", "--output", output, "--limit-test", String(IMAGES)],
+    ...["--threads", "1", "--onnx", "pixelRange=0-1"],
+  ];
+
+  beforeAll(() => {
+    const training = ["--model", "resnet8", "--limit-train", "32", "--batch-size", "16", "--epochs", "1"];
+    const trained = advprop(["train", "--data", "shapes", ...training, "--threads", "1", "--run", run, "--quiet"]);
+    expect(trained.stderr).toBe("");
+    writeOnnx(onnx, {
+      weights: SHAPES_CLASSES.map((_, k) => [Math.sin(k), Math.cos(3 * k), Math.sin(5 * k)] as const),
+      shape: ["batch", 3, 32, 32],
+      metadata: {},
+    });
+    writeFileSync(`${onnx}.json`, JSON.stringify({ classes: SHAPES_CLASSES }));
+  }, 60_000);
+
+  test("killed in the middle, the same command goes on, measures nothing twice, and reports", async () => {
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore" });
+    const cells = join(output, "cells");
+    const finished = () => (existsSync(cells) ? readdirSync(cells).filter((name) => name.endsWith(".json")) : []);
+    while (finished().length < 15 && child.exitCode === null) await setTimeout(20);
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("exit", resolve));
+    const saved = finished();
+    const total = 2 * SHARED + WHITE_BOX + 2 * BLACK_BOX;
+    expect(saved.length).toBeGreaterThanOrEqual(15);
+    expect(saved.length).toBeLessThan(total);
+    expect(existsSync(join(output, "report.json"))).toBe(false);
+    const writtenAt = saved.map((name) => statSync(join(cells, name)).mtimeMs);
+
+    const resumed = advprop([...args, "--json"]);
+    expect(resumed.stderr).toContain(`${total - saved.length} measured, ${saved.length} found`);
+    expect(resumed.status).toBe(0);
+    expect(saved.map((name) => statSync(join(cells, name)).mtimeMs)).toEqual(writtenAt);
+    expect(finished()).toHaveLength(total);
+
+    const result = JSON.parse(resumed.stdout);
+    expect(result).toMatchObject({ schema: 1, data: { name: "shapes", images: IMAGES, classes: 10 } });
+    expect(result.models.map(({ name }: { name: string }) => name)).toEqual(["run", "colours"]);
+    expect(result.remarks[0]).toContain("colours: an ONNX file only answers");
+    const rows: Record<string, (unknown | null)[]> = Object.fromEntries(
+      result.measures.map(({ name, values }: { name: string; values: unknown[] }) => [name, values]),
+    );
+    // Over ONNX only the black-box attack; both are given it.
+    expect(rows["accuracy under PGD-10, 4/255, white-box"][1] ?? null).toBeNull();
+    expect(rows["accuracy under Square, 1000 queries, 8/255, black-box"]).toEqual([
+      expect.objectContaining({ count: IMAGES }),
+      expect.objectContaining({ count: IMAGES }),
+    ]);
+
+    checkWellFormed(readFileSync(join(output, "report.html"), "utf8"));
+    expect(readdirSync(output).sort()).toEqual(
+      ["cells", "pictures", "report.csv", "report.html", "report.json", "report.md"].sort(),
+    );
+    const markdown = readFileSync(join(output, "report.md"), "utf8");
+    const pictures = [...markdown.matchAll(/\]\((pictures\/[^)]+)\)/g)].map(([, path]) => path);
+    expect(pictures.length).toBeGreaterThan(20);
+    for (const path of pictures) expect(existsSync(join(output, path)), path).toBe(true);
+  });
+
+  test("what is there is used again: for another order of the models, and for one alone", () => {
+    const again = advprop(args.map((arg) => (arg === run ? onnx : arg === onnx ? run : arg)));
+    expect(again.stderr).toContain("0 measured, ");
+    expect(again.stdout).toContain("Robustness of colours, run");
+    expect(again.stdout).toContain("run less colours");
+    const alone = advprop(args.filter((arg) => arg !== onnx && arg !== "--onnx" && arg !== "pixelRange=0-1"));
+    expect(alone.stderr).toContain(`0 measured, ${SHARED + WHITE_BOX} found`);
+    expect(alone.stdout).not.toContain("Differences");
+  });
+});
+
+describe("misuse", () => {
+  test.each([
+    [["a", "b"], "Add --suite standard"],
+    [["a", "--output", "b"], "Add --suite standard"],
+    [["a", "--suite", "stanard"], "--suite must be standard"],
+    [["a", "--suite", "standard", "--attack", "pgd"], "leave --attack out"],
+    [["a.safetensors", "--suite", "standard", "--data", "shapes"], "a.safetensors"],
+  ])("%j", (args, message) => {
+    const { status, stderr } = advprop(["evaluate", ...args]);
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+  });
+});

@@ -1,0 +1,107 @@
+/** Calibration, intervals and tests against test/golden/make_statistics.py. */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { PixelBatch } from "../../src/data/loader.js";
+import { calibrationOf, topAccuracy } from "../../src/evaluation/calibration.js";
+import { studentTail } from "../../src/evaluation/distributions.js";
+import { mcNemar, seedDifference } from "../../src/evaluation/paired-tests.js";
+import { predict } from "../../src/evaluation/predictions.js";
+import { bootstrapMeans, pairedDifference } from "../../src/evaluation/statistics.js";
+import { KeyedRandom } from "../../src/random.js";
+import { codedError } from "../support/errors.js";
+
+interface Golden {
+  readonly calibration: Readonly<Record<"images" | "classes" | "ece" | "nll" | "brier" | "top1" | "top3", number>>;
+  readonly mcnemar: readonly (readonly [onlyFirst: number, onlySecond: number, p: number])[];
+  readonly seeds: readonly {
+    readonly a: number[];
+    readonly b: number[];
+    readonly [value: string]: number | number[];
+  }[];
+  readonly tails: readonly (readonly [t: number, degrees: number, shift: number, tail: number])[];
+}
+
+const golden: Golden = JSON.parse(readFileSync(new URL("../golden/statistics.json", import.meta.url), "utf8"));
+
+test("ECE, NLL, Brier score and top-k accuracy", async () => {
+  const { images, classes, ...expected } = golden.calibration;
+  const random = new KeyedRandom(7, 8, 0, 0, 90);
+  const logits = Float32Array.from({ length: images * classes }, (_, i) => {
+    const logit = (2 * random.uniform(i) - 1) * 4;
+    return Math.floor(i / classes) % classes === i % classes ? logit + 2 : logit;
+  });
+  const batch: PixelBatch = {
+    pixels: new Uint8Array(images * 3),
+    labels: Int32Array.from({ length: images }, (_, i) => i % classes),
+    samples: Uint32Array.from({ length: images }, (_, i) => i),
+    height: 1,
+    width: 1,
+  };
+  const names = Array.from({ length: classes }, (_, k) => `class ${k}`);
+  const predictions = await predict({ classes: names, imageSize: 1, logits: async () => logits }, [batch]);
+  const { ece, nll, brier } = calibrationOf(predictions);
+  expect(ece).toBeCloseTo(expected.ece, 10);
+  expect(nll).toBeCloseTo(expected.nll, 10);
+  expect(brier).toBeCloseTo(expected.brier, 10);
+  expect(topAccuracy(predictions, 1)).toBe(expected.top1);
+  expect(topAccuracy(predictions, 3)).toBe(expected.top3);
+});
+
+test("equal logits: the first class comes first in the rank, as in the prediction", async () => {
+  const batch: PixelBatch = {
+    pixels: new Uint8Array(9),
+    labels: Int32Array.of(0, 1, 2),
+    samples: Uint32Array.of(0, 1, 2),
+    height: 1,
+    width: 1,
+  };
+  const predictor = { classes: ["a", "b", "c"], imageSize: 1, logits: () => new Float32Array(9) };
+  const predictions = await predict(predictor, [batch]);
+  expect([...predictions.ranks]).toEqual([0, 1, 2]);
+  expect(topAccuracy(predictions, 2)).toBeCloseTo(2 / 3, 12);
+});
+
+test("McNemar: the exact form below 25 discordant pairs, the corrected chi-square from there on", () => {
+  for (const [onlyFirst, onlySecond, p] of golden.mcnemar) {
+    const first = [...new Array(onlyFirst).fill(1), ...new Array(onlySecond).fill(0), 1, 1, 0];
+    const second = [...new Array(onlyFirst).fill(0), ...new Array(onlySecond).fill(1), 1, 1, 0];
+    const result = mcNemar(first, second);
+    expect(result).toMatchObject({ onlyFirst, onlySecond });
+    expect(result.form).toBe(onlyFirst + onlySecond < 25 ? "exact binomial" : "chi-square with continuity correction");
+    expect(Math.abs(result.p / p - 1), `${onlyFirst} and ${onlySecond}`).toBeLessThan(1e-9);
+  }
+});
+
+describe("over seeds", () => {
+  test("Student's interval, the paired test and the detectable effect", () => {
+    for (const { a, b, ...expected } of golden.seeds) {
+      const result = seedDifference(a, b);
+      for (const name of ["value", "low", "high", "deviation", "p", "detectable"] as const) {
+        expect(result[name], name).toBeCloseTo(expected[name] as number, 7);
+      }
+    }
+  });
+
+  test("tails of Student's t, central and not", () => {
+    for (const [t, degrees, shift, tail] of golden.tails) {
+      expect(Math.abs(studentTail(t, degrees, shift) / tail - 1), `t ${t}, ${degrees}`).toBeLessThan(1e-7);
+    }
+  });
+
+  test("one seed tells nothing, and methods must share theirs", () => {
+    expect(codedError(() => seedDifference([0.9], [0.91])).code).toBe("ERR_SEEDS");
+    expect(codedError(() => seedDifference([0.9, 0.91], [0.91])).code).toBe("ERR_SEEDS");
+  });
+});
+
+test("several columns are resampled together: the interval of a difference is that of its own column", () => {
+  const a = Array.from({ length: 80 }, (_, i) => Number(i % 3 === 0));
+  const b = Array.from({ length: 80 }, (_, i) => Number(i % 2 === 0));
+  const difference = a.map((value, i) => b[i] - value);
+  const [first, second, third] = bootstrapMeans([a, b, difference], 4);
+  expect(third).toEqual(pairedDifference(a, b, 4));
+  expect(third.value).toBeCloseTo(second.value - first.value, 12);
+  // Far from the bounds a share's interval is the normal one.
+  expect(second.high - second.low).toBeGreaterThan(2 * 1.96 * Math.sqrt(0.25 / 80) * 0.85);
+  expect(second.high - second.low).toBeLessThan(2 * 1.96 * Math.sqrt(0.25 / 80) * 1.15);
+});

@@ -1,0 +1,247 @@
+/** The suite on classifiers made by hand: what is measured, once, and what it comes to. */
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { InMemoryDataset } from "../../src/data/dataset.js";
+import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
+import { corruptionReference, mCE, meanCorruptionError } from "../../src/evaluation/corruption-error.js";
+import type { Predictor } from "../../src/evaluation/predictor.js";
+import { renderCsv } from "../../src/evaluation/report/csv.js";
+import { renderHtml } from "../../src/evaluation/report/html.js";
+import { renderMarkdown } from "../../src/evaluation/report/markdown.js";
+import { renderText } from "../../src/evaluation/report/text.js";
+import {
+  type Cell,
+  cleanCell,
+  corruptionCells,
+  corruptionId,
+  squareCell,
+  stylisedCell,
+} from "../../src/evaluation/suite/cell.js";
+import { CellStore } from "../../src/evaluation/suite/cell-store.js";
+import { suiteDocument } from "../../src/evaluation/suite/document.js";
+import { drawPlaces, suiteImages } from "../../src/evaluation/suite/images.js";
+import { runSuite, type SuiteModel } from "../../src/evaluation/suite/run.js";
+import { summariseSeeds } from "../../src/evaluation/suite/seeds.js";
+import { summarise } from "../../src/evaluation/suite/summary.js";
+import { codedRejection } from "../support/errors.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { checkWellFormed } from "../support/well-formed.js";
+
+const SIDE = 16;
+const CLASSES = ["dark", "middle", "bright"];
+
+/** Grey images of three brightnesses, class by class in turn. */
+function greys(length: number): InMemoryDataset {
+  const labels = Int32Array.from({ length }, (_, i) => i % 3);
+  const size = SIDE * SIDE * 3;
+  const pixels = new Uint8Array(length * size);
+  labels.forEach((label, i) => {
+    pixels.fill(40 + 80 * label + (i % 7), i * size, (i + 1) * size);
+  });
+  return new InMemoryDataset({ name: "greys", classes: CLASSES, height: SIDE, width: SIDE, labels, pixels });
+}
+
+/** Sorts images by their mean brightness, with thresholds moved by `shift`; counts its calls. */
+class Brightness implements Predictor {
+  readonly classes = CLASSES;
+  readonly imageSize = SIDE;
+  calls = 0;
+
+  constructor(
+    readonly shift: number,
+    readonly failAt = Number.POSITIVE_INFINITY,
+  ) {}
+
+  async logits({ pixels, labels }: PixelBatch): Promise<Float32Array> {
+    if (++this.calls > this.failAt) throw new Error("killed");
+    const size = pixels.length / labels.length;
+    const logits = new Float32Array(labels.length * 3);
+    labels.forEach((_, i) => {
+      const mean = pixels.subarray(i * size, (i + 1) * size).reduce((total, value) => total + value, 0) / size;
+      for (let k = 0; k < 3; k++) logits[3 * i + k] = -Math.abs(mean + this.shift - (43 + 80 * k)) / 20;
+    });
+    return logits;
+  }
+}
+
+const model = (name: string, predictor: Predictor): SuiteModel => ({ name, digest: `digest of ${name}`, predictor });
+
+async function makePanel(models: readonly SuiteModel[], { length = 12, attacked = false } = {}) {
+  const dataset = greys(length);
+  const images = await suiteImages(
+    { name: dataset.name, classes: CLASSES, imageSize: SIDE },
+    {
+      length,
+      async *batches(batchSize) {
+        yield* evaluationBatches(dataset, batchSize);
+      },
+    },
+  );
+  const inverted = async function* () {
+    for await (const batch of images.batches()) yield { ...batch, pixels: batch.pixels.map((value) => 255 - value) };
+  };
+  const cells: Cell[] = [
+    cleanCell(images),
+    ...corruptionCells(images, 1),
+    stylisedCell({ variant: "inverted" }, inverted),
+    ...(attacked ? [squareCell(images, drawPlaces(length, 6, 1), 1)] : []),
+  ];
+  return { images, models, cells };
+}
+
+describe("measuring", () => {
+  test("each cell once, in whatever run; models of a panel share its images", async () => {
+    const [good, shifted] = [new Brightness(0), new Brightness(1000)];
+    const panel = await makePanel([model("good", good), model("constant", shifted)]);
+    const folder = temporaryFolder();
+    const seen: string[] = [];
+    const first = await runSuite([panel], new CellStore(folder), ({ id, share, done }) => {
+      if (done === 0) seen.push(id);
+      expect(share).toBeGreaterThanOrEqual(0);
+      expect(share).toBeLessThanOrEqual(1);
+    });
+    expect(first).toMatchObject({ measured: 2 * 77, reused: 0 });
+    expect(seen).toEqual(panel.cells.map(({ id }) => id)); // not once for each model
+    expect(readdirSync(folder)).toHaveLength(2 * 77);
+    const calls = good.calls;
+
+    const second = await runSuite([panel], new CellStore(folder));
+    expect(second).toMatchObject({ measured: 0, reused: 2 * 77 });
+    expect(good.calls).toBe(calls);
+    for (const one of panel.models) {
+      expect([...second.results.get(one)!]).toEqual(
+        [...first.results.get(one)!].sort(([a], [b]) => order(panel.cells, a) - order(panel.cells, b)),
+      );
+    }
+
+    // Another model beside them, the same name but other weights: only it is measured.
+    const third = await runSuite(
+      [{ ...panel, models: [...panel.models, { ...model("good", new Brightness(5)), digest: "another" }] }],
+      new CellStore(folder),
+    );
+    expect(third).toMatchObject({ measured: 77, reused: 2 * 77 });
+  });
+
+  test("what failed in the middle goes on where it was, to the same result", async () => {
+    const folder = temporaryFolder();
+    const failing = await makePanel([model("good", new Brightness(0, 20))]);
+    await expect(runSuite([failing], new CellStore(folder))).rejects.toThrow("killed");
+    const saved = readdirSync(folder);
+    expect(saved).toHaveLength(20);
+    const times = saved.map((name) => statSync(join(folder, name)).mtimeMs);
+
+    const panel = await makePanel([model("good", new Brightness(0))]);
+    const resumed = await runSuite([panel], new CellStore(folder));
+    expect(resumed).toMatchObject({ measured: 57, reused: 20 });
+    expect(saved.map((name) => statSync(join(folder, name)).mtimeMs)).toEqual(times);
+    const whole = await runSuite([panel], new CellStore(temporaryFolder()));
+    const summaryOf = (outcome: typeof whole) =>
+      summarise([{ model: panel.models[0], panel, measurements: outcome.results.get(panel.models[0])! }], 0);
+    expect(summaryOf(resumed)).toEqual(summaryOf(whole));
+  });
+
+  test("other images or another seed are other cells; a damaged file is said to be so", async () => {
+    const folder = temporaryFolder();
+    const one = model("good", new Brightness(0));
+    await runSuite([await makePanel([one])], new CellStore(folder));
+    expect(await runSuite([await makePanel([one], { length: 15 })], new CellStore(folder))).toMatchObject({
+      reused: 0,
+    });
+    const panel = await makePanel([one]);
+    const reseeded = { ...panel, cells: corruptionCells(panel.images, 2) };
+    expect(await runSuite([reseeded], new CellStore(folder))).toMatchObject({ measured: 75 });
+    for (const name of readdirSync(folder)) writeFileSync(join(folder, name), "{");
+    expect((await codedRejection(runSuite([panel], new CellStore(folder)))).code).toBe("ERR_RUN_FILE");
+  });
+
+  test("drawn places are the same images, in order, whatever the batches", async () => {
+    const { images } = await makePanel([]);
+    const places = drawPlaces(12, 7, 3);
+    expect([...places]).toEqual([...places].sort((a, b) => a - b));
+    expect(new Set(places).size).toBe(7);
+    expect([...drawPlaces(12, 99, 3)]).toEqual([...new Array(12).keys()]);
+    const samples: number[] = [];
+    for await (const batch of images.batches(places)) samples.push(...batch.samples);
+    expect(samples).toEqual([...places]);
+  });
+});
+
+describe("the summary", async () => {
+  const panel = await makePanel([model("good", new Brightness(0)), model("constant", new Brightness(1000))], {
+    attacked: true,
+  });
+  const { results } = await runSuite([panel], new CellStore(sharedTemporaryFolder()));
+  const measured = panel.models.map((one) => ({ model: one, panel, measurements: results.get(one)! }));
+  const summary = summarise(measured, 0);
+  const row = (name: string) => summary.measures.find((measure) => measure.name.startsWith(name))!;
+
+  test("rows are means over images of what the cells say", () => {
+    expect(row("clean accuracy").values[0]).toMatchObject({ value: 1, low: 1, high: 1, count: 12 });
+    const errors = summary.models.map(({ corruptionErrors }) => corruptionErrors!);
+    for (const [m, one] of errors.entries()) {
+      expect(row("mean corruption error").values[m]!.value).toBeCloseTo(meanCorruptionError(one), 12);
+      expect(one.fog[2]).toBe(1 - results.get(panel.models[m])!.get(corruptionId("fog", 3))!.accuracy);
+    }
+    // Inverted, the dark are bright and the middle stays: a third is right.
+    expect(row("stylised").values[0]!.value).toBeCloseTo(1 / 3, 12);
+    expect(row("accuracy under Square").values[0]!.count).toBe(6);
+  });
+
+  test("the mCE names its reference: the first model where the classes are not ImageNet's, and none alone", () => {
+    // The good one makes no error on brightness, say, and nothing divides.
+    expect(summary.measures.filter(({ name }) => name.includes("mCE"))).toEqual([]);
+    expect(summarise(measured.slice(1), 0).reference).toBeUndefined();
+    const swapped = summarise([...measured].reverse(), 0);
+    expect(swapped.reference).toBe("constant");
+    const reference = corruptionReference("constant", swapped.models[0].corruptionErrors!, 0);
+    expect(swapped.measures.filter(({ name }) => name.includes("mCE"))).toHaveLength(1);
+    const own = swapped.measures.find(({ name }) => name === "mCE (reference: constant)")!;
+    expect(own.values[1]!.value).toBeCloseTo(mCE(swapped.models[1].corruptionErrors!, reference), 12);
+  });
+
+  test("differences are paired, with McNemar's test where images are right or wrong", () => {
+    const clean = row("clean accuracy");
+    expect(clean.differences[0]).toBeUndefined();
+    expect(clean.differences[1]!.value).toBeCloseTo(clean.values[1]!.value - clean.values[0]!.value, 12);
+    const { onlyFirst, onlySecond } = clean.differences[1]!.mcNemar!;
+    expect(onlySecond - onlyFirst).toBeCloseTo(12 * clean.differences[1]!.value, 9);
+    expect(row("mean corruption error").differences[1]!.mcNemar).toBeUndefined();
+  });
+
+  test("models that differ in their seed alone speak for their method, paired by seed", () => {
+    const values = [0.9, 0.92, 0.94, 0.95];
+    const models = values.map((_, i) => ({ ...summary.models[0], name: `model ${i}` }));
+    const measures = [
+      { ...row("clean accuracy"), values: values.map((value) => ({ value, low: 0, high: 1, count: 12 })) },
+    ];
+    const group = (name: string, ...members: [model: string, seed: number][]) => ({
+      name,
+      members: members.map(([one, seed]) => ({ model: one, seed })),
+    });
+    // The seeds are given in another order: pairs are made by seed.
+    const groups = [group("a", ["model 0", 1], ["model 1", 2]), group("b", ["model 3", 2], ["model 2", 1])];
+    const seeds = summariseSeeds({ ...summary, models, measures }, groups)!;
+    expect(seeds.measures[0].values[0]).toEqual({ mean: 0.91, deviation: expect.closeTo(0.02 / Math.SQRT2), count: 2 });
+    expect(seeds.measures[0].differences[1]).toMatchObject({ value: expect.closeTo(0.035), count: 2 });
+    expect(seeds.measures[0].differences[1]!.deviation).toBeCloseTo(0.01 / Math.SQRT2, 12);
+    const text = renderText(suiteDocument(summary, { protocol: [], remarks: [], seeds }));
+    expect(text).toContain("91.00 ± 1.41 (2)");
+    expect(text).toContain("b less a");
+    expect(summariseSeeds(summary, [group("a", ["good", 1]), group("b", ["constant", 1])])).toBeUndefined();
+  });
+
+  test("its report holds every row, in every form", () => {
+    const document = suiteDocument(summary, { protocol: [["data", "greys"]], remarks: ["A remark."] });
+    const html = renderHtml(document);
+    checkWellFormed(html);
+    const words = ["clean accuracy, 12 images ↑", "McNemar", "black-box", "A remark", "balanced accuracy"];
+    for (const text of [html, renderMarkdown(document, "pictures"), renderText(document)]) {
+      for (const word of words) expect(text).toContain(word);
+    }
+    const csv = renderCsv(document);
+    expect(csv).toContain(`fog,3,${1 - results.get(panel.models[0])!.get("fog/3")!.accuracy}\r\n`);
+  });
+});
+
+const order = (cells: readonly Cell[], id: string): number => cells.findIndex((cell) => cell.id === id);

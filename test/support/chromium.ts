@@ -1,0 +1,28 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+/** Debian's chromium, where it is installed. */
+const FOUND = ["chromium", "chromium-browser"].find((name) => spawnSync(name, ["--version"]).status === 0);
+
+/** The page that a browser made of a file, as HTML; undefined where there is no browser. */
+export function runChromium(file: string, scheme: "light" | "dark"): string | undefined {
+  if (FOUND === undefined) return undefined;
+  const profile = mkdtempSync(join(tmpdir(), "advprop-chromium-"));
+  try {
+    const colours = `--blink-settings=preferredColorScheme=${scheme === "dark" ? 0 : 1}`;
+    const flags = [
+      "--headless=new",
+      "--no-sandbox",
+      "--disable-gpu",
+      colours,
+      `--user-data-dir=${profile}`,
+      "--dump-dom",
+    ];
+    return spawnSync(FOUND, [...flags, pathToFileURL(file).href], { encoding: "utf8", timeout: 40_000 }).stdout;
+  } finally {
+    rmSync(profile, { recursive: true, force: true });
+  }
+}
