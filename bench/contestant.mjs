@@ -1,8 +1,8 @@
 /** A process that measures one form of one workload on request, by JSON lines, so that forms can take turns. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { basename } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const PEER = fileURLToPath(new URL("pytorch_peer.py", import.meta.url));
