@@ -20,53 +20,74 @@ void dispatch(const at::Tensor& x, const Work& work) {
   work(at::BFloat16{});
 }
 
-/// Sums over the pixels of each image: `terms(image, at, column)` gives the summands, `at` counting values of the image.
-/// [N, C] float32.
-template <typename Terms>
-at::Tensor imageSums(const at::Tensor& x, const Terms& terms) {
-  const Channels channels(x.size(1), x.numel() / x.size(0));
-  at::Tensor result = at::empty({x.size(0), channels.count}, at::kFloat);
-  at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
-      const std::vector<double> sums = channels.sums([=](int64_t at, int64_t column) { return std::array<Floats, 1>{terms(n, at, column)}; });
-      std::copy(sums.begin(), sums.end(), result.data_ptr<float>() + n * channels.count);
-    }
-  });
-  return result;
-}
+/// The values of one image: rows of channels, one row a pixel.
+struct Image {
+  explicit Image(const at::Tensor& x) : channels(x.size(1)), pixels(x.size(2) * x.size(3)), values(channels * pixels) {}
 
-/// Calls `work(channels, image)` for every image, in parallel.
+  /// Calls `work(channel)` for vectors that cover all channels. The last overlaps the one before where they do not divide.
+  template <typename Work>
+  void eachVector(const Work& work) const {
+    for (int64_t channel = 0; channel + kLanes <= channels; channel += kLanes) work(channel);
+    if (channels % kLanes != 0) work(channels - kLanes);
+  }
+
+  int64_t channels, pixels, values;
+};
+
+/// Calls `work(image)` for every image, in parallel.
 template <typename Work>
 void eachImage(const at::Tensor& x, const Work& work) {
-  const Channels channels(x.size(1), x.numel() / x.size(0));
   at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) work(channels, n);
+    const Work here = work;  // a copy that no other thread sees stays in registers
+    for (int64_t n = begin; n < end; ++n) here(n);
   });
 }
 
-/// The rows of [N, C] as a table of an image's channels.
-std::vector<float> tileRow(const Channels& channels, const at::Tensor& values, int64_t image) {
-  return channels.tile([row = values.data_ptr<float>() + image * channels.count](int64_t c) { return row[c]; });
+/// Sums over the pixels of each image, [N, C] float32: `term(at)` gives the summands of a vector of x. Each adds 32 values,
+/// then these sums, so that its error stays that of a few hundred additions for the largest images.
+template <typename Term>
+at::Tensor imageSums(const at::Tensor& x, const Term& term) {
+  const Image image(x);
+  at::Tensor result = at::empty({x.size(0), image.channels}, at::kFloat);
+  eachImage(x, [=, out = result.data_ptr<float>()](int64_t n) {
+    const auto sum = [=](int64_t channel, auto width) {
+      Floats total[width] = {};
+      for (int64_t start = 0; start < image.pixels; start += 32) {
+        Floats part[width] = {};
+        for (int64_t pixel = start; pixel < std::min(image.pixels, start + 32); ++pixel) {
+          const int64_t at = n * image.values + pixel * image.channels + channel;
+          for (int64_t k = 0; k < width; ++k) part[k] += term(at + k * kLanes);
+        }
+        for (int64_t k = 0; k < width; ++k) total[k] += part[k];
+      }
+      for (int64_t k = 0; k < width; ++k) store(out + n * image.channels + channel + k * kLanes, total[k]);
+    };
+    int64_t channel = 0;
+    for (; channel + 4 * kLanes <= image.channels; channel += 4 * kLanes) sum(channel, std::integral_constant<int64_t, 4>{});
+    for (; channel + kLanes <= image.channels; channel += kLanes) sum(channel, std::integral_constant<int64_t, 1>{});
+    if (channel < image.channels) sum(image.channels - kLanes, std::integral_constant<int64_t, 1>{});
+  });
+  return result;
 }
 
 struct SqueezeExcitation : torch::autograd::Function<SqueezeExcitation> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& reduceWeight, const at::Tensor& reduceBias,
                             const at::Tensor& expandWeight, const at::Tensor& expandBias) {
-    const int64_t values = x.numel() / x.size(0);
+    const Image image(x);
     const at::Tensor reduce = reduceWeight.flatten(1), expand = expandWeight.flatten(1);
     at::Tensor y = at::empty_like(x, at::MemoryFormat::ChannelsLast), mean, squeezed, gate;
     dispatch(x, [&](auto zero) {
       using T = decltype(zero);
       const T* in = x.data_ptr<T>();
       T* out = y.data_ptr<T>();
-      mean = imageSums(x, [=](int64_t n, int64_t at, int64_t) { return load(in + n * values + at); }).div_(x.size(2) * x.size(3));
+      mean = imageSums(x, [=](int64_t at) { return load(in + at); }).div_(image.pixels);
       squeezed = at::addmm(reduceBias, mean, reduce.t());
       gate = at::addmm(expandBias, at::silu(squeezed), expand.t()).sigmoid_();
-      eachImage(x, [&](const Channels& channels, int64_t n) {
-        const std::vector<float> gates = tileRow(channels, gate, n);
-        channels.eachVector([from = in + n * values, to = out + n * values, factor = gates.data()](int64_t at, int64_t column) {
-          store(to + at, load(from + at) * load(factor + column));
-        });
+      eachImage(x, [=, factors = gate.data_ptr<float>()](int64_t n) {
+        const float* factor = factors + n * image.channels;
+        for (int64_t at = n * image.values; at < (n + 1) * image.values; at += image.channels) {
+          image.eachVector([=](int64_t channel) { store(out + at + channel, load(in + at + channel) * load(factor + channel)); });
+        }
       });
     });
     context->save_for_backward({x, reduceWeight, expandWeight, mean, squeezed, gate});
@@ -80,13 +101,12 @@ struct SqueezeExcitation : torch::autograd::Function<SqueezeExcitation> {
     const at::Tensor &x = saved[0], &mean = saved[3], &squeezed = saved[4], &gate = saved[5];
     const at::Tensor reduce = saved[1].flatten(1), expand = saved[2].flatten(1);
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-    const int64_t values = x.numel() / x.size(0);
+    const Image image(x);
     variable_list results(5);
     dispatch(x, [&](auto zero) {
       using T = decltype(zero);
       const T *in = x.data_ptr<T>(), *g = gradient.data_ptr<T>();
-      const at::Tensor gradGate =
-          imageSums(x, [=](int64_t n, int64_t at, int64_t) { return load(g + n * values + at) * load(in + n * values + at); });
+      const at::Tensor gradGate = imageSums(x, [=](int64_t at) { return load(g + at) * load(in + at); });
       const at::Tensor gradExpanded = gradGate * gate * (1 - gate);
       const at::Tensor sigmoid = at::sigmoid(squeezed), hidden = squeezed * sigmoid;
       const at::Tensor gradSqueezed = at::mm(gradExpanded, expand) * (sigmoid * (1 + squeezed * (1 - sigmoid)));
@@ -95,14 +115,15 @@ struct SqueezeExcitation : torch::autograd::Function<SqueezeExcitation> {
       if (context->needs_input_grad(3)) results[3] = at::mm(gradExpanded.t(), hidden).view_as(saved[2]);
       if (context->needs_input_grad(4)) results[4] = gradExpanded.sum(0);
       if (!context->needs_input_grad(0)) return;
-      const at::Tensor gradMean = at::mm(gradSqueezed, reduce).div_(x.size(2) * x.size(3));
+      const at::Tensor gradMean = at::mm(gradSqueezed, reduce).div_(image.pixels);
       results[0] = at::empty_like(x, at::MemoryFormat::ChannelsLast);
-      T* out = results[0].data_ptr<T>();
-      eachImage(x, [&](const Channels& channels, int64_t n) {
-        const std::vector<float> gates = tileRow(channels, gate, n), shares = tileRow(channels, gradMean, n);
-        channels.eachVector([from = g + n * values, to = out + n * values, factor = gates.data(), share = shares.data()](int64_t at, int64_t column) {
-          store(to + at, load(from + at) * load(factor + column) + load(share + column));
-        });
+      eachImage(x, [=, out = results[0].data_ptr<T>(), factors = gate.data_ptr<float>(), shares = gradMean.data_ptr<float>()](int64_t n) {
+        const float *factor = factors + n * image.channels, *share = shares + n * image.channels;
+        for (int64_t at = n * image.values; at < (n + 1) * image.values; at += image.channels) {
+          image.eachVector([=](int64_t channel) {
+            store(out + at + channel, load(g + at + channel) * load(factor + channel) + load(share + channel));
+          });
+        }
       });
     });
     return results;
@@ -119,7 +140,7 @@ at::Tensor composed(const at::Tensor& x, const at::Tensor& reduceWeight, const a
 
 at::Tensor squeezeExcitation(const at::Tensor& x, const at::Tensor& reduceWeight, const at::Tensor& reduceBias, const at::Tensor& expandWeight,
                              const at::Tensor& expandBias) {
-  const bool ours = isChannelsLast(x) && x.numel() / x.size(0) >= kLanes && reduceWeight.scalar_type() == at::kFloat;
+  const bool ours = isChannelsLast(x) && x.size(1) >= kLanes && reduceWeight.scalar_type() == at::kFloat;
   if (!ours) return composed(x, reduceWeight, reduceBias, expandWeight, expandBias);
   return SqueezeExcitation::apply(x, reduceWeight, reduceBias, expandWeight, expandBias);
 }
@@ -127,14 +148,13 @@ at::Tensor squeezeExcitation(const at::Tensor& x, const at::Tensor& reduceWeight
 /// The mean over H and W, in float32 for bfloat16: [N, C, H, W] to [N, C].
 struct AveragePool : torch::autograd::Function<AveragePool> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x) {
-    const int64_t values = x.numel() / x.size(0);
     context->saved_data["shape"] = x.sizes().vec();
     context->saved_data["dtype"] = static_cast<int64_t>(x.scalar_type());
     at::Tensor sums;
     dispatch(x, [&](auto zero) {
       using T = decltype(zero);
       const T* in = x.data_ptr<T>();
-      sums = imageSums(x, [=](int64_t n, int64_t at, int64_t) { return load(in + n * values + at); });
+      sums = imageSums(x, [=](int64_t at) { return load(in + at); });
     });
     return sums.div_(x.size(2) * x.size(3));
   }
@@ -148,7 +168,7 @@ struct AveragePool : torch::autograd::Function<AveragePool> {
 };
 
 at::Tensor averagePool(const at::Tensor& x) {
-  if (isChannelsLast(x) && x.numel() / x.size(0) >= kLanes) return AveragePool::apply(x);
+  if (isChannelsLast(x) && x.size(1) >= kLanes) return AveragePool::apply(x);
   return x.mean({2, 3}, /*keepdim=*/false, x.scalar_type() == at::kBFloat16 ? at::kFloat : x.scalar_type());
 }
 
