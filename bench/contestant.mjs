@@ -1,6 +1,7 @@
 /** A process that measures one form of one workload on request, by JSON lines, so that forms can take turns. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -56,7 +57,7 @@ async function start(command, args, environment) {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${args[0]} ended: ${errors.trim()}`);
+    if (done) throw new Error(`${basename(args[0])} ended: ${errors.trim()}`);
     return JSON.parse(value);
   };
   const hello = await answer();
