@@ -12,6 +12,7 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly classMap?: string;
   readonly cropFraction?: string;
   readonly suite?: string;
+  readonly frostTextures?: string;
   readonly output?: string;
   readonly attack?: string;
   readonly restarts?: string;
@@ -42,7 +43,7 @@ export function define(command: Command): void {
       "<models...>",
       "a run folder, a checkpoint's .safetensors file, or any classifier's .onnx file; several with --suite",
     )
-    .option("--data <path>", "folder of the images (default: those the run was trained on)")
+    .option("--data <path>", "folder of the images, or a corrupted set (default: the images the run was trained on)")
     .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")
     .option("--class-map <file>", "JSON or YAML: the classes of the model that each folder stands for")
     .option("--crop-fraction <share>", "of the short side that is cut out of photos (default: the model's rule)")
@@ -52,7 +53,11 @@ export function define(command: Command): void {
       (setting: string, earlier: readonly string[] = []) => [...earlier, setting],
     )
     .option("--suite <name>", "standard: clean, corrupted, stylised and attacked images, of all models side by side")
-    .option("--output <folder>", "of the suite's report and of what it measured (default: robustness)")
+    .option("--frost-textures <dir>", "photographs of frost for the suite, instead of textures made by program")
+    .option(
+      "--output <folder>",
+      "of the suite's or the corrupted set's report and what was measured (default: robustness)",
+    )
     .option("--route <name>", "the batch norms to go through (default: main)")
     .option(
       "--checkpoint <which>",
@@ -87,21 +92,17 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
     json: options.json === true,
     quiet: options.quiet === true,
   };
-  if (options.suite !== undefined) {
-    if (options.suite !== "standard") {
-      throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${options.suite}`);
-    }
-    const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
-    if (attackFlag !== undefined) {
-      throw new UsageError("ERR_ATTACK", `evaluate: the suite has attacks of its own; leave ${attackFlag} out`);
-    }
+  const corruptedSet = await corruptedSetOf(options);
+  if (options.suite !== undefined || corruptedSet !== undefined) {
+    checkSuite(options, corruptedSet);
     const { runSuiteCommand } = await import("./run-suite.js");
-    return runSuiteCommand({ ...common, models, output: options.output ?? "robustness" });
+    const { frostTextures, output = "robustness" } = options;
+    return runSuiteCommand({ ...common, models, frostTextures, corruptedSet, output });
   }
   const [model, ...others] = models;
-  if (others.length > 0 || options.output !== undefined) {
-    const what =
-      others.length > 0 ? "several models are for a suite, side by side" : "--output is the folder of a suite";
+  const flag = options.frostTextures === undefined ? "--output" : "--frost-textures";
+  if (others.length > 0 || options.output !== undefined || options.frostTextures !== undefined) {
+    const what = others.length > 0 ? "several models are for a suite, side by side" : `${flag} is for a suite`;
     throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
   }
   if (options.attack === undefined && (attackFlags.length > 0 || options.restarts !== undefined)) {
@@ -114,6 +115,32 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
     attackSettings: options.attack === undefined ? undefined : attackFlags,
     restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1),
   });
+}
+
+/** The folder of the data where it is a corrupted set, which is measured cell by cell. */
+async function corruptedSetOf({ data }: EvaluateOptions): Promise<string | undefined> {
+  if (data === undefined) return undefined;
+  const { openCorruptedSet } = await import("../data/corrupted-set.js");
+  return openCorruptedSet(data) && data;
+}
+
+/** @throws UsageError ERR_SUITE, ERR_ATTACK flags that say nothing of a suite, or of a corrupted set */
+function checkSuite(options: EvaluateOptions, corruptedSet: string | undefined): void {
+  if (options.suite !== undefined && options.suite !== "standard") {
+    throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${options.suite}`);
+  }
+  const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
+  if (attackFlag !== undefined) {
+    const why = corruptedSet === undefined ? "the suite has attacks of its own" : "a corrupted set is not attacked";
+    throw new UsageError("ERR_ATTACK", `evaluate: ${why}; leave ${attackFlag} out`);
+  }
+  if (corruptedSet === undefined) return;
+  const flags = { "--suite": options.suite, "--split": options.split, "--frost-textures": options.frostTextures };
+  for (const [flag, value] of Object.entries(flags)) {
+    if (value === undefined) continue;
+    const what = `${corruptedSet} is a corrupted set, whose images are measured as they are`;
+    throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave ${flag} out, or give the clean images to --data`);
+  }
 }
 
 function splitOf({ split }: EvaluateOptions): EvaluationSplit | undefined {

@@ -8,7 +8,7 @@ import type { EvaluationData } from "./evaluation-data.js";
 /** What a result depends on beside the model and the images. */
 export function protocolOf(
   predictor: OpenedPredictor,
-  { classes, view }: EvaluationData,
+  { classes, view }: Pick<EvaluationData, "classes" | "view">,
   rule: ClassRule,
 ): EvaluationFile["protocol"] {
   const { imageSize } = predictor;

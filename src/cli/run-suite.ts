@@ -1,8 +1,7 @@
-/** `advprop evaluate MODEL... --suite standard`: everything that is measured of some models, side by side. */
+/** `advprop evaluate MODEL... --suite standard`, or of a corrupted set: everything that is measured of some models, side by side. */
 import { join } from "node:path";
 import { renderText } from "../evaluation/report/text.js";
 import { writeReport } from "../evaluation/report/write.js";
-import { STYLISED } from "../evaluation/suite/cell.js";
 import { CellStore } from "../evaluation/suite/cell-store.js";
 import { referenceRemark, suiteDocument } from "../evaluation/suite/document.js";
 import { runSuite } from "../evaluation/suite/run.js";
@@ -12,11 +11,21 @@ import { openPredictor } from "../predictors/open.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
 import { trainedRecipe } from "./evaluation-data.js";
-import { bySight, modelNames, type OpenedPanel, openPanel, type SuiteDataOptions, subsetAt } from "./suite-panels.js";
+import { openSetPanel } from "./set-panel.js";
+import {
+  attackedImages,
+  bySight,
+  modelNames,
+  type OpenedPanel,
+  openPanel,
+  type SuiteDataOptions,
+} from "./suite-panels.js";
 import { type AttackSamples, samplePictures } from "./suite-pictures.js";
 import { SuiteProgressLine } from "./suite-progress.js";
 
-export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers"> {
+export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers" | "precision"> {
+  /** The folder of a corrupted set that is measured instead of the standard suite. */
+  readonly corruptedSet: string | undefined;
   readonly models: readonly string[];
   readonly checkpoint: string | undefined;
   readonly route: string | undefined;
@@ -32,8 +41,9 @@ export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers"> {
 }
 
 export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
-  const { checkpoint, route, threads, onnx } = options;
+  const { checkpoint, route, threads, onnx, corruptedSet } = options;
   const machine = resolveRecipe(applySettings({}, options.machineSettings));
+  const { precision } = machine;
   const memoryLimit = machine.memoryLimit ?? undefined;
   const models: OpenedPredictor[] = [];
   const panels: OpenedPanel[] = [];
@@ -41,23 +51,29 @@ export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
     for (const path of options.models) {
       // What is said of ONNX files is not meant for our own.
       const settings = path.toLowerCase().endsWith(".onnx") ? onnx : [];
-      models.push(await openPredictor(path, { checkpoint, route, threads, memoryLimit, onnx: settings }));
+      models.push(await openPredictor(path, { checkpoint, route, threads, precision, memoryLimit, onnx: settings }));
     }
     const names = modelNames(models);
+    const given = { ...options, workers: machine.data.workers, precision };
+    const nameOf = (model: OpenedPredictor) => names.get(model)!;
     for (const own of bySight(models)) {
-      const { workers } = machine.data;
-      panels.push(await openPanel({ ...options, workers }, own, models, (model) => names.get(model)!));
+      const panel = corruptedSet
+        ? openSetPanel({ ...given, data: corruptedSet }, own, nameOf)
+        : openPanel(given, own, models, nameOf);
+      panels.push(await panel);
     }
-    await measureAndReport(options, panels, models, [...names.values()]);
+    await measureAndReport({ ...options, precision }, panels, models, [...names.values()]);
   } finally {
     for (const panel of panels) await panel.close();
     for (const model of models) await model.close();
   }
 }
 
+type MeasureOptions = RunSuiteOptions & Pick<SuiteDataOptions, "precision">;
+
 /** Measures, writes the report and prints it. */
 async function measureAndReport(
-  options: RunSuiteOptions,
+  options: MeasureOptions,
   panels: readonly OpenedPanel[],
   opened: readonly OpenedPredictor[],
   names: readonly string[],
@@ -67,8 +83,8 @@ async function measureAndReport(
   const store = new CellStore(join(output, "cells"));
   for (const { images, cells, models } of panels) {
     progress.say(
-      `${models.map(({ name }) => name).join(", ")}: ${cells.length} cells on ${images.labels.length} images of ${images.name}, ` +
-        `attacks on ${attackedImages(cells)} of them`,
+      `${models.map(({ name }) => name).join(", ")}: ${cells.length} cells on ${images.labels.length} images of ${images.name}` +
+        (options.corruptedSet ? "" : `, attacks on ${attackedImages(cells)} of them`),
     );
   }
   progress.say(`Each cell is saved in ${store.folder}: after a stop the same command goes on from there`);
@@ -85,7 +101,7 @@ async function measureAndReport(
   const protocol = protocolLines(options, panels, summary);
   const remarks = accessRemarks(opened, names);
   const attack = models[0].measurements.has("pgd-10/8") ? await attackSamples(opened[0], seed) : undefined;
-  const pictures = await samplePictures(models[0], seed, attack);
+  const pictures = await samplePictures(models[0], attack);
   const seeds = summariseSeeds(summary, seedGroups(opened, names));
   const document = suiteDocument(summary, { protocol, remarks, seeds, pictures });
   const result = {
@@ -102,39 +118,22 @@ async function measureAndReport(
   console.log(json ? JSON.stringify(result) : renderText(document));
 }
 
-const attackedImages = (cells: OpenedPanel["cells"]): number =>
-  cells.find(({ places }) => places !== undefined)?.places?.length ?? 0;
-
 /** How it was measured, in words. */
 function protocolLines(
-  { limitTest, seed, route = "main" }: RunSuiteOptions,
+  { route = "main", precision }: MeasureOptions,
   panels: readonly OpenedPanel[],
   { reference }: SuiteSummary,
-): [what: string, how: string][] {
-  const [{ images, cells, split }] = panels;
-  const most = subsetAt(images.imageSize).images;
-  const limit =
-    limitTest === undefined ? `at most ${most} at this size, unless --limit-test says otherwise` : "by --limit-test";
+): (readonly [what: string, how: string])[] {
+  const [{ images, protocol }] = panels;
   return [
-    ["data", `${images.name}, split ${split}`],
-    ["number of images", `${images.labels.length}, ${limit}`],
+    ...protocol,
     ...panels.map(({ sight, models }): [string, string] => [
       `seen by ${models.map(({ name }) => name).join(", ")}`,
       sight.join("; "),
     ]),
-    [
-      "corruptions",
-      `the 15 of ImageNet-C, severity 1 to 5, applied in memory after the crop, parameters by image size, seed ${seed}`,
-    ],
-    ["stylised", String(cells.find(({ id }) => id === STYLISED)?.protocol.variant)],
-    [
-      "attacks",
-      attackedImages(cells) === 0
-        ? "none: the set has other classes than the model"
-        : `L-infinity, untargeted, on ${attackedImages(cells)} images drawn by seed ${seed}; PGD-10: random start, step epsilon / 4, last iterate`,
-    ],
     ["mCE reference", referenceRemark(reference)],
     ["batch norm route", route],
+    ["precision", precision],
     ["SHA-256 of the images", images.digest.slice(0, 16)],
   ];
 }

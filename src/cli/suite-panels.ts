@@ -1,6 +1,7 @@
 /** The models of a suite and the images that they see. Nothing here may load libtorch: an ONNX file needs none. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { readFrostTextures } from "../corruptions/frost-photographs.js";
 import { evaluationBatches } from "../data/loader.js";
 import { shapesDataset } from "../data/shapes.js";
 import { stylize } from "../data/stylize.js";
@@ -8,7 +9,15 @@ import { UsageError } from "../errors.js";
 import { readClassMap } from "../evaluation/class-map.js";
 import { type ClassRule, classRule, relabelled, underRule } from "../evaluation/class-rule.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
-import { type Cell, cleanCell, corruptionCells, squareCell, stylisedCell } from "../evaluation/suite/cell.js";
+import {
+  type Cell,
+  cleanCell,
+  corruptionCells,
+  type FrostPhotographs,
+  STYLISED,
+  squareCell,
+  stylisedCell,
+} from "../evaluation/suite/cell.js";
 import { changed, drawPlaces, type SuiteImages, suiteImages } from "../evaluation/suite/images.js";
 import type { Panel, SuiteModel } from "../evaluation/suite/run.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
@@ -23,13 +32,18 @@ export interface SuiteDataOptions {
   readonly classMap: string | undefined;
   readonly cropFraction: number | undefined;
   readonly limitTest: number | undefined;
+  /** Folder of photographs of frost, instead of textures made by program. */
+  readonly frostTextures: string | undefined;
   readonly workers: number | null;
+  /** Of the activations of our own models. */
+  readonly precision: "fp32" | "bf16";
   readonly seed: number;
 }
 
 /** Models that see the same images, and how they do. */
 export interface OpenedPanel extends Panel {
-  readonly split: EvaluationSplit;
+  /** Which images they are and what was made of them, a line each. */
+  readonly protocol: readonly (readonly [what: string, how: string])[];
   /** How each image comes to the models, and what is counted as right. */
   readonly sight: readonly string[];
   close(): Promise<void>;
@@ -78,11 +92,12 @@ export async function openPanel(
       relabelled(data.images, rule),
     );
     const { images: how, classes } = protocolOf(first, data, rule);
+    const cells = await cellsOf(options, images, data, run, all, rule);
     return {
       images,
-      models: await Promise.all(own.map((model) => suiteModel(model, nameOf(model), rule))),
-      cells: await cellsOf(options, images, data, run, all, rule),
-      split: data.split,
+      models: await suiteModels(own, nameOf, rule, options.precision),
+      cells,
+      protocol: protocolLines(options, images, data.split, cells),
       sight: [how, classes],
       close: () => data.close(),
     };
@@ -100,8 +115,9 @@ async function cellsOf(
   all: readonly OpenedPredictor[],
   rule: ClassRule,
 ): Promise<Cell[]> {
-  const { seed } = options;
-  const cells = [cleanCell(images), ...corruptionCells(images, seed), stylised(options, images, data, run)];
+  const { seed, frostTextures } = options;
+  const frost = frostTextures === undefined ? undefined : await frostPhotographs(frostTextures);
+  const cells = [cleanCell(images), ...corruptionCells(images, seed, frost), stylised(options, images, data, run)];
   // An attack works on a model's own logits.
   if (rule.columns !== undefined) return cells;
   const places = drawPlaces(images.labels.length, subsetAt(images.imageSize).attacked, seed);
@@ -139,11 +155,69 @@ function stylised(
   return stylisedCell({ variant: "each object of shapes with the texture of another class" }, batches);
 }
 
+/** @throws what {@link readFrostTextures} throws */
+async function frostPhotographs(folder: string): Promise<FrostPhotographs> {
+  const textures = await readFrostTextures(folder);
+  const hash = createHash("sha256");
+  for (const { pixels, height, width } of textures) hash.update(JSON.stringify([height, width])).update(pixels);
+  return { textures, digest: hash.digest("hex") };
+}
+
+function protocolLines(
+  { limitTest, frostTextures, seed }: SuiteDataOptions,
+  images: SuiteImages,
+  split: EvaluationSplit,
+  cells: readonly Cell[],
+): OpenedPanel["protocol"] {
+  const attacked = attackedImages(cells);
+  return [
+    ["data", `${images.name}, split ${split}`],
+    ["number of images", numberOfImages(images, limitTest)],
+    [
+      "corruptions",
+      `the 15 of ImageNet-C, severity 1 to 5, applied in memory after the crop, parameters by image size, seed ${seed}; ` +
+        `frost of ${frostTextures === undefined ? "textures made by program" : `the photographs in ${frostTextures}`}`,
+    ],
+    ["stylised", String(cells.find(({ id }) => id === STYLISED)?.protocol.variant)],
+    [
+      "attacks",
+      attacked === 0
+        ? "none: the set has other classes than the model"
+        : `L-infinity, untargeted, on ${attacked} images drawn by seed ${seed}; PGD-10: random start, step epsilon / 4, last iterate`,
+    ],
+  ];
+}
+
+/** How many images are measured, and why so many. */
+export function numberOfImages({ labels, imageSize }: SuiteImages, limitTest: number | undefined): string {
+  const most = `at most ${subsetAt(imageSize).images} at this size, unless --limit-test says otherwise`;
+  return `${labels.length}, ${limitTest === undefined ? most : "by --limit-test"}`;
+}
+
+export const attackedImages = (cells: readonly Cell[]): number =>
+  cells.find(({ places }) => places !== undefined)?.places?.length ?? 0;
+
+export const suiteModels = (
+  own: readonly OpenedPredictor[],
+  nameOf: (model: OpenedPredictor) => string,
+  rule: ClassRule,
+  precision: SuiteDataOptions["precision"],
+): Promise<SuiteModel[]> => Promise.all(own.map((model) => suiteModel(model, nameOf(model), rule, precision)));
+
 /** A model with the digest of all that its answers depend on. */
-async function suiteModel(model: OpenedPredictor, name: string, rule: ClassRule): Promise<SuiteModel> {
+async function suiteModel(
+  model: OpenedPredictor,
+  name: string,
+  rule: ClassRule,
+  precision: SuiteDataOptions["precision"],
+): Promise<SuiteModel> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(model.file)) hash.update(chunk as Buffer);
-  const asked = model.access === "white-box" ? { route: model.route } : { format: model.format, output: model.output };
+  const ours = {
+    ...(model.access === "white-box" && { route: model.route }),
+    ...(precision !== "fp32" && { precision }),
+  };
+  const asked = model.access === "white-box" ? ours : { format: model.format, output: model.output };
   const { classes, columns, join } = rule;
   hash.update(JSON.stringify({ ...asked, view: model.view, classes, columns, join }));
   return { name, digest: hash.digest("hex"), predictor: underRule(model, rule) };

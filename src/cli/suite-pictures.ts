@@ -1,19 +1,15 @@
 /** Sample images of a suite's report: clean, corrupted, stylised and attacked. */
 import sharp from "sharp";
-import { corrupt } from "../corruptions/index.js";
 import type { PixelBatch } from "../data/loader.js";
 import type { Picture, PictureGrid } from "../evaluation/report/document.js";
 import { CLEAN, corruptionId, STYLISED } from "../evaluation/suite/cell.js";
 import { imagesAt } from "../evaluation/suite/images.js";
+import { corruptionCellsOf } from "../evaluation/suite/measures.js";
 import type { MeasuredModel } from "../evaluation/suite/summary.js";
 
 const SAMPLES = 4;
-const SHOWN = [
-  ["gaussian_noise", 3],
-  ["glass_blur", 3],
-  ["fog", 3],
-  ["pixelate", 3],
-] as const;
+/** The corruptions that are shown, where they are measured. */
+const SHOWN = ["gaussian_noise", "glass_blur", "fog", "pixelate"].map((name) => corruptionId(name, 3));
 
 /** A column: the images in another form, and the cell that says what was predicted for them. */
 interface Column {
@@ -29,34 +25,30 @@ export type AttackSamples = (batch: PixelBatch) => {
   readonly pixels: Uint8Array[];
 };
 
-/**
- * Four images of different classes from those that were attacked, and what the first model took them for.
- *
- * @param seed of the corruptions, the one that they were measured with: these are the images that were measured
- */
+/** Four images of different classes from those that were attacked, as they were measured, and what the first model took them for. */
 export async function samplePictures(
   { model, panel, measurements }: MeasuredModel,
-  seed: number,
   attack: AttackSamples | undefined,
 ): Promise<PictureGrid> {
   const { images, cells } = panel;
   const attacked = cells.find(({ attack: one }) => one !== undefined)?.places;
   const places = firstOfClasses(images.labels, attacked ?? Uint32Array.from(images.labels.keys()));
-  const clean = await gathered(images.batches(places));
-  const { height, width, samples } = clean;
-  const columns: Column[] = [{ name: "clean", cell: CLEAN, pixels: split(clean) }];
-  for (const [name, severity] of SHOWN) {
-    const pixels = split(clean).map((one, i) =>
-      corrupt(one, height, width, name, severity, { seed, sample: samples[i] }),
-    );
-    columns.push({ name: `${name} ${severity}`, cell: corruptionId(name, severity), pixels });
+  const first = await gathered(images.batches(places));
+  const { height, width } = first;
+  const columns: Column[] = [];
+  if (measurements.has(CLEAN)) columns.push({ name: "clean", cell: CLEAN, pixels: split(first) });
+  const corrupted = corruptionCellsOf(cells);
+  const usual = corrupted.filter(({ id }) => SHOWN.includes(id));
+  for (const { id, corruption } of usual.length > 0 ? usual : corrupted.slice(0, SHOWN.length)) {
+    const pixels = split(await gathered(corruption.at(places)));
+    columns.push({ name: `${corruption.name} ${corruption.severity}`, cell: id, pixels });
   }
   const stylised = cells.find(({ id }) => id === STYLISED);
   if (stylised !== undefined) {
     const all = split(await gathered(imagesAt(stylised.batches(), places, places.length)));
     columns.push({ name: "stylised", cell: STYLISED, pixels: all });
   }
-  if (attack !== undefined) columns.push(attack(clean));
+  if (attack !== undefined) columns.push(attack(first));
 
   const predictedFor = (id: string, place: number): string | undefined => {
     const cell = cells.find((one) => one.id === id);

@@ -1,5 +1,6 @@
 /** Sets of corrupted images on disk, in the layouts of ImageNet-C and of CIFAR-10-C, as they were published or as `advprop corrupt` writes them. */
 
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { didYouMean, UsageError } from "../errors.js";
@@ -10,6 +11,7 @@ import { evaluationBatches } from "./loader.js";
 import { type NpyFile, openNpy, readNpyBytes, readNpyIntegers } from "./npy.js";
 import type { EvaluationImages } from "./open-data.js";
 import { type EvaluationPhotoOptions, evaluationPhotos } from "./photo-loader.js";
+import type { PhotoSet } from "./photo-reader.js";
 import { limitStratified, photoSet } from "./photo-set.js";
 import { readManifest } from "./set-manifest.js";
 import { limitPrefix } from "./subset.js";
@@ -43,6 +45,13 @@ export interface CorruptedSet {
    * @throws UsageError ERR_NPY, ERR_DATA_SHAPE, ERR_DATA_LABEL where its files are damaged or do not fit together
    */
   images(corruption: string, severity: number): EvaluationImages;
+  /**
+   * SHA-256 over names, sizes and times of last change of the files that these images are read from: another one where a file
+   * was written since, without reading them.
+   *
+   * @throws what {@link images} throws
+   */
+  fingerprint(corruption: string, severity: number): string;
 }
 
 export interface CorruptedSetOptions
@@ -167,6 +176,11 @@ class ArraySet implements CorruptedSet {
     };
   }
 
+  fingerprint(corruption: string, severity: number): string {
+    checkAsked(this, corruption, severity);
+    return fingerprintOf(this.path, [`${corruption}.npy`, "labels.npy"]);
+  }
+
   /** @throws UsageError ERR_NPY, ERR_DATA_SHAPE */
   #open(corruption: string): NpyFile {
     const file = openNpy(join(this.path, `${corruption}.npy`));
@@ -179,6 +193,16 @@ class ArraySet implements CorruptedSet {
         `(${file.shape.join(", ")}) of ${file.type}.`,
     );
   }
+}
+
+/** SHA-256 over names, sizes and times of last change. */
+function fingerprintOf(root: string, files: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of files) {
+    const { size, mtimeMs } = statSync(join(root, file));
+    hash.update(JSON.stringify([file, size, mtimeMs]));
+  }
+  return hash.digest("hex");
 }
 
 /** (N) labels from an array of the labels of all severities, which must repeat, or of one. */
@@ -254,23 +278,9 @@ class PhotoFolders implements CorruptedSet {
   }
 
   images(corruption: string, severity: number): EvaluationImages {
-    checkAsked(this, corruption, severity);
-    const { limitTest, seed = 0, cropFraction = 1, ...options } = this.#options;
+    const { limitTest: _, seed: __, cropFraction = 1, ...options } = this.#options;
     const size = this.imageSize;
-    const folder = this.#scan(corruption, severity);
-    const unknown = folder.classes.find((name) => !this.classes.includes(name));
-    if (unknown !== undefined) {
-      throw new UsageError(
-        "ERR_DATA_CLASSES",
-        `openCorruptedSet: the same classes must be at every severity; ${unknown} is in ${folder.root} and not elsewhere in ${this.path}.`,
-      );
-    }
-    const photos = folder.parts.train!.map(({ file, label }) => ({
-      file,
-      label: this.classes.indexOf(folder.classes[label]),
-    }));
-    const all = { ...photoSet(folder, photos, photos), classes: this.classes };
-    const set = limitTest == null ? all : limitStratified(all, limitTest, seed);
+    const set = this.#photos(corruption, severity);
     return {
       length: set.length,
       batches: (batchSize) => ({
@@ -285,6 +295,31 @@ class PhotoFolders implements CorruptedSet {
         },
       }),
     };
+  }
+
+  fingerprint(corruption: string, severity: number): string {
+    const { root, files } = this.#photos(corruption, severity);
+    return fingerprintOf(root, files);
+  }
+
+  /** @throws UsageError ERR_CORRUPTION, ERR_SEVERITY, ERR_DATA_CLASSES */
+  #photos(corruption: string, severity: number): PhotoSet {
+    checkAsked(this, corruption, severity);
+    const { limitTest, seed = 0 } = this.#options;
+    const folder = this.#scan(corruption, severity);
+    const unknown = folder.classes.find((name) => !this.classes.includes(name));
+    if (unknown !== undefined) {
+      throw new UsageError(
+        "ERR_DATA_CLASSES",
+        `openCorruptedSet: the same classes must be at every severity; ${unknown} is in ${folder.root} and not elsewhere in ${this.path}.`,
+      );
+    }
+    const photos = folder.parts.train!.map(({ file, label }) => ({
+      file,
+      label: this.classes.indexOf(folder.classes[label]),
+    }));
+    const all = { ...photoSet(folder, photos, photos), classes: this.classes };
+    return limitTest == null ? all : limitStratified(all, limitTest, seed);
   }
 
   #scan(corruption: string, severity: number) {

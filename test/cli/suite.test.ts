@@ -9,6 +9,7 @@ import { SHAPES_CLASSES } from "../../src/data/shapes.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
 import { writeOnnx } from "../support/onnx.js";
+import { picture, writePicture } from "../support/photos.js";
 import { checkWellFormed } from "../support/well-formed.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -91,12 +92,23 @@ describe("a run of ours and an ONNX file", () => {
     expect(alone.stderr).toContain(`0 measured, ${SHARED + WHITE_BOX} found`);
     expect(alone.stdout).not.toContain("Differences");
   });
+
+  test("photographs of frost are part of the key, of frost alone", async () => {
+    const frost = join(folder, "frost");
+    await writePicture(join(frost, "a.png"), picture(1));
+    const once = advprop([...args, "--frost-textures", frost]);
+    expect(once.stderr).toContain("10 measured, ");
+    expect(once.stdout).toContain(`frost of the photographs in ${frost}`);
+    await writePicture(join(frost, "a.png"), picture(2));
+    expect(advprop([...args, "--frost-textures", frost]).stderr).toContain("10 measured, ");
+  });
 });
 
 describe("misuse", () => {
   test.each([
     [["a", "b"], "Add --suite standard"],
     [["a", "--output", "b"], "Add --suite standard"],
+    [["a", "--frost-textures", "b"], "--frost-textures is for a suite"],
     [["a", "--suite", "stanard"], "--suite must be standard"],
     [["a", "--suite", "standard", "--attack", "pgd"], "leave --attack out"],
     [["a.safetensors", "--suite", "standard", "--data", "shapes"], "a.safetensors"],

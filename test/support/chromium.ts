@@ -7,9 +7,12 @@ import { pathToFileURL } from "node:url";
 /** Debian's chromium, where it is installed. */
 const FOUND = ["chromium", "chromium-browser"].find((name) => spawnSync(name, ["--version"]).status === 0);
 
-/** The page that a browser made of a file, as HTML; undefined where there is no browser. */
-export function runChromium(file: string, scheme: "light" | "dark"): string | undefined {
-  if (FOUND === undefined) return undefined;
+/** Whether there is a browser to look at pages with. */
+export const hasChromium: boolean = FOUND !== undefined;
+
+/** The page that a browser made of a file, as HTML. */
+export function runChromium(file: string, scheme: "light" | "dark"): string {
+  if (FOUND === undefined) throw new Error("runChromium: chromium is not installed; skip the test without it");
   const profile = mkdtempSync(join(tmpdir(), "advprop-chromium-"));
   try {
     const colours = `--blink-settings=preferredColorScheme=${scheme === "dark" ? 0 : 1}`;

@@ -1,6 +1,7 @@
 /** What a suite measures: a list of cells, each some images and how a model is asked about them. */
 import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
 import type { PixelBatch } from "../../data/loader.js";
+import type { RawImage } from "../../images/resize.js";
 import { blackBoxSquare } from "../black-box.js";
 import type { Predictor } from "../predictor.js";
 import { changed, type SuiteImages } from "./images.js";
@@ -15,6 +16,8 @@ export interface Cell {
   readonly places?: Uint32Array;
   /** The attack that the model is under, where it is. */
   readonly attack?: AttackDescription;
+  /** The corruption of its images, where they have one. */
+  readonly corruption?: CorruptionDescription;
   /** Passes through the network for an image, roughly, for the time left. */
   readonly passes: number;
   batches(): AsyncIterable<PixelBatch>;
@@ -28,6 +31,13 @@ export interface AttackDescription {
   readonly epsilon: number;
   /** Whether it uses the model's gradients, or only its answers. */
   readonly access: "white-box" | "black-box";
+}
+
+export interface CorruptionDescription {
+  readonly name: string;
+  readonly severity: number;
+  /** The images at some places, ascending, for pictures. */
+  at(places: Uint32Array): AsyncIterable<PixelBatch>;
 }
 
 /** The id of a corruption at a severity. */
@@ -45,19 +55,31 @@ export const cleanCell = (images: SuiteImages): Cell => ({
   asked: (model) => model,
 });
 
+/** Photographs that frost takes its windows of, and the SHA-256 of all of them. */
+export interface FrostPhotographs {
+  readonly textures: readonly RawImage[];
+  readonly digest: string;
+}
+
 /** The seventy-five cells of the fifteen corruptions, applied in memory by draws keyed by seed and image. */
-export function corruptionCells(images: SuiteImages, seed: number): Cell[] {
+export function corruptionCells(images: SuiteImages, seed: number, photographs?: FrostPhotographs): Cell[] {
   return CORRUPTIONS.flatMap((name) =>
-    SEVERITIES.map((severity) => ({
-      id: corruptionId(name, severity),
-      protocol: { corruption: name, severity, seed, parameters: "by image size" },
-      passes: 2,
-      batches: () =>
-        changed(images.batches(), (pixels, { height, width }, sample) =>
-          corrupt(pixels, height, width, name, severity, { seed, sample }),
-        ),
-      asked: (model: Predictor) => model,
-    })),
+    SEVERITIES.map((severity): Cell => {
+      const frost = name === "frost" ? photographs : undefined;
+      const corrupted = (batches: AsyncIterable<PixelBatch>) =>
+        changed(batches, (pixels, { height, width }, sample) =>
+          corrupt(pixels, height, width, name, severity, { seed, sample, frostTextures: frost?.textures }),
+        );
+      const protocol = { corruption: name, severity, seed, parameters: "by image size" };
+      return {
+        id: corruptionId(name, severity),
+        protocol: frost === undefined ? protocol : { ...protocol, photographs: frost.digest },
+        corruption: { name, severity, at: (places) => corrupted(images.batches(places)) },
+        passes: 2,
+        batches: () => corrupted(images.batches()),
+        asked: (model) => model,
+      };
+    }),
   );
 }
 

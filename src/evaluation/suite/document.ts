@@ -1,6 +1,6 @@
 /** The report of a suite: the table of the paper, and what lies behind it. */
 import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
-import { ALEXNET, type CorruptionErrors, corruptionReference } from "../corruption-error.js";
+import { ALEXNET } from "../corruption-error.js";
 import {
   type Block,
   type Document,
@@ -11,9 +11,10 @@ import {
   type Quantity,
   type TableCell,
 } from "../report/document.js";
+import type { ClassSummary } from "./classes.js";
 import { in255ths } from "./measures.js";
 import type { SeedSummary } from "./seeds.js";
-import type { MeasuredInterval, MeasureSummary, ModelSummary, SuiteSummary } from "./summary.js";
+import type { CleanSummary, MeasuredInterval, MeasureSummary, ModelSummary, SuiteSummary } from "./summary.js";
 
 /** What the numbers do not say themselves. */
 export interface SuiteReportParts {
@@ -67,7 +68,6 @@ function resultBlocks({ models, measures, data, seed }: SuiteSummary): Block[] {
     measured === undefined
       ? "not measured"
       : { value: measured.value, text: `${share(measured.value)} [${share(measured.low)}, ${share(measured.high)}]` };
-  const row = (name: string, value: (model: ModelSummary) => Quantity): TableCell[] => [name, ...models.map(value)];
   return [
     { kind: "heading", text: "Results" },
     {
@@ -78,15 +78,22 @@ function resultBlocks({ models, measures, data, seed }: SuiteSummary): Block[] {
       columns: ["", ...models.map(({ name }) => name)],
       rows: measures.map((measure) => [rowName(measure), ...measure.values.map(interval)]),
     },
+    ...cleanBlocks(models, data.classes),
+  ];
+}
+
+function cleanBlocks(models: readonly ModelSummary[], classes: number): Block[] {
+  const measured = models.flatMap(({ clean }) => clean ?? []);
+  if (measured.length < models.length) return [];
+  const row = (name: string, value: (clean: CleanSummary) => Quantity): TableCell[] => [name, ...measured.map(value)];
+  return [
     {
       kind: "table",
       caption: "On clean images. ECE with 15 bins; no temperature was fitted.",
       columns: ["", ...models.map(({ name }) => name)],
       rows: [
         row("balanced accuracy, % ↑", ({ balancedAccuracy }) => percent(balancedAccuracy)),
-        ...(data.classes > TOP5_CLASSES
-          ? [row("top-5 accuracy, % ↑", ({ top5Accuracy }) => percent(top5Accuracy))]
-          : []),
+        ...(classes > TOP5_CLASSES ? [row("top-5 accuracy, % ↑", ({ top5Accuracy }) => percent(top5Accuracy))] : []),
         row("expected calibration error, % ↓", ({ ece }) => percent(ece)),
         row("negative log-likelihood, nats ↓", ({ nll }) => fixed(nll, 4)),
         row("Brier score ↓", ({ brier }) => fixed(brier, 4)),
@@ -172,31 +179,38 @@ function seedBlocks({ groups, measures }: SeedSummary): Block[] {
 }
 
 function corruptionBlocks(models: readonly ModelSummary[]): Block[] {
-  const measured = models.filter(({ corruptionErrors }) => corruptionErrors !== undefined);
+  const measured = models.filter(({ errors }) => errors.length > 0);
   if (measured.length === 0) return [];
   const full = Math.max(
-    ...measured.flatMap(({ corruptionErrors }) => CORRUPTIONS.flatMap((c) => corruptionErrors![c])),
+    ...measured.flatMap(({ errors }) => errors.flatMap(({ bySeverity }) => bySeverity.map((e) => e ?? 0))),
   );
-  return [
-    { kind: "heading", text: "Corruptions" },
-    ...measured.map(({ name, corruptionErrors }): Block => heatMap(name, corruptionErrors!, full)),
-  ];
+  return [{ kind: "heading", text: "Corruptions" }, ...measured.map((model): Block => heatMap(model, full))];
 }
 
-const heatMap = (model: string, errors: CorruptionErrors, full: number): Block => {
-  const means = corruptionReference(model, errors, 0).errors;
+function heatMap({ name: model, errors, corruptionErrors }: ModelSummary, full: number): Block {
+  const severities = SEVERITIES.filter((_, s) => errors.some(({ bySeverity }) => bySeverity[s] !== undefined));
+  const extra = errors.map(({ corruption }) => corruption).filter((name) => !CORRUPTIONS.some((one) => one === name));
+  const uncounted = corruptionErrors !== undefined && extra.length > 0;
   return {
     kind: "heat map",
-    caption: `${model}: top-1 error in percent by corruption and severity, darker is worse. Severity is not a strict order.`,
+    caption:
+      `${model}: top-1 error in percent by corruption and severity, darker is worse. Severity is not a strict order.` +
+      (uncounted ? ` Not counted in any mean over corruptions: ${extra.join(", ")}.` : ""),
     corner: "corruption",
-    columns: [...SEVERITIES.map(String), "mean"],
-    rows: CORRUPTIONS.map((name) => ({
-      name,
-      cells: [...errors[name], means[name]].map((error) => percent(error, 1)),
-    })),
+    columns: [...severities.map(String), "mean"],
+    rows: errors.map(({ corruption, bySeverity }) => {
+      const found = bySeverity.filter((error) => error !== undefined);
+      const mean = found.reduce((a, b) => a + b, 0) / found.length;
+      return {
+        name: corruption,
+        cells: [...severities.map((severity) => bySeverity[severity - 1]), mean].map(
+          (error): Quantity => (error === undefined ? { value: Number.NaN, text: "" } : percent(error, 1)),
+        ),
+      };
+    }),
     full: full || 1,
   };
-};
+}
 
 function robustnessBlocks(models: readonly ModelSummary[]): Block[] {
   const kinds = new Set(models.flatMap(({ robustness }) => robustness.map(({ attack }) => attack)));
@@ -227,20 +241,27 @@ function robustnessBlocks(models: readonly ModelSummary[]): Block[] {
 }
 
 function worstClasses({ name, classes }: ModelSummary): Block {
+  const rank = ({ accuracy, corruptedAccuracy = 1 }: ClassSummary) => accuracy ?? corruptedAccuracy;
   const worst = classes
     .filter(({ count }) => count > 0)
-    .sort((a, b) => a.accuracy - b.accuracy)
+    .sort((a, b) => rank(a) - rank(b))
     .slice(0, WORST_CLASSES);
+  const shown = (value: number | undefined): TableCell => (value === undefined ? "not measured" : percent(value, 1));
+  const clean = worst.some(({ accuracy }) => accuracy !== undefined);
   return {
     kind: "table",
-    caption: `${name}: the classes with the lowest clean accuracy, in percent`,
+    caption: `${name}: the classes with the lowest ${clean ? "clean" : "corrupted"} accuracy, in percent`,
     columns: ["class", "images", "clean", "corrupted", "most often taken for"],
     rows: worst.map(({ name: label, count, accuracy, corruptedAccuracy, mistakenFor }) => [
       label,
       { value: count, text: String(count) },
-      percent(accuracy, 1),
-      corruptedAccuracy === undefined ? "not measured" : percent(corruptedAccuracy, 1),
-      mistakenFor === undefined ? "none" : `${mistakenFor.name} (${(100 * mistakenFor.share).toFixed(1)} %)`,
+      shown(accuracy),
+      shown(corruptedAccuracy),
+      mistakenFor === undefined
+        ? clean
+          ? "none"
+          : "not measured"
+        : `${mistakenFor.name} (${(100 * mistakenFor.share).toFixed(1)} %)`,
     ]),
   };
 }

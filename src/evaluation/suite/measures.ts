@@ -34,28 +34,59 @@ const accuracy = (name: string, id: string): Measure => ({
   },
 });
 
-/** The mean over images of the weighted sum of the errors under all corruptions, `subtractClean` taken off each. */
+/** The mean over images of the weighted sum of the errors under the fifteen corruptions, `subtractClean` taken off each. */
 const corruptionMeasure = (name: string, weights: CorruptionWeights, subtractClean: boolean): Measure => ({
   name,
   better: "lower",
   binary: false,
   values: (of) => {
     const clean = of.get(CLEAN);
-    if (clean === undefined) return undefined;
-    const values = new Float64Array(clean.right.length);
-    for (const corruption of CORRUPTIONS) {
-      for (const severity of SEVERITIES) {
+    if (subtractClean && clean === undefined) return undefined;
+    const terms = CORRUPTIONS.flatMap((corruption) =>
+      SEVERITIES.map((severity) => {
         const cell = of.get(corruptionId(corruption, severity));
-        if (cell === undefined) return undefined;
-        for (let i = 0; i < values.length; i++) {
-          const error = 1 - cell.right[i] - (subtractClean ? 1 - clean.right[i] : 0);
-          values[i] += weights[corruption] * error;
-        }
-      }
-    }
-    return values;
+        return cell && { right: cell.right, weight: weights[corruption] };
+      }),
+    ).filter((term) => term !== undefined);
+    if (terms.length < CORRUPTIONS.length * SEVERITIES.length) return undefined;
+    return Float64Array.from(terms[0].right, (_, i) => {
+      const subtracted = subtractClean ? 1 - clean!.right[i] : 0;
+      return terms.reduce((sum, { right, weight }) => sum + weight * (1 - right[i] - subtracted), 0);
+    });
   },
 });
+
+/** The plain mean over the cells of a set that lacks some of the seventy-five, which is not comparable with other sets. */
+function partialMeasure(cells: readonly CorruptionCell[]): Measure {
+  const corruptions = new Set(cells.map(({ corruption }) => corruption.name)).size;
+  return {
+    name: `mean error over the ${cells.length} cells of ${corruptions === 1 ? "one corruption" : `${corruptions} corruptions`}`,
+    better: "lower",
+    binary: false,
+    values: (of) => {
+      const found = cells.map(({ id }) => of.get(id)).filter((cell) => cell !== undefined);
+      if (found.length < cells.length) return undefined;
+      return Float64Array.from(
+        found[0].right,
+        (_, i) => found.reduce((sum, cell) => sum + 1 - cell.right[i], 0) / found.length,
+      );
+    },
+  };
+}
+
+/** The cells that a mean over corruptions is over: the seventy-five of the benchmark where all are there, else every one. */
+export function countedCells(cells: readonly Cell[]): { readonly counted: CorruptionCell[]; readonly whole: boolean } {
+  const all = corruptionCellsOf(cells);
+  const benchmark = all.filter(({ corruption }) => CORRUPTIONS.some((name) => name === corruption.name));
+  const whole = benchmark.length === CORRUPTIONS.length * SEVERITIES.length;
+  return { counted: whole ? benchmark : all, whole };
+}
+
+type CorruptionCell = Cell & Required<Pick<Cell, "corruption">>;
+
+/** The cells with a corruption, in order. */
+export const corruptionCellsOf = (cells: readonly Cell[]): CorruptionCell[] =>
+  cells.filter((cell): cell is CorruptionCell => cell.corruption !== undefined);
 
 /** The rows of a suite, in the order of the table. */
 export function suiteMeasures(cells: readonly Cell[], reference: CorruptionReference | undefined): Measure[] {
@@ -65,9 +96,11 @@ export function suiteMeasures(cells: readonly Cell[], reference: CorruptionRefer
   const relative =
     reference === ALEXNET &&
     corruptionMeasure(`relative mCE (reference: ${reference.name})`, relativeWeights(reference), true);
+  const { counted, whole } = countedCells(cells);
   return [
     accuracy("clean accuracy", CLEAN),
-    corruptionMeasure("mean corruption error", EQUAL_WEIGHTS, false),
+    ...(whole ? [corruptionMeasure("mean corruption error", EQUAL_WEIGHTS, false)] : []),
+    ...(!whole && counted.length > 0 ? [partialMeasure(counted)] : []),
     ...(normalised ? [normalised] : []),
     ...(relative ? [relative] : []),
     accuracy("stylised accuracy", STYLISED),

@@ -1,11 +1,12 @@
 /** A suite's result as data: what its JSON file holds, and what its report is made from. */
+import { SEVERITIES } from "../../corruptions/index.js";
 import type { CorruptionErrors } from "../corruption-error.js";
 import { ALEXNET, type CorruptionReference, corruptionReference } from "../corruption-error.js";
 import { type McNemar, mcNemar } from "../paired-tests.js";
 import { bootstrapMeans, type Interval } from "../statistics.js";
-import { type Cell, CLEAN } from "./cell.js";
+import { type Cell, CLEAN, corruptionId } from "./cell.js";
 import { type ClassSummary, classSummaries } from "./classes.js";
-import { attackCells, corruptionErrors, type Measure, suiteMeasures } from "./measures.js";
+import { attackCells, corruptionCellsOf, corruptionErrors, type Measure, suiteMeasures } from "./measures.js";
 import type { Measurements, Panel, SuiteModel } from "./run.js";
 
 /** An {@link Interval} over so many images. */
@@ -26,13 +27,12 @@ export interface ModelSummary {
   readonly name: string;
   readonly digest: string;
   readonly imageSize: number;
-  readonly balancedAccuracy: number;
-  readonly top5Accuracy: number;
-  readonly ece: number;
-  readonly nll: number;
-  readonly brier: number;
-  /** Top-1 errors by corruption and severity. */
+  /** On clean images; undefined where none are. */
+  readonly clean?: CleanSummary;
+  /** Top-1 errors by corruption and severity of all fifteen; undefined where one was not measured. */
   readonly corruptionErrors?: CorruptionErrors;
+  /** Top-1 errors of every corruption that was measured, the extra ones too, with undefined for a severity that was not. */
+  readonly errors: readonly { readonly corruption: string; readonly bySeverity: readonly (number | undefined)[] }[];
   /** Accuracy over epsilon by attack; epsilon 0 is on the attack's images without it. */
   readonly robustness: readonly {
     readonly attack: string;
@@ -41,6 +41,14 @@ export interface ModelSummary {
   }[];
   /** In the order of the labels. */
   readonly classes: readonly ClassSummary[];
+}
+
+export interface CleanSummary {
+  readonly balancedAccuracy: number;
+  readonly top5Accuracy: number;
+  readonly ece: number;
+  readonly nll: number;
+  readonly brier: number;
 }
 
 /** Everything that a suite found out. Accuracies and errors are fractions. */
@@ -91,7 +99,8 @@ function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | un
   if (panel.images.classes.length === IMAGENET_CLASSES) return ALEXNET;
   const errors = corruptionErrors(measurements);
   if (models.length === 1 || errors === undefined) return undefined;
-  const reference = corruptionReference(model.name, errors, 1 - measurements.get(CLEAN)!.accuracy);
+  const cleanError = 1 - (measurements.get(CLEAN)?.accuracy ?? Number.NaN); // for a relative mCE, which takes AlexNet alone
+  const reference = corruptionReference(model.name, errors, cleanError);
   return Object.values(reference.errors).every((error) => error > 0) ? reference : undefined;
 }
 
@@ -150,9 +159,7 @@ function intervalsOf(columns: readonly Float64Array[], seed: number): Map<Float6
 }
 
 function modelSummary({ model, panel, measurements }: MeasuredModel, cells: readonly Cell[]): ModelSummary {
-  const { accuracy: _, right, predicted: __, top5, ...calibration } = measurements.get(CLEAN)!;
-  const classes = classSummaries(panel.images, measurements);
-  const present = classes.filter(({ count }) => count > 0);
+  const classes = classSummaries(panel, measurements);
   const attacks = attackCells(cells).filter(({ id }) => measurements.has(id));
   const kinds = [
     ...new Map(attacks.map(({ attack }) => [`${attack.name} ${attack.access}`, attack] as const)).values(),
@@ -161,14 +168,13 @@ function modelSummary({ model, panel, measurements }: MeasuredModel, cells: read
     name: model.name,
     digest: model.digest,
     imageSize: panel.images.imageSize,
-    balancedAccuracy: present.reduce((total, { accuracy }) => total + accuracy, 0) / present.length,
-    top5Accuracy: top5,
-    ...calibration,
+    clean: cleanSummary(classes, measurements),
     corruptionErrors: corruptionErrors(measurements),
+    errors: errorsByCorruption(panel.cells, measurements),
     robustness: kinds.map(({ name, access }) => {
       const own = attacks.filter(({ attack }) => attack.name === name && attack.access === access);
-      const places = own[0].places ?? right.keys();
-      const clean = Array.from(places, (place) => right[place]);
+      const { right } = measurements.get(CLEAN)!;
+      const clean = Array.from(own[0].places ?? right.keys(), (place) => right[place]);
       const points = own.map(({ id, attack }) => ({
         epsilon: attack.epsilon,
         accuracy: measurements.get(id)!.accuracy,
@@ -178,4 +184,24 @@ function modelSummary({ model, panel, measurements }: MeasuredModel, cells: read
     }),
     classes,
   };
+}
+
+function cleanSummary(classes: readonly ClassSummary[], measurements: Measurements): CleanSummary | undefined {
+  const clean = measurements.get(CLEAN);
+  if (clean === undefined) return undefined;
+  const { top5, ece, nll, brier } = clean;
+  const present = classes.filter(({ count }) => count > 0);
+  const balancedAccuracy = present.reduce((total, { accuracy }) => total + accuracy!, 0) / present.length;
+  return { balancedAccuracy, top5Accuracy: top5, ece, nll, brier };
+}
+
+function errorsByCorruption(cells: readonly Cell[], measurements: Measurements): ModelSummary["errors"] {
+  const found = corruptionCellsOf(cells).filter(({ id }) => measurements.has(id));
+  return [...new Set(found.map(({ corruption }) => corruption.name))].map((name) => ({
+    corruption: name,
+    bySeverity: SEVERITIES.map((severity) => {
+      const cell = measurements.get(corruptionId(name, severity));
+      return cell && 1 - cell.accuracy;
+    }),
+  }));
 }

@@ -1,0 +1,73 @@
+/** The models of a suite over a corrupted set on disk. Nothing here may load libtorch: an ONNX file needs none. */
+import { CORRUPTIONS, SEVERITIES } from "../corruptions/index.js";
+import { type CorruptedSet, openCorruptedSet } from "../data/corrupted-set.js";
+import { UsageError } from "../errors.js";
+import { readClassMap } from "../evaluation/class-map.js";
+import { classRule, relabelled } from "../evaluation/class-rule.js";
+import { suiteImages } from "../evaluation/suite/images.js";
+import { benchmarkFirst, corruptedSetCells } from "../evaluation/suite/set-cells.js";
+import type { OpenedPredictor } from "../predictors/opened.js";
+import { protocolOf } from "./protocol.js";
+import { numberOfImages, type OpenedPanel, type SuiteDataOptions, subsetAt, suiteModels } from "./suite-panels.js";
+
+/**
+ * Opens a corrupted set for models of one sight: a cell for each of its corruptions and severities. Photos are taken whole,
+ * as the published ones are meant, unless another share is asked for.
+ *
+ * @param data folder of the set
+ * @throws UsageError ERR_IMAGE_SIZE its arrays have another size than the models take; what the reader and the class rule throw
+ */
+export async function openSetPanel(
+  { data, classMap, cropFraction, limitTest, workers, precision, seed }: SuiteDataOptions & { readonly data: string },
+  own: readonly OpenedPredictor[],
+  nameOf: (model: OpenedPredictor) => string,
+): Promise<OpenedPanel> {
+  const [first] = own;
+  const { imageSize } = first;
+  const view = { ...first.view, cropFraction: cropFraction ?? 1 };
+  const most = limitTest ?? subsetAt(imageSize).images;
+  const set = openCorruptedSet(data, { ...view, imageSize, limitTest: most, seed, workers: workers ?? undefined });
+  if (set === undefined) throw new UsageError("ERR_DATA_LAYOUT", `evaluate: ${data} is no corrupted set`);
+  if (set.imageSize !== imageSize) {
+    throw new UsageError(
+      "ERR_IMAGE_SIZE",
+      `evaluate: arrays are used as they are, and those of ${data} have ${set.imageSize} pixels; ${nameOf(first)} takes ${imageSize}. ` +
+        "Choose a model of that size",
+    );
+  }
+  const rule = classRule(first.classes, set, classMap === undefined ? undefined : readClassMap(classMap));
+  const read = (corruption: string, severity: number) => relabelled(set.images(corruption, severity), rule);
+  const [corruption] = benchmarkFirst(set.corruptions);
+  const [severity] = set.severities(corruption);
+  const images = await suiteImages({ name: set.name, classes: rule.classes, imageSize }, read(corruption, severity));
+  const cut = set.layout === "imagenet-c" ? view : undefined;
+  const { images: how, classes } = protocolOf(first, { classes: set.classes, view: cut }, rule);
+  return {
+    images,
+    models: await suiteModels(own, nameOf, rule, precision),
+    cells: corruptedSetCells({ set, images, reading: { layout: set.layout, ...cut }, read }),
+    protocol: [
+      ["data", `${set.name}, a corrupted set in the layout ${set.layout}`],
+      ["number of images", `${numberOfImages(images, limitTest)}, the same under every corruption`],
+      ["corruptions", corruptionsOf(set)],
+      ["clean, stylised, attacks", "not measured: a corrupted set has no clean images"],
+    ],
+    sight: [how, classes],
+    close: async () => {},
+  };
+}
+
+/** What the set has, in words. */
+function corruptionsOf(set: CorruptedSet): string {
+  const { corruptions } = set;
+  const whole = CORRUPTIONS.every(
+    (name) => corruptions.includes(name) && set.severities(name).length === SEVERITIES.length,
+  );
+  const others = corruptions.length - CORRUPTIONS.length;
+  const found = whole
+    ? `the 15 of ImageNet-C, severity 1 to 5${others === 0 ? "" : `, and ${others} more, which count in no mean`}`
+    : benchmarkFirst(corruptions)
+        .map((name) => `${name} ${set.severities(name).join(", ")}`)
+        .join("; ");
+  return `read from the set's files: ${found}`;
+}

@@ -1,0 +1,73 @@
+/** The cells of a corrupted set on disk. */
+import { CORRUPTIONS } from "../../corruptions/index.js";
+import type { CorruptedSet } from "../../data/corrupted-set.js";
+import type { PixelBatch } from "../../data/loader.js";
+import type { EvaluationImages } from "../../data/open-data.js";
+import { UsageError } from "../../errors.js";
+import { evaluationBatchSize, type Predictor } from "../predictor.js";
+import { type Cell, corruptionId } from "./cell.js";
+import { imagesAt, type SuiteImages } from "./images.js";
+
+export interface CorruptedSetCells {
+  readonly set: CorruptedSet;
+  /** The set's first images, which say who is in every cell. */
+  readonly images: SuiteImages;
+  /** How files become images, part of the key under which a cell is saved. */
+  readonly reading: Cell["protocol"];
+  /** Images of the set with the labels that count. */
+  read(corruption: string, severity: number): EvaluationImages;
+}
+
+/**
+ * A cell for each corruption and severity that a set has, the benchmark's corruptions first.
+ *
+ * @throws what {@link CorruptedSet.fingerprint} throws
+ */
+export function corruptedSetCells(source: CorruptedSetCells): Cell[] {
+  const { set, reading } = source;
+  return benchmarkFirst(set.corruptions).flatMap((name) =>
+    set.severities(name).map((severity): Cell => {
+      const batches = () => sameImages(source, name, severity);
+      return {
+        id: corruptionId(name, severity),
+        protocol: { ...reading, corruption: name, severity, files: set.fingerprint(name, severity) },
+        corruption: { name, severity, at: (places) => imagesAt(batches(), places, evaluationBatchSize(set.imageSize)) },
+        passes: 1,
+        batches,
+        asked: (model: Predictor) => model,
+      };
+    }),
+  );
+}
+
+/** The corruptions of the benchmark in its order, then the others in theirs. */
+export function benchmarkFirst(corruptions: readonly string[]): string[] {
+  const benchmark: string[] = CORRUPTIONS.filter((name) => corruptions.includes(name));
+  return [...benchmark, ...corruptions.filter((name) => !benchmark.includes(name))];
+}
+
+/**
+ * The images of a cell, which must be those of every other one: errors are averaged over corruptions image by image.
+ *
+ * @throws UsageError ERR_DATA_SHAPE where an image is missing or stands elsewhere
+ */
+async function* sameImages(
+  { set, images: { labels, samples }, read }: CorruptedSetCells,
+  corruption: string,
+  severity: number,
+): AsyncIterable<PixelBatch> {
+  let place = 0;
+  const differs = () =>
+    new UsageError(
+      "ERR_DATA_SHAPE",
+      `evaluate: a corrupted set must have the same images everywhere; ${corruption} ${severity} in ${set.path} differs from the ` +
+        `others at image ${place}. Complete it, or evaluate the folder of this corruption and severity by itself.`,
+    );
+  for await (const batch of read(corruption, severity).batches(evaluationBatchSize(set.imageSize))) {
+    for (let i = 0; i < batch.labels.length; i++, place++) {
+      if (batch.labels[i] !== labels[place] || batch.samples[i] !== samples[place]) throw differs();
+    }
+    yield batch;
+  }
+  if (place !== labels.length) throw differs();
+}

@@ -1,0 +1,216 @@
+/** `evaluate --data` of a corrupted set: published layouts, and what `advprop corrupt` wrote. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { beforeAll, describe, expect, test } from "vitest";
+import { CORRUPTIONS, SEVERITIES } from "../../src/corruptions/index.js";
+import { npyHeader } from "../../src/data/npy.js";
+import { SHAPES_CLASSES } from "../../src/data/shapes.js";
+import { ALEXNET } from "../../src/evaluation/corruption-error.js";
+import { advprop } from "../support/cli.js";
+import { sharedTemporaryFolder } from "../support/folders.js";
+import { writeOnnx } from "../support/onnx.js";
+
+const SIDE = 8;
+const NEVER = [-9, -9, -9] as const;
+const COLOURS = [
+  [1, 0, 0],
+  [0, 1, 0],
+  [0, 0, 1],
+] as const;
+
+/** A classifier whose first three classes are red, green and blue. */
+function writeColours(path: string, classes: number, order: readonly number[] = [0, 1, 2]): string {
+  const weights = Array.from({ length: classes }, (_, k) => COLOURS[order[k]] ?? NEVER);
+  return writeOnnx(path, { weights, shape: ["batch", 3, SIDE, SIDE] });
+}
+
+/** The numbers of a report by the names of its measures. */
+function measuresOf(output: string): Record<string, (number | undefined)[]> {
+  const { measures } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
+  return Object.fromEntries(
+    measures.map(({ name, values }: { name: string; values: ({ value: number } | null)[] }) => [
+      name,
+      values.map((one) => one?.value),
+    ]),
+  );
+}
+
+describe("the layout of CIFAR-10-C", () => {
+  const folder = sharedTemporaryFolder();
+  const set = join(folder, "CIFAR-10-C");
+  const output = join(folder, "report");
+  const LABELS = [0, 1, 2, 0];
+  const args = ["evaluate", join(folder, "one.onnx"), join(folder, "two.onnx"), "--data", set, "--output", output];
+  const onnx = ["--onnx", "pixelRange=0-1", "--threads", "1"];
+
+  /** Solid images of the colour of their class, but for those that are said to be of the next one. */
+  function writeArray(name: string, isWrong: (severity: number, image: number) => boolean): void {
+    const pixels = SEVERITIES.flatMap((severity) =>
+      LABELS.map((label, i) => {
+        const colour = COLOURS[(label + Number(isWrong(severity, i))) % 3].map((share) => 255 * share);
+        return Buffer.concat(Array.from({ length: SIDE * SIDE }, () => Uint8Array.from(colour)));
+      }),
+    );
+    const header = npyHeader([5 * LABELS.length, SIDE, SIDE, 3]);
+    writeFileSync(join(set, `${name}.npy`), Buffer.concat([header, ...pixels]));
+  }
+
+  beforeAll(() => {
+    mkdirSync(set);
+    for (const name of CORRUPTIONS) writeArray(name, (severity, i) => i < severity - 1);
+    writeArray("fog", (_, i) => i === 0);
+    writeArray("saturate", () => true);
+    writeFileSync(join(set, "labels.npy"), Buffer.concat([npyHeader([4]), Uint8Array.from(LABELS)]));
+    // CIFAR-10's classes by name, those of the second in another order.
+    const names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+    const moved = [...names.slice(1), names[0]];
+    writeColours(join(folder, "one.onnx"), 10);
+    writeOnnx(join(folder, "two.onnx"), {
+      weights: moved.map((name) => (name === "airplane" ? ([0, 0, 1] as const) : name === "bird" ? COLOURS[0] : NEVER)),
+      shape: ["batch", 3, SIDE, SIDE],
+    });
+    writeFileSync(join(folder, "one.onnx.json"), JSON.stringify({ classes: names }));
+    writeFileSync(join(folder, "two.onnx.json"), JSON.stringify({ classes: moved }));
+  });
+
+  test("is a suite of the set's own images: errors, means over the fifteen, models side by side", () => {
+    const { stdout, stderr, status } = advprop([...args, ...onnx]);
+    expect(stderr).toContain("160 measured, 0 found");
+    expect(status).toBe(0);
+    const { data, models, protocol } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
+    expect(data).toEqual({ name: "CIFAR-10-C", images: 4, classes: 10 });
+    expect(protocol.corruptions).toContain("the 15 of ImageNet-C, severity 1 to 5, and 1 more, which count in no mean");
+    expect(protocol.data).toContain("layout cifar-c");
+    expect(models[0].corruptionErrors.snow).toEqual([0, 0.25, 0.5, 0.75, 1]);
+    expect(models[0].errors.at(-1)).toEqual({ corruption: "saturate", bySeverity: [1, 1, 1, 1, 1] });
+    const measures = measuresOf(output);
+    expect(measures["mean corruption error"][0]).toBeCloseTo((14 * 0.5 + 0.25) / 15, 12);
+    expect(measures["mCE (reference: one)"][0]).toBeCloseTo(1, 12);
+    expect(Object.keys(measures)).toHaveLength(2); // nothing is said of clean images
+    expect(stdout).toContain("two less one");
+    expect(readdirSync(join(output, "pictures")).filter((name) => name.includes("fog"))).toHaveLength(3);
+  });
+
+  test("measures again what was written again, and nothing else", () => {
+    expect(advprop([...args, ...onnx]).stderr).toContain("0 measured, 160 found");
+    writeArray("fog", () => false);
+    expect(advprop([...args, ...onnx]).stderr).toContain("10 measured, 150 found");
+    // Nothing can be divided by no error.
+    expect(Object.keys(measuresOf(output))).toEqual(["mean corruption error"]);
+    expect(measuresOf(output)["mean corruption error"][0]).toBeCloseTo((14 * 0.5) / 15, 12);
+  });
+
+  test.each([
+    [["--suite", "standard"], "leave --suite out"],
+    [["--split", "test"], "leave --split out"],
+    [["--attack", "pgd"], "a corrupted set is not attacked; leave --attack out"],
+    [["--frost-textures", "x"], "leave --frost-textures out"],
+  ])("%j is refused", (flags, message) => {
+    const { status, stderr } = advprop([...args, ...flags]);
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+  });
+});
+
+describe("the layout of ImageNet-C", () => {
+  const SYNSETS = ["n01440764", "n01443537"];
+  const folder = sharedTemporaryFolder();
+  const set = join(folder, "ImageNet-C");
+  const output = join(folder, "report");
+  const model = join(folder, "model.onnx");
+  const args = ["evaluate", model, "--data", set, "--output", output, "--workers", "1", "--threads", "1"];
+  const onnx = ["--onnx", "pixelRange=0-1", "--onnx", "classes=imagenet"];
+
+  beforeAll(async () => {
+    writeColours(model, 1000);
+    const raw = { width: 2 * SIDE, height: 2 * SIDE, channels: 3 } as const;
+    // Red in the middle, where the usual crop would look, and green around it, which is more.
+    const pixels = Uint8Array.from({ length: raw.width * raw.height * 3 }, (_, i) => {
+      const [x, y, channel] = [Math.floor(i / 3) % raw.width, Math.floor(i / 3 / raw.width), i % 3];
+      const inside = Math.max(Math.abs(x - 7.5), Math.abs(y - 7.5)) < 5;
+      return channel === Number(!inside) ? 255 : 0;
+    });
+    const png = await sharp(pixels, { raw }).png().toBuffer();
+    for (const name of ["shot_noise", "gaussian_noise"]) {
+      for (const severity of SEVERITIES) {
+        for (const synset of SYNSETS) {
+          mkdirSync(join(set, name, String(severity), synset), { recursive: true });
+          writeFileSync(join(set, name, String(severity), synset, "a.png"), png);
+        }
+      }
+    }
+  });
+
+  test("whole photos at the model's size, classes by synset", () => {
+    const { stderr, status } = advprop([...args, ...onnx]);
+    expect(stderr).toContain("10 measured, 0 found");
+    expect(status).toBe(0);
+    const { protocol, models } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
+    expect(protocol["seen by model"]).toContain("short side to 8 pixels, bicubic, centre 8 x 8 (crop fraction 1)");
+    expect(protocol["seen by model"]).toContain("argmax over all 1000 classes");
+    // Of the whole photo green is more: the second class is right.
+    const seen = models[0].classes.filter(({ count }: { count: number }) => count > 0);
+    expect(seen.map(({ corruptedAccuracy }: { corruptedAccuracy: number }) => corruptedAccuracy)).toEqual([0, 1]);
+    expect(models[0].errors.map(({ corruption }: { corruption: string }) => corruption)).toEqual([
+      "gaussian_noise",
+      "shot_noise",
+    ]);
+    expect(measuresOf(output)).toEqual({ "mean error over the 10 cells of 2 corruptions": [0.5] });
+  });
+
+  test("another crop is other images; a cell that lacks a photo is no cell of the set", () => {
+    expect(advprop([...args, ...onnx, "--crop-fraction", "0.5"]).stderr).toContain("10 measured, 0 found");
+    const { models } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
+    const red = models[0].classes.find(({ count }: { count: number }) => count > 0);
+    expect(red.corruptedAccuracy).toBe(1); // the middle
+    rmSync(join(set, "shot_noise", "5", SYNSETS[1]), { recursive: true });
+    const { stderr, status } = advprop([...args, ...onnx]);
+    expect(stderr).toContain("shot_noise 5");
+    expect(stderr).toContain("must have the same images everywhere");
+    expect(status).toBe(2);
+  });
+
+  test("the mCE of a model with ImageNet's classes is by AlexNet", () => {
+    const arrays = join(folder, "arrays");
+    mkdirSync(arrays);
+    const red = Buffer.concat(Array.from({ length: 10 * SIDE * SIDE }, () => Uint8Array.of(255, 0, 0)));
+    for (const name of CORRUPTIONS) {
+      writeFileSync(join(arrays, `${name}.npy`), Buffer.concat([npyHeader([10, SIDE, SIDE, 3]), red]));
+    }
+    writeFileSync(join(arrays, "labels.npy"), Buffer.concat([npyHeader([2]), Uint8Array.of(0, 1)]));
+    const note = { schema: 1, madeFrom: {}, classes: SYNSETS, complete: true };
+    writeFileSync(join(arrays, "corruptions.json"), JSON.stringify(note));
+    expect(advprop([...args.with(3, arrays), ...onnx]).stderr).toContain("75 measured, 0 found");
+    const { protocol } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
+    expect(protocol["mCE reference"]).toContain("AlexNet");
+    const measures = measuresOf(output);
+    const expected = CORRUPTIONS.reduce((sum, name) => sum + 0.5 / ALEXNET.errors[name], 0) / CORRUPTIONS.length;
+    expect(measures["mean corruption error"][0]).toBeCloseTo(0.5, 12);
+    expect(measures["mCE (reference: AlexNet)"][0]).toBeCloseTo(expected, 12);
+    expect(Object.keys(measures)).toHaveLength(2); // a relative mCE needs clean images
+  });
+});
+
+test("what advprop corrupt wrote, by a run and an ONNX file", () => {
+  const folder = sharedTemporaryFolder();
+  const [run, onnx, set, output] = ["run", "colours.onnx", "set", "report"].map((name) => join(folder, name));
+  const training = ["--model", "resnet8", "--limit-train", "32", "--batch-size", "16", "--epochs", "1"];
+  const trained = advprop(["train", "--data", "shapes", ...training, "--threads", "1", "--run", run, "--quiet"]);
+  expect(trained.stderr).toBe("");
+  writeOnnx(onnx, {
+    weights: SHAPES_CLASSES.map((_, k) => [Math.sin(k), Math.cos(3 * k), Math.sin(5 * k)] as const),
+    shape: ["batch", 3, 32, 32],
+    metadata: {},
+  });
+  writeFileSync(`${onnx}.json`, JSON.stringify({ classes: SHAPES_CLASSES, pixelRange: "0-1" }));
+  const made = ["corrupt", "--data", "shapes", "--to", set, "--corruptions", "fog,contrast", "--limit-test", "6"];
+  expect(advprop([...made, "--workers", "1", "--quiet"]).status).toBe(0);
+  const args = ["evaluate", run, onnx, "--data", set, "--output", output, "--threads", "1"];
+  const { stderr, status } = advprop([...args, "--json"]);
+  expect(stderr).toContain("20 measured, 0 found");
+  expect(status).toBe(0);
+  expect(measuresOf(output)["mean error over the 10 cells of 2 corruptions"]).toHaveLength(2);
+  // Other precision, other answers: the run is measured again, the ONNX file is not.
+  expect(advprop([...args, "--precision", "bf16"]).stderr).toContain("10 measured, 10 found");
+});
