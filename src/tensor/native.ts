@@ -92,6 +92,8 @@ function load(): NativeAddon {
   // Threads that wait for the next operator sleep rather than spin: two spinning threads beside another busy process
   // slow a step many times. libgomp reads this when it is loaded, with the addon.
   process.env.OMP_WAIT_POLICY ??= "PASSIVE";
+  // First they stay awake for about ten microseconds: a step is thousands of parallel loops, some shorter than a waking.
+  process.env.GOMP_SPINCOUNT ??= "1000";
   try {
     return translated(createRequire(import.meta.url)(path) as NativeAddon);
   } catch (error) {
