@@ -89,7 +89,7 @@ struct Normalize : torch::autograd::Function<Normalize> {
             [=](int64_t at, int64_t column) { store(out + at, activate<T, kind>(normalize(load(in + at), column) + load(other + at))); });
       }
     });
-    const bool needsInput = batch || weight.requires_grad() || (activation != kIdentity && !residual.defined());
+    const bool needsInput = batch || weight.requires_grad() || bias.requires_grad() || (activation != kIdentity && !residual.defined());
     const bool needsResult = activation == kRelu && residual.defined();
     context->save_for_backward({needsInput ? x : at::Tensor(), needsResult ? y : at::Tensor(), weight, bias, statistics});
     context->saved_data["activation"] = activation;
