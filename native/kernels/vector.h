@@ -53,7 +53,7 @@ inline Floats maximum(Floats a, Floats b) {
 #endif
 }
 
-/// 1 / (1 + e^-x), to 1e-6 of it for |x| below 20 and 1e-5 elsewhere; `rough` leaves 2e-4, a tenth of a bfloat16's
+/// 1 / (1 + e^-x), to about 1e-6 of it for |x| below 20 and 1e-5 elsewhere; `rough` leaves 2e-4, a tenth of a bfloat16's
 /// rounding. 0 or 1 at the ends; NaN stays.
 ///
 /// e^-x = 2^n 2^r with n an integer and |r| <= 1/2; the polynomials for 2^r interpolate it at the Chebyshev nodes.
