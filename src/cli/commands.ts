@@ -12,7 +12,7 @@ export interface CommandModule {
  */
 export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
-  ["evaluate", "measure classifiers on clean, corrupted, re-textured and attacked images"],
+  ["evaluate", "measure classifiers on clean, corrupted or attacked images"],
   ["export", "write a trained classifier's weights for other programs"],
   ["bench", "time an update of the weights, and profile it by operator"],
   ["corrupt", "write a set with the corruptions of ImageNet-C"],
