@@ -1,7 +1,7 @@
 /** Two-dimensional convolution. */
 
 import type { Tensor } from "../tensor/index.js";
-import { conv2d, depthwiseConv2d, type Padding, pad2d } from "../tensor/operators.js";
+import { conv2d, conv2d3x3, depthwiseConv2d, type Padding, pad2d } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
 import { heFanOut, zeros } from "./initialization.js";
 import { Module } from "./module.js";
@@ -23,6 +23,8 @@ export class Conv2d extends Module {
   readonly #padding: number;
   readonly #groups: number;
   readonly #depthwise: boolean;
+  /** Side of the kernel of a plain convolution, 0 with groups or bias. */
+  readonly #plainSize: number;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
@@ -31,6 +33,7 @@ export class Conv2d extends Module {
     this.#padding = padding;
     this.#groups = groups;
     this.#depthwise = groups === inputs && groups === outputs && !bias;
+    this.#plainSize = groups === 1 && !bias ? size : 0;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -47,8 +50,11 @@ export class Conv2d extends Module {
 
   /** The convolution with zeros on each side. */
   protected convolve(x: Tensor, padding: Padding, { trainable }: ForwardContext): Tensor {
-    // The depthwise operator takes float32 weights with activations of any dtype.
+    // Our own operators take float32 weights with activations of any dtype.
     if (this.#depthwise) return depthwiseConv2d(x, this.weight.for(trainable), this.stride, padding);
+    if (this.#plainSize === 3 && this.stride === 1 && Object.values(padding).every((zeros) => zeros === 1)) {
+      return conv2d3x3(x, this.weight.for(trainable));
+    }
     const weight = this.weight.for(trainable, x.dtype);
     const bias = this.bias?.for(trainable, x.dtype);
     const { left, right, top, bottom } = padding;

@@ -114,6 +114,11 @@ export interface Padding {
  */
 export const depthwiseConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
   call("advprop::depthwise_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
+/**
+ * [N, I, H, W] with weight [O, I, 3, 3] to [N, O, H, W], stride 1 with one zero on each side. The weight may be float32 where x
+ * is bfloat16, and its gradient is of its own dtype. Where the channels fill vectors, by Winograd's F(4x4, 3x3) in float32.
+ */
+export const conv2d3x3 = (x: Tensor, weight: Tensor): Tensor => call("advprop::conv2d_3x3", [x, weight]);
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
   call("aten::linear", [x, weight, bias ?? null]);
