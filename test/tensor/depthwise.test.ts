@@ -11,15 +11,12 @@ import {
   type Tensor,
 } from "../../src/tensor/index.js";
 import {
-  abs,
-  amax,
   cast,
   channelsLast,
   concat,
   conv2d,
   depthwiseConv2d,
   detach,
-  keyedUniform,
   mul,
   type Padding,
   pad2d,
@@ -27,7 +24,6 @@ import {
   reshape,
   rows,
   stack,
-  sub,
   sum,
 } from "../../src/tensor/operators.js";
 import { bytesOf, difference, type Results, random, results } from "../support/convolutions.js";
