@@ -1,4 +1,4 @@
-/** What tests of convolutions share: random tensors, a convolution's result with both gradients, and how far two tensors lie apart. */
+/** What the tests of the convolutions share: random operands, results with gradients, distances. */
 import { expect } from "vitest";
 import { type DType, fromArray, gradientOf, type Tensor } from "../../src/tensor/index.js";
 import { abs, amax, cast, channelsLast, detach, keyedUniform, mul, sub, sum } from "../../src/tensor/operators.js";
@@ -16,6 +16,7 @@ export function random(shape: readonly number[], purpose: number, dtype: DType =
   );
 }
 
+/** The bits of a tensor. */
 export const bytesOf = (x: Tensor): Uint8Array => new Uint8Array(x.toArray().buffer);
 
 export interface Results {
