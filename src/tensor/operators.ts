@@ -73,8 +73,6 @@ export const fallingOrder = (x: Tensor): Tensor => (callAny("aten::sort.stable",
 /** Euclidean norm over some dimensions, which stay with length 1. */
 export const normOver = (x: Tensor, dimensions: readonly number[]): Tensor =>
   call("aten::linalg_vector_norm", [x, 2, dimensions, true]);
-/** Euclidean norm of all elements. */
-export const norm = (x: Tensor): Tensor => call("aten::norm.Scalar", [x, 2]);
 
 // Layers
 
@@ -214,42 +212,80 @@ export const copy_ = (target: Tensor, source: Tensor): Tensor => call("aten::cop
 
 // Lists, one call for all parameters
 
-/** a + alpha b, or a + b with one number. */
-export const eachAdd_ = (a: readonly Tensor[], b: readonly Tensor[] | number, alpha = 1): void =>
-  void (typeof b === "number"
-    ? callAny("aten::_foreach_add_.Scalar", [a, b])
-    : callAny("aten::_foreach_add_.List", [a, b, alpha]));
-export const eachAdd = (a: readonly Tensor[], b: number): Tensor[] =>
-  callAny("aten::_foreach_add.Scalar", [a, b]) as Tensor[];
 export const eachMul_ = (a: readonly Tensor[], factor: number): void =>
   void callAny("aten::_foreach_mul_.Scalar", [a, factor]);
-/** Each times its own factor. */
-export const eachMul = (a: readonly Tensor[], factors: readonly number[]): Tensor[] =>
-  callAny("aten::_foreach_mul.ScalarList", [a, factors]) as Tensor[];
-/** a + factor * b * c */
-export const eachAddProduct_ = (
-  a: readonly Tensor[],
-  b: readonly Tensor[],
-  c: readonly Tensor[],
-  factor: number,
-): void => void callAny("aten::_foreach_addcmul_.Scalar", [a, b, c, factor]);
-/** a + factor * b / c, with one factor or each its own. */
-export const eachAddDivided_ = (
-  a: readonly Tensor[],
-  b: readonly Tensor[],
-  c: readonly Tensor[],
-  factor: number | readonly number[],
+/** Euclidean norm of all elements of all tensors, a float64 scalar whose sum is float64 too. */
+export const normOfAll = (tensors: readonly Tensor[]): Tensor => call("advprop::norm", [tensors]);
+/** averages = decay * averages + (1 - decay) * values */
+export const average_ = (averages: readonly Tensor[], values: readonly Tensor[], decay: number): void =>
+  void callAny("advprop::average_", [averages, values, decay]);
+
+// The updates of src/optim, where their formulas are; float32 on the CPU takes one pass. The lists have a tensor for each
+// parameter, and `weightDecays` a number.
+
+export const sgd_ = (
+  weights: readonly Tensor[],
+  velocities: readonly Tensor[],
+  gradients: readonly Tensor[],
+  a: {
+    readonly rate: number;
+    readonly momentum: number;
+    readonly nesterov: boolean;
+    readonly weightDecays: readonly number[];
+  },
 ): void =>
-  void callAny(typeof factor === "number" ? "aten::_foreach_addcdiv_.Scalar" : "aten::_foreach_addcdiv_.ScalarList", [
-    a,
-    b,
-    c,
-    factor,
+  void callAny("advprop::sgd_", [weights, velocities, gradients, a.rate, a.momentum, a.nesterov, a.weightDecays]);
+export const rmsprop_ = (
+  weights: readonly Tensor[],
+  squares: readonly Tensor[],
+  velocities: readonly Tensor[],
+  gradients: readonly Tensor[],
+  a: {
+    readonly rate: number;
+    readonly decay: number;
+    readonly momentum: number;
+    readonly epsilon: number;
+    readonly weightDecays: readonly number[];
+  },
+): void =>
+  void callAny("advprop::rmsprop_", [
+    weights,
+    squares,
+    velocities,
+    gradients,
+    a.rate,
+    a.decay,
+    a.momentum,
+    a.epsilon,
+    a.weightDecays,
   ]);
-export const eachSqrt_ = (a: readonly Tensor[]): void => void callAny("aten::_foreach_sqrt_", [a]);
-/** Euclidean norm of each. */
-export const eachNorm = (tensors: readonly Tensor[]): Tensor[] =>
-  callAny("aten::_foreach_norm.Scalar", [tensors, 2]) as Tensor[];
+/** `counts` are int64 scalars, which grow by one. */
+export const adamw_ = (
+  weights: readonly Tensor[],
+  means: readonly Tensor[],
+  squares: readonly Tensor[],
+  counts: readonly Tensor[],
+  gradients: readonly Tensor[],
+  a: {
+    readonly rate: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly weightDecays: readonly number[];
+  },
+): void =>
+  void callAny("advprop::adamw_", [
+    weights,
+    means,
+    squares,
+    counts,
+    gradients,
+    a.rate,
+    a.beta1,
+    a.beta2,
+    a.epsilon,
+    a.weightDecays,
+  ]);
 
 // Keyed randomness: the same numbers as src/random.ts
 
