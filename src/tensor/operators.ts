@@ -175,9 +175,48 @@ export const shadow = (parameter: Tensor, copy: Tensor): Tensor => call("advprop
 /** How often an operator has changed the tensor's elements, or those of another tensor that shares them. */
 export const version = (x: Tensor): number => callAny("aten::_version", [x]) as number;
 
-/** Mean cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
+/** A tensor for two branches: itself twice, its gradient the sum of theirs in one pass. */
+export const branch = (x: Tensor): readonly [Tensor, Tensor] =>
+  callAny("advprop::branch", [x]) as readonly [Tensor, Tensor];
+
+/** [N, C, H, W] to [N, before + C + after, H', W'], H' = ceil(H / stride): every stride-th pixel, and zero channels around. */
+export const paddingShortcut = (x: Tensor, stride: number, before: number, after: number): Tensor =>
+  call("advprop::padding_shortcut", [x, stride, before, after]);
+
+/** Cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
 export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>
-  call("aten::cross_entropy_loss", [logits, labels, null, reduction, -100, smoothing]);
+  call("advprop::cross_entropy", [logits, labels, reduction, smoothing]);
+
+// Images
+
+/** uint8 [N, H, W, C] / 255 as [N, C, H, W], channels-last. */
+export const imagesFromBytes = (pixels: Tensor, dtype: DType): Tensor =>
+  call("advprop::images_from_pixels", [pixels, dtype]);
+
+/** (images - mean) / deviation in another dtype; mean and deviation are [1, C, 1, 1]. The gradient has the images' dtype. */
+export const normalizePixels = (images: Tensor, mean: Tensor, deviation: Tensor, dtype: DType): Tensor =>
+  call("advprop::normalize_pixels", [images, mean, deviation, dtype]);
+
+/**
+ * clip01(min(max(x + size * sign(gradient), images - epsilon), images + epsilon)), with one size for all or one for each
+ * image.
+ */
+export const linfStep = (
+  x: Tensor,
+  gradient: Tensor,
+  images: Tensor,
+  sizes: readonly number[],
+  epsilon: number,
+): Tensor => call("advprop::linf_step", [x, gradient, images, sizes, epsilon]);
+
+/** clip01(images + delta * min(1, epsilon / ||delta||)) by image, delta = x + size * gradient / ||gradient|| - images. */
+export const l2Step = (
+  x: Tensor,
+  gradient: Tensor,
+  images: Tensor,
+  sizes: readonly number[],
+  epsilon: number,
+): Tensor => call("advprop::l2_step", [x, gradient, images, sizes, epsilon]);
 
 // Shape, dtype and memory
 

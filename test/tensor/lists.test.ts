@@ -63,7 +63,9 @@ describe.each(Object.entries(UPDATES))("%s", (_, update) => {
   test("is its formula in float64", () =>
     scope(() => {
       const exact = updated(wide);
-      updated((x) => x).forEach((values, i) => expect(maxDifference(values, exact[i])).toBeLessThan(2e-6));
+      for (const [i, values] of updated((x) => x).entries()) {
+        expect(maxDifference(values, exact[i])).toBeLessThan(2e-6);
+      }
     }));
 
   test("reads gradients in any memory format, and leaves them as they are", () =>
@@ -88,7 +90,7 @@ describe.each(Object.entries(UPDATES))("%s", (_, update) => {
       const versions = () => weights.map(version);
       const before = versions();
       update(weights, [draw(1, 0.1), draw(2, 0.1)], draw(3));
-      versions().forEach((now, i) => expect(now).toBeGreaterThan(before[i]));
+      for (const [i, now] of versions().entries()) expect(now).toBeGreaterThan(before[i]);
     }));
 });
 
@@ -116,7 +118,7 @@ describe("normOfAll", () => {
           numbers([tensors[6]]).reduce((sum, value) => sum + value * value, 0) +
             numbers([tensors[5]]).reduce((sum, value, i) => sum + (i % 3 === 0 ? value * value : 0), 0),
         ),
-        12,
+        10,
       );
     }));
 
