@@ -32,8 +32,8 @@ export class Conv2d extends Module {
   readonly #groups: number;
   readonly #depthwise: boolean;
   readonly #pointwise: boolean;
-  /** 3x3, stride 1, no groups and no bias. */
-  readonly #plain3x3: boolean;
+  /** Whether it is 3x3 with stride 1 and one zero on each side, without groups or bias. */
+  readonly isPlain3x3: boolean;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
@@ -44,7 +44,7 @@ export class Conv2d extends Module {
     this.#depthwise = groups === inputs && groups === outputs && !bias;
     const plain = stride === 1 && groups === 1 && !bias;
     this.#pointwise = plain && size === 1 && padding === 0;
-    this.#plain3x3 = plain && size === 3;
+    this.isPlain3x3 = plain && size === 3 && padding === 1;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -64,9 +64,7 @@ export class Conv2d extends Module {
     // Our operators take float32 weights with activations of any dtype.
     if (this.#depthwise) return depthwiseConv2d(x, this.weight.for(trainable), this.stride, padding);
     if (this.#pointwise) return pointwiseConv2d(x, this.weight.for(trainable), this.#packed(x.dtype));
-    if (this.#plain3x3 && Object.values(padding).every((zeros) => zeros === 1)) {
-      return conv2d3x3(x, this.weight.for(trainable));
-    }
+    if (this.isPlain3x3) return conv2d3x3(x, this.weight.for(trainable));
     const weight = this.weight.for(trainable, x.dtype);
     const bias = this.bias?.for(trainable, x.dtype);
     const { left, right, top, bottom } = padding;
