@@ -1,6 +1,7 @@
 // The convolution and, with other weights, the gradient of its input.
 #include <ATen/Parallel.h>
 
+#include "rectified.h"
 #include "winograd_product.h"
 #include "winograd_tiles.h"
 #include "winograd_weights.h"
@@ -145,8 +146,6 @@ at::Tensor resultOf(const at::Tensor& x, int64_t channels) {
   return at::empty({x.size(0), channels, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
 }
 
-constexpr auto kPlainResult = [](Floats value, int64_t, int64_t) { return value; };
-
 }  // namespace
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm) {
@@ -171,10 +170,7 @@ at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, c
   withType(gradient, [&](auto zero) {
     using T = decltype(zero);
     if (norm == nullptr) return run<T>(gradient, y, pack, kPlainInput, kPlainResult);
-    run<T>(gradient, y, pack, kPlainInput, [in = x.data_ptr<T>(), norm = *norm](Floats value, int64_t at, int64_t channel) {
-      const Floats passed = norm(load(in + at), channel) > 0.f ? value : Floats{};
-      return passed * load(norm.factor + channel);
-    });
+    run<T>(gradient, y, pack, kPlainInput, PassedBack<T>{x.data_ptr<T>(), *norm});
   });
   return y;
 }

@@ -9,13 +9,6 @@ namespace advprop::winograd {
 /// Matrices of the 36 places lie one vector further apart than their size, so that they do not meet in one set of the caches.
 inline int64_t placeStride(int64_t rows, int64_t columns) { return rows * columns + kLanes; }
 
-/// Inputs as they are, and as what a norm with a rectifier makes of them.
-constexpr auto kPlainInput = [](Floats value, int64_t) { return value; };
-struct Rectified {
-  Floats operator()(Floats value, int64_t channel) const { return maximum(Floats{}, norm(value, channel)); }
-  Normalization norm;
-};
-
 /// B^T d B of the 6 by 6 inputs of one tile, place 0 at `out(channel)`, places `stride` apart. An input is
 /// `prepare(vector, channel)` of what x holds, and 0 outside of the image.
 template <typename T, typename Prepare, typename Out>

@@ -1,6 +1,7 @@
 // The gradient of the weights: the transformed gradients of the results times the transformed inputs, summed over tiles.
 #include <ATen/Parallel.h>
 
+#include "rectified.h"
 #include "winograd_product.h"
 #include "winograd_tiles.h"
 #include "winograd_weights.h"

@@ -1,4 +1,6 @@
-// 3x3 convolution with stride 1 and one zero on each side as an operator. Where Winograd's form does not apply it is libtorch's.
+// 3x3 convolution with stride 1 and one zero on each side as an operator, alone and after a norm with a rectifier: by Winograd's
+// form, by the plain sum for sixteen channels in bfloat16, and otherwise libtorch's.
+#include "narrow_convolution.h"
 #include "winograd.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -29,6 +31,16 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm = nullptr) {
+  const bool few = narrow::applies(x, weight.size(1), weight.size(0));
+  return few ? narrow::convolve(x, weight, norm) : winograd::convolve(x, weight, norm);
+}
+
+at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x = {}, const Normalization* norm = nullptr) {
+  const bool few = narrow::applies(gradient, weight.size(0), weight.size(1));
+  return few ? narrow::inputGradient(gradient, weight, x, norm) : winograd::inputGradient(gradient, weight, x, norm);
+}
+
 /// A gradient's row in a profile, which counts what the plain sum of the convolution takes.
 class ProfiledGradient : ProfiledKernel {
  public:
@@ -44,7 +56,7 @@ struct WinogradConvolution : torch::autograd::Function<WinogradConvolution> {
   /// Keeps the weight only for the gradient of x, and x only for that of the weight.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight) {
     context->save_for_backward({weight.requires_grad() ? x : at::Tensor(), x.requires_grad() ? weight : at::Tensor()});
-    return winograd::convolve(x, weight);
+    return convolve(x, weight);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -58,7 +70,7 @@ struct WinogradConvolution : torch::autograd::Function<WinogradConvolution> {
     }
     if (context->needs_input_grad(0)) {
       const ProfiledGradient profiled(kInputGradient, gradient, {}, weight.size(1));
-      gradX = winograd::inputGradient(gradient, weight);
+      gradX = inputGradient(gradient, weight);
     }
     return {gradX, gradWeight};
   }
@@ -72,7 +84,7 @@ struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> 
     context->saved_data["batch"] = batch;
     const Tables tables(Channels(x), statistics, scale, shift);
     const Normalization norm = tables.normalization();
-    return winograd::convolve(x, weight, &norm);
+    return convolve(x, weight, &norm);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -90,12 +102,12 @@ struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> 
     const std::array<bool, 4> wanted{context->needs_input_grad(0), context->needs_input_grad(1), context->needs_input_grad(2), false};
     if (!batch && !wanted[1] && !wanted[2]) {
       const ProfiledGradient profiled(kInputGradient, gradient, x, x.size(1));
-      return {wanted[0] ? winograd::inputGradient(gradient, weight, x, &norm) : at::Tensor(), {}, {}, gradWeight, {}, {}};
+      return {wanted[0] ? inputGradient(gradient, weight, x, &norm) : at::Tensor(), {}, {}, gradWeight, {}, {}};
     }
     at::Tensor ofRectified;
     {
       const ProfiledGradient profiled(kInputGradient, gradient, {}, x.size(1));
-      ofRectified = winograd::inputGradient(gradient, weight);
+      ofRectified = inputGradient(gradient, weight);
     }
     const ProfiledKernel profiled("advprop::batch_norm (gradient)", 0, 2.0 * x.nbytes(), static_cast<double>(x.nbytes()));
     const NormGradients all = normGradients(ofRectified, x, {}, scale, shift, statistics, kRelu, batch, wanted);
