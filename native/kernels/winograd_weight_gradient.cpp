@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kDepth = 96;
 
 /// Tiles that are transformed together: both operands in the caches, and few waits of threads for each other.
-int64_t tilesTogether(int64_t channels) { return std::clamp<int64_t>(6'144 / channels / kDepth, 1, 4) * kDepth; }
+int64_t tilesTogether(int64_t channels) { return std::clamp<int64_t>(6'144 / channels / kDepth, 1, 2) * kDepth; }
 
 /// The vectors of a panel: more would leave the registers too few rows.
 int vectorsTogether(int64_t vectors) { return vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1; }
