@@ -8,6 +8,7 @@
 #include <torch/library.h>
 
 #include "channels.h"
+#include "silu.h"
 
 namespace advprop {
 
@@ -19,11 +20,11 @@ using torch::autograd::variable_list;
 /// Codes of the schema.
 enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2 };
 
-/// `T` is the tensor's type: sigmoids need no more precision than it has.
+/// `T` is the tensor's type.
 template <typename T, Activation kind>
 Floats activate(Floats x) {
   if constexpr (kind == kRelu) return maximum(Floats{}, x);
-  if constexpr (kind == kSilu) return x * sigmoid<std::is_same_v<T, at::BFloat16>>(x);
+  if constexpr (kind == kSilu) return silu<T>(x);
   return x;
 }
 
@@ -31,10 +32,7 @@ Floats activate(Floats x) {
 template <typename T, Activation kind>
 Floats backThrough(Floats gradient, Floats x) {
   if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
-  if constexpr (kind == kSilu) {
-    const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
-    return gradient * (s + x * s * (1.f - s));
-  }
+  if constexpr (kind == kSilu) return gradient * siluSlope<T>(x);
   return gradient;
 }
 

@@ -45,6 +45,14 @@ inline void store(at::BFloat16* to, Floats values) {
   std::memcpy(to, &halves, sizeof halves);
 }
 
+/// The first `count` values alone, then zeros.
+template <typename T>
+inline Floats loadFirst(const T* from, int64_t count) {
+  T values[kLanes] = {};
+  std::memcpy(values, from, count * sizeof *from);
+  return load(values);
+}
+
 /// The first `count` values alone.
 inline void storeFirst(float* to, Floats values, int64_t count) {
 #ifdef __AVX512F__
