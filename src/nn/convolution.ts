@@ -3,6 +3,7 @@
 import type { DType, Tensor } from "../tensor/index.js";
 import {
   conv2d,
+  conv2d3x3,
   depthwiseConv2d,
   type Padding,
   packDepthwise,
@@ -32,6 +33,8 @@ export class Conv2d extends Module {
   readonly #groups: number;
   readonly #depthwise: boolean;
   readonly #pointwise: boolean;
+  /** 3x3, stride 1, no groups and no bias. */
+  readonly #plain3x3: boolean;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
@@ -40,7 +43,9 @@ export class Conv2d extends Module {
     this.#padding = padding;
     this.#groups = groups;
     this.#depthwise = groups === inputs && groups === outputs && !bias;
-    this.#pointwise = size === 1 && stride === 1 && padding === 0 && groups === 1 && !bias;
+    const plain = stride === 1 && groups === 1 && !bias;
+    this.#pointwise = plain && size === 1 && padding === 0;
+    this.#plain3x3 = plain && size === 3;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -59,8 +64,12 @@ export class Conv2d extends Module {
   protected convolve(x: Tensor, padding: Padding, { trainable }: ForwardContext): Tensor {
     // Our operators take float32 weights with activations of any dtype.
     if (this.#depthwise) return depthwiseConv2d(x, this.weight.for(trainable), this.stride, padding);
-    if (this.#pointwise)
+    if (this.#pointwise) {
       return pointwiseConv2d(x, this.weight.for(trainable), isOurs(x.dtype) ? this.packed(x.dtype) : undefined);
+    }
+    if (this.#plain3x3 && Object.values(padding).every((zeros) => zeros === 1)) {
+      return conv2d3x3(x, this.weight.for(trainable));
+    }
     const weight = this.weight.for(trainable, x.dtype);
     const bias = this.bias?.for(trainable, x.dtype);
     const { left, right, top, bottom } = padding;
