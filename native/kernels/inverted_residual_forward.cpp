@@ -25,7 +25,7 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
     const float *factor1 = block.norm1.factor.data() + channel, *shift1 = block.norm1.shift.data() + channel;
     if (block.expands) {
-      const IntoPanel<T> expand{from, block.inputs, block.expand.panel<T>(p * kPanelVectors), u == nullptr ? nullptr : u + p * pixels * kPanel, t,
+      const IntoPanel<T> expand{from, block.inputs, block.expand.panel<T>(p * kPanelVectors), u == nullptr ? t : u + p * pixels * kPanel, t,
                                 factor1, shift1};
       expand.run(pixels, static_cast<int>(vectorsOf(channels)));
     } else {

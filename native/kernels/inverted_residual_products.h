@@ -5,14 +5,25 @@
 
 namespace advprop {
 
+/// Calls `work(at, channel)` for the vectors of a panel [pixels, kPanel].
+template <typename Work>
+inline void eachVectorOfPanel(int64_t pixels, const Work& work) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+#pragma GCC unroll 4
+    for (int64_t channel = 0; channel < kPanel; channel += kLanes) work(pixel * kPanel + channel, channel);
+  }
+}
+
 /// left [rows, depth] times the columns of one panel.
 template <typename T>
 struct IntoPanel {
   const T* left;
   int64_t depth;
   const float* right;
-  /// [rows, kPanel] of the product, and of silu(factor product + shift); either may be null.
-  T *product, *activated;
+  /// [rows, kPanel]
+  T* product;
+  /// silu(factor product + shift), which may take the product's place; null for none.
+  T* activated;
   const float *factor, *shift;
 
   template <int Rows, int Vectors>
@@ -21,19 +32,19 @@ struct IntoPanel {
       Tile<Rows, Vectors> sums;
       setZero(sums);
       addProducts<T, Rows, Vectors>(sums, LeftRows<T>{job.left + row * job.depth, job.depth}, job.right, job.depth);
-      if (job.product != nullptr) storeTile<Rows, Vectors>(sums, job.product + row * kPanel, kPanel, kLanes);
-      if (job.activated == nullptr) return;
-      T* to = job.activated + row * kPanel;
-      for (int v = 0; v < Vectors; ++v) {
-        const Floats factor = load(job.factor + v * kLanes), shift = load(job.shift + v * kLanes);
-        for (int r = 0; r < Rows; ++r) store(to + r * kPanel + v * kLanes, silu<T>(sums[r][v] * factor + shift));
-      }
+      storeTile<Rows, Vectors>(sums, job.product + row * kPanel, kPanel, kLanes);
     }
   };
 
   /// All rows, for a panel of so many vectors.
   void run(int64_t rows, int vectors) const {
-    eachTile(rows, tileRows(vectors), [&](int64_t row, int64_t count) { TileTable<Kernel>::pick(count, vectors)(*this, row); });
+    eachTile(rows, tileRows(vectors), [&](int64_t row, int64_t count) {
+      TileTable<Kernel>::pick(count, vectors)(*this, row);
+      if (activated == nullptr) return;
+      const T* from = product + row * kPanel;
+      T* to = activated + row * kPanel;
+      eachVectorOfPanel(count, [=, f = factor, s = shift](int64_t i, int64_t c) { store(to + i, silu<T>(load(from + i) * load(f + c) + load(s + c))); });
+    });
   }
 };
 
@@ -58,14 +69,17 @@ struct FromPanels {
       for (int64_t k = 0; k < depth; k += kPanel, left += rows * kPanel, right += kPanel / kStep<T> * Vectors * kLanes) {
         addProducts<T, Rows, Vectors>(sums, LeftRows<T>{left, kPanel}, right, std::min(kPanel, depth - k));
       }
+#pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) {
         const int64_t column = (vector + v) * kLanes, count = std::min(kLanes, columns - column);
         if (job.factor != nullptr) {
           const Floats factor = load(job.factor + column), shift = load(job.shift + column);
+#pragma GCC unroll 32
           for (int r = 0; r < Rows; ++r) sums[r][v] = sums[r][v] * factor + shift;
         }
         if (job.added != nullptr) {
           const T* added = job.added + row * columns + column;
+#pragma GCC unroll 32
           for (int r = 0; r < Rows; ++r) sums[r][v] += count == kLanes ? load(added + r * columns) : loadFirst(added + r * columns, count);
         }
       }
@@ -81,15 +95,6 @@ struct FromPanels {
     }
   }
 };
-
-/// Calls `work(pixel, channel)` for the vectors of a panel [pixels, kPanel].
-template <typename Work>
-inline void eachVectorOfPanel(int64_t pixels, const Work& work) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-#pragma GCC unroll 4
-    for (int64_t channel = 0; channel < kPanel; channel += kLanes) work(pixel * kPanel + channel, channel);
-  }
-}
 
 /// Sums over the pixels of a panel of what `term(at, channel)` gives, to[kPanel]. Each adds a few dozen values, then these
 /// sums, so that its error stays small for the largest images.

@@ -74,7 +74,7 @@ int64_t packedWords(int64_t depth, int64_t columns) {
 }
 
 /// Words for two rows of a bfloat16 factor: the first in the lower halves.
-inline Words pairOf(Halves even, Halves odd) { return __builtin_convertvector(even, Words) | __builtin_convertvector(odd, Words) << 16; }
+inline Words pairOf(Halves even, Halves odd) { return widen(even) | widen(odd) << 16; }
 
 inline Halves halvesOf(Floats values) {
   Halves halves;
