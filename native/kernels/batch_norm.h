@@ -1,17 +1,18 @@
 // Batch norm as other kernels see it: the formula by vectors, the statistics, the gradients.
 #pragma once
 #include "channels.h"
+#include "silu.h"
 
 namespace advprop {
 
 /// Codes of the schema.
 enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2 };
 
-/// `T` is the tensor's type: sigmoids need no more precision than it has.
+/// `T` is the tensor's type.
 template <typename T, Activation kind>
 Floats activate(Floats x) {
   if constexpr (kind == kRelu) return maximum(Floats{}, x);
-  if constexpr (kind == kSilu) return x * sigmoid<std::is_same_v<T, at::BFloat16>>(x);
+  if constexpr (kind == kSilu) return silu<T>(x);
   return x;
 }
 
@@ -19,10 +20,7 @@ Floats activate(Floats x) {
 template <typename T, Activation kind>
 Floats backThrough(Floats gradient, Floats x) {
   if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
-  if constexpr (kind == kSilu) {
-    const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
-    return gradient * (s + x * s * (1.f - s));
-  }
+  if constexpr (kind == kSilu) return gradient * siluSlope<T>(x);
   return gradient;
 }
 

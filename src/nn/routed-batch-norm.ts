@@ -41,17 +41,22 @@ export class BatchNorm extends Module {
   readonly runningMean;
   readonly runningVariance;
   readonly tracked;
-  readonly #options: BatchNormOptions;
+  readonly options: BatchNormOptions;
 
   constructor(channels: number, options: BatchNormOptions) {
     super();
     this.channels = channels;
-    this.#options = options;
+    this.options = options;
     this.scale = this.parameter("weight", [channels], "norm", ones);
     this.shift = this.parameter("bias", [channels], "norm", zeros);
     this.runningMean = this.buffer("running_mean", [channels], 0);
     this.runningVariance = this.buffer("running_var", [channels], 1);
     this.tracked = this.buffer("num_batches_tracked", [], 0, true);
+  }
+
+  /** Scale, shift and running statistics, outside of every graph. */
+  get running(): readonly [scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor] {
+    return [this.scale.data, this.shift.data, this.runningMean.value, this.runningVariance.value];
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
@@ -74,7 +79,7 @@ export class BatchNorm extends Module {
     { statistics, update, trainable }: ForwardContext,
     operator: (how: Omit<BatchNormArguments, "residual" | "activation">) => Tensor,
   ): Tensor {
-    const { momentum, epsilon } = this.#options;
+    const { momentum, epsilon } = this.options;
     const batch = statistics === "batch";
     if (update && !batch) {
       throw new UsageError(
