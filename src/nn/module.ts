@@ -1,6 +1,6 @@
 /** Module: a network or a part of one, with named parameters, buffers and children. */
 import { assert } from "../errors.js";
-import { type DType, scope, type Tensor } from "../tensor/index.js";
+import { closeScope, type DType, openScope, type Tensor } from "../tensor/index.js";
 import type { ForwardContext } from "./context.js";
 import type { Initializer } from "./initialization.js";
 import { Buffer, Parameter, type ParameterKind } from "./parameter.js";
@@ -20,7 +20,14 @@ export abstract class Module {
 
   /** Runs the module. Everything made on the way is freed, save what the graph needs for gradients. */
   forward(x: Tensor, context: ForwardContext): Tensor {
-    return scope(() => this.compute(x, context));
+    openScope();
+    let y: Tensor | undefined;
+    try {
+      y = this.compute(x, context);
+      return y;
+    } finally {
+      closeScope(y);
+    }
   }
 
   protected child<M extends Module>(name: string, module: M): M {
