@@ -89,8 +89,11 @@ export abstract class Module {
    */
   initialize(seed: number, dtype: DType = "float32"): this {
     let stream = 0;
-    for (const [, parameter] of this.namedParameters()) {
-      const values = new Float32Array(parameter.size);
+    const parameters = Array.from(this.namedParameters(), ([, parameter]) => parameter);
+    // One array for all: the collector is in no hurry to free as much memory as the network takes.
+    const all = new Float32Array(parameters.reduce((most, { size }) => Math.max(most, size), 0));
+    for (const parameter of parameters) {
+      const values = all.subarray(0, parameter.size).fill(0);
       parameter.initializer(values, seed, stream);
       parameter.allocate(values, dtype);
       // Norm parameters are constant, so they take no stream: auxiliary ones must not shift their followers'.
