@@ -112,6 +112,26 @@ export interface Padding {
  */
 export const depthwiseConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
   call("advprop::depthwise_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
+/**
+ * [N, I, H, W] with weight [O, I, 3, 3] to [N, O, H, W], stride 1 with one zero on each side. The weight may be float32 where x
+ * is bfloat16, and its gradient is of its own dtype. Where the channels fill vectors, by Winograd's F(4x4, 3x3) in float32.
+ */
+export const conv2d3x3 = (x: Tensor, weight: Tensor): Tensor => call("advprop::conv2d_3x3", [x, weight]);
+
+/**
+ * [N, I, H, W] with weight [O, I, 1, 1] to [N, O, H, W]: a product of matrices at each pixel.
+ *
+ * float32 and bfloat16 on the CPU have kernels of their own, which sum in float32; the weight may be float32 where x is
+ * bfloat16, is rounded as it is packed, and its gradient has the weight's dtype. Only gradients that are asked for are
+ * computed. Every other dtype is libtorch's convolution.
+ *
+ * @param packed what {@link packPointwise} makes of the weight for x's dtype, to pack it once for several passes
+ */
+export const pointwiseConv2d = (x: Tensor, weight: Tensor, packed?: Tensor): Tensor =>
+  call("advprop::pointwise_conv2d", [x, weight, packed ?? null]);
+/** A weight [O, I, 1, 1] in the order in which {@link pointwiseConv2d} reads it, for activations of a dtype. */
+export const packPointwise = (weight: Tensor, dtype: "float32" | "bfloat16"): Tensor =>
+  call("advprop::pack_pointwise", [weight, dtype]);
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
   call("aten::linear", [x, weight, bias ?? null]);
