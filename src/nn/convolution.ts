@@ -33,8 +33,8 @@ export class Conv2d extends Module {
   readonly #groups: number;
   readonly #depthwise: boolean;
   readonly #pointwise: boolean;
-  /** 3x3, stride 1, no groups and no bias. */
-  readonly #plain3x3: boolean;
+  /** Whether it is 3x3 with stride 1 and one zero on each side, without groups or bias. */
+  readonly isPlain3x3: boolean;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
@@ -45,7 +45,7 @@ export class Conv2d extends Module {
     this.#depthwise = groups === inputs && groups === outputs && !bias;
     const plain = stride === 1 && groups === 1 && !bias;
     this.#pointwise = plain && size === 1 && padding === 0;
-    this.#plain3x3 = plain && size === 3;
+    this.isPlain3x3 = plain && size === 3 && padding === 1;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -67,6 +67,7 @@ export class Conv2d extends Module {
     if (this.#pointwise) {
       return pointwiseConv2d(x, this.weight.for(trainable), isOurs(x.dtype) ? this.packed(x.dtype) : undefined);
     }
+    if (this.isPlain3x3) return conv2d3x3(x, this.weight.for(trainable));
     if (this.#plain3x3 && Object.values(padding).every((zeros) => zeros === 1)) {
       return conv2d3x3(x, this.weight.for(trainable));
     }

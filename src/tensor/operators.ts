@@ -177,6 +177,27 @@ export const batchNorm = (x: Tensor, a: BatchNormArguments): Tensor =>
     ACTIVATION_CODES[a.activation],
   ]);
 
+/**
+ * {@link conv2d3x3} of relu(norm(x)), which is computed wherever it is needed rather than kept: for the gradient the operator
+ * holds x alone.
+ */
+export const normReluConv2d3x3 = (
+  x: Tensor,
+  a: Omit<BatchNormArguments, "residual" | "activation">,
+  weight: Tensor,
+): Tensor =>
+  call("advprop::norm_relu_conv2d_3x3", [
+    x,
+    a.scale,
+    a.shift,
+    a.runningMean,
+    a.runningVariance,
+    a.batch,
+    a.factor,
+    a.epsilon,
+    weight,
+  ]);
+
 /** x * sigmoid(expand(silu(reduce(mean of x over H, W)))), [N, C, H, W]; reduce and expand are 1x1 convolutions, the gate is float32. */
 export const squeezeExcitation = (
   x: Tensor,
