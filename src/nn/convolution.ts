@@ -68,9 +68,6 @@ export class Conv2d extends Module {
       return pointwiseConv2d(x, this.weight.for(trainable), isOurs(x.dtype) ? this.packed(x.dtype) : undefined);
     }
     if (this.isPlain3x3) return conv2d3x3(x, this.weight.for(trainable));
-    if (this.#plain3x3 && Object.values(padding).every((zeros) => zeros === 1)) {
-      return conv2d3x3(x, this.weight.for(trainable));
-    }
     const weight = this.weight.for(trainable, x.dtype);
     const bias = this.bias?.for(trainable, x.dtype);
     const { left, right, top, bottom } = padding;
