@@ -37,6 +37,8 @@ template void depthwisePanelGradient(const float*, float*, const float*, const P
 template void depthwisePanelGradient(const at::BFloat16*, at::BFloat16*, const float*, const PanelSizes&);
 
 at::Tensor packDepthwise(const at::Tensor& weight, int64_t panel, int64_t stride, at::ScalarType dtype) {
+  TORCH_CHECK(weight.dim() == 4 && weight.size(1) == 1 && weight.size(2) == weight.size(3) && (dtype == at::kFloat || dtype == at::kBFloat16),
+              "weight must be [C, 1, k, k] and the dtype float32 or bfloat16; got ", weight.sizes(), " and ", dtype);
   TORCH_CHECK(panel % kBlock == 0, "a panel must be whole blocks of ", kBlock, " channels; got ", panel);
   const int64_t channels = weight.size(0), padded = (channels + panel - 1) / panel * panel;
   const at::Tensor filled = at::constant_pad_nd(weight.detach().to(at::kFloat), {0, 0, 0, 0, 0, 0, 0, padded - channels});

@@ -16,7 +16,8 @@ import { Sequence } from "../nn/sequence.js";
 import { SqueezeExcitation } from "../nn/squeeze-excitation.js";
 import { stochasticDepth } from "../nn/stochastic-depth.js";
 import { engineInfo, type Tensor } from "../tensor/index.js";
-import { add_, invertedResidual, type NormalizedLayer } from "../tensor/operators.js";
+import { invertedResidual, type NormalizedLayer } from "../tensor/inverted-residual.js";
+import { add_ } from "../tensor/operators.js";
 
 /** How B0 is scaled. */
 export interface EfficientNetConfig {

@@ -1,12 +1,12 @@
 /** Two-dimensional convolution. */
 
 import type { DType, Tensor } from "../tensor/index.js";
+import { packDepthwise } from "../tensor/inverted-residual.js";
 import {
   conv2d,
   conv2d3x3,
   depthwiseConv2d,
   type Padding,
-  packDepthwise,
   packPointwise,
   pad2d,
   pointwiseConv2d,

@@ -23,7 +23,7 @@ export class SqueezeExcitation extends Module {
     this.#expand = this.child("conv_expand", new GateConvolution(squeezed, channels));
   }
 
-  /** Weights and biases outside of every graph, as {@link invertedResidual} takes them. */
+  /** Weights and biases outside of every graph, as the inverted residual by running statistics takes them. */
   get gate(): readonly [Tensor, Tensor, Tensor, Tensor] {
     const [reduce, expand] = [this.#reduce, this.#expand];
     const turned = expand.weight.derived("turned", (weight) => channelsLast(permute(weight, [1, 0, 2, 3])));
