@@ -26,8 +26,8 @@ struct Stream {
     checkWord(epoch_, "epoch");
   }
 
-  std::array<uint32_t, 4> block(int64_t sample, int64_t index) const {
-    return philox4x32({static_cast<uint32_t>(index), static_cast<uint32_t>(sample), epoch, purpose}, key);
+  PhiloxBlock block(int64_t sample, int64_t index) const {
+    return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(sample), epoch, purpose}}, key);
   }
 };
 
