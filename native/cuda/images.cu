@@ -39,7 +39,7 @@ __global__ void pixelsKernel(Pictures sizes, const uint8_t* pixels, Augmentation
 #pragma unroll
   for (int color = 0; color < kColors; ++color) {
     const float value = inside ? widened(pixels[from + color]) / 255.f : 0.f;
-    narrow((value - mean[color]) / deviation[color], out[number * kColors + color]);
+    narrow(mean == nullptr ? value : (value - mean[color]) / deviation[color], out[number * kColors + color]);
   }
 }
 
@@ -66,9 +66,12 @@ __global__ void linfKernel(int64_t packs, int64_t valuesPerSize, const float* x,
   load<V>(images + at, image);
 #pragma unroll
   for (int v = 0; v < V; ++v) {
-    const float step = size[(at + v) / valuesPerSize];
-    const float moved = value[v] + (slope[v] > 0.f ? step : slope[v] < 0.f ? -step : 0.f);
-    value[v] = fminf(fmaxf(fminf(fmaxf(moved, image[v] - epsilon), image[v] + epsilon), 0.f), 1.f);
+    // Comparisons rather than fmin and fmax, so that a gradient that is not a number gives a pixel that is none.
+    const float sign = slope[v] > 0.f ? 1.f : slope[v] < 0.f ? -1.f : slope[v] * 0.f;
+    float moved = value[v] + size[(at + v) / valuesPerSize] * sign;
+    moved = moved < image[v] - epsilon ? image[v] - epsilon : moved;
+    moved = moved > image[v] + epsilon ? image[v] + epsilon : moved;
+    value[v] = moved < 0.f ? 0.f : moved > 1.f ? 1.f : moved;
   }
   store<V>(out + at, value);
 }

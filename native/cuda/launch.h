@@ -88,7 +88,7 @@ struct Augmentation {
   int64_t padding;              // zeros around the image that the window is cut from; 0 for no crop
 };
 /// out = (pixels / 255 - mean) / deviation with pixels uint8, of the augmented image where `augmentation` is not null;
-/// out has the dtype's kind. `mean` and `deviation` are [3].
+/// out is of the dtype. `mean` and `deviation` are [3]; both null give pixels / 255.
 int normalizePixels(const Pictures& sizes, const uint8_t* pixels, const Augmentation* augmentation, const float* mean, const float* deviation,
                     int dtype, void* out, void* stream);
 /// out = (images - mean) / deviation, images float32.
@@ -97,7 +97,7 @@ int normalizeImages(const Pictures& sizes, const float* images, const float* mea
 int normalizeImagesGradient(const Pictures& sizes, const void* gradient, int dtype, const float* deviation, float* gradImages, void* stream);
 
 /// One step of an attack in the L-infinity ball: out = clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)),
-/// sign(0) = 0, all float32 with `values` elements in the same order. `size` is one number for every image, or one for each
+/// sign(0) = 0, sign(NaN) = NaN, all float32 with `values` elements in the same order. `size` is one number for every image, or one for each
 /// `valuesPerSize` elements. `out` may be x.
 int linfStep(int64_t values, int64_t valuesPerSize, const float* x, const float* gradient, const float* images, const float* size, float epsilon,
              float* out, void* stream);
