@@ -14,7 +14,8 @@ export const peakOf = (peaks, { threads }) => peaks.find((peak) => peak.threads 
 export const gflops = ({ profile, msPerStep }) => profile.flops / msPerStep / 1e6;
 
 const isForward = (name) =>
-  /^(aten::conv2d|aten::convolution|advprop::depthwise_conv2d)( |$)/.test(name) && !name.includes("gradient");
+  /^(aten::conv2d|aten::convolution|advprop::depthwise_conv2d|advprop::pointwise_conv2d)( |$)/.test(name) &&
+  !name.includes("gradient");
 
 /**
  * The least bytes that a step moves where each convolution, each norm with its activation and each squeeze and

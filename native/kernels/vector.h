@@ -45,6 +45,25 @@ inline void store(at::BFloat16* to, Floats values) {
   std::memcpy(to, &halves, sizeof halves);
 }
 
+/// The first `count` values alone.
+inline void storeFirst(float* to, Floats values, int64_t count) {
+#ifdef __AVX512F__
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), (__m512)values);
+#else
+  std::memcpy(to, &values, count * sizeof *to);
+#endif
+}
+
+inline void storeFirst(at::BFloat16* to, Floats values, int64_t count) {
+  Halves halves;
+  store(reinterpret_cast<at::BFloat16*>(&halves), values);
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+  _mm256_mask_storeu_epi16(to, static_cast<__mmask16>((1u << count) - 1), (__m256i)halves);
+#else
+  std::memcpy(to, &halves, count * sizeof *to);
+#endif
+}
+
 inline Floats maximum(Floats a, Floats b) {
 #ifdef __AVX512F__
   return (Floats)_mm512_max_ps((__m512)a, (__m512)b);

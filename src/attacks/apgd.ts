@@ -65,8 +65,7 @@ export function apgd({ threatModel, loss, steps = 100 }: ApgdOptions): Attack {
         let period = 0;
         for (let k = 0; k < steps && !control.done; k++) {
           points = replacing(points, () => {
-            const eta = fromArray([...control.sizes], [control.count, 1, 1, 1], images.dtype);
-            const x = nextPoint(threatModel, images, points, eta, k === 0);
+            const x = nextPoint(threatModel, images, points, [...control.sizes], k === 0);
             const { gradient, losses, fooled } = ask(x, k === steps - 1);
             const { better, newlyFooled } = control.see(losses, fooled);
             const best = choose(better, x, points.best);
@@ -118,9 +117,15 @@ interface Points extends Record<string, Tensor> {
   readonly found: Tensor;
 }
 
-function nextPoint(threatModel: ThreatModel, images: Tensor, points: Points, eta: Tensor, first: boolean): Tensor {
+function nextPoint(
+  threatModel: ThreatModel,
+  images: Tensor,
+  points: Points,
+  eta: readonly number[],
+  first: boolean,
+): Tensor {
   const { x, previous, gradient } = points;
-  const z = threatModel.project(threatModel.step(x, gradient, eta), images);
+  const z = threatModel.advance(x, gradient, eta, images);
   if (first) return z;
   const moved = add(add(x, sub(z, x), STEP_SHARE), sub(x, previous), 1 - STEP_SHARE);
   return threatModel.project(moved, images);

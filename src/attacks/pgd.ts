@@ -24,7 +24,7 @@ export interface PgdOptions {
 }
 
 /**
- * x_0 = start(images); x_{t+1} = project(step(x_t, gradient)), `steps` times.
+ * x_0 = start(images); x_{t+1} = advance(x_t, gradient), a step and the projection into the ball, `steps` times.
  *
  * The loss is plain cross-entropy on hard labels, summed over the batch, so that no image's gradient depends on the
  * batch's size. With a random target it descends towards the target, without one it ascends from the label.
@@ -59,8 +59,8 @@ export function pgd(options: PgdOptions): Attack {
             const output = logits(x);
             const aim = goal ?? randomTargets(labels, output.shape[1], keys);
             const gradient = gradientOf(crossEntropy(output, aim, 0, "sum"), x);
-            const next = threatModel.step(previous, gradient, target === "random" ? -stepSize : stepSize);
-            return [threatModel.project(next, images), aim];
+            const size = target === "random" ? -stepSize : stepSize;
+            return [threatModel.advance(previous, gradient, size, images), aim];
           });
           if (previous !== images) previous.dispose();
         }

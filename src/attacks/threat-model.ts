@@ -1,24 +1,23 @@
-/** Threat models: how far an attack may go, as three verbs: start, step, project. */
+/** Threat models: how far an attack may go, as three verbs: start, advance, project. */
 import { UsageError } from "../errors.js";
 import type { SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import { keyedNormal, type Tensor } from "../tensor/index.js";
 import {
-  abs,
   add,
   add_,
-  amax,
   clamp,
   clamp_,
   div,
   keyedUniform,
+  l2Step,
+  linfStep,
   maximum,
   minimum,
   mul,
   mul_,
   normOver,
   pow,
-  sign,
   sub,
 } from "../tensor/operators.js";
 
@@ -33,10 +32,12 @@ export interface ThreatModel {
   /** A random point of the ball around the images, within [0, 1]. */
   start(images: Tensor, keys: SampleKeys): Tensor;
   /**
-   * The step of a given size, one for all or [N, 1, 1, 1], along which the loss rises fastest (or, with a negative size,
-   * falls).
+   * One step from x along which the loss rises fastest (or, with a negative size, falls), then {@link project}. A gradient
+   * that is not a number gives pixels that are none.
+   *
+   * @param size of the step, one for all images or one for each
    */
-  step(x: Tensor, gradient: Tensor, size: number | Tensor): Tensor;
+  advance(x: Tensor, gradient: Tensor, size: number | readonly number[], images: Tensor): Tensor;
   /** The nearest point of the ball around the images, then of [0, 1]. */
   project(x: Tensor, images: Tensor): Tensor;
 }
@@ -50,7 +51,7 @@ export function threatModel(norm: Norm, epsilon: number): ThreatModel {
  * The L-infinity ball: each pixel may change by at most epsilon.
  *
  * start:   clip01(x + (2 u - 1) epsilon), u uniform in [0, 1), one draw a pixel
- * step:    x + size * sign(gradient), sign(0) = 0
+ * advance: project(x + size * sign(gradient)), sign(0) = 0
  * project: clip01(min(max(x, images - epsilon), images + epsilon))
  *
  * Source: Madry et al. 2018, section 2.1, https://arxiv.org/abs/1706.06083
@@ -67,7 +68,7 @@ export function linf(epsilon: number): ThreatModel {
       const noise = keyedUniform(samples, shape, { seed, epoch, purpose: Purpose.attackStart }, images.dtype);
       return clamp_(add_(mul_(add_(mul_(noise, 2), -1), epsilon), images), 0, 1);
     },
-    step: (x, gradient, size) => add(x, mul(sign(gradient), size)),
+    advance: (x, gradient, size, images) => linfStep(x, gradient, images, sizesOf(size), epsilon),
     project: (x, images) => clamp_(minimum(maximum(x, sub(images, epsilon)), add(images, epsilon)), 0, 1),
   };
 }
@@ -83,7 +84,7 @@ function checkPixelUnits(value: number, what: string): void {
  *
  * start:   clip01(x + epsilon u^(1/d) z / ||z||), z standard normal in each of the d pixels, u uniform in [0, 1): a
  *          uniform point of the ball's volume
- * step:    x + size * gradient / ||gradient||, by image; an image whose gradient is zero stays
+ * advance: project(x + size * gradient / ||gradient||), by image; an image whose gradient is zero stays
  * project: clip01(images + delta min(1, epsilon / ||delta||)), delta = x - images. Clipping moves towards the images,
  *          so the result is in the ball and in [0, 1], though not always the nearest such point
  *
@@ -99,13 +100,14 @@ export function l2(epsilon: number): ThreatModel {
     start(images, { seed, epoch, samples }) {
       const key = { seed, epoch, purpose: Purpose.attackStart };
       const shape = images.shape.slice(1);
-      const direction = unit(keyedNormal(samples, shape, key, images.dtype));
+      const normal = keyedNormal(samples, shape, key, images.dtype);
+      const direction = div(normal, normOver(normal, IMAGE));
       const uniform = keyedUniform(samples, [1, 1, 1], { ...key, stream: 1 }, images.dtype);
       const dimension = shape.reduce((product, length) => product * length, 1);
       const radius = mul_(pow(uniform, 1 / dimension), epsilon);
       return clamp_(add_(mul_(direction, radius), images), 0, 1);
     },
-    step: (x, gradient, size) => add(x, mul_(unit(gradient), size)),
+    advance: (x, gradient, size, images) => l2Step(x, gradient, images, sizesOf(size), epsilon),
     project(x, images) {
       const delta = sub(x, images);
       const factor = mul(pow(clamp(normOver(delta, IMAGE), epsilon, null), -1), epsilon);
@@ -114,19 +116,10 @@ export function l2(epsilon: number): ThreatModel {
   };
 }
 
+const sizesOf = (size: number | readonly number[]): readonly number[] => (typeof size === "number" ? [size] : size);
+
 /** The dimensions of one image in [N, C, H, W]. */
 const IMAGE = [1, 2, 3];
-
-const SMALLEST_NORMAL_FLOAT = 2 ** -126;
-
-/**
- * x / ||x|| by image; zero where x is zero. Dividing by the largest element first keeps the squares of a confident
- * network's tiny gradients from vanishing; after it a norm is at least 1, or 0.
- */
-function unit(x: Tensor): Tensor {
-  const scaled = div(x, clamp_(amax(abs(x), IMAGE), SMALLEST_NORMAL_FLOAT, null));
-  return div(scaled, clamp_(normOver(scaled, IMAGE), 1, null));
-}
 
 function checkDistance(value: number, what: string): void {
   if (value > 0 && Number.isFinite(value)) return;

@@ -3,7 +3,7 @@ import { type ForwardContext, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
-import { cast, div, sub } from "../tensor/operators.js";
+import { normalizePixels } from "../tensor/operators.js";
 
 /** Mean and standard deviation of each channel, in pixels of [0, 1]. */
 export interface Normalization {
@@ -80,8 +80,7 @@ export class Classifier {
       throw new Error("the classifier was not initialised");
     const [mean, deviation] = [this.#mean, this.#deviation];
     return scope(() => {
-      const x = scope(() => cast(div(sub(images, mean), deviation), this.#dtype));
-      return this.network.forward(x, context);
+      return this.network.forward(normalizePixels(images, mean, deviation, this.#dtype), context);
     });
   }
 }

@@ -1,6 +1,6 @@
 /** From 8-bit pixels to the images that a classifier takes. */
 import { type DType, fromArray, scope, type Tensor } from "../tensor/index.js";
-import { cast, div, permute } from "../tensor/operators.js";
+import { imagesFromBytes } from "../tensor/operators.js";
 
 /** 8-bit RGB pixels as a data set gives them. */
 export interface Pixels {
@@ -13,7 +13,7 @@ export interface Pixels {
 /** pixels / 255 as [N, 3, H, W], channels-last: the layout that the bytes already have. */
 export function imagesFromPixels({ pixels, height, width }: Pixels, dtype: DType = "float32"): Tensor {
   const count = pixels.length / (height * width * 3);
-  return scope(() => div(cast(permute(fromArray(pixels, [count, height, width, 3]), [0, 3, 1, 2]), dtype), 255));
+  return scope(() => imagesFromBytes(fromArray(pixels, [count, height, width, 3]), dtype));
 }
 
 /** Class indices as int64 [N]. */

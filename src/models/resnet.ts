@@ -10,7 +10,8 @@ import { Module } from "../nn/module.js";
 import { globalAveragePool, maxPool2d } from "../nn/pooling.js";
 import type { NormFactory } from "../nn/routed-batch-norm.js";
 import { Sequence } from "../nn/sequence.js";
-import { call, type Tensor } from "../tensor/index.js";
+import type { Tensor } from "../tensor/index.js";
+import { branch, paddingShortcut } from "../tensor/operators.js";
 
 export interface ResNetConfig {
   /** "imagenet": 7x7 stride 2 and max pooling; "cifar": 3x3 stride 1. */
@@ -87,8 +88,9 @@ class BasicBlock extends Module {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    const y = this.#bn1.forward(this.#conv1.forward(x, context), context);
-    const residual = this.#shortcut?.forward(x, context) ?? x;
+    const [main, side] = branch(x);
+    const y = this.#bn1.forward(this.#conv1.forward(main, context), context);
+    const residual = this.#shortcut?.forward(side, context) ?? side;
     return this.#bn2.forwardWithResidual(this.#conv2.forward(y, context), residual, context);
   }
 }
@@ -118,9 +120,10 @@ class BottleneckBlock extends Module {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    const y = this.#bn1.forward(this.#conv1.forward(x, context), context);
+    const [main, side] = branch(x);
+    const y = this.#bn1.forward(this.#conv1.forward(main, context), context);
     const z = this.#bn2.forward(this.#conv2.forward(y, context), context);
-    const residual = this.#shortcut?.forward(x, context) ?? x;
+    const residual = this.#shortcut?.forward(side, context) ?? side;
     return this.#bn3.forwardWithResidual(this.#conv3.forward(z, context), residual, context);
   }
 }
@@ -155,9 +158,7 @@ class PaddingShortcut extends Module {
   }
 
   protected override compute(x: Tensor): Tensor {
-    const height = call("aten::slice.Tensor", [x, 2, 0, undefined, this.#stride]);
-    const small = call("aten::slice.Tensor", [height, 3, 0, undefined, this.#stride]);
-    return call("aten::constant_pad_nd", [small, [0, 0, 0, 0, this.#before, this.#after]]);
+    return paddingShortcut(x, this.#stride, this.#before, this.#after);
   }
 }
 

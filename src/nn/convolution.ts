@@ -1,7 +1,15 @@
 /** Two-dimensional convolution. */
 
-import type { Tensor } from "../tensor/index.js";
-import { conv2d, depthwiseConv2d, type Padding, pad2d } from "../tensor/operators.js";
+import type { DType, Tensor } from "../tensor/index.js";
+import {
+  conv2d,
+  conv2d3x3,
+  depthwiseConv2d,
+  type Padding,
+  packPointwise,
+  pad2d,
+  pointwiseConv2d,
+} from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
 import { heFanOut, zeros } from "./initialization.js";
 import { Module } from "./module.js";
@@ -23,6 +31,9 @@ export class Conv2d extends Module {
   readonly #padding: number;
   readonly #groups: number;
   readonly #depthwise: boolean;
+  readonly #pointwise: boolean;
+  /** 3x3, stride 1, no groups and no bias. */
+  readonly #plain3x3: boolean;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
@@ -31,6 +42,9 @@ export class Conv2d extends Module {
     this.#padding = padding;
     this.#groups = groups;
     this.#depthwise = groups === inputs && groups === outputs && !bias;
+    const plain = stride === 1 && groups === 1 && !bias;
+    this.#pointwise = plain && size === 1 && padding === 0;
+    this.#plain3x3 = plain && size === 3;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -47,13 +61,23 @@ export class Conv2d extends Module {
 
   /** The convolution with zeros on each side. */
   protected convolve(x: Tensor, padding: Padding, { trainable }: ForwardContext): Tensor {
-    // The depthwise operator takes float32 weights with activations of any dtype.
+    // Our operators take float32 weights with activations of any dtype.
     if (this.#depthwise) return depthwiseConv2d(x, this.weight.for(trainable), this.stride, padding);
+    if (this.#pointwise) return pointwiseConv2d(x, this.weight.for(trainable), this.#packed(x.dtype));
+    if (this.#plain3x3 && Object.values(padding).every((zeros) => zeros === 1)) {
+      return conv2d3x3(x, this.weight.for(trainable));
+    }
     const weight = this.weight.for(trainable, x.dtype);
     const bias = this.bias?.for(trainable, x.dtype);
     const { left, right, top, bottom } = padding;
     // Even padding is left to the convolution, which needs no padded copy of its input.
     if (top === bottom && left === right) return conv2d(x, weight, bias, this.stride, [top, left], this.#groups);
     return conv2d(pad2d(x, left, right, top, bottom), weight, bias, this.stride, 0, this.#groups);
+  }
+
+  /** The weight as the pointwise operator reads it, where that has kernels of its own. */
+  #packed(dtype: DType): Tensor | undefined {
+    if (dtype !== "float32" && dtype !== "bfloat16") return undefined;
+    return this.weight.derived(`packed for ${dtype}`, (weight) => packPointwise(weight, dtype));
   }
 }

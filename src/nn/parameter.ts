@@ -16,9 +16,8 @@ export class Parameter {
   readonly initializer: Initializer;
   #value: Tensor | undefined;
   #data: Tensor | undefined;
-  #shadow: Tensor | undefined;
-  /** Of `data`, when the shadow was written. */
-  #shadowVersion = -1;
+  /** With the version of `data` that each was computed from. */
+  readonly #derived = new Map<string, { readonly tensor: Tensor; readonly version: number }>();
 
   constructor(shape: readonly number[], kind: ParameterKind, initializer: Initializer) {
     this.shape = shape;
@@ -53,12 +52,19 @@ export class Parameter {
   }
 
   get #currentShadow(): Tensor {
+    return this.derived("bfloat16", (data) => cast(data, "bfloat16"));
+  }
+
+  /** What is computed from the elements, once after each change of them; the name says what it is. Outside of every graph. */
+  derived(name: string, compute: (data: Tensor) => Tensor): Tensor {
     const now = version(this.data);
-    const current = this.#shadow ?? keep(cast(this.data, "bfloat16"));
-    if (this.#shadow !== undefined && this.#shadowVersion !== now) copy_(current, this.data);
-    this.#shadow = current;
-    this.#shadowVersion = now;
-    return current;
+    const known = this.#derived.get(name);
+    if (known?.version === now) return known.tensor;
+    known?.tensor.dispose();
+    this.#derived.delete(name); // forgotten before anything new is allocated, which may fail
+    const tensor = scope(() => keep(compute(this.data)));
+    this.#derived.set(name, { tensor, version: now });
+    return tensor;
   }
 
   /** Allocates the parameter. 4-D weights are channels-last. */
@@ -79,11 +85,11 @@ export class Parameter {
   #free(): void {
     this.#value?.dispose();
     this.#data?.dispose();
-    this.#shadow?.dispose();
+    for (const { tensor } of this.#derived.values()) tensor.dispose();
     // Forgotten before anything new is allocated, which may fail.
     this.#value = undefined;
     this.#data = undefined;
-    this.#shadow = undefined;
+    this.#derived.clear();
   }
 }
 

@@ -1,15 +1,6 @@
 /** Adam with decoupled weight decay. */
-import { keep, scalar, scope, type Tensor } from "../tensor/index.js";
-import {
-  add_,
-  eachAdd_,
-  eachAddDivided_,
-  eachAddProduct_,
-  eachMul,
-  eachMul_,
-  eachSqrt_,
-  zerosLike,
-} from "../tensor/operators.js";
+import { keep, scalar, type Tensor } from "../tensor/index.js";
+import { adamw_, zerosLike } from "../tensor/operators.js";
 import {
   checkFactor,
   type Gradients,
@@ -57,34 +48,12 @@ export class AdamW implements Optimizer {
   }
 
   step(gradients: Gradients, rate: number): void {
-    const { beta1, beta2, epsilon, weightDecay, decays } = this.#options;
-    const { indices, weights, updates } = touched(this.#parameters, gradients);
+    const { beta1, beta2, epsilon } = this.#options;
+    const { indices, weights, updates, weightDecays } = touched(this.#parameters, gradients, this.#options);
     const means = indices.map((i) => this.#means[i]);
     const squares = indices.map((i) => this.#squares[i]);
-    const decayed = indices.flatMap((i) => {
-      const [, parameter] = this.#parameters[i];
-      return decays(parameter) ? [parameter.data] : [];
-    });
-    scope(() => {
-      const counts = indices.map((i) => add_(this.#counts[i], 1).item());
-      if (weightDecay > 0 && decayed.length > 0) eachMul_(decayed, 1 - rate * weightDecay);
-      eachMul_(means, beta1);
-      eachAdd_(means, updates, 1 - beta1);
-      eachMul_(squares, beta2);
-      eachAddProduct_(squares, updates, updates, 1 - beta2);
-      const roots = eachMul(
-        squares,
-        counts.map((count) => 1 / (1 - beta2 ** count)),
-      );
-      eachSqrt_(roots);
-      eachAdd_(roots, epsilon);
-      eachAddDivided_(
-        weights,
-        means,
-        roots,
-        counts.map((count) => -rate / (1 - beta1 ** count)),
-      );
-    });
+    const counts = indices.map((i) => this.#counts[i]);
+    adamw_(weights, means, squares, counts, updates, { rate, beta1, beta2, epsilon, weightDecays });
   }
 
   state(): Map<string, Tensor> {

@@ -2,7 +2,6 @@
 import { UsageError } from "../errors.js";
 import type { Parameter } from "../nn/parameter.js";
 import type { Tensor } from "../tensor/index.js";
-import { eachAdd_ } from "../tensor/operators.js";
 
 /** A parameter with the name that its optimiser state has in checkpoints. */
 export type NamedParameter = readonly [name: string, parameter: Parameter];
@@ -14,7 +13,7 @@ export interface Optimizer {
   /**
    * Changes every parameter that has a gradient, once.
    *
-   * @param gradients one for each parameter, in order. Overwritten
+   * @param gradients one for each parameter, in order
    * @param rate      the learning rate of this step
    */
   step(gradients: Gradients, rate: number): void;
@@ -28,27 +27,19 @@ export interface WeightDecay {
   readonly decays: (parameter: Parameter) => boolean;
 }
 
-/** The parameters that have a gradient: their indices, weights and gradients, each list in the same order. */
-export function touched(parameters: readonly NamedParameter[], gradients: Gradients) {
+/** The parameters that have a gradient: their indices, weights, gradients and weight decays, each list in the same order. */
+export function touched(
+  parameters: readonly NamedParameter[],
+  gradients: Gradients,
+  { weightDecay, decays }: WeightDecay,
+) {
   const indices = gradients.flatMap((gradient, i) => (gradient === undefined ? [] : [i]));
   return {
     indices,
     weights: indices.map((i) => parameters[i][1].data),
     updates: indices.map((i) => gradients[i] as Tensor),
+    weightDecays: indices.map((i) => (decays(parameters[i][1]) ? weightDecay : 0)),
   };
-}
-
-/** Adds weightDecay * weight to the gradients: the gradient of (weightDecay / 2) ||weight||^2. */
-export function addWeightDecay(
-  parameters: readonly NamedParameter[],
-  gradients: Gradients,
-  { weightDecay, decays }: WeightDecay,
-): void {
-  const { weights, updates } = touched(
-    parameters,
-    gradients.map((gradient, i) => (weightDecay > 0 && decays(parameters[i][1]) ? gradient : undefined)),
-  );
-  if (weights.length > 0) eachAdd_(updates, weights, weightDecay);
 }
 
 /** Checks a factor such as a momentum. @throws ERR_OPTIMIZER it is outside [0, 1) */

@@ -1,17 +1,7 @@
 /** RMSProp with TensorFlow's semantics, which the published EfficientNets were trained with. */
-import { keep, scope, type Tensor } from "../tensor/index.js";
+import { keep, type Tensor } from "../tensor/index.js";
+import { onesLike, rmsprop_, zerosLike } from "../tensor/operators.js";
 import {
-  eachAdd,
-  eachAdd_,
-  eachAddDivided_,
-  eachAddProduct_,
-  eachMul_,
-  eachSqrt_,
-  onesLike,
-  zerosLike,
-} from "../tensor/operators.js";
-import {
-  addWeightDecay,
   checkFactor,
   type Gradients,
   type NamedParameter,
@@ -57,19 +47,10 @@ export class RmsProp implements Optimizer {
 
   step(gradients: Gradients, rate: number): void {
     const { decay, momentum, epsilon } = this.#options;
-    addWeightDecay(this.#parameters, gradients, this.#options);
-    const { indices, weights, updates } = touched(this.#parameters, gradients);
+    const { indices, weights, updates, weightDecays } = touched(this.#parameters, gradients, this.#options);
     const squares = indices.map((i) => this.#squares[i]);
     const velocities = indices.map((i) => this.#velocities[i]);
-    scope(() => {
-      eachMul_(squares, decay);
-      eachAddProduct_(squares, updates, updates, 1 - decay);
-      const roots = eachAdd(squares, epsilon);
-      eachSqrt_(roots);
-      eachMul_(velocities, momentum);
-      eachAddDivided_(velocities, updates, roots, rate);
-      eachAdd_(weights, velocities, -1);
-    });
+    rmsprop_(weights, squares, velocities, updates, { rate, decay, momentum, epsilon, weightDecays });
   }
 
   state(): Map<string, Tensor> {

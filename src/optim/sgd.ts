@@ -1,9 +1,8 @@
 /** Stochastic gradient descent with momentum. */
 import { UsageError } from "../errors.js";
 import { keep, type Tensor } from "../tensor/index.js";
-import { eachAdd_, eachMul_, zerosLike } from "../tensor/operators.js";
+import { sgd_, zerosLike } from "../tensor/operators.js";
 import {
-  addWeightDecay,
   checkFactor,
   type Gradients,
   type NamedParameter,
@@ -45,21 +44,9 @@ export class Sgd implements Optimizer {
 
   step(gradients: Gradients, rate: number): void {
     const { momentum, nesterov } = this.#options;
-    addWeightDecay(this.#parameters, gradients, this.#options);
-    const { indices, weights, updates } = touched(this.#parameters, gradients);
-    if (momentum === 0) {
-      eachAdd_(weights, updates, -rate);
-      return;
-    }
-    const velocities = indices.map((i) => this.#velocities[i]);
-    eachMul_(velocities, momentum);
-    eachAdd_(velocities, updates);
-    if (nesterov) {
-      eachAdd_(updates, velocities, momentum);
-      eachAdd_(weights, updates, -rate);
-    } else {
-      eachAdd_(weights, velocities, -rate);
-    }
+    const { indices, weights, updates, weightDecays } = touched(this.#parameters, gradients, this.#options);
+    const velocities = momentum === 0 ? [] : indices.map((i) => this.#velocities[i]);
+    sgd_(weights, velocities, updates, { rate, momentum, nesterov, weightDecays });
   }
 
   state(): Map<string, Tensor> {

@@ -2,7 +2,7 @@
 import { assert } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import type { Tensor } from "../tensor/index.js";
-import { copy_, eachAdd_, eachMul_ } from "../tensor/operators.js";
+import { average_, copy_ } from "../tensor/operators.js";
 
 /**
  * Keeps a twin of a network at the average of its weights, so that whoever evaluates uses the twin like any network:
@@ -43,8 +43,7 @@ export class WeightAverage {
   /** Moves the average towards the weights. @param updates how many were done before this one */
   update(updates: number): void {
     const decay = Math.min(this.#decay, (1 + updates) / (10 + updates));
-    eachMul_(this.#averages, decay);
-    eachAdd_(this.#averages, this.#values, 1 - decay);
+    average_(this.#averages, this.#values, decay);
     for (const [value, copy] of this.#counters) copy_(copy, value);
   }
 }

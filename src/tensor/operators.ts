@@ -73,8 +73,6 @@ export const fallingOrder = (x: Tensor): Tensor => (callAny("aten::sort.stable",
 /** Euclidean norm over some dimensions, which stay with length 1. */
 export const normOver = (x: Tensor, dimensions: readonly number[]): Tensor =>
   call("aten::linalg_vector_norm", [x, 2, dimensions, true]);
-/** Euclidean norm of all elements. */
-export const norm = (x: Tensor): Tensor => call("aten::norm.Scalar", [x, 2]);
 
 // Layers
 
@@ -114,6 +112,26 @@ export interface Padding {
  */
 export const depthwiseConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
   call("advprop::depthwise_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
+/**
+ * [N, I, H, W] with weight [O, I, 3, 3] to [N, O, H, W], stride 1 with one zero on each side. The weight may be float32 where x
+ * is bfloat16, and its gradient is of its own dtype. Where the channels fill vectors, by Winograd's F(4x4, 3x3) in float32.
+ */
+export const conv2d3x3 = (x: Tensor, weight: Tensor): Tensor => call("advprop::conv2d_3x3", [x, weight]);
+
+/**
+ * [N, I, H, W] with weight [O, I, 1, 1] to [N, O, H, W]: a product of matrices at each pixel.
+ *
+ * float32 and bfloat16 on the CPU have kernels of their own, which sum in float32; the weight may be float32 where x is
+ * bfloat16, is rounded as it is packed, and its gradient has the weight's dtype. Only gradients that are asked for are
+ * computed. Every other dtype is libtorch's convolution.
+ *
+ * @param packed what {@link packPointwise} makes of the weight for x's dtype, to pack it once for several passes
+ */
+export const pointwiseConv2d = (x: Tensor, weight: Tensor, packed?: Tensor): Tensor =>
+  call("advprop::pointwise_conv2d", [x, weight, packed ?? null]);
+/** A weight [O, I, 1, 1] in the order in which {@link pointwiseConv2d} reads it, for activations of a dtype. */
+export const packPointwise = (weight: Tensor, dtype: "float32" | "bfloat16"): Tensor =>
+  call("advprop::pack_pointwise", [weight, dtype]);
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
   call("aten::linear", [x, weight, bias ?? null]);
@@ -177,9 +195,48 @@ export const shadow = (parameter: Tensor, copy: Tensor): Tensor => call("advprop
 /** How often an operator has changed the tensor's elements, or those of another tensor that shares them. */
 export const version = (x: Tensor): number => callAny("aten::_version", [x]) as number;
 
-/** Mean cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
+/** A tensor for two branches: itself twice, its gradient the sum of theirs in one pass. */
+export const branch = (x: Tensor): readonly [Tensor, Tensor] =>
+  callAny("advprop::branch", [x]) as readonly [Tensor, Tensor];
+
+/** [N, C, H, W] to [N, before + C + after, H', W'], H' = ceil(H / stride): every stride-th pixel, and zero channels around. */
+export const paddingShortcut = (x: Tensor, stride: number, before: number, after: number): Tensor =>
+  call("advprop::padding_shortcut", [x, stride, before, after]);
+
+/** Cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
 export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>
-  call("aten::cross_entropy_loss", [logits, labels, null, reduction, -100, smoothing]);
+  call("advprop::cross_entropy", [logits, labels, reduction, smoothing]);
+
+// Images
+
+/** uint8 [N, H, W, C] / 255 as [N, C, H, W], channels-last. */
+export const imagesFromBytes = (pixels: Tensor, dtype: DType): Tensor =>
+  call("advprop::images_from_pixels", [pixels, dtype]);
+
+/** (images - mean) / deviation in another dtype; mean and deviation are [1, C, 1, 1]. The gradient has the images' dtype. */
+export const normalizePixels = (images: Tensor, mean: Tensor, deviation: Tensor, dtype: DType): Tensor =>
+  call("advprop::normalize_pixels", [images, mean, deviation, dtype]);
+
+/**
+ * clip01(min(max(x + size * sign(gradient), images - epsilon), images + epsilon)), with one size for all or one for each
+ * image.
+ */
+export const linfStep = (
+  x: Tensor,
+  gradient: Tensor,
+  images: Tensor,
+  sizes: readonly number[],
+  epsilon: number,
+): Tensor => call("advprop::linf_step", [x, gradient, images, sizes, epsilon]);
+
+/** clip01(images + delta * min(1, epsilon / ||delta||)) by image, delta = x + size * gradient / ||gradient|| - images. */
+export const l2Step = (
+  x: Tensor,
+  gradient: Tensor,
+  images: Tensor,
+  sizes: readonly number[],
+  epsilon: number,
+): Tensor => call("advprop::l2_step", [x, gradient, images, sizes, epsilon]);
 
 // Shape, dtype and memory
 
@@ -214,42 +271,80 @@ export const copy_ = (target: Tensor, source: Tensor): Tensor => call("aten::cop
 
 // Lists, one call for all parameters
 
-/** a + alpha b, or a + b with one number. */
-export const eachAdd_ = (a: readonly Tensor[], b: readonly Tensor[] | number, alpha = 1): void =>
-  void (typeof b === "number"
-    ? callAny("aten::_foreach_add_.Scalar", [a, b])
-    : callAny("aten::_foreach_add_.List", [a, b, alpha]));
-export const eachAdd = (a: readonly Tensor[], b: number): Tensor[] =>
-  callAny("aten::_foreach_add.Scalar", [a, b]) as Tensor[];
 export const eachMul_ = (a: readonly Tensor[], factor: number): void =>
   void callAny("aten::_foreach_mul_.Scalar", [a, factor]);
-/** Each times its own factor. */
-export const eachMul = (a: readonly Tensor[], factors: readonly number[]): Tensor[] =>
-  callAny("aten::_foreach_mul.ScalarList", [a, factors]) as Tensor[];
-/** a + factor * b * c */
-export const eachAddProduct_ = (
-  a: readonly Tensor[],
-  b: readonly Tensor[],
-  c: readonly Tensor[],
-  factor: number,
-): void => void callAny("aten::_foreach_addcmul_.Scalar", [a, b, c, factor]);
-/** a + factor * b / c, with one factor or each its own. */
-export const eachAddDivided_ = (
-  a: readonly Tensor[],
-  b: readonly Tensor[],
-  c: readonly Tensor[],
-  factor: number | readonly number[],
+/** Euclidean norm of all elements of all tensors, a float64 scalar whose sum is float64 too. */
+export const normOfAll = (tensors: readonly Tensor[]): Tensor => call("advprop::norm", [tensors]);
+/** averages = decay * averages + (1 - decay) * values */
+export const average_ = (averages: readonly Tensor[], values: readonly Tensor[], decay: number): void =>
+  void callAny("advprop::average_", [averages, values, decay]);
+
+// The updates of src/optim, where their formulas are; float32 on the CPU takes one pass. The lists have a tensor for each
+// parameter, and `weightDecays` a number.
+
+export const sgd_ = (
+  weights: readonly Tensor[],
+  velocities: readonly Tensor[],
+  gradients: readonly Tensor[],
+  a: {
+    readonly rate: number;
+    readonly momentum: number;
+    readonly nesterov: boolean;
+    readonly weightDecays: readonly number[];
+  },
 ): void =>
-  void callAny(typeof factor === "number" ? "aten::_foreach_addcdiv_.Scalar" : "aten::_foreach_addcdiv_.ScalarList", [
-    a,
-    b,
-    c,
-    factor,
+  void callAny("advprop::sgd_", [weights, velocities, gradients, a.rate, a.momentum, a.nesterov, a.weightDecays]);
+export const rmsprop_ = (
+  weights: readonly Tensor[],
+  squares: readonly Tensor[],
+  velocities: readonly Tensor[],
+  gradients: readonly Tensor[],
+  a: {
+    readonly rate: number;
+    readonly decay: number;
+    readonly momentum: number;
+    readonly epsilon: number;
+    readonly weightDecays: readonly number[];
+  },
+): void =>
+  void callAny("advprop::rmsprop_", [
+    weights,
+    squares,
+    velocities,
+    gradients,
+    a.rate,
+    a.decay,
+    a.momentum,
+    a.epsilon,
+    a.weightDecays,
   ]);
-export const eachSqrt_ = (a: readonly Tensor[]): void => void callAny("aten::_foreach_sqrt_", [a]);
-/** Euclidean norm of each. */
-export const eachNorm = (tensors: readonly Tensor[]): Tensor[] =>
-  callAny("aten::_foreach_norm.Scalar", [tensors, 2]) as Tensor[];
+/** `counts` are int64 scalars, which grow by one. */
+export const adamw_ = (
+  weights: readonly Tensor[],
+  means: readonly Tensor[],
+  squares: readonly Tensor[],
+  counts: readonly Tensor[],
+  gradients: readonly Tensor[],
+  a: {
+    readonly rate: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly weightDecays: readonly number[];
+  },
+): void =>
+  void callAny("advprop::adamw_", [
+    weights,
+    means,
+    squares,
+    counts,
+    gradients,
+    a.rate,
+    a.beta1,
+    a.beta2,
+    a.epsilon,
+    a.weightDecays,
+  ]);
 
 // Keyed randomness: the same numbers as src/random.ts
 

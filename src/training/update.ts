@@ -4,7 +4,7 @@ import { RunError } from "../errors.js";
 import type { Gradients, Optimizer } from "../optim/optimizer.js";
 import type { WeightAverage } from "../optim/weight-average.js";
 import { type GradientStore, scope, type Tensor } from "../tensor/index.js";
-import { eachMul_, eachNorm, norm, stack } from "../tensor/operators.js";
+import { eachMul_, normOfAll } from "../tensor/operators.js";
 import { batchFromPixels, type StepMetrics, type TrainingStep } from "./step.js";
 
 /** What an update works with. */
@@ -46,7 +46,7 @@ export function update(
       const metrics = mean(batches.map((pixels) => scope(() => step(batchFromPixels(pixels, context)))));
       const means = gradients.read();
       if (batches.length > 1) eachMul_(present(means), 1 / batches.length);
-      const gradientNorm = scope(() => norm(stack(eachNorm(present(means)))).item());
+      const gradientNorm = scope(() => normOfAll(present(means)).item());
       assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, context);
       if (clipGradientNorm && gradientNorm > clipGradientNorm) {
         eachMul_(present(means), clipGradientNorm / gradientNorm);

@@ -11,15 +11,12 @@ import {
   type Tensor,
 } from "../../src/tensor/index.js";
 import {
-  abs,
-  amax,
   cast,
   channelsLast,
   concat,
   conv2d,
   depthwiseConv2d,
   detach,
-  keyedUniform,
   mul,
   type Padding,
   pad2d,
@@ -27,62 +24,12 @@ import {
   reshape,
   rows,
   stack,
-  sub,
   sum,
 } from "../../src/tensor/operators.js";
+import { bytesOf, difference, type Results, random, results } from "../support/convolutions.js";
 import { error } from "../support/errors.js";
 
 const sides = (left: number, right = left, top = left, bottom = right): Padding => ({ left, right, top, bottom });
-
-/** Uniform in [-1/2, 1/2), channels-last, rounded to the dtype. */
-function random(shape: readonly number[], purpose: number, dtype: DType = "float32"): Tensor {
-  const samples = fromArray(
-    Array.from({ length: shape[0] }, (_, n) => n),
-    [shape[0]],
-    "int64",
-  );
-  return cast(
-    channelsLast(sub(keyedUniform(samples, shape.slice(1), { seed: 0, epoch: 0, purpose }, "float32"), 0.5)),
-    dtype,
-  );
-}
-
-const bytesOf = (x: Tensor): Uint8Array => new Uint8Array(x.toArray().buffer);
-
-interface Results {
-  readonly y: Tensor;
-  readonly gradX: Tensor;
-  readonly gradWeight: Tensor;
-}
-
-/** The result and both gradients of sum(y slopes). */
-function results(
-  convolution: (x: Tensor, weight: Tensor) => Tensor,
-  x: Tensor,
-  weight: Tensor,
-  slopes: (y: Tensor) => Tensor,
-): Results {
-  const input = detach(x).requireGradient();
-  const kernel = detach(weight).requireGradient();
-  const loss = (): Tensor => {
-    const y = convolution(input, kernel);
-    return sum(mul(y, slopes(y)));
-  };
-  return { y: convolution(x, weight), gradX: gradientOf(loss(), input), gradWeight: gradientOf(loss(), kernel) };
-}
-
-/** Largest difference as a share of the largest reference value. */
-function difference(actual: Tensor, expected: Tensor): number {
-  expect(actual.shape).toEqual(expected.shape);
-  const largestOf = (x: Tensor): number =>
-    amax(
-      abs(x),
-      x.shape.map((_, i) => i),
-    ).item();
-  const scale = largestOf(expected);
-  const largest = largestOf(sub(cast(actual, "float64"), expected));
-  return scale === 0 ? largest : largest / scale;
-}
 
 /** Compares with the plain composition in float64 on the same (rounded) numbers. */
 function compare(x: Tensor, weight: Tensor, stride: number, padding: Padding, tolerance: number): Results {

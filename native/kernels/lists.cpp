@@ -1,0 +1,73 @@
+// What training does with all gradients and all weights at once, in one pass each: float32 on the CPU. Other tensors go
+// through libtorch's operators.
+#include <torch/library.h>
+
+#include "tensor_lists.h"
+
+namespace advprop {
+
+namespace {
+
+using Doubles = double __attribute__((vector_size(64)));
+constexpr int64_t kDoubles = kLanes / 2;
+
+/// The sum of squares, in float64.
+double sumOfSquares(const float* values, int64_t count) {
+  using Half = float __attribute__((vector_size(32)));
+  Doubles sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * kDoubles <= count; i += 4 * kDoubles) {
+    for (int k = 0; k < 4; ++k) {
+      Half half;
+      std::memcpy(&half, values + i + k * kDoubles, sizeof half);
+      const Doubles wide = __builtin_convertvector(half, Doubles);
+      sums[k] += wide * wide;
+    }
+  }
+  const Doubles all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  double total = 0;
+  for (int lane = 0; lane < kDoubles; ++lane) total += all[lane];
+  for (; i < count; ++i) total += static_cast<double>(values[i]) * values[i];
+  return total;
+}
+
+/// The Euclidean norm of all elements of all tensors, a float64 scalar. libtorch's norm of float32 adds in float32, and is
+/// off by 6e-5 on ten million elements.
+at::Tensor norm(at::TensorList tensors) {
+  double total = 0;
+  if (canWalk(tensors)) {
+    const std::vector<Chunk> chunks = chunksOf(tensors);
+    std::vector<double> sums(chunks.size());
+    at::parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t first, int64_t last) {
+      for (int64_t c = first; c < last; ++c) {
+        const auto [tensor, begin, end] = chunks[c];
+        sums[c] = sumOfSquares(tensors[tensor].data_ptr<float>() + begin, end - begin);
+      }
+    });
+    for (const double sum : sums) total += sum;
+  } else {
+    for (const at::Tensor& tensor : tensors) total += tensor.to(at::kDouble).square().sum().item<double>();
+  }
+  return at::scalar_tensor(std::sqrt(total), at::kDouble);
+}
+
+/// averages = decay averages + (1 - decay) values.
+void average(at::TensorList averages, at::TensorList values, double decay) {
+  if (!canWalk(averages)) {
+    for (size_t i = 0; i < averages.size(); ++i) averages[i].mul_(decay).add_(values[i], 1 - decay);
+    return;
+  }
+  const auto kept = static_cast<float>(decay), fresh = static_cast<float>(1 - decay);
+  walk<1, 2>({averages, values}, [=](int64_t) {
+    return [=](std::array<Floats, 2>& at) { at[0] = kept * at[0] + fresh * at[1]; };
+  });
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(advprop, library) {
+  library.def("norm(Tensor[] tensors) -> Tensor", &norm);
+  library.def("average_(Tensor(a!)[] averages, Tensor[] values, float decay) -> ()", &average);
+}
+
+}  // namespace advprop

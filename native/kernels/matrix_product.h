@@ -1,0 +1,197 @@
+// Products of matrices for float32 and bfloat16 with float32 sums: tiles of rows times vectors of columns that stay in
+// registers. The right factor is packed beforehand: panels of up to three vectors of columns, each with all its rows one
+// after another. A product of bfloat16 numbers takes two rows at a step where the processor can (AVX512_BF16); the packed
+// factor then holds pairs of rows, and words of 32 bits are what is packed in any case.
+//
+// Each element of a product is one chain of multiply-adds in the order of the depth, whatever tile it falls into.
+#pragma once
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "vector.h"
+
+namespace advprop {
+
+/// Whether two numbers of the depth are multiplied at once.
+#ifdef __AVX512BF16__
+template <typename T>
+constexpr bool kPaired = std::is_same_v<T, at::BFloat16>;
+#else
+template <typename T>
+constexpr bool kPaired = false;
+#endif
+
+template <typename T>
+constexpr int64_t kStep = kPaired<T> ? 2 : 1;
+
+/// Fewest multiplications that are worth a thread of their own.
+constexpr int64_t kLeastWork = 1 << 20;
+
+/// How many steps a depth takes.
+template <typename T>
+constexpr int64_t stepsOf(int64_t depth) {
+  return (depth + kStep<T> - 1) / kStep<T>;
+}
+
+/// Tiles fill the registers: 32 with AVX-512, 16 of half a vector without.
+#ifdef __AVX512F__
+constexpr int kPanelVectors = 3;
+constexpr int tileRows(int vectors) { return 24 / vectors; }
+#else
+constexpr int kPanelVectors = 1;
+constexpr int tileRows(int) { return 6; }
+#endif
+
+inline int64_t vectorsOf(int64_t columns) { return (columns + kLanes - 1) / kLanes; }
+
+/// Vectors of the panel that begins where `left` of them are left: none is narrow unless all is.
+inline int panelVectors(int64_t left) {
+  if (kPanelVectors == 3 && (left == 2 || left == 4)) return 2;
+  return static_cast<int>(std::min<int64_t>(left, kPanelVectors));
+}
+
+/// The first vector of each panel of a matrix of so many columns, and its end.
+inline std::vector<int64_t> panelStarts(int64_t columns) {
+  const int64_t all = vectorsOf(columns);
+  std::vector<int64_t> starts{0};
+  while (starts.back() < all) starts.push_back(starts.back() + panelVectors(all - starts.back()));
+  return starts;
+}
+
+/// A right factor, [depth, columns].
+struct PackedMatrix {
+  const float* words;
+  int64_t depth, columns;
+
+  template <typename T>
+  const float* panel(int64_t vector) const {
+    return words + vector * kLanes * stepsOf<T>(depth);
+  }
+};
+
+template <typename T>
+int64_t packedWords(int64_t depth, int64_t columns) {
+  return stepsOf<T>(depth) * vectorsOf(columns) * kLanes;
+}
+
+/// Words for two rows of a bfloat16 factor: the first in the lower halves.
+inline Words pairOf(Halves even, Halves odd) { return __builtin_convertvector(even, Words) | __builtin_convertvector(odd, Words) << 16; }
+
+inline Halves halvesOf(Floats values) {
+  Halves halves;
+  store(reinterpret_cast<at::BFloat16*>(&halves), values);
+  return halves;
+}
+
+/// A word of a left factor in all lanes.
+inline Floats spreadWord(const void* from) {
+  uint32_t word;
+  std::memcpy(&word, from, sizeof word);
+  return (Floats)(word - Words{});
+}
+
+template <typename T>
+inline __attribute__((always_inline)) void multiplyAdd(Floats& sum, Floats left, Floats right) {
+#ifdef __AVX512BF16__
+  if constexpr (kPaired<T>) {
+    sum = (Floats)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
+    return;
+  }
+#endif
+  sum += left * right;
+}
+
+/// A left factor whose rows are those of a matrix in memory, [rows, depth] with `stride` numbers from row to row.
+template <typename T>
+struct LeftRows {
+  const T* first;
+  int64_t stride;
+
+  Floats whole(int row, int64_t step) const {
+    const T* at = first + row * stride + step * kStep<T>;
+    if constexpr (kStep<T> == 2 || std::is_same_v<T, float>) return spreadWord(at);
+    else return spread(static_cast<float>(*at));
+  }
+  /// The last number of an odd depth: what follows it in memory is no part of the row.
+  Floats half(int row, int64_t step) const {
+    uint16_t bits;
+    std::memcpy(&bits, first + row * stride + step * kStep<T>, sizeof bits);
+    const uint32_t word = bits;
+    return spreadWord(&word);
+  }
+};
+
+/// A left factor that lies as words, step by step: [steps, stride].
+struct LeftWords {
+  const float* first;
+  int64_t stride;
+
+  Floats whole(int row, int64_t step) const { return spreadWord(first + step * stride + row); }
+  Floats half(int row, int64_t step) const { return whole(row, step); }
+};
+
+template <int Rows, int Vectors>
+using Tile = Floats[Rows][Vectors];
+
+template <typename T, int Rows, int Vectors, bool Half, typename Left>
+inline __attribute__((always_inline)) void multiplyStep(Tile<Rows, Vectors>& sums, const Left& left, int64_t step, const float* right) {
+  Floats b[Vectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < Vectors; ++v) b[v] = load(right + v * kLanes);
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r) {
+    const Floats a = Half ? left.half(r, step) : left.whole(r, step);
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) multiplyAdd<T>(sums[r][v], a, b[v]);
+  }
+}
+
+/// sums = left x panel
+template <typename T, int Rows, int Vectors, typename Left>
+inline __attribute__((always_inline)) void multiplyTile(Tile<Rows, Vectors>& sums, const Left& left, const float* panel, int64_t depth) {
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) sums[r][v] = Floats{};
+  }
+  const int64_t whole = depth / kStep<T>;
+  for (int64_t step = 0; step < whole; ++step, panel += Vectors * kLanes) multiplyStep<T, Rows, Vectors, false>(sums, left, step, panel);
+  if (depth % kStep<T> != 0) multiplyStep<T, Rows, Vectors, true>(sums, left, whole, panel);
+}
+
+/// The functions `Kernel<Rows, Vectors>::run` of all tiles, to be picked at run time.
+template <template <int, int> class Kernel>
+class TileTable {
+ public:
+  using Function = decltype(&Kernel<1, 1>::run);
+  /// `rows` is 1 to tileRows(vectors).
+  static Function pick(int64_t rows, int vectors) {
+    if constexpr (kPanelVectors == 3) {
+      if (vectors == 3) return of<3>(std::make_integer_sequence<int, tileRows(3)>())[rows - 1];
+      if (vectors == 2) return of<2>(std::make_integer_sequence<int, tileRows(2)>())[rows - 1];
+    }
+    return of<1>(std::make_integer_sequence<int, tileRows(1)>())[rows - 1];
+  }
+
+ private:
+  template <int Vectors, int... Before>
+  static const Function* of(std::integer_sequence<int, Before...>) {
+    static constexpr Function functions[] = {&Kernel<Before + 1, Vectors>::run...};
+    return functions;
+  }
+};
+
+/// Cuts `rows` into the fewest tiles of at most `most` rows, all of about the same size: calls `work(first row, rows)`.
+template <typename Work>
+void eachTile(int64_t rows, int64_t most, const Work& work) {
+  const int64_t tiles = (rows + most - 1) / most;
+  for (int64_t tile = 0, row = 0; tile < tiles; ++tile) {
+    const int64_t next = (tile + 1) * rows / tiles;
+    work(row, next - row);
+    row = next;
+  }
+}
+
+}  // namespace advprop

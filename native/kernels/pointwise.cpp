@@ -1,0 +1,121 @@
+// Pointwise (1x1) convolution as an operator, stride 1, without groups and bias: y[n, o, h, w] = sum over i of
+// x[n, i, h, w] weight[o, i], for channels-last float32 and bfloat16. Every other tensor is libtorch's.
+#include "pointwise.h"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "profiled_kernel.h"
+
+namespace advprop {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct PointwiseConvolution : torch::autograd::Function<PointwiseConvolution> {
+  /// Keeps x only for the gradient of the weight, and the packed weight only for that of x.
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& packed) {
+    context->save_for_backward({weight.requires_grad() ? x : at::Tensor(), x.requires_grad() ? packed : at::Tensor()});
+    context->saved_data["inputs"] = x.size(1);
+    context->saved_data["dtype"] = weight.scalar_type();
+    return pointwiseProduct(x, PackedPointwise(packed, x.scalar_type(), weight.size(0), weight.size(1)).forward);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+    const int64_t outputs = gradient.size(1), inputs = context->saved_data["inputs"].toInt();
+    // Each gradient takes as much arithmetic as the forward pass.
+    const double flops = 2.0 * gradient.numel() * inputs, outputBytes = gradient.nbytes(), inputBytes = outputBytes / outputs * inputs;
+    at::Tensor gradX, gradWeight;
+    if (context->needs_input_grad(0)) {
+      const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (input gradient)", flops, outputBytes, inputBytes);
+      gradX = pointwiseProduct(gradient, PackedPointwise(saved[1], gradient.scalar_type(), outputs, inputs).gradient);
+    }
+    if (context->needs_input_grad(1)) {
+      const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", flops, outputBytes + inputBytes, 0);
+      gradWeight = pointwiseWeightGradient(gradient, saved[0]).to(context->saved_data["dtype"].toScalarType());
+    }
+    return {gradX, gradWeight, at::Tensor()};
+  }
+};
+
+bool isFloat(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
+
+at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& given) {
+  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 1 && weight.size(3) == 1,
+              "x must be [N, I, H, W] and weight [O, I, 1, 1]; got ", x.sizes(), " and ", weight.sizes());
+  if (!x.device().is_cpu() || !isFloat(x.scalar_type()) || !isFloat(weight.scalar_type()) || x.numel() == 0 || weight.numel() == 0) {
+    return at::conv2d(x, weight.to(x.scalar_type()));
+  }
+  const at::Tensor packed = given.has_value() ? *given : packPointwise(weight, x.scalar_type());
+  return PointwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, packed);
+}
+
+/// Packs a factor [depth, columns] whose numbers lie at depth * down + column * across.
+template <typename T>
+void packMatrix(const float* from, int64_t depth, int64_t columns, int64_t down, int64_t across, float* words) {
+  const auto column = [=](int64_t k, int64_t first) {
+    Floats values{};
+    const int64_t count = k < depth ? std::min(kLanes, columns - first) : 0;
+    const float* at = from + k * down + first * across;
+    if (across == 1 && count == kLanes) return load(at);
+    for (int64_t lane = 0; lane < count; ++lane) values[lane] = at[lane * across];
+    return values;
+  };
+  const std::vector<int64_t> panels = panelStarts(columns);
+  at::parallel_for(0, panels.size() - 1, kLeastWork / (16 * depth * kPanelVectors * kLanes) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t vectors = panels[panel + 1] - panels[panel];
+      for (int64_t v = 0; v < vectors; ++v) {
+        float* to = words + panels[panel] * kLanes * stepsOf<T>(depth) + v * kLanes;
+        const int64_t first = (panels[panel] + v) * kLanes;
+        for (int64_t k = 0; k < depth; k += kStep<T>, to += vectors * kLanes) {
+          if constexpr (kPaired<T>) store(to, (Floats)pairOf(halvesOf(column(k, first)), halvesOf(column(k + 1, first))));
+          else if constexpr (std::is_same_v<T, float>) store(to, column(k, first));
+          else store(to, (Floats)(pairOf(Halves{}, halvesOf(column(k, first)))));
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+at::Tensor packPointwise(const at::Tensor& weight, at::ScalarType dtype) {
+  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1 && isFloat(dtype),
+              "weight must be [O, I, 1, 1] and the dtype float32 or bfloat16; got ", weight.sizes(), " and ", dtype);
+  const at::Tensor plain = weight.detach().to(at::kFloat).contiguous();
+  const int64_t outputs = weight.size(0), inputs = weight.size(1);
+  at::Tensor packed;
+  withType(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    packed = at::empty({packedWords<T>(inputs, outputs) + packedWords<T>(outputs, inputs)}, plain.options());
+    float* words = packed.data_ptr<float>();
+    packMatrix<T>(plain.data_ptr<float>(), inputs, outputs, 1, inputs, words);
+    packMatrix<T>(plain.data_ptr<float>(), outputs, inputs, inputs, 1, words + packedWords<T>(inputs, outputs));
+  });
+  return packed;
+}
+
+PackedPointwise::PackedPointwise(const at::Tensor& packed, at::ScalarType dtype, int64_t outputs, int64_t inputs) {
+  withType(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const int64_t length = packedWords<T>(inputs, outputs);
+    TORCH_CHECK(packed.scalar_type() == at::kFloat && packed.is_contiguous() && packed.numel() == length + packedWords<T>(outputs, inputs),
+                "the packed weight is not one of [", outputs, ", ", inputs, ", 1, 1] for ", dtype);
+    const float* words = packed.data_ptr<float>();
+    forward = {words, inputs, outputs};
+    gradient = {words + length, outputs, inputs};
+  });
+}
+
+TORCH_LIBRARY_FRAGMENT(advprop, library) {
+  library.def("pack_pointwise(Tensor weight, ScalarType dtype) -> Tensor", &packPointwise);
+  library.def("pointwise_conv2d(Tensor x, Tensor weight, Tensor? packed) -> Tensor", &pointwiseConvolution);
+}
+
+}  // namespace advprop

@@ -1,0 +1,84 @@
+// Small matrix products in registers: rows of values times panels of vectors.
+#pragma once
+#include <utility>
+
+#include "vector.h"
+
+namespace advprop::winograd {
+
+/// out[r][j] = sum over k of a[r * row + k * step] * b[k * stride + j] for `rows` rows and `vectors` vectors of columns,
+/// added to what is there if `add`.
+template <int rows, int vectors, bool add = false>
+inline void product(const float* a, int64_t row, int64_t step, const float* b, int64_t stride, int64_t depth, float* out, int64_t outRow) {
+  Floats sum[rows][vectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; ++j) sum[r][j] = add ? load(out + r * outRow + j * kLanes) : Floats{};
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    Floats columns[vectors];
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; ++j) columns[j] = load(b + j * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const Floats value = spread(a[r * row]);
+#pragma GCC unroll 4
+      for (int j = 0; j < vectors; ++j) sum[r][j] += value * columns[j];
+    }
+    a += step;
+    b += stride;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; ++j) store(out + r * outRow + j * kLanes, sum[r][j]);
+  }
+}
+
+/// The vectors of a panel, the most that divide all: more columns for each row that is read.
+inline int panelVectors(int64_t vectors) {
+  return vectors % 4 == 0 ? 4 : vectors % 3 == 0 ? 3 : vectors % 2 == 0 ? 2 : 1;
+}
+
+/// Rows that fit the registers beside a panel's vectors.
+constexpr int rowsTogether(int vectors) { return vectors == 4 ? 6 : 8; }
+
+/// A product whose right side is 16 by 16 and stays in registers.
+inline void multiplySixteen(const float* a, const float* panel, int64_t rows, float* out) {
+  Floats columns[kLanes];
+#pragma GCC unroll 16
+  for (int k = 0; k < kLanes; ++k) columns[k] = load(panel + k * kLanes);
+  for (int64_t r = 0; r < rows; r += 8) {
+    Floats sum[8] = {};
+#pragma GCC unroll 16
+    for (int k = 0; k < kLanes; ++k) {
+#pragma GCC unroll 8
+      for (int i = 0; i < 8; ++i) sum[i] += spread(a[(r + i) * kLanes + k]) * columns[k];
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) store(out + (r + i) * kLanes, sum[i]);
+  }
+}
+
+template <int vectors>
+void multiplyPanel(const float* a, int64_t row, const float* panel, int64_t depth, int64_t rows, float* out) {
+  constexpr int together = rowsTogether(vectors);
+  constexpr int64_t width = vectors * kLanes;
+  for (int64_t r = 0; r < rows; r += together) {
+    product<together, vectors>(a + r * row, row, 1, panel, width, depth, out + r * width, width);
+  }
+}
+
+/// out[rows, width] = a[rows, depth] panel[depth, width] with width = 16 `vectors`; rows are computed in whole groups.
+inline void multiplyRows(int vectors, const float* a, int64_t row, const float* panel, int64_t depth, int64_t rows, float* out) {
+  if (vectors == 1 && depth == kLanes) return multiplySixteen(a, panel, rows, out);
+  switch (vectors) {
+    case 4: return multiplyPanel<4>(a, row, panel, depth, rows, out);
+    case 3: return multiplyPanel<3>(a, row, panel, depth, rows, out);
+    case 2: return multiplyPanel<2>(a, row, panel, depth, rows, out);
+    default: return multiplyPanel<1>(a, row, panel, depth, rows, out);
+  }
+}
+
+}  // namespace advprop::winograd

@@ -1,0 +1,55 @@
+/** What the tests of the convolutions share: random operands, results with gradients, distances. */
+import { expect } from "vitest";
+import { type DType, fromArray, gradientOf, type Tensor } from "../../src/tensor/index.js";
+import { abs, amax, cast, channelsLast, detach, keyedUniform, mul, sub, sum } from "../../src/tensor/operators.js";
+
+/** Uniform in [-1/2, 1/2), channels-last, rounded to the dtype. */
+export function random(shape: readonly number[], purpose: number, dtype: DType = "float32"): Tensor {
+  const samples = fromArray(
+    Array.from({ length: shape[0] }, (_, n) => n),
+    [shape[0]],
+    "int64",
+  );
+  return cast(
+    channelsLast(sub(keyedUniform(samples, shape.slice(1), { seed: 0, epoch: 0, purpose }, "float32"), 0.5)),
+    dtype,
+  );
+}
+
+/** The bits of a tensor. */
+export const bytesOf = (x: Tensor): Uint8Array => new Uint8Array(x.toArray().buffer);
+
+export interface Results {
+  readonly y: Tensor;
+  readonly gradX: Tensor;
+  readonly gradWeight: Tensor;
+}
+
+/** The result and both gradients of sum(y slopes). */
+export function results(
+  convolution: (x: Tensor, weight: Tensor) => Tensor,
+  x: Tensor,
+  weight: Tensor,
+  slopes: (y: Tensor) => Tensor,
+): Results {
+  const input = detach(x).requireGradient();
+  const kernel = detach(weight).requireGradient();
+  const loss = (): Tensor => {
+    const y = convolution(input, kernel);
+    return sum(mul(y, slopes(y)));
+  };
+  return { y: convolution(x, weight), gradX: gradientOf(loss(), input), gradWeight: gradientOf(loss(), kernel) };
+}
+
+/** Largest difference as a share of the largest reference value. */
+export function difference(actual: Tensor, expected: Tensor): number {
+  expect(actual.shape).toEqual(expected.shape);
+  const largestOf = (x: Tensor): number =>
+    amax(
+      abs(x),
+      x.shape.map((_, i) => i),
+    ).item();
+  const scale = largestOf(expected);
+  const largest = largestOf(sub(cast(actual, "float64"), expected));
+  return scale === 0 ? largest : largest / scale;
+}

@@ -1,0 +1,148 @@
+/** 3x3 convolution against libtorch's in float64, forward and both gradients. */
+import { afterEach, describe, expect, test } from "vitest";
+import { type DType, fromArray, gradientOf, scope, setThreads, type Tensor } from "../../src/tensor/index.js";
+import { cast, conv2d, conv2d3x3, detach, mul, permute, rows, sum } from "../../src/tensor/operators.js";
+import { bytesOf, difference, type Results, random, results } from "../support/convolutions.js";
+import { error } from "../support/errors.js";
+
+afterEach(() => setThreads(1));
+
+const NAMES = ["y", "gradX", "gradWeight"] as const;
+
+/** Compares with libtorch's convolution in float64 on the same (rounded) numbers. */
+function compare(x: Tensor, weight: Tensor, tolerance: number): Results {
+  const slopes = (y: Tensor): Tensor => cast(random(y.shape, 3, x.dtype), y.dtype);
+  const actual = results(conv2d3x3, x, weight, slopes);
+  const expected = results(
+    (a, b) => conv2d(a, b, undefined, 1, [1, 1]),
+    cast(x, "float64"),
+    cast(weight, "float64"),
+    slopes,
+  );
+  for (const name of NAMES) expect(difference(actual[name], expected[name]), name).toBeLessThan(tolerance);
+  return actual;
+}
+
+const PRECISIONS: [DType, DType, number][] = [
+  ["float32", "float32", 1e-5],
+  ["bfloat16", "bfloat16", 1e-2],
+  ["bfloat16", "float32", 1e-2],
+];
+
+describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => {
+  const check = (images: number, inputs: number, outputs: number, height: number, width: number): void =>
+    scope(() => {
+      const weight = random([outputs, inputs, 3, 3], 2, weightDtype);
+      const { y, gradX, gradWeight } = compare(random([images, inputs, height, width], 1, dtype), weight, tolerance);
+      expect([y.dtype, gradX.dtype, gradWeight.dtype]).toEqual([dtype, dtype, weightDtype]);
+    });
+
+  test("every height and width up to 10, tiles that reach over the edge", () => {
+    for (let height = 1; height <= 10; height++) {
+      for (let width = 1; width <= 10; width++) check(2, 16, 32, height, width);
+    }
+  });
+
+  test.each([16, 32, 48, 64, 80, 128])("%i channels in and out, and beside others", (channels) => {
+    check(1, channels, channels, 5, 6);
+    check(3, channels, 16, 8, 4);
+    check(1, 32, channels, 4, 9);
+  });
+
+  test.each([1, 3, 15, 17, 100])("%i channels, which fill no vectors", (channels) => {
+    check(2, channels, 16, 6, 5);
+    check(2, 16, channels, 5, 6);
+  });
+
+  test("many tiles; weights that are transformed panel by panel, their gradients group by group", () => {
+    check(5, 16, 16, 33, 29);
+    check(2, 256, 192, 8, 7);
+    check(1, 192, 448, 4, 4);
+    check(40, 128, 256, 14, 14);
+  });
+
+  test("views with other strides and memory formats", () => {
+    scope(() => {
+      const weight = random([32, 32, 3, 3], 2, weightDtype);
+      const x = random([4, 32, 7, 9], 1, dtype);
+      const contiguous = cast(fromArray(x.toNumbers(), x.shape), dtype);
+      for (const view of [contiguous, permute(contiguous, [0, 1, 3, 2]), permute(x, [0, 1, 3, 2]), rows(x, 1, 3)]) {
+        compare(view, weight, tolerance);
+      }
+      compare(x, permute(weight, [0, 1, 3, 2]), tolerance);
+      compare(x, permute(weight, [1, 0, 2, 3]), tolerance);
+    });
+  });
+
+  test("one and two threads give the same bits", () => {
+    scope(() => {
+      for (const channels of [32, 256]) {
+        const x = random([5, channels, 13, 12], 1, dtype);
+        const weight = random([channels, channels, 3, 3], 2, weightDtype);
+        const [one, two] = [1, 2].map((threads) => {
+          setThreads(threads);
+          return results(conv2d3x3, x, weight, (y) => random(y.shape, 3, dtype));
+        });
+        for (const name of NAMES) expect(Buffer.compare(bytesOf(one[name]), bytesOf(two[name])), name).toBe(0);
+      }
+    });
+  });
+
+  test("an image's result does not depend on the batch around it", () => {
+    scope(() => {
+      const x = random([9, 48, 6, 10], 1, dtype);
+      const weight = random([64, 48, 3, 3], 2, weightDtype);
+      const whole = conv2d3x3(x, weight);
+      for (const n of [0, 4, 8]) {
+        const alone = conv2d3x3(rows(x, n, n + 1), weight);
+        expect(Buffer.compare(bytesOf(rows(whole, n, n + 1)), bytesOf(alone))).toBe(0);
+      }
+    });
+  });
+});
+
+test("infinity and NaN reach the results that they touch, and none far away", () => {
+  scope(() => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const values = random([1, 16, 12, 12], 1).toNumbers();
+      values[0] = bad; // the first channel's corner
+      const y = conv2d3x3(fromArray(values, [1, 16, 12, 12]), random([16, 16, 3, 3], 2)).toNumbers();
+      expect(Number.isFinite(y[0]) || Number.isFinite(y[13])).toBe(false);
+      expect(y.slice(-12 * 4).every(Number.isFinite)).toBe(true);
+    }
+  });
+});
+
+test("finite differences", () => {
+  scope(() => {
+    const x = random([1, 16, 5, 6], 1);
+    const weight = random([16, 16, 3, 3], 2);
+    const loss = (a: Tensor, b: Tensor): Tensor => {
+      const y = conv2d3x3(a, b);
+      return sum(mul(y, random(y.shape, 3)));
+    };
+    const step = 0.25; // the loss is linear in either argument: rounding is all that limits the quotient
+    for (const which of [0, 1] as const) {
+      const leaf = detach([x, weight][which]).requireGradient();
+      const gradient = gradientOf(which === 0 ? loss(leaf, weight) : loss(x, leaf), leaf).toNumbers();
+      for (const index of [0, 7, 100, 287]) {
+        const at = (offset: number): number => {
+          const values = leaf.toNumbers();
+          values[index] += offset;
+          const moved = fromArray(values, leaf.shape);
+          return (which === 0 ? loss(moved, weight) : loss(x, moved)).item();
+        };
+        expect(Math.abs((at(step) - at(-step)) / (2 * step) - gradient[index])).toBeLessThan(1e-4);
+      }
+    }
+  });
+});
+
+test("shapes that do not fit", () => {
+  scope(() => {
+    const x = random([1, 16, 4, 4], 1);
+    const of = (weight: Tensor) => () => conv2d3x3(x, weight);
+    expect(of(random([16, 8, 3, 3], 2))).toThrow(error("ERR_LIBTORCH", /weight \[O, I, 3, 3\]/));
+    expect(of(random([16, 16, 5, 5], 2))).toThrow(error("ERR_LIBTORCH", /weight \[O, I, 3, 3\]/));
+  });
+});
