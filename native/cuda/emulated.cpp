@@ -1,4 +1,5 @@
-// The kernels of this folder compiled for the CPU, as a module that tests load: its operators are advprop_emulated::*.
+// The kernels of this folder compiled for the CPU, as a module that tests load. When it is told to, its operators take the
+// place of the CPU's own, so that whatever runs through those can be run through the kernels.
 #include <ATen/ATen.h>
 #include <node_api.h>
 #include <torch/library.h>
@@ -9,6 +10,7 @@
 #include "depthwise_weight_gradient.cu"
 #include "images.cu"
 #include "keyed_random.cu"
+#include "operator.h"
 #include "optimizer.cu"
 
 namespace advprop::cuda {
@@ -44,10 +46,28 @@ at::Tensor makeMistake(int64_t mistake) {
 
 }  // namespace advprop::cuda
 
+namespace {
+
+std::unique_ptr<torch::Library> inPlace;
+
+/// Puts the operators in the place of the CPU's, or takes them away again.
+void takeOver(bool on) {
+  inPlace.reset();
+  if (!on) return;
+  inPlace = std::make_unique<torch::Library>(torch::Library::IMPL, "advprop", c10::DispatchKey::AutogradCPU, __FILE__, __LINE__);
+  advprop::cuda::registerLayers(*inPlace);
+  advprop::cuda::registerSteps(*inPlace);
+}
+
+}  // namespace
+
 TORCH_LIBRARY_FRAGMENT(advprop_emulated, library) {
-  library.def("make_mistake(int mistake) -> Tensor", &advprop::cuda::makeMistake);
+  advprop::cuda::defineSteps(library);
+  library.def("take_over(bool on) -> ()", &takeOver);
+  library.def("launches() -> int", [] { return advprop::cuda::emulation::block.launches; });
   // Threads and blocks in falling order: no result may depend on it.
   library.def("run_backwards(bool backwards) -> ()", [](bool backwards) { advprop::cuda::emulation::block.backwards = backwards; });
+  library.def("make_mistake(int mistake) -> Tensor", &advprop::cuda::makeMistake);
 }
 
 // Loading the module registers the operators; it has no functions of its own.

@@ -60,6 +60,7 @@ struct Block {
   std::string failure;
   Fiber* running = nullptr;
   bool backwards = false;  // threads and blocks in falling order
+  int64_t launches = 0;    // kernels started so far
 };
 inline Block block;
 
@@ -125,6 +126,7 @@ inline void runBlock(int threads) {
 
 /// Runs every thread of every block. @throws std::runtime_error the kernel did what a GPU does not allow
 inline int launch(dim3 blocks, int threads, std::function<void()> kernel) {
+  ++block.launches;
   block.kernel = std::move(kernel);
   block.failure.clear();
   const int64_t count = static_cast<int64_t>(blocks.x) * blocks.y;

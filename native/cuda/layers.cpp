@@ -79,10 +79,8 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
                     isParameter(bias, x) && !(residual.has_value() && activation == kSilu) &&
                     (running ? isParameter(*runningMean, x) && isParameter(*runningVariance, x) : batch);
   if (!ours) {
-    leaveToLibtorch();
-    at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVariance, batch, factor, epsilon, /*cudnn_enabled=*/true);
-    if (residual.has_value()) y = y + *residual;
-    return activation == kRelu ? at::relu(y) : activation == kSilu ? at::silu(y) : y;
+    return composed<decltype(batchNorm)>("advprop::batch_norm", x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon,
+                                         activation);
   }
   c10::optional<at::Tensor> other;
   if (residual.has_value()) {
@@ -160,10 +158,7 @@ at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, i
   TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the kernel ", weight.sizes(), " is larger than the padded input ", x.sizes());
   const bool ours = isOurs(x) && weight.device() == x.device() && isKernelDtype(x) && isKernelDtype(weight) && x.numel() > 0 &&
                     (kernel == 3 || kernel == 5) && weight.size(3) == kernel && (stride == 1 || stride == 2);
-  if (!ours) {
-    leaveToLibtorch();
-    return at::conv2d(at::constant_pad_nd(x, padding), weight.to(x.scalar_type()), {}, stride, std::vector<int64_t>{0, 0}, 1, x.size(1));
-  }
+  if (!ours) return composed<decltype(depthwiseConvolution)>("advprop::depthwise_conv2d", x, weight, stride, padding);
   const Depthwise sizes{x.size(0), x.size(1), x.size(2), x.size(3), spareRows / stride + 1, spareColumns / stride + 1, left, top,
                         static_cast<int>(kernel), static_cast<int>(stride), dtypeCode(x.scalar_type())};
   return DepthwiseConvolution::apply(x.contiguous(kChannelsLast), weight, sizes);
@@ -171,20 +166,9 @@ at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, i
 
 }  // namespace
 
-#ifdef ADVPROP_EMULATED
-TORCH_LIBRARY_FRAGMENT(advprop_emulated, library) {
-  library.def(
-      "batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor? residual, Tensor(a!)? running_mean, Tensor(b!)? running_var, bool batch, "
-      "float factor, float epsilon, int activation) -> Tensor",
-      &batchNorm);
-  library.def("depthwise_conv2d(Tensor x, Tensor weight, int stride, int[4] padding) -> Tensor", &depthwiseConvolution);
-}
-#else
-// At the key of gradients, because the CPU operators are registered for every key and would else come first.
-TORCH_LIBRARY_IMPL(advprop, AutogradCUDA, library) {
+void registerLayers(torch::Library& library) {
   library.impl("batch_norm", &batchNorm);
   library.impl("depthwise_conv2d", &depthwiseConvolution);
 }
-#endif
 
 }  // namespace advprop::cuda

@@ -1,7 +1,9 @@
-// What the operators over the kernels of this folder share. They are compiled in two forms: with CUDA, where they take the place
-// of the CPU operators for tensors of a GPU, and as a library for tests, where the kernels run emulated on CPU tensors.
+// What the operators over the kernels of this folder share. They take the place of the operators in native/kernels at the key
+// of gradients, which comes before that of all devices where those are. Compiled in two forms: with CUDA, for tensors of a GPU;
+// and as a module for tests, where the kernels run emulated on CPU tensors.
 #pragma once
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
 #include "launch.h"
@@ -45,11 +47,19 @@ inline at::Tensor floats(at::IntArrayRef shape, const at::Tensor& like) { return
 inline void* dataOf(const at::Tensor& x) { return x.defined() ? x.data_ptr() : nullptr; }
 inline float* floatsOf(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
 
-/// What a case without a kernel goes through: libtorch's operators; in emulation, which is there for the kernels, nowhere.
-inline void leaveToLibtorch() {
-#ifdef ADVPROP_EMULATED
-  TORCH_CHECK(false, "no kernel takes these tensors");
-#endif
+/// What a case without a kernel goes through: the operator of native/kernels, which composes libtorch's for tensors of any
+/// device. `Operator` is the type of the function that takes its place.
+template <typename Operator, typename... Arguments>
+auto composed(const char* name, const Arguments&... arguments) {
+  // It is registered for every key, so that the key of any device without an operator of its own leads to it.
+  const c10::DispatchKeySet anyDevice(c10::DispatchKey::AutogradXPU);
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Operator>().redispatch(anyDevice, arguments...);
 }
+
+/// Puts the operators of layers.cpp and of steps.cpp in the place of others of the same names.
+void registerLayers(torch::Library& library);
+void registerSteps(torch::Library& library);
+/// Operators that have no counterpart.
+void defineSteps(torch::Library& library);
 
 }  // namespace advprop::cuda

@@ -1,5 +1,5 @@
-// Keyed random numbers, the normalisation of images, the step of an attack and the optimisers on a GPU, by the kernels of this
-// folder. Keyed numbers take the place of native/kernels/keyed_random.cpp; the others are operators of their own.
+// Keyed random numbers, images, the step of an attack and the optimisers on a GPU: operators of native/kernels by the kernels of
+// this folder, and two that have no counterpart there.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "operator.h"
@@ -12,6 +12,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+constexpr int64_t kColors = 3;
 
 /// Bytes copied to the device.
 template <typename T>
@@ -62,38 +63,54 @@ at::Tensor integerNumbers(const at::Tensor& samples, int64_t bound, int64_t seed
 }
 
 void checkColors(const at::Tensor& values, const char* name, const at::Tensor& like) {
-  TORCH_CHECK(values.numel() == 3 && values.scalar_type() == at::kFloat && values.is_contiguous() && values.device() == like.device(), name,
+  TORCH_CHECK(values.numel() == kColors && values.scalar_type() == at::kFloat && values.is_contiguous() && values.device() == like.device(), name,
               " must be three float32 values on the images' device");
 }
 
-/// [N, H, W, 3] uint8 to [N, 3, H, W] channels-last: (pixels / 255 - mean) / deviation, of the window and mirroring that the
-/// samples' draws give where there are samples.
-at::Tensor pixelsToActivations(const at::Tensor& pixels, const at::Tensor& mean, const at::Tensor& deviation, at::ScalarType dtype,
-                               const c10::optional<at::Tensor>& samples, int64_t padding, bool flip, int64_t seed, int64_t epoch, int64_t stream) {
-  TORCH_CHECK(isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == 3 && pixels.scalar_type() == at::kByte && pixels.is_contiguous(),
+void checkPixels(const at::Tensor& pixels, at::ScalarType dtype) {
+  TORCH_CHECK(isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == kColors && pixels.scalar_type() == at::kByte && pixels.is_contiguous(),
               "pixels must be contiguous uint8 [N, H, W, 3]; got ", pixels.scalar_type(), " ", pixels.sizes());
   TORCH_CHECK(dtype == at::kFloat || dtype == at::kBFloat16, "the dtype must be float32 or bfloat16; got ", dtype);
-  TORCH_CHECK(padding >= 0, "padding must not be negative; got ", padding);
-  checkColors(mean, "mean", pixels);
-  checkColors(deviation, "deviation", pixels);
-  constexpr int64_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
-  at::Tensor list, crop, mirror;
-  Augmentation drawn{};
-  if (samples.has_value()) {
-    TORCH_CHECK(samples->numel() == pixels.size(0), "there must be one sample for each image");
-    list = samples->contiguous();
-    crop = drawKey(list, seed, epoch, kCrop, stream);
-    if (flip) mirror = drawKey(list, seed, epoch, kFlip, stream);
-    drawn = {list.data_ptr<int64_t>(), wordsOf(crop), flip ? wordsOf(mirror) : nullptr, padding};
-  }
+}
+
+/// [N, 3, H, W] channels-last from checked pixels.
+at::Tensor readPixels(const at::Tensor& pixels, const Augmentation* drawn, const at::Tensor& mean, const at::Tensor& deviation,
+                      at::ScalarType dtype) {
   const Pictures sizes{pixels.size(0), pixels.size(1), pixels.size(2)};
-  at::Tensor out = at::empty({sizes.count, 3, sizes.height, sizes.width}, pixels.options().dtype(dtype), kChannelsLast);
+  at::Tensor out = at::empty({sizes.count, kColors, sizes.height, sizes.width}, pixels.options().dtype(dtype), kChannelsLast);
   if (out.numel() == 0) return out;
   const Launch launch(pixels);
-  check(normalizePixels(sizes, pixels.data_ptr<uint8_t>(), samples.has_value() ? &drawn : nullptr, floatsOf(mean), floatsOf(deviation),
-                        dtypeCode(dtype), dataOf(out), launch.stream),
-        "normalize_pixels");
+  check(normalizePixels(sizes, pixels.data_ptr<uint8_t>(), drawn, floatsOf(mean), floatsOf(deviation), dtypeCode(dtype), dataOf(out), launch.stream),
+        "images from pixels");
   return out;
+}
+
+/// [N, H, W, 3] uint8 / 255 as [N, 3, H, W].
+at::Tensor imagesFromPixels(const at::Tensor& pixels, at::ScalarType dtype) {
+  const bool ours = isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == kColors && pixels.scalar_type() == at::kByte &&
+                    (dtype == at::kFloat || dtype == at::kBFloat16);
+  if (!ours) return composed<decltype(imagesFromPixels)>("advprop::images_from_pixels", pixels, dtype);
+  return readPixels(pixels.contiguous(), nullptr, at::Tensor(), at::Tensor(), dtype);
+}
+
+/// [N, H, W, 3] uint8 to (pixels / 255 - mean) / deviation, [N, 3, H, W], of the window and mirroring that the samples' draws
+/// give; without mean and deviation to pixels / 255.
+at::Tensor augmentedPixels(const at::Tensor& pixels, const at::Tensor& samples, int64_t padding, bool flip, int64_t seed, int64_t epoch,
+                           int64_t stream, const c10::optional<at::Tensor>& mean, const c10::optional<at::Tensor>& deviation,
+                           at::ScalarType dtype) {
+  checkPixels(pixels, dtype);
+  TORCH_CHECK(padding >= 0, "padding must not be negative; got ", padding);
+  TORCH_CHECK(samples.numel() == pixels.size(0), "there must be one sample for each image");
+  TORCH_CHECK(mean.has_value() == deviation.has_value(), "mean and deviation go together");
+  if (mean.has_value()) {
+    checkColors(*mean, "mean", pixels);
+    checkColors(*deviation, "deviation", pixels);
+  }
+  constexpr int64_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
+  const at::Tensor list = samples.contiguous();
+  const at::Tensor crop = drawKey(list, seed, epoch, kCrop, stream), mirror = drawKey(list, seed, epoch, kFlip, stream);
+  const Augmentation drawn{list.data_ptr<int64_t>(), wordsOf(crop), flip ? wordsOf(mirror) : nullptr, padding};
+  return readPixels(pixels, &drawn, mean.value_or(at::Tensor()), deviation.value_or(at::Tensor()), dtype);
 }
 
 struct NormalizeImages : torch::autograd::Function<NormalizeImages> {
@@ -121,107 +138,166 @@ struct NormalizeImages : torch::autograd::Function<NormalizeImages> {
 };
 
 /// [N, 3, H, W] float32 to (images - mean) / deviation, channels-last, in another dtype.
-at::Tensor imagesToActivations(const at::Tensor& images, const at::Tensor& mean, const at::Tensor& deviation, at::ScalarType dtype) {
-  TORCH_CHECK(isOurs(images) && images.dim() == 4 && images.size(1) == 3 && images.scalar_type() == at::kFloat && images.numel() > 0,
-              "images must be float32 [N, 3, H, W]; got ", images.scalar_type(), " ", images.sizes());
-  TORCH_CHECK(dtype == at::kFloat || dtype == at::kBFloat16, "the dtype must be float32 or bfloat16; got ", dtype);
+at::Tensor normalizedImages(const at::Tensor& images, const at::Tensor& mean, const at::Tensor& deviation, at::ScalarType dtype) {
+  const bool ours = isOurs(images) && images.dim() == 4 && images.size(1) == kColors && images.scalar_type() == at::kFloat && images.numel() > 0 &&
+                    mean.scalar_type() == at::kFloat && deviation.scalar_type() == at::kFloat && (dtype == at::kFloat || dtype == at::kBFloat16);
+  if (!ours) return composed<decltype(normalizedImages)>("advprop::normalize_pixels", images, mean, deviation, dtype);
   checkColors(mean, "mean", images);
   checkColors(deviation, "deviation", images);
   return NormalizeImages::apply(images.contiguous(kChannelsLast), mean, deviation, dtype);
 }
 
-/// clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)); `size` is a scalar or [N, 1, 1, 1].
-at::Tensor attackStep(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor& images, const at::Tensor& size, double epsilon) {
-  for (const at::Tensor& one : {x, gradient, images}) {
-    TORCH_CHECK(isOurs(one) && one.scalar_type() == at::kFloat && one.sizes() == images.sizes() && one.dim() == 4,
-                "x, gradient and images must be float32 of one shape [N, C, H, W]; got ", one.scalar_type(), " ", one.sizes());
+/// clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)), one size for all images or one for each.
+at::Tensor attackStep(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor& images, at::ArrayRef<double> sizes, double epsilon) {
+  const auto fits = [&](const at::Tensor& one) {
+    return isOurs(one) && one.scalar_type() == at::kFloat && one.dim() == 4 && one.sizes() == images.sizes() && one.numel() > 0;
+  };
+  if (!fits(x) || !fits(gradient) || !fits(images) || (sizes.size() != 1 && static_cast<int64_t>(sizes.size()) != images.size(0))) {
+    return composed<decltype(attackStep)>("advprop::linf_step", x, gradient, images, sizes, epsilon);
   }
-  TORCH_CHECK(isOurs(size) && size.scalar_type() == at::kFloat && (size.numel() == 1 || size.numel() == images.size(0)),
-              "size must be float32, one value or one for each image; got ", size.sizes());
   at::Tensor out = at::empty_like(images, kChannelsLast);
-  if (out.numel() == 0) return out;
   const at::Tensor from = x.contiguous(kChannelsLast), slope = gradient.contiguous(kChannelsLast), around = images.contiguous(kChannelsLast);
-  const at::Tensor sizes = size.contiguous();
+  const at::Tensor size = upload(std::vector<float>(sizes.begin(), sizes.end()), x);
   const Launch launch(x);
-  check(linfStep(out.numel(), out.numel() / size.numel(), floatsOf(from), floatsOf(slope), floatsOf(around), floatsOf(sizes),
-                 static_cast<float>(epsilon), floatsOf(out), launch.stream),
+  check(linfStep(out.numel(), out.numel() / static_cast<int64_t>(sizes.size()), floatsOf(from), floatsOf(slope), floatsOf(around),
+                 static_cast<const float*>(size.data_ptr()), static_cast<float>(epsilon), floatsOf(out), launch.stream),
         "linf_step");
   return out;
 }
 
-/// The tensor of a list, or none where the list is empty.
-void* place(at::TensorList list, size_t i) { return list.empty() ? nullptr : list[i].data_ptr(); }
+/// What an optimiser changes: lists with a tensor for each parameter, empty where there is no such thing.
+struct Parameters {
+  at::TensorList weights, gradients, first = {}, second = {}, updates = {}, averages = {}, shadows = {};
+  at::ArrayRef<double> decays;
+};
 
-/// One step of an optimiser over all parameters. `rule`: momentum, decay of the squares, beta1, beta2, epsilon. Lists beside the
-/// weights and gradients may be empty, where a rule or a run has no such thing; `updates` are int64 counters, which are raised.
-void optimize(at::TensorList weights, at::TensorList gradients, at::TensorList first, at::TensorList second, at::TensorList averages,
-              at::TensorList shadows, at::TensorList updates, at::ArrayRef<double> decays, int64_t kind, at::ArrayRef<double> rule,
-              const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
-  TORCH_CHECK(kind >= kSgd && kind <= kAdamW && rule.size() == 5, "unknown optimiser ", kind);
-  TORCH_CHECK(decays.size() == weights.size() && gradients.size() == weights.size(), "there must be one gradient and one decay for each weight");
-  TORCH_CHECK(kind != kAdamW || (first.size() == weights.size() && second.size() == weights.size() && updates.size() == weights.size()),
-              "adamw needs both means and the counters");
-  TORCH_CHECK((kind != kSgd && kind != kNesterov) || rule[0] == 0 || first.size() == weights.size(), "sgd with momentum needs velocities");
-  TORCH_CHECK(kind != kRmsProp || (first.size() == weights.size() && second.size() == weights.size()), "rmsprop needs velocities and squares");
-  if (weights.empty()) return;
-  for (const at::TensorList list : {first, second, averages, shadows, updates}) {
-    TORCH_CHECK(list.empty() || list.size() == weights.size(), "lists must be empty or as long as the weights");
+bool canUpdate(const Parameters& all) {
+  for (const at::TensorList list : {all.weights, all.gradients, all.first, all.second, all.averages}) {
+    if (!list.empty() && list.size() != all.weights.size()) return false;
     for (size_t i = 0; i < list.size(); ++i) {
-      TORCH_CHECK(isOurs(list[i]) && (list[i].numel() == weights[i].numel() || list[i].dim() == 0), "what goes with a weight must have its size");
+      const bool like = list[i].scalar_type() == at::kFloat && list[i].sizes() == all.weights[i].sizes() && list[i].strides() == all.weights[i].strides();
+      if (!like || !isOurs(list[i]) || !list[i].is_non_overlapping_and_dense()) return false;
     }
   }
+  return all.gradients.size() == all.weights.size() && all.decays.size() == all.weights.size();
+}
+
+/// The tensor of a list, or none where the list is empty.
+template <typename T>
+T* place(at::TensorList list, size_t i) {
+  return list.empty() ? nullptr : static_cast<T*>(list[i].data_ptr());
+}
+
+/// One step over all parameters. Counters of updates may lie on the CPU, where they are read and raised without waiting.
+void optimize(const Parameters& all, const OptimizerRule& rule, const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
+  const at::TensorList weights = all.weights;
+  if (weights.empty()) return;
+  const bool counted = !all.updates.empty(), onHost = counted && all.updates[0].device().is_cpu();
+  std::vector<int64_t> counts;
+  if (onHost) for (const at::Tensor& count : all.updates) counts.push_back(count.item<int64_t>());
+  const at::Tensor copies = onHost ? upload(counts, weights[0]) : at::Tensor();
   std::vector<OptimizerEntry> entries;
   std::vector<int32_t> chunks;
   for (size_t i = 0; i < weights.size(); ++i) {
-    TORCH_CHECK(isOurs(weights[i]) && weights[i].scalar_type() == at::kFloat && weights[i].is_non_overlapping_and_dense() &&
-                    gradients[i].scalar_type() == at::kFloat && gradients[i].strides() == weights[i].strides(),
-                "weights and gradients must be dense float32 tensors of the same layout");
-    entries.push_back({weights[i].data_ptr<float>(), gradients[i].data_ptr<float>(), static_cast<float*>(place(first, i)),
-                       static_cast<float*>(place(second, i)), static_cast<float*>(place(averages, i)), place(shadows, i),
-                       static_cast<int64_t*>(place(updates, i)), weights[i].numel(), static_cast<float>(decays[i])});
+    int64_t* const updates = onHost ? static_cast<int64_t*>(copies.data_ptr()) + i : place<int64_t>(all.updates, i);
+    entries.push_back({weights[i].data_ptr<float>(), all.gradients[i].data_ptr<float>(), place<float>(all.first, i), place<float>(all.second, i),
+                       place<float>(all.averages, i), place<void>(all.shadows, i), updates, weights[i].numel(), static_cast<float>(all.decays[i])});
     for (int64_t chunk = 0; chunk * kOptimizerChunk < weights[i].numel(); ++chunk) {
       chunks.push_back(static_cast<int32_t>(i));
       chunks.push_back(static_cast<int32_t>(chunk));
     }
   }
-  const OptimizerRule numbers{static_cast<int>(kind),        static_cast<float>(rule[0]), static_cast<float>(rule[1]),
-                              static_cast<float>(rule[2]), static_cast<float>(rule[3]), static_cast<float>(rule[4])};
   const at::Tensor table = upload(entries, weights[0]), work = upload(chunks, weights[0]);
-  const Launch launch(weights[0]);
   const auto* list = static_cast<const OptimizerEntry*>(table.data_ptr());
   const OptimizerStep step{floatsOf(scale), floatsOf(rate), floatsOf(averageDecay)};
-  check(optimizerStep(list, static_cast<const int32_t*>(work.data_ptr()), static_cast<int64_t>(chunks.size() / 2), numbers, step, launch.stream),
-        "optimizer_step");
-  if (!updates.empty()) check(countUpdates(list, static_cast<int64_t>(entries.size()), launch.stream), "optimizer_step (counters)");
+  const Launch launch(weights[0]);
+  check(optimizerStep(list, static_cast<const int32_t*>(work.data_ptr()), static_cast<int64_t>(chunks.size() / 2), rule, step, launch.stream),
+        "optimiser");
+  if (onHost) {
+    for (at::Tensor count : all.updates) count.add_(1);
+  } else if (counted) {
+    check(countUpdates(list, static_cast<int64_t>(entries.size()), launch.stream), "optimiser (counters)");
+  }
 }
 
-void define(torch::Library& library) {
-  library.def(
-      "normalize_pixels(Tensor pixels, Tensor mean, Tensor deviation, ScalarType dtype, Tensor? samples=None, int padding=0, bool flip=False, "
-      "int seed=0, int epoch=0, int stream=0) -> Tensor",
-      &pixelsToActivations);
-  library.def("normalize_images(Tensor images, Tensor mean, Tensor deviation, ScalarType dtype) -> Tensor", &imagesToActivations);
-  library.def("linf_step(Tensor x, Tensor gradient, Tensor images, Tensor size, float epsilon) -> Tensor", &attackStep);
-  library.def(
-      "optimizer_step(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] first, Tensor(c!)[] second, Tensor(d!)[] averages, "
-      "Tensor(e!)[] shadows, Tensor(f!)[] updates, float[] decays, int kind, float[] rule, Tensor scale, Tensor rate, Tensor average_decay) -> ()",
-      &optimize);
+/// The same with numbers, which are written to memory first.
+void optimize(const Parameters& all, const OptimizerRule& rule, double rate) {
+  if (all.weights.empty()) return;
+  const auto number = [&](double value) { return at::full({}, value, all.weights[0].options().requires_grad(false)); };
+  const at::Tensor one = number(1);
+  optimize(all, rule, one, number(rate), one);
+}
+
+float narrowed(double value) { return static_cast<float>(value); }
+
+void sgd(at::TensorList weights, at::TensorList velocities, at::TensorList gradients, double rate, double momentum, bool nesterov,
+         at::ArrayRef<double> decays) {
+  const Parameters all{weights, gradients, momentum == 0 ? at::TensorList() : velocities, {}, {}, {}, {}, decays};
+  if (!canUpdate(all)) return composed<decltype(sgd)>("advprop::sgd_", weights, velocities, gradients, rate, momentum, nesterov, decays);
+  optimize(all, {nesterov ? kNesterov : kSgd, narrowed(momentum), 0, 0, 0, 0}, rate);
+}
+
+void rmsprop(at::TensorList weights, at::TensorList squares, at::TensorList velocities, at::TensorList gradients, double rate, double smoothing,
+             double momentum, double epsilon, at::ArrayRef<double> decays) {
+  const Parameters all{weights, gradients, velocities, squares, {}, {}, {}, decays};
+  if (!canUpdate(all)) {
+    return composed<decltype(rmsprop)>("advprop::rmsprop_", weights, squares, velocities, gradients, rate, smoothing, momentum, epsilon, decays);
+  }
+  optimize(all, {kRmsProp, narrowed(momentum), narrowed(smoothing), 0, 0, narrowed(epsilon)}, rate);
+}
+
+void adamw(at::TensorList weights, at::TensorList means, at::TensorList squares, at::TensorList updates, at::TensorList gradients, double rate,
+           double beta1, double beta2, double epsilon, at::ArrayRef<double> decays) {
+  const Parameters all{weights, gradients, means, squares, updates, {}, {}, decays};
+  if (!canUpdate(all) || updates.size() != weights.size()) {
+    return composed<decltype(adamw)>("advprop::adamw_", weights, means, squares, updates, gradients, rate, beta1, beta2, epsilon, decays);
+  }
+  optimize(all, {kAdamW, 0, 0, narrowed(beta1), narrowed(beta2), narrowed(epsilon)}, rate);
+}
+
+/// The form for captured steps: every number that changes is a tensor, gradients are scaled, the weights' average and bfloat16
+/// copies are written on the way. `rule`: momentum, decay of the squares, beta1, beta2, epsilon.
+void optimizerStepOfAll(at::TensorList weights, at::TensorList gradients, at::TensorList first, at::TensorList second, at::TensorList averages,
+                        at::TensorList shadows, at::TensorList updates, at::ArrayRef<double> decays, int64_t kind, at::ArrayRef<double> rule,
+                        const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
+  TORCH_CHECK(kind >= kSgd && kind <= kAdamW && rule.size() == 5, "unknown optimiser ", kind);
+  const Parameters all{weights, gradients, first, second, updates, averages, shadows, decays};
+  TORCH_CHECK(canUpdate(all), "weights, gradients and what goes with them must be dense float32 tensors of the same shapes and strides");
+  const bool complete = kind == kAdamW     ? !first.empty() && !second.empty() && updates.size() == weights.size()
+                        : kind == kRmsProp ? !first.empty() && !second.empty()
+                                           : !first.empty() || rule[0] == 0;
+  TORCH_CHECK(complete || weights.empty(), "the optimiser needs more state than was given");
+  TORCH_CHECK(shadows.empty() || shadows.size() == weights.size(), "there must be one copy for each weight");
+  for (size_t i = 0; i < shadows.size(); ++i) {
+    TORCH_CHECK(isOurs(shadows[i]) && shadows[i].scalar_type() == at::kBFloat16 && shadows[i].strides() == weights[i].strides(),
+                "copies must be bfloat16, of the weights' layout");
+  }
+  optimize(all, {static_cast<int>(kind), narrowed(rule[0]), narrowed(rule[1]), narrowed(rule[2]), narrowed(rule[3]), narrowed(rule[4])}, scale, rate,
+           averageDecay);
 }
 
 }  // namespace
 
-#ifdef ADVPROP_EMULATED
-TORCH_LIBRARY_FRAGMENT(advprop_emulated, library) {
-  define(library);
-  library.def("keyed_uniform(Tensor samples, int[] shape, int seed, int epoch, int purpose, int stream, ScalarType dtype) -> Tensor", &uniformNumbers);
-  library.def("keyed_integers(Tensor samples, int bound, int seed, int epoch, int purpose, int stream, int draw) -> Tensor", &integerNumbers);
-}
-#else
-TORCH_LIBRARY_FRAGMENT(advprop_cuda, library) { define(library); }
-TORCH_LIBRARY_IMPL(advprop, AutogradCUDA, library) {
+void registerSteps(torch::Library& library) {
   library.impl("keyed_uniform", &uniformNumbers);
   library.impl("keyed_integers", &integerNumbers);
+  library.impl("images_from_pixels", &imagesFromPixels);
+  library.impl("normalize_pixels", &normalizedImages);
+  library.impl("linf_step", &attackStep);
+  library.impl("sgd_", &sgd);
+  library.impl("rmsprop_", &rmsprop);
+  library.impl("adamw_", &adamw);
 }
-#endif
+
+void defineSteps(torch::Library& library) {
+  library.def(
+      "augmented_pixels(Tensor pixels, Tensor samples, int padding, bool flip, int seed, int epoch, int stream, Tensor? mean, Tensor? deviation, "
+      "ScalarType dtype) -> Tensor",
+      &augmentedPixels);
+  library.def(
+      "optimizer_step(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] first, Tensor(c!)[] second, Tensor(d!)[] averages, "
+      "Tensor(e!)[] shadows, Tensor(f!)[] updates, float[] decays, int kind, float[] rule, Tensor scale, Tensor rate, Tensor average_decay) -> ()",
+      &optimizerStepOfAll);
+}
 
 }  // namespace advprop::cuda

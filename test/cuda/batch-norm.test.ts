@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { KeyedRandom } from "../../src/random.js";
 import { call, type DType, fromArray, GradientStore, scope, type Tensor } from "../../src/tensor/index.js";
 import { cast, channelsLast, mul, permute, sum } from "../../src/tensor/operators.js";
-import { canEmulate, difference, inBothOrders, loadEmulation } from "../support/emulated.js";
+import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
 import { error } from "../support/errors.js";
 
 const CODES = { identity: 0, relu: 1, silu: 2 } as const;
@@ -33,7 +33,7 @@ function shift(x: Tensor): Tensor {
 }
 
 /** The operator's result, its gradients and the moved statistics. */
-function run(namespace: string, setting: Setting, dtype: DType): Record<string, number[]> {
+function run(setting: Setting, dtype: DType): Record<string, number[]> {
   const { shape, activation, batch, residual, frozen = false, shifted = false } = setting;
   const [n, c, h, w] = shape;
   const wide = dtype === "float64" ? "float64" : "float32";
@@ -51,7 +51,7 @@ function run(namespace: string, setting: Setting, dtype: DType): Record<string, 
     const [scale, bias] = [perChannel(3, 0), perChannel(4, -1)];
     if (!frozen) for (const parameter of [scale, bias]) parameter.requireGradient();
     const [runningMean, runningVariance] = [perChannel(5, 2), perChannel(6, 1)];
-    const y = call(`${namespace}::batch_norm`, [
+    const y = call("advprop::batch_norm", [
       x,
       scale,
       bias,
@@ -106,12 +106,12 @@ describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {
 
   const settings: Setting[] = SHAPES.flatMap((shape) => FORMS.map((form) => ({ shape, ...form })));
   test.each(settings)("$shape $activation, batch $batch, residual $residual, frozen $frozen", (setting) => {
-    const expected = run("advprop", setting, "float64");
+    const expected = run(setting, "float64");
     for (const [dtype, bound] of [
       ["float32", 1e-5],
       ["bfloat16", 1e-2],
     ] as const) {
-      const actual = run("advprop_emulated", setting, dtype);
+      const actual = emulated(() => run(setting, dtype));
       expect(Object.keys(actual)).toEqual(Object.keys(expected));
       for (const [name, numbers] of Object.entries(expected)) {
         expect(difference(actual[name], numbers), `${dtype} ${name}`).toBeLessThan(bound);
@@ -122,7 +122,7 @@ describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {
   test("no result depends on the order of threads and blocks", () => {
     for (const form of [FORMS[2], FORMS[6], FORMS[8]]) {
       const [rising, falling] = inBothOrders(() =>
-        run("advprop_emulated", { shape: [9, 8, 32, 31], ...form }, "float32"),
+        emulated(() => run({ shape: [9, 8, 32, 31], ...form }, "float32")),
       );
       expect(falling).toEqual(rising);
     }
@@ -131,8 +131,8 @@ describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {
   test("tensors that begin at odd addresses give what others give", () => {
     for (const dtype of ["float32", "bfloat16"] as const) {
       const setting = { shape: [2, 16, 3, 4], ...FORMS[2] } as const;
-      const expected = run("advprop_emulated", setting, dtype);
-      const actual = run("advprop_emulated", { ...setting, shifted: true }, dtype);
+      const expected = emulated(() => run(setting, dtype));
+      const actual = emulated(() => run({ ...setting, shifted: true }, dtype));
       for (const [name, numbers] of Object.entries(expected)) {
         expect(difference(actual[name], numbers), name).toBeLessThan(dtype === "float32" ? 1e-6 : 1e-2);
       }
@@ -144,13 +144,15 @@ describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {
     const one = fromArray([1, 1]);
     for (const activation of Object.values(CODES)) {
       const form = [null, fromArray([0, 0]), one, false, 0, 0, activation];
-      const y = call("advprop_emulated::batch_norm", [x, one, one, ...form]).toNumbers();
+      const y = emulated(() => call("advprop::batch_norm", [x, one, one, ...form])).toNumbers();
       expect([y[0], y.slice(1).some(Number.isNaN)]).toEqual([Number.NaN, false]);
     }
   });
 });
 
 describe.skipIf(!canEmulate)("the emulation", () => {
+  beforeAll(loadEmulation, 300_000);
+
   const mistake = (kind: number): number[] => call("advprop_emulated::make_mistake", [kind]).toNumbers();
 
   test("shows a missing barrier as a result that depends on the order", () => {

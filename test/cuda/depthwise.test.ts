@@ -5,6 +5,7 @@ import {
   cast,
   channelsLast,
   conv2d,
+  depthwiseConv2d,
   detach,
   keyedUniform,
   mul,
@@ -13,7 +14,7 @@ import {
   sub,
   sum,
 } from "../../src/tensor/operators.js";
-import { canEmulate, difference, inBothOrders, loadEmulation } from "../support/emulated.js";
+import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
 
 const sides = (left: number, right = left, top = left, bottom = right): Padding => ({ left, right, top, bottom });
 
@@ -69,11 +70,6 @@ function results(convolution: (x: Tensor, weight: Tensor) => Tensor, x: Tensor, 
   return { y: convolution(x, weight), gradX: gradientOf(loss(), input), gradWeight: gradientOf(loss(), kernel) };
 }
 
-const emulated =
-  (stride: number, { left, right, top, bottom }: Padding) =>
-  (x: Tensor, weight: Tensor): Tensor =>
-    call("advprop_emulated::depthwise_conv2d", [x, weight, stride, [left, right, top, bottom]]);
-
 describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
   beforeAll(loadEmulation, 300_000);
 
@@ -85,7 +81,9 @@ describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
     test.each(CASES)("%j, kernel %i, stride %i, padding %j", (shape, size, stride, padding) => {
       scope(() => {
         const [x, weight] = [random(shape, 1, dtype), random([shape[1], 1, size, size], 2, weightDtype)];
-        const actual = results(emulated(stride, padding), x, weight, dtype);
+        const actual = emulated(() =>
+          results((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight, dtype),
+        );
         const { left, right, top, bottom } = padding;
         const expected = results(
           (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0, shape[1]),
@@ -106,7 +104,9 @@ describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
     for (const dtype of ["float32", "bfloat16"] as const) {
       const [x, weight] = [random([4, 64, 16, 17], 1, dtype), random([64, 1, 5, 5], 2, "float32")];
       const [rising, falling] = inBothOrders(() => {
-        const { y, gradX, gradWeight } = results(emulated(2, sides(1, 2)), x, weight, dtype);
+        const { y, gradX, gradWeight } = emulated(() =>
+          results((a, b) => depthwiseConv2d(a, b, 2, sides(1, 2)), x, weight, dtype),
+        );
         return [y, gradX, gradWeight].map((tensor) => tensor.toNumbers());
       });
       expect(falling).toEqual(rising);
@@ -117,11 +117,12 @@ describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
     const x = random([2, 16, 6, 10], 1, "float32");
     const weight = random([16, 1, 3, 3], 2, "float32");
     const everySecond = (tensor: Tensor): Tensor => call("aten::slice.Tensor", [tensor, 3, 0, undefined, 2]);
-    const convolution = emulated(1, sides(1));
-    const expected = convolution(channelsLast(call("aten::clone", [everySecond(x)])), weight);
-    expect(convolution(everySecond(x), weight).toNumbers()).toEqual(expected.toNumbers());
+    const convolution = (a: Tensor, b: Tensor) => depthwiseConv2d(a, b, 1, sides(1));
+    const copy = channelsLast(call("aten::clone", [everySecond(x)]));
+    const [actual, expected] = emulated(() => [everySecond(x), copy].map((from) => convolution(from, weight)));
+    expect(actual.toNumbers()).toEqual(expected.toNumbers());
     const input = detach(x).requireGradient();
-    const gradient = gradientOf(sum(everySecond(convolution(input, weight))), input);
+    const gradient = emulated(() => gradientOf(sum(everySecond(convolution(input, weight))), input));
     const reference = cast(x, "float64").requireGradient();
     const plain = conv2d(reference, cast(weight, "float64"), undefined, 1, 1, 16);
     expect(difference(gradient, gradientOf(sum(everySecond(plain)), reference))).toBeLessThan(1e-5);

@@ -1,4 +1,4 @@
-/** The kernels of native/cuda, compiled for the CPU: operators advprop_emulated::*. */
+/** The kernels of native/cuda, compiled for the CPU, in the place of the CPU's own operators. */
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { buildEmulation } from "../../scripts/build-native.mjs";
@@ -12,9 +12,25 @@ const missing = [["cmake"], ["make"], [process.env.CXX || "c++"]].filter(
 export const canEmulate = missing.length === 0;
 if (!canEmulate) console.warn(`The CUDA kernels are not tested in emulation: there is no ${missing.join(", no ")}.`);
 
-/** Compiles them where they are not up to date, and registers their operators: 15 seconds the first time. */
+/** Compiles them where they are not up to date, and loads them: 15 seconds the first time. */
 export function loadEmulation(): void {
   createRequire(import.meta.url)(buildEmulation());
+}
+
+const launches = () => callAny("advprop_emulated::launches", []) as number;
+
+/** What a function gives whose operators are those of a GPU. @throws no kernel was run */
+export function emulated<T>(run: () => T): T {
+  const before = launches();
+  callAny("advprop_emulated::take_over", [true]);
+  let result: T;
+  try {
+    result = run();
+  } finally {
+    callAny("advprop_emulated::take_over", [false]);
+  }
+  if (launches() === before) throw new Error("no kernel took these tensors");
+  return result;
 }
 
 /** What a function gives, run with the threads of every kernel in rising and in falling order. */
