@@ -4,7 +4,7 @@
 
 namespace advprop {
 
-/// () -> { torch, compiledFor, cuda, threads }
+/// () -> { torch, cuda, cudaKernels, threads }
 napi_value engineInfo(Environment& environment, const Arguments& arguments);
 /// (count): threads inside one operator
 napi_value setThreads(Environment& environment, const Arguments& arguments);

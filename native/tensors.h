@@ -4,7 +4,7 @@
 
 namespace advprop {
 
-/// (bytes: typed array, shape, dtype) -> handle. Copies.
+/// (bytes: typed array, shape, dtype, device) -> handle. Copies, to a GPU while the program goes on.
 napi_value tensorFromBytes(Environment& environment, const Arguments& arguments);
 /// (tensor) -> ArrayBuffer with the elements in C order, whatever the strides. Copies.
 napi_value tensorToBytes(Environment& environment, const Arguments& arguments);

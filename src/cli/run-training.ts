@@ -103,9 +103,11 @@ async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line
 
     say(`${recipe.method} of ${recipe.model} on ${data.train?.length} images of ${data.name}; run: ${run.path}`);
     const { batchSize } = recipe.training;
+    const memory =
+      estimate &&
+      ` takes about ${readableBytes(bytesFor(estimate, batchSize))} of ${readableBytes(memoryStats().limitBytes)}`;
     say(
-      `A batch of ${batchSize} takes about ${readableBytes(bytesFor(estimate, batchSize))} of ` +
-        `${readableBytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+      `A batch of ${batchSize}${memory ?? ` on ${training.device}`}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
     );
     const stop = stopOnSignals(say);
     const progress = new ProgressLine();

@@ -1,6 +1,6 @@
 /** Module: a network or a part of one, with named parameters, buffers and children. */
 import { assert } from "../errors.js";
-import { type DType, scope, type Tensor } from "../tensor/index.js";
+import { type Device, type DType, scope, type Tensor } from "../tensor/index.js";
 import type { ForwardContext } from "./context.js";
 import type { Initializer } from "./initialization.js";
 import { Buffer, Parameter, type ParameterKind } from "./parameter.js";
@@ -79,17 +79,18 @@ export abstract class Module {
    *
    * @param seed  of the random ones: the same seed gives the same main network whatever the auxiliary routes
    * @param dtype float32, or float64 for tests
+   * @throws ERR_DEVICE there is no such device
    */
-  initialize(seed: number, dtype: DType = "float32"): this {
+  initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
     let stream = 0;
     for (const [, parameter] of this.namedParameters()) {
       const values = new Float32Array(parameter.size);
       parameter.initializer(values, seed, stream);
-      parameter.allocate(values, dtype);
+      parameter.allocate(values, dtype, device);
       // Norm parameters are constant, so they take no stream: auxiliary ones must not shift their followers'.
       if (parameter.kind !== "norm") stream += 1;
     }
-    for (const [, buffer] of this.namedBuffers()) buffer.allocate(dtype);
+    for (const [, buffer] of this.namedBuffers()) buffer.allocate(dtype, device);
     return this;
   }
 }

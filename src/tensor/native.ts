@@ -23,7 +23,7 @@ export interface NativeAddon {
   accumulateGradients(loss: object, leaves: readonly object[]): void;
   storedGradient(leaf: object): number | null;
   clearGradients(leaves: readonly object[]): void;
-  fromBytes(data: ArrayBufferView, shape: readonly number[], dtype: string): number;
+  fromBytes(data: ArrayBufferView, shape: readonly number[], dtype: string, device: string): number;
   toBytes(tensor: object): ArrayBuffer;
   info(tensor: object): NativeInfo;
   item(tensor: object): number;
@@ -32,7 +32,7 @@ export interface NativeAddon {
   keep(tensor: object): void;
   beginScope(): void;
   endScope(kept: readonly object[]): void;
-  engineInfo(): { torch: string; cuda: boolean; threads: number };
+  engineInfo(): { torch: string; cuda: boolean; cudaKernels: boolean; threads: number };
   setThreads(count: number): void;
   memoryStats(): MemoryStats;
   setMemoryLimit(bytes: number): void;

@@ -121,9 +121,7 @@ describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {
 
   test("no result depends on the order of threads and blocks", () => {
     for (const form of [FORMS[2], FORMS[6], FORMS[8]]) {
-      const [rising, falling] = inBothOrders(() =>
-        emulated(() => run({ shape: [9, 8, 32, 31], ...form }, "float32")),
-      );
+      const [rising, falling] = inBothOrders(() => emulated(() => run({ shape: [9, 8, 32, 31], ...form }, "float32")));
       expect(falling).toEqual(rising);
     }
   });

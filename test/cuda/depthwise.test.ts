@@ -81,9 +81,7 @@ describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
     test.each(CASES)("%j, kernel %i, stride %i, padding %j", (shape, size, stride, padding) => {
       scope(() => {
         const [x, weight] = [random(shape, 1, dtype), random([shape[1], 1, size, size], 2, weightDtype)];
-        const actual = emulated(() =>
-          results((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight, dtype),
-        );
+        const actual = emulated(() => results((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight, dtype));
         const { left, right, top, bottom } = padding;
         const expected = results(
           (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0, shape[1]),

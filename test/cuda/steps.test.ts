@@ -74,7 +74,10 @@ describe.skipIf(!canEmulate)("images on a GPU, emulated", () => {
   const [height, width] = [7, 5];
   const MEAN = [0.4914, 0.4822, 0.4465];
   const DEVIATION = [0.247, 0.2435, 0.2616];
-  const bytes = Uint8Array.from({ length: SAMPLES.length * height * width * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
+  const bytes = Uint8Array.from(
+    { length: SAMPLES.length * height * width * 3 },
+    (_, i) => Math.imul(i, 2654435761) >>> 24,
+  );
   const key = { seed: 1, epoch: 2, stream: 3 };
 
   /** (pixels / 255 - mean) / deviation by libtorch's operators in float64. */
@@ -154,7 +157,11 @@ describe.skipIf(!canEmulate)("images on a GPU, emulated", () => {
       expect(difference(emulated(step), step())).toBeLessThan(1e-7);
     }
     const damaged = mul(gradient, Number.NaN);
-    expect(emulated(() => linfStep(x, damaged, images, [0.1], 0.3)).toNumbers().every(Number.isNaN)).toBe(true);
+    expect(
+      emulated(() => linfStep(x, damaged, images, [0.1], 0.3))
+        .toNumbers()
+        .every(Number.isNaN),
+    ).toBe(true);
   });
 });
 
@@ -193,8 +200,18 @@ const RULES: Readonly<Record<string, Rule>> = {
     numbers: [0, 0, 0, 0, 0],
     first: false,
   },
-  sgd: { make: (all) => new Sgd(all, { ...DECAY, momentum: 0.9, nesterov: false }), kind: 0, numbers: [0.9, 0, 0, 0, 0], first: true },
-  nesterov: { make: (all) => new Sgd(all, { ...DECAY, momentum: 0.9, nesterov: true }), kind: 1, numbers: [0.9, 0, 0, 0, 0], first: true },
+  sgd: {
+    make: (all) => new Sgd(all, { ...DECAY, momentum: 0.9, nesterov: false }),
+    kind: 0,
+    numbers: [0.9, 0, 0, 0, 0],
+    first: true,
+  },
+  nesterov: {
+    make: (all) => new Sgd(all, { ...DECAY, momentum: 0.9, nesterov: true }),
+    kind: 1,
+    numbers: [0.9, 0, 0, 0, 0],
+    first: true,
+  },
   rmsprop: {
     make: (all) => new RmsProp(all, { ...DECAY, decay: 0.9, momentum: 0.8, epsilon: 1e-3 }),
     kind: 2,
