@@ -265,7 +265,7 @@ export const clone = (x: Tensor): Tensor => call("aten::clone", [x]);
 export const cast = (x: Tensor, dtype: DType): Tensor => call("aten::to.dtype", [x, dtype]);
 /** The tensor on a device: itself where it is there already. */
 export const toDevice = (x: Tensor, device: Device): Tensor =>
-  x.device === device ? x : call("aten::to.device", [x, device, x.dtype, true]);
+  x.device === device ? x : call("aten::to.device", [x, device, x.dtype]);
 /** 4-D tensors with the channel as the fastest dimension; others as they are. */
 export const channelsLast = (x: Tensor): Tensor =>
   x.shape.length === 4 ? call("aten::contiguous", [x, "channels_last"]) : x;
