@@ -175,15 +175,35 @@ struct Parameters {
   at::ArrayRef<double> decays;
 };
 
+bool isLike(const at::Tensor& x, const at::Tensor& weight) { return isOurs(x) && x.scalar_type() == at::kFloat && x.sizes() == weight.sizes(); }
+
 bool canUpdate(const Parameters& all) {
-  for (const at::TensorList list : {all.weights, all.gradients, all.first, all.second, all.averages}) {
+  for (const at::TensorList list : {all.weights, all.first, all.second, all.averages}) {
     if (!list.empty() && list.size() != all.weights.size()) return false;
     for (size_t i = 0; i < list.size(); ++i) {
-      const bool like = list[i].scalar_type() == at::kFloat && list[i].sizes() == all.weights[i].sizes() && list[i].strides() == all.weights[i].strides();
-      if (!like || !isOurs(list[i]) || !list[i].is_non_overlapping_and_dense()) return false;
+      if (!isLike(list[i], all.weights[i]) || list[i].strides() != all.weights[i].strides() || !list[i].is_non_overlapping_and_dense()) return false;
     }
   }
-  return all.gradients.size() == all.weights.size() && all.decays.size() == all.weights.size();
+  if (all.gradients.size() != all.weights.size() || all.decays.size() != all.weights.size()) return false;
+  for (size_t i = 0; i < all.weights.size(); ++i) {
+    if (!isLike(all.gradients[i], all.weights[i])) return false;
+  }
+  return true;
+}
+
+/// The gradients with their elements in the same places of memory as those of the weights; copied where they are not.
+std::vector<at::Tensor> laidOut(const Parameters& all) {
+  std::vector<at::Tensor> result;
+  for (size_t i = 0; i < all.weights.size(); ++i) {
+    const at::Tensor& gradient = all.gradients[i];
+    result.push_back(gradient.strides() == all.weights[i].strides() ? gradient : at::empty_like(all.weights[i]).copy_(gradient));
+  }
+  return result;
+}
+
+/// Tells whoever keeps something that was computed from the tensors: kernels write behind libtorch's back.
+void markChanged(at::TensorList tensors) {
+  for (const at::Tensor& tensor : tensors) tensor.unsafeGetTensorImpl()->bump_version();
 }
 
 /// The tensor of a list, or none where the list is empty.
@@ -200,11 +220,12 @@ void optimize(const Parameters& all, const OptimizerRule& rule, const at::Tensor
   std::vector<int64_t> counts;
   if (onHost) for (const at::Tensor& count : all.updates) counts.push_back(count.item<int64_t>());
   const at::Tensor copies = onHost ? upload(counts, weights[0]) : at::Tensor();
+  const std::vector<at::Tensor> gradients = laidOut(all);
   std::vector<OptimizerEntry> entries;
   std::vector<int32_t> chunks;
   for (size_t i = 0; i < weights.size(); ++i) {
     int64_t* const updates = onHost ? static_cast<int64_t*>(copies.data_ptr()) + i : place<int64_t>(all.updates, i);
-    entries.push_back({weights[i].data_ptr<float>(), all.gradients[i].data_ptr<float>(), place<float>(all.first, i), place<float>(all.second, i),
+    entries.push_back({weights[i].data_ptr<float>(), gradients[i].data_ptr<float>(), place<float>(all.first, i), place<float>(all.second, i),
                        place<float>(all.averages, i), place<void>(all.shadows, i), updates, weights[i].numel(), static_cast<float>(all.decays[i])});
     for (int64_t chunk = 0; chunk * kOptimizerChunk < weights[i].numel(); ++chunk) {
       chunks.push_back(static_cast<int32_t>(i));
@@ -217,6 +238,7 @@ void optimize(const Parameters& all, const OptimizerRule& rule, const at::Tensor
   const Launch launch(weights[0]);
   check(optimizerStep(list, static_cast<const int32_t*>(work.data_ptr()), static_cast<int64_t>(chunks.size() / 2), rule, step, launch.stream),
         "optimiser");
+  for (const at::TensorList changed : {weights, all.first, all.second, all.averages, all.shadows}) markChanged(changed);
   if (onHost) {
     for (at::Tensor count : all.updates) count.add_(1);
   } else if (counted) {
@@ -266,7 +288,7 @@ void optimizerStepOfAll(at::TensorList weights, at::TensorList gradients, at::Te
                         const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
   TORCH_CHECK(kind >= kSgd && kind <= kAdamW && rule.size() == 5, "unknown optimiser ", kind);
   const Parameters all{weights, gradients, first, second, updates, averages, shadows, decays};
-  TORCH_CHECK(canUpdate(all), "weights, gradients and what goes with them must be dense float32 tensors of the same shapes and strides");
+  TORCH_CHECK(canUpdate(all), "weights, gradients and what goes with them must be dense float32 tensors of the same shapes, what is changed of the same strides");
   const bool complete = kind == kAdamW     ? !first.empty() && !second.empty() && updates.size() == weights.size()
                         : kind == kRmsProp ? !first.empty() && !second.empty()
                                            : !first.empty() || rule[0] == 0;

@@ -39,7 +39,7 @@ describe.skipIf(!hasCompiler)("nvcc compiles", () => {
 
   const { includeDirs } = findLibtorch();
 
-  test.each(["layers.cpp", "steps.cpp"])("%s, the operators, against libtorch's headers", (source) => {
+  test.each(["layers.cpp", "register.cpp", "steps.cpp"])("%s, the operators, against libtorch's headers", (source) => {
     // A libtorch without CUDA has every header that is needed but one, which a build with CUDA writes.
     const written = join(folder, "c10/cuda/impl");
     mkdirSync(written, { recursive: true });
