@@ -7,6 +7,11 @@
 
 namespace advprop {
 
+napi_value setRunError(Environment& environment, const Arguments& arguments) {
+  check(environment, napi_create_reference(environment.env, arguments[0], 1, &environment.runError));
+  return undefined(environment);
+}
+
 napi_value engineInfo(Environment& environment, const Arguments&) {
   napi_value object;
   check(environment, napi_create_object(environment.env, &object));

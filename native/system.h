@@ -4,6 +4,8 @@
 
 namespace advprop {
 
+/// The class of the error that memory which does not suffice throws: (code, message).
+napi_value setRunError(Environment& environment, const Arguments& arguments);
 /// () -> { torch, cuda, cudaKernels, threads }
 napi_value engineInfo(Environment& environment, const Arguments& arguments);
 /// (count): threads inside one operator

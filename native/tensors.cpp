@@ -77,16 +77,26 @@ napi_value fromIntegers(Environment& environment, at::IntArrayRef values) {
 }
 }  // namespace
 
-napi_value tensorInfo(Environment& environment, const Arguments& arguments) {
-  const at::Tensor& tensor = toTensor(environment, arguments[0], "tensor");
-  napi_value object;
-  check(environment, napi_create_object(environment.env, &object));
-  setProperty(environment, object, "shape", fromIntegers(environment, tensor.sizes()));
-  setProperty(environment, object, "strides", fromIntegers(environment, tensor.strides()));
-  setProperty(environment, object, "dtype", fromString(environment, scalarTypeName(tensor.scalar_type())));
-  setProperty(environment, object, "requiresGrad", fromBoolean(environment, tensor.requires_grad()));
-  setProperty(environment, object, "device", fromString(environment, tensor.device().str()));
-  return object;
+// One fact at a time: most calls ask for the dtype alone, and what JavaScript is given it must clear away.
+
+napi_value tensorShape(Environment& environment, const Arguments& arguments) {
+  return fromIntegers(environment, toTensor(environment, arguments[0], "tensor").sizes());
+}
+
+napi_value tensorStrides(Environment& environment, const Arguments& arguments) {
+  return fromIntegers(environment, toTensor(environment, arguments[0], "tensor").strides());
+}
+
+napi_value tensorDtype(Environment& environment, const Arguments& arguments) {
+  return fromString(environment, scalarTypeName(toTensor(environment, arguments[0], "tensor").scalar_type()));
+}
+
+napi_value tensorDevice(Environment& environment, const Arguments& arguments) {
+  return fromString(environment, toTensor(environment, arguments[0], "tensor").device().str());
+}
+
+napi_value tensorRequiresGradient(Environment& environment, const Arguments& arguments) {
+  return fromBoolean(environment, toTensor(environment, arguments[0], "tensor").requires_grad());
 }
 
 napi_value tensorItem(Environment& environment, const Arguments& arguments) {
@@ -116,7 +126,13 @@ napi_value beginScope(Environment& environment, const Arguments&) {
 
 napi_value endScope(Environment& environment, const Arguments& arguments) {
   std::vector<Handle> kept;
-  for (napi_value item : toArray(environment, arguments[0], "kept")) kept.push_back(toHandle(environment, item, "kept"));
+  bool several = false;
+  check(environment, napi_is_array(environment.env, arguments[0], &several));
+  if (several) {
+    for (napi_value item : toArray(environment, arguments[0], "kept")) kept.push_back(toHandle(environment, item, "kept"));
+  } else if (!isMissing(environment, arguments[0])) {
+    kept.push_back(toHandle(environment, arguments[0], "kept"));
+  }
   environment.tensors.endScope(kept);
   return undefined(environment);
 }

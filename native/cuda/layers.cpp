@@ -104,6 +104,13 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   return Normalize::apply(x, weight, bias, other, statistics, activation, batch);
 }
 
+/// The 3x3 convolution, with one zero on each side, of relu(norm(x)).
+at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,
+                                 const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& weight) {
+  const at::Tensor y = batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu);
+  return at::conv2d(y, weight.to(x.scalar_type()), {}, 1, 1);
+}
+
 std::vector<int64_t> listOf(const Depthwise& s) {
   return {s.images, s.channels, s.height, s.width, s.rows, s.columns, s.left, s.top, s.kernel, s.stride, s.dtype};
 }
@@ -169,6 +176,7 @@ at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, i
 void registerLayers(torch::Library& library) {
   library.impl("batch_norm", &batchNorm);
   library.impl("depthwise_conv2d", &depthwiseConvolution);
+  library.impl("norm_relu_conv2d_3x3", &normalizedConvolution);
 }
 
 }  // namespace advprop::cuda

@@ -17,16 +17,22 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kSegment = size_t{32} << 20;  // least bytes mapped at once
-constexpr size_t kLeastRemainder = 256;        // a smaller remainder stays with its block
+constexpr size_t kGrowth = size_t{32} << 20;         // least bytes made writable at once
+constexpr size_t kAddressSpace = size_t{1} << 42;    // of the arena; half as much, and so on, where a process may have less
+constexpr size_t kLeastRemainder = 256;              // a smaller remainder stays with its block
 
-/// Precedes every block. `size` counts the payload only; neighbours in one segment are linked in address order.
+size_t roundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
+
+/// Precedes every block. `size` counts the payload only; neighbours are linked in address order.
 struct alignas(kAlignment) Block {
   size_t size;
   Block* previous;
   Block* next;
+  size_t returned;  // bytes of a free block that the system has back, at least
   bool used;
-  char* payload() { return reinterpret_cast<char*>(this) + sizeof(Block); }
+  char* begin() { return reinterpret_cast<char*>(this); }
+  char* payload() { return begin() + sizeof(Block); }
+  char* end() { return payload() + size; }
 };
 static_assert(sizeof(Block) == kAlignment);
 
@@ -37,11 +43,15 @@ struct BySize {
 class Pool {
  public:
   void* allocate(size_t bytes) {
-    const size_t size = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+    const size_t size = std::max(kAlignment, roundUp(bytes, kAlignment));
     if (bytes > PTRDIFF_MAX) throw MemoryLimitError("a tensor of " + std::to_string(bytes) + " bytes does not fit any address space");
     const std::lock_guard<std::mutex> lock(mutex_);
     Block* block = takeFree(size);
-    if (block == nullptr) block = map(size);
+    if (block == nullptr && limit_ != 0 && reserved_ + cost(size) > limit_) {
+      giveBack();
+      block = takeFree(size);
+    }
+    if (block == nullptr) block = extend(size);
     split(block, size);
     block->used = true;
     live_ += block->size;
@@ -83,74 +93,135 @@ class Pool {
 
   void releaseCache() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    unmapFree();
+    giveBack();
   }
 
  private:
   Block* takeFree(size_t size) {
-    Block probe{size, nullptr, nullptr, false};
+    Block probe{size, nullptr, nullptr, 0, false};
     auto found = free_.lower_bound(&probe);
     // lower_bound orders equal sizes by address and the probe lies on the stack, so an equal size may stand before it.
     if (found != free_.begin() && (*std::prev(found))->size == size) --found;
     if (found == free_.end()) return nullptr;
     Block* block = *found;
+    // What the system has back it must give again: as many huge pages as the part that is taken may touch.
+    const size_t again = std::min(block->returned, roundUp(size + sizeof(Block), kHugePage) + kHugePage);
+    if (limit_ != 0 && reserved_ + again > limit_) return nullptr;
     free_.erase(found);
+    block->returned -= again;
+    reserved_ += again;
     return block;
   }
 
-  Block* map(size_t size) {
-    const size_t needed = (size + sizeof(Block) + kHugePage - 1) / kHugePage * kHugePage;
-    size_t bytes = std::max(needed, kSegment);
-    if (limit_ != 0 && reserved_ + bytes > limit_) {
-      unmapFree();
-      bytes = needed;
-      if (reserved_ + bytes > limit_) throw limitError(size);
+  bool endsFree() const { return last_ != nullptr && !last_->used; }
+
+  /// Bytes by which the arena must grow for a block of that size at its end: by what is missing where its last block is free.
+  size_t missing(size_t size) const {
+    return roundUp(endsFree() ? size - std::min(size, last_->size) : size + sizeof(Block), kHugePage);
+  }
+
+  size_t cost(size_t size) const { return missing(size) + (endsFree() ? last_->returned : 0); }
+
+  /// The block at the end of the arena, grown to at least that size.
+  Block* extend(size_t size) {
+    if (base_ == nullptr) open(size);
+    if (size > kAddressSpace || (limit_ != 0 && reserved_ + cost(size) > limit_)) throw limitError(size);
+    const size_t bytes = missing(size);
+    if (bytes > static_cast<size_t>(end_ - top_)) throw limitError(size);
+    if (top_ + bytes > writable_) {
+      char* until = std::min(end_, std::max(top_ + bytes, writable_ + kGrowth));
+      if (mprotect(writable_, until - writable_, PROT_READ | PROT_WRITE) != 0) throw limitError(size);
+      writable_ = until;
     }
-    // Mapped with room to align to a huge page, so that the kernel can back the segment with them.
-    void* raw = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (raw == MAP_FAILED) throw limitError(size);
-    const auto address = reinterpret_cast<uintptr_t>(raw);
-    const uintptr_t aligned = (address + kHugePage - 1) / kHugePage * kHugePage;
-    if (aligned > address) munmap(raw, aligned - address);
-    if (const size_t tail = address + kHugePage - aligned; tail > 0) munmap(reinterpret_cast<void*>(aligned + bytes), tail);
-    madvise(reinterpret_cast<void*>(aligned), bytes, MADV_HUGEPAGE);
+    if (endsFree()) {
+      free_.erase(last_);
+      last_->size += bytes;
+      reserved_ += last_->returned;
+      last_->returned = 0;
+    } else {
+      auto* block = reinterpret_cast<Block*>(top_);
+      *block = Block{bytes - sizeof(Block), last_, nullptr, 0, false};
+      if (last_ != nullptr) last_->next = block;
+      last_ = block;
+    }
+    top_ += bytes;
     reserved_ += bytes;
-    auto* block = reinterpret_cast<Block*>(aligned);
-    *block = Block{bytes - sizeof(Block), nullptr, nullptr, false};
-    return block;
+    return last_;
+  }
+
+  /// Reserves addresses, none of them memory yet, for one arena: segments would each be left with an end too small to use.
+  void open(size_t size) {
+    for (size_t bytes = kAddressSpace; bytes >= kGrowth; bytes /= 2) {
+      void* raw = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (raw == MAP_FAILED) continue;
+      // Huge pages: fewer of them to ask the system for.
+      madvise(raw, bytes, MADV_HUGEPAGE);
+      base_ = alignUp(static_cast<char*>(raw));
+      top_ = writable_ = base_;
+      end_ = alignDown(static_cast<char*>(raw) + bytes);
+      return;
+    }
+    throw limitError(size);
   }
 
   void split(Block* block, size_t size) {
-    if (block->size < size + sizeof(Block) + kLeastRemainder) return;
+    if (block->size < size + sizeof(Block) + kLeastRemainder) {
+      reserved_ += block->returned;
+      block->returned = 0;
+      return;
+    }
     auto* rest = reinterpret_cast<Block*>(block->payload() + size);
-    *rest = Block{block->size - size - sizeof(Block), block, block->next, false};
+    *rest = Block{block->size - size - sizeof(Block), block, block->next, block->returned, false};
     if (rest->next != nullptr) rest->next->previous = rest;
+    else last_ = rest;
     block->next = rest;
     block->size = size;
+    block->returned = 0;
     free_.insert(rest);
   }
 
   void absorbNext(Block* block) {
     Block* next = block->next;
     block->size += sizeof(Block) + next->size;
+    block->returned += next->returned;
     block->next = next->next;
     if (block->next != nullptr) block->next->previous = block;
+    else last_ = block;
   }
 
-  /// Unmaps segments that are free as a whole.
-  void unmapFree() {
-    for (auto it = free_.begin(); it != free_.end();) {
-      Block* block = *it;
-      if (block->previous == nullptr && block->next == nullptr) {
-        it = free_.erase(it);
-        const size_t bytes = block->size + sizeof(Block);
-        reserved_ -= bytes;
-        munmap(block, bytes);
-      } else {
-        ++it;
-      }
+  /// Gives the system the end of the arena, and the whole huge pages inside of free blocks.
+  void giveBack() {
+    if (endsFree()) shorten();
+    for (Block* block : free_) {
+      char *begin = alignUp(block->payload()), *end = alignDown(block->end());
+      if (end <= begin) continue;
+      madvise(begin, end - begin, MADV_DONTNEED);
+      reserved_ -= static_cast<size_t>(end - begin) - block->returned;
+      block->returned = end - begin;
     }
   }
+
+  /// Ends the arena where its last block begins, which is free, or at the next huge page.
+  void shorten() {
+    Block* block = last_;
+    char* top = alignUp(block->begin());
+    if (top == top_) return;
+    free_.erase(block);
+    reserved_ -= static_cast<size_t>(top_ - top) - block->returned;
+    if (top == block->begin()) {
+      last_ = block->previous;
+      if (last_ != nullptr) last_->next = nullptr;
+    } else {
+      block->size = top - block->payload();
+      block->returned = 0;
+      free_.insert(block);
+    }
+    madvise(top, top_ - top, MADV_DONTNEED);
+    top_ = top;
+  }
+
+  static char* alignUp(char* address) { return reinterpret_cast<char*>(roundUp(reinterpret_cast<uintptr_t>(address), kHugePage)); }
+  static char* alignDown(char* address) { return alignUp(address - kHugePage + 1); }
 
   MemoryLimitError limitError(size_t size) const {
     const auto megabytes = [](size_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MB"; };
@@ -166,6 +237,11 @@ class Pool {
   size_t peak_ = 0;
   size_t reserved_ = 0;
   size_t limit_ = 0;
+  char* base_ = nullptr;      // of the arena
+  char* top_ = nullptr;       // where its blocks end
+  char* writable_ = nullptr;  // where memory ends
+  char* end_ = nullptr;       // where its addresses end
+  Block* last_ = nullptr;
 };
 
 // Never destroyed: tensors may be freed while the process exits.

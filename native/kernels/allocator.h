@@ -1,7 +1,7 @@
 // The CPU allocator behind every tensor: caching, 64-byte aligned, limited.
 //
-// Large blocks come from segments that are mapped once, split by best fit and joined again when freed, so that a
-// training step in its steady state meets no page fault. Alignment is part of reproducibility: vectorised loops peel
+// Blocks come from one arena that grows at its end, are split by best fit and joined again when freed, so that a training
+// step in its steady state meets no page fault, and little memory lies idle between them. Alignment is part of reproducibility: vectorised loops peel
 // their first elements by it, which changes rounding.
 #pragma once
 #include <cstddef>

@@ -1,6 +1,7 @@
 // The gradient of the weights: the transformed gradients of the results times the transformed inputs, summed over tiles.
 #include <ATen/Parallel.h>
 
+#include "rectified.h"
 #include "winograd_product.h"
 #include "winograd_tiles.h"
 #include "winograd_weights.h"
@@ -13,7 +14,7 @@ namespace {
 constexpr int64_t kDepth = 96;
 
 /// Tiles that are transformed together: both operands in the caches, and few waits of threads for each other.
-int64_t tilesTogether(int64_t channels) { return std::clamp<int64_t>(6'144 / channels / kDepth, 1, 4) * kDepth; }
+int64_t tilesTogether(int64_t channels) { return std::clamp<int64_t>(6'144 / channels / kDepth, 1, 2) * kDepth; }
 
 /// The vectors of a panel: more would leave the registers too few rows.
 int vectorsTogether(int64_t vectors) { return vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1; }
@@ -63,8 +64,8 @@ void accumulate(const Panels& a, int64_t rows, const Panels& b, int64_t columns,
   }
 }
 
-template <typename T>
-void sumOverTiles(const T* gradient, int64_t outputs, const T* x, int64_t inputs, const Tiles& tiles, float* out) {
+template <typename T, typename Prepare>
+void sumOverTiles(const T* gradient, int64_t outputs, const T* x, int64_t inputs, const Tiles& tiles, const Prepare& prepare, float* out) {
   const int64_t together = std::min(tilesTogether(std::max(inputs, outputs)), tiles.count);
   // Whole vectors of outputs that divide them all.
   int64_t group = outputs;
@@ -73,7 +74,6 @@ void sumOverTiles(const T* gradient, int64_t outputs, const T* x, int64_t inputs
   const at::Tensor allSums = at::empty({kPlaces * placeStride(group, inputs)}, at::kFloat);
   float* sums = allSums.data_ptr<float>();
   const int64_t sumStride = placeStride(group, inputs);
-  const std::vector<T> outside(inputs);
   for (int64_t first = 0; first < outputs; first += group) {
     allSums.zero_();
     for (int64_t start = 0; start < tiles.count; start += together) {
@@ -82,7 +82,7 @@ void sumOverTiles(const T* gradient, int64_t outputs, const T* x, int64_t inputs
       at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
         tiles.each(start + begin, end - begin, [&](int64_t i, const Tiles::Origin& at) {
           const auto rowOf = [t = begin + i](const Panels& panels) { return [&panels, t](int64_t channel) { return panels.at(t, channel); }; };
-          if (!known) gatherInputs(x, inputs, tiles, at, outside.data(), rowOf(transformed), transformed.stride);
+          if (!known) gatherInputs(x, inputs, tiles, at, prepare, rowOf(transformed), transformed.stride);
           gatherGradients(gradient, outputs, first, group, tiles, at, rowOf(gradients), gradients.stride);
         });
       });
@@ -100,13 +100,20 @@ void sumOverTiles(const T* gradient, int64_t outputs, const T* x, int64_t inputs
 
 }  // namespace
 
-at::Tensor weightGradient(const at::Tensor& gradient, const at::Tensor& x) {
+at::Tensor weightGradient(const at::Tensor& gradient, const at::Tensor& x, const Normalization* norm) {
   const int64_t inputs = x.size(1), outputs = gradient.size(1);
   const at::Tensor result = at::empty({outputs, inputs, 3, 3}, x.options().dtype(at::kFloat), at::MemoryFormat::ChannelsLast);
   const Tiles tiles(x.size(0), x.size(2), x.size(3));
-  float* out = result.data_ptr<float>();
-  if (x.scalar_type() == at::kFloat) sumOverTiles(gradient.data_ptr<float>(), outputs, x.data_ptr<float>(), inputs, tiles, out);
-  else sumOverTiles(gradient.data_ptr<at::BFloat16>(), outputs, x.data_ptr<at::BFloat16>(), inputs, tiles, out);
+  const auto run = [&](auto zero, const auto& prepare) {
+    using T = decltype(zero);
+    sumOverTiles(gradient.data_ptr<T>(), outputs, x.data_ptr<T>(), inputs, tiles, prepare, result.data_ptr<float>());
+  };
+  const auto withType = [&](const auto& prepare) {
+    if (x.scalar_type() == at::kFloat) run(float{}, prepare);
+    else run(at::BFloat16{}, prepare);
+  };
+  if (norm == nullptr) withType(kPlainInput);
+  else withType(Rectified{*norm});
   return result;
 }
 

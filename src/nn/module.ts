@@ -1,6 +1,6 @@
 /** Module: a network or a part of one, with named parameters, buffers and children. */
 import { assert } from "../errors.js";
-import { type Device, type DType, scope, type Tensor } from "../tensor/index.js";
+import { closeScope, type Device, type DType, openScope, type Tensor } from "../tensor/index.js";
 import type { ForwardContext } from "./context.js";
 import type { Initializer } from "./initialization.js";
 import { Buffer, Parameter, type ParameterKind } from "./parameter.js";
@@ -20,7 +20,14 @@ export abstract class Module {
 
   /** Runs the module. Everything made on the way is freed, save what the graph needs for gradients. */
   forward(x: Tensor, context: ForwardContext): Tensor {
-    return scope(() => this.compute(x, context));
+    openScope();
+    let y: Tensor | undefined;
+    try {
+      y = this.compute(x, context);
+      return y;
+    } finally {
+      closeScope(y);
+    }
   }
 
   protected child<M extends Module>(name: string, module: M): M {
@@ -83,8 +90,11 @@ export abstract class Module {
    */
   initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
     let stream = 0;
-    for (const [, parameter] of this.namedParameters()) {
-      const values = new Float32Array(parameter.size);
+    const parameters = Array.from(this.namedParameters(), ([, parameter]) => parameter);
+    // One array for all: the collector is in no hurry to free as much memory as the network takes.
+    const all = new Float32Array(parameters.reduce((most, { size }) => Math.max(most, size), 0));
+    for (const parameter of parameters) {
+      const values = all.subarray(0, parameter.size).fill(0);
       parameter.initializer(values, seed, stream);
       parameter.allocate(values, dtype, device);
       // Norm parameters are constant, so they take no stream: auxiliary ones must not shift their followers'.

@@ -6,5 +6,5 @@ export { keyedNormal } from "./keyed-normal.js";
 export type { MemoryStats, ProfileRow } from "./native.js";
 export { type Profile, profile } from "./profile.js";
 export { recompute } from "./recompute.js";
-export { keep, memoryStats, releaseCachedMemory, resetPeakMemory, scope } from "./scope.js";
+export { closeScope, keep, memoryStats, openScope, releaseCachedMemory, resetPeakMemory, scope } from "./scope.js";
 export { type Device, type DeviceName, type DType, fromArray, scalar, Tensor, type TypedArray } from "./tensor.js";

@@ -25,13 +25,19 @@ export interface NativeAddon {
   clearGradients(leaves: readonly object[]): void;
   fromBytes(data: ArrayBufferView, shape: readonly number[], dtype: string, device: string): number;
   toBytes(tensor: object): ArrayBuffer;
-  info(tensor: object): NativeInfo;
+  shape(tensor: object): number[];
+  strides(tensor: object): number[];
+  dtype(tensor: object): string;
+  device(tensor: object): string;
+  requiresGradient(tensor: object): boolean;
   item(tensor: object): number;
   dispose(tensor: object): void;
   isAlive(tensor: object): boolean;
   keep(tensor: object): void;
   beginScope(): void;
-  endScope(kept: readonly object[]): void;
+  endScope(kept: object | readonly object[] | undefined): void;
+  /** The class of the error where memory does not suffice. */
+  setRunError(errorClass: typeof RunError): void;
   engineInfo(): { torch: string; cuda: boolean; cudaKernels: boolean; threads: number };
   setThreads(count: number): void;
   memoryStats(): MemoryStats;
@@ -40,14 +46,6 @@ export interface NativeAddon {
   releaseCachedMemory(): void;
   startProfile(): void;
   stopProfile(): ProfileRow[];
-}
-
-export interface NativeInfo {
-  shape: number[];
-  strides: number[];
-  dtype: string;
-  requiresGrad: boolean;
-  device: string;
 }
 
 /** One line of a profile: the operators of one name, or one of our kernels. */
@@ -95,7 +93,9 @@ function load(): NativeAddon {
   // First they stay awake for about ten microseconds: a step is thousands of parallel loops, some shorter than a waking.
   process.env.GOMP_SPINCOUNT ??= "1000";
   try {
-    return translated(createRequire(import.meta.url)(path) as NativeAddon);
+    const addon = createRequire(import.meta.url)(path) as NativeAddon;
+    addon.setRunError(RunError);
+    return addon;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(
@@ -103,26 +103,6 @@ function load(): NativeAddon {
       `the native engine does not load: ${reason}. Run: npm run setup (it rebuilds where libtorch or the processor changed), then: npx advprop doctor`,
     );
   }
-}
-
-/** The addon with its out-of-memory error as a failed run's. Its other errors are mistakes in calls: coded plain errors. */
-function translated(addon: NativeAddon): NativeAddon {
-  const wrap = (name: string, value: unknown) => {
-    if (typeof value !== "function") return [name, value];
-    return [
-      name,
-      (...values: unknown[]) => {
-        try {
-          return value(...values);
-        } catch (error) {
-          const { code, message } = error as { code?: string; message: string };
-          if (code === "ERR_MEMORY_LIMIT") throw new RunError(code, message, { cause: error });
-          throw error;
-        }
-      },
-    ];
-  };
-  return Object.fromEntries(Object.entries(addon).map(([name, value]) => wrap(name, value))) as NativeAddon;
 }
 
 export const native: NativeAddon = load();

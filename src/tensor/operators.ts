@@ -177,6 +177,27 @@ export const batchNorm = (x: Tensor, a: BatchNormArguments): Tensor =>
     ACTIVATION_CODES[a.activation],
   ]);
 
+/**
+ * {@link conv2d3x3} of relu(norm(x)), which is computed wherever it is needed rather than kept: for the gradient the operator
+ * holds x alone.
+ */
+export const normReluConv2d3x3 = (
+  x: Tensor,
+  a: Omit<BatchNormArguments, "residual" | "activation">,
+  weight: Tensor,
+): Tensor =>
+  call("advprop::norm_relu_conv2d_3x3", [
+    x,
+    a.scale,
+    a.shift,
+    a.runningMean,
+    a.runningVariance,
+    a.batch,
+    a.factor,
+    a.epsilon,
+    weight,
+  ]);
+
 /** x * sigmoid(expand(silu(reduce(mean of x over H, W)))), [N, C, H, W]; reduce and expand are 1x1 convolutions, the gate is float32. */
 export const squeezeExcitation = (
   x: Tensor,
@@ -185,6 +206,56 @@ export const squeezeExcitation = (
   expandWeight: Tensor,
   expandBias: Tensor,
 ): Tensor => call("advprop::squeeze_excitation", [x, reduceWeight, reduceBias, expandWeight, expandBias]);
+
+/** A layer's weight and the parameters and running statistics of the norm that follows it, each float32 [C]. */
+export interface NormalizedLayer {
+  /** {@link packPointwise} or {@link packDepthwise}, for x's dtype. */
+  readonly packed: Tensor;
+  readonly norm: readonly [scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor];
+}
+
+export interface InvertedResidualArguments {
+  /** Without it the depthwise convolution is the first layer. */
+  readonly expand: NormalizedLayer | undefined;
+  readonly depthwise: NormalizedLayer;
+  /** Weights [S, E] and biases [S] and [E] of the gate; the second weight is turned. */
+  readonly squeeze: readonly [reduce: Tensor, reduceBias: Tensor, expandTurned: Tensor, expandBias: Tensor];
+  readonly project: NormalizedLayer;
+  /** Side of the depthwise kernel: 3 or 5. */
+  readonly size: number;
+  /** 1 or 2 */
+  readonly stride: number;
+  readonly padding: Padding;
+  /** Of all norms. */
+  readonly epsilon: number;
+  /** Whether x is added to the result. */
+  readonly residual: boolean;
+}
+
+/**
+ * EfficientNet's inverted residual by running statistics, [N, I, H, W] to [N, O, H', W'], float32 or bfloat16 on the CPU:
+ * norm(project(gate(silu(norm(depthwise(silu(norm(expand(x)))))))) + x, each image by itself while it lies in the caches.
+ * Only x has a gradient.
+ */
+export const invertedResidual = (x: Tensor, a: InvertedResidualArguments): Tensor => {
+  const layer = ({ packed, norm }: NormalizedLayer): Tensor[] => [packed, ...norm];
+  const { left, right, top, bottom } = a.padding;
+  return call("advprop::inverted_residual", [
+    x,
+    a.expand === undefined ? [] : layer(a.expand),
+    layer(a.depthwise),
+    a.squeeze,
+    layer(a.project),
+    a.size,
+    a.stride,
+    [left, right, top, bottom],
+    a.epsilon,
+    a.residual,
+  ]);
+};
+/** A weight [C, 1, k, k] in the order in which {@link invertedResidual} reads it. */
+export const packDepthwise = (weight: Tensor, stride: number, dtype: "float32" | "bfloat16"): Tensor =>
+  call("advprop::pack_depthwise", [weight, stride, dtype]);
 
 /** Mean over height and width, [N, C, H, W] to [N, C]; float32 for bfloat16. */
 export const averagePool = (x: Tensor): Tensor => call("advprop::average_pool", [x]);

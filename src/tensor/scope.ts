@@ -10,8 +10,8 @@ import { Tensor } from "./tensor.js";
  * @throws ERR_SCOPE the function returned a promise: tensors made after its first await would belong to no scope
  */
 export function scope<T>(body: () => T): T {
-  native.beginScope();
-  let returned: Tensor[] = [];
+  openScope();
+  let returned: Tensor | readonly Tensor[] | undefined;
   try {
     const result = body();
     if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function") {
@@ -21,12 +21,18 @@ export function scope<T>(body: () => T): T {
         "scope: the function must be synchronous; it returned a promise. Await outside of the scope, or open one around each synchronous part",
       );
     }
-    returned = tensorsIn(result, []);
+    returned = result instanceof Tensor ? result : tensorsIn(result, []);
     return result;
   } finally {
-    native.endScope(returned);
+    closeScope(returned);
   }
 }
+
+/** Opens what {@link closeScope} must close in any case: a {@link scope} without a closure, for what a step runs a thousand times. */
+export const openScope = (): void => native.beginScope();
+
+/** Frees every tensor made since the last {@link openScope} but these. */
+export const closeScope = (kept?: Tensor | readonly Tensor[]): void => native.endScope(kept);
 
 /** Takes a tensor out of every scope: it lives until it is disposed. */
 export function keep(tensor: Tensor): Tensor {

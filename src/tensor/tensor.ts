@@ -3,7 +3,7 @@
  * until the scope that made it ends, or until it is disposed; the garbage collector plays no part.
  */
 import { assert, UsageError } from "../errors.js";
-import { type NativeInfo, native } from "./native.js";
+import { native } from "./native.js";
 
 /** Where a tensor's elements are: "cpu", or a GPU by its number, "cuda:0". */
 export type Device = "cpu" | `cuda:${number}`;
@@ -18,7 +18,8 @@ const handleKey: unique symbol = native.handleKey as never;
 export class Tensor {
   /** @internal */
   readonly [handleKey]: number;
-  #info: NativeInfo | undefined;
+  #shape: readonly number[] | undefined;
+  #dtype: DType | undefined;
 
   /** @internal Tensors come from operators and from {@link fromArray}. */
   constructor(handle: number) {
@@ -32,30 +33,28 @@ export class Tensor {
 
   /** After an operator changed the tensor in place, perhaps its shape. @internal */
   reread(): this {
-    this.#info = undefined;
+    this.#shape = undefined;
+    this.#dtype = undefined;
     return this;
   }
 
-  get #facts(): NativeInfo {
-    this.#info ??= native.info(this);
-    return this.#info;
-  }
-
   get shape(): readonly number[] {
-    return this.#facts.shape;
+    this.#shape ??= native.shape(this);
+    return this.#shape;
   }
 
   /** Distance in elements between neighbours of each dimension. */
   get strides(): readonly number[] {
-    return this.#facts.strides;
+    return native.strides(this);
   }
 
   get dtype(): DType {
-    return this.#facts.dtype as DType;
+    this.#dtype ??= native.dtype(this) as DType;
+    return this.#dtype;
   }
 
   get device(): Device {
-    return this.#facts.device as Device;
+    return native.device(this) as Device;
   }
 
   /** Number of elements. */
@@ -107,12 +106,11 @@ export class Tensor {
   /** Marks a leaf as one whose gradient is wanted. */
   requireGradient(): this {
     native.setRequiresGrad(this, true);
-    this.#info = undefined;
     return this;
   }
 
   get requiresGradient(): boolean {
-    return native.info(this).requiresGrad;
+    return native.requiresGradient(this);
   }
 }
 
@@ -213,8 +211,11 @@ export function wrapResult(result: unknown, kind: string, values: readonly unkno
   if (kind === "t") {
     if (result === null) return undefined;
     // An in-place operator gives back the argument that it changed: handles are never used twice.
-    const changed = values.find((value): value is Tensor => value instanceof Tensor && value.handle === result);
-    return changed?.reread() ?? new Tensor(result as number);
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (value instanceof Tensor && value.handle === result) return value.reread();
+    }
+    return new Tensor(result as number);
   }
   if (kind === "l") return (result as number[]).map((handle) => new Tensor(handle));
   if (kind === "v" || kind === "") return result;

@@ -80,7 +80,7 @@ describe.skipIf(!canEmulate)("an AdvProp update on a GPU, emulated", () => {
   test.each([
     ["float32", 1e-4],
     ["bfloat16", 5e-2],
-  ] as const)("an attack's pass through an EfficientNet in %s", (dtype, bound) => {
+  ] as const)("a pass by running statistics through an EfficientNet in %s", (dtype, bound) => {
     const network = new EfficientNet({ width: 0.25, depth: 0.5, dropout: 0 }, 3, normFactory([]));
     const specification = { name: "small", classes: ["a", "b", "c"], routes: [], imageSize: SIDE };
     const model = new Classifier(network, { ...specification, normalization: NORMALIZATIONS.half }).initialize(
@@ -90,7 +90,7 @@ describe.skipIf(!canEmulate)("an AdvProp update on a GPU, emulated", () => {
     const run = () =>
       scope(() => {
         const images = imagesFromPixels(batch).requireGradient();
-        const logits = model.forward(images, { ...ATTACK, route: "main" });
+        const logits = model.forward(images, { ...ATTACK, trainable: true, route: "main" });
         const gradient = gradientOf(crossEntropy(logits, labelsTensor(batch.labels), 0, "sum"), images).toNumbers();
         const largest = Math.max(...gradient.map(Math.abs));
         return { logits: logits.toNumbers(), gradient: gradient.map((value) => value / largest) };

@@ -105,6 +105,51 @@ describe("the cache", () => {
   });
 });
 
+describe("giving back", () => {
+  /** Tensors of sizes around huge pages, freed in any order with caches given back in between. */
+  test("touches no tensor, and what is given back is used again within the limit", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 5 * MB }), { minLength: 2, maxLength: 12 });
+    fc.assert(
+      fc.property(sizes, fc.infiniteStream(fc.boolean()), (all, coins) => {
+        releaseCachedMemory();
+        const { reservedBytes, liveBytes } = memoryStats();
+        // A block and the pages of its ends may count twice.
+        setMemoryLimit(reservedBytes + all.reduce((sum, size) => sum + size + 6 * MB, 0));
+        const alive = new Map<Tensor, number>();
+        const coin = () => coins.next().value as boolean;
+        for (const [i, size] of [...all, ...all.toReversed()].entries()) {
+          alive.set(full([size], 1 + i, "uint8"), 1 + i);
+          for (const tensor of alive.keys()) {
+            if (alive.size <= all.length / 2 || coin()) continue;
+            tensor.dispose();
+            alive.delete(tensor);
+          }
+          if (coin()) releaseCachedMemory();
+          expect(memoryStats().reservedBytes).toBeGreaterThanOrEqual(memoryStats().liveBytes);
+        }
+        for (const [tensor, value] of alive) {
+          const bytes = tensor.toArray() as Uint8Array;
+          expect(bytes.every((byte) => byte === value)).toBe(true);
+          tensor.dispose();
+        }
+        releaseCachedMemory();
+        setMemoryLimit(0);
+        expect(memoryStats()).toMatchObject({ reservedBytes, liveBytes });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("leaves no room between tensors of one size", () => {
+    releaseCachedMemory();
+    const { reservedBytes } = memoryStats();
+    scope(() => {
+      for (let i = 0; i < 12; i++) bytes(17 * MB);
+      expect(memoryStats().reservedBytes - reservedBytes).toBeLessThan((12 * 17 + 4) * MB);
+    });
+  });
+});
+
 describe("the limit", () => {
   test("is an error of its own kind, which says what to do, and the process goes on", () => {
     releaseCachedMemory();
