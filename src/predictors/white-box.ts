@@ -6,7 +6,7 @@ import { labelsTensor } from "../models/pixels.js";
 import { ATTACK, MAIN_ROUTE } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
 import { fromArray, gradientOf, scope, type Tensor } from "../tensor/index.js";
-import { abs, permute, sum, toDevice } from "../tensor/operators.js";
+import { abs, permute, sum } from "../tensor/operators.js";
 import { batchFromPixels } from "../training/step.js";
 
 /** A classifier, through one route, and adversaries that attack it through the same one. */
@@ -26,7 +26,7 @@ export function whiteBox(
       gradientSizes: (images, shape, labels) =>
         scope(() => {
           const x = toImages(images, shape).requireGradient();
-          const loss = crossEntropy(forward(x), toDevice(labelsTensor(labels), model.device), 0, "sum");
+          const loss = crossEntropy(forward(x), labelsTensor(labels, model.device), 0, "sum");
           return sum(abs(gradientOf(loss, x)), [1, 2, 3]).toNumbers();
         }),
     },

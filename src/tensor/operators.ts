@@ -3,7 +3,7 @@
  * H height, W width, K classes. Names ending in `_` change their first argument and return it.
  */
 import { call, callAny } from "./call.js";
-import type { Device, DType, Tensor } from "./tensor.js";
+import type { DType, Tensor } from "./tensor.js";
 
 export * from "./layers.js";
 
@@ -132,9 +132,6 @@ export const stack = (tensors: readonly Tensor[]): Tensor => call("aten::stack",
 export const detach = (x: Tensor): Tensor => call("aten::detach", [x]);
 export const clone = (x: Tensor): Tensor => call("aten::clone", [x]);
 export const cast = (x: Tensor, dtype: DType): Tensor => call("aten::to.dtype", [x, dtype]);
-/** The tensor on a device: itself where it is there already. */
-export const toDevice = (x: Tensor, device: Device): Tensor =>
-  x.device === device ? x : call("aten::to.device", [x, device, x.dtype]);
 /** 4-D tensors with the channel as the fastest dimension; others as they are. */
 export const channelsLast = (x: Tensor): Tensor =>
   x.shape.length === 4 ? call("aten::contiguous", [x, "channels_last"]) : x;

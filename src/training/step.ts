@@ -7,7 +7,6 @@ import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
 import type { ForwardContext } from "../nn/context.js";
 import type { SampleKeys } from "../nn/keys.js";
 import type { Device, GradientStore, Tensor } from "../tensor/index.js";
-import { toDevice } from "../tensor/operators.js";
 
 /** A mini-batch. */
 export interface Batch {
@@ -28,12 +27,11 @@ export function batchFromPixels(
   device: Device = "cpu",
 ): Batch {
   const { secondView } = pixels;
-  const there = (x: Tensor): Tensor => toDevice(x, device);
   return {
-    images: there(imagesFromPixels(pixels)),
-    secondView: secondView && there(imagesFromPixels({ ...pixels, pixels: secondView })),
-    labels: there(labelsTensor(pixels.labels)),
-    keys: { seed, epoch, samples: there(labelsTensor(pixels.samples)) },
+    images: imagesFromPixels(pixels, "float32", device),
+    secondView: secondView && imagesFromPixels({ ...pixels, pixels: secondView }, "float32", device),
+    labels: labelsTensor(pixels.labels, device),
+    keys: { seed, epoch, samples: labelsTensor(pixels.samples, device) },
   };
 }
 
