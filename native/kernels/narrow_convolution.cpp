@@ -4,7 +4,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "matrix_product.h"
+#include "packed_matrix.h"
 #include "rectified.h"
 
 namespace advprop::narrow {
@@ -24,29 +24,6 @@ struct Sizes {
   int64_t line() const { return (width + 2) * kDepth; }
   int64_t bandRows() const { return std::clamp<int64_t>(kBandSize / line() - 2, 1, height); }
 };
-
-/// Words of the weights [9 taps][16 inputs] of each vector of outputs, those of a panel together; `at(tap, input, output)`.
-template <typename At>
-std::vector<float> pack(int64_t outputs, const At& at) {
-  std::vector<float> words(packedWords<Half>(9 * kDepth, outputs));
-  const std::vector<int64_t> starts = panelStarts(outputs);
-  float* to = words.data();
-  for (size_t panel = 0; panel + 1 < starts.size(); ++panel) {
-    for (int64_t step = 0; step < kSteps; ++step) {
-      const int64_t tap = step * kStep<Half> / kDepth, input = step * kStep<Half> % kDepth;
-      for (int64_t output = starts[panel] * kLanes; output < starts[panel + 1] * kLanes; ++output, ++to) {
-        if constexpr (kPaired<Half>) {
-          const uint32_t low = Half(at(tap, input, output)).x, high = Half(at(tap, input + 1, output)).x;
-          const uint32_t word = low | high << 16;
-          std::memcpy(to, &word, sizeof word);
-        } else {
-          *to = Half(at(tap, input, output));
-        }
-      }
-    }
-  }
-  return words;
-}
 
 /// Rows `first` - 1 to `last` of an image with what surrounds them, prepared: zeros outside of the image.
 template <typename Prepare>
@@ -141,9 +118,8 @@ bool applies(const at::Tensor& x, int64_t inputs, int64_t outputs) {
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm) {
   const Sizes sizes{x.size(0), x.size(2), x.size(3), weight.size(0)};
   const at::Tensor y = resultOf(x, sizes.outputs);
-  const std::vector<float> words = pack(sizes.outputs, [w = weight.data_ptr<float>()](int64_t tap, int64_t i, int64_t o) {
-    return w[(o * 9 + tap) * kDepth + i];
-  });
+  std::vector<float> words(packedWords<Half>(9 * kDepth, sizes.outputs));
+  packMatrix<Half>(weight.data_ptr<float>(), 9 * kDepth, sizes.outputs, 1, 9 * kDepth, words.data());
   Half* to = y.data_ptr<Half>();
   if (norm == nullptr) run(x.data_ptr<Half>(), words, sizes, kPlainInput, kPlainResult, to);
   else run(x.data_ptr<Half>(), words, sizes, Rectified{*norm}, kPlainResult, to);
@@ -153,9 +129,14 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normali
 at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x, const Normalization* norm) {
   const Sizes sizes{gradient.size(0), gradient.size(2), gradient.size(3), weight.size(1)};
   const at::Tensor result = resultOf(gradient, sizes.outputs);
-  const std::vector<float> words = pack(sizes.outputs, [w = weight.data_ptr<float>(), inputs = sizes.outputs](int64_t tap, int64_t i, int64_t o) {
-    return w[(i * 9 + 8 - tap) * inputs + o];
-  });
+  // [9 taps turned round][16 outputs of the layer][inputs of the layer]
+  std::vector<float> turned(9 * kDepth * sizes.outputs), words(packedWords<Half>(9 * kDepth, sizes.outputs));
+  for (int64_t tap = 0; tap < 9; ++tap) {
+    for (int64_t i = 0; i < kDepth; ++i) {
+      std::copy_n(weight.data_ptr<float>() + (i * 9 + 8 - tap) * sizes.outputs, sizes.outputs, turned.data() + (tap * kDepth + i) * sizes.outputs);
+    }
+  }
+  packMatrix<Half>(turned.data(), 9 * kDepth, sizes.outputs, sizes.outputs, 1, words.data());
   const Half* from = gradient.data_ptr<Half>();
   Half* to = result.data_ptr<Half>();
   if (norm == nullptr) run(from, words, sizes, kPlainInput, kPlainResult, to);

@@ -6,6 +6,7 @@ import {
   conv2d,
   conv2d3x3,
   depthwiseConv2d,
+  imageConv2d,
   type Padding,
   packPointwise,
   pad2d,
@@ -33,6 +34,8 @@ export class Conv2d extends Module {
   readonly #groups: number;
   readonly #depthwise: boolean;
   readonly #pointwise: boolean;
+  /** Whether it takes images: three channels, without groups or bias. */
+  readonly #ofImages: boolean;
   /** Whether it is 3x3 with stride 1 and one zero on each side, without groups or bias. */
   readonly isPlain3x3: boolean;
 
@@ -44,8 +47,9 @@ export class Conv2d extends Module {
     this.#groups = groups;
     this.#depthwise = groups === inputs && groups === outputs && !bias;
     const plain = stride === 1 && groups === 1 && !bias;
+    this.#ofImages = inputs === 3 && groups === 1 && !bias;
     this.#pointwise = plain && size === 1 && padding === 0;
-    this.isPlain3x3 = plain && size === 3 && padding === 1;
+    this.isPlain3x3 = plain && size === 3 && padding === 1 && inputs !== 3;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -67,6 +71,7 @@ export class Conv2d extends Module {
     if (this.#pointwise) {
       return pointwiseConv2d(x, this.weight.for(trainable), isOurs(x.dtype) ? this.packed(x.dtype) : undefined);
     }
+    if (this.#ofImages) return imageConv2d(x, this.weight.for(trainable), this.stride, padding);
     if (this.isPlain3x3) return conv2d3x3(x, this.weight.for(trainable));
     const weight = this.weight.for(trainable, x.dtype);
     const bias = this.bias?.for(trainable, x.dtype);

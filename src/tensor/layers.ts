@@ -45,6 +45,13 @@ export const depthwiseConv2d = (x: Tensor, weight: Tensor, stride: number, paddi
 export const conv2d3x3 = (x: Tensor, weight: Tensor): Tensor => call("advprop::conv2d_3x3", [x, weight]);
 
 /**
+ * [N, 3, H, W] with weight [O, 3, k, k] to [N, O, H', W']: the first convolution of a network. 3x3 and 7x7 have kernels of
+ * their own; the weight may be float32 where x is bfloat16, and its gradient is of its own dtype.
+ */
+export const imageConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
+  call("advprop::image_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
+
+/**
  * [N, I, H, W] with weight [O, I, 1, 1] to [N, O, H, W]: a product of matrices at each pixel.
  *
  * float32 and bfloat16 on the CPU have kernels of their own, which sum in float32; the weight may be float32 where x is
