@@ -248,7 +248,7 @@ test("without a gradient nothing but the result stays", () => {
     };
     const without = kept(x);
     const withGradient = kept(detach(x).requireGradient());
-    // The expanded tensors before and after the depthwise convolution, the gates, the arguments of the inner silu.
+    // The slopes of the first activation, the depthwise results, the gates, the arguments of the inner silu.
     const bytes = 2 * (2 * 64 * 96 + 96 + 3) * 4;
     expect(withGradient - without).toBeGreaterThanOrEqual(bytes);
     expect(withGradient - without).toBeLessThan(bytes + 1024); // what the allocator rounds up
