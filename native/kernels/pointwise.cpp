@@ -88,6 +88,7 @@ void packMatrix(const float* from, int64_t depth, int64_t columns, int64_t down,
 at::Tensor packPointwise(const at::Tensor& weight, at::ScalarType dtype) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1 && isFloat(dtype),
               "weight must be [O, I, 1, 1] and the dtype float32 or bfloat16; got ", weight.sizes(), " and ", dtype);
+  if (!weight.device().is_cpu()) return at::empty({0}, weight.options().requires_grad(false));  // read by the CPU's kernels alone
   const at::Tensor plain = weight.detach().to(at::kFloat).contiguous();
   const int64_t outputs = weight.size(0), inputs = weight.size(1);
   at::Tensor packed;

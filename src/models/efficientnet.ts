@@ -164,7 +164,7 @@ class InvertedResidual extends Module {
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const fixed = context.statistics === "running" && !context.trainable && !context.stochastic;
-    if (fixed && isOurs(x.dtype) && x.shape[0] >= engineInfo().threads)
+    if (fixed && x.device === "cpu" && isOurs(x.dtype) && x.shape[0] >= engineInfo().threads)
       return this.#computeByImages(x, x.dtype, context);
     let y = x;
     if (this.#expand !== undefined && this.#expandNorm !== undefined) {
