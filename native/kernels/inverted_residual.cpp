@@ -30,7 +30,7 @@ struct InvertedResidualFunction : torch::autograd::Function<InvertedResidualFunc
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const c10::intrusive_ptr<State>& state) {
     Kept kept;
     at::Tensor y = invertedResidualForward(state->block, x, &kept);
-    context->save_for_backward({kept.u, kept.v, kept.gate, kept.squeezed});
+    context->save_for_backward({kept.slope, kept.v, kept.gate, kept.squeezed});
     context->saved_data["together"] = kept.together;
     context->saved_data["state"] = c10::IValue::make_capsule(state);
     return y;

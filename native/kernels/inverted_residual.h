@@ -42,7 +42,8 @@ struct InvertedResidual {
 /// What the gradient needs of the forward pass. A unit is so many images that their pixels fill tiles; its panels lie one
 /// after another, each with the pixels of all its images.
 struct Kept {
-  at::Tensor u, v;                  // [images, panels, pixels, kPanel] but for the order within a unit; u undefined without an expansion
+  at::Tensor slope;                 // of silu(norm1(u)) by u, [images, panels, pixels, kPanel] but for the order within a unit
+  at::Tensor v;                     // likewise, of the results' pixels
   at::Tensor gate, squeezed;        // float32 [images, expanded] and [images, squeezed]
   int64_t together = 0;             // images of a unit
 };

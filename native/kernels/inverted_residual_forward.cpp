@@ -2,6 +2,7 @@
 
 #include "inverted_residual_gate.h"
 #include "inverted_residual_products.h"
+#include "silu.h"
 
 namespace advprop {
 
@@ -13,11 +14,27 @@ void gatherPanel(const T* from, int64_t stride, int64_t pixels, int64_t channels
   for (int64_t pixel = 0; pixel < pixels; ++pixel) std::copy(from + pixel * stride, from + pixel * stride + channels, to + pixel * kPanel);
 }
 
+/// x = silu(factor x + shift)
+template <typename T>
+void activate(T* x, int64_t pixels, const float* factor, const float* shift) {
+  eachVectorOfPanel(pixels, [=](int64_t i, int64_t c) { store(x + i, silu<T>(load(x + i) * load(factor + c) + load(shift + c))); });
+}
+
+/// The same, with its derivative by x.
+template <typename T>
+void activate(T* x, int64_t pixels, const float* factor, const float* shift, T* slope) {
+  eachVectorOfPanel(pixels, [=](int64_t i, int64_t c) {
+    const SiluAndSlope activated = siluAndSlope<T>(load(x + i) * load(factor + c) + load(shift + c));
+    store(x + i, activated.value);
+    store(slope + i, activated.slope * load(factor + c));
+  });
+}
+
 template <typename T>
 void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* kept, const Unit& unit, Scratch scratch) {
   const int64_t pixels = unit.images * block.pixels(), results = unit.images * block.results(), padded = block.padded();
   const T* from = x + unit.first * block.pixels() * block.inputs;
-  T* u = kept != nullptr && block.expands ? kept->u.data_ptr<T>() + unit.first * block.pixels() * padded : nullptr;
+  T* slopes = kept != nullptr && block.expands ? kept->slope.data_ptr<T>() + unit.first * block.pixels() * padded : nullptr;
   T* v = kept != nullptr ? kept->v.data_ptr<T>() + unit.first * block.results() * padded : nullptr;
   T *t = scratch.take<T>(pixels * kPanel), *s = scratch.take<T>(results * padded);
   float* mean = scratch.take<float>(unit.images * padded);
@@ -25,9 +42,11 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
     const float *factor1 = block.norm1.factor.data() + channel, *shift1 = block.norm1.shift.data() + channel;
     if (block.expands) {
-      const IntoPanel<T> expand{from, block.inputs, block.expand.panel<T>(p * kPanelVectors), u == nullptr ? t : u + p * pixels * kPanel, t,
-                                factor1, shift1};
-      expand.run(pixels, static_cast<int>(vectorsOf(channels)));
+      const IntoPanel<T> expand{from, block.inputs, block.expand.panel<T>(p * kPanelVectors), t};
+      expand.run(pixels, static_cast<int>(vectorsOf(channels)), [=](int64_t at, int64_t rows) {
+        if (slopes == nullptr) activate(t + at, rows, factor1, shift1);
+        else activate(t + at, rows, factor1, shift1, slopes + p * pixels * kPanel + at);
+      });
     } else {
       gatherPanel(from + channel, block.inputs, pixels, channels, t);
     }
@@ -77,7 +96,7 @@ at::Tensor invertedResidualForward(const InvertedResidual& block, const at::Tens
   if (kept != nullptr) {
     const auto plain = x.options().memory_format(c10::nullopt);
     kept->together = together;
-    if (block.expands) kept->u = at::empty({block.images * block.pixels() * padded}, plain);
+    if (block.expands) kept->slope = at::empty({block.images * block.pixels() * padded}, plain);
     kept->v = at::empty({block.images * block.results() * padded}, plain);
     kept->gate = at::empty({block.images * padded}, plain.dtype(at::kFloat));
     kept->squeezed = at::empty({block.images * block.squeezed}, plain.dtype(at::kFloat));

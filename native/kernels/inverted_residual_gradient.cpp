@@ -4,6 +4,7 @@
 
 #include "inverted_residual_gate.h"
 #include "inverted_residual_products.h"
+#include "silu.h"
 
 namespace advprop {
 
@@ -36,22 +37,24 @@ void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, co
   const T* from = gradient + unit.first * block.results() * block.outputs;
   T* to = gradX + unit.first * block.pixels() * block.inputs;
   const T* v = kept.v.data_ptr<T>() + unit.first * block.results() * padded;
-  const T* u = block.expands ? kept.u.data_ptr<T>() + unit.first * block.pixels() * padded : nullptr;
+  const T* slopes = block.expands ? kept.slope.data_ptr<T>() + unit.first * block.pixels() * padded : nullptr;
   const float* gates = kept.gate.data_ptr<float>() + unit.first * padded;
 
-  T *scaled = scratch.take<T>(results * block.outputs), *gradS = scratch.take<T>(results * padded);
+  T *scaled = scratch.take<T>(results * block.outputs), *gradS = scratch.take<T>(results * padded), *slopesV = scratch.take<T>(results * padded);
   float *gradGate = scratch.take<float>(unit.images * padded), *shares = scratch.take<float>(unit.images * padded);
   scaleRows(from, results, block.outputs, block.norm3.factor.data(), scaled);
   for (int64_t p = 0; p < block.panels(); ++p) {
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
     T* panel = gradS + p * results * kPanel;
-    const IntoPanel<T> product{scaled, block.outputs, block.projectGradient.panel<T>(p * kPanelVectors), panel, nullptr, nullptr, nullptr};
-    product.run(results, static_cast<int>(vectorsOf(channels)));
+    const IntoPanel<T> product{scaled, block.outputs, block.projectGradient.panel<T>(p * kPanelVectors), panel};
+    product.run(results, static_cast<int>(vectorsOf(channels)), [](int64_t, int64_t) {});
     const float *factor = block.norm2.factor.data() + channel, *shift = block.norm2.shift.data() + channel;
     for (int64_t n = 0; n < unit.images; ++n) {
-      const int64_t at = n * block.results() * kPanel;
-      sumPanel(block.results(), gradGate + n * padded + channel, [=, in = v + p * results * kPanel + at, g = panel + at](int64_t i, int64_t c) {
-        return load(g + i) * silu<T>(load(in + i) * load(factor + c) + load(shift + c));
+      const int64_t at = (p * unit.images + n) * block.results() * kPanel;
+      sumPanel(block.results(), gradGate + n * padded + channel, [=, in = v + at, g = gradS + at, slope = slopesV + at](int64_t i, int64_t c) {
+        const SiluAndSlope activated = siluAndSlope<T>(load(in + i) * load(factor + c) + load(shift + c));
+        store(slope + i, activated.slope * load(factor + c));
+        return load(g + i) * activated.value;
       });
     }
   }
@@ -63,20 +66,16 @@ void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, co
   T *gradT = scratch.take<T>(block.pixels() * kPanel), *gradU = block.expands ? scratch.take<T>(pixels * padded) : nullptr;
   for (int64_t p = 0; p < block.panels(); ++p) {
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
-    const float *factor1 = block.norm1.factor.data() + channel, *shift1 = block.norm1.shift.data() + channel;
-    const float *factor2 = block.norm2.factor.data() + channel, *shift2 = block.norm2.shift.data() + channel;
     for (int64_t n = 0; n < unit.images; ++n) {
       const int64_t at = (p * unit.images + n) * block.results() * kPanel, atPixel = (p * unit.images + n) * block.pixels() * kPanel;
       const float *gate = gates + n * padded + channel, *share = shares + n * padded + channel;
-      eachVectorOfPanel(block.results(), [=, in = v + at, g = gradS + at](int64_t i, int64_t c) {
-        const Floats slope = siluSlope<T>(load(in + i) * load(factor2 + c) + load(shift2 + c));
-        store(g + i, (load(g + i) * load(gate + c) + load(share + c) * each) * slope * load(factor2 + c));
+      eachVectorOfPanel(block.results(), [=, g = gradS + at, slope = slopesV + at](int64_t i, int64_t c) {
+        store(g + i, (load(g + i) * load(gate + c) + load(share + c) * each) * load(slope + i));
       });
       depthwisePanelGradient(gradS + at, gradT, block.depthwiseGradient + p * block.panel.packed(), block.panel);
       if (block.expands) {
-        eachVectorOfPanel(block.pixels(), [=, in = u + atPixel, out = gradU + atPixel](int64_t i, int64_t c) {
-          const Floats slope = siluSlope<T>(load(in + i) * load(factor1 + c) + load(shift1 + c));
-          store(out + i, load(gradT + i) * slope * load(factor1 + c));
+        eachVectorOfPanel(block.pixels(), [=, slope = slopes + atPixel, out = gradU + atPixel](int64_t i, int64_t) {
+          store(out + i, load(gradT + i) * load(slope + i));
         });
       } else {
         const int64_t image = n * block.pixels() * block.inputs + channel;
@@ -92,7 +91,7 @@ void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, co
 at::Tensor invertedResidualGradient(const InvertedResidual& block, const at::Tensor& gradient, const Kept& kept) {
   const int64_t together = kept.together, padded = block.padded(), size = gradient.element_size();
   at::Tensor gradX = at::empty({block.images, block.inputs, block.panel.height, block.panel.width}, gradient.options(), at::MemoryFormat::ChannelsLast);
-  const int64_t bytes = Scratch::bytesOf(together * block.results() * block.outputs * size) + Scratch::bytesOf(together * block.results() * padded * size) +
+  const int64_t bytes = Scratch::bytesOf(together * block.results() * block.outputs * size) + 2 * Scratch::bytesOf(together * block.results() * padded * size) +
                         2 * Scratch::bytesOf(together * padded * 4) + Scratch::bytesOf(block.pixels() * kPanel * size) +
                         (block.expands ? Scratch::bytesOf(together * block.pixels() * padded * size) : 0);
   withType(gradient.scalar_type(), [&](auto zero) {

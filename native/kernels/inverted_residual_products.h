@@ -1,7 +1,6 @@
 // The matrix products of an inverted residual: from rows in memory into one panel, and from all panels to rows in memory.
 #pragma once
 #include "inverted_residual.h"
-#include "silu.h"
 
 namespace advprop {
 
@@ -22,9 +21,6 @@ struct IntoPanel {
   const float* right;
   /// [rows, kPanel]
   T* product;
-  /// silu(factor product + shift), which may take the product's place; null for none.
-  T* activated;
-  const float *factor, *shift;
 
   template <int Rows, int Vectors>
   struct Kernel {
@@ -36,14 +32,12 @@ struct IntoPanel {
     }
   };
 
-  /// All rows, for a panel of so many vectors.
-  void run(int64_t rows, int vectors) const {
+  /// All rows, for a panel of so many vectors; `finish(at, rows)` is called for those that are ready, from a place in `product` on.
+  template <typename Finish>
+  void run(int64_t rows, int vectors, const Finish& finish) const {
     eachTile(rows, tileRows(vectors), [&](int64_t row, int64_t count) {
       TileTable<Kernel>::pick(count, vectors)(*this, row);
-      if (activated == nullptr) return;
-      const T* from = product + row * kPanel;
-      T* to = activated + row * kPanel;
-      eachVectorOfPanel(count, [=, f = factor, s = shift](int64_t i, int64_t c) { store(to + i, silu<T>(load(from + i) * load(f + c) + load(s + c))); });
+      finish(row * kPanel, count);
     });
   }
 };

@@ -12,11 +12,22 @@ inline Floats silu(Floats x) {
   return x * sigmoid<std::is_same_v<T, at::BFloat16>>(x);
 }
 
-/// Its derivative.
+struct SiluAndSlope {
+  Floats value, slope;
+};
+
+/// It and its derivative.
+template <typename T>
+inline SiluAndSlope siluAndSlope(Floats x) {
+  const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
+  const Floats value = x * s;
+  return {value, s + value * (1.f - s)};
+}
+
+/// Its derivative alone.
 template <typename T>
 inline Floats siluSlope(Floats x) {
-  const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
-  return s + x * s * (1.f - s);
+  return siluAndSlope<T>(x).slope;
 }
 
 }  // namespace advprop
