@@ -42,7 +42,7 @@ OperatorWork workOf(const std::string& name, Values inputs) {
     return weight.defined() ? OperatorWork{0, flopsByWeight(weight), kernelDetail(name, weight)} : OperatorWork{};
   }
   if (name == "advprop::norm_relu_conv2d_3x3") return {0, flopsByWeight(tensorAt(inputs, 8)), ""};
-  if (name == "aten::linear") {
+  if (name == "aten::linear" || name == "advprop::linear") {
     const at::Tensor weight = tensorAt(inputs, 1);
     return weight.defined() ? OperatorWork{0, flopsByWeight(weight), ""} : OperatorWork{};
   }

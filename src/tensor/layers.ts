@@ -66,8 +66,7 @@ export const pointwiseConv2d = (x: Tensor, weight: Tensor, packed?: Tensor): Ten
 export const packPointwise = (weight: Tensor, dtype: "float32" | "bfloat16"): Tensor =>
   call("advprop::pack_pointwise", [weight, dtype]);
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
-export const linear = (x: Tensor, weight: Tensor, bias?: Tensor): Tensor =>
-  call("aten::linear", [x, weight, bias ?? null]);
+export const linear = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => call("advprop::linear", [x, weight, bias]);
 export const maxPool2d = (x: Tensor, size: number, stride: number, padding: number): Tensor =>
   call("aten::max_pool2d", [x, [size, size], [stride, stride], [padding, padding]]);
 export const avgPool2d = (x: Tensor, size: number, stride: number): Tensor =>

@@ -323,5 +323,5 @@ describe("the paper's strength", () => {
 function slopeLogits(x: Tensor): Tensor {
   const [count, channels] = x.shape;
   const weight = fromArray([...new Array(channels).fill(1), ...new Array(channels).fill(0)], [2, channels]);
-  return linear(reshape(x, [count, channels]), weight);
+  return linear(reshape(x, [count, channels]), weight, fromArray([0, 0], [2]));
 }
