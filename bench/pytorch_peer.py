@@ -94,12 +94,17 @@ class Workload:
                 file.write("5")
         except OSError:
             pass  # the peak of the whole process: that of the steps, which take more than loading did
+        self.device = arguments.device
+        if self.device != "cpu":
+            torch.set_default_device(self.device)  # PyTorch 2
         torch.manual_seed(0)
         self.adversarial = arguments.method == "advprop"
         self.attack_steps = arguments.attack_steps
         self.bf16 = arguments.precision == "bf16"
         self.model, classes, pixels = peer_models.build(arguments.model, int(self.adversarial))
         self.model = self.model.to(memory_format=torch.channels_last)
+        if arguments.compile:
+            self.model = torch.compile(self.model)
         self.mean, self.deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in pixels)
         self.optimizer = (RmsProp if arguments.model.startswith("efficientnet") else Sgd)(self.model)
         shape = (arguments.batch_size, 3, arguments.image_size, arguments.image_size)
@@ -109,7 +114,7 @@ class Workload:
         self.classes = classes
 
     def loss(self, images, labels, context, reduction="mean"):
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
             logits = self.model((images - self.mean) / self.deviation, context)
         return F.cross_entropy(logits.float(), labels, reduction=reduction)
 
@@ -201,6 +206,8 @@ def main():
     parser.add_argument("--attack-steps", type=int, default=5)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda has never been tried: docs/cuda.md")
+    parser.add_argument("--compile", action="store_true", help="through torch.compile")
     workload = Workload(parser.parse_args())
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for line in sys.stdin:

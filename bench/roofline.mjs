@@ -14,8 +14,7 @@ export const peakOf = (peaks, { threads }) => peaks.find((peak) => peak.threads 
 export const gflops = ({ profile, msPerStep }) => profile.flops / msPerStep / 1e6;
 
 const isForward = (name) =>
-  /^(aten::conv2d|aten::convolution|advprop::depthwise_conv2d|advprop::pointwise_conv2d)( |$)/.test(name) &&
-  !name.includes("gradient");
+  /^(aten::conv2d|aten::convolution|advprop::\w*conv2d\w*)( |$)/.test(name) && !name.includes("gradient");
 
 /**
  * The least bytes that a step moves where each convolution, each norm with its activation and each squeeze and
@@ -26,23 +25,26 @@ const isForward = (name) =>
  *     forward    convolution I + O; norm 2 O, by batch statistics 3 O; squeeze and excitation 3 D
  *     backward   norm 3 O, by batch statistics 5 O; input gradient O + I, weight gradient O + I; squeeze and excitation 3 D
  *
- * An attack's gradient takes 2 I + 7 O + 6 D, a training pass 3 I + 11 O + 6 D. I and O are those of the recorded calls.
+ * An attack's gradient takes 2 I + 7 O + 6 D, a training pass 3 I + 11 O + 6 D. I and O are those of the calls recorded in a
+ * step of ordinary training, one pass whose convolutions are operators of their own.
  */
 export function leastTraffic({ method, attackSteps }, { profile }) {
   const trainingPasses = method === "advprop" ? 2 : 1;
-  const passes = attackSteps + trainingPasses;
   const forward = profile.rows.filter(({ name }) => isForward(name));
-  const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0) / passes;
+  const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0);
   const depthwise = forward.filter(({ name }) => name.includes("depthwise"));
   const [read, written] = [sum(forward, "readBytes"), sum(forward, "writtenBytes")];
   const gated = sum(depthwise, "writtenBytes");
   return attackSteps * (2 * read + 7 * written + 6 * gated) + trainingPasses * (3 * read + 11 * written + 6 * gated);
 }
 
-/** Milliseconds that the arithmetic alone and the memory traffic alone would take at the seen peaks. */
-export function roofline(workload, form, peaks) {
+/**
+ * Milliseconds that the arithmetic alone and the memory traffic alone would take at the seen peaks. `ordinary` is the same
+ * network's form in ordinary training.
+ */
+export function roofline(workload, form, ordinary, peaks) {
   const peak = peakOf(peaks, form);
-  const bytes = leastTraffic(workload, form);
+  const bytes = leastTraffic(workload, ordinary);
   return {
     arithmeticMs: form.profile.flops / peak[form.precision] / 1e6,
     bytes,

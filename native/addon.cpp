@@ -42,6 +42,7 @@ napi_value initialize(napi_env env, napi_value exports) {
         {"shape", guarded<tensorShape>},
         {"strides", guarded<tensorStrides>},
         {"dtype", guarded<tensorDtype>},
+        {"device", guarded<tensorDevice>},
         {"requiresGradient", guarded<tensorRequiresGradient>},
         {"item", guarded<tensorItem>},
         {"dispose", guarded<disposeTensor>},

@@ -17,6 +17,7 @@ double flopsByWeight(const at::Tensor& weight) { return weight.size(0) == 0 ? 0 
 /// " 3x3", " 1x1", " depthwise 5x5" where the operator's name does not say that already
 std::string kernelDetail(const std::string& name, const at::Tensor& weight) {
   if (weight.dim() != 4) return "";
+  if (name == "advprop::conv2d_3x3") return "";
   const bool depthwise = weight.size(1) == 1 && weight.size(0) > 1 && name.find("depthwise") == std::string::npos;
   return std::string(depthwise ? " depthwise " : " ") + std::to_string(weight.size(2)) + "x" + std::to_string(weight.size(3));
 }
@@ -36,10 +37,11 @@ OperatorWork convolutionGradients(Values inputs) {
 OperatorWork workOf(const std::string& name, Values inputs) {
   if (name == "aten::convolution_backward") return convolutionGradients(inputs);
   if (name == "aten::conv2d" || name == "aten::convolution" || name == "advprop::depthwise_conv2d" ||
-      name == "advprop::pointwise_conv2d") {
+      name == "advprop::pointwise_conv2d" || name == "advprop::conv2d_3x3" || name == "advprop::image_conv2d") {
     const at::Tensor weight = tensorAt(inputs, 1);
     return weight.defined() ? OperatorWork{0, flopsByWeight(weight), kernelDetail(name, weight)} : OperatorWork{};
   }
+  if (name == "advprop::norm_relu_conv2d_3x3") return {0, flopsByWeight(tensorAt(inputs, 8)), ""};
   if (name == "aten::linear") {
     const at::Tensor weight = tensorAt(inputs, 1);
     return weight.defined() ? OperatorWork{0, flopsByWeight(weight), ""} : OperatorWork{};

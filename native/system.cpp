@@ -17,6 +17,11 @@ napi_value engineInfo(Environment& environment, const Arguments&) {
   check(environment, napi_create_object(environment.env, &object));
   setProperty(environment, object, "torch", fromString(environment, TORCH_VERSION));
   setProperty(environment, object, "cuda", fromBoolean(environment, at::hasCUDA()));
+#ifdef ADVPROP_CUDA
+  setProperty(environment, object, "cudaKernels", fromBoolean(environment, true));
+#else
+  setProperty(environment, object, "cudaKernels", fromBoolean(environment, false));
+#endif
   setProperty(environment, object, "threads", fromNumber(environment, at::get_num_threads()));
   return object;
 }

@@ -4,9 +4,9 @@
 
 namespace advprop {
 
-/// () -> { torch, compiledFor, cuda, threads }
 /// The class of the error that memory which does not suffice throws: (code, message).
 napi_value setRunError(Environment& environment, const Arguments& arguments);
+/// () -> { torch, cuda, cudaKernels, threads }
 napi_value engineInfo(Environment& environment, const Arguments& arguments);
 /// (count): threads inside one operator
 napi_value setThreads(Environment& environment, const Arguments& arguments);

@@ -6,6 +6,19 @@
 
 namespace advprop {
 
+namespace {
+
+/// "cpu", "cuda" or "cuda:1". Its error comes before libtorch's, which would name a part of itself that is missing.
+c10::Device toDevice(const std::string& name) {
+  const c10::Device device(name);
+  if (device.is_cuda() && !at::hasCUDA()) {
+    throw UserError("ERR_DEVICE", "device " + name + " needs a libtorch with CUDA and a GPU that it can use. See: npx advprop doctor");
+  }
+  return device;
+}
+
+}  // namespace
+
 napi_value tensorFromBytes(Environment& environment, const Arguments& arguments) {
   environment.running = "fromArray";
   bool isTyped = false;
@@ -33,12 +46,15 @@ napi_value tensorFromBytes(Environment& environment, const Arguments& arguments)
   if (overflow || needed != bytes) {
     throw UserError("ERR_SHAPE", "shape and dtype need " + (overflow ? std::string("too many") : std::to_string(needed)) + " bytes; the data has " + std::to_string(bytes));
   }
-  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+  const c10::Device device = toDevice(toString(environment, arguments[3], "device"));
+  // Page-locked memory is copied to a GPU while the program goes on; libtorch uses it again when it has been read.
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype).pinned_memory(device.is_cuda()));
   if (dtype == at::kBool) {
     std::transform(static_cast<uint8_t*>(data), static_cast<uint8_t*>(data) + bytes, tensor.data_ptr<bool>(), [](uint8_t byte) { return byte != 0; });
   } else if (bytes > 0) {
     std::memcpy(tensor.data_ptr(), data, bytes);
   }
+  if (!device.is_cpu()) tensor = tensor.to(device, /*non_blocking=*/true);
   environment.running.clear();
   return fromTensor(environment, std::move(tensor));
 }
@@ -73,6 +89,10 @@ napi_value tensorStrides(Environment& environment, const Arguments& arguments) {
 
 napi_value tensorDtype(Environment& environment, const Arguments& arguments) {
   return fromString(environment, scalarTypeName(toTensor(environment, arguments[0], "tensor").scalar_type()));
+}
+
+napi_value tensorDevice(Environment& environment, const Arguments& arguments) {
+  return fromString(environment, toTensor(environment, arguments[0], "tensor").device().str());
 }
 
 napi_value tensorRequiresGradient(Environment& environment, const Arguments& arguments) {

@@ -4,7 +4,7 @@
 
 namespace advprop {
 
-/// (bytes: typed array, shape, dtype) -> handle. Copies.
+/// (bytes: typed array, shape, dtype, device) -> handle. Copies, to a GPU while the program goes on.
 napi_value tensorFromBytes(Environment& environment, const Arguments& arguments);
 /// (tensor) -> ArrayBuffer with the elements in C order, whatever the strides. Copies.
 napi_value tensorToBytes(Environment& environment, const Arguments& arguments);
@@ -12,6 +12,7 @@ napi_value tensorToBytes(Environment& environment, const Arguments& arguments);
 napi_value tensorShape(Environment& environment, const Arguments& arguments);
 napi_value tensorStrides(Environment& environment, const Arguments& arguments);
 napi_value tensorDtype(Environment& environment, const Arguments& arguments);
+napi_value tensorDevice(Environment& environment, const Arguments& arguments);
 napi_value tensorRequiresGradient(Environment& environment, const Arguments& arguments);
 /// (tensor) -> its one element as a number
 napi_value tensorItem(Environment& environment, const Arguments& arguments);

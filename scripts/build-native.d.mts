@@ -12,3 +12,6 @@ export declare function nativeState(libtorch?: Libtorch): NativeState;
 
 /** Builds the addon unless it is up to date. */
 export declare function buildNative(libtorch?: Libtorch): void;
+
+/** Builds the module of the CUDA kernels on the CPU, for tests, and returns its path. */
+export declare function buildEmulation(libtorch?: Libtorch): string;

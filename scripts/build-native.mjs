@@ -2,6 +2,7 @@
  * Builds the native addon, build/native/advprop.node, where it is not there or out of date, and beside it photos.node, which
  * photos are read with where libjpeg-turbo is installed.
  * As a program: no argument builds, `--check` only says by exit code 0 or 1 whether it is up to date.
+ * With ADVPROP_CUDA=ON in the environment the kernels of native/cuda are compiled too: see docs/cuda.md.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -28,6 +29,7 @@ const CMAKE_TREE = join(OUTPUT, "cmake");
 const ADDON = join(OUTPUT, "advprop.node");
 const PHOTOS = join(OUTPUT, "photos.node");
 const STAMP = join(OUTPUT, "stamp");
+const CUDA = process.env.ADVPROP_CUDA === "ON";
 
 /** Whether the addon is there and made from the present sources, libtorch, compiler and processor. */
 export function nativeState(libtorch = findLibtorch()) {
@@ -41,21 +43,7 @@ export function buildNative(libtorch = findLibtorch()) {
   if (nativeState(libtorch).current) return;
   const stamp = stampOf(libtorch);
   console.error(`Building the native engine with libtorch ${libtorch.version} (${libtorch.libraryDir})`);
-
-  // Object files outlive a change of sources only: CMake does not see a new processor or an upgraded libtorch.
-  const treeStamp = join(CMAKE_TREE, "stamp");
-  if (!existsSync(treeStamp) || readFileSync(treeStamp, "utf8") !== stamp.environment) {
-    rmSync(CMAKE_TREE, { recursive: true, force: true });
-    mkdirSync(CMAKE_TREE, { recursive: true });
-    writeFileSync(treeStamp, stamp.environment);
-  }
-  const settings = {
-    LIBTORCH_INCLUDE_DIRS: libtorch.includeDirs.join(";"),
-    LIBTORCH_LIBRARY_DIR: libtorch.libraryDir,
-    LIBTORCH_VERSION: libtorch.version,
-    NODE_API_INCLUDE_DIR: join(ROOT, "node_modules/node-api-headers/include"),
-  };
-  cmake(["-S", SOURCES, "-B", CMAKE_TREE, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
+  configure(libtorch, stamp.environment);
   cmake(["--build", CMAKE_TREE, "-j2"]);
 
   // Moved into place whole, and without a stamp until it is there: a build that is killed is never taken for done.
@@ -69,6 +57,31 @@ export function buildNative(libtorch = findLibtorch()) {
     } else rmSync(addon, { force: true }); // photos.node without libjpeg-turbo
   }
   writeFileSync(STAMP, stamp.whole);
+}
+
+/** Builds the module of the CUDA kernels on the CPU, for tests, and returns its path. Throws like `buildNative`. */
+export function buildEmulation(libtorch = findLibtorch()) {
+  configure(libtorch, stampOf(libtorch).environment);
+  cmake(["--build", CMAKE_TREE, "--target", "emulated", "-j2"]);
+  return join(CMAKE_TREE, "emulated.node");
+}
+
+function configure(libtorch, environment) {
+  // Object files outlive a change of sources only: CMake does not see a new processor or an upgraded libtorch.
+  const treeStamp = join(CMAKE_TREE, "stamp");
+  if (!existsSync(treeStamp) || readFileSync(treeStamp, "utf8") !== environment) {
+    rmSync(CMAKE_TREE, { recursive: true, force: true });
+    mkdirSync(CMAKE_TREE, { recursive: true });
+    writeFileSync(treeStamp, environment);
+  }
+  const settings = {
+    LIBTORCH_INCLUDE_DIRS: libtorch.includeDirs.join(";"),
+    LIBTORCH_LIBRARY_DIR: libtorch.libraryDir,
+    LIBTORCH_VERSION: libtorch.version,
+    NODE_API_INCLUDE_DIR: join(ROOT, "node_modules/node-api-headers/include"),
+    ADVPROP_CUDA: CUDA ? "ON" : "OFF",
+  };
+  cmake(["-S", SOURCES, "-B", CMAKE_TREE, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
 }
 
 class BuildError extends Error {}
@@ -112,6 +125,7 @@ function stampOf(libtorch) {
     process.versions.modules,
     spawnSync(process.env.CXX || "c++", ["--version"], { encoding: "utf8" }).stdout ?? "",
     process.env.CXXFLAGS ?? "",
+    CUDA ? "CUDA" : "",
     processor(),
     existsSync("/usr/include/jpeglib.h") ? "libjpeg" : "", // so that it is used once it is installed
   ]);

@@ -107,6 +107,8 @@ export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./pr
 export { whiteBox } from "./predictors/white-box.js";
 export {
   call,
+  type Device,
+  type DeviceName,
   type DType,
   engineInfo,
   fromArray,
@@ -115,6 +117,7 @@ export {
   keep,
   type MemoryStats,
   memoryStats,
+  resolveDevice,
   scope,
   setMemoryLimit,
   setThreads,

@@ -7,7 +7,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include "channels.h"
+#include "batch_norm.h"
 
 namespace advprop {
 
@@ -15,28 +15,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// Codes of the schema.
-enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2 };
-
-/// `T` is the tensor's type: sigmoids need no more precision than it has.
-template <typename T, Activation kind>
-Floats activate(Floats x) {
-  if constexpr (kind == kRelu) return maximum(Floats{}, x);
-  if constexpr (kind == kSilu) return x * sigmoid<std::is_same_v<T, at::BFloat16>>(x);
-  return x;
-}
-
-/// The gradient through the activation. For the rectifier its result serves as well as its argument.
-template <typename T, Activation kind>
-Floats backThrough(Floats gradient, Floats x) {
-  if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
-  if constexpr (kind == kSilu) {
-    const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
-    return gradient * (s + x * s * (1.f - s));
-  }
-  return gradient;
-}
 
 /// Calls `work` with a value of the tensor's type and the activation as a constant.
 template <typename Work>
@@ -49,24 +27,6 @@ void dispatch(at::ScalarType type, int64_t activation, const Work& work) {
   if (activation == kSilu) return withType(std::integral_constant<Activation, kSilu>{});
   return withType(std::integral_constant<Activation, kIdentity>{});
 }
-
-/// The normalisation of each channel, (x - mean) * factor + shift, by tables that {@link Tables} owns.
-struct Normalization {
-  Floats operator()(Floats x, int64_t column) const { return (x - load(mean + column)) * load(factor + column) + load(shift + column); }
-
-  const float *mean, *factor, *shift;
-};
-
-struct Tables {
-  Tables(const Channels& channels, const at::Tensor& statistics, const at::Tensor& weight, const at::Tensor& bias)
-      : mean(channels.tile([m = statistics.data_ptr<double>()](int64_t c) { return m[c]; })),
-        factor(channels.tile([i = statistics.data_ptr<double>() + channels.count, w = weight.data_ptr<float>()](int64_t c) { return i[c] * w[c]; })),
-        shift(channels.tile([b = bias.data_ptr<float>()](int64_t c) { return b[c]; })) {}
-
-  Normalization normalization() const { return {mean.data(), factor.data(), shift.data()}; }
-
-  const std::vector<float> mean, factor, shift;
-};
 
 /// The operator given its statistics. Keeps for the gradient what it is computed from: x, or the result alone where a
 /// rectifier and running statistics ask for no more.
@@ -97,79 +57,13 @@ struct Normalize : torch::autograd::Function<Normalize> {
     return y;
   }
 
-  /// With p the gradient before the activation and S the sum over a channel's n values: gradResidual = p,
-  /// gradBias = S(p), gradWeight = S(p (x - mean)) inverse, and gradX = weight inverse p by given statistics,
-  /// weight inverse (p - S(p) / n - (x - mean) inverse^2 S(p (x - mean)) / n) by the batch's own.
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &y = saved[1], &weight = saved[2], &bias = saved[3], &statistics = saved[4];
-    const int64_t activation = context->saved_data["activation"].toInt();
-    const bool batch = context->saved_data["batch"].toBool();
-    const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-    const Channels channels(gradient);
-    const Tables tables(channels, statistics, weight, bias);
-    const Normalization normalize = tables.normalization();
-    const double* inverse = statistics.data_ptr<double>() + channels.count;
-    const bool parameters = context->needs_input_grad(1) || context->needs_input_grad(2);
-
-    at::Tensor gradX, gradWeight, gradBias, gradResidual;
-    if (context->needs_input_grad(0)) gradX = at::empty_like(gradient, at::MemoryFormat::ChannelsLast);
-    if (context->needs_input_grad(3)) {
-      gradResidual = activation == kIdentity ? gradient : at::empty_like(gradient, at::MemoryFormat::ChannelsLast);
-    }
-    dispatch(gradient.scalar_type(), activation, [&](auto zero, auto kind) {
-      using T = decltype(zero);
-      const T* g = gradient.data_ptr<T>();
-      const T* in = x.defined() ? x.data_ptr<T>() : nullptr;
-      const T* result = y.defined() ? y.data_ptr<T>() : nullptr;
-      T* toResidual = gradResidual.defined() && activation != kIdentity ? gradResidual.data_ptr<T>() : nullptr;
-      // The gradient before the activation.
-      const auto before = [=](int64_t at, int64_t column) {
-        if constexpr (kind == kIdentity) return load(g + at);
-        if constexpr (kind == kRelu) {
-          if (result != nullptr) return backThrough<T, kind>(load(g + at), load(result + at));
-        }
-        return backThrough<T, kind>(load(g + at), normalize(load(in + at), column));
-      };
-      const auto observe = [=](int64_t at, Floats p) {
-        if (toResidual != nullptr) store(toResidual + at, p);
-        return p;
-      };
-      std::vector<double> sums;
-      if (batch || parameters) {
-        sums = channels.sums([=](int64_t at, int64_t column) {
-          const Floats p = observe(at, before(at, column));
-          return std::array<Floats, 2>{p, p * (load(in + at) - load(normalize.mean + column))};
-        });
-      }
-      const double *sum = sums.data(), *product = sum + channels.count;
-      if (gradX.defined() && batch) {
-        T* out = gradX.data_ptr<T>();
-        const auto rows = static_cast<double>(channels.rows());
-        const std::vector<float> offsets = channels.tile([=](int64_t c) { return sum[c] / rows; });
-        const std::vector<float> slopes = channels.tile([=](int64_t c) { return product[c] * inverse[c] * inverse[c] / rows; });
-        channels.eachVector([=, offset = offsets.data(), slope = slopes.data()](int64_t at, int64_t column) {
-          const Floats centered = load(in + at) - load(normalize.mean + column);
-          const Floats p = before(at, column) - load(offset + column) - centered * load(slope + column);
-          store(out + at, p * load(normalize.factor + column));
-        });
-      } else if (gradX.defined()) {
-        T* out = gradX.data_ptr<T>();
-        channels.eachVector(
-            [=](int64_t at, int64_t column) { store(out + at, observe(at, before(at, column)) * load(normalize.factor + column)); });
-      } else if (toResidual != nullptr && sums.empty()) {
-        channels.eachVector([=](int64_t at, int64_t column) { observe(at, before(at, column)); });
-      }
-      if (context->needs_input_grad(1)) {
-        gradWeight = at::empty_like(weight);
-        for (int64_t c = 0; c < channels.count; ++c) gradWeight.data_ptr<float>()[c] = static_cast<float>(product[c] * inverse[c]);
-      }
-      if (context->needs_input_grad(2)) {
-        gradBias = at::empty_like(bias);
-        for (int64_t c = 0; c < channels.count; ++c) gradBias.data_ptr<float>()[c] = static_cast<float>(sum[c]);
-      }
-    });
-    return {gradX, gradWeight, gradBias, gradResidual, at::Tensor(), at::Tensor(), at::Tensor()};
+    std::array<bool, 4> wanted;
+    for (size_t i = 0; i < wanted.size(); ++i) wanted[i] = context->needs_input_grad(i);
+    const NormGradients all = normGradients(gradients[0], saved[0], saved[1], saved[2], saved[3], saved[4], context->saved_data["activation"].toInt(),
+                                            context->saved_data["batch"].toBool(), wanted);
+    return {all.x, all.weight, all.bias, all.residual, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -222,8 +116,8 @@ at::Tensor runningStatistics(const at::Tensor& runningMean, const at::Tensor& ru
   return statistics;
 }
 
-/// The same through libtorch's operators.
-at::Tensor composed(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
+/// The operator through libtorch's own, for every tensor that is not ours.
+at::Tensor composedNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
                     const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
                     double epsilon, int64_t activation) {
   at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVariance, batch, factor, epsilon, /*cudnn_enabled=*/x.is_cuda());
@@ -236,31 +130,107 @@ void checkChannelValues(const at::Tensor& values, const char* name, const at::Te
               " must be float32 with one value for each of the ", x.size(1), " channels; got ", values.scalar_type(), " ", values.sizes());
 }
 
+}  // namespace
+
+at::Tensor normStatistics(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& runningMean,
+                          const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon) {
+  checkChannelValues(weight, "weight", x);
+  checkChannelValues(bias, "bias", x);
+  if (runningMean.has_value()) checkChannelValues(*runningMean, "running_mean", x);
+  if (runningVariance.has_value()) checkChannelValues(*runningVariance, "running_var", x);
+  TORCH_CHECK(batch || (runningMean.has_value() && runningVariance.has_value()), "running statistics are needed where the batch's are not used");
+  return batch ? batchStatistics(x, runningMean, runningVariance, factor, epsilon) : runningStatistics(*runningMean, *runningVariance, epsilon);
+}
+
+/// With p the gradient before the activation and S the sum over a channel's n values: gradResidual = p,
+/// gradBias = S(p), gradWeight = S(p (x - mean)) inverse, and gradX = weight inverse p by given statistics,
+/// weight inverse (p - S(p) / n - (x - mean) inverse^2 S(p (x - mean)) / n) by the batch's own.
+NormGradients normGradients(const at::Tensor& gradientOfY, const at::Tensor& x, const at::Tensor& y, const at::Tensor& weight,
+                            const at::Tensor& bias, const at::Tensor& statistics, int64_t activation, bool batch, std::array<bool, 4> wanted) {
+  const at::Tensor gradient = gradientOfY.contiguous(at::MemoryFormat::ChannelsLast);
+  const Channels channels(gradient);
+  const Tables tables(channels, statistics, weight, bias);
+  const Normalization normalize = tables.normalization();
+  const double* inverse = statistics.data_ptr<double>() + channels.count;
+  const bool parameters = wanted[1] || wanted[2];
+
+  at::Tensor gradX, gradWeight, gradBias, gradResidual;
+  if (wanted[0]) gradX = at::empty_like(gradient, at::MemoryFormat::ChannelsLast);
+  if (wanted[3]) {
+    gradResidual = activation == kIdentity ? gradient : at::empty_like(gradient, at::MemoryFormat::ChannelsLast);
+  }
+  dispatch(gradient.scalar_type(), activation, [&](auto zero, auto kind) {
+    using T = decltype(zero);
+    const T* g = gradient.data_ptr<T>();
+    const T* in = x.defined() ? x.data_ptr<T>() : nullptr;
+    const T* result = y.defined() ? y.data_ptr<T>() : nullptr;
+    T* toResidual = gradResidual.defined() && activation != kIdentity ? gradResidual.data_ptr<T>() : nullptr;
+    // The gradient before the activation.
+    const auto before = [=](int64_t at, int64_t column) {
+      if constexpr (kind == kIdentity) return load(g + at);
+      if constexpr (kind == kRelu) {
+        if (result != nullptr) return backThrough<T, kind>(load(g + at), load(result + at));
+      }
+      return backThrough<T, kind>(load(g + at), normalize(load(in + at), column));
+    };
+    const auto observe = [=](int64_t at, Floats p) {
+      if (toResidual != nullptr) store(toResidual + at, p);
+      return p;
+    };
+    std::vector<double> sums;
+    if (batch || parameters) {
+      sums = channels.sums([=](int64_t at, int64_t column) {
+        const Floats p = observe(at, before(at, column));
+        return std::array<Floats, 2>{p, p * (load(in + at) - load(normalize.mean + column))};
+      });
+    }
+    const double *sum = sums.data(), *product = sum + channels.count;
+    if (gradX.defined() && batch) {
+      T* out = gradX.data_ptr<T>();
+      const auto rows = static_cast<double>(channels.rows());
+      const std::vector<float> offsets = channels.tile([=](int64_t c) { return sum[c] / rows; });
+      const std::vector<float> slopes = channels.tile([=](int64_t c) { return product[c] * inverse[c] * inverse[c] / rows; });
+      channels.eachVector([=, offset = offsets.data(), slope = slopes.data()](int64_t at, int64_t column) {
+        const Floats centered = load(in + at) - load(normalize.mean + column);
+        const Floats p = before(at, column) - load(offset + column) - centered * load(slope + column);
+        store(out + at, p * load(normalize.factor + column));
+      });
+    } else if (gradX.defined()) {
+      T* out = gradX.data_ptr<T>();
+      channels.eachVector(
+          [=](int64_t at, int64_t column) { store(out + at, observe(at, before(at, column)) * load(normalize.factor + column)); });
+    } else if (toResidual != nullptr && sums.empty()) {
+      channels.eachVector([=](int64_t at, int64_t column) { observe(at, before(at, column)); });
+    }
+    if (wanted[1]) {
+      gradWeight = at::empty_like(weight);
+      for (int64_t c = 0; c < channels.count; ++c) gradWeight.data_ptr<float>()[c] = static_cast<float>(product[c] * inverse[c]);
+    }
+    if (wanted[2]) {
+      gradBias = at::empty_like(bias);
+      for (int64_t c = 0; c < channels.count; ++c) gradBias.data_ptr<float>()[c] = static_cast<float>(sum[c]);
+    }
+  });
+  return {gradX, gradWeight, gradBias, gradResidual};
+}
+
 at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
                      const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
                      double epsilon, int64_t activation) {
   TORCH_CHECK(activation >= kIdentity && activation <= kSilu, "activation must be 0, 1 or 2; got ", activation);
   // A residual before silu would have to be kept for the gradient, which is what the composition does.
   if (!isChannelsLast(x) || (residual.has_value() && activation == kSilu)) {
-    return composed(x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon, activation);
+    return composedNorm(x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon, activation);
   }
-  checkChannelValues(weight, "weight", x);
-  checkChannelValues(bias, "bias", x);
-  if (runningMean.has_value()) checkChannelValues(*runningMean, "running_mean", x);
-  if (runningVariance.has_value()) checkChannelValues(*runningVariance, "running_var", x);
-  TORCH_CHECK(batch || (runningMean.has_value() && runningVariance.has_value()), "running statistics are needed where the batch's are not used");
   c10::optional<at::Tensor> other;
   if (residual.has_value()) {
     TORCH_CHECK(residual->sizes() == x.sizes() && residual->scalar_type() == x.scalar_type(), "the residual must have the shape and dtype of x, ",
                 x.sizes(), "; got ", residual->sizes());
     other = residual->contiguous(at::MemoryFormat::ChannelsLast);
   }
-  const at::Tensor statistics = batch ? batchStatistics(x, runningMean, runningVariance, factor, epsilon)
-                                      : runningStatistics(*runningMean, *runningVariance, epsilon);
+  const at::Tensor statistics = normStatistics(x, weight, bias, runningMean, runningVariance, batch, factor, epsilon);
   return Normalize::apply(x, weight, bias, other, statistics, activation, batch);
 }
-
-}  // namespace
 
 TORCH_LIBRARY_FRAGMENT(advprop, library) {
   library.def(

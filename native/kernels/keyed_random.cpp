@@ -26,8 +26,8 @@ struct Stream {
     checkWord(epoch_, "epoch");
   }
 
-  std::array<uint32_t, 4> block(int64_t sample, int64_t index) const {
-    return philox4x32({static_cast<uint32_t>(index), static_cast<uint32_t>(sample), epoch, purpose}, key);
+  PhiloxBlock block(int64_t sample, int64_t index) const {
+    return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(sample), epoch, purpose}}, key);
   }
 };
 
@@ -43,6 +43,7 @@ at::Tensor checkSamples(const at::Tensor& samples) {
 /// [N, ...shape] uniform in [0, 1); draw j is the flat index inside a sample in C order, whatever the memory format.
 at::Tensor keyedUniform(const at::Tensor& samples, at::IntArrayRef shape, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream,
                         at::ScalarType dtype) {
+  if (!samples.device().is_cpu()) return keyedUniform(samples.cpu(), shape, seed, epoch, purpose, stream, dtype).to(samples.device());
   const at::Tensor keyTensor = checkSamples(samples);
   const auto* keys = keyTensor.data_ptr<int64_t>();
   const Stream source(seed, epoch, purpose, stream);
@@ -80,6 +81,7 @@ at::Tensor keyedUniform(const at::Tensor& samples, at::IntArrayRef shape, int64_
 
 /// [N] int64 uniform in [0, bound): floor(word * bound / 2^32) of the given draw.
 at::Tensor keyedIntegers(const at::Tensor& samples, int64_t bound, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream, int64_t draw) {
+  if (!samples.device().is_cpu()) return keyedIntegers(samples.cpu(), bound, seed, epoch, purpose, stream, draw).to(samples.device());
   const at::Tensor keys = checkSamples(samples);
   TORCH_CHECK(bound >= 1 && bound <= (int64_t{1} << 31), "bound must be in [1, 2^31]; got ", bound);
   const Stream source(seed, epoch, purpose, stream);

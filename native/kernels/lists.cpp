@@ -34,20 +34,22 @@ double sumOfSquares(const float* values, int64_t count) {
 /// The Euclidean norm of all elements of all tensors, a float64 scalar. libtorch's norm of float32 adds in float32, and is
 /// off by 6e-5 on ten million elements.
 at::Tensor norm(at::TensorList tensors) {
-  double total = 0;
-  if (canWalk(tensors)) {
-    const std::vector<Chunk> chunks = chunksOf(tensors);
-    std::vector<double> sums(chunks.size());
-    at::parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t first, int64_t last) {
-      for (int64_t c = first; c < last; ++c) {
-        const auto [tensor, begin, end] = chunks[c];
-        sums[c] = sumOfSquares(tensors[tensor].data_ptr<float>() + begin, end - begin);
-      }
-    });
-    for (const double sum : sums) total += sum;
-  } else {
-    for (const at::Tensor& tensor : tensors) total += tensor.to(at::kDouble).square().sum().item<double>();
+  if (!canWalk(tensors)) {
+    // Kept where the tensors are: reading each would wait for a GPU.
+    at::Tensor squares = at::zeros({}, tensors[0].options().dtype(at::kDouble));
+    for (const at::Tensor& tensor : tensors) squares = squares + tensor.to(at::kDouble).square().sum();
+    return squares.sqrt_();
   }
+  const std::vector<Chunk> chunks = chunksOf(tensors);
+  std::vector<double> sums(chunks.size());
+  at::parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t first, int64_t last) {
+    for (int64_t c = first; c < last; ++c) {
+      const auto [tensor, begin, end] = chunks[c];
+      sums[c] = sumOfSquares(tensors[tensor].data_ptr<float>() + begin, end - begin);
+    }
+  });
+  double total = 0;
+  for (const double sum : sums) total += sum;
   return at::scalar_tensor(std::sqrt(total), at::kDouble);
 }
 

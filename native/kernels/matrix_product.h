@@ -1,5 +1,5 @@
 // Products of matrices for float32 and bfloat16 with float32 sums: tiles of rows times vectors of columns that stay in
-// registers. The right factor is packed beforehand: panels of up to three vectors of columns, each with all its rows one
+// registers. The right factor is packed beforehand: panels of up to two vectors of columns, each with all its rows one
 // after another. A product of bfloat16 numbers takes two rows at a step where the processor can (AVX512_BF16); the packed
 // factor then holds pairs of rows, and words of 32 bits are what is packed in any case.
 //
@@ -37,7 +37,7 @@ constexpr int64_t stepsOf(int64_t depth) {
 
 /// Tiles fill the registers: 32 with AVX-512, 16 of half a vector without.
 #ifdef __AVX512F__
-constexpr int kPanelVectors = 3;
+constexpr int kPanelVectors = 2;
 constexpr int tileRows(int vectors) { return 24 / vectors; }
 #else
 constexpr int kPanelVectors = 1;
@@ -46,17 +46,14 @@ constexpr int tileRows(int) { return 6; }
 
 inline int64_t vectorsOf(int64_t columns) { return (columns + kLanes - 1) / kLanes; }
 
-/// Vectors of the panel that begins where `left` of them are left: none is narrow unless all is.
-inline int panelVectors(int64_t left) {
-  if (kPanelVectors == 3 && (left == 2 || left == 4)) return 2;
-  return static_cast<int>(std::min<int64_t>(left, kPanelVectors));
-}
+/// Vectors of the panel that begins where `left` of them are left.
+inline int panelVectors(int64_t left) { return static_cast<int>(std::min<int64_t>(left, kPanelVectors)); }
 
 /// The first vector of each panel of a matrix of so many columns, and its end.
 inline std::vector<int64_t> panelStarts(int64_t columns) {
   const int64_t all = vectorsOf(columns);
   std::vector<int64_t> starts{0};
-  while (starts.back() < all) starts.push_back(starts.back() + panelVectors(all - starts.back()));
+  while (starts.back() < all) starts.push_back(std::min(all, starts.back() + kPanelVectors));
   return starts;
 }
 
@@ -77,7 +74,7 @@ int64_t packedWords(int64_t depth, int64_t columns) {
 }
 
 /// Words for two rows of a bfloat16 factor: the first in the lower halves.
-inline Words pairOf(Halves even, Halves odd) { return __builtin_convertvector(even, Words) | __builtin_convertvector(odd, Words) << 16; }
+inline Words pairOf(Halves even, Halves odd) { return widen(even) | widen(odd) << 16; }
 
 inline Halves halvesOf(Floats values) {
   Halves halves;
@@ -148,17 +145,33 @@ inline __attribute__((always_inline)) void multiplyStep(Tile<Rows, Vectors>& sum
   }
 }
 
-/// sums = left x panel
+/// sums += left x panel
 template <typename T, int Rows, int Vectors, typename Left>
-inline __attribute__((always_inline)) void multiplyTile(Tile<Rows, Vectors>& sums, const Left& left, const float* panel, int64_t depth) {
+inline __attribute__((always_inline)) void addProducts(Tile<Rows, Vectors>& sums, const Left& left, const float* panel, int64_t depth) {
+  const int64_t whole = depth / kStep<T>;
+  for (int64_t step = 0; step < whole; ++step, panel += Vectors * kLanes) multiplyStep<T, Rows, Vectors, false>(sums, left, step, panel);
+  if (depth % kStep<T> != 0) multiplyStep<T, Rows, Vectors, true>(sums, left, whole, panel);
+}
+
+template <int Rows, int Vectors>
+inline __attribute__((always_inline)) void setZero(Tile<Rows, Vectors>& sums) {
 #pragma GCC unroll 32
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) sums[r][v] = Floats{};
   }
-  const int64_t whole = depth / kStep<T>;
-  for (int64_t step = 0; step < whole; ++step, panel += Vectors * kLanes) multiplyStep<T, Rows, Vectors, false>(sums, left, step, panel);
-  if (depth % kStep<T> != 0) multiplyStep<T, Rows, Vectors, true>(sums, left, whole, panel);
+}
+
+/// Stores a tile of a matrix in memory, of whose last vector `last` columns exist.
+template <int Rows, int Vectors, typename T>
+inline __attribute__((always_inline)) void storeTile(const Tile<Rows, Vectors>& sums, T* to, int64_t stride, int64_t last) {
+#pragma GCC unroll 32
+  for (int r = 0; r < Rows; ++r, to += stride) {
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < Vectors; ++v) store(to + v * kLanes, sums[r][v]);
+    if (last >= kLanes) store(to + (Vectors - 1) * kLanes, sums[r][Vectors - 1]);
+    else storeFirst(to + (Vectors - 1) * kLanes, sums[r][Vectors - 1], last);
+  }
 }
 
 /// The functions `Kernel<Rows, Vectors>::run` of all tiles, to be picked at run time.
@@ -168,10 +181,7 @@ class TileTable {
   using Function = decltype(&Kernel<1, 1>::run);
   /// `rows` is 1 to tileRows(vectors).
   static Function pick(int64_t rows, int vectors) {
-    if constexpr (kPanelVectors == 3) {
-      if (vectors == 3) return of<3>(std::make_integer_sequence<int, tileRows(3)>())[rows - 1];
-      if (vectors == 2) return of<2>(std::make_integer_sequence<int, tileRows(2)>())[rows - 1];
-    }
+    if (vectors == kPanelVectors) return of<kPanelVectors>(std::make_integer_sequence<int, tileRows(kPanelVectors)>())[rows - 1];
     return of<1>(std::make_integer_sequence<int, tileRows(1)>())[rows - 1];
   }
 

@@ -2,6 +2,8 @@
 // x[n, i, h, w] weight[o, i], for channels-last float32 and bfloat16. Every other tensor is libtorch's.
 #include "pointwise.h"
 
+#include "packed_matrix.h"
+
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -55,39 +57,12 @@ at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight, c
   return PointwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, packed);
 }
 
-/// Packs a factor [depth, columns] whose numbers lie at depth * down + column * across.
-template <typename T>
-void packMatrix(const float* from, int64_t depth, int64_t columns, int64_t down, int64_t across, float* words) {
-  const auto column = [=](int64_t k, int64_t first) {
-    Floats values{};
-    const int64_t count = k < depth ? std::min(kLanes, columns - first) : 0;
-    const float* at = from + k * down + first * across;
-    if (across == 1 && count == kLanes) return load(at);
-    for (int64_t lane = 0; lane < count; ++lane) values[lane] = at[lane * across];
-    return values;
-  };
-  const std::vector<int64_t> panels = panelStarts(columns);
-  at::parallel_for(0, panels.size() - 1, kLeastWork / (16 * depth * kPanelVectors * kLanes) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel) {
-      const int64_t vectors = panels[panel + 1] - panels[panel];
-      for (int64_t v = 0; v < vectors; ++v) {
-        float* to = words + panels[panel] * kLanes * stepsOf<T>(depth) + v * kLanes;
-        const int64_t first = (panels[panel] + v) * kLanes;
-        for (int64_t k = 0; k < depth; k += kStep<T>, to += vectors * kLanes) {
-          if constexpr (kPaired<T>) store(to, (Floats)pairOf(halvesOf(column(k, first)), halvesOf(column(k + 1, first))));
-          else if constexpr (std::is_same_v<T, float>) store(to, column(k, first));
-          else store(to, (Floats)(pairOf(Halves{}, halvesOf(column(k, first)))));
-        }
-      }
-    }
-  });
-}
-
 }  // namespace
 
 at::Tensor packPointwise(const at::Tensor& weight, at::ScalarType dtype) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1 && isFloat(dtype),
               "weight must be [O, I, 1, 1] and the dtype float32 or bfloat16; got ", weight.sizes(), " and ", dtype);
+  if (!weight.device().is_cpu()) return at::empty({0}, weight.options().requires_grad(false));  // read by the CPU's kernels alone
   const at::Tensor plain = weight.detach().to(at::kFloat).contiguous();
   const int64_t outputs = weight.size(0), inputs = weight.size(1);
   at::Tensor packed;

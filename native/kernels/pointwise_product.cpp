@@ -42,16 +42,10 @@ struct Storing {
       prefetchNext<Rows, Vectors>(product, row + Rows, vector);
       Tile<Rows, Vectors> sums;
       const LeftRows<T> left{product.left + row * right.depth, right.depth};
-      multiplyTile<T, Rows, Vectors>(sums, left, right.panel<T>(vector), right.depth);
-      T* to = product.result + row * right.columns + vector * kLanes;
-      const int64_t last = right.columns - (vector + Vectors - 1) * kLanes;  // columns of the last vector
-#pragma GCC unroll 32
-      for (int r = 0; r < Rows; ++r, to += right.columns) {
-#pragma GCC unroll 4
-        for (int v = 0; v + 1 < Vectors; ++v) store(to + v * kLanes, sums[r][v]);
-        if (last >= kLanes) store(to + (Vectors - 1) * kLanes, sums[r][Vectors - 1]);
-        else storeFirst(to + (Vectors - 1) * kLanes, sums[r][Vectors - 1], last);
-      }
+      setZero(sums);
+      addProducts<T, Rows, Vectors>(sums, left, right.panel<T>(vector), right.depth);
+      storeTile<Rows, Vectors>(sums, product.result + row * right.columns + vector * kLanes, right.columns,
+                               right.columns - (vector + Vectors - 1) * kLanes);
     }
   };
 };
@@ -59,9 +53,9 @@ struct Storing {
 /// Rows `begin` to `end` of the panels from vector `first` to `last`.
 template <typename T>
 void multiplyBlock(const Product<T>& product, int64_t begin, int64_t end, int64_t first, int64_t last) {
-  const int64_t all = vectorsOf(product.right.columns), rows = end - begin;
+  const int64_t rows = end - begin;
   for (int64_t vector = first; vector < last;) {
-    const int wide = panelVectors(all - vector);
+    const int wide = panelVectors(vectorsOf(product.right.columns) - vector);
     eachTile(rows, tileRows(wide), [&](int64_t row, int64_t count) {
       TileTable<Storing<T>::template Kernel>::pick(count, wide)(product, begin + row, vector);
     });

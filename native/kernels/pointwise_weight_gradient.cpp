@@ -52,7 +52,8 @@ struct Summing {
   struct Kernel {
     static void run(const Block& job, int64_t row) {
       Tile<Rows, Vectors> sums;
-      multiplyTile<T, Rows, Vectors>(sums, LeftWords{job.left + row, job.leftStride}, job.right, job.pixels);
+      setZero(sums);
+      addProducts<T, Rows, Vectors>(sums, LeftWords{job.left + row, job.leftStride}, job.right, job.pixels);
       float* to = job.total + row * job.totalStride;
 #pragma GCC unroll 32
       for (int r = 0; r < Rows; ++r, to += job.totalStride) {

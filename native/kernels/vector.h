@@ -24,10 +24,19 @@ inline Floats load(const float* from) {
   return values;
 }
 
+/// One to a word. The intrinsic because GCC 12 makes two halves of the vector, and joins them, out of its own conversion.
+inline Words widen(Halves halves) {
+#ifdef __AVX512F__
+  return (Words)_mm512_cvtepu16_epi32((__m256i)halves);
+#else
+  return __builtin_convertvector(halves, Words);
+#endif
+}
+
 inline Floats load(const at::BFloat16* from) {
   Halves halves;
   std::memcpy(&halves, from, sizeof halves);
-  return (Floats)(__builtin_convertvector(halves, Words) << 16);
+  return (Floats)(widen(halves) << 16);
 }
 
 inline void store(float* to, Floats values) { std::memcpy(to, &values, sizeof values); }
@@ -43,6 +52,14 @@ inline void store(at::BFloat16* to, Floats values) {
   const Halves halves = __builtin_convertvector((nan & ((bits >> 16) | 0x40)) | (~nan & rounded), Halves);
 #endif
   std::memcpy(to, &halves, sizeof halves);
+}
+
+/// The first `count` values alone, then zeros.
+template <typename T>
+inline Floats loadFirst(const T* from, int64_t count) {
+  T values[kLanes] = {};
+  std::memcpy(values, from, count * sizeof *from);
+  return load(values);
 }
 
 /// The first `count` values alone.

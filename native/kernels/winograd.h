@@ -2,6 +2,7 @@
 #pragma once
 #include <ATen/ATen.h>
 
+#include "batch_norm.h"
 #include "winograd_transforms.h"
 
 namespace advprop::winograd {
@@ -37,13 +38,16 @@ struct Tiles {
 /// fewer products than the plain sum has.
 bool applies(const at::Tensor& x, const at::Tensor& weight);
 
+// The convolution is of x or, given a norm, of relu(norm(x)), which is never written anywhere.
+
 /// The convolution of x [N, I, H, W] with weight [O, I, 3, 3]: [N, O, H, W] in x's dtype, arithmetic in float32.
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight);
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm = nullptr);
 
 /// The gradient of x, given that of the result: its convolution with the kernels turned round, inputs and outputs exchanged.
-at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight);
+/// A norm's statistics are constants, and x is asked for.
+at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x = {}, const Normalization* norm = nullptr);
 
 /// The gradient of the weight in float32, channels-last. Does not depend on the number of threads.
-at::Tensor weightGradient(const at::Tensor& gradient, const at::Tensor& x);
+at::Tensor weightGradient(const at::Tensor& gradient, const at::Tensor& x, const Normalization* norm = nullptr);
 
 }  // namespace advprop::winograd

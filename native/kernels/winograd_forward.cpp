@@ -1,6 +1,7 @@
 // The convolution and, with other weights, the gradient of its input.
 #include <ATen/Parallel.h>
 
+#include "rectified.h"
 #include "winograd_product.h"
 #include "winograd_tiles.h"
 #include "winograd_weights.h"
@@ -18,11 +19,13 @@ constexpr int64_t kSharedWeights = 600'000;
 /// Transformed inputs of about this many values (12 MB) are kept while panels pass over them.
 constexpr int64_t kKeptInputs = 3'000'000;
 
-/// One call: x [N, depth, H, W] to y [N, columns, H, W]; `pack(first, width, panel, stride)` transforms a panel of weights.
-template <typename T, typename Pack>
+/// One call: x [N, depth, H, W] to y [N, columns, H, W]; `pack(first, width, panel, stride)` transforms a panel of weights,
+/// `prepare` and `finish` are those of winograd_tiles.h.
+template <typename T, typename Pack, typename Prepare, typename Finish>
 class Convolution {
  public:
-  Convolution(const T* x, int64_t depth, T* y, int64_t columns, const Tiles& tiles, const Pack& pack)
+  Convolution(const T* x, int64_t depth, T* y, int64_t columns, const Tiles& tiles, const Pack& pack, const Prepare& prepare,
+              const Finish& finish)
       : x_(x),
         y_(y),
         depth_(depth),
@@ -36,7 +39,8 @@ class Convolution {
         productStride_(placeStride(kBlock, width_)),
         tiles_(tiles),
         pack_(pack),
-        outside_(depth) {}
+        prepare_(prepare),
+        finish_(finish) {}
 
   void run() const {
     if (panels_ * panelSize_ <= kSharedWeights) byTiles();
@@ -94,7 +98,7 @@ class Convolution {
   void transformBlock(int64_t block, float* input) const {
     tiles_.each(block * kBlock, tilesOf(block), [&](int64_t t, const Tiles::Origin& at) {
       float* row = input + t * depth_;
-      gatherInputs(x_, depth_, tiles_, at, outside_.data(), [=](int64_t channel) { return row + channel; }, inputStride_);
+      gatherInputs(x_, depth_, tiles_, at, prepare_, [=](int64_t channel) { return row + channel; }, inputStride_);
     });
   }
 
@@ -109,7 +113,7 @@ class Convolution {
     }
     for (int64_t i = 0; i < end - begin; ++i) {
       tiles_.each((begin + i) * kBlock, tilesOf(begin + i), [&](int64_t t, const Tiles::Origin& at) {
-        scatterResults(products + i * productSize + t * width_, productStride_, y_, columns_, p * width_, width_, tiles_, at);
+        scatterResults(products + i * productSize + t * width_, productStride_, y_, columns_, p * width_, width_, tiles_, at, finish_);
       });
     }
   }
@@ -121,33 +125,54 @@ class Convolution {
   const int64_t width_, panels_, weightStride_, panelSize_, inputStride_, productStride_;
   const Tiles tiles_;
   const Pack& pack_;
-  const std::vector<T> outside_;
+  const Prepare& prepare_;
+  const Finish& finish_;
 };
 
-template <typename Pack>
-at::Tensor run(const at::Tensor& x, int64_t columns, const Pack& pack) {
-  const at::Tensor y = at::empty({x.size(0), columns, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+/// Calls `work` with a value of the tensor's type.
+template <typename Work>
+void withType(const at::Tensor& x, const Work& work) {
+  if (x.scalar_type() == at::kFloat) work(float{});
+  else work(at::BFloat16{});
+}
+
+template <typename T, typename Pack, typename Prepare, typename Finish>
+void run(const at::Tensor& x, const at::Tensor& y, const Pack& pack, const Prepare& prepare, const Finish& finish) {
   const Tiles tiles(x.size(0), x.size(2), x.size(3));
-  AT_DISPATCH_SWITCH(x.scalar_type(), "winograd",
-    AT_DISPATCH_CASE(at::kFloat, [&] { Convolution<scalar_t, Pack>(x.data_ptr<scalar_t>(), x.size(1), y.data_ptr<scalar_t>(), columns, tiles, pack).run(); })
-    AT_DISPATCH_CASE(at::kBFloat16, [&] { Convolution<scalar_t, Pack>(x.data_ptr<scalar_t>(), x.size(1), y.data_ptr<scalar_t>(), columns, tiles, pack).run(); }));
-  return y;
+  Convolution<T, Pack, Prepare, Finish>(x.data_ptr<T>(), x.size(1), y.data_ptr<T>(), y.size(1), tiles, pack, prepare, finish).run();
+}
+
+at::Tensor resultOf(const at::Tensor& x, int64_t channels) {
+  return at::empty({x.size(0), channels, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
 }
 
 }  // namespace
 
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight) {
-  const float* values = weight.data_ptr<float>();
-  return run(x, weight.size(0), [=, inputs = weight.size(1)](int64_t first, int64_t width, float* panel, int64_t stride) {
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm) {
+  const at::Tensor y = resultOf(x, weight.size(0));
+  const auto pack = [values = weight.data_ptr<float>(), inputs = weight.size(1)](int64_t first, int64_t width, float* panel, int64_t stride) {
     packOutputs(values, inputs, first, width, panel, stride);
+  };
+  withType(x, [&](auto zero) {
+    using T = decltype(zero);
+    if (norm == nullptr) run<T>(x, y, pack, kPlainInput, kPlainResult);
+    else run<T>(x, y, pack, Rectified{*norm}, kPlainResult);
   });
+  return y;
 }
 
-at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight) {
-  const float* values = weight.data_ptr<float>();
-  return run(gradient, weight.size(1), [=, inputs = weight.size(1), outputs = weight.size(0)](int64_t first, int64_t width, float* panel, int64_t stride) {
+at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x, const Normalization* norm) {
+  const at::Tensor y = resultOf(gradient, weight.size(1));
+  const auto pack = [values = weight.data_ptr<float>(), inputs = weight.size(1), outputs = weight.size(0)](int64_t first, int64_t width, float* panel,
+                                                                                                          int64_t stride) {
     packInputs(values, inputs, outputs, first, width, panel, stride);
+  };
+  withType(gradient, [&](auto zero) {
+    using T = decltype(zero);
+    if (norm == nullptr) return run<T>(gradient, y, pack, kPlainInput, kPlainResult);
+    run<T>(gradient, y, pack, kPlainInput, PassedBack<T>{x.data_ptr<T>(), *norm});
   });
+  return y;
 }
 
 }  // namespace advprop::winograd

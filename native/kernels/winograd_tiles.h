@@ -9,10 +9,10 @@ namespace advprop::winograd {
 /// Matrices of the 36 places lie one vector further apart than their size, so that they do not meet in one set of the caches.
 inline int64_t placeStride(int64_t rows, int64_t columns) { return rows * columns + kLanes; }
 
-/// B^T d B of the 6 by 6 inputs of one tile, place 0 at `out(channel)`, places `stride` apart; pixels outside of the image are at
-/// `outside`.
-template <typename T, typename Out>
-void gatherInputs(const T* x, int64_t channels, const Tiles& tiles, const Tiles::Origin& at, const T* outside, const Out& out, int64_t stride) {
+/// B^T d B of the 6 by 6 inputs of one tile, place 0 at `out(channel)`, places `stride` apart. An input is
+/// `prepare(vector, channel)` of what x holds, and 0 outside of the image.
+template <typename T, typename Prepare, typename Out>
+void gatherInputs(const T* x, int64_t channels, const Tiles& tiles, const Tiles::Origin& at, const Prepare& prepare, const Out& out, int64_t stride) {
   const int64_t line = tiles.width * channels;
   const T* corner = x + (at.image * tiles.height + at.row - 1) * line + (at.column - 1) * channels;
   const auto transform = [&](const auto& load) {
@@ -25,16 +25,16 @@ void gatherInputs(const T* x, int64_t channels, const Tiles& tiles, const Tiles:
   const int64_t top = 1 - std::min<int64_t>(at.row, 1), bottom = std::min<int64_t>(kSide, tiles.height - at.row + 1);
   const int64_t left = 1 - std::min<int64_t>(at.column, 1), right = std::min<int64_t>(kSide, tiles.width - at.column + 1);
   if (top == 0 && left == 0 && bottom == kSide && right == kSide) {
-    return transform([=](int row, int column, int64_t c) { return load(corner + row * line + column * channels + c); });
+    return transform([=](int row, int column, int64_t c) { return prepare(load(corner + row * line + column * channels + c), c); });
   }
   const T* pixels[kSide][kSide];
   for (int row = 0; row < kSide; ++row) {
     for (int column = 0; column < kSide; ++column) {
       const bool inside = row >= top && row < bottom && column >= left && column < right;
-      pixels[row][column] = inside ? corner + row * line + column * channels : outside;
+      pixels[row][column] = inside ? corner + row * line + column * channels : nullptr;
     }
   }
-  transform([&](int row, int column, int64_t c) { return load(pixels[row][column] + c); });
+  transform([&](int row, int column, int64_t c) { return pixels[row][column] ? prepare(load(pixels[row][column] + c), c) : Floats{}; });
 }
 
 /// A dY A^T of the gradients of the 4 by 4 results of one tile, for channels [first, first + width), place 0 at `out(channel)`
@@ -54,22 +54,26 @@ void gatherGradients(const T* y, int64_t channels, int64_t first, int64_t width,
   }
 }
 
-/// The 4 by 4 results A^T m A of one tile into y, for channels [first, first + width), from `products` [36][...][width].
-template <typename T>
-void scatterResults(const float* products, int64_t stride, T* y, int64_t channels, int64_t first, int64_t width, const Tiles& tiles, const Tiles::Origin& at) {
+/// The 4 by 4 results A^T m A of one tile, for channels [first, first + width), from `products` [36][...][width]: y takes
+/// `finish(result, place in y, channel)`.
+template <typename T, typename Finish>
+void scatterResults(const float* products, int64_t stride, T* y, int64_t channels, int64_t first, int64_t width, const Tiles& tiles, const Tiles::Origin& at,
+                    const Finish& finish) {
   const int64_t rows = std::min<int64_t>(kTile, tiles.height - at.row), columns = std::min<int64_t>(kTile, tiles.width - at.column);
   const int64_t line = tiles.width * channels;
-  T* corner = y + (at.image * tiles.height + at.row) * line + at.column * channels + first;
-  const auto transform = [&](const auto& store) {
+  const int64_t corner = (at.image * tiles.height + at.row) * line + at.column * channels + first;
+  const auto transform = [&](const auto& wanted) {
     for (int64_t c = 0; c < width; c += kLanes) {
       transformTile<Products>([&](int row, int column) { return load(products + (kSide * row + column) * stride + c); },
-                              [&](int row, int column, Floats value) { store(row, column, corner + row * line + column * channels + c, value); });
+                              [&](int row, int column, Floats value) {
+                                if (!wanted(row, column)) return;
+                                const int64_t to = corner + row * line + column * channels + c;
+                                store(y + to, finish(value, to, first + c));
+                              });
     }
   };
-  if (rows == kTile && columns == kTile) return transform([](int, int, T* to, Floats value) { store(to, value); });
-  transform([=](int row, int column, T* to, Floats value) {
-    if (row < rows && column < columns) store(to, value);
-  });
+  if (rows == kTile && columns == kTile) return transform([](int, int) { return true; });
+  transform([=](int row, int column) { return row < rows && column < columns; });
 }
 
 }  // namespace advprop::winograd

@@ -228,7 +228,7 @@ function evaluate(logits: LogitsFunction, objective: Objective, at: Tensor, labe
 
 /** Image by image, `a` where chosen, else `b`. */
 const choose = (chosen: readonly boolean[], a: Tensor, b: Tensor): Tensor =>
-  where(fromArray(chosen.map(Number), [chosen.length, 1, 1, 1], "bool"), a, b);
+  where(fromArray(chosen.map(Number), [chosen.length, 1, 1, 1], "bool", a.device), a, b);
 
 /** The next state of a loop; tensors of the old one that it does not share are freed. */
 function replacing<S extends Readonly<Record<string, Tensor>>>(state: S, next: () => S): S {

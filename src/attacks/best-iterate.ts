@@ -29,7 +29,7 @@ export function bestIterate(attack: Attack): Attack {
               scores[i] = score;
               return 1;
             });
-            copy_(best, where(fromArray(better, [better.length, 1, 1, 1], "bool"), detach(x), best));
+            copy_(best, where(fromArray(better, [better.length, 1, 1, 1], "bool", x.device), detach(x), best));
           });
           return output;
         };

@@ -3,7 +3,7 @@
  * distorted adversarial examples with a fast adaptive boundary attack", https://arxiv.org/abs/1907.02044
  */
 import { UsageError } from "../errors.js";
-import { fromArray, gradientOf, scope, type Tensor } from "../tensor/index.js";
+import { type Device, fromArray, gradientOf, scope, type Tensor } from "../tensor/index.js";
 import {
   abs,
   add,
@@ -97,7 +97,7 @@ export function nearestAdversarial(
       x = scope(() => {
         const next = step(norm, logits, images, previous, labels, targets);
         const fooled = candidates.offer(next);
-        return where(mask(fooled), between(images, next, BACKWARD), next);
+        return where(mask(fooled, next.device), between(images, next, BACKWARD), next);
       });
       previous.dispose();
     }
@@ -158,7 +158,8 @@ const lengths = (norm: Norm, delta: Tensor): Tensor =>
 /** from + share (to - from) */
 const between = (from: Tensor, to: Tensor, share: number | Tensor): Tensor => add(from, mul(sub(to, from), share));
 
-const mask = (chosen: readonly boolean[]): Tensor => fromArray(chosen.map(Number), [chosen.length, 1, 1, 1], "bool");
+const mask = (chosen: readonly boolean[], device: Device): Tensor =>
+  fromArray(chosen.map(Number), [chosen.length, 1, 1, 1], "bool", device);
 
 /** The nearest misclassified point of each image so far. */
 class Candidates {
@@ -192,7 +193,7 @@ class Candidates {
       nearer.forEach((one, i) => {
         if (one) this.distances[i] = distances[i];
       });
-      copy_(this.best, where(mask(nearer), x, this.best));
+      copy_(this.best, where(mask(nearer, x.device), x, this.best));
       return fooled;
     });
   }
@@ -216,7 +217,10 @@ function finalSearch(norm: Norm, candidates: Candidates, images: Tensor, labels:
       const whole = clamp(sub(outsideMargin, insideMargin), 2 ** -126, null);
       const share = mul(clamp(div(outsideMargin, whole), 0, 1), 1 - STAND_OFF);
       const x = between(candidates.best, inside, share);
-      const right = mask(candidates.offer(x).map((fooled) => !fooled));
+      const right = mask(
+        candidates.offer(x).map((fooled) => !fooled),
+        x.device,
+      );
       inside = where(right, x, inside);
       insideMargin = where(right, margin(x), insideMargin);
     }

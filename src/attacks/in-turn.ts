@@ -20,7 +20,7 @@ export function inTurn(attacks: readonly Attack[]): Attack {
         for (const [i, attack] of attacks.entries()) {
           if (left.length === 0) break;
           left = scope(() => {
-            const rows = fromArray(left, [left.length], "int64");
+            const rows = fromArray(left, [left.length], "int64", images.device);
             const [x, y] = [channelsLast(rowsAt(images, rows)), rowsAt(labels, rows)];
             const keys = { seed, epoch: epoch + i, samples: rowsAt(samples, rows) };
             const adversarial = attack.perturb(logits, x, y, keys);

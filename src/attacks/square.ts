@@ -29,7 +29,10 @@ export function square({ norm, epsilon, queries }: Pick<SquareOptions, "norm" | 
         );
         const toImages = (pixels: Float32Array) =>
           permute(
-            cast(fromArray(pixels, [pixels.length / (height * width * 3), height, width, 3]), images.dtype),
+            cast(
+              fromArray(pixels, [pixels.length / (height * width * 3), height, width, 3], undefined, images.device),
+              images.dtype,
+            ),
             [0, 3, 1, 2],
           );
         let turn = search.next([]);

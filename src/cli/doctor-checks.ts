@@ -25,6 +25,7 @@ export interface Findings {
 interface EngineInfo {
   readonly torch: string;
   readonly cuda: boolean;
+  readonly cudaKernels: boolean;
   readonly maxThreads: number;
 }
 
@@ -131,11 +132,19 @@ function checkBf16(): Check {
 function checkCuda(libtorch: Libtorch | undefined, engine: EngineInfo | undefined): Check {
   const smi = spawnSync("nvidia-smi", ["--query-gpu=name", "--format=csv,noheader"], { encoding: "utf8" });
   const devices = smi.status === 0 ? smi.stdout.trim().split("\n").filter(Boolean) : [];
-  const facts = { devices, libtorch: libtorch?.cuda ?? false, usable: engine?.cuda ?? false };
+  const facts = {
+    devices,
+    libtorch: libtorch?.cuda ?? false,
+    usable: engine?.cuda ?? false,
+    kernels: engine?.cudaKernels ?? false,
+  };
   if (devices.length === 0)
     return { status: "missing", summary: "no GPU", remedy: "optional: training runs on the CPU", ...facts };
   const summary = devices.join(", ");
-  if (facts.usable) return { status: "ok", summary, ...facts };
+  if (facts.usable) {
+    const kernels = facts.kernels ? "with our own kernels" : "by libtorch's operators (our own kernels: docs/cuda.md)";
+    return { status: "ok", summary: `${summary}: --device cuda, ${kernels}`, ...facts };
+  }
   const remedy = facts.libtorch
     ? "libtorch cannot use it: install a driver that fits its CUDA version"
     : `this libtorch has no CUDA: install one that has (pip install torch), then ${SETUP}`;

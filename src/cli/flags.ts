@@ -24,7 +24,7 @@ export const ATTACK_FLAGS: readonly RecipeFlag[] = [
 
 /** The flags of where and how exactly to compute, the same in training and in evaluation. */
 export const MACHINE_FLAGS: readonly RecipeFlag[] = [
-  { flag: "--device <name>", path: "device", description: "auto or cpu (default: auto)" },
+  { flag: "--device <name>", path: "device", description: "auto, cpu, cuda or cuda:N (default: auto, the CPU)" },
   { flag: "--precision <name>", path: "precision", description: "fp32 or bf16 (default: fp32)" },
   { flag: "--memory-limit <size>", path: "memoryLimit", description: "most memory for tensors, such as 12GB" },
   { flag: "--workers <count>", path: "data.workers", description: "threads that read photos (default: one a core)" },

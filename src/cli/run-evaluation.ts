@@ -53,9 +53,10 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
   const { checkpoint, route, onnx, threads } = options;
   const machine = resolveRecipe(applySettings({}, options.machineSettings));
   const attack = options.attackSettings && attackOfFlags(options.attackSettings, options.restarts);
-  const { precision } = machine;
+  const { precision, device } = machine;
   const memoryLimit = machine.memoryLimit ?? undefined;
-  const predictor = await openPredictor(options.model, { checkpoint, route, threads, precision, memoryLimit, onnx });
+  const computing = { threads, precision, device, memoryLimit };
+  const predictor = await openPredictor(options.model, { checkpoint, route, ...computing, onnx });
   try {
     const data = await openEvaluationData({
       ...options,

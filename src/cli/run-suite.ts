@@ -43,7 +43,7 @@ export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers" | "pre
 export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
   const { checkpoint, route, threads, onnx, corruptedSet } = options;
   const machine = resolveRecipe(applySettings({}, options.machineSettings));
-  const { precision } = machine;
+  const { precision, device } = machine;
   const memoryLimit = machine.memoryLimit ?? undefined;
   const models: OpenedPredictor[] = [];
   const panels: OpenedPanel[] = [];
@@ -51,7 +51,8 @@ export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
     for (const path of options.models) {
       // What is said of ONNX files is not meant for our own.
       const settings = path.toLowerCase().endsWith(".onnx") ? onnx : [];
-      models.push(await openPredictor(path, { checkpoint, route, threads, precision, memoryLimit, onnx: settings }));
+      const computing = { threads, precision, device, memoryLimit };
+      models.push(await openPredictor(path, { checkpoint, route, ...computing, onnx: settings }));
     }
     const names = modelNames(models);
     const given = { ...options, workers: machine.data.workers, precision };

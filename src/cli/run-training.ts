@@ -13,7 +13,7 @@ import { writeFileAtomic } from "../runs/atomic-file.js";
 import { environment } from "../runs/environment.js";
 import { RunDirectory, savedSplit, writeJson } from "../runs/run-directory.js";
 import { RUN_SCHEMA, type RunInfo, type RunStatus } from "../runs/schema.js";
-import { engineInfo, memoryStats, setMemoryLimit, setThreads } from "../tensor/index.js";
+import { engineInfo, memoryStats, resolveDevice, setMemoryLimit, setThreads } from "../tensor/index.js";
 import {
   type Reproducibility,
   readCheckpoint,
@@ -43,6 +43,7 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
   const say = (line: string) => {
     if (!quiet) process.stderr.write(`${line}\n`);
   };
+  resolveDevice(options.recipe.device); // refused before anything is read
   setThreads(options.recipe.threads);
   setMemoryLimit(options.recipe.memoryLimit ?? undefined);
   if (!resume) await checkPhotos(options.recipe.data.path, say);
@@ -103,9 +104,11 @@ async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line
 
     say(`${recipe.method} of ${recipe.model} on ${data.train?.length} images of ${data.name}; run: ${run.path}`);
     const { batchSize } = recipe.training;
+    const memory =
+      estimate &&
+      ` takes about ${readableBytes(bytesFor(estimate, batchSize))} of ${readableBytes(memoryStats().limitBytes)}`;
     say(
-      `A batch of ${batchSize} takes about ${readableBytes(bytesFor(estimate, batchSize))} of ` +
-        `${readableBytes(memoryStats().limitBytes)}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+      `A batch of ${batchSize}${memory ?? ` on ${training.device}`}; a step costs ${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
     );
     const stop = stopOnSignals(say);
     const progress = new ProgressLine();

@@ -2,7 +2,7 @@
 import { type ForwardContext, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
-import { type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
+import { type Device, type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
 import { normalizePixels } from "../tensor/operators.js";
 
 /** Mean and standard deviation of each channel, in pixels of [0, 1]. */
@@ -41,6 +41,7 @@ export class Classifier {
   #mean: Tensor | undefined;
   #deviation: Tensor | undefined;
   #dtype: DType = "float32";
+  #device: Device = "cpu";
 
   constructor(network: Module, specification: ModelSpecification) {
     this.network = network;
@@ -52,17 +53,24 @@ export class Classifier {
    *
    * @param dtype of the activations. With bfloat16 the parameters stay float32, convolutions take rounded copies of them,
    *   statistics and everything behind the last pooling are float32, and so are images, logits and gradients
+   * @throws ERR_DEVICE there is no such device
    */
-  initialize(seed: number, dtype: DType = "float32"): this {
+  initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
     this.#dtype = dtype;
+    this.#device = device;
     const precise = dtype === "bfloat16" ? "float32" : dtype;
-    this.network.initialize(seed, precise);
+    this.network.initialize(seed, precise, device);
     this.#mean?.dispose();
     this.#deviation?.dispose();
     const { mean, deviation } = this.specification.normalization;
-    this.#mean = keep(fromArray(mean, [1, 3, 1, 1], precise));
-    this.#deviation = keep(fromArray(deviation, [1, 3, 1, 1], precise));
+    this.#mean = keep(fromArray(mean, [1, 3, 1, 1], precise, device));
+    this.#deviation = keep(fromArray(deviation, [1, 3, 1, 1], precise, device));
     return this;
+  }
+
+  /** Where the network is, and where its images must be. */
+  get device(): Device {
+    return this.#device;
   }
 
   /** Names of all routes, the main one first. */

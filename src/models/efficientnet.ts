@@ -4,7 +4,7 @@
  * `conv_head`, `bn2`, `classifier`. Written once, for any set of routes: the norm factory decides.
  */
 import type { ForwardContext } from "../nn/context.js";
-import { Conv2d } from "../nn/convolution.js";
+import { Conv2d, isOurs } from "../nn/convolution.js";
 import { dropout } from "../nn/dropout.js";
 import { uniform } from "../nn/initialization.js";
 import { Linear } from "../nn/linear.js";
@@ -15,7 +15,8 @@ import { SameConv2d } from "../nn/same-convolution.js";
 import { Sequence } from "../nn/sequence.js";
 import { SqueezeExcitation } from "../nn/squeeze-excitation.js";
 import { stochasticDepth } from "../nn/stochastic-depth.js";
-import type { Tensor } from "../tensor/index.js";
+import { engineInfo, type Tensor } from "../tensor/index.js";
+import { invertedResidual, type NormalizedLayer } from "../tensor/inverted-residual.js";
 import { add_ } from "../tensor/operators.js";
 
 /** How B0 is scaled. */
@@ -131,6 +132,8 @@ class InvertedResidual extends Module {
   readonly #squeeze: SqueezeExcitation;
   readonly #project: Conv2d;
   readonly #projectNorm: RoutedBatchNorm;
+  readonly #size: number;
+  readonly #stride: number;
   readonly #residual: boolean;
   readonly #survival: number;
   readonly #position: number;
@@ -152,12 +155,17 @@ class InvertedResidual extends Module {
     this.#squeeze = this.child("se", new SqueezeExcitation(expanded, squeezed));
     this.#project = this.child(expands ? "conv_pwl" : "conv_pw", new Conv2d(expanded, outputs, 1));
     this.#projectNorm = this.child(expands ? "bn3" : "bn2", norm(outputs, "identity"));
+    this.#size = size;
+    this.#stride = stride;
     this.#residual = stride === 1 && inputs === outputs;
     this.#survival = 1 - (STOCHASTIC_DEPTH * position) / total;
     this.#position = position;
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    const fixed = context.statistics === "running" && !context.trainable && !context.stochastic;
+    if (fixed && x.device === "cpu" && isOurs(x.dtype) && x.shape[0] >= engineInfo().threads)
+      return this.#computeByImages(x, x.dtype, context);
     let y = x;
     if (this.#expand !== undefined && this.#expandNorm !== undefined) {
       y = this.#expandNorm.forward(this.#expand.forward(x, context), context);
@@ -168,6 +176,25 @@ class InvertedResidual extends Module {
     if (!context.stochastic) return this.#projectNorm.forwardWithResidual(y, x, context);
     y = this.#projectNorm.forward(y, context);
     return add_(stochasticDepth(y, this.#survival, this.#position, context), x);
+  }
+
+  /** The same where no image depends on another and nothing but x has a gradient: one operator, a thread an image. */
+  #computeByImages(x: Tensor, dtype: "float32" | "bfloat16", { route }: ForwardContext): Tensor {
+    const layer = (convolution: Conv2d, norm: RoutedBatchNorm): NormalizedLayer => ({
+      packed: convolution.packed(dtype),
+      norm: norm.norm(route).running,
+    });
+    return invertedResidual(x, {
+      expand: this.#expand && this.#expandNorm && layer(this.#expand, this.#expandNorm),
+      depthwise: layer(this.#depthwise, this.#depthwiseNorm),
+      squeeze: this.#squeeze.gate,
+      project: layer(this.#project, this.#projectNorm),
+      size: this.#size,
+      stride: this.#stride,
+      padding: this.#depthwise.padding(x),
+      epsilon: this.#depthwiseNorm.options.epsilon,
+      residual: this.#residual,
+    });
   }
 }
 

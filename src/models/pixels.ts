@@ -1,5 +1,5 @@
 /** From 8-bit pixels to the images that a classifier takes. */
-import { type DType, fromArray, scope, type Tensor } from "../tensor/index.js";
+import { type Device, type DType, fromArray, scope, type Tensor } from "../tensor/index.js";
 import { imagesFromBytes } from "../tensor/operators.js";
 
 /** 8-bit RGB pixels as a data set gives them. */
@@ -11,11 +11,15 @@ export interface Pixels {
 }
 
 /** pixels / 255 as [N, 3, H, W], channels-last: the layout that the bytes already have. */
-export function imagesFromPixels({ pixels, height, width }: Pixels, dtype: DType = "float32"): Tensor {
+export function imagesFromPixels(
+  { pixels, height, width }: Pixels,
+  dtype: DType = "float32",
+  device: Device = "cpu",
+): Tensor {
   const count = pixels.length / (height * width * 3);
-  return scope(() => imagesFromBytes(fromArray(pixels, [count, height, width, 3]), dtype));
+  return scope(() => imagesFromBytes(fromArray(pixels, [count, height, width, 3], undefined, device), dtype));
 }
 
 /** Class indices as int64 [N]. */
-export const labelsTensor = (labels: ArrayLike<number>): Tensor =>
-  fromArray(Array.from(labels), [labels.length], "int64");
+export const labelsTensor = (labels: ArrayLike<number>, device: Device = "cpu"): Tensor =>
+  fromArray(Array.from(labels), [labels.length], "int64", device);

@@ -89,9 +89,9 @@ class BasicBlock extends Module {
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const [main, side] = branch(x);
-    const y = this.#bn1.forward(this.#conv1.forward(main, context), context);
+    const y = this.#bn1.forwardInto(this.#conv2, this.#conv1.forward(main, context), context);
     const residual = this.#shortcut?.forward(side, context) ?? side;
-    return this.#bn2.forwardWithResidual(this.#conv2.forward(y, context), residual, context);
+    return this.#bn2.forwardWithResidual(y, residual, context);
   }
 }
 
@@ -121,10 +121,10 @@ class BottleneckBlock extends Module {
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const [main, side] = branch(x);
-    const y = this.#bn1.forward(this.#conv1.forward(main, context), context);
-    const z = this.#bn2.forward(this.#conv2.forward(y, context), context);
+    const y = this.#bn1.forwardInto(this.#conv2, this.#conv1.forward(main, context), context);
+    const z = this.#bn2.forwardInto(this.#conv3, y, context);
     const residual = this.#shortcut?.forward(side, context) ?? side;
-    return this.#bn3.forwardWithResidual(this.#conv3.forward(z, context), residual, context);
+    return this.#bn3.forwardWithResidual(z, residual, context);
   }
 }
 

@@ -100,8 +100,12 @@ class PreActivationBlock extends Module {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    if (this.#shortcut === undefined) {
+      const y = this.#bn1.forwardInto(this.#conv1, x, context);
+      return add_(this.#bn2.forwardInto(this.#conv2, y, context), x);
+    }
     const a = this.#bn1.forward(x, context);
-    const y = this.#bn2.forward(this.#conv1.forward(a, context), context);
-    return add_(this.#conv2.forward(y, context), this.#shortcut?.forward(a, context) ?? x);
+    const y = this.#bn2.forwardInto(this.#conv2, this.#conv1.forward(a, context), context);
+    return add_(y, this.#shortcut.forward(a, context));
   }
 }

@@ -1,10 +1,12 @@
 /** Two-dimensional convolution. */
 
 import type { DType, Tensor } from "../tensor/index.js";
+import { packDepthwise } from "../tensor/inverted-residual.js";
 import {
   conv2d,
   conv2d3x3,
   depthwiseConv2d,
+  imageConv2d,
   type Padding,
   packPointwise,
   pad2d,
@@ -32,8 +34,10 @@ export class Conv2d extends Module {
   readonly #groups: number;
   readonly #depthwise: boolean;
   readonly #pointwise: boolean;
-  /** 3x3, stride 1, no groups and no bias. */
-  readonly #plain3x3: boolean;
+  /** Whether it takes images: three channels, without groups or bias. */
+  readonly #ofImages: boolean;
+  /** Whether it is 3x3 with stride 1 and one zero on each side, without groups or bias. */
+  readonly isPlain3x3: boolean;
 
   constructor(inputs: number, outputs: number, size: number, options: Conv2dOptions = {}) {
     super();
@@ -43,8 +47,9 @@ export class Conv2d extends Module {
     this.#groups = groups;
     this.#depthwise = groups === inputs && groups === outputs && !bias;
     const plain = stride === 1 && groups === 1 && !bias;
+    this.#ofImages = inputs === 3 && groups === 1 && !bias;
     this.#pointwise = plain && size === 1 && padding === 0;
-    this.#plain3x3 = plain && size === 3;
+    this.isPlain3x3 = plain && size === 3 && padding === 1 && inputs !== 3;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -63,10 +68,11 @@ export class Conv2d extends Module {
   protected convolve(x: Tensor, padding: Padding, { trainable }: ForwardContext): Tensor {
     // Our operators take float32 weights with activations of any dtype.
     if (this.#depthwise) return depthwiseConv2d(x, this.weight.for(trainable), this.stride, padding);
-    if (this.#pointwise) return pointwiseConv2d(x, this.weight.for(trainable), this.#packed(x.dtype));
-    if (this.#plain3x3 && Object.values(padding).every((zeros) => zeros === 1)) {
-      return conv2d3x3(x, this.weight.for(trainable));
+    if (this.#pointwise) {
+      return pointwiseConv2d(x, this.weight.for(trainable), isOurs(x.dtype) ? this.packed(x.dtype) : undefined);
     }
+    if (this.#ofImages) return imageConv2d(x, this.weight.for(trainable), this.stride, padding);
+    if (this.isPlain3x3) return conv2d3x3(x, this.weight.for(trainable));
     const weight = this.weight.for(trainable, x.dtype);
     const bias = this.bias?.for(trainable, x.dtype);
     const { left, right, top, bottom } = padding;
@@ -75,9 +81,13 @@ export class Conv2d extends Module {
     return conv2d(pad2d(x, left, right, top, bottom), weight, bias, this.stride, 0, this.#groups);
   }
 
-  /** The weight as the pointwise operator reads it, where that has kernels of its own. */
-  #packed(dtype: DType): Tensor | undefined {
-    if (dtype !== "float32" && dtype !== "bfloat16") return undefined;
-    return this.weight.derived(`packed for ${dtype}`, (weight) => packPointwise(weight, dtype));
+  /** The weight of a pointwise or depthwise convolution as our operators read it, for activations of a dtype. */
+  packed(dtype: "float32" | "bfloat16"): Tensor {
+    return this.weight.derived(`packed for ${dtype}`, (weight) =>
+      this.#depthwise ? packDepthwise(weight, this.stride, dtype) : packPointwise(weight, dtype),
+    );
   }
 }
+
+/** Whether activations of a dtype have kernels of our own. */
+export const isOurs = (dtype: DType): dtype is "float32" | "bfloat16" => dtype === "float32" || dtype === "bfloat16";

@@ -1,6 +1,6 @@
 /** Module: a network or a part of one, with named parameters, buffers and children. */
 import { assert } from "../errors.js";
-import { closeScope, type DType, openScope, type Tensor } from "../tensor/index.js";
+import { closeScope, type Device, type DType, openScope, type Tensor } from "../tensor/index.js";
 import type { ForwardContext } from "./context.js";
 import type { Initializer } from "./initialization.js";
 import { Buffer, Parameter, type ParameterKind } from "./parameter.js";
@@ -86,8 +86,9 @@ export abstract class Module {
    *
    * @param seed  of the random ones: the same seed gives the same main network whatever the auxiliary routes
    * @param dtype float32, or float64 for tests
+   * @throws ERR_DEVICE there is no such device
    */
-  initialize(seed: number, dtype: DType = "float32"): this {
+  initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
     let stream = 0;
     const parameters = Array.from(this.namedParameters(), ([, parameter]) => parameter);
     // One array for all: the collector is in no hurry to free as much memory as the network takes.
@@ -95,11 +96,11 @@ export abstract class Module {
     for (const parameter of parameters) {
       const values = all.subarray(0, parameter.size).fill(0);
       parameter.initializer(values, seed, stream);
-      parameter.allocate(values, dtype);
+      parameter.allocate(values, dtype, device);
       // Norm parameters are constant, so they take no stream: auxiliary ones must not shift their followers'.
       if (parameter.kind !== "norm") stream += 1;
     }
-    for (const [, buffer] of this.namedBuffers()) buffer.allocate(dtype);
+    for (const [, buffer] of this.namedBuffers()) buffer.allocate(dtype, device);
     return this;
   }
 }

@@ -1,6 +1,6 @@
 /** Parameters and buffers: declared with their shape, allocated when the network is initialised. */
 import { assert } from "../errors.js";
-import { type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
+import { type Device, type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
 import { cast, channelsLast, copy_, detach, shadow, version } from "../tensor/operators.js";
 import type { Initializer } from "./initialization.js";
 
@@ -68,10 +68,10 @@ export class Parameter {
   }
 
   /** Allocates the parameter. 4-D weights are channels-last. */
-  allocate(values: Float32Array | Float64Array, dtype: DType): void {
+  allocate(values: Float32Array | Float64Array, dtype: DType, device: Device = "cpu"): void {
     this.#free();
     scope(() => {
-      const value = keep(channelsLast(cast(fromArray(values, this.shape), dtype)));
+      const value = keep(channelsLast(cast(fromArray(values, this.shape, undefined, device), dtype)));
       this.#value = value.requireGradient();
       this.#data = keep(detach(value));
     });
@@ -111,11 +111,14 @@ export class Buffer {
     return this.#value;
   }
 
-  allocate(dtype: DType): void {
+  /** Allocates the buffer. Counters stay on the CPU, where reading them waits for nothing. */
+  allocate(dtype: DType, device: Device = "cpu"): void {
     this.#value?.dispose();
     this.#value = undefined;
     const values = new Array<number>(product(this.shape)).fill(this.#initial);
-    this.#value = keep(fromArray(values, this.shape, this.integer ? "int64" : dtype));
+    this.#value = keep(
+      this.integer ? fromArray(values, this.shape, "int64") : fromArray(values, this.shape, dtype, device),
+    );
   }
 
   load(source: Tensor): void {

@@ -7,11 +7,13 @@
  * (`<bn>.weight`, `<bn>.aux_bn.0.weight`), as in timm, so that dropping their keys leaves an ordinary checkpoint.
  */
 import { UsageError } from "../errors.js";
-import type { Tensor } from "../tensor/index.js";
-import { type Activation, add_, batchNorm } from "../tensor/operators.js";
+import { scope, type Tensor } from "../tensor/index.js";
+import { type Activation, add_, type BatchNormArguments, batchNorm, normReluConv2d3x3 } from "../tensor/operators.js";
 import { type ForwardContext, MAIN_ROUTE } from "./context.js";
+import type { Conv2d } from "./convolution.js";
 import { ones, zeros } from "./initialization.js";
 import { Module } from "./module.js";
+import type { Parameter } from "./parameter.js";
 
 export interface BatchNormOptions {
   /** Share of the batch in each update of the running statistics (PyTorch's convention; TensorFlow's is 1 minus it). */
@@ -39,12 +41,12 @@ export class BatchNorm extends Module {
   readonly runningMean;
   readonly runningVariance;
   readonly tracked;
-  readonly #options: BatchNormOptions;
+  readonly options: BatchNormOptions;
 
   constructor(channels: number, options: BatchNormOptions) {
     super();
     this.channels = channels;
-    this.#options = options;
+    this.options = options;
     this.scale = this.parameter("weight", [channels], "norm", ones);
     this.shift = this.parameter("bias", [channels], "norm", zeros);
     this.runningMean = this.buffer("running_mean", [channels], 0);
@@ -52,18 +54,32 @@ export class BatchNorm extends Module {
     this.tracked = this.buffer("num_batches_tracked", [], 0, true);
   }
 
+  /** Scale, shift and running statistics, outside of every graph. */
+  get running(): readonly [scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor] {
+    return [this.scale.data, this.shift.data, this.runningMean.value, this.runningVariance.value];
+  }
+
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     return this.normalize(x, context, "identity");
   }
 
   /** activation(norm(x) + residual) */
-  normalize(
+  normalize(x: Tensor, context: ForwardContext, activation: Activation, residual?: Tensor): Tensor {
+    return this.#apply(x, context, (how) => batchNorm(x, { ...how, residual, activation }));
+  }
+
+  /** The 3x3 convolution, stride 1 with one zero on each side, of relu(norm(x)), which is never kept. */
+  normalizeAndConvolve(x: Tensor, context: ForwardContext, weight: Parameter): Tensor {
+    return this.#apply(x, context, (how) => normReluConv2d3x3(x, how, weight.for(context.trainable)));
+  }
+
+  /** Gives the operator what to normalise x by, and counts an update. */
+  #apply(
     x: Tensor,
     { statistics, update, trainable }: ForwardContext,
-    activation: Activation,
-    residual?: Tensor,
+    operator: (how: Omit<BatchNormArguments, "residual" | "activation">) => Tensor,
   ): Tensor {
-    const { momentum, epsilon } = this.#options;
+    const { momentum, epsilon } = this.options;
     const batch = statistics === "batch";
     if (update && !batch) {
       throw new UsageError(
@@ -79,7 +95,7 @@ export class BatchNorm extends Module {
     }
     const useRunning = update || !batch;
     const factor = update ? Math.max(momentum, 1 / (this.tracked.value.item() + 1)) : 0;
-    const y = batchNorm(x, {
+    const y = operator({
       scale: this.scale.for(trainable),
       shift: this.shift.for(trainable),
       runningMean: useRunning ? this.runningMean.value : undefined,
@@ -87,8 +103,6 @@ export class BatchNorm extends Module {
       batch,
       factor,
       epsilon,
-      residual,
-      activation,
     });
     if (update) add_(this.tracked.value, 1);
     return y;
@@ -151,6 +165,14 @@ export class RoutedBatchNorm extends BatchNorm {
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     return this.norm(context.route).normalize(x, context, this.#activation);
+  }
+
+  /** convolution(activation(norm(x))), in one operator where there is one for it. */
+  forwardInto(convolution: Conv2d, x: Tensor, context: ForwardContext): Tensor {
+    if (this.#activation !== "relu" || !convolution.isPlain3x3) {
+      return convolution.forward(this.forward(x, context), context);
+    }
+    return scope(() => this.norm(context.route).normalizeAndConvolve(x, context, convolution.weight));
   }
 
   /** activation(norm(x) + residual): the end of a residual block. */

@@ -1,5 +1,6 @@
 /** Convolution with TensorFlow's 'SAME' padding. */
 import type { Tensor } from "../tensor/index.js";
+import type { Padding } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
 import { Conv2d, type Conv2dOptions } from "./convolution.js";
 
@@ -29,8 +30,13 @@ export class SameConv2d extends Conv2d {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    return this.convolve(x, this.padding(x), context);
+  }
+
+  /** The zeros around an input. */
+  padding(x: Tensor): Padding {
     const [top, bottom] = samePadding(x.shape[2], this.#size, this.stride);
     const [left, right] = samePadding(x.shape[3], this.#size, this.stride);
-    return this.convolve(x, { left, right, top, bottom }, context);
+    return { left, right, top, bottom };
   }
 }

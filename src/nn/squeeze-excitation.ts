@@ -1,6 +1,6 @@
 /** Squeeze and excitation: a gate on each channel, from the whole image. */
 import type { Tensor } from "../tensor/index.js";
-import { squeezeExcitation } from "../tensor/operators.js";
+import { channelsLast, permute, squeezeExcitation } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
 import { heFanOut, zeros } from "./initialization.js";
 import { Module } from "./module.js";
@@ -21,6 +21,13 @@ export class SqueezeExcitation extends Module {
     super();
     this.#reduce = this.child("conv_reduce", new GateConvolution(channels, squeezed));
     this.#expand = this.child("conv_expand", new GateConvolution(squeezed, channels));
+  }
+
+  /** Weights and biases outside of every graph, as the inverted residual by running statistics takes them. */
+  get gate(): readonly [Tensor, Tensor, Tensor, Tensor] {
+    const [reduce, expand] = [this.#reduce, this.#expand];
+    const turned = expand.weight.derived("turned", (weight) => channelsLast(permute(weight, [1, 0, 2, 3])));
+    return [reduce.weight.data, reduce.bias.data, turned, expand.bias.data];
   }
 
   protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {

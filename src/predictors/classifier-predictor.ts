@@ -3,9 +3,9 @@ import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loader.js";
 import type { Predictor } from "../evaluation/predictor.js";
 import type { Classifier } from "../models/classifier.js";
-import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
 import { ATTACK, EVAL, MAIN_ROUTE } from "../nn/context.js";
 import { scope } from "../tensor/index.js";
+import { batchFromPixels } from "../training/step.js";
 
 /** How {@link classifierPredictor} predicts; clean images through the main route unless told. */
 export interface PredictionOptions {
@@ -25,11 +25,10 @@ export function classifierPredictor(model: Classifier, options: PredictionOption
     imageSize,
     logits: (batch: PixelBatch) =>
       scope(() => {
-        let images = imagesFromPixels(batch);
+        let { images, labels, keys } = batchFromPixels(batch, { seed, epoch: 0 }, model.device);
         if (attack !== undefined) {
-          const keys = { seed, epoch: 0, samples: labelsTensor(batch.samples) };
           const logits = (x: typeof images) => model.forward(x, { ...ATTACK, route });
-          images = attack.perturb(logits, images, labelsTensor(batch.labels), keys);
+          images = attack.perturb(logits, images, labels, keys);
         }
         return model.forward(images, { ...EVAL, route }).toArray() as Float32Array;
       }),

@@ -2,6 +2,7 @@
 import { extname } from "node:path";
 import { UsageError } from "../errors.js";
 import { resolveModel } from "../runs/model-argument.js";
+import type { DeviceName } from "../tensor/index.js";
 import type { OpenedPredictor } from "./opened.js";
 
 export interface OpenPredictorOptions {
@@ -13,6 +14,8 @@ export interface OpenPredictorOptions {
   readonly threads?: number;
   /** Of the activations of our models: fp32 unless given. */
   readonly precision?: "fp32" | "bf16";
+  /** Where our models compute: auto (the default), cpu, cuda or cuda:N. */
+  readonly device?: DeviceName;
   /** Most bytes for the tensors of our models. */
   readonly memoryLimit?: number;
   /** What an ONNX file does not say of itself, `KEY=VALUE` each: the keys are those of `onnxSettingsSchema`. */

@@ -2,11 +2,12 @@
 import type { EvaluationAttack } from "../attacks/auto-attack.js";
 import type { Adversary, ImageShape, Subject } from "../evaluation/robustness.js";
 import type { Classifier } from "../models/classifier.js";
-import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
+import { labelsTensor } from "../models/pixels.js";
 import { ATTACK, MAIN_ROUTE } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
 import { fromArray, gradientOf, scope, type Tensor } from "../tensor/index.js";
 import { abs, permute, sum } from "../tensor/operators.js";
+import { batchFromPixels } from "../training/step.js";
 
 /** A classifier, through one route, and adversaries that attack it through the same one. */
 export function whiteBox(
@@ -14,13 +15,18 @@ export function whiteBox(
   route: string = MAIN_ROUTE,
 ): { readonly subject: Subject; adversary(attack: EvaluationAttack, seed: number): Adversary } {
   const forward = (x: Tensor): Tensor => model.forward(x, { ...ATTACK, route });
+  /** (N, H, W, 3) as [N, 3, H, W], channels-last. */
+  const toImages = (images: Float32Array, { height, width }: ImageShape): Tensor => {
+    const shape = [images.length / (height * width * 3), height, width, 3];
+    return permute(fromArray(images, shape, undefined, model.device), [0, 3, 1, 2]);
+  };
   return {
     subject: {
       logits: (images, shape) => scope(() => forward(toImages(images, shape)).toArray() as Float32Array),
       gradientSizes: (images, shape, labels) =>
         scope(() => {
           const x = toImages(images, shape).requireGradient();
-          const loss = crossEntropy(forward(x), labelsTensor(labels), 0, "sum");
+          const loss = crossEntropy(forward(x), labelsTensor(labels, model.device), 0, "sum");
           return sum(abs(gradientOf(loss, x)), [1, 2, 3]).toNumbers();
         }),
     },
@@ -28,14 +34,10 @@ export function whiteBox(
       ...price,
       perturb: (batch) =>
         scope(() => {
-          const keys = { seed, epoch: 0, samples: labelsTensor(batch.samples) };
-          const images = attack.perturb(forward, imagesFromPixels(batch), labelsTensor(batch.labels), keys);
-          return permute(images, [0, 2, 3, 1]).toArray() as Float32Array;
+          const { images, labels, keys } = batchFromPixels(batch, { seed, epoch: 0 }, model.device);
+          const adversarial = attack.perturb(forward, images, labels, keys);
+          return permute(adversarial, [0, 2, 3, 1]).toArray() as Float32Array;
         }),
     }),
   };
 }
-
-/** (N, H, W, 3) as [N, 3, H, W], channels-last. */
-const toImages = (images: Float32Array, { height, width }: ImageShape): Tensor =>
-  permute(fromArray(images, [images.length / (height * width * 3), height, width, 3]), [0, 3, 1, 2]);

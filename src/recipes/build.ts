@@ -18,7 +18,7 @@ import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import { WeightAverage } from "../optim/weight-average.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
-import { GradientStore, memoryStats } from "../tensor/index.js";
+import { type Device, GradientStore, memoryStats, resolveDevice } from "../tensor/index.js";
 import { updatesPerEpoch } from "../training/fit.js";
 import { automaticBatchSize, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
@@ -40,6 +40,7 @@ export interface Learner {
   readonly step: TrainingStep;
   readonly gradients: GradientStore;
   readonly optimizer: Optimizer;
+  readonly device: Device;
   readonly average: WeightAverage | undefined;
   readonly clipGradientNorm: number | null;
   /** What is evaluated: the average's network where there is one, else the model. */
@@ -60,6 +61,7 @@ export interface Training extends Learner {
 /**
  * Makes the parts of a run that do not depend on the batch size. Nothing is written.
  *
+ * @throws ERR_DEVICE there is no such device, or it cannot do what the recipe asks
  * @param continued what the run's checkpoint says of its network, where one will be restored: the weights that
  *   fine-tuning began with are then not needed any more
  */
@@ -69,6 +71,8 @@ export async function buildLearner(
   continued?: ModelSpecification,
 ): Promise<Learner> {
   const { seed, training } = recipe;
+  const device = resolveDevice(recipe.device);
+  checkDevice(recipe, device);
   const method: Method = METHOD_TABLE[recipe.method];
   const { weights } = recipe.finetune;
   const source = weights === null || continued !== undefined ? undefined : importWeights(weights);
@@ -78,7 +82,7 @@ export async function buildLearner(
       routes: method.routes,
       imageSize: data.imageSize,
       normalization: (continued ?? source?.specification)?.normalization,
-    }).initialize(seed, recipe.precision === "bf16" ? "bfloat16" : "float32");
+    }).initialize(seed, recipe.precision === "bf16" ? "bfloat16" : "float32", device);
   const model = make();
   const transfer = source && transferWeights(model, source, weights ?? "");
   const twin = training.averageDecay === null ? undefined : make();
@@ -92,10 +96,21 @@ export async function buildLearner(
     unitsPerStep: forwardBackwardUnits(method, attackGradients(recipe.attack)),
     gradients,
     optimizer: groupedOptimizer(groups, (parameters) => createOptimizer(recipe.optimizer, parameters)),
+    device,
     average: twin && new WeightAverage(model.network, twin.network, training.averageDecay ?? 0),
     evaluated: twin ?? model,
     clipGradientNorm: training.clipGradientNorm,
   };
+}
+
+/** @throws ERR_DEVICE the recipe asks for something that is done on the CPU alone */
+function checkDevice({ training }: ResolvedRecipe, device: Device): void {
+  if (device === "cpu") return;
+  const refused = (what: string, instead: string) =>
+    new UsageError("ERR_DEVICE", `--device ${device}: ${what} is done on the CPU alone. ${instead}`);
+  if (training.batchSize === "auto") throw refused("finding a batch size", "Give --batch-size a number");
+  if (training.recompute)
+    throw refused("gradient checkpointing", "Leave training.recompute out, and take a smaller batch");
 }
 
 /**
@@ -129,7 +144,7 @@ const validateOn = async (model: Classifier, images: AsyncIterable<PixelBatch>):
   accuracyOf(await predict(classifierPredictor(model), images));
 
 /**
- * Measures what an update takes, and settles the batch size.
+ * Measures what an update takes, and settles the batch size. On a GPU, whose memory is not measured, it is the recipe's.
  *
  * @returns the recipe with its batch size, and the measurement
  * @throws ERR_MEMORY the batch does not fit
@@ -138,8 +153,10 @@ export function settleBatchSize(
   recipe: ResolvedRecipe,
   learner: Learner,
   { imageSize, train }: OpenedData,
-): { readonly recipe: SizedRecipe; readonly estimate: MemoryEstimate } {
+): { readonly recipe: SizedRecipe; readonly estimate?: MemoryEstimate } {
   const { batchSize, accumulationSteps } = recipe.training;
+  const sized = (size: number): SizedRecipe => ({ ...recipe, training: { ...recipe.training, batchSize: size } });
+  if (learner.device !== "cpu" && batchSize !== "auto") return { recipe: sized(batchSize) };
   const available = memoryStats().limitBytes;
   const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps });
   const settled =
@@ -147,7 +164,7 @@ export function settleBatchSize(
       ? automaticBatchSize(estimate, available, Math.floor((train?.length ?? 1) / accumulationSteps))
       : batchSize;
   checkMemory(estimate, settled, available);
-  return { recipe: { ...recipe, training: { ...recipe.training, batchSize: settled } }, estimate };
+  return { recipe: sized(settled), estimate };
 }
 
 /** The method's step, and the pictures of its attack. */

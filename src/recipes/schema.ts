@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { SAMPLERS } from "../data/sampler.js";
 import { AUTO_AUGMENT_POLICIES } from "../images/auto-augment.js";
+import type { DeviceName } from "../tensor/index.js";
 import { attack } from "./attack-schema.js";
 import {
   count,
@@ -111,10 +112,10 @@ export const recipeSchema = section({
   model: text.default("resnet20"),
   method: oneOf(METHODS).default("advprop"),
   seed: seed.default(0),
-  /** Where tensors live. The engine runs on the CPU so far, so auto is cpu. */
-  device: rule<"auto" | "cpu">(
-    "auto or cpu: CUDA is not supported yet",
-    (value) => value === "auto" || value === "cpu",
+  /** Where tensors live; auto is the CPU, and cuda the first GPU. Whether there is one is asked when the run begins. */
+  device: rule<DeviceName>(
+    "auto, cpu, cuda or cuda:N",
+    (value) => typeof value === "string" && /^(auto|cpu|cuda(:\d+)?)$/.test(value),
   ).default("auto"),
   /** Of activations and weights. */
   precision: oneOf(["fp32", "bf16"]).default("fp32"),

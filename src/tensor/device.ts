@@ -1,12 +1,38 @@
-/** What the engine runs on: versions, threads, memory limit. */
+/** What the engine runs on: versions, devices, threads, memory limit. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { UsageError } from "../errors.js";
 import { native } from "./native.js";
+import type { Device, DeviceName } from "./tensor.js";
 
-/** libtorch's version, whether it has CUDA, the threads in use and the most that make sense. */
-export function engineInfo(): { torch: string; cuda: boolean; threads: number; maxThreads: number } {
+/**
+ * libtorch's version, whether it has CUDA and a GPU that it can use, whether our own kernels for GPUs were compiled, the
+ * threads in use and the most that make sense.
+ */
+export function engineInfo(): {
+  torch: string;
+  cuda: boolean;
+  cudaKernels: boolean;
+  threads: number;
+  maxThreads: number;
+} {
   return { ...native.engineInfo(), maxThreads: availableParallelism() };
+}
+
+/**
+ * The device of a name. auto is the CPU, also where there is a GPU: the kernels for GPUs have to be asked for.
+ *
+ * @throws ERR_DEVICE this libtorch has no CUDA, or no GPU that it can use
+ */
+export function resolveDevice(name: DeviceName): Device {
+  if (name === "auto" || name === "cpu") return "cpu";
+  const { torch, cuda } = engineInfo();
+  if (cuda) return name === "cuda" ? "cuda:0" : name;
+  throw new UsageError(
+    "ERR_DEVICE",
+    `--device ${name}: this libtorch (${torch}) has no CUDA, or no GPU that it can use. Install one that has ` +
+      "(pip install torch), a driver that fits it, then run npm run setup; npx advprop doctor says what it finds, and docs/cuda.md the rest",
+  );
 }
 
 /**

@@ -1,10 +1,10 @@
 /** The tensor layer: the only folder that loads the native addon. */
 export { GradientStore, gradientOf } from "./autograd.js";
 export { type Argument, call, callAny } from "./call.js";
-export { availableMemory, engineInfo, setMemoryLimit, setThreads } from "./device.js";
+export { availableMemory, engineInfo, resolveDevice, setMemoryLimit, setThreads } from "./device.js";
 export { keyedNormal } from "./keyed-normal.js";
 export type { MemoryStats, ProfileRow } from "./native.js";
 export { type Profile, profile } from "./profile.js";
 export { recompute } from "./recompute.js";
 export { closeScope, keep, memoryStats, openScope, releaseCachedMemory, resetPeakMemory, scope } from "./scope.js";
-export { type DType, fromArray, scalar, Tensor, type TypedArray } from "./tensor.js";
+export { type Device, type DeviceName, type DType, fromArray, scalar, Tensor, type TypedArray } from "./tensor.js";

@@ -23,11 +23,12 @@ export interface NativeAddon {
   accumulateGradients(loss: object, leaves: readonly object[]): void;
   storedGradient(leaf: object): number | null;
   clearGradients(leaves: readonly object[]): void;
-  fromBytes(data: ArrayBufferView, shape: readonly number[], dtype: string): number;
+  fromBytes(data: ArrayBufferView, shape: readonly number[], dtype: string, device: string): number;
   toBytes(tensor: object): ArrayBuffer;
   shape(tensor: object): number[];
   strides(tensor: object): number[];
   dtype(tensor: object): string;
+  device(tensor: object): string;
   requiresGradient(tensor: object): boolean;
   item(tensor: object): number;
   dispose(tensor: object): void;
@@ -37,7 +38,7 @@ export interface NativeAddon {
   endScope(kept: object | readonly object[] | undefined): void;
   /** The class of the error where memory does not suffice. */
   setRunError(errorClass: typeof RunError): void;
-  engineInfo(): { torch: string; cuda: boolean; threads: number };
+  engineInfo(): { torch: string; cuda: boolean; cudaKernels: boolean; threads: number };
   setThreads(count: number): void;
   memoryStats(): MemoryStats;
   setMemoryLimit(bytes: number): void;

@@ -5,6 +5,12 @@
 import { assert, UsageError } from "../errors.js";
 import { native } from "./native.js";
 
+/** Where a tensor's elements are: "cpu", or a GPU by its number, "cuda:0". */
+export type Device = "cpu" | `cuda:${number}`;
+
+/** What can be asked for: a device, the first GPU, or whichever is the default. */
+export type DeviceName = Device | "cuda" | "auto";
+
 export type DType = "float32" | "float64" | "bfloat16" | "int64" | "int32" | "uint8" | "bool";
 
 const handleKey: unique symbol = native.handleKey as never;
@@ -45,6 +51,10 @@ export class Tensor {
   get dtype(): DType {
     this.#dtype ??= native.dtype(this) as DType;
     return this.#dtype;
+  }
+
+  get device(): Device {
+    return native.device(this) as Device;
   }
 
   /** Number of elements. */
@@ -131,12 +141,19 @@ const widening = new DataView(new ArrayBuffer(4));
  * @param values a typed array whose bytes are the elements (bfloat16 as Uint16Array), or numbers to convert
  * @param shape  lengths of the dimensions; the default is one dimension
  * @param dtype  the default is that of the typed array, float32 for numbers
+ * @param device the default is the CPU. To a GPU the bytes are copied while the program goes on
  * @throws ERR_SHAPE the number of elements is not that of the shape; ERR_VALUE a number is none of an integer dtype
+ * @throws ERR_DEVICE there is no such GPU
  */
-export function fromArray(values: TypedArray | readonly number[], shape?: readonly number[], dtype?: DType): Tensor {
+export function fromArray(
+  values: TypedArray | readonly number[],
+  shape?: readonly number[],
+  dtype?: DType,
+  device: Device = "cpu",
+): Tensor {
   const type = dtype ?? (Array.isArray(values) ? "float32" : dtypeOf(values as TypedArray));
   const data = Array.isArray(values) ? convert(values as readonly number[], type) : (values as TypedArray);
-  return new Tensor(native.fromBytes(data, shape ?? [values.length], type));
+  return new Tensor(native.fromBytes(data, shape ?? [values.length], type, device));
 }
 
 /** A scalar tensor, shape []. */

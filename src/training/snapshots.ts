@@ -4,11 +4,11 @@ import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loader.js";
 import { gridPng } from "../images/grid.js";
 import type { Classifier } from "../models/classifier.js";
-import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
 import { ATTACK } from "../nn/context.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { add, cast, clamp, mul, permute, sub } from "../tensor/operators.js";
+import { batchFromPixels } from "./step.js";
 
 /** Images to attack, and how. */
 export interface AttackedImages {
@@ -28,10 +28,9 @@ export interface AttackedImages {
  */
 export function attackImages({ model, attack, route, fullRange, seed, pixels }: AttackedImages): Uint8Array[][] {
   return scope(() => {
-    const images = imagesFromPixels(pixels);
-    const keys = { seed, epoch: 0, samples: labelsTensor(pixels.samples) };
+    const { images, labels, keys } = batchFromPixels(pixels, { seed, epoch: 0 }, model.device);
     const logits = (x: Tensor) => model.forward(x, { ...ATTACK, route });
-    const adversarial = attack.perturb(logits, images, labelsTensor(pixels.labels), keys);
+    const adversarial = attack.perturb(logits, images, labels, keys);
     const magnified = add(mul(sub(adversarial, images), 0.5 / fullRange), 0.5);
     return [images, magnified, adversarial].map((batch) => toBytes(batch, pixels.height));
   });

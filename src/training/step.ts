@@ -6,7 +6,7 @@ import type { Classifier } from "../models/classifier.js";
 import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
 import type { ForwardContext } from "../nn/context.js";
 import type { SampleKeys } from "../nn/keys.js";
-import type { GradientStore, Tensor } from "../tensor/index.js";
+import type { Device, GradientStore, Tensor } from "../tensor/index.js";
 
 /** A mini-batch. */
 export interface Batch {
@@ -20,14 +20,18 @@ export interface Batch {
   readonly keys: SampleKeys;
 }
 
-/** The mini-batch of 8-bit pixels that a loader gave, with the keys of its draws. */
-export function batchFromPixels(pixels: PixelBatch, { seed, epoch }: { seed: number; epoch: number }): Batch {
+/** The mini-batch of 8-bit pixels that a loader gave, with the keys of its draws, on a device. */
+export function batchFromPixels(
+  pixels: PixelBatch,
+  { seed, epoch }: { seed: number; epoch: number },
+  device: Device = "cpu",
+): Batch {
   const { secondView } = pixels;
   return {
-    images: imagesFromPixels(pixels),
-    secondView: secondView && imagesFromPixels({ ...pixels, pixels: secondView }),
-    labels: labelsTensor(pixels.labels),
-    keys: { seed, epoch, samples: labelsTensor(pixels.samples) },
+    images: imagesFromPixels(pixels, "float32", device),
+    secondView: secondView && imagesFromPixels({ ...pixels, pixels: secondView }, "float32", device),
+    labels: labelsTensor(pixels.labels, device),
+    keys: { seed, epoch, samples: labelsTensor(pixels.samples, device) },
   };
 }
 

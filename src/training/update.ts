@@ -3,7 +3,7 @@ import type { PixelBatch } from "../data/loader.js";
 import { RunError } from "../errors.js";
 import type { Gradients, Optimizer } from "../optim/optimizer.js";
 import type { WeightAverage } from "../optim/weight-average.js";
-import { type GradientStore, scope, type Tensor } from "../tensor/index.js";
+import { type Device, type GradientStore, scope, type Tensor } from "../tensor/index.js";
 import { eachMul_, normOfAll } from "../tensor/operators.js";
 import { batchFromPixels, type StepMetrics, type TrainingStep } from "./step.js";
 
@@ -14,6 +14,8 @@ export interface UpdateParts {
   readonly optimizer: Optimizer;
   /** Gradients whose L2 norm exceeds this are scaled to it. */
   readonly clipGradientNorm?: number | null;
+  /** Where the network is; the CPU unless given. */
+  readonly device?: Device;
   /** The average of the weights that follows them, if any. */
   readonly average?: WeightAverage;
 }
@@ -37,13 +39,13 @@ export interface UpdateContext {
  * @throws ERR_NON_FINITE a loss or the gradient is not finite: the weights are left as they were
  */
 export function update(
-  { step, gradients, optimizer, clipGradientNorm, average }: UpdateParts,
+  { step, gradients, optimizer, clipGradientNorm, device, average }: UpdateParts,
   batches: readonly PixelBatch[],
   context: UpdateContext,
 ): { metrics: StepMetrics; gradientNorm: number } {
   return scope(() => {
     try {
-      const metrics = mean(batches.map((pixels) => scope(() => step(batchFromPixels(pixels, context)))));
+      const metrics = mean(batches.map((pixels) => scope(() => step(batchFromPixels(pixels, context, device)))));
       const means = gradients.read();
       if (batches.length > 1) eachMul_(present(means), 1 / batches.length);
       const gradientNorm = scope(() => normOfAll(present(means)).item());

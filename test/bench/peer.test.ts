@@ -93,7 +93,7 @@ const NUMBER = expect.any(Number);
 describe.skipIf(!hasPytorch)("the PyTorch peer (skipped where python3-torch is absent)", () => {
   test.concurrent.each([
     ["resnet8", 16],
-    ["resnet18-cifar", 16],
+    ["resnet18-cifar", 20],
     ["efficientnet-b0", 32],
   ] as const)("%s at %i px: the losses of two updates are the engine's", { timeout: 120_000 }, async (name, side) => {
     const folder = mkdtempSync(join(tmpdir(), "advprop-test-"));
@@ -108,9 +108,9 @@ describe.skipIf(!hasPytorch)("the PyTorch peer (skipped where python3-torch is a
       expect(losses).toEqual(new Array(STEPS).fill([NUMBER, NUMBER]));
       expect(losses[0][0]).toBeCloseTo(clean, 4);
       expect(losses[0][1]).toBeCloseTo(adversarial, 4);
-      // After an update by both gradients. The attack that follows is left out: pixels whose gradient rounds to the other
-      // sign move the loss by hundredths.
-      expect(losses[1][0]).toBeCloseTo(nextClean, 3);
+      // After an update by both gradients: a rectifier's input that rounds across zero moves this by thousandths. The attack
+      // that follows is left out: pixels whose gradient rounds to the other sign move the loss by hundredths.
+      expect(losses[1][0]).toBeCloseTo(nextClean, 2);
       if (name !== "resnet8") return;
       expect(warmedUp).toEqual({ steps: NUMBER });
       expect(steps).toEqual({ ms: [NUMBER, NUMBER], minorFaults: [NUMBER, NUMBER] });

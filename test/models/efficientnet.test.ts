@@ -1,11 +1,12 @@
 /** EfficientNet: against a plain PyTorch module (efficientnet_reference.py), and its random parts block by block. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { EFFICIENTNET_BATCH_NORM, EFFICIENTNETS, EfficientNet } from "../../src/models/efficientnet.js";
-import { EVAL } from "../../src/nn/context.js";
+import { ATTACK, EVAL } from "../../src/nn/context.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
-import { fromArray, GradientStore, scope } from "../../src/tensor/index.js";
-import { keyedUniform, sum } from "../../src/tensor/operators.js";
+import { fromArray, GradientStore, gradientOf, scope, type Tensor } from "../../src/tensor/index.js";
+import { cast, copy_, detach, keyedUniform, mul, sum } from "../../src/tensor/operators.js";
+import { bytesOf, difference, random } from "../support/convolutions.js";
 import { readGolden } from "../support/golden.js";
 import { compareWithGolden, GOLDEN_PASSES, initializeAsGolden } from "../support/networks.js";
 
@@ -29,6 +30,37 @@ describe.each([
     });
   });
 });
+
+test.each(["float32", "bfloat16"] as const)(
+  "an attack in %s, whose blocks are one operator each, is as near to float64 as the pass layer by layer",
+  (dtype) => {
+    const make = (): EfficientNet =>
+      new EfficientNet({ ...NARROW, depth: 1 }, 7, normFactory(["aux"], EFFICIENTNET_BATCH_NORM));
+    const network = make().initialize(3);
+    const reference = make().initialize(3, "float64");
+    scope(() => {
+      const images = cast(random([6, 3, 61, 45], 1), dtype);
+      const context = { ...ATTACK, route: "aux" };
+      // Statistics of the route's own, so that activations stay of order one.
+      network.forward(cast(images, "float32"), { ...context, statistics: "batch", update: true });
+      for (const [name, value] of network.state()) copy_(reference.state().get(name)!, value);
+      const pass = (through: EfficientNet, x: Tensor, trainable: boolean): readonly Tensor[] => {
+        const input = detach(x).requireGradient();
+        const logits = through.forward(input, { ...context, trainable });
+        return [logits, gradientOf(sum(mul(logits, cast(random([6, 7], 2), logits.dtype))), input)];
+      };
+      const expected = pass(reference, cast(images, "float64"), false);
+      const [whole, layers] = [false, true].map((trainable) => pass(network, images, trainable));
+      for (const i of [0, 1]) {
+        const error = difference(whole[i], expected[i]);
+        expect(error).toBeLessThan(2.5 * difference(layers[i], expected[i]));
+        expect(error).toBeLessThan(dtype === "float32" ? 3e-5 : 0.3);
+      }
+      const evaluated = network.forward(images, { ...EVAL, route: "aux" });
+      expect(Buffer.compare(bytesOf(evaluated), bytesOf(whole[0]))).toBe(0);
+    });
+  },
+);
 
 describe("in a stochastic pass", () => {
   const SAMPLES = Array.from({ length: 30 }, (_, i) => i);

@@ -52,7 +52,7 @@ describe("parseRecipe", () => {
     ["seed: 9007199254740992", "got 9007199254740992."],
     ["method: advpropp", 'got "advpropp". Did you mean advprop?'],
     ["precision: fp16", 'precision must be fp32 or bf16; got "fp16".'],
-    ["device: cuda", 'device must be auto or cpu: CUDA is not supported yet; got "cuda".'],
+    ["device: gpu", 'device must be auto, cpu, cuda or cuda:N; got "gpu".'],
     ["attack: { statistics: moving }", 'attack.statistics must be running or batch; got "moving".'],
     ["memoryLimit: much", 'memoryLimit must be null, a number of bytes or a size such as 12GB; got "much".'],
     ["memoryLimit: 0", "memoryLimit must be"],

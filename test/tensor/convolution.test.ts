@@ -1,7 +1,27 @@
 /** 3x3 convolution against libtorch's in float64, forward and both gradients. */
 import { afterEach, describe, expect, test } from "vitest";
-import { type DType, fromArray, gradientOf, scope, setThreads, type Tensor } from "../../src/tensor/index.js";
-import { cast, conv2d, conv2d3x3, detach, mul, permute, rows, sum } from "../../src/tensor/operators.js";
+import {
+  type DType,
+  fromArray,
+  gradientOf,
+  memoryStats,
+  scope,
+  setThreads,
+  type Tensor,
+} from "../../src/tensor/index.js";
+import {
+  add,
+  batchNorm,
+  cast,
+  conv2d,
+  conv2d3x3,
+  detach,
+  mul,
+  normReluConv2d3x3,
+  permute,
+  rows,
+  sum,
+} from "../../src/tensor/operators.js";
 import { bytesOf, difference, type Results, random, results } from "../support/convolutions.js";
 import { error } from "../support/errors.js";
 
@@ -144,5 +164,106 @@ test("shapes that do not fit", () => {
     const of = (weight: Tensor) => () => conv2d3x3(x, weight);
     expect(of(random([16, 8, 3, 3], 2))).toThrow(error("ERR_LIBTORCH", /weight \[O, I, 3, 3\]/));
     expect(of(random([16, 16, 5, 5], 2))).toThrow(error("ERR_LIBTORCH", /weight \[O, I, 3, 3\]/));
+  });
+});
+
+describe.each([
+  ["float32", 1e-5],
+  ["bfloat16", 1e-2],
+] as const)("the convolution of relu(norm(x)), %s", (dtype, tolerance) => {
+  /** The result, every gradient and the moved statistics, of an operator or of norm, rectifier and convolution in its dtype. */
+  function normResults(
+    of: typeof normReluConv2d3x3,
+    on: DType,
+    x: Tensor,
+    batch: boolean,
+    trainable = true,
+  ): Readonly<Record<string, Tensor>> {
+    const channels = x.shape[1];
+    const parameter = (purpose: number, offset: number): Tensor => {
+      const values = add(mul(random([channels], purpose), 0.5), offset);
+      return cast(values, on);
+    };
+    const scale = parameter(4, 1);
+    const shift = parameter(5, 0.25);
+    const [runningMean, runningVariance] = [parameter(6, 0), parameter(7, 1)];
+    const weight = cast(random([48, channels, 3, 3], 2), on);
+    const inputs = [x, scale, shift, weight].map((tensor) =>
+      detach(cast(tensor, tensor === x && on !== "float64" ? dtype : on)),
+    );
+    for (const tensor of trainable ? inputs : inputs.slice(0, 1)) tensor.requireGradient();
+    const loss = (): Tensor => {
+      const [a, b, c, w] = inputs;
+      const y = of(a, { scale: b, shift: c, runningMean, runningVariance, batch, factor: 0, epsilon: 1e-5 }, w);
+      return sum(mul(y, cast(random(y.shape, 3, dtype), y.dtype)));
+    };
+    const [a, b, c, w] = inputs.map(detach);
+    const y = of(a, { scale: b, shift: c, runningMean, runningVariance, batch, factor: 0.25, epsilon: 1e-5 }, w);
+    const gradients = trainable ? inputs.map((input) => gradientOf(loss(), input)) : [gradientOf(loss(), inputs[0])];
+    const named = ["gradX", "gradScale", "gradShift", "gradWeight"].slice(0, gradients.length);
+    return { y, runningMean, runningVariance, ...Object.fromEntries(named.map((name, i) => [name, gradients[i]])) };
+  }
+
+  const composition: typeof normReluConv2d3x3 = (x, how, weight) => {
+    const y = batchNorm(x, { ...how, residual: undefined, activation: "relu" });
+    return conv2d(y, weight, undefined, 1, [1, 1]);
+  };
+
+  const check = (x: Tensor, batch: boolean, trainable = true): void =>
+    scope(() => {
+      const actual = normResults(normReluConv2d3x3, "float32", x, batch, trainable);
+      const expected = normResults(composition, "float64", x, batch, trainable);
+      expect(Object.keys(actual)).toEqual(Object.keys(expected));
+      for (const name of Object.keys(actual))
+        expect(difference(actual[name], expected[name]), name).toBeLessThan(tolerance);
+    });
+
+  test.each([
+    ["batch", true],
+    ["running", false],
+  ])("by %s statistics", (_, batch) => {
+    for (const shape of [
+      [2, 16, 9, 7],
+      [3, 64, 8, 4],
+      [1, 32, 5, 5],
+      [2, 24, 6, 6],
+      [4, 16, 1, 1],
+    ]) {
+      scope(() => check(random(shape, 1, dtype), batch));
+    }
+  });
+
+  test("in an attack, where only x has a gradient", () => {
+    for (const shape of [
+      [2, 16, 9, 7],
+      [3, 64, 8, 4],
+      [1, 256, 5, 5],
+    ]) {
+      scope(() => check(random(shape, 1, dtype), false, false));
+    }
+  });
+
+  test("keeps no activation but x", () => {
+    scope(() => {
+      const x = random([4, 64, 16, 16], 1, dtype).requireGradient();
+      const ones = fromArray(new Float32Array(64).fill(1), [64]);
+      const weight = random([64, 64, 3, 3], 2).requireGradient();
+      const how = {
+        scale: ones,
+        shift: ones,
+        runningMean: ones,
+        runningVariance: ones,
+        batch: true,
+        factor: 0,
+        epsilon: 1e-5,
+      };
+      const before = memoryStats().liveBytes;
+      const y = normReluConv2d3x3(x, how, weight);
+      const kept = memoryStats().liveBytes - before;
+      const bytes = x.size * (dtype === "float32" ? 4 : 2);
+      expect(y.size).toBe(x.size);
+      expect(kept).toBeGreaterThanOrEqual(bytes); // y itself
+      expect(kept).toBeLessThan(1.1 * bytes);
+    });
   });
 });

@@ -1,0 +1,51 @@
+// Depthwise convolution in strips: a thread computes four pixels side by side for one pack of channels, so that what they
+// share is read once. What its kernels have in common.
+#pragma once
+#include "launch.h"
+#include "row_tiles.h"
+
+namespace advprop::cuda {
+
+/// Pixels of a strip, and strips of a thread.
+constexpr int kStrip = 4, kStripSteps = 4;
+
+/// Strips as the rows of RowTiles: every image's every row cut into strips of columns from `start` (0 or -1) on.
+struct Strips {
+  Strips(int64_t images, int64_t lines_, int64_t columns_, int start_ = 0)
+      : lines(static_cast<int>(lines_)), columns(static_cast<int>(columns_)), start(start_), each((columns - start + kStrip - 1) / kStrip),
+        count(images * lines * each) {}
+
+  int lines, columns, start, each;
+  int64_t count;
+};
+
+/// One strip: its image, its row and its first column.
+struct Strip {
+  __device__ Strip(const Strips& strips, int64_t number)
+      : image(number / strips.each / strips.lines),
+        line(static_cast<int>(number / strips.each % strips.lines)),
+        column(strips.start + static_cast<int>(number % strips.each) * kStrip) {}
+
+  int64_t image;
+  int line, column;
+};
+
+/// The values of a pixel's channels, zeros where the column lies outside.
+template <int V, typename T>
+__device__ inline void loadInside(const T* line, int column, int columns, int64_t channels, float (&to)[V]) {
+  if (column >= 0 && column < columns) {
+    load<V>(line + column * channels, to);
+  } else {
+#pragma unroll
+    for (int v = 0; v < V; ++v) to[v] = 0.f;
+  }
+}
+
+/// Calls `work` with the kernel's side and the stride as constants.
+template <typename Work>
+int withKernel(const Depthwise& sizes, const Work& work) {
+  if (sizes.kernel == 3) return sizes.stride == 1 ? work(Constant<3>{}, Constant<1>{}) : work(Constant<3>{}, Constant<2>{});
+  return sizes.stride == 1 ? work(Constant<5>{}, Constant<1>{}) : work(Constant<5>{}, Constant<2>{});
+}
+
+}  // namespace advprop::cuda

@@ -1,0 +1,29 @@
+// What the kernels of this folder are written in: CUDA, or without its compiler the same words on a CPU (emulation.h).
+#pragma once
+#include <cstdint>
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+/// Memory that the threads of a block share: an array of `count` values, of unknown content.
+#define SHARED(type, name, count) __shared__ type name[count]
+/// Starts a kernel on a stream, and gives CUDA's error code, 0 for none. The kernel stands in parentheses.
+#define LAUNCH(kernel, blocks, threads, stream, ...) \
+  (kernel<<<blocks, threads, 0, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__), static_cast<int>(cudaGetLastError()))
+#else
+#include "emulation.h"
+#endif
+
+namespace advprop::cuda {
+
+/// Threads of a block, in every kernel of this folder.
+constexpr int kThreads = 256;
+
+/// Blocks of kThreads that give each of `count` items a thread.
+inline int64_t blocksFor(int64_t count) { return (count + kThreads - 1) / kThreads; }
+
+/// The number of this thread in a grid of one dimension.
+__device__ inline int64_t threadNumber() { return static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; }
+
+}  // namespace advprop::cuda

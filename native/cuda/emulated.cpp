@@ -1,0 +1,74 @@
+// The kernels of this folder compiled for the CPU, as a module that tests load. When it is told to, its operators take the
+// place of the CPU's own, so that whatever runs through those can be run through the kernels.
+#include <ATen/ATen.h>
+#include <node_api.h>
+#include <torch/library.h>
+
+#include "batch_norm_backward.cu"
+#include "batch_norm_forward.cu"
+#include "depthwise.cu"
+#include "depthwise_weight_gradient.cu"
+#include "images.cu"
+#include "keyed_random.cu"
+#include "operator.h"
+#include "optimizer.cu"
+
+namespace advprop::cuda {
+
+namespace {
+
+/// Mistakes that the emulation must find.
+enum Mistake : int64_t { kMissingBarrier = 0, kSkippedBarrier = 1, kOtherBarrier = 2, kUnaligned = 3, kUnwrittenShared = 4 };
+
+__global__ void mistakenKernel(int64_t mistake, float* out) {
+  SHARED(float, shared, kThreads);
+  const int thread = static_cast<int>(threadIdx.x), next = (thread + 1) % kThreads;
+  if (mistake != kUnwrittenShared) shared[thread] = static_cast<float>(thread);
+  if (mistake == kSkippedBarrier && thread == 7) return;
+  if (mistake == kOtherBarrier && thread == 7) {
+    __syncthreads();
+  } else if (mistake != kMissingBarrier) {
+    __syncthreads();
+  }
+  float values[2] = {shared[next], 0};
+  if (mistake == kUnaligned) load<2>(out + 1, values);
+  out[thread] = values[0];
+}
+
+/// [256] float32: each thread's neighbour's number, where the kernel makes no mistake that is found.
+at::Tensor makeMistake(int64_t mistake) {
+  const at::Tensor out = at::zeros({kThreads}, at::kFloat);
+  LAUNCH((mistakenKernel), 1, kThreads, nullptr, mistake, out.data_ptr<float>());
+  return out;
+}
+
+}  // namespace
+
+}  // namespace advprop::cuda
+
+namespace {
+
+std::unique_ptr<torch::Library> inPlace;
+
+/// Puts the operators in the place of the CPU's, or takes them away again.
+void takeOver(bool on) {
+  inPlace.reset();
+  if (!on) return;
+  inPlace = std::make_unique<torch::Library>(torch::Library::IMPL, "advprop", c10::DispatchKey::AutogradCPU, __FILE__, __LINE__);
+  advprop::cuda::registerLayers(*inPlace);
+  advprop::cuda::registerSteps(*inPlace);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(advprop_emulated, library) {
+  advprop::cuda::defineSteps(library);
+  library.def("take_over(bool on) -> ()", &takeOver);
+  library.def("launches() -> int", [] { return advprop::cuda::emulation::block.launches; });
+  // Threads and blocks in falling order: no result may depend on it.
+  library.def("run_backwards(bool backwards) -> ()", [](bool backwards) { advprop::cuda::emulation::block.backwards = backwards; });
+  library.def("make_mistake(int mistake) -> Tensor", &advprop::cuda::makeMistake);
+}
+
+// Loading the module registers the operators; it has no functions of its own.
+NAPI_MODULE_INIT() { return exports; }

@@ -1,0 +1,142 @@
+// The launch functions of the kernels in this folder. None needs libtorch: pointers are to memory of the GPU, `stream` is a
+// cudaStream_t, and the result is CUDA's error code, 0 for none; a launch waits for nothing. Activations are channels-last,
+// [rows, channels] with rows = N H W, of `dtype` 0 (float32) or 1 (bfloat16); sums and statistics are float32 and float64.
+// What changes from step to step (learning rates, keys, counters) is read from memory, so that a captured CUDA graph can be
+// replayed with other values. Every sum has one fixed order: results repeat bit for bit, on any GPU.
+#pragma once
+#include <cstdint>
+
+namespace advprop::cuda {
+
+// Batch norm with what follows it, y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual)
+
+/// Codes of `activation`.
+enum Activation : int { kIdentity = 0, kRelu = 1, kSilu = 2 };
+
+struct Rows {
+  int64_t rows, channels;
+  int dtype;
+};
+
+/// float32 values that `partial` must hold in the functions below.
+int64_t batchNormWorkspace(const Rows& sizes);
+
+/// statistics [2, C]: mean and 1 / sqrt(variance + epsilon) of the batch. The running mean and variance, where they are not
+/// null, move towards the batch's mean and unbiased variance by *factor.
+int batchStatistics(const Rows& sizes, const void* x, const float* factor, double epsilon, float* runningMean, float* runningVariance,
+                    float* statistics, float* partial, void* stream);
+
+/// The same statistics of the running mean and variance.
+int runningStatistics(int64_t channels, const float* runningMean, const float* runningVariance, double epsilon, float* statistics, void* stream);
+
+/// y; `residual` may be null.
+int normalize(const Rows& sizes, const void* x, const void* residual, const float* statistics, const float* weight, const float* bias,
+              int activation, void* y, void* stream);
+
+/// What the gradient is computed from: the gradient of y, x (null where nothing needs it), y where a rectifier follows a
+/// residual (else null), and the statistics and parameters of the forward pass.
+struct NormGradient {
+  const void *gradient, *x, *y;
+  const float *statistics, *weight, *bias;
+  int activation;
+};
+
+/// sums [2, C]: with p the gradient before the activation, S(p) and S(p (x - mean)) over each channel, which make
+/// gradBias = S(p) and gradWeight = S(p (x - mean)) inverse; either may be null. p itself goes to `gradResidual`, unless null.
+int normalizeSums(const Rows& sizes, const NormGradient& of, void* gradResidual, float* sums, float* gradWeight, float* gradBias, float* partial,
+                  void* stream);
+
+/// The gradient of x: by the batch's statistics where `sums` are given, else by given statistics, when p goes to
+/// `gradResidual`, unless null.
+int normalizeInputGradient(const Rows& sizes, const NormGradient& of, const float* sums, void* gradResidual, void* gradX, void* stream);
+
+// Depthwise convolution
+
+/// x is [images, height, width, channels] in memory, y [images, rows, columns, channels]:
+/// y[r, c] = sum over i, j of x[stride r + i - top, stride c + j - left] weight[i, j], with zeros outside of x. The kernel's side
+/// is 3 or 5, the stride 1 or 2. Weights are float32 [channels, kernel, kernel].
+struct Depthwise {
+  int64_t images, channels, height, width, rows, columns, left, top;
+  int kernel, stride, dtype;
+};
+
+int depthwiseForward(const Depthwise& sizes, const void* x, const float* weight, void* y, void* stream);
+int depthwiseInputGradient(const Depthwise& sizes, const void* gradient, const float* weight, void* gradX, void* stream);
+/// float32 values that `partial` must hold.
+int64_t depthwiseWorkspace(const Depthwise& sizes);
+int depthwiseWeightGradient(const Depthwise& sizes, const void* gradient, const void* x, float* gradWeight, float* partial, void* stream);
+
+// Keyed random numbers, those of native/kernels/keyed_random.cpp
+
+/// `key` is four uint32: the seed's low and high word, the epoch, purpose + 256 stream.
+/// out: uniform in [0, 1), float32 [count, channels, positions], or channels-last, [count, positions, channels].
+int keyedUniform(const int64_t* samples, int64_t count, const uint32_t* key, int64_t channels, int64_t positions, bool channelsLast, float* out,
+                 void* stream);
+/// out int64 [count], uniform in [0, bound): the given draw of each sample.
+int keyedIntegers(const int64_t* samples, int64_t count, const uint32_t* key, int64_t draw, int64_t bound, int64_t* out, void* stream);
+
+// Images
+
+/// Images of `count` x `height` x `width` pixels of three channels.
+struct Pictures {
+  int64_t count, height, width;
+};
+/// A training image's window and mirroring, by the draws of its key, as the loader of images in memory makes them.
+struct Augmentation {
+  const int64_t* samples;       // [count]
+  const uint32_t *crop, *flip;  // keys of the draws; `flip` null for none
+  int64_t padding;              // zeros around the image that the window is cut from; 0 for no crop
+};
+/// out = (pixels / 255 - mean) / deviation with pixels uint8, of the augmented image where `augmentation` is not null;
+/// out is of the dtype. `mean` and `deviation` are [3]; both null give pixels / 255.
+int normalizePixels(const Pictures& sizes, const uint8_t* pixels, const Augmentation* augmentation, const float* mean, const float* deviation,
+                    int dtype, void* out, void* stream);
+/// out = (images - mean) / deviation, images float32.
+int normalizeImages(const Pictures& sizes, const float* images, const float* mean, const float* deviation, int dtype, void* out, void* stream);
+/// Its gradient, gradient / deviation in float32.
+int normalizeImagesGradient(const Pictures& sizes, const void* gradient, int dtype, const float* deviation, float* gradImages, void* stream);
+
+/// One step of an attack in the L-infinity ball: out = clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)),
+/// sign(0) = 0, sign(NaN) = NaN, all float32 with `values` elements in the same order. `size` is one number for every image, or one for each
+/// `valuesPerSize` elements. `out` may be x.
+int linfStep(int64_t values, int64_t valuesPerSize, const float* x, const float* gradient, const float* images, const float* size, float epsilon,
+             float* out, void* stream);
+
+// Optimisers: one pass over every parameter
+
+/// One parameter, float32, with what its optimiser keeps. `first` is the velocity (SGD, RMSProp) or the mean of gradients
+/// (AdamW), `second` the mean of squares (RMSProp, AdamW). `average`, the average of the weights, and `shadow`, a bfloat16 copy,
+/// may be null. `updates` counts those before this step (AdamW). `decay` is the weight decay.
+struct OptimizerEntry {
+  float *weight, *gradient, *first, *second, *average;
+  void* shadow;
+  int64_t* updates;
+  int64_t size;
+  float decay;
+};
+
+enum OptimizerKind : int { kSgd = 0, kNesterov = 1, kRmsProp = 2, kAdamW = 3 };
+
+/// The numbers of the update rules in src/optim; those that a rule does not name are not used.
+struct OptimizerRule {
+  int kind;
+  float momentum;      // SGD, RMSProp
+  float decay;         // RMSProp: of the mean of squares
+  float beta1, beta2;  // AdamW
+  float epsilon;
+};
+
+/// What the gradients are multiplied by, the learning rate, and the decay of the weights' average, in memory.
+struct OptimizerStep {
+  const float *scale, *rate, *averageDecay;
+};
+
+/// Values of a parameter that one block changes.
+constexpr int64_t kOptimizerChunk = 4096;
+/// `entries` and `chunks` lie in the GPU's memory; a chunk is two int32, an entry and its chunk of kOptimizerChunk values.
+/// Counters of updates are raised by `countUpdates`, which follows.
+int optimizerStep(const OptimizerEntry* entries, const int32_t* chunks, int64_t chunkCount, const OptimizerRule& rule, const OptimizerStep& step,
+                  void* stream);
+int countUpdates(const OptimizerEntry* entries, int64_t entryCount, void* stream);
+
+}  // namespace advprop::cuda

@@ -1,0 +1,52 @@
+// Batch norm's arithmetic on the values of one thread.
+#pragma once
+#include "launch.h"
+#include "row_tiles.h"
+
+namespace advprop::cuda {
+
+/// 1 / (1 + e^-x). With bfloat16 the fast exponential is exact enough.
+template <typename T>
+__device__ inline float sigmoid(float x) {
+  return 1.f / (1.f + (sizeof(T) == 2 ? __expf(-x) : expf(-x)));
+}
+
+template <typename T>
+__device__ inline float activate(float x, int activation) {
+  if (activation == kRelu) return x < 0.f ? 0.f : x;  // NaN stays
+  if (activation == kSilu) return x * sigmoid<T>(x);
+  return x;
+}
+
+/// The gradient through the activation. For the rectifier its result serves as well as its argument.
+template <typename T>
+__device__ inline float backThrough(float gradient, float x, int activation) {
+  if (activation == kRelu) return x > 0.f ? gradient : 0.f;
+  if (activation == kSilu) {
+    const float s = sigmoid<T>(x);
+    return gradient * (s + x * s * (1.f - s));
+  }
+  return gradient;
+}
+
+/// The normalisation of a thread's channels, (x - mean) factor + shift.
+template <int V>
+struct Normalization {
+  __device__ Normalization(const float* statistics, const float* weight, const float* bias, int64_t channels, int64_t channel) {
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      mean[v] = statistics[channel + v];
+      inverse[v] = statistics[channels + channel + v];
+      factor[v] = inverse[v] * weight[channel + v];
+      shift[v] = bias[channel + v];
+    }
+  }
+  __device__ float operator()(float x, int v) const { return (x - mean[v]) * factor[v] + shift[v]; }
+
+  float mean[V], inverse[V], factor[V], shift[V];
+};
+
+/// Rows of one thread: in sums few enough that float32 is exact to 1e-6; elsewhere enough to hide the reading of the tables.
+constexpr int kSumSteps = 64, kMapSteps = 8;
+
+}  // namespace advprop::cuda

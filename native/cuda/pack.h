@@ -1,0 +1,82 @@
+// Values of a tensor in memory and in registers: float32 or bfloat16 there, float32 here, up to 16 bytes at a time.
+#pragma once
+#include "device.h"
+
+namespace advprop::cuda {
+
+/// Codes of the launch functions' `dtype`.
+enum Dtype : int { kFloat32 = 0, kBFloat16 = 1 };
+
+struct BFloat16 {
+  uint16_t bits;
+};
+
+__device__ inline float widened(float value) { return value; }
+__device__ inline float widened(BFloat16 value) { return __uint_as_float(static_cast<uint32_t>(value.bits) << 16); }
+__device__ inline float widened(uint8_t value) { return value; }
+
+__device__ inline void narrow(float value, float& to) { to = value; }
+/// Rounds to nearest, ties to even.
+__device__ inline void narrow(float value, BFloat16& to) {
+#ifdef __CUDACC__
+  to.bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
+#else
+  const uint32_t bits = __float_as_uint(value);
+  to.bits = static_cast<uint16_t>(value != value ? (bits >> 16) | 0x40 : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+#endif
+}
+
+/// `V` values side by side, moved as one.
+template <typename T, int V>
+struct alignas(sizeof(T) * V) Pack {
+  T value[V];
+};
+
+/// Values of one thread's widest access.
+template <typename T>
+constexpr int kPack = 16 / static_cast<int>(sizeof(T));
+
+template <int V, typename T>
+__device__ inline void load(const T* from, float (&to)[V]) {
+#ifndef __CUDACC__
+  emulation::checkAligned(from, sizeof(T) * V);
+#endif
+  const Pack<T, V> pack = *reinterpret_cast<const Pack<T, V>*>(from);
+#pragma unroll
+  for (int v = 0; v < V; ++v) to[v] = widened(pack.value[v]);
+}
+
+template <int V, typename T>
+__device__ inline void store(T* to, const float (&from)[V]) {
+#ifndef __CUDACC__
+  emulation::checkAligned(to, sizeof(T) * V);
+#endif
+  Pack<T, V> pack;
+#pragma unroll
+  for (int v = 0; v < V; ++v) narrow(from[v], pack.value[v]);
+  *reinterpret_cast<Pack<T, V>*>(to) = pack;
+}
+
+/// Whether packs of `bytes` fit: every address is a multiple, and so is every row of `channels` values. Null is.
+template <typename... Pointers>
+bool packsFit(int64_t bytes, int64_t channels, int64_t valueBytes, Pointers... pointers) {
+  return channels * valueBytes % bytes == 0 && ((reinterpret_cast<uintptr_t>(pointers) % bytes == 0) && ...);
+}
+
+/// The constants that kernels are compiled for, as arguments of generic lambdas.
+template <int N>
+struct Constant {
+  static constexpr int value = N;
+  constexpr operator int() const { return N; }
+};
+
+/// Calls `work(zero, pack)` with a value of the dtype and the widest pack that fits, or one value.
+template <typename Work, typename... Pointers>
+int withPack(int dtype, int64_t channels, const Work& work, Pointers... pointers) {
+  const int64_t bytes = dtype == kFloat32 ? 4 : 2;
+  const bool wide = packsFit(16, channels, bytes, pointers...);
+  if (dtype == kFloat32) return wide ? work(float{}, Constant<kPack<float>>{}) : work(float{}, Constant<1>{});
+  return wide ? work(BFloat16{}, Constant<kPack<BFloat16>>{}) : work(BFloat16{}, Constant<1>{});
+}
+
+}  // namespace advprop::cuda

@@ -1,0 +1,13 @@
+// The operators of this folder in libtorch's dispatcher, for tensors of a GPU.
+#include "operator.h"
+
+namespace advprop::cuda {
+
+TORCH_LIBRARY_IMPL(advprop, AutogradCUDA, library) {
+  registerLayers(library);
+  registerSteps(library);
+}
+
+TORCH_LIBRARY_FRAGMENT(advprop_cuda, library) { defineSteps(library); }
+
+}  // namespace advprop::cuda

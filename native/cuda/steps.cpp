@@ -1,0 +1,329 @@
+// Keyed random numbers, images, the step of an attack and the optimisers on a GPU: operators of native/kernels by the kernels of
+// this folder, and two that have no counterpart there.
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cstring>
+
+#include "operator.h"
+
+namespace advprop::cuda {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+constexpr int64_t kColors = 3;
+
+/// Bytes copied to the device; from page-locked memory, so that nobody waits.
+template <typename T>
+at::Tensor upload(const std::vector<T>& values, const at::Tensor& like) {
+  const auto bytes = static_cast<int64_t>(values.size() * sizeof(T));
+  const at::Tensor staged = at::empty({bytes}, at::TensorOptions().dtype(at::kByte).pinned_memory(like.is_cuda()));
+  if (bytes > 0) std::memcpy(staged.data_ptr(), values.data(), bytes);
+  return staged.to(like.device(), /*non_blocking=*/true);
+}
+
+/// The key of draws as kernels read it.
+at::Tensor drawKey(const at::Tensor& samples, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream) {
+  TORCH_CHECK(samples.dim() == 1 && samples.scalar_type() == at::kLong && isOurs(samples), "samples must be a 1-D int64 tensor");
+  TORCH_CHECK(seed >= 0, "seed must not be negative; got ", seed);
+  TORCH_CHECK(purpose >= 0 && purpose < 256, "purpose must be in [0, 256); got ", purpose);
+  TORCH_CHECK(stream >= 0 && stream < (1 << 24), "stream must be in [0, 2^24); got ", stream);
+  TORCH_CHECK(epoch >= 0 && epoch <= UINT32_MAX, "epoch must be in [0, 2^32); got ", epoch);
+  const std::vector<uint32_t> words{static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32),
+                                    static_cast<uint32_t>(epoch), static_cast<uint32_t>(purpose + 256 * stream)};
+  return upload(words, samples);
+}
+
+const uint32_t* wordsOf(const at::Tensor& key) { return static_cast<const uint32_t*>(key.data_ptr()); }
+
+at::Tensor uniformNumbers(const at::Tensor& samples, at::IntArrayRef shape, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream,
+                          at::ScalarType dtype) {
+  const at::Tensor key = drawKey(samples, seed, epoch, purpose, stream), list = samples.contiguous();
+  const bool image = shape.size() == 3;
+  std::vector<int64_t> full{samples.size(0)};
+  full.insert(full.end(), shape.begin(), shape.end());
+  at::Tensor result = at::empty(full, samples.options().dtype(at::kFloat).memory_format(image ? kChannelsLast : at::MemoryFormat::Contiguous));
+  if (result.numel() == 0) return result.to(dtype);
+  const int64_t channels = image ? shape[0] : 1, positions = c10::multiply_integers(shape) / channels;
+  const Launch launch(samples);
+  check(keyedUniform(list.data_ptr<int64_t>(), list.size(0), wordsOf(key), channels, positions, image, floatsOf(result), launch.stream),
+        "keyed_uniform");
+  return result.to(dtype);
+}
+
+at::Tensor integerNumbers(const at::Tensor& samples, int64_t bound, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream, int64_t draw) {
+  TORCH_CHECK(bound >= 1 && bound <= (int64_t{1} << 31), "bound must be in [1, 2^31]; got ", bound);
+  TORCH_CHECK(draw >= 0 && draw <= UINT32_MAX, "draw must be in [0, 2^32); got ", draw);
+  const at::Tensor key = drawKey(samples, seed, epoch, purpose, stream), list = samples.contiguous();
+  at::Tensor result = at::empty_like(list);
+  if (result.numel() == 0) return result;
+  const Launch launch(samples);
+  check(keyedIntegers(list.data_ptr<int64_t>(), list.size(0), wordsOf(key), draw, bound, result.data_ptr<int64_t>(), launch.stream),
+        "keyed_integers");
+  return result;
+}
+
+void checkColors(const at::Tensor& values, const char* name, const at::Tensor& like) {
+  TORCH_CHECK(values.numel() == kColors && values.scalar_type() == at::kFloat && values.is_contiguous() && values.device() == like.device(), name,
+              " must be three float32 values on the images' device");
+}
+
+void checkPixels(const at::Tensor& pixels, at::ScalarType dtype) {
+  TORCH_CHECK(isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == kColors && pixels.scalar_type() == at::kByte && pixels.is_contiguous(),
+              "pixels must be contiguous uint8 [N, H, W, 3]; got ", pixels.scalar_type(), " ", pixels.sizes());
+  TORCH_CHECK(dtype == at::kFloat || dtype == at::kBFloat16, "the dtype must be float32 or bfloat16; got ", dtype);
+}
+
+/// [N, 3, H, W] channels-last from checked pixels.
+at::Tensor readPixels(const at::Tensor& pixels, const Augmentation* drawn, const at::Tensor& mean, const at::Tensor& deviation,
+                      at::ScalarType dtype) {
+  const Pictures sizes{pixels.size(0), pixels.size(1), pixels.size(2)};
+  at::Tensor out = at::empty({sizes.count, kColors, sizes.height, sizes.width}, pixels.options().dtype(dtype), kChannelsLast);
+  if (out.numel() == 0) return out;
+  const Launch launch(pixels);
+  check(normalizePixels(sizes, pixels.data_ptr<uint8_t>(), drawn, floatsOf(mean), floatsOf(deviation), dtypeCode(dtype), dataOf(out), launch.stream),
+        "images from pixels");
+  return out;
+}
+
+/// [N, H, W, 3] uint8 / 255 as [N, 3, H, W].
+at::Tensor imagesFromPixels(const at::Tensor& pixels, at::ScalarType dtype) {
+  const bool ours = isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == kColors && pixels.scalar_type() == at::kByte &&
+                    (dtype == at::kFloat || dtype == at::kBFloat16);
+  if (!ours) return composed<decltype(imagesFromPixels)>("advprop::images_from_pixels", pixels, dtype);
+  return readPixels(pixels.contiguous(), nullptr, at::Tensor(), at::Tensor(), dtype);
+}
+
+/// [N, H, W, 3] uint8 to (pixels / 255 - mean) / deviation, [N, 3, H, W], of the window and mirroring that the samples' draws
+/// give; without mean and deviation to pixels / 255.
+at::Tensor augmentedPixels(const at::Tensor& pixels, const at::Tensor& samples, int64_t padding, bool flip, int64_t seed, int64_t epoch,
+                           int64_t stream, const c10::optional<at::Tensor>& mean, const c10::optional<at::Tensor>& deviation,
+                           at::ScalarType dtype) {
+  checkPixels(pixels, dtype);
+  TORCH_CHECK(padding >= 0, "padding must not be negative; got ", padding);
+  TORCH_CHECK(samples.numel() == pixels.size(0), "there must be one sample for each image");
+  TORCH_CHECK(mean.has_value() == deviation.has_value(), "mean and deviation go together");
+  if (mean.has_value()) {
+    checkColors(*mean, "mean", pixels);
+    checkColors(*deviation, "deviation", pixels);
+  }
+  constexpr int64_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
+  const at::Tensor list = samples.contiguous();
+  const at::Tensor crop = drawKey(list, seed, epoch, kCrop, stream), mirror = drawKey(list, seed, epoch, kFlip, stream);
+  const Augmentation drawn{list.data_ptr<int64_t>(), wordsOf(crop), flip ? wordsOf(mirror) : nullptr, padding};
+  return readPixels(pixels, &drawn, mean.value_or(at::Tensor()), deviation.value_or(at::Tensor()), dtype);
+}
+
+struct NormalizeImages : torch::autograd::Function<NormalizeImages> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& images, const at::Tensor& mean, const at::Tensor& deviation,
+                            at::ScalarType dtype) {
+    context->save_for_backward({deviation});
+    const Launch launch(images);
+    at::Tensor out = at::empty(images.sizes(), images.options().dtype(dtype), kChannelsLast);
+    const Pictures sizes{images.size(0), images.size(2), images.size(3)};
+    check(normalizeImages(sizes, floatsOf(images), floatsOf(mean), floatsOf(deviation), dtypeCode(dtype), dataOf(out), launch.stream),
+          "normalize_images");
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor gradient = gradients[0].contiguous(kChannelsLast);
+    const Launch launch(gradient);
+    at::Tensor gradImages = at::empty(gradient.sizes(), gradient.options().dtype(at::kFloat), kChannelsLast);
+    const Pictures sizes{gradient.size(0), gradient.size(2), gradient.size(3)};
+    check(normalizeImagesGradient(sizes, dataOf(gradient), dtypeCode(gradient.scalar_type()), floatsOf(saved[0]), floatsOf(gradImages), launch.stream),
+          "normalize_images (gradient)");
+    return {gradImages, at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+/// [N, 3, H, W] float32 to (images - mean) / deviation, channels-last, in another dtype.
+at::Tensor normalizedImages(const at::Tensor& images, const at::Tensor& mean, const at::Tensor& deviation, at::ScalarType dtype) {
+  const bool ours = isOurs(images) && images.dim() == 4 && images.size(1) == kColors && images.scalar_type() == at::kFloat && images.numel() > 0 &&
+                    mean.scalar_type() == at::kFloat && deviation.scalar_type() == at::kFloat && (dtype == at::kFloat || dtype == at::kBFloat16);
+  if (!ours) return composed<decltype(normalizedImages)>("advprop::normalize_pixels", images, mean, deviation, dtype);
+  checkColors(mean, "mean", images);
+  checkColors(deviation, "deviation", images);
+  return NormalizeImages::apply(images.contiguous(kChannelsLast), mean, deviation, dtype);
+}
+
+/// clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)), one size for all images or one for each.
+at::Tensor attackStep(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor& images, at::ArrayRef<double> sizes, double epsilon) {
+  const auto fits = [&](const at::Tensor& one) {
+    return isOurs(one) && one.scalar_type() == at::kFloat && one.dim() == 4 && one.sizes() == images.sizes() && one.numel() > 0;
+  };
+  if (!fits(x) || !fits(gradient) || !fits(images) || (sizes.size() != 1 && static_cast<int64_t>(sizes.size()) != images.size(0))) {
+    return composed<decltype(attackStep)>("advprop::linf_step", x, gradient, images, sizes, epsilon);
+  }
+  at::Tensor out = at::empty_like(images, kChannelsLast);
+  const at::Tensor from = x.contiguous(kChannelsLast), slope = gradient.contiguous(kChannelsLast), around = images.contiguous(kChannelsLast);
+  const at::Tensor size = upload(std::vector<float>(sizes.begin(), sizes.end()), x);
+  const Launch launch(x);
+  check(linfStep(out.numel(), out.numel() / static_cast<int64_t>(sizes.size()), floatsOf(from), floatsOf(slope), floatsOf(around),
+                 static_cast<const float*>(size.data_ptr()), static_cast<float>(epsilon), floatsOf(out), launch.stream),
+        "linf_step");
+  return out;
+}
+
+/// What an optimiser changes: lists with a tensor for each parameter, empty where there is no such thing.
+struct Parameters {
+  at::TensorList weights, gradients, first = {}, second = {}, updates = {}, averages = {}, shadows = {};
+  at::ArrayRef<double> decays;
+};
+
+bool isLike(const at::Tensor& x, const at::Tensor& weight) { return isOurs(x) && x.scalar_type() == at::kFloat && x.sizes() == weight.sizes(); }
+
+bool canUpdate(const Parameters& all) {
+  for (const at::TensorList list : {all.weights, all.first, all.second, all.averages}) {
+    if (!list.empty() && list.size() != all.weights.size()) return false;
+    for (size_t i = 0; i < list.size(); ++i) {
+      if (!isLike(list[i], all.weights[i]) || list[i].strides() != all.weights[i].strides() || !list[i].is_non_overlapping_and_dense()) return false;
+    }
+  }
+  if (all.gradients.size() != all.weights.size() || all.decays.size() != all.weights.size()) return false;
+  for (size_t i = 0; i < all.weights.size(); ++i) {
+    if (!isLike(all.gradients[i], all.weights[i])) return false;
+  }
+  return true;
+}
+
+/// The gradients with their elements in the same places of memory as those of the weights; copied where they are not.
+std::vector<at::Tensor> laidOut(const Parameters& all) {
+  std::vector<at::Tensor> result;
+  for (size_t i = 0; i < all.weights.size(); ++i) {
+    const at::Tensor& gradient = all.gradients[i];
+    result.push_back(gradient.strides() == all.weights[i].strides() ? gradient : at::empty_like(all.weights[i]).copy_(gradient));
+  }
+  return result;
+}
+
+/// Tells whoever keeps something that was computed from the tensors: kernels write behind libtorch's back.
+void markChanged(at::TensorList tensors) {
+  for (const at::Tensor& tensor : tensors) tensor.unsafeGetTensorImpl()->bump_version();
+}
+
+/// The tensor of a list, or none where the list is empty.
+template <typename T>
+T* place(at::TensorList list, size_t i) {
+  return list.empty() ? nullptr : static_cast<T*>(list[i].data_ptr());
+}
+
+/// One step over all parameters. Counters of updates may lie on the CPU, where they are read and raised without waiting.
+void optimize(const Parameters& all, const OptimizerRule& rule, const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
+  const at::TensorList weights = all.weights;
+  if (weights.empty()) return;
+  const bool counted = !all.updates.empty(), onHost = counted && all.updates[0].device().is_cpu();
+  std::vector<int64_t> counts;
+  if (onHost) for (const at::Tensor& count : all.updates) counts.push_back(count.item<int64_t>());
+  const at::Tensor copies = onHost ? upload(counts, weights[0]) : at::Tensor();
+  const std::vector<at::Tensor> gradients = laidOut(all);
+  std::vector<OptimizerEntry> entries;
+  std::vector<int32_t> chunks;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    int64_t* const updates = onHost ? static_cast<int64_t*>(copies.data_ptr()) + i : place<int64_t>(all.updates, i);
+    entries.push_back({weights[i].data_ptr<float>(), gradients[i].data_ptr<float>(), place<float>(all.first, i), place<float>(all.second, i),
+                       place<float>(all.averages, i), place<void>(all.shadows, i), updates, weights[i].numel(), static_cast<float>(all.decays[i])});
+    for (int64_t chunk = 0; chunk * kOptimizerChunk < weights[i].numel(); ++chunk) {
+      chunks.push_back(static_cast<int32_t>(i));
+      chunks.push_back(static_cast<int32_t>(chunk));
+    }
+  }
+  const at::Tensor table = upload(entries, weights[0]), work = upload(chunks, weights[0]);
+  const auto* list = static_cast<const OptimizerEntry*>(table.data_ptr());
+  const OptimizerStep step{floatsOf(scale), floatsOf(rate), floatsOf(averageDecay)};
+  const Launch launch(weights[0]);
+  check(optimizerStep(list, static_cast<const int32_t*>(work.data_ptr()), static_cast<int64_t>(chunks.size() / 2), rule, step, launch.stream),
+        "optimiser");
+  for (const at::TensorList changed : {weights, all.first, all.second, all.averages, all.shadows}) markChanged(changed);
+  if (onHost) {
+    for (at::Tensor count : all.updates) count.add_(1);
+  } else if (counted) {
+    check(countUpdates(list, static_cast<int64_t>(entries.size()), launch.stream), "optimiser (counters)");
+  }
+}
+
+/// The same with numbers, which are written to memory first.
+void optimize(const Parameters& all, const OptimizerRule& rule, double rate) {
+  if (all.weights.empty()) return;
+  const auto number = [&](double value) { return at::full({}, value, all.weights[0].options().requires_grad(false)); };
+  const at::Tensor one = number(1);
+  optimize(all, rule, one, number(rate), one);
+}
+
+float narrowed(double value) { return static_cast<float>(value); }
+
+void sgd(at::TensorList weights, at::TensorList velocities, at::TensorList gradients, double rate, double momentum, bool nesterov,
+         at::ArrayRef<double> decays) {
+  const Parameters all{weights, gradients, momentum == 0 ? at::TensorList() : velocities, {}, {}, {}, {}, decays};
+  if (!canUpdate(all)) return composed<decltype(sgd)>("advprop::sgd_", weights, velocities, gradients, rate, momentum, nesterov, decays);
+  optimize(all, {nesterov ? kNesterov : kSgd, narrowed(momentum), 0, 0, 0, 0}, rate);
+}
+
+void rmsprop(at::TensorList weights, at::TensorList squares, at::TensorList velocities, at::TensorList gradients, double rate, double smoothing,
+             double momentum, double epsilon, at::ArrayRef<double> decays) {
+  const Parameters all{weights, gradients, velocities, squares, {}, {}, {}, decays};
+  if (!canUpdate(all)) {
+    return composed<decltype(rmsprop)>("advprop::rmsprop_", weights, squares, velocities, gradients, rate, smoothing, momentum, epsilon, decays);
+  }
+  optimize(all, {kRmsProp, narrowed(momentum), narrowed(smoothing), 0, 0, narrowed(epsilon)}, rate);
+}
+
+void adamw(at::TensorList weights, at::TensorList means, at::TensorList squares, at::TensorList updates, at::TensorList gradients, double rate,
+           double beta1, double beta2, double epsilon, at::ArrayRef<double> decays) {
+  const Parameters all{weights, gradients, means, squares, updates, {}, {}, decays};
+  if (!canUpdate(all) || updates.size() != weights.size()) {
+    return composed<decltype(adamw)>("advprop::adamw_", weights, means, squares, updates, gradients, rate, beta1, beta2, epsilon, decays);
+  }
+  optimize(all, {kAdamW, 0, 0, narrowed(beta1), narrowed(beta2), narrowed(epsilon)}, rate);
+}
+
+/// The form for captured steps: every number that changes is a tensor, gradients are scaled, the weights' average and bfloat16
+/// copies are written on the way. `rule`: momentum, decay of the squares, beta1, beta2, epsilon.
+void optimizerStepOfAll(at::TensorList weights, at::TensorList gradients, at::TensorList first, at::TensorList second, at::TensorList averages,
+                        at::TensorList shadows, at::TensorList updates, at::ArrayRef<double> decays, int64_t kind, at::ArrayRef<double> rule,
+                        const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
+  TORCH_CHECK(kind >= kSgd && kind <= kAdamW && rule.size() == 5, "unknown optimiser ", kind);
+  const Parameters all{weights, gradients, first, second, updates, averages, shadows, decays};
+  TORCH_CHECK(canUpdate(all), "weights, gradients and what goes with them must be dense float32 tensors of the same shapes, what is changed of the same strides");
+  const bool complete = kind == kAdamW     ? !first.empty() && !second.empty() && updates.size() == weights.size()
+                        : kind == kRmsProp ? !first.empty() && !second.empty()
+                                           : !first.empty() || rule[0] == 0;
+  TORCH_CHECK(complete || weights.empty(), "the optimiser needs more state than was given");
+  TORCH_CHECK(shadows.empty() || shadows.size() == weights.size(), "there must be one copy for each weight");
+  for (size_t i = 0; i < shadows.size(); ++i) {
+    TORCH_CHECK(isOurs(shadows[i]) && shadows[i].scalar_type() == at::kBFloat16 && shadows[i].strides() == weights[i].strides(),
+                "copies must be bfloat16, of the weights' layout");
+  }
+  optimize(all, {static_cast<int>(kind), narrowed(rule[0]), narrowed(rule[1]), narrowed(rule[2]), narrowed(rule[3]), narrowed(rule[4])}, scale, rate,
+           averageDecay);
+}
+
+}  // namespace
+
+void registerSteps(torch::Library& library) {
+  library.impl("keyed_uniform", &uniformNumbers);
+  library.impl("keyed_integers", &integerNumbers);
+  library.impl("images_from_pixels", &imagesFromPixels);
+  library.impl("normalize_pixels", &normalizedImages);
+  library.impl("linf_step", &attackStep);
+  library.impl("sgd_", &sgd);
+  library.impl("rmsprop_", &rmsprop);
+  library.impl("adamw_", &adamw);
+}
+
+void defineSteps(torch::Library& library) {
+  library.def(
+      "augmented_pixels(Tensor pixels, Tensor samples, int padding, bool flip, int seed, int epoch, int stream, Tensor? mean, Tensor? deviation, "
+      "ScalarType dtype) -> Tensor",
+      &augmentedPixels);
+  library.def(
+      "optimizer_step(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] first, Tensor(c!)[] second, Tensor(d!)[] averages, "
+      "Tensor(e!)[] shadows, Tensor(f!)[] updates, float[] decays, int kind, float[] rule, Tensor scale, Tensor rate, Tensor average_decay) -> ()",
+      &optimizerStepOfAll);
+}
+
+}  // namespace advprop::cuda

@@ -1,0 +1,29 @@
+// Depthwise convolution of one image whose channels are few enough to stay in the caches: a panel, [pixels, channels].
+#pragma once
+#include <ATen/ATen.h>
+
+namespace advprop {
+
+/// y[r, c] = sum over i, j of x[stride r + i - top, stride c + j - left] weight[i, j], zeros outside of x.
+struct PanelSizes {
+  int64_t channels, height, width, rows, columns;
+  int64_t left, top;
+  int64_t kernel, stride;
+
+  int64_t pixels() const { return height * width; }
+  int64_t results() const { return rows * columns; }
+  /// Numbers of one panel in a packed weight.
+  int64_t packed() const { return channels * kernel * kernel; }
+};
+
+/// A weight [channels, 1, kernel, kernel] for the panels of `panel` channels that they fall into, filled up with zeros, and
+/// activations of a dtype: for the convolution, then for its gradient.
+at::Tensor packDepthwise(const at::Tensor& weight, int64_t panel, int64_t stride, at::ScalarType dtype);
+
+/// One panel, with its part of the packed weight. T is float or BFloat16.
+template <typename T>
+void depthwisePanel(const T* x, T* y, const float* weight, const PanelSizes& sizes);
+template <typename T>
+void depthwisePanelGradient(const T* gradient, T* gradX, const float* weight, const PanelSizes& sizes);
+
+}  // namespace advprop

@@ -1,0 +1,115 @@
+#include <ATen/Parallel.h>
+
+#include "inverted_residual_gate.h"
+#include "inverted_residual_products.h"
+#include "silu.h"
+
+namespace advprop {
+
+namespace {
+
+/// Copies the channels of a panel from pixels with all channels.
+template <typename T>
+void gatherPanel(const T* from, int64_t stride, int64_t pixels, int64_t channels, T* to) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) std::copy(from + pixel * stride, from + pixel * stride + channels, to + pixel * kPanel);
+}
+
+/// x = silu(factor x + shift)
+template <typename T>
+void activate(T* x, int64_t pixels, const float* factor, const float* shift) {
+  eachVectorOfPanel(pixels, [=](int64_t i, int64_t c) { store(x + i, silu<T>(load(x + i) * load(factor + c) + load(shift + c))); });
+}
+
+/// The same, with its derivative by x.
+template <typename T>
+void activate(T* x, int64_t pixels, const float* factor, const float* shift, T* slope) {
+  eachVectorOfPanel(pixels, [=](int64_t i, int64_t c) {
+    const SiluAndSlope activated = siluAndSlope<T>(load(x + i) * load(factor + c) + load(shift + c));
+    store(x + i, activated.value);
+    store(slope + i, activated.slope * load(factor + c));
+  });
+}
+
+template <typename T>
+void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* kept, const Unit& unit, Scratch scratch) {
+  const int64_t pixels = unit.images * block.pixels(), results = unit.images * block.results(), padded = block.padded();
+  const T* from = x + unit.first * block.pixels() * block.inputs;
+  T* slopes = kept != nullptr && block.expands ? kept->slope.data_ptr<T>() + unit.first * block.pixels() * padded : nullptr;
+  T* v = kept != nullptr ? kept->v.data_ptr<T>() + unit.first * block.results() * padded : nullptr;
+  T *t = scratch.take<T>(pixels * kPanel), *s = scratch.take<T>(results * padded);
+  float* mean = scratch.take<float>(unit.images * padded);
+  for (int64_t p = 0; p < block.panels(); ++p) {
+    const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
+    const float *factor1 = block.norm1.factor.data() + channel, *shift1 = block.norm1.shift.data() + channel;
+    if (block.expands) {
+      const IntoPanel<T> expand{from, block.inputs, block.expand.panel<T>(p * kPanelVectors), t};
+      expand.run(pixels, static_cast<int>(vectorsOf(channels)), [=](int64_t at, int64_t rows) {
+        if (slopes == nullptr) activate(t + at, rows, factor1, shift1);
+        else activate(t + at, rows, factor1, shift1, slopes + p * pixels * kPanel + at);
+      });
+    } else {
+      gatherPanel(from + channel, block.inputs, pixels, channels, t);
+    }
+    const float *factor2 = block.norm2.factor.data() + channel, *shift2 = block.norm2.shift.data() + channel;
+    for (int64_t n = 0; n < unit.images; ++n) {
+      const int64_t at = (p * unit.images + n) * block.results() * kPanel;
+      T *to = s + at, *depthwise = v == nullptr ? to : v + at;
+      depthwisePanel(t + n * block.pixels() * kPanel, depthwise, block.depthwise + p * block.panel.packed(), block.panel);
+      float* sums = mean + n * padded + channel;
+      sumPanel(block.results(), sums, [=](int64_t i, int64_t c) {
+        const Floats activated = silu<T>(load(depthwise + i) * load(factor2 + c) + load(shift2 + c));
+        store(to + i, activated);
+        return activated;
+      });
+      for (int64_t c = 0; c < kPanel; ++c) sums[c] /= static_cast<float>(block.results());
+    }
+  }
+  float *gates = scratch.take<float>(unit.images * padded), *squeezed = scratch.take<float>(unit.images * block.squeezed);
+  if (kept != nullptr) {
+    gates = kept->gate.data_ptr<float>() + unit.first * padded;
+    squeezed = kept->squeezed.data_ptr<float>() + unit.first * block.squeezed;
+  }
+  for (int64_t n = 0; n < unit.images; ++n) computeGate(block, mean + n * padded, gates + n * padded, squeezed + n * block.squeezed);
+  for (int64_t p = 0; p < block.panels(); ++p) {
+    for (int64_t n = 0; n < unit.images; ++n) {
+      T* to = s + (p * unit.images + n) * block.results() * kPanel;
+      const float* gate = gates + n * padded + p * kPanel;
+      eachVectorOfPanel(block.results(), [=](int64_t i, int64_t c) { store(to + i, load(to + i) * load(gate + c)); });
+    }
+  }
+  T* to = y + unit.first * block.results() * block.outputs;
+  FromPanels<T>{s, block.project, to, block.norm3.factor.data(), block.norm3.shift.data(), block.residual ? from : nullptr}.run(results);
+}
+
+/// Images of a unit: enough pixels for tiles and for each look at the weights, but work for every thread.
+int64_t imagesTogether(const InvertedResidual& block) {
+  constexpr int64_t kPixels = 64;
+  const int64_t threads = at::get_num_threads();
+  return std::clamp<int64_t>((kPixels + block.results() - 1) / block.results(), 1, (block.images + threads - 1) / threads);
+}
+
+}  // namespace
+
+at::Tensor invertedResidualForward(const InvertedResidual& block, const at::Tensor& x, Kept* kept) {
+  const int64_t together = imagesTogether(block), padded = block.padded(), size = x.element_size();
+  at::Tensor y = at::empty({block.images, block.outputs, block.panel.rows, block.panel.columns}, x.options(), at::MemoryFormat::ChannelsLast);
+  if (kept != nullptr) {
+    const auto plain = x.options().memory_format(c10::nullopt);
+    kept->together = together;
+    if (block.expands) kept->slope = at::empty({block.images * block.pixels() * padded}, plain);
+    kept->v = at::empty({block.images * block.results() * padded}, plain);
+    kept->gate = at::empty({block.images * padded}, plain.dtype(at::kFloat));
+    kept->squeezed = at::empty({block.images * block.squeezed}, plain.dtype(at::kFloat));
+  }
+  const int64_t bytes = Scratch::bytesOf(together * block.pixels() * kPanel * size) + Scratch::bytesOf(together * block.results() * padded * size) +
+                        2 * Scratch::bytesOf(together * padded * 4) + Scratch::bytesOf(together * block.squeezed * 4);
+  withType(x.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    eachUnit(block.images, together, bytes, [&, in = x.data_ptr<T>(), out = y.data_ptr<T>()](const Unit& unit, void* memory) {
+      forwardUnit(block, in, out, kept, unit, Scratch(memory));
+    });
+  });
+  return y;
+}
+
+}  // namespace advprop

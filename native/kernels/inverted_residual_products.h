@@ -1,0 +1,144 @@
+// The matrix products of an inverted residual: from rows in memory into one panel, and from all panels to rows in memory.
+#pragma once
+#include "inverted_residual.h"
+
+namespace advprop {
+
+/// Calls `work(at, channel)` for the vectors of a panel [pixels, kPanel].
+template <typename Work>
+inline void eachVectorOfPanel(int64_t pixels, const Work& work) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+#pragma GCC unroll 4
+    for (int64_t channel = 0; channel < kPanel; channel += kLanes) work(pixel * kPanel + channel, channel);
+  }
+}
+
+/// left [rows, depth] times the columns of one panel.
+template <typename T>
+struct IntoPanel {
+  const T* left;
+  int64_t depth;
+  const float* right;
+  /// [rows, kPanel]
+  T* product;
+
+  template <int Rows, int Vectors>
+  struct Kernel {
+    static void run(const IntoPanel& job, int64_t row) {
+      Tile<Rows, Vectors> sums;
+      setZero(sums);
+      addProducts<T, Rows, Vectors>(sums, LeftRows<T>{job.left + row * job.depth, job.depth}, job.right, job.depth);
+      storeTile<Rows, Vectors>(sums, job.product + row * kPanel, kPanel, kLanes);
+    }
+  };
+
+  /// All rows, for a panel of so many vectors; `finish(at, rows)` is called for those that are ready, from a place in `product` on.
+  template <typename Finish>
+  void run(int64_t rows, int vectors, const Finish& finish) const {
+    eachTile(rows, tileRows(vectors), [&](int64_t row, int64_t count) {
+      TileTable<Kernel>::pick(count, vectors)(*this, row);
+      finish(row * kPanel, count);
+    });
+  }
+};
+
+/// The panels [panels][rows, kPanel] times right [depth, columns], depth being the channels of all panels.
+template <typename T>
+struct FromPanels {
+  const T* panels;
+  PackedMatrix right;
+  /// result = product factor + shift + added; factor (with shift) and added may be null. [rows, columns]
+  T* result;
+  const float *factor, *shift;
+  const T* added;
+
+  template <int Rows, int Vectors>
+  struct Kernel {
+    static void run(const FromPanels& job, int64_t rows, int64_t row, int64_t vector) {
+      const int64_t depth = job.right.depth, columns = job.right.columns;
+      Tile<Rows, Vectors> sums;
+      setZero(sums);
+      const float* right = job.right.template panel<T>(vector);
+      const T* left = job.panels + row * kPanel;
+      for (int64_t k = 0; k < depth; k += kPanel, left += rows * kPanel, right += kPanel / kStep<T> * Vectors * kLanes) {
+        addProducts<T, Rows, Vectors>(sums, LeftRows<T>{left, kPanel}, right, std::min(kPanel, depth - k));
+      }
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) {
+        const int64_t column = (vector + v) * kLanes, count = std::min(kLanes, columns - column);
+        if (job.factor != nullptr) {
+          const Floats factor = load(job.factor + column), shift = load(job.shift + column);
+#pragma GCC unroll 32
+          for (int r = 0; r < Rows; ++r) sums[r][v] = sums[r][v] * factor + shift;
+        }
+        if (job.added != nullptr) {
+          const T* added = job.added + row * columns + column;
+#pragma GCC unroll 32
+          for (int r = 0; r < Rows; ++r) sums[r][v] += count == kLanes ? load(added + r * columns) : loadFirst(added + r * columns, count);
+        }
+      }
+      storeTile<Rows, Vectors>(sums, job.result + row * columns + vector * kLanes, columns, columns - (vector + Vectors - 1) * kLanes);
+    }
+  };
+
+  void run(int64_t rows) const {
+    const int64_t all = vectorsOf(right.columns);
+    for (int64_t vector = 0; vector < all; vector += kPanelVectors) {
+      const int wide = panelVectors(all - vector);
+      eachTile(rows, tileRows(wide), [&](int64_t row, int64_t count) { TileTable<Kernel>::pick(count, wide)(*this, rows, row, vector); });
+    }
+  }
+};
+
+/// Sums over the pixels of a panel of what `term(at, channel)` gives, to[kPanel]. Each adds a few dozen values, then these
+/// sums, so that its error stays small for the largest images.
+template <typename Term>
+inline void sumPanel(int64_t pixels, float* to, const Term& term) {
+  constexpr int64_t kTerms = 32;
+  Floats total[kPanelVectors] = {};
+  for (int64_t start = 0; start < pixels; start += kTerms) {
+    Floats part[kPanelVectors] = {};
+    for (int64_t pixel = start; pixel < std::min(pixels, start + kTerms); ++pixel) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kPanelVectors; ++v) part[v] += term(pixel * kPanel + v * kLanes, v * kLanes);
+    }
+    for (int v = 0; v < kPanelVectors; ++v) total[v] += part[v];
+  }
+  for (int v = 0; v < kPanelVectors; ++v) store(to + v * kLanes, total[v]);
+}
+
+/// The images that a thread takes together.
+struct Unit {
+  int64_t first, images;
+};
+
+/// Calls `work(unit, scratch)` for every unit, in parallel; `scratch(bytes)` gives a thread memory that lasts for a call.
+template <typename Work>
+void eachUnit(int64_t images, int64_t together, int64_t scratchBytes, const Work& work) {
+  const int64_t units = (images + together - 1) / together;
+  at::parallel_for(0, units, 1, [&](int64_t begin, int64_t end) {
+    const at::Tensor memory = at::empty({scratchBytes}, at::kByte);
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t first = unit * together;
+      work(Unit{first, std::min(together, images - first)}, memory.data_ptr());
+    }
+  });
+}
+
+/// Parts of a thread's memory, one after another, each beginning on a line.
+class Scratch {
+ public:
+  explicit Scratch(void* memory) : at_(static_cast<char*>(memory)) {}
+  template <typename T>
+  T* take(int64_t count) {
+    T* part = reinterpret_cast<T*>(at_);
+    at_ += bytesOf(count * sizeof(T));
+    return part;
+  }
+  static int64_t bytesOf(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+ private:
+  char* at_;
+};
+
+}  // namespace advprop

@@ -1,0 +1,50 @@
+/** Everything of native/cuda through CUDA's compiler, where there is one: no GPU is needed for that. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findLibtorch } from "../../scripts/find-libtorch.mjs";
+
+const SOURCES = fileURLToPath(new URL("../../native/cuda/", import.meta.url));
+const hasCompiler = spawnSync("nvcc", ["--version"]).status === 0;
+if (!hasCompiler) console.warn("The CUDA kernels are not compiled for GPUs: there is no nvcc.");
+
+describe.skipIf(!hasCompiler)("nvcc compiles", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "advprop-nvcc-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const compile = (source: string, flags: readonly string[]) => {
+    const output = join(folder, `${source}.o`);
+    const { status, stdout, stderr } = spawnSync(
+      "nvcc",
+      ["-std=c++17", ...flags, "-c", join(SOURCES, source), "-o", output],
+      { encoding: "utf8" },
+    );
+    expect(`${stdout}${stderr}`).toBe("");
+    expect(status).toBe(0);
+    return readFileSync(output);
+  };
+
+  const kernels = readdirSync(SOURCES).filter((name) => name.endsWith(".cu"));
+
+  test.each(kernels)("%s for compute capabilities 8.0 and 9.0, without a warning", (source) => {
+    const targets = ["80", "90"].flatMap((version) => ["-gencode", `arch=compute_${version},code=sm_${version}`]);
+    expect(compile(source, [...targets, "-Werror", "all-warnings"]).length).toBeGreaterThan(0);
+  });
+
+  const { includeDirs } = findLibtorch();
+
+  test.each(["layers.cpp", "register.cpp", "steps.cpp"])("%s, the operators, against libtorch's headers", (source) => {
+    // A libtorch without CUDA has every header that is needed but one, which a build with CUDA writes.
+    const written = join(folder, "c10/cuda/impl");
+    mkdirSync(written, { recursive: true });
+    writeFileSync(join(written, "cuda_cmake_macros.h"), "#pragma once\n#define C10_CUDA_BUILD_SHARED_LIBS\n");
+    const includes = [...includeDirs, folder].flatMap((path) => [`-I${path}`]);
+    expect(compile(source, includes).length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,334 @@
+/** The CUDA kernels of everything but layers, emulated, against what the CPU does in their place. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { cropPadded, flipHorizontal } from "../../src/images/augmentation.js";
+import { Parameter, type ParameterKind } from "../../src/nn/parameter.js";
+import { AdamW } from "../../src/optim/adamw.js";
+import type { NamedParameter, Optimizer } from "../../src/optim/optimizer.js";
+import { RmsProp } from "../../src/optim/rmsprop.js";
+import { Sgd } from "../../src/optim/sgd.js";
+import { KeyedRandom, Purpose } from "../../src/random.js";
+import { call, callAny, fromArray, gradientOf, scalar, scope, type Tensor } from "../../src/tensor/index.js";
+import {
+  cast,
+  clone,
+  div,
+  imagesFromBytes,
+  keyedIntegers,
+  keyedUniform,
+  linfStep,
+  mul,
+  normalizePixels,
+  permute,
+  sub,
+  sum,
+  version,
+} from "../../src/tensor/operators.js";
+import { canEmulate, difference, emulated, loadEmulation } from "../support/emulated.js";
+import { error } from "../support/errors.js";
+
+const SAMPLES = [0, 7, 2 ** 32 - 1, 12345];
+const samples = (): Tensor => fromArray(SAMPLES, [SAMPLES.length], "int64");
+
+/** Normal numbers, channels-last where 4-D. */
+function normal(shape: readonly number[], stream: number): Tensor {
+  const random = new KeyedRandom(3, 1, 0, 0, stream);
+  const count = shape.reduce((product, length) => product * length, 1);
+  const values = Array.from({ length: count }, (_, i) => random.normal(i));
+  if (shape.length !== 4) return fromArray(values, shape);
+  return permute(fromArray(values, [shape[0], shape[2], shape[3], shape[1]]), [0, 3, 1, 2]);
+}
+
+describe.skipIf(!canEmulate)("keyed numbers on a GPU, emulated", () => {
+  beforeAll(loadEmulation, 300_000);
+
+  const KEYS = [
+    { seed: 0, epoch: 0, purpose: 0, stream: 0 },
+    { seed: 2 ** 53 - 1, epoch: 2 ** 32 - 1, purpose: 255, stream: 2 ** 24 - 1 },
+    { seed: 2 ** 32, epoch: 3, purpose: Purpose.attackStart, stream: 1 },
+  ];
+
+  test.each(KEYS)("are those of the CPU, bit for bit: %j", (key) => {
+    for (const shape of [[], [1], [7], [3, 5, 6], [16, 2, 3], [1, 1, 1], [2, 3, 4, 5], [0, 3, 3]]) {
+      for (const dtype of ["float32", "float64"] as const) {
+        const draw = () => keyedUniform(samples(), shape, key, dtype);
+        // Where there is nothing to draw, there is nothing to run.
+        const actual = shape.includes(0) ? draw() : emulated(draw);
+        const expected = draw();
+        expect(actual).toMatchObject({ shape: expected.shape, strides: expected.strides, dtype });
+        expect(actual.toNumbers()).toEqual(expected.toNumbers());
+      }
+    }
+    for (const [bound, draw] of [
+      [1, 0],
+      [10, 5],
+      [2 ** 31, 2 ** 32 - 1],
+    ]) {
+      const integers = () => keyedIntegers(samples(), bound, key, draw).toNumbers();
+      expect(emulated(integers)).toEqual(integers());
+    }
+  });
+});
+
+describe.skipIf(!canEmulate)("images on a GPU, emulated", () => {
+  beforeAll(loadEmulation, 300_000);
+
+  const [height, width] = [7, 5];
+  const MEAN = [0.4914, 0.4822, 0.4465];
+  const DEVIATION = [0.247, 0.2435, 0.2616];
+  const bytes = Uint8Array.from(
+    { length: SAMPLES.length * height * width * 3 },
+    (_, i) => Math.imul(i, 2654435761) >>> 24,
+  );
+  const key = { seed: 1, epoch: 2, stream: 3 };
+
+  /** (pixels / 255 - mean) / deviation by libtorch's operators in float64. */
+  const normalized = (pixels: Uint8Array): Tensor => {
+    const images = permute(cast(fromArray(pixels, [SAMPLES.length, height, width, 3]), "float64"), [0, 3, 1, 2]);
+    const channel = (values: readonly number[]) => cast(fromArray(values, [1, 3, 1, 1]), "float64");
+    return div(sub(div(images, 255), channel(MEAN)), channel(DEVIATION));
+  };
+
+  /** The same pixels by the loader's functions. */
+  const augmented = (padding: number, flip: boolean): Uint8Array => {
+    const size = height * width * 3;
+    const target = new Uint8Array(bytes.length);
+    SAMPLES.forEach((sample, n) => {
+      const [source, image] = [bytes, target].map((all) => all.subarray(n * size, (n + 1) * size));
+      const crop = new KeyedRandom(key.seed, Purpose.crop, key.epoch, sample, key.stream);
+      const offsets = 2 * padding + 1;
+      cropPadded(source, height, width, padding, crop.integer(0, offsets), crop.integer(1, offsets), image);
+      const mirror = new KeyedRandom(key.seed, Purpose.flip, key.epoch, sample, key.stream).uniform(0) < 0.5;
+      if (flip && mirror) flipHorizontal(image, height, width);
+    });
+    return target;
+  };
+
+  test.each([
+    ["float32", 1e-6],
+    ["bfloat16", 1e-2],
+  ] as const)("8-bit pixels to activations in %s, augmented as the loader does it", (dtype, bound) => {
+    const pixels = fromArray(bytes, [SAMPLES.length, height, width, 3]);
+    const statistics = [fromArray(MEAN), fromArray(DEVIATION)];
+    for (const [padding, flip] of [
+      [4, true],
+      [0, true],
+      [2, false],
+    ] as const) {
+      const draws = [pixels, samples(), padding, flip, key.seed, key.epoch, key.stream];
+      const actual = call("advprop_emulated::augmented_pixels", [...draws, ...statistics, dtype]);
+      expect(actual).toMatchObject({ shape: [SAMPLES.length, 3, height, width], dtype });
+      expect(actual.strides[1]).toBe(1);
+      expect(difference(actual, normalized(augmented(padding, flip)))).toBeLessThan(bound);
+      const unscaled = call("advprop_emulated::augmented_pixels", [...draws, null, null, "float32"]);
+      const cut = fromArray(augmented(padding, flip), [SAMPLES.length, height, width, 3]);
+      expect(unscaled.toNumbers()).toEqual(imagesFromBytes(cut, "float32").toNumbers());
+    }
+    expect(emulated(() => imagesFromBytes(pixels, "float32")).toNumbers()).toEqual(
+      imagesFromBytes(pixels, "float32").toNumbers(),
+    );
+    expect(augmented(4, true)).not.toEqual(augmented(4, false));
+  });
+
+  test.each([
+    ["float32", 1e-6],
+    ["bfloat16", 1e-2],
+  ] as const)("the normalisation to %s and its gradient", (dtype, bound) => {
+    const images = normal([4, 3, 5, 3], 1).requireGradient();
+    const slopes = normal([4, 3, 5, 3], 2);
+    const [mean, deviation] = [MEAN, DEVIATION].map((values) => fromArray(values, [1, 3, 1, 1]));
+    const y = emulated(() => normalizePixels(images, mean, deviation, dtype));
+    expect(difference(y, div(sub(images, mean), deviation))).toBeLessThan(bound);
+    const gradient = emulated(() => gradientOf(sum(mul(y, cast(slopes, dtype))), images));
+    expect(gradient.dtype).toBe("float32");
+    expect(difference(gradient, div(slopes, deviation))).toBeLessThan(bound);
+  });
+
+  test.each([
+    [4, 3, 8, 8],
+    [4, 3, 5, 3],
+  ])("a step of an attack, in one pass: [%i, %i, %i, %i]", (...shape) => {
+    const key4 = { seed: 1, epoch: 0, purpose: 1 };
+    const images = keyedUniform(samples(), shape.slice(1), key4);
+    const x = keyedUniform(samples(), shape.slice(1), { ...key4, purpose: 2 });
+    // A third of the gradient is zero.
+    const draws = keyedUniform(samples(), shape.slice(1), { ...key4, purpose: 3 });
+    const gradient = call("aten::round", [sub(mul(draws, 3), 1.5)]);
+    for (const sizes of [[0.125], [-0.125], [0.5, 0, 0.25, -1]]) {
+      const step = () => linfStep(x, gradient, images, sizes, 0.3);
+      expect(difference(emulated(step), step())).toBeLessThan(1e-7);
+    }
+    const damaged = mul(gradient, Number.NaN);
+    expect(
+      emulated(() => linfStep(x, damaged, images, [0.1], 0.3))
+        .toNumbers()
+        .every(Number.isNaN),
+    ).toBe(true);
+  });
+});
+
+/** A parameter, in a network's dtype, with values that the stream decides. */
+function parameterOf(shape: readonly number[], kind: ParameterKind, stream: number): Parameter {
+  const parameter = new Parameter(shape, kind, () => {});
+  parameter.allocate(normal([parameter.size], stream).toArray() as Float32Array, "float32");
+  return parameter;
+}
+
+// The largest is in two chunks; others are no multiple of a pack.
+const PARAMETERS = [
+  [[3, 5, 3, 3], "weight"],
+  [[7], "norm"],
+  [[65, 64], "weight"],
+  [[1], "bias"],
+] as const;
+
+const DECAY = { weightDecay: 0.01, decays: ({ kind }: Parameter) => kind === "weight" };
+
+interface Rule {
+  readonly make: (parameters: readonly NamedParameter[]) => Optimizer;
+  readonly kind: number;
+  /** Momentum, decay of the squares, beta1, beta2, epsilon. */
+  readonly numbers: readonly [number, number, number, number, number];
+  /** What the squares begin with, where there are any. */
+  readonly squares?: number;
+  readonly first: boolean;
+  readonly counted?: boolean;
+}
+
+const RULES: Readonly<Record<string, Rule>> = {
+  "sgd without momentum": {
+    make: (all) => new Sgd(all, { ...DECAY, momentum: 0, nesterov: false }),
+    kind: 0,
+    numbers: [0, 0, 0, 0, 0],
+    first: false,
+  },
+  sgd: {
+    make: (all) => new Sgd(all, { ...DECAY, momentum: 0.9, nesterov: false }),
+    kind: 0,
+    numbers: [0.9, 0, 0, 0, 0],
+    first: true,
+  },
+  nesterov: {
+    make: (all) => new Sgd(all, { ...DECAY, momentum: 0.9, nesterov: true }),
+    kind: 1,
+    numbers: [0.9, 0, 0, 0, 0],
+    first: true,
+  },
+  rmsprop: {
+    make: (all) => new RmsProp(all, { ...DECAY, decay: 0.9, momentum: 0.8, epsilon: 1e-3 }),
+    kind: 2,
+    numbers: [0.8, 0.9, 0, 0, 1e-3],
+    first: true,
+    squares: 1,
+  },
+  adamw: {
+    make: (all) => new AdamW(all, { ...DECAY, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }),
+    kind: 3,
+    numbers: [0, 0, 0.9, 0.99, 1e-8],
+    first: true,
+    squares: 0,
+    counted: true,
+  },
+};
+
+describe.skipIf(!canEmulate)("optimisers on a GPU, emulated", () => {
+  beforeAll(loadEmulation, 300_000);
+
+  test.each(Object.entries(RULES))("%s: three steps, with average, bfloat16 copies and a scale", (_name, rule) => {
+    scope(() => {
+      const parameters = PARAMETERS.map(([shape, kind], i) => parameterOf(shape, kind, i));
+      const weights = parameters.map(({ data }) => clone(data));
+      const filled = (value: number) => weights.map((weight) => call("aten::full_like", [weight, value]));
+      const [averages, averaged] = [weights.map(clone), parameters.map(({ data }) => clone(data))];
+      const shadows = weights.map((weight) => cast(weight, "bfloat16"));
+      const first = rule.first ? filled(0) : [];
+      const second = rule.squares === undefined ? [] : filled(rule.squares);
+      const updates = rule.counted ? weights.map(() => scalar(0, "int64")) : [];
+      const optimizer = rule.make(parameters.map((parameter, i) => [`p${i}`, parameter]));
+      const decays = parameters.map((parameter) => (DECAY.decays(parameter) ? DECAY.weightDecay : 0));
+      for (let step = 0; step < 3; step++) {
+        const rate = 0.1 / (step + 1);
+        const gradients = weights.map((weight, i) => {
+          const values = call("aten::empty_like", [weight]);
+          return call("aten::copy_", [values, normal(weight.shape, 10 * step + i)]);
+        });
+        // The rule gets gradients twice as large and halves them.
+        callAny("advprop_emulated::optimizer_step", [
+          weights,
+          gradients.map((gradient) => mul(gradient, 2)),
+          first,
+          second,
+          averages,
+          shadows,
+          updates,
+          decays,
+          rule.kind,
+          rule.numbers,
+          scalar(0.5),
+          scalar(rate),
+          scalar(0.7),
+        ]);
+        optimizer.step(gradients, rate);
+        parameters.forEach(({ data }, i) => {
+          callAny("aten::mul_.Scalar", [averaged[i], 0.7]);
+          callAny("aten::add_.Tensor", [averaged[i], data, 0.3]);
+        });
+      }
+      const expected = parameters.map(({ data }) => data);
+      expected.forEach((weight, i) => {
+        expect(difference(weights[i], weight)).toBeLessThan(2e-6);
+        expect(difference(averages[i], averaged[i])).toBeLessThan(2e-6);
+        expect(shadows[i].toNumbers()).toEqual(cast(weights[i], "bfloat16").toNumbers());
+      });
+      for (const count of updates) expect(count.item()).toBe(3);
+    });
+  });
+
+  test.each(Object.entries(RULES))("%s: the operator of src/optim", (_name, rule) => {
+    const run = () =>
+      scope(() => {
+        const parameters = PARAMETERS.map(([shape, kind], i) => parameterOf(shape, kind, i));
+        const optimizer = rule.make(parameters.map((parameter, i) => [`p${i}`, parameter]));
+        const before = parameters.map(({ data }) => version(data));
+        for (let step = 0; step < 3; step++) {
+          // Laid out in any way, as backward passes leave them.
+          const gradients = parameters.map(({ data }, i) => clone(normal(data.shape, 10 * step + i)));
+          optimizer.step(gradients, 0.1 / (step + 1));
+        }
+        // Copies in bfloat16 are written anew when this says so.
+        parameters.forEach(({ data }, i) => {
+          expect(version(data)).toBeGreaterThan(before[i]);
+        });
+        const state = Array.from(optimizer.state().values());
+        return [...parameters.map(({ data }) => data), ...state].map((tensor) => tensor.toNumbers());
+      });
+    const [actual, expected] = [emulated(run), run()];
+    expect(actual.length).toBe(expected.length);
+    expected.forEach((numbers, i) => {
+      expect(difference(actual[i], numbers)).toBeLessThan(2e-6);
+    });
+  });
+
+  test("lists of other lengths are refused", () => {
+    const [weight, one] = [fromArray([1, 2]), scalar(1)];
+    const step = (first: readonly Tensor[]) =>
+      callAny("advprop_emulated::optimizer_step", [
+        [weight],
+        [clone(weight)],
+        first,
+        [],
+        [],
+        [],
+        [],
+        [0],
+        0,
+        [0.9, 0, 0, 0, 0],
+        one,
+        one,
+        one,
+      ]);
+    expect(() => step([])).toThrow(error("ERR_LIBTORCH", /the optimiser needs more state than was given/));
+    expect(() => step([fromArray([1, 2, 3])])).toThrow(
+      error("ERR_LIBTORCH", /dense float32 tensors of the same shapes/),
+    );
+  });
+});

@@ -1,0 +1,54 @@
+/** The kernels of native/cuda, compiled for the CPU, in the place of the CPU's own operators. */
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { buildEmulation } from "../../scripts/build-native.mjs";
+import { callAny, type Tensor } from "../../src/tensor/index.js";
+
+const missing = [["cmake"], ["make"], [process.env.CXX || "c++"]].filter(
+  ([command]) => spawnSync(command, ["--version"]).status !== 0,
+);
+
+/** Whether they can be compiled here; said where not. */
+export const canEmulate = missing.length === 0;
+if (!canEmulate) console.warn(`The CUDA kernels are not tested in emulation: there is no ${missing.join(", no ")}.`);
+
+/** Compiles them where they are not up to date, and loads them: 15 seconds the first time. */
+export function loadEmulation(): void {
+  createRequire(import.meta.url)(buildEmulation());
+}
+
+const launches = () => callAny("advprop_emulated::launches", []) as number;
+
+/** What a function gives whose operators are those of a GPU. @throws no kernel was run */
+export function emulated<T>(run: () => T): T {
+  const before = launches();
+  callAny("advprop_emulated::take_over", [true]);
+  let result: T;
+  try {
+    result = run();
+  } finally {
+    callAny("advprop_emulated::take_over", [false]);
+  }
+  if (launches() === before) throw new Error("no kernel took these tensors");
+  return result;
+}
+
+/** What a function gives, run with the threads of every kernel in rising and in falling order. */
+export function inBothOrders<T>(run: () => T): [T, T] {
+  const rising = run();
+  callAny("advprop_emulated::run_backwards", [true]);
+  try {
+    return [rising, run()];
+  } finally {
+    callAny("advprop_emulated::run_backwards", [false]);
+  }
+}
+
+/** The largest difference as a share of the largest expected value, which counts as at least 1. */
+export function difference(actual: Tensor | readonly number[], expected: Tensor | readonly number[]): number {
+  const [a, b] = [actual, expected].map((x) => ("toNumbers" in x ? x.toNumbers() : x));
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  // NaN must not compare as small.
+  return a.reduce((most, value, i) => (Math.abs(value - b[i]) <= most ? most : Math.abs(value - b[i])), 0) / largest;
+}
