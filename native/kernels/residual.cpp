@@ -4,6 +4,7 @@
 #include <torch/library.h>
 
 #include "channels.h"
+#include "profiled_kernel.h"
 
 namespace advprop {
 
@@ -27,6 +28,7 @@ struct Branch : torch::autograd::Node {
     at::Tensor a = std::move(gradients[0]), b = std::move(gradients[1]);
     if (!a.defined() || !b.defined()) return {a.defined() ? a : b};
     const auto unseen = [](const at::Tensor& x) { return x.use_count() == 1 && x.has_storage() && x.storage().use_count() == 1; };
+    const ProfiledKernel profiled("advprop::branch (gradient)", 0, static_cast<double>(a.nbytes() + b.nbytes()), static_cast<double>(a.nbytes()));
     if (!unseen(a)) std::swap(a, b);
     // The last vector of a walk overlaps the one before, which an addition in place does not bear.
     const bool walkable = isChannelsLast(a) && a.numel() % kLanes == 0;
