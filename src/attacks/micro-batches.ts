@@ -1,9 +1,12 @@
 /** Attacks on a few images at a time. */
-import { scope } from "../tensor/index.js";
+import { engineInfo, scope } from "../tensor/index.js";
 import { concat, rows } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
 
-/** Pixels of the images that are attacked together: their activations, at four images of 224 px, stay in the processor's caches. */
+/**
+ * Pixels of the images that are attacked together: their activations, at four images of 224 px, stay in the processor's caches.
+ * There are as many images as threads at least, since a thread may take a whole image.
+ */
 const PIXELS_TOGETHER = 4 * 224 * 224;
 
 /**
@@ -11,13 +14,13 @@ const PIXELS_TOGETHER = 4 * 224 * 224;
  * whole batch finds as long as no image's logits depend on the other images: through running statistics, that is, and
  * without draws that the logits function keys by the batch.
  *
- * @param together images in a part; unless given, as many as stay in the caches
+ * @param together images in a part; unless given, as many as stay in the caches, and at least one a thread
  */
 export function inMicroBatches(attack: Attack, together?: number): Attack {
   return {
     perturb(logits, images, labels, keys) {
       const [count, , height, width] = images.shape;
-      const most = together ?? Math.max(1, Math.floor(PIXELS_TOGETHER / (height * width)));
+      const most = together ?? Math.max(engineInfo().threads, Math.floor(PIXELS_TOGETHER / (height * width)));
       if (count <= most) return attack.perturb(logits, images, labels, keys);
       const parts = Math.ceil(count / most);
       return scope(() =>

@@ -15,7 +15,7 @@ import { SameConv2d } from "../nn/same-convolution.js";
 import { Sequence } from "../nn/sequence.js";
 import { SqueezeExcitation } from "../nn/squeeze-excitation.js";
 import { stochasticDepth } from "../nn/stochastic-depth.js";
-import { engineInfo, type Tensor } from "../tensor/index.js";
+import type { Tensor } from "../tensor/index.js";
 import { invertedResidual, type NormalizedLayer } from "../tensor/inverted-residual.js";
 import { add_ } from "../tensor/operators.js";
 
@@ -164,8 +164,7 @@ class InvertedResidual extends Module {
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const fixed = context.statistics === "running" && !context.trainable && !context.stochastic;
-    if (fixed && x.device === "cpu" && isOurs(x.dtype) && x.shape[0] >= engineInfo().threads)
-      return this.#computeByImages(x, x.dtype, context);
+    if (fixed && x.device === "cpu" && isOurs(x.dtype)) return this.#computeByImages(x, x.dtype, context);
     let y = x;
     if (this.#expand !== undefined && this.#expandNorm !== undefined) {
       y = this.#expandNorm.forward(this.#expand.forward(x, context), context);
