@@ -4,17 +4,18 @@ import { concat, rows } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
 
 /**
- * Pixels of the images that are attacked together: their activations, at four images of 224 px, stay in the processor's caches.
- * There are as many images as threads at least, since a thread may take a whole image.
+ * Pixels of the images that are attacked together: enough that calls of operators cost little, few enough that the attack's
+ * graph stays small beside that of a training pass. There are as many images as threads at least, since a thread may take a
+ * whole image.
  */
-const PIXELS_TOGETHER = 4 * 224 * 224;
+const PIXELS_TOGETHER = 16 * 224 * 224;
 
 /**
  * The same attack, on parts of the batch one after another, all of about the same size. It finds what the attack on the
  * whole batch finds as long as no image's logits depend on the other images: through running statistics, that is, and
  * without draws that the logits function keys by the batch.
  *
- * @param together images in a part; unless given, as many as stay in the caches, and at least one a thread
+ * @param together images in a part; unless given, those of 16 images of 224 px, and at least one a thread
  */
 export function inMicroBatches(attack: Attack, together?: number): Attack {
   return {
