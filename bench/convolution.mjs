@@ -8,9 +8,9 @@
  * computes it. "x" is libtorch's time over ours in the same dtype. Run it on a quiet machine.
  */
 import { parseArgs } from "node:util";
-import { scope, setThreads, Tensor } from "../dist/tensor/index.js";
-import { native } from "../dist/tensor/native.js";
-import { channelsLast, conv2d, conv2d3x3, detach, full } from "../dist/tensor/operators.js";
+import { scope, setThreads } from "../dist/tensor/index.js";
+import { channelsLast, conv2d, conv2d3x3, full } from "../dist/tensor/operators.js";
+import { bestOf, measure, PASSES } from "./passes.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -34,32 +34,7 @@ const LAYERS = [
   [512, 4],
 ].filter(([channels]) => values.only === "" || channels === Number(values.only));
 
-const PASSES = ["forward", "input gradient", "weight gradient"];
 const libtorch = (x, weight) => conv2d(x, weight, undefined, 1, [1, 1]);
-
-/** The gradient of one tensor, given that of the result. */
-const gradient = (y, input, slopes) => new Tensor(native.gradients(y, [input], slopes)[0]);
-
-/** Milliseconds of each pass. */
-function measure(convolution, x, weight, slopes) {
-  return scope(() => {
-    const timed = (run) => {
-      const start = process.hrtime.bigint();
-      scope(() => {
-        run();
-      });
-      return Number(process.hrtime.bigint() - start) / 1e6;
-    };
-    const forward = timed(() => convolution(x, weight));
-    const input = detach(x).requireGradient();
-    const y = convolution(input, weight);
-    const inputGradient = timed(() => gradient(y, input, slopes));
-    const kernel = detach(weight).requireGradient();
-    const z = convolution(x, kernel);
-    const weightGradient = timed(() => gradient(z, kernel, slopes));
-    return [forward, inputGradient, weightGradient];
-  });
-}
 
 console.log(`batch ${batch}, ${values.threads} thread(s), best of ${values.rounds}`);
 console.log("                                libtorch ms        ours ms        GFLOP/s         x");
@@ -84,12 +59,7 @@ for (const [channels, side] of LAYERS) {
             measure(conv2d3x3, x, weight, slopes),
       ),
     ];
-    const best = contestants.map(() => PASSES.map(() => Number.POSITIVE_INFINITY));
-    for (let round = 0; round < Number(values.rounds); round++) {
-      for (const [i, contestant] of contestants.entries()) {
-        for (const [pass, ms] of contestant().entries()) best[i][pass] = Math.min(best[i][pass], ms);
-      }
-    }
+    const best = bestOf(contestants, Number(values.rounds));
     const flops = 18 * batch * channels * channels * side * side;
     const number = (value, width, digits) => value.toFixed(digits).padStart(width);
     for (const [pass, name] of PASSES.entries()) {

@@ -10,9 +10,9 @@
  */
 import { parseArgs } from "node:util";
 import { samePadding } from "../dist/nn/same-convolution.js";
-import { scope, setThreads, Tensor } from "../dist/tensor/index.js";
-import { native } from "../dist/tensor/native.js";
-import { channelsLast, conv2d, depthwiseConv2d, detach, full, pad2d } from "../dist/tensor/operators.js";
+import { scope, setThreads } from "../dist/tensor/index.js";
+import { channelsLast, conv2d, depthwiseConv2d, full, pad2d } from "../dist/tensor/operators.js";
+import { bestOf, measure, PASSES } from "./passes.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -49,31 +49,6 @@ const libtorch = (x, weight, stride, { left, right, top, bottom }) =>
     ? conv2d(x, weight, undefined, stride, [top, left], x.shape[1])
     : conv2d(pad2d(x, left, right, top, bottom), weight, undefined, stride, 0, x.shape[1]);
 
-/** The gradient of one tensor, given that of the result. */
-const gradient = (y, input, slopes) => new Tensor(native.gradients(y, [input], slopes)[0]);
-
-/** Milliseconds of each pass. */
-function measure(convolution, x, weight, stride, padding, slopes) {
-  return scope(() => {
-    const timed = (run) => {
-      const start = process.hrtime.bigint();
-      scope(() => {
-        run();
-      });
-      return Number(process.hrtime.bigint() - start) / 1e6;
-    };
-    const forward = timed(() => convolution(x, weight, stride, padding));
-    const input = detach(x).requireGradient();
-    const y = convolution(input, weight, stride, padding);
-    const inputGradient = timed(() => gradient(y, input, slopes));
-    const kernel = detach(weight).requireGradient();
-    const z = convolution(x, kernel, stride, padding);
-    const weightGradient = timed(() => gradient(z, kernel, slopes));
-    return [forward, inputGradient, weightGradient];
-  });
-}
-
-const PASSES = ["forward", "input gradient", "weight gradient"];
 const totals = PASSES.map(() => [0, 0, 0, 0]);
 console.log(`batch ${batch}, ${imageSize} px, ${values.threads} thread(s), best of ${values.rounds}`);
 console.log(
@@ -97,15 +72,10 @@ for (const [channels, share, size, stride] of LAYERS) {
       tensors.map(
         ([x, weight, slopes]) =>
           () =>
-            measure(convolution, x, weight, stride, padding, slopes),
+            measure((a, b) => convolution(a, b, stride, padding), x, weight, slopes),
       ),
     );
-    const best = contestants.map(() => PASSES.map(() => Number.POSITIVE_INFINITY));
-    for (let round = 0; round < Number(values.rounds); round++) {
-      for (const [i, contestant] of contestants.entries()) {
-        for (const [pass, ms] of contestant().entries()) best[i][pass] = Math.min(best[i][pass], ms);
-      }
-    }
+    const best = bestOf(contestants, Number(values.rounds));
     const flops = 2 * batch * channels * out * out * size * size;
     const elements = batch * channels * (side * side + out * out);
     for (const [pass, name] of PASSES.entries()) {

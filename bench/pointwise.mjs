@@ -8,9 +8,9 @@
  * "x" is libtorch's time over ours in the same dtype. Run it on a quiet machine.
  */
 import { parseArgs } from "node:util";
-import { scope, setThreads, Tensor } from "../dist/tensor/index.js";
-import { native } from "../dist/tensor/native.js";
-import { channelsLast, conv2d, detach, full, packPointwise, pointwiseConv2d } from "../dist/tensor/operators.js";
+import { scope, setThreads } from "../dist/tensor/index.js";
+import { channelsLast, conv2d, full, packPointwise, pointwiseConv2d } from "../dist/tensor/operators.js";
+import { bestOf, measure, PASSES } from "./passes.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -47,31 +47,6 @@ const LAYERS = [
   [320, 1280, 32],
 ].filter(([inputs, outputs]) => [inputs, outputs].includes(Number(values.only || inputs)));
 
-/** The gradient of one tensor, given that of the result. */
-const gradient = (y, input, slopes) => new Tensor(native.gradients(y, [input], slopes)[0]);
-
-/** Milliseconds of each pass. */
-function measure(convolution, x, weight, slopes) {
-  return scope(() => {
-    const timed = (run) => {
-      const start = process.hrtime.bigint();
-      scope(() => {
-        run();
-      });
-      return Number(process.hrtime.bigint() - start) / 1e6;
-    };
-    const forward = timed(() => convolution(x, weight));
-    const input = detach(x).requireGradient();
-    const y = convolution(input, weight);
-    const inputGradient = timed(() => gradient(y, input, slopes));
-    const kernel = detach(weight).requireGradient();
-    const z = convolution(x, kernel);
-    const weightGradient = timed(() => gradient(z, kernel, slopes));
-    return [forward, inputGradient, weightGradient];
-  });
-}
-
-const PASSES = ["forward", "input gradient", "weight gradient"];
 const totals = PASSES.map(() => [0, 0, 0, 0]);
 const number = (value, width, digits) => value.toFixed(digits).padStart(width);
 console.log(`batch ${batch}, ${values["image-size"]} px, ${values.threads} thread(s), best of ${values.rounds}`);
@@ -91,12 +66,7 @@ for (const [inputs, outputs, share] of LAYERS) {
     const contestants = [libtorch, ours].flatMap((convolution) =>
       tensors.map((operands) => () => measure(convolution, ...operands)),
     );
-    const best = contestants.map(() => PASSES.map(() => Number.POSITIVE_INFINITY));
-    for (let round = 0; round < Number(values.rounds); round++) {
-      for (const [i, contestant] of contestants.entries()) {
-        for (const [pass, ms] of contestant().entries()) best[i][pass] = Math.min(best[i][pass], ms);
-      }
-    }
+    const best = bestOf(contestants, Number(values.rounds));
     const flops = 2 * batch * side * side * inputs * outputs;
     for (const [pass, name] of PASSES.entries()) {
       const [theirs, theirsHalf, mine, mineHalf] = best.map((times) => times[pass]);
