@@ -36,7 +36,7 @@ class ProfiledGradient : ProfiledKernel {
 constexpr const char* kInputGradient = "advprop::conv2d 3x3 (input gradient)";
 constexpr const char* kWeightGradient = "advprop::conv2d 3x3 (weight gradient)";
 
-struct WinogradConvolution : torch::autograd::Function<WinogradConvolution> {
+struct PlainConvolution : torch::autograd::Function<PlainConvolution> {
   /// Keeps the weight only for the gradient of x, and x only for that of the weight.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight) {
     context->save_for_backward({weight.requires_grad() ? x : at::Tensor(), x.requires_grad() ? weight : at::Tensor()});
@@ -109,7 +109,7 @@ at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return at::con
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight) {
   checkWeight(x, weight);
   if (!winograd::applies(x, weight)) return plain(x, weight);
-  return WinogradConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
+  return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,

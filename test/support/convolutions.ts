@@ -53,3 +53,51 @@ export function difference(actual: Tensor, expected: Tensor): number {
   const largest = largestOf(sub(cast(actual, "float64"), expected));
   return scale === 0 ? largest : largest / scale;
 }
+
+/**
+ * A convolution's result and gradients on random slopes, compared with those of a reference in float64 on the same numbers:
+ * `rounded` is the weight as the convolution takes it.
+ */
+export function compareWith(
+  reference: (x: Tensor, weight: Tensor) => Tensor,
+  convolution: (x: Tensor, weight: Tensor) => Tensor,
+  x: Tensor,
+  weight: Tensor,
+  tolerance: number,
+  rounded = weight,
+): Results {
+  const slopes = (y: Tensor): Tensor => cast(random(y.shape, 3, x.dtype), y.dtype);
+  const actual = results(convolution, x, weight, slopes);
+  const expected = results(reference, cast(x, "float64"), cast(rounded, "float64"), slopes);
+  for (const name of ["y", "gradX", "gradWeight"] as const) {
+    const label = `${name} of ${x.shape} and ${weight.shape}`;
+    expect(difference(actual[name], expected[name]), label).toBeLessThan(tolerance);
+  }
+  return actual;
+}
+
+/** Both gradients in float32 against difference quotients, at a few elements. */
+export function checkDifferenceQuotients(
+  convolution: (x: Tensor, weight: Tensor) => Tensor,
+  x: Tensor,
+  weight: Tensor,
+): void {
+  const loss = (a: Tensor, b: Tensor): Tensor => {
+    const y = convolution(a, b);
+    return sum(mul(y, random(y.shape, 3)));
+  };
+  const step = 0.25; // the loss is linear in either argument: rounding is all that limits the quotient
+  for (const which of [0, 1] as const) {
+    const leaf = detach([x, weight][which]).requireGradient();
+    const gradient = gradientOf(which === 0 ? loss(leaf, weight) : loss(x, leaf), leaf).toNumbers();
+    for (const index of [0, 7, 100, 287]) {
+      const moved = (by: number): number => {
+        const values = leaf.toNumbers();
+        values[index] += by;
+        const changed = channelsLast(fromArray(values, leaf.shape));
+        return (which === 0 ? loss(changed, weight) : loss(x, changed)).item();
+      };
+      expect((moved(step) - moved(-step)) / (2 * step)).toBeCloseTo(gradient[index], 4);
+    }
+  }
+}

@@ -22,7 +22,15 @@ import {
   rows,
   sum,
 } from "../../src/tensor/operators.js";
-import { bytesOf, difference, type Results, random, results } from "../support/convolutions.js";
+import {
+  bytesOf,
+  checkDifferenceQuotients,
+  compareWith,
+  difference,
+  type Results,
+  random,
+  results,
+} from "../support/convolutions.js";
 import { error } from "../support/errors.js";
 
 afterEach(() => setThreads(1));
@@ -30,18 +38,8 @@ afterEach(() => setThreads(1));
 const NAMES = ["y", "gradX", "gradWeight"] as const;
 
 /** Compares with libtorch's convolution in float64 on the same (rounded) numbers. */
-function compare(x: Tensor, weight: Tensor, tolerance: number): Results {
-  const slopes = (y: Tensor): Tensor => cast(random(y.shape, 3, x.dtype), y.dtype);
-  const actual = results(conv2d3x3, x, weight, slopes);
-  const expected = results(
-    (a, b) => conv2d(a, b, undefined, 1, [1, 1]),
-    cast(x, "float64"),
-    cast(weight, "float64"),
-    slopes,
-  );
-  for (const name of NAMES) expect(difference(actual[name], expected[name]), name).toBeLessThan(tolerance);
-  return actual;
-}
+const compare = (x: Tensor, weight: Tensor, tolerance: number): Results =>
+  compareWith((a, b) => conv2d(a, b, undefined, 1, [1, 1]), conv2d3x3, x, weight, tolerance);
 
 const PRECISIONS: [DType, DType, number][] = [
   ["float32", "float32", 1e-5],
@@ -134,28 +132,7 @@ test("infinity and NaN reach the results that they touch, and none far away", ()
 });
 
 test("finite differences", () => {
-  scope(() => {
-    const x = random([1, 16, 5, 6], 1);
-    const weight = random([16, 16, 3, 3], 2);
-    const loss = (a: Tensor, b: Tensor): Tensor => {
-      const y = conv2d3x3(a, b);
-      return sum(mul(y, random(y.shape, 3)));
-    };
-    const step = 0.25; // the loss is linear in either argument: rounding is all that limits the quotient
-    for (const which of [0, 1] as const) {
-      const leaf = detach([x, weight][which]).requireGradient();
-      const gradient = gradientOf(which === 0 ? loss(leaf, weight) : loss(x, leaf), leaf).toNumbers();
-      for (const index of [0, 7, 100, 287]) {
-        const at = (offset: number): number => {
-          const values = leaf.toNumbers();
-          values[index] += offset;
-          const moved = fromArray(values, leaf.shape);
-          return (which === 0 ? loss(moved, weight) : loss(x, moved)).item();
-        };
-        expect(Math.abs((at(step) - at(-step)) / (2 * step) - gradient[index])).toBeLessThan(1e-4);
-      }
-    }
-  });
+  scope(() => checkDifferenceQuotients(conv2d3x3, random([1, 16, 5, 6], 1), random([16, 16, 3, 3], 2)));
 });
 
 test("shapes that do not fit", () => {

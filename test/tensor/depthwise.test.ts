@@ -12,7 +12,6 @@ import {
 } from "../../src/tensor/index.js";
 import {
   cast,
-  channelsLast,
   concat,
   conv2d,
   depthwiseConv2d,
@@ -26,26 +25,29 @@ import {
   stack,
   sum,
 } from "../../src/tensor/operators.js";
-import { bytesOf, difference, type Results, random, results } from "../support/convolutions.js";
+import {
+  bytesOf,
+  checkDifferenceQuotients,
+  compareWith,
+  difference,
+  type Results,
+  random,
+  results,
+} from "../support/convolutions.js";
 import { error } from "../support/errors.js";
 
 const sides = (left: number, right = left, top = left, bottom = right): Padding => ({ left, right, top, bottom });
 
 /** Compares with the plain composition in float64 on the same (rounded) numbers. */
 function compare(x: Tensor, weight: Tensor, stride: number, padding: Padding, tolerance: number): Results {
-  const slopes = (y: Tensor): Tensor => cast(random(y.shape, 3, x.dtype), y.dtype);
-  const actual = results((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight, slopes);
   const { left, right, top, bottom } = padding;
-  const expected = results(
+  return compareWith(
     (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0, x.shape[1]),
-    cast(x, "float64"),
-    cast(weight, "float64"),
-    slopes,
+    (a, b) => depthwiseConv2d(a, b, stride, padding),
+    x,
+    weight,
+    tolerance,
   );
-  for (const name of ["y", "gradX", "gradWeight"] as const) {
-    expect(difference(actual[name], expected[name]), name).toBeLessThan(tolerance);
-  }
-  return actual;
 }
 
 const PRECISIONS: [DType, DType, number][] = [
@@ -194,26 +196,8 @@ describe("finite differences", () => {
     [5, 2, sides(1, 2)],
   ])("kernel %i, stride %i", (size, stride, padding) => {
     scope(() => {
-      const x = random([1, 32, 5, 6], 1);
-      const weight = random([32, 1, size, size], 2);
-      const loss = (a: Tensor, b: Tensor): Tensor => {
-        const y = depthwiseConv2d(a, b, stride, padding);
-        return sum(mul(y, random(y.shape, 3)));
-      };
-      const step = 0.25; // the loss is linear in either argument: rounding is all that limits the quotient
-      for (const which of [0, 1] as const) {
-        const leaf = detach([x, weight][which]).requireGradient();
-        const gradient = gradientOf(which === 0 ? loss(leaf, weight) : loss(x, leaf), leaf).toNumbers();
-        for (const index of [0, 7, 100, 287]) {
-          const moved = (by: number): number => {
-            const values = [x, weight][which].toNumbers();
-            values[index] += by;
-            const changed = channelsLast(fromArray(values, [x, weight][which].shape));
-            return (which === 0 ? loss(changed, weight) : loss(x, changed)).item();
-          };
-          expect((moved(step) - moved(-step)) / (2 * step)).toBeCloseTo(gradient[index], 4);
-        }
-      }
+      const [x, weight] = [random([1, 32, 5, 6], 1), random([32, 1, size, size], 2)];
+      checkDifferenceQuotients((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight);
     });
   });
 });

@@ -12,7 +12,6 @@ import {
 } from "../../src/tensor/index.js";
 import {
   cast,
-  channelsLast,
   concat,
   conv2d,
   detach,
@@ -23,23 +22,23 @@ import {
   rows,
   sum,
 } from "../../src/tensor/operators.js";
-import { bytesOf, difference, type Results, random, results } from "../support/convolutions.js";
+import {
+  bytesOf,
+  checkDifferenceQuotients,
+  compareWith,
+  difference,
+  type Results,
+  random,
+  results,
+} from "../support/convolutions.js";
 import { error } from "../support/errors.js";
 
 const NAMES = ["y", "gradX", "gradWeight"] as const;
 const libtorch = (x: Tensor, weight: Tensor): Tensor => conv2d(x, weight, undefined, 1, 0, 1);
 
 /** Compares with libtorch's convolution in float64 on the same numbers; the weight rounded to x's dtype, as the operator does. */
-function compare(x: Tensor, weight: Tensor, tolerance: number): Results {
-  const slopes = (y: Tensor): Tensor => cast(random(y.shape, 3, x.dtype), y.dtype);
-  const actual = results((a, b) => pointwiseConv2d(a, b), x, weight, slopes);
-  const expected = results(libtorch, cast(x, "float64"), cast(cast(weight, x.dtype), "float64"), slopes);
-  for (const name of NAMES)
-    expect(difference(actual[name], expected[name]), `${name} of ${x.shape} and ${weight.shape}`).toBeLessThan(
-      tolerance,
-    );
-  return actual;
-}
+const compare = (x: Tensor, weight: Tensor, tolerance: number): Results =>
+  compareWith(libtorch, (a, b) => pointwiseConv2d(a, b), x, weight, tolerance, cast(weight, x.dtype));
 
 afterEach(() => setThreads(1));
 
@@ -170,26 +169,8 @@ test("the gradient of the weight is a sum over many pixels, each rounded less th
 
 test("finite differences", () => {
   scope(() => {
-    const x = random([1, 18, 5, 6], 1);
-    const weight = random([20, 18, 1, 1], 2);
-    const loss = (a: Tensor, b: Tensor): Tensor => {
-      const y = pointwiseConv2d(a, b);
-      return sum(mul(y, random(y.shape, 3)));
-    };
-    const step = 0.25; // the loss is linear in either argument: rounding is all that limits the quotient
-    for (const which of [0, 1] as const) {
-      const leaf = detach([x, weight][which]).requireGradient();
-      const gradient = gradientOf(which === 0 ? loss(leaf, weight) : loss(x, leaf), leaf).toNumbers();
-      for (const index of [0, 7, 100, 287]) {
-        const moved = (by: number): number => {
-          const values = [x, weight][which].toNumbers();
-          values[index] += by;
-          const changed = channelsLast(fromArray(values, [x, weight][which].shape));
-          return (which === 0 ? loss(changed, weight) : loss(x, changed)).item();
-        };
-        expect((moved(step) - moved(-step)) / (2 * step)).toBeCloseTo(gradient[index], 4);
-      }
-    }
+    const [x, weight] = [random([1, 18, 5, 6], 1), random([20, 18, 1, 1], 2)];
+    checkDifferenceQuotients((a, b) => pointwiseConv2d(a, b), x, weight);
   });
 });
 
