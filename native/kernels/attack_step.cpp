@@ -31,7 +31,7 @@ struct Images {
   const at::ArrayRef<double> sizes;
 };
 
-/// Calls `work(load, store)` for the values from `begin` to `end`, sixteen at a time; of the last ones fewer count.
+/// Calls `work(load, store)` for the values from `begin` to `end`, vector by vector; of the last ones fewer count.
 template <typename Work>
 void eachVector(int64_t begin, int64_t end, const Work& work) {
   int64_t at = begin;

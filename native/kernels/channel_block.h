@@ -1,34 +1,16 @@
 // A block of neighbouring channels of one pixel of a channels-last tensor, in two vector registers as float32.
 //
-// GCC's vector types, as wide as the processor's registers. Which channel lies in which lane depends on the dtype: a
-// float32 block is two loads; of a bfloat16 block, which is one load, the even channels come into the first register and
+// Which channel lies in which lane depends on the dtype: a float32 block is two loads; of a bfloat16 block, which is one load, the even channels come into the first register and
 // the odd ones into the second, because that needs one shift and one mask. Kernels that work channel by channel do not
 // see the difference; what is kept in the same order (packed weights) asks `laneOf`.
 #pragma once
-#include <c10/util/BFloat16.h>
-
-#include <cstdint>
-
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
+#include "vector.h"
 
 namespace advprop {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
-
-using Floats = float __attribute__((vector_size(kVectorBytes)));
-using Words = uint32_t __attribute__((vector_size(kVectorBytes)));
 using UnalignedFloats = float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 using UnalignedWords = uint32_t __attribute__((vector_size(kVectorBytes), aligned(2), may_alias));
 
-constexpr int kLanes = kVectorBytes / sizeof(float);
 /// Channels of a block: 32 with AVX-512.
 constexpr int kBlock = 2 * kLanes;
 
@@ -114,14 +96,6 @@ struct Channels<c10::BFloat16> {
 #else
     return rounded(block.first) >> 16 | (rounded(block.second) & 0xffff0000u);
 #endif
-  }
-
-  /// Words whose upper halves are the nearest bfloat16 numbers, ties to even.
-  static inline __attribute__((always_inline)) Words rounded(Floats values) {
-    const Words bits = reinterpret_cast<Words>(values);
-    const Words nearest = bits + 0x7fffu + ((bits >> 16) & 1u);
-    const Words quiet = bits | 0x00400000u;  // a NaN must not round to infinity
-    return values == values ? nearest : quiet;
   }
 };
 

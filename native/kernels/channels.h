@@ -1,4 +1,4 @@
-// Channels-last tensors as one long row of values whose channels repeat: how kernels walk them, sixteen at a time.
+// Channels-last tensors as one long row of values whose channels repeat: how kernels walk them, vector by vector.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

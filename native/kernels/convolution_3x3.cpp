@@ -1,5 +1,6 @@
 // 3x3 convolution with stride 1 and one zero on each side as an operator, alone and after a norm with a rectifier: by Winograd's
 // form, by the plain sum for sixteen channels in bfloat16, and otherwise libtorch's.
+#include "composed_convolution.h"
 #include "narrow_convolution.h"
 #include "winograd.h"
 
@@ -104,17 +105,22 @@ void checkWeight(const at::Tensor& x, const at::Tensor& weight) {
               "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", weight.sizes());
 }
 
-at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return at::conv2d(x, weight.to(x.scalar_type()), {}, 1, 1); }
+/// Our kernels read float32 weights.
+at::Tensor floatOfHalf(const at::Tensor& weight) { return weight.scalar_type() == at::kBFloat16 ? weight.to(at::kFloat) : weight; }
 
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight) {
-  checkWeight(x, weight);
+at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
+
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
+  checkWeight(x, given);
+  const at::Tensor weight = floatOfHalf(given);
   if (!winograd::applies(x, weight)) return plain(x, weight);
   return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,
-                                 const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& weight) {
-  checkWeight(x, weight);
+                                 const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
+  checkWeight(x, given);
+  const at::Tensor weight = floatOfHalf(given);
   if (!winograd::applies(x, weight) || !isChannelsLast(x)) {
     return plain(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
   }

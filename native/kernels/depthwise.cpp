@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "composed_convolution.h"
 #include "profiled_kernel.h"
 
 namespace advprop {
@@ -65,11 +66,7 @@ at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, i
   const int64_t height = x.size(2), width = x.size(3), kernel = weight.size(2);
   const int64_t spareRows = height + top + bottom - kernel, spareColumns = width + left + right - weight.size(3);
   TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the kernel ", weight.sizes(), " is larger than the padded input ", x.sizes());
-  if (!isOurs(x, weight, stride)) {
-    const bool even = left == right && top == bottom;
-    return at::conv2d(even ? x : at::constant_pad_nd(x, padding), weight.to(x.scalar_type()), {}, stride,
-                      even ? std::vector<int64_t>{top, left} : std::vector<int64_t>{0, 0}, 1, x.size(1));
-  }
+  if (!isOurs(x, weight, stride)) return composedConvolution(x, weight, stride, padding, x.size(1));
   const int64_t rows = spareRows / stride + 1, columns = spareColumns / stride + 1;
   const DepthwiseSizes sizes{x.size(0), x.size(1), height, width, rows, columns, left, top, kernel, stride};
   return DepthwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, sizes);

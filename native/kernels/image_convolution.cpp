@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include "channels.h"
+#include "composed_convolution.h"
 #include "packed_matrix.h"
 #include "pointwise.h"
 #include "profiled_kernel.h"
@@ -196,12 +197,6 @@ void dispatch(at::ScalarType type, int64_t kernel, const Work& work) {
   else sized(at::BFloat16{});
 }
 
-at::Tensor composed(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
-  const bool even = padding[0] == padding[1] && padding[2] == padding[3];
-  return at::conv2d(even ? x : at::constant_pad_nd(x, padding), weight.to(x.scalar_type()), {}, stride,
-                    even ? std::vector<int64_t>{padding[2], padding[0]} : std::vector<int64_t>{0, 0});
-}
-
 ImageSizes sizesOf(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
   const int64_t kernel = weight.size(2), left = padding[0], right = padding[1], top = padding[2], bottom = padding[3];
   const int64_t height = x.size(2), width = x.size(3);
@@ -264,7 +259,7 @@ at::Tensor imageConvolution(const at::Tensor& x, const at::Tensor& weight, int64
   const bool ours = x.size(1) == kColors && (kernel == 3 || kernel == 7) && weight.scalar_type() == at::kFloat && weight.device().is_cpu() &&
                     x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.numel() > 0 &&
                     weight.size(0) > 0 && x.size(2) + padding[2] + padding[3] >= kernel && x.size(3) + padding[0] + padding[1] >= kernel;
-  if (!ours) return composed(x, weight, stride, padding);
+  if (!ours) return composedConvolution(x, weight, stride, padding);
   return ImageConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast), stride,
                                  padding.vec());
 }

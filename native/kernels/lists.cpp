@@ -8,12 +8,12 @@ namespace advprop {
 
 namespace {
 
-using Doubles = double __attribute__((vector_size(64)));
+using Doubles = double __attribute__((vector_size(kVectorBytes)));
 constexpr int64_t kDoubles = kLanes / 2;
 
 /// The sum of squares, in float64.
 double sumOfSquares(const float* values, int64_t count) {
-  using Half = float __attribute__((vector_size(32)));
+  using Half = float __attribute__((vector_size(kVectorBytes / 2)));
   Doubles sums[4] = {};
   int64_t i = 0;
   for (; i + 4 * kDoubles <= count; i += 4 * kDoubles) {

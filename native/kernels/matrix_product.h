@@ -35,14 +35,9 @@ constexpr int64_t stepsOf(int64_t depth) {
   return (depth + kStep<T> - 1) / kStep<T>;
 }
 
-/// Tiles fill the registers: 32 with AVX-512, 16 of half a vector without.
-#ifdef __AVX512F__
+/// Tiles fill the registers.
 constexpr int kPanelVectors = 2;
-constexpr int tileRows(int vectors) { return 24 / vectors; }
-#else
-constexpr int kPanelVectors = 1;
-constexpr int tileRows(int) { return 6; }
-#endif
+constexpr int tileRows(int vectors) { return (kManyRegisters ? 24 : 12) / vectors; }
 
 inline int64_t vectorsOf(int64_t columns) { return (columns + kLanes - 1) / kLanes; }
 

@@ -16,7 +16,7 @@ using Half = at::BFloat16;
 /// Numbers of a band (96 kB at most, for one row of 1,024 pixels).
 constexpr int64_t kBandSize = 20'000;
 
-constexpr int64_t kDepth = kLanes;  // channels that are summed over
+constexpr int64_t kDepth = 16;  // channels that are summed over
 constexpr int64_t kSteps = 9 * kDepth / kStep<Half>;
 
 struct Sizes {
@@ -34,7 +34,9 @@ void copyBand(const Half* image, const Sizes& sizes, int64_t first, int64_t last
     std::fill_n(band, inside ? kDepth : line, Half(0.f));
     if (!inside) continue;
     const Half* from = image + row * sizes.width * kDepth;
-    for (int64_t i = 0; i < sizes.width * kDepth; i += kDepth) store(band + kDepth + i, prepare(load(from + i), 0));
+    for (int64_t i = 0; i < sizes.width * kDepth; i += kDepth) {
+      for (int64_t c = 0; c < kDepth; c += kLanes) store(band + kDepth + i + c, prepare(load(from + i + c), c));
+    }
     std::fill_n(band + line - kDepth, kDepth, Half(0.f));
   }
 }

@@ -2,6 +2,7 @@
 // x[n, i, h, w] weight[o, i], for channels-last float32 and bfloat16. Every other tensor is libtorch's.
 #include "pointwise.h"
 
+#include "composed_convolution.h"
 #include "packed_matrix.h"
 
 #include <ATen/Parallel.h>
@@ -51,7 +52,7 @@ at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight, c
   TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 1 && weight.size(3) == 1,
               "x must be [N, I, H, W] and weight [O, I, 1, 1]; got ", x.sizes(), " and ", weight.sizes());
   if (!x.device().is_cpu() || !isFloat(x.scalar_type()) || !isFloat(weight.scalar_type()) || x.numel() == 0 || weight.numel() == 0) {
-    return at::conv2d(x, weight.to(x.scalar_type()));
+    return composedConvolution(x, weight, 1, {0, 0, 0, 0});
   }
   const at::Tensor packed = given.has_value() ? *given : packPointwise(weight, x.scalar_type());
   return PointwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, packed);

@@ -1,4 +1,4 @@
-// The activation x sigmoid(x), sixteen values at a time. `T` is the type of the tensor they belong to: sigmoids need no more
+// The activation x sigmoid(x), a vector at a time. `T` is the type of the tensor they belong to: sigmoids need no more
 // precision than it has.
 #pragma once
 #include <type_traits>

@@ -1,4 +1,4 @@
-// Lists of tensors, one of each for every parameter, walked together in one pass: sixteen values at a time, in chunks of a
+// Lists of tensors, one of each for every parameter, walked together in one pass, vector by vector, in chunks of a
 // fixed size that threads share.
 #pragma once
 #include <ATen/ATen.h>
@@ -11,16 +11,6 @@
 #include "vector.h"
 
 namespace advprop {
-
-inline Floats squareRoot(Floats x) {
-#ifdef __AVX512F__
-  return (Floats)_mm512_sqrt_ps((__m512)x);
-#else
-  Floats y;
-  for (int lane = 0; lane < kLanes; ++lane) y[lane] = std::sqrt(x[lane]);
-  return y;
-#endif
-}
 
 /// Whether kernels can walk the lists: float32 on the CPU, each tensor without gaps.
 inline bool canWalk(at::TensorList tensors) {

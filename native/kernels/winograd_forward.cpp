@@ -149,13 +149,8 @@ at::Tensor resultOf(const at::Tensor& x, int64_t channels) {
 }  // namespace
 
 bool applies(const at::Tensor& x, const at::Tensor& weight) {
-#ifdef __AVX512F__
-  constexpr bool fast = true;
-#else
-  constexpr bool fast = false;  // the products fill the registers of AVX-512
-#endif
   const Tiles tiles(x.size(0), x.size(2), x.size(3));
-  return fast && x.device().is_cpu() && weight.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
+  return x.device().is_cpu() && weight.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
          weight.scalar_type() == at::kFloat && x.size(1) % kLanes == 0 && weight.size(0) % kLanes == 0 && x.numel() > 0 &&
          weight.numel() > 0 && tiles.down * tiles.across * kPlaces < 9 * x.size(2) * x.size(3);
 }

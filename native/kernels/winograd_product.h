@@ -6,14 +6,15 @@ namespace advprop::winograd {
 
 /// The vectors of a panel, the most that divide all: more columns for each row that is read.
 inline int panelVectors(int64_t vectors) {
-  return vectors % 4 == 0 ? 4 : vectors % 3 == 0 ? 3 : vectors % 2 == 0 ? 2 : 1;
+  if (kManyRegisters && vectors % 4 == 0) return 4;
+  return vectors % 3 == 0 ? 3 : vectors % 2 == 0 ? 2 : 1;
 }
 
 /// Rows that fit the registers beside a panel's vectors.
-constexpr int rowsTogether(int vectors) { return vectors == 4 ? 6 : 8; }
+constexpr int rowsTogether(int vectors) { return !kManyRegisters ? 12 / vectors : vectors == 4 ? 6 : 8; }
 
-/// A product whose right side is 16 by 16 and stays in registers.
-inline void multiplySixteen(const float* a, const float* panel, int64_t rows, float* out) {
+/// A product whose right side is as wide and deep as a vector and stays in registers, where there are enough.
+inline void multiplyOneVector(const float* a, const float* panel, int64_t rows, float* out) {
   Floats columns[kLanes];
 #pragma GCC unroll 16
   for (int k = 0; k < kLanes; ++k) columns[k] = load(panel + k * kLanes);
@@ -38,9 +39,9 @@ void multiplyPanel(const float* a, int64_t row, const float* panel, int64_t dept
   }
 }
 
-/// out[rows, width] = a[rows, depth] panel[depth, width] with width = 16 `vectors`; rows are computed in whole groups.
+/// out[rows, width] = a[rows, depth] panel[depth, width], width being that of `vectors`; rows are computed in whole groups.
 inline void multiplyRows(int vectors, const float* a, int64_t row, const float* panel, int64_t depth, int64_t rows, float* out) {
-  if (vectors == 1 && depth == kLanes) return multiplySixteen(a, panel, rows, out);
+  if (kManyRegisters && vectors == 1 && depth == kLanes) return multiplyOneVector(a, panel, rows, out);
   switch (vectors) {
     case 4: return multiplyPanel<4>(a, row, panel, depth, rows, out);
     case 3: return multiplyPanel<3>(a, row, panel, depth, rows, out);

@@ -1,4 +1,4 @@
-// The transforms of Winograd's convolution F(4x4, 3x3), sixteen channels at a time: a tile of 4 by 4 results of a 3x3
+// The transforms of Winograd's convolution F(4x4, 3x3), a vector of channels at a time: a tile of 4 by 4 results of a 3x3
 // convolution is 36 products of a transformed 6 by 6 tile of the input and the transformed kernel, in place of 144.
 //
 //     Y = A^T [(G g G^T) * (B^T d B)] A,  summed over the input channels inside the brackets

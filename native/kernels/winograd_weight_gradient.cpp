@@ -42,7 +42,7 @@ class Panels {
   float* const values_;
 };
 
-/// sums[rows, columns] += a^T b over `count` tiles, at one place.
+/// sums[rows, columns] += a^T b over `count` tiles, at one place. Rows are whole vectors.
 template <int together, int vectors>
 void accumulate(const Panels& a, int64_t rows, const Panels& b, int64_t columns, int place, int64_t count, float* sums) {
   for (int64_t start = 0; start < count; start += kDepth) {
@@ -57,10 +57,11 @@ void accumulate(const Panels& a, int64_t rows, const Panels& b, int64_t columns,
 }
 
 void accumulate(const Panels& a, int64_t rows, const Panels& b, int64_t columns, int place, int64_t count, float* sums) {
+  constexpr int together = kManyRegisters ? 8 : 4;
   switch (b.vectors) {
-    case 3: return accumulate<8, 3>(a, rows, b, columns, place, count, sums);
-    case 2: return accumulate<8, 2>(a, rows, b, columns, place, count, sums);
-    default: return accumulate<16, 1>(a, rows, b, columns, place, count, sums);
+    case 3: return accumulate<together, 3>(a, rows, b, columns, place, count, sums);
+    case 2: return accumulate<together, 2>(a, rows, b, columns, place, count, sums);
+    default: return accumulate<kLanes, 1>(a, rows, b, columns, place, count, sums);
   }
 }
 

@@ -6,9 +6,9 @@ namespace advprop::winograd {
 
 constexpr int kTaps = 9;
 
-/// Rows become columns, of 16 by 16 values.
+/// Rows become columns, of as many vectors as a vector has lanes.
 inline void transpose(Floats* m) {
-  using Indices = int32_t __attribute__((vector_size(64)));
+  using Indices = int32_t __attribute__((vector_size(kVectorBytes)));
 #pragma GCC unroll 4
   for (int step = 1; step < kLanes; step *= 2) {
     Indices low, high;

@@ -1,0 +1,11 @@
+// What convolutions without a kernel of ours go through.
+#pragma once
+#include <ATen/ATen.h>
+
+namespace advprop {
+
+/// libtorch's convolution of x [N, C, H, W] with weight [O, C / groups, k, k] and zeros on each side (left, right, top, bottom):
+/// in x's dtype, but bfloat16 by way of float32, because libtorch adds in bfloat16 where the processor has no instructions for it.
+at::Tensor composedConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding, int64_t groups = 1);
+
+}  // namespace advprop
