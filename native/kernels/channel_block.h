@@ -1,56 +1,57 @@
-// A block of neighbouring channels of one pixel of a channels-last tensor, in two vector registers as float32.
+// A block of neighbouring channels of one pixel of a channels-last tensor, in vector registers as float32: two where there are
+// many registers, else one, so that the tiles of a kernel, all its weights and what it reads fit them together.
 //
-// Which channel lies in which lane depends on the dtype: a float32 block is two loads; of a bfloat16 block, which is one load, the even channels come into the first register and
-// the odd ones into the second, because that needs one shift and one mask. Kernels that work channel by channel do not
-// see the difference; what is kept in the same order (packed weights) asks `laneOf`.
+// Which channel lies in which lane depends on the dtype: a float32 block is a load for each register. A bfloat16 block of two
+// registers is one load, whose even channels come into the first register and whose odd ones into the second, because that
+// needs one shift and one mask. Kernels that work channel by channel do not see the difference; what is kept in the same
+// order (packed weights) asks `laneOf`.
 #pragma once
 #include "vector.h"
 
 namespace advprop {
 
-using UnalignedFloats = float __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
-using UnalignedWords = uint32_t __attribute__((vector_size(kVectorBytes), aligned(2), may_alias));
-
-/// Channels of a block: 32 with AVX-512.
-constexpr int kBlock = 2 * kLanes;
+constexpr int kBlockVectors = kManyRegisters ? 2 : 1;
+/// Channels of a block: 32 with AVX-512, 8 with AVX2.
+constexpr int kBlock = kBlockVectors * kLanes;
 
 struct ChannelBlock {
-  Floats first, second;
+  Floats vectors[kBlockVectors];
 };
 
 inline __attribute__((always_inline)) void add(ChannelBlock& sum, const ChannelBlock& block) {
-  sum.first += block.first;
-  sum.second += block.second;
+  for (int v = 0; v < kBlockVectors; ++v) sum.vectors[v] += block.vectors[v];
 }
 
 /// sum += a * b, in one rounding where the processor has fused multiply-add.
 inline __attribute__((always_inline)) void multiplyAdd(ChannelBlock& sum, const ChannelBlock& a, const ChannelBlock& b) {
-  sum.first += a.first * b.first;
-  sum.second += a.second * b.second;
+  for (int v = 0; v < kBlockVectors; ++v) sum.vectors[v] += a.vectors[v] * b.vectors[v];
 }
 
 /// A block that was stored in the order of the lanes.
 inline __attribute__((always_inline)) ChannelBlock loadLanes(const float* from) {
-  return {*reinterpret_cast<const UnalignedFloats*>(from), *reinterpret_cast<const UnalignedFloats*>(from + kLanes)};
+  ChannelBlock block;
+  for (int v = 0; v < kBlockVectors; ++v) block.vectors[v] = load(from + v * kLanes);
+  return block;
 }
 
 inline __attribute__((always_inline)) void storeLanes(float* to, const ChannelBlock& block) {
-  *reinterpret_cast<UnalignedFloats*>(to) = block.first;
-  *reinterpret_cast<UnalignedFloats*>(to + kLanes) = block.second;
+  for (int v = 0; v < kBlockVectors; ++v) advprop::store(to + v * kLanes, block.vectors[v]);
 }
 
 /// Stores a register past the caches where the processor can; the address is then a multiple of its size.
 inline __attribute__((always_inline)) void streamRegister(void* to, Words value) {
 #if defined(__AVX512F__)
-  _mm512_stream_si512(static_cast<__m512i*>(to), reinterpret_cast<__m512i>(value));
+  _mm512_stream_si512(static_cast<__m512i*>(to), (__m512i)value);
+#elif defined(__AVX__)
+  _mm256_stream_si256(static_cast<__m256i*>(to), (__m256i)value);
 #else
-  *static_cast<UnalignedWords*>(to) = value;
+  std::memcpy(to, &value, sizeof value);
 #endif
 }
 
 /// To be called by a thread after its last streamRegister, before others read.
 inline void finishStreaming() {
-#if defined(__AVX512F__)
+#ifdef __AVX__
   _mm_sfence();
 #endif
 }
@@ -66,35 +67,51 @@ struct Channels<float> {
   static inline __attribute__((always_inline)) void store(float* to, const ChannelBlock& block) { storeLanes(to, block); }
   /// Past the caches, to a multiple of kVectorBytes.
   static inline __attribute__((always_inline)) void stream(float* to, const ChannelBlock& block) {
-    streamRegister(to, reinterpret_cast<Words>(block.first));
-    streamRegister(to + kLanes, reinterpret_cast<Words>(block.second));
+    for (int v = 0; v < kBlockVectors; ++v) streamRegister(to + v * kLanes, (Words)block.vectors[v]);
   }
 };
 
 template <>
 struct Channels<c10::BFloat16> {
-  static constexpr int laneOf(int channel) { return (channel & 1) * kLanes + channel / 2; }
+  static constexpr int laneOf(int channel) { return kBlockVectors == 1 ? channel : (channel & 1) * kLanes + channel / 2; }
 
   static inline __attribute__((always_inline)) ChannelBlock load(const c10::BFloat16* from) {
-    const Words words = *reinterpret_cast<const UnalignedWords*>(from);
-    return {reinterpret_cast<Floats>(words << 16), reinterpret_cast<Floats>(words & 0xffff0000u)};
+    ChannelBlock block;
+    if constexpr (kBlockVectors == 1) {
+      block.vectors[0] = advprop::load(from);
+    } else {
+      Words words;
+      std::memcpy(&words, from, sizeof words);
+      block.vectors[0] = (Floats)(words << 16);
+      block.vectors[kBlockVectors - 1] = (Floats)(words & 0xffff0000u);
+    }
+    return block;
   }
 
   static inline __attribute__((always_inline)) void store(c10::BFloat16* to, const ChannelBlock& block) {
-    *reinterpret_cast<UnalignedWords*>(to) = narrow(block);
+    if constexpr (kBlockVectors == 1) {
+      advprop::store(to, block.vectors[0]);
+    } else {
+      const Words words = narrow(block.vectors[0], block.vectors[kBlockVectors - 1]);
+      std::memcpy(to, &words, sizeof words);
+    }
   }
-  static inline __attribute__((always_inline)) void stream(c10::BFloat16* to, const ChannelBlock& block) { streamRegister(to, narrow(block)); }
+
+  static inline __attribute__((always_inline)) void stream(c10::BFloat16* to, const ChannelBlock& block) {
+    if constexpr (kBlockVectors == 1) store(to, block);
+    else streamRegister(to, narrow(block.vectors[0], block.vectors[kBlockVectors - 1]));
+  }
 
  private:
-  static inline __attribute__((always_inline)) Words narrow(const ChannelBlock& block) {
+  static inline __attribute__((always_inline)) Words narrow(Floats even, Floats odd) {
 #if defined(__AVX512BF16__) && defined(__AVX512BW__)
-    const __m512bh halves = _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(block.second), reinterpret_cast<__m512>(block.first));
-    constexpr auto pair = [](int lane) { return lane | (lane + kLanes) << 16; };
+    const __m512bh halves = _mm512_cvtne2ps_pbh((__m512)odd, (__m512)even);
+    constexpr auto pair = [](int lane) { return lane | (lane + static_cast<int>(kLanes)) << 16; };
     const __m512i interleave = _mm512_setr_epi32(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7), pair(8), pair(9),
                                                  pair(10), pair(11), pair(12), pair(13), pair(14), pair(15));
-    return reinterpret_cast<Words>(_mm512_permutexvar_epi16(interleave, reinterpret_cast<__m512i>(halves)));
+    return (Words)_mm512_permutexvar_epi16(interleave, (__m512i)halves);
 #else
-    return rounded(block.first) >> 16 | (rounded(block.second) & 0xffff0000u);
+    return rounded(even) >> 16 | (rounded(odd) & 0xffff0000u);
 #endif
   }
 };
