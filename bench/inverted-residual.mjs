@@ -81,6 +81,7 @@ function makeBlock([inputs, expanded, outputs, share, size, stride]) {
     const statistics = { runningMean, runningVariance, batch: false, factor: 0, epsilon: EPSILON };
     return batchNorm(y, { scale, shift, ...statistics, residual: other, activation });
   };
+  const normalized = ({ packed, norm }) => [packed, ...norm];
   const x = channelsLast(full([batch, inputs, side, side], 0.3, dtype));
   const out = Math.ceil(side / stride);
   return {
@@ -89,10 +90,10 @@ function makeBlock([inputs, expanded, outputs, share, size, stride]) {
     flops: 2 * batch * expanded * ((expands ? side * side * inputs : 0) + out * out * outputs),
     whole: (input) =>
       invertedResidual(input, {
-        expand: expands ? expand : undefined,
-        depthwise,
+        expand: expands ? normalized(expand) : undefined,
+        depthwise: normalized(depthwise),
         squeeze,
-        project,
+        project: normalized(project),
         size,
         stride,
         padding,

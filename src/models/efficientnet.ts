@@ -16,7 +16,7 @@ import { Sequence } from "../nn/sequence.js";
 import { SqueezeExcitation } from "../nn/squeeze-excitation.js";
 import { stochasticDepth } from "../nn/stochastic-depth.js";
 import type { Tensor } from "../tensor/index.js";
-import { invertedResidual, type NormalizedLayer } from "../tensor/inverted-residual.js";
+import { invertedResidual } from "../tensor/inverted-residual.js";
 import { add_ } from "../tensor/operators.js";
 
 /** How B0 is scaled. */
@@ -179,15 +179,11 @@ class InvertedResidual extends Module {
 
   /** The same where no image depends on another and nothing but x has a gradient: one operator, a thread an image. */
   #computeByImages(x: Tensor, dtype: "float32" | "bfloat16", { route }: ForwardContext): Tensor {
-    const layer = (convolution: Conv2d, norm: RoutedBatchNorm): NormalizedLayer => ({
-      packed: convolution.packed(dtype),
-      norm: norm.norm(route).running,
-    });
     return invertedResidual(x, {
-      expand: this.#expand && this.#expandNorm && layer(this.#expand, this.#expandNorm),
-      depthwise: layer(this.#depthwise, this.#depthwiseNorm),
+      expand: this.#expand && this.#expandNorm?.norm(route).layerOf(this.#expand.packed(dtype)),
+      depthwise: this.#depthwiseNorm.norm(route).layerOf(this.#depthwise.packed(dtype)),
       squeeze: this.#squeeze.gate,
-      project: layer(this.#project, this.#projectNorm),
+      project: this.#projectNorm.norm(route).layerOf(this.#project.packed(dtype)),
       size: this.#size,
       stride: this.#stride,
       padding: this.#depthwise.padding(x),

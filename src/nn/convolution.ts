@@ -83,11 +83,19 @@ export class Conv2d extends Module {
 
   /** The weight of a pointwise or depthwise convolution as our operators read it, for activations of a dtype. */
   packed(dtype: "float32" | "bfloat16"): Tensor {
-    return this.weight.derived(`packed for ${dtype}`, (weight) =>
-      this.#depthwise ? packDepthwise(weight, this.stride, dtype) : packPointwise(weight, dtype),
-    );
+    return this.weight.derived(PACKED[dtype], this.#pack[dtype]);
+  }
+
+  // Made once: an attack asks for packed weights hundreds of times a step.
+  readonly #pack = { float32: this.#packFor("float32"), bfloat16: this.#packFor("bfloat16") };
+
+  #packFor(dtype: "float32" | "bfloat16"): (weight: Tensor) => Tensor {
+    return (weight) => (this.#depthwise ? packDepthwise(weight, this.stride, dtype) : packPointwise(weight, dtype));
   }
 }
+
+/** What packed weights are called among the tensors derived from a parameter. */
+const PACKED = { float32: "packed for float32", bfloat16: "packed for bfloat16" } as const;
 
 /** Whether activations of a dtype have kernels of our own. */
 export const isOurs = (dtype: DType): dtype is "float32" | "bfloat16" => dtype === "float32" || dtype === "bfloat16";

@@ -16,8 +16,8 @@ export class Parameter {
   readonly initializer: Initializer;
   #value: Tensor | undefined;
   #data: Tensor | undefined;
-  /** With the version of `data` that each was computed from. */
-  readonly #derived = new Map<string, { readonly tensor: Tensor; readonly version: number }>();
+  /** With the version of `data` that each was computed from; without a tensor while it is computed. */
+  readonly #derived = new Map<string, { tensor: Tensor | undefined; version: number }>();
 
   constructor(shape: readonly number[], kind: ParameterKind, initializer: Initializer) {
     this.shape = shape;
@@ -58,13 +58,17 @@ export class Parameter {
   /** What is computed from the elements, once after each change of them; the name says what it is. Outside of every graph. */
   derived(name: string, compute: (data: Tensor) => Tensor): Tensor {
     const now = version(this.data);
-    const known = this.#derived.get(name);
-    if (known?.version === now) return known.tensor;
-    known?.tensor.dispose();
-    this.#derived.delete(name); // forgotten before anything new is allocated, which may fail
-    const tensor = scope(() => keep(compute(this.data)));
-    this.#derived.set(name, { tensor, version: now });
-    return tensor;
+    let known = this.#derived.get(name);
+    if (known?.tensor !== undefined && known.version === now) return known.tensor;
+    if (known === undefined) {
+      known = { tensor: undefined, version: now };
+      this.#derived.set(name, known);
+    }
+    known.tensor?.dispose();
+    known.tensor = undefined; // forgotten before anything new is allocated, which may fail
+    known.tensor = scope(() => keep(compute(this.data)));
+    known.version = now;
+    return known.tensor;
   }
 
   /** Allocates the parameter. 4-D weights are channels-last. */
@@ -85,7 +89,7 @@ export class Parameter {
   #free(): void {
     this.#value?.dispose();
     this.#data?.dispose();
-    for (const { tensor } of this.#derived.values()) tensor.dispose();
+    for (const { tensor } of this.#derived.values()) tensor?.dispose();
     // Forgotten before anything new is allocated, which may fail.
     this.#value = undefined;
     this.#data = undefined;

@@ -8,6 +8,7 @@
  */
 import { UsageError } from "../errors.js";
 import { scope, type Tensor } from "../tensor/index.js";
+import type { NormalizedLayer } from "../tensor/inverted-residual.js";
 import { type Activation, add_, type BatchNormArguments, batchNorm, normReluConv2d3x3 } from "../tensor/operators.js";
 import { type ForwardContext, MAIN_ROUTE } from "./context.js";
 import type { Conv2d } from "./convolution.js";
@@ -54,10 +55,17 @@ export class BatchNorm extends Module {
     this.tracked = this.buffer("num_batches_tracked", [], 0, true);
   }
 
-  /** Scale, shift and running statistics, outside of every graph. */
-  get running(): readonly [scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor] {
-    return [this.scale.data, this.shift.data, this.runningMean.value, this.runningVariance.value];
+  /** A convolution's packed weight and this norm by running statistics, outside of every graph, as one operator takes them. */
+  layerOf(packed: Tensor): NormalizedLayer {
+    const scale = this.scale.data;
+    // One list as long as the weight is the same: an attack asks for it hundreds of times a step.
+    if (this.#layer?.[0] !== packed || this.#layer[1] !== scale) {
+      this.#layer = [packed, scale, this.shift.data, this.runningMean.value, this.runningVariance.value];
+    }
+    return this.#layer;
   }
+
+  #layer: NormalizedLayer | undefined;
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     return this.normalize(x, context, "identity");
@@ -65,20 +73,25 @@ export class BatchNorm extends Module {
 
   /** activation(norm(x) + residual) */
   normalize(x: Tensor, context: ForwardContext, activation: Activation, residual?: Tensor): Tensor {
-    return this.#apply(x, context, (how) => batchNorm(x, { ...how, residual, activation }));
+    const y = batchNorm(x, this.#arguments(x, context, activation, residual));
+    this.#count(context);
+    return y;
   }
 
   /** The 3x3 convolution, stride 1 with one zero on each side, of relu(norm(x)), which is never kept. */
   normalizeAndConvolve(x: Tensor, context: ForwardContext, weight: Parameter): Tensor {
-    return this.#apply(x, context, (how) => normReluConv2d3x3(x, how, weight.for(context.trainable)));
+    const y = normReluConv2d3x3(x, this.#arguments(x, context, "relu"), weight.for(context.trainable));
+    this.#count(context);
+    return y;
   }
 
-  /** Gives the operator what to normalise x by, and counts an update. */
-  #apply(
+  /** What the operators normalise x by. */
+  #arguments(
     x: Tensor,
     { statistics, update, trainable }: ForwardContext,
-    operator: (how: Omit<BatchNormArguments, "residual" | "activation">) => Tensor,
-  ): Tensor {
+    activation: Activation,
+    residual?: Tensor,
+  ): BatchNormArguments {
     const { momentum, epsilon } = this.options;
     const batch = statistics === "batch";
     if (update && !batch) {
@@ -94,18 +107,21 @@ export class BatchNorm extends Module {
       );
     }
     const useRunning = update || !batch;
-    const factor = update ? Math.max(momentum, 1 / (this.tracked.value.item() + 1)) : 0;
-    const y = operator({
+    return {
       scale: this.scale.for(trainable),
       shift: this.shift.for(trainable),
       runningMean: useRunning ? this.runningMean.value : undefined,
       runningVariance: useRunning ? this.runningVariance.value : undefined,
       batch,
-      factor,
+      factor: update ? Math.max(momentum, 1 / (this.tracked.value.item() + 1)) : 0,
       epsilon,
-    });
+      residual,
+      activation,
+    };
+  }
+
+  #count({ update }: ForwardContext): void {
     if (update) add_(this.tracked.value, 1);
-    return y;
   }
 }
 

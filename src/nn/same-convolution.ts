@@ -23,6 +23,8 @@ export function samePadding(length: number, size: number, stride: number): reado
  */
 export class SameConv2d extends Conv2d {
   readonly #size: number;
+  /** The padding of the last input, and that input's sides. */
+  #last: { readonly height: number; readonly width: number; readonly padding: Padding } | undefined;
 
   constructor(inputs: number, outputs: number, size: number, options: Omit<Conv2dOptions, "padding"> = {}) {
     super(inputs, outputs, size, { ...options, padding: 0 });
@@ -35,8 +37,13 @@ export class SameConv2d extends Conv2d {
 
   /** The zeros around an input. */
   padding(x: Tensor): Padding {
-    const [top, bottom] = samePadding(x.shape[2], this.#size, this.stride);
-    const [left, right] = samePadding(x.shape[3], this.#size, this.stride);
-    return { left, right, top, bottom };
+    const height = x.shape[2];
+    const width = x.shape[3];
+    if (this.#last?.height !== height || this.#last.width !== width) {
+      const [top, bottom] = samePadding(height, this.#size, this.stride);
+      const [left, right] = samePadding(width, this.#size, this.stride);
+      this.#last = { height, width, padding: { left, right, top, bottom } };
+    }
+    return this.#last.padding;
   }
 }

@@ -25,9 +25,8 @@ export class SqueezeExcitation extends Module {
 
   /** Weights and biases outside of every graph, as the inverted residual by running statistics takes them. */
   get gate(): readonly [Tensor, Tensor, Tensor, Tensor] {
-    const [reduce, expand] = [this.#reduce, this.#expand];
-    const turned = expand.weight.derived("turned", (weight) => channelsLast(permute(weight, [1, 0, 2, 3])));
-    return [reduce.weight.data, reduce.bias.data, turned, expand.bias.data];
+    const turned = this.#expand.weight.derived("turned", turn);
+    return [this.#reduce.weight.data, this.#reduce.bias.data, turned, this.#expand.bias.data];
   }
 
   protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
@@ -41,6 +40,8 @@ export class SqueezeExcitation extends Module {
     );
   }
 }
+
+const turn = (weight: Tensor): Tensor => channelsLast(permute(weight, [1, 0, 2, 3]));
 
 /** The parameters of a 1x1 convolution with bias, which the block computes with itself. */
 class GateConvolution extends Module {

@@ -3,12 +3,11 @@ import { call } from "./call.js";
 import type { Padding } from "./operators.js";
 import type { Tensor } from "./tensor.js";
 
-/** A layer's weight and the parameters and running statistics of the norm that follows it, each float32 [C]. */
-export interface NormalizedLayer {
-  /** {@link packPointwise} or {@link packDepthwise}, for x's dtype. */
-  readonly packed: Tensor;
-  readonly norm: readonly [scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor];
-}
+/**
+ * A layer's weight, by {@link packPointwise} or {@link packDepthwise} for x's dtype, and the parameters and running statistics of
+ * the norm that follows it, each float32 [C].
+ */
+export type NormalizedLayer = readonly [packed: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor];
 
 export interface InvertedResidualArguments {
   /** Without it the depthwise convolution is the first layer. */
@@ -34,14 +33,13 @@ export interface InvertedResidualArguments {
  * Only x has a gradient.
  */
 export const invertedResidual = (x: Tensor, a: InvertedResidualArguments): Tensor => {
-  const layer = ({ packed, norm }: NormalizedLayer): Tensor[] => [packed, ...norm];
   const { left, right, top, bottom } = a.padding;
   return call("advprop::inverted_residual", [
     x,
-    a.expand === undefined ? [] : layer(a.expand),
-    layer(a.depthwise),
+    a.expand ?? [],
+    a.depthwise,
     a.squeeze,
-    layer(a.project),
+    a.project,
     a.size,
     a.stride,
     [left, right, top, bottom],

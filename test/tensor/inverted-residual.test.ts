@@ -80,15 +80,15 @@ function makeBlock(
     const [left, right] = samePadding(x.shape[3], size, stride);
     return { left, right, top, bottom };
   };
-  const packed = ({ weight, norm }: ReturnType<typeof layer>): NormalizedLayer => ({
-    packed: packPointwise(weight, dtype),
-    norm,
-  });
+  const packed = ({ weight, norm }: ReturnType<typeof layer>): NormalizedLayer => [
+    packPointwise(weight, dtype),
+    ...norm,
+  ];
   return {
     whole: (x: Tensor): Tensor =>
       invertedResidual(x, {
         expand: expands ? packed(expand) : undefined,
-        depthwise: { packed: packDepthwise(depthwise.weight, stride, dtype), norm: depthwise.norm },
+        depthwise: [packDepthwise(depthwise.weight, stride, dtype), ...depthwise.norm],
         squeeze: [gate[0], gate[1], channelsLast(permute(gate[2], [1, 0, 2, 3])), gate[3]],
         project: packed(project),
         size,
