@@ -8,7 +8,8 @@ import { Conv2d } from "../nn/convolution.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { globalAveragePool, maxPool2d } from "../nn/pooling.js";
-import type { NormFactory } from "../nn/routed-batch-norm.js";
+import { forwardRecomputed } from "../nn/recompute.js";
+import type { NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Sequence } from "../nn/sequence.js";
 import type { Tensor } from "../tensor/index.js";
 import { branch, paddingShortcut } from "../tensor/operators.js";
@@ -27,9 +28,8 @@ export interface ResNetConfig {
 
 export class ResNet extends Module {
   readonly #stem: Conv2d;
-  readonly #stemNorm;
-  readonly #pool: boolean;
-  readonly #stages: readonly Sequence[];
+  readonly #first: FirstStage;
+  readonly #later: readonly Sequence[];
   readonly #classifier: Linear;
 
   constructor(config: ResNetConfig, classes: number, norm: NormFactory) {
@@ -39,11 +39,10 @@ export class ResNet extends Module {
       "conv1",
       stem === "imagenet" ? new Conv2d(3, widths[0], 7, { stride: 2 }) : new Conv2d(3, widths[0], 3),
     );
-    this.#stemNorm = this.child("bn1", norm(widths[0], "relu"));
-    this.#pool = stem === "imagenet";
+    const stemNorm = norm(widths[0], "relu");
     const expansion = block === "bottleneck" ? 4 : 1;
     let inputs = widths[0];
-    this.#stages = depths.map((depth, i) => {
+    const stages = depths.map((depth, i) => {
       const blocks = Array.from({ length: depth }, (_, j) => {
         const stride = i > 0 && j === 0 ? 2 : 1;
         const from = j === 0 ? inputs : widths[i] * expansion;
@@ -52,16 +51,41 @@ export class ResNet extends Module {
           : new BottleneckBlock(from, widths[i], stride, norm);
       });
       inputs = widths[i] * expansion;
-      return this.child(`layer${i + 1}`, new Sequence(blocks));
+      return new Sequence(blocks);
     });
+    // Without a name of its own: a checkpoint has its parts beside the later stages.
+    this.#first = this.child("", new FirstStage(stemNorm, stem === "imagenet", stages[0]));
+    this.#later = stages.slice(1).map((stage, i) => this.child(`layer${i + 2}`, stage));
     this.#classifier = this.child("fc", new Linear(inputs, classes));
   }
 
   protected override compute(images: Tensor, context: ForwardContext): Tensor {
-    let x = this.#stemNorm.forward(this.#stem.forward(images, context), context);
-    if (this.#pool) x = maxPool2d(x, 3, 2, 1);
-    for (const stage of this.#stages) x = stage.forward(x, context);
+    let x = this.#stem.forward(images, context);
+    x =
+      context.recompute === "first stage"
+        ? forwardRecomputed(this.#first, x, context)
+        : this.#first.forward(x, context);
+    for (const stage of this.#later) x = stage.forward(x, context);
     return this.#classifier.forward(globalAveragePool(x), context);
+  }
+}
+
+/** What follows the first convolution up to where the channels grow: its norm, the pooling of ImageNet's form, the first blocks. */
+class FirstStage extends Module {
+  readonly #norm: RoutedBatchNorm;
+  readonly #pool: boolean;
+  readonly #blocks: Sequence;
+
+  constructor(norm: RoutedBatchNorm, pool: boolean, blocks: Sequence) {
+    super();
+    this.#norm = this.child("bn1", norm);
+    this.#pool = pool;
+    this.#blocks = this.child("layer1", blocks);
+  }
+
+  protected override compute(x: Tensor, context: ForwardContext): Tensor {
+    const y = this.#norm.forward(x, context);
+    return this.#blocks.forward(this.#pool ? maxPool2d(y, 3, 2, 1) : y, context);
   }
 }
 

@@ -4,6 +4,13 @@ import type { SampleKeys } from "./keys.js";
 /** The route of clean images, which evaluation and export use. */
 export const MAIN_ROUTE = "main";
 
+/**
+ * Parts that keep only their input for the gradient: each block, so that memory falls to that of one block and the blocks'
+ * inputs, while a pass with gradient takes about a third longer; or the first stage of a ResNet, whose large activations are
+ * a third of what the gradient needs and more, while the pass takes about a tenth longer. Other networks have no such stage.
+ */
+export type Recompute = "blocks" | "first stage";
+
 export interface ForwardContext {
   /** Which batch norms the pass goes through: "main" or the name of an auxiliary route. There is no default. */
   readonly route: string;
@@ -15,12 +22,8 @@ export interface ForwardContext {
   readonly stochastic: boolean;
   /** Whether the graph reaches the parameters. Without, an attack can only ever compute the gradient of its input. */
   readonly trainable: boolean;
-  /**
-   * Whether each block of the network keeps only its input for the gradient and computes the rest a second time when the
-   * gradient is asked for. Memory falls to that of one block and the blocks' inputs; a pass with gradient takes about a
-   * third longer. Nothing else changes.
-   */
-  readonly recompute?: boolean;
+  /** What of the network is computed a second time when its gradient is asked for, rather than kept. Results are the same. */
+  readonly recompute?: Recompute;
   /** The keys of the samples' random draws, for stochastic passes. */
   readonly keys?: SampleKeys;
 }

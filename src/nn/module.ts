@@ -91,8 +91,10 @@ export abstract class Module {
   initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
     let stream = 0;
     const parameters = Array.from(this.namedParameters(), ([, parameter]) => parameter);
-    // One array for all: the collector is in no hurry to free as much memory as the network takes.
-    const all = new Float32Array(parameters.reduce((most, { size }) => Math.max(most, size), 0));
+    // One array for all, given back at the end: the collector is in no hurry to free the size of the largest weight.
+    const bytes = Float32Array.BYTES_PER_ELEMENT * parameters.reduce((most, { size }) => Math.max(most, size), 0);
+    const memory = new ArrayBuffer(bytes, { maxByteLength: bytes });
+    const all = new Float32Array(memory);
     for (const parameter of parameters) {
       const values = all.subarray(0, parameter.size).fill(0);
       parameter.initializer(values, seed, stream);
@@ -100,6 +102,7 @@ export abstract class Module {
       // Norm parameters are constant, so they take no stream: auxiliary ones must not shift their followers'.
       if (parameter.kind !== "norm") stream += 1;
     }
+    memory.resize(0);
     for (const [, buffer] of this.namedBuffers()) buffer.allocate(dtype, device);
     return this;
   }

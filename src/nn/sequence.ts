@@ -5,7 +5,7 @@ import { Module } from "./module.js";
 import { forwardRecomputed } from "./recompute.js";
 
 /**
- * Each module takes what the one before gives. Children are named by their position. With the context's `recompute`, the
+ * Each module takes what the one before gives. Children are named by their position. Where the context says to recompute blocks, the
  * inputs of the modules are all that is kept for the gradient, so they should be of the size of a residual block.
  */
 export class Sequence extends Module {
@@ -19,7 +19,7 @@ export class Sequence extends Module {
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     let y = x;
     for (const module of this.#modules) {
-      const next = context.recompute ? forwardRecomputed(module, y, context) : module.forward(y, context);
+      const next = context.recompute === "blocks" ? forwardRecomputed(module, y, context) : module.forward(y, context);
       // Freed at once: without a graph, only two of these tensors ever live.
       if (y !== x && y !== next) y.dispose();
       y = next;

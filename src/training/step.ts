@@ -4,7 +4,7 @@ import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loader.js";
 import type { Classifier } from "../models/classifier.js";
 import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
-import type { ForwardContext } from "../nn/context.js";
+import type { ForwardContext, Recompute } from "../nn/context.js";
 import type { SampleKeys } from "../nn/keys.js";
 import type { Device, GradientStore, Tensor } from "../tensor/index.js";
 
@@ -48,8 +48,8 @@ export interface StepParts {
   readonly gradients: GradientStore;
   /** Acts on clean losses alone. */
   readonly labelSmoothing: number;
-  /** Whether the training passes keep little and compute it again: gradient checkpointing, see {@link ForwardContext}. */
-  readonly recompute?: boolean;
+  /** What the training passes compute again rather than keep: gradient checkpointing. */
+  readonly recompute?: Recompute;
 }
 
 /** What a step that attacks is made from. */

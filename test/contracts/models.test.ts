@@ -196,8 +196,8 @@ describe.each(FAMILIES)("$family", (family) => {
     expect(store.read().every((gradient) => gradient === undefined)).toBe(true);
   });
 
-  test("computing blocks twice changes memory alone: logits, gradients and statistics are the same", () => {
-    const results = [false, true].map((recompute) => {
+  test("computing parts twice changes memory alone: logits, gradients and statistics are the same", () => {
+    const results = ([undefined, "blocks", "first stage"] as const).map((recompute) => {
       const fresh = create(family, ROUTES, 2);
       const store = new GradientStore(fresh.parameters.map(({ value }) => value));
       return scope(() => {
@@ -213,6 +213,7 @@ describe.each(FAMILIES)("$family", (family) => {
       });
     });
     expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
   });
 
   test("without its auxiliary keys it is the plain network", () => {
