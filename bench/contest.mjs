@@ -63,25 +63,34 @@ export async function contest(workload, { python, threads, precisions, rounds, s
 /** A step so long that the screening measures one after the first instead of two. */
 const LONG_MS = 1500;
 
-/** Every form of the peer, each a process of its own: the faster of two steps after one to warm up. */
+/** A form whose first step takes longer than this many of the fastest form's is given up. */
+const HOPELESS = 4;
+
+/** Every form of the peer, each a process of its own: the faster of two steps after one to warm up, or `over`, which it exceeded. */
 async function screen(workload, python, threads, say) {
   const results = [];
   for (const form of peerForms(threads)) {
+    const over = HOPELESS * Math.min(...results.map(({ ms }) => ms ?? Number.POSITIVE_INFINITY));
     const process = await startPeer(python, workload, form);
-    const first = await process.ask({ do: "steps", count: 1 });
-    const { ms } = await process.ask({ do: "steps", count: first.ms[0] > LONG_MS ? 1 : 2 });
+    const first = await process.ask({ do: "steps", count: 1 }, over);
+    const again = first && (await process.ask({ do: "steps", count: first.ms[0] > LONG_MS ? 1 : 2 }));
     await process.end();
-    results.push({ ...form, ms: Math.min(...ms) });
-    say(`  ${nameOf({ by: "pytorch", ...form }).padEnd(40)} ${Math.min(...ms).toFixed(1)} ms (screening)`);
+    results.push({ ...form, ...(again ? { ms: Math.min(...again.ms) } : { over }) });
+    say(`  ${nameOf({ by: "pytorch", ...form }).padEnd(40)} ${screened(results.at(-1))} ms (screening)`);
   }
   return results;
 }
 
-/** The fastest form of each precision. */
-const bestForms = (screening) =>
-  [...new Set(screening.map(({ precision }) => precision))].map((precision) =>
-    screening.filter((form) => form.precision === precision).reduce((a, b) => (b.ms < a.ms ? b : a)),
+/** What the screening of a form found, in milliseconds. */
+export const screened = ({ ms, over }) => (ms === undefined ? `over ${over.toFixed(0)}` : ms.toFixed(1));
+
+/** The fastest form of each precision, if any was not given up. */
+const bestForms = (screening) => {
+  const timed = screening.filter(({ ms }) => ms !== undefined);
+  return [...new Set(timed.map(({ precision }) => precision))].map((precision) =>
+    timed.filter((form) => form.precision === precision).reduce((a, b) => (b.ms < a.ms ? b : a)),
   );
+};
 
 export const nameOf = ({ by, precision, threads, allocator }) =>
   [by, precision, `${threads} threads`, allocator].filter((part) => part !== undefined).join(", ");

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const PEER = fileURLToPath(new URL("pytorch_peer.py", import.meta.url));
@@ -19,8 +20,9 @@ const JEMALLOC_TUNED = "background_thread:true,metadata_thp:auto,dirty_decay_ms:
 /** The forms of the peer that this machine has: `{ precision, threads, allocator }`. */
 export function peerForms(threads) {
   const allocators = JEMALLOC === undefined ? ["default"] : ["default", "jemalloc"];
+  // All threads first: what is slow beside the fastest so far is not waited for.
   return ["fp32", "bf16"].flatMap((precision) =>
-    threads.flatMap((count) => allocators.map((allocator) => ({ precision, threads: count, allocator }))),
+    threads.toReversed().flatMap((count) => allocators.map((allocator) => ({ precision, threads: count, allocator }))),
   );
 }
 
@@ -63,12 +65,21 @@ async function start(command, args, environment) {
   const hello = await answer();
   return {
     hello,
-    /** Sends a request, and waits for its answer. */
-    ask(request) {
+    /** Sends a request, and waits for its answer; where it takes longer than `within` ms the process is ended, for undefined. */
+    async ask(request, within = Number.POSITIVE_INFINITY) {
       child.stdin.write(`${JSON.stringify(request)}\n`);
-      return answer();
+      if (within === Number.POSITIVE_INFINITY) return answer();
+      const answered = answer();
+      answered.catch(() => {}); // where it is ended meanwhile
+      const controller = new AbortController();
+      const late = setTimeout(within, undefined, { signal: controller.signal }).catch(() => {});
+      const first = await Promise.race([answered, late]);
+      if (first === undefined) child.kill("SIGKILL");
+      controller.abort();
+      return first;
     },
     async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.stdin.end();
       await ended;

@@ -219,11 +219,16 @@ function growthSections(growth) {
 
 function screeningSections({ workloads }) {
   const rows = workloads.flatMap(({ name, screening }) =>
-    screening.map(({ ms, ...form }) => [name, nameOf({ by: "pytorch", ...form }), precise(ms)]),
+    screening.map(({ ms, over, ...form }) => [
+      name,
+      nameOf({ by: "pytorch", ...form }),
+      ms === undefined ? `over ${whole(over)}` : precise(ms),
+    ]),
   );
   if (rows.length === 0) return [];
   const text =
-    "After one step to warm up: the faster of two, or one where it takes long. The fastest of each precision took part above.";
+    "After one step to warm up: the faster of two, or one where it takes long. A form is given up where its first step takes longer " +
+    "than four of the fastest form's. The fastest of each precision took part above.";
   return ["## Every form of PyTorch", text, table(["workload", "form", "ms"], rows)];
 }
 

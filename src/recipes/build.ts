@@ -182,7 +182,8 @@ function createStep(
   const { labelSmoothing } = training;
   const blocks: Recompute | undefined = training.recompute ? "blocks" : undefined;
   // Beside an attack's passes the first stage costs little to compute again: about 3 % of a step with PGD-5.
-  const affordable: Recompute | undefined = perturbation === "attack" && model.device === "cpu" ? "first stage" : undefined;
+  const affordable: Recompute | undefined =
+    perturbation === "attack" && model.device === "cpu" ? "first stage" : undefined;
   const attackContext = { ...ATTACK, statistics, stochastic, recompute: blocks };
   const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing, recompute: blocks ?? affordable });
   if (perturbation === "none") return { step, snapshot: undefined };
