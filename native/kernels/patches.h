@@ -1,0 +1,56 @@
+// The patches of a channels-last image as rows of a matrix: for each pixel of a convolution's result what it is a sum over.
+#pragma once
+#include "vector.h"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace advprop {
+
+/// A patch is `high` by `wide` pixels of an image [height, width, channels], zeros where it reaches over the edge. The patch of
+/// pixel (row, column) of the result, [rows, columns], begins at pixel (top + row * stride, left + column * stride) of the image.
+struct Patches {
+  int64_t height, width, channels;
+  int64_t rows, columns;
+  int64_t high, wide, top, left, stride;
+
+  /// Numbers of a patch.
+  int64_t size() const { return high * wide * channels; }
+  int64_t imageSize() const { return height * width * channels; }
+};
+
+/// Copies numbers of one type to those of another.
+template <typename From, typename To>
+inline void copyNumbers(const From* from, int64_t count, To* to) {
+  if constexpr (std::is_same_v<From, To>) {
+    std::memcpy(to, from, count * sizeof *to);
+  } else {
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+    for (; i < count; ++i) to[i] = static_cast<To>(from[i]);
+  }
+}
+
+/// Writes the patches of `count` pixels of the result, in a row from (row, column) on: [count][high][wide][channels].
+template <typename From, typename To>
+void gatherPatches(const From* image, const Patches& patches, int64_t row, int64_t column, int64_t count, To* to) {
+  const int64_t channels = patches.channels, run = patches.wide * channels;
+  const int64_t firstRow = patches.top + row * patches.stride;
+  for (int64_t pixel = column; pixel < column + count; ++pixel) {
+    const int64_t firstColumn = patches.left + pixel * patches.stride;
+    // Where the image begins and ends in each row of the patch.
+    const int64_t begin = std::clamp<int64_t>(-firstColumn, 0, patches.wide) * channels;
+    const int64_t end = std::clamp<int64_t>(patches.width - firstColumn, 0, patches.wide) * channels;
+    for (int64_t i = firstRow; i < firstRow + patches.high; ++i, to += run) {
+      if (i < 0 || i >= patches.height || begin >= end) {
+        std::fill_n(to, run, To(0));
+        continue;
+      }
+      std::fill_n(to, begin, To(0));
+      copyNumbers(image + (i * patches.width + firstColumn) * channels + begin, end - begin, to + begin);
+      std::fill_n(to + end, run - end, To(0));
+    }
+  }
+}
+
+}  // namespace advprop

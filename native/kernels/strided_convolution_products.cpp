@@ -1,0 +1,205 @@
+// The three products. For the gradient of x, its pixels (stride i + a, stride j + b) are one phase for each a and b below the
+// stride: the taps of the kernel that meet them are the same for all, so that a phase is a convolution with stride 1 of the
+// result's gradient, and each element of x's gradient is written once.
+#include "block_product.h"
+#include "packed_matrix.h"
+#include "pointwise.h"
+#include "strided_convolution.h"
+
+namespace advprop {
+
+namespace {
+
+/// What patches are gathered as, and multiplied in: float32 where the processor has no products of bfloat16, to convert each
+/// number once rather than for every panel.
+template <typename T>
+using Factor = std::conditional_t<kPaired<T>, T, float>;
+
+/// Pixels [images, rows, columns], in order, cut into blocks.
+struct PixelBlocks {
+  /// What the patches of a block may take: a part of the second-level cache, beside a panel of the right factor and the result.
+  static constexpr int64_t kPatchBytes = 192 << 10;
+  /// Even where patches are long: the whole right factor is read for each block.
+  static constexpr int64_t kLeastPixels = 48;
+
+  PixelBlocks(int64_t images, int64_t rows_, int64_t columns_, int64_t patchBytes)
+      : rows(rows_), columns(columns_), pixels(images * rows * columns),
+        count((pixels - 1) / std::max(kLeastPixels, kPatchBytes / patchBytes) + 1) {}
+
+  int64_t beginOf(int64_t block) const { return block * pixels / count; }
+
+  /// Calls `work(image, row, column, count)` for the pixels of a block, those of one row together.
+  template <typename Work>
+  void eachRun(int64_t block, const Work& work) const {
+    const int64_t end = beginOf(block + 1);
+    for (int64_t pixel = beginOf(block); pixel < end;) {
+      const int64_t line = pixel / columns, column = pixel % columns, run = std::min(columns - column, end - pixel);
+      work(line / rows, line % rows, column, run);
+      pixel += run;
+    }
+  }
+
+  int64_t rows, columns, pixels, count;
+};
+
+/// A right factor with the memory that it lies in.
+struct OwnMatrix {
+  template <typename T, typename RowOf>
+  static OwnMatrix pack(int64_t depth, int64_t columns, int64_t across, const RowOf& rowOf) {
+    OwnMatrix packed{at::empty({packedWords<T>(depth, columns)}, at::kFloat), {nullptr, depth, columns}};
+    packed.matrix.words = packed.words.data_ptr<float>();
+    if (depth > 0) packRows<T>(depth, columns, across, rowOf, packed.words.data_ptr<float>());
+    return packed;
+  }
+
+  at::Tensor words;
+  PackedMatrix matrix;
+};
+
+/// Of the pixels stride * i + phase along one side of x's gradient: how many there are, and which taps meet them, every
+/// stride-th from `first` on. The last of these taps brings the first of the pixels to the result's pixel `source`, the tap
+/// before it to the next, and so on: taps in falling order meet neighbours in rising order.
+struct Side {
+  Side(int64_t length, int64_t kernel, int64_t stride, int64_t before, int64_t phase)
+      : pixels((length - phase + stride - 1) / stride), first((phase + before) % stride),
+        taps(first < kernel ? (kernel - first - 1) / stride + 1 : 0), source((phase + before) / stride - (taps - 1)) {}
+
+  int64_t pixels, first, taps, source;
+};
+
+/// The pixels (stride * i + row, stride * j + column) of x's gradient.
+struct Phase {
+  int64_t row, column;
+  Patches patches;
+  OwnMatrix right;
+};
+
+template <typename F>
+std::vector<Phase> phasesOf(const float* weight, const StridedSizes& s) {
+  std::vector<Phase> phases;
+  for (int64_t row = 0; row < std::min(s.stride, s.height); ++row) {
+    for (int64_t column = 0; column < std::min(s.stride, s.width); ++column) {
+      const Side down(s.height, s.kernel, s.stride, s.top, row), across(s.width, s.kernel, s.stride, s.left, column);
+      const Patches patches{s.rows, s.columns, s.outputs, down.pixels, across.pixels, down.taps, across.taps, down.source, across.source, 1};
+      std::vector<const float*> right;  // rows of the right factor
+      for (int64_t i = down.taps - 1; i >= 0; --i) {
+        for (int64_t j = across.taps - 1; j >= 0; --j) {
+          const float* tap = weight + ((down.first + i * s.stride) * s.kernel + across.first + j * s.stride) * s.inputs;
+          for (int64_t output = 0; output < s.outputs; ++output) right.push_back(tap + output * s.kernel * s.kernel * s.inputs);
+        }
+      }
+      phases.push_back({row, column, patches, OwnMatrix::pack<F>(patches.size(), s.inputs, 1, [&](int64_t number) { return right[number]; })});
+    }
+  }
+  return phases;
+}
+
+/// The number of pixels of a run from `column` on that lie in a phase of so many columns.
+int64_t countInside(const Patches& patches, int64_t row, int64_t column, int64_t count) {
+  return row < patches.rows ? std::clamp<int64_t>(patches.columns - column, 0, count) : 0;
+}
+
+template <typename T>
+void forward(const T* x, const float* weight, const StridedSizes& s, T* y) {
+  using F = Factor<T>;
+  const Patches patches = s.patches();
+  const int64_t depth = patches.size();
+  const OwnMatrix right = OwnMatrix::pack<F>(depth, s.outputs, depth, [&](int64_t number) { return weight + number; });
+  const PixelBlocks blocks(s.images, s.rows, s.columns, depth * sizeof(F));
+  const int64_t work = blocks.pixels / blocks.count * depth * s.outputs;
+  eachPartOfProduct(blocks.count, s.outputs, work, [&](int64_t block, int64_t first, int64_t last) {
+    const int64_t begin = blocks.beginOf(block), pixels = blocks.beginOf(block + 1) - begin;
+    const at::Tensor scratch = at::empty({pixels * depth}, c10::CppTypeToScalarType<F>::value);
+    F* to = scratch.data_ptr<F>();
+    blocks.eachRun(block, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
+      gatherPatches(x + image * patches.imageSize(), patches, row, column, count, to);
+      to += count * depth;
+    });
+    multiplyBlock(Product<F, T>{scratch.data_ptr<F>(), y + begin * s.outputs, pixels, right.matrix}, 0, pixels, first, last);
+  });
+}
+
+template <typename T>
+void inputGradient(const T* gradient, const float* weight, const StridedSizes& s, T* out) {
+  using F = Factor<T>;
+  const std::vector<Phase> phases = phasesOf<F>(weight, s);
+  int64_t depth = 0, longest = 1;  // of all phases, and of one
+  for (const Phase& phase : phases) {
+    depth += phase.patches.size();
+    longest = std::max(longest, phase.patches.size());
+  }
+  // Blocks of the first phase's pixels, which are the most, with their neighbours of the other phases: what a block writes is one piece.
+  const PixelBlocks blocks(s.images, phases[0].patches.rows, phases[0].patches.columns, longest * sizeof(F));
+  const int64_t work = blocks.pixels / blocks.count * depth * s.inputs;
+  eachPartOfProduct(blocks.count, s.inputs, work, [&](int64_t block, int64_t first, int64_t last) {
+    const int64_t most = blocks.beginOf(block + 1) - blocks.beginOf(block);
+    const at::Tensor patches = at::empty({most * longest}, c10::CppTypeToScalarType<F>::value);
+    const at::Tensor products = at::empty({most * s.inputs}, c10::CppTypeToScalarType<T>::value);
+    const int64_t channel = first * kLanes, channels = std::min(last * kLanes, s.inputs) - channel;
+    for (const Phase& phase : phases) {
+      F* to = patches.data_ptr<F>();
+      int64_t pixels = 0;
+      blocks.eachRun(block, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
+        const int64_t inside = countInside(phase.patches, row, column, count);
+        gatherPatches(gradient + image * phase.patches.imageSize(), phase.patches, row, column, inside, to + pixels * phase.patches.size());
+        pixels += inside;
+      });
+      multiplyBlock(Product<F, T>{to, products.data_ptr<T>(), pixels, phase.right.matrix}, 0, pixels, first, last);
+      const T* from = products.data_ptr<T>() + channel;
+      blocks.eachRun(block, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
+        const int64_t inside = countInside(phase.patches, row, column, count);
+        T* at = out + image * s.patches().imageSize() + ((row * s.stride + phase.row) * s.width + column * s.stride + phase.column) * s.inputs + channel;
+        for (int64_t pixel = 0; pixel < inside; ++pixel, from += s.inputs, at += s.stride * s.inputs) copyNumbers(from, channels, at);
+      });
+    }
+  });
+}
+
+/// Patches of at most so many numbers are in memory at once.
+constexpr int64_t kKeptPatches = 2'000'000;
+
+}  // namespace
+
+at::Tensor stridedForward(const at::Tensor& x, const at::Tensor& weight, const StridedSizes& s) {
+  at::Tensor y = at::empty({s.images, s.outputs, s.rows, s.columns}, x.options(), at::MemoryFormat::ChannelsLast);
+  withType(x.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    forward(x.data_ptr<T>(), weight.data_ptr<float>(), s, y.data_ptr<T>());
+  });
+  return y;
+}
+
+at::Tensor stridedInputGradient(const at::Tensor& gradient, const at::Tensor& weight, const StridedSizes& s) {
+  at::Tensor result = at::empty({s.images, s.inputs, s.height, s.width}, gradient.options(), at::MemoryFormat::ChannelsLast);
+  withType(gradient.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    inputGradient(gradient.data_ptr<T>(), weight.data_ptr<float>(), s, result.data_ptr<T>());
+  });
+  return result;
+}
+
+// The gradient of a pointwise convolution's weight, over the patches.
+at::Tensor stridedWeightGradient(const at::Tensor& gradient, const at::Tensor& x, const StridedSizes& s) {
+  const Patches patches = s.patches();
+  const int64_t imagePatches = s.rows * s.columns * patches.size();
+  const int64_t together = std::clamp<int64_t>(kKeptPatches / imagePatches, 1, s.images);
+  const at::Tensor kept = at::empty({together, patches.size(), s.rows, s.columns}, x.options(), at::MemoryFormat::ChannelsLast);
+  at::Tensor total;
+  for (int64_t first = 0; first < s.images; first += together) {
+    const int64_t count = std::min(together, s.images - first);
+    withType(x.scalar_type(), [&](auto zero) {
+      using T = decltype(zero);
+      const int64_t line = s.columns * patches.size();
+      at::parallel_for(0, count * s.rows, kLeastWork / (16 * line) + 1, [&, from = x.data_ptr<T>(), to = kept.data_ptr<T>()](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+          gatherPatches(from + (first + item / s.rows) * patches.imageSize(), patches, item % s.rows, 0, s.columns, to + item * line);
+        }
+      });
+    });
+    const at::Tensor part = pointwiseWeightGradient(gradient.narrow(0, first, count), kept.narrow(0, 0, count));
+    total = total.defined() ? total.add_(part) : part;
+  }
+  return total.view({s.outputs, s.kernel, s.kernel, s.inputs}).permute({0, 3, 1, 2});
+}
+
+}  // namespace advprop
