@@ -19,35 +19,40 @@ struct Patches {
   int64_t imageSize() const { return height * width * channels; }
 };
 
-/// Copies numbers of one type to those of another.
+/// Copies numbers of one type to those of another. In place of the library's copy, whose call takes as long as a short run.
 template <typename From, typename To>
 inline void copyNumbers(const From* from, int64_t count, To* to) {
-  if constexpr (std::is_same_v<From, To>) {
-    std::memcpy(to, from, count * sizeof *to);
-  } else {
-    int64_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
-    for (; i < count; ++i) to[i] = static_cast<To>(from[i]);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    if constexpr (std::is_same_v<From, To>) std::memcpy(to + i, from + i, kLanes * sizeof *to);
+    else store(to + i, load(from + i));
   }
+  for (; i < count; ++i) to[i] = static_cast<To>(from[i]);
 }
 
 /// Writes the patches of `count` pixels of the result, in a row from (row, column) on: [count][high][wide][channels].
 template <typename From, typename To>
 void gatherPatches(const From* image, const Patches& patches, int64_t row, int64_t column, int64_t count, To* to) {
-  const int64_t channels = patches.channels, run = patches.wide * channels;
-  const int64_t firstRow = patches.top + row * patches.stride;
+  const int64_t channels = patches.channels, wide = patches.wide, run = wide * channels;
+  const int64_t top = patches.top + row * patches.stride, line = patches.width * channels;
   for (int64_t pixel = column; pixel < column + count; ++pixel) {
-    const int64_t firstColumn = patches.left + pixel * patches.stride;
+    const int64_t left = patches.left + pixel * patches.stride;
+    const bool whole = left >= 0 && left + wide <= patches.width;
     // Where the image begins and ends in each row of the patch.
-    const int64_t begin = std::clamp<int64_t>(-firstColumn, 0, patches.wide) * channels;
-    const int64_t end = std::clamp<int64_t>(patches.width - firstColumn, 0, patches.wide) * channels;
-    for (int64_t i = firstRow; i < firstRow + patches.high; ++i, to += run) {
-      if (i < 0 || i >= patches.height || begin >= end) {
+    const int64_t begin = whole ? 0 : std::clamp<int64_t>(-left, 0, wide) * channels;
+    const int64_t end = whole ? run : std::max(begin, std::clamp<int64_t>(patches.width - left, 0, wide) * channels);
+    for (int64_t i = top; i < top + patches.high; ++i, to += run) {
+      if (i < 0 || i >= patches.height) {
         std::fill_n(to, run, To(0));
         continue;
       }
+      const From* from = image + i * line + left * channels;
+      if (whole) {
+        copyNumbers(from, run, to);
+        continue;
+      }
       std::fill_n(to, begin, To(0));
-      copyNumbers(image + (i * patches.width + firstColumn) * channels + begin, end - begin, to + begin);
+      copyNumbers(from + begin, end - begin, to + begin);
       std::fill_n(to + end, run - end, To(0));
     }
   }

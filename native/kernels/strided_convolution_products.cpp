@@ -15,24 +15,17 @@ namespace {
 template <typename T>
 using Factor = std::conditional_t<kPaired<T>, T, float>;
 
-/// Pixels [images, rows, columns], in order, cut into blocks.
+/// Pixels [images, rows, columns], in order, cut into blocks of about the same size.
 struct PixelBlocks {
-  /// What the patches of a block may take: a part of the second-level cache, beside a panel of the right factor and the result.
-  static constexpr int64_t kPatchBytes = 192 << 10;
-  /// Even where patches are long: the whole right factor is read for each block.
-  static constexpr int64_t kLeastPixels = 48;
-
-  PixelBlocks(int64_t images, int64_t rows_, int64_t columns_, int64_t patchBytes)
-      : rows(rows_), columns(columns_), pixels(images * rows * columns),
-        count((pixels - 1) / std::max(kLeastPixels, kPatchBytes / patchBytes) + 1) {}
+  PixelBlocks(int64_t images, int64_t rows_, int64_t columns_, int64_t most)
+      : rows(rows_), columns(columns_), pixels(images * rows * columns), count((pixels + most - 1) / most) {}
 
   int64_t beginOf(int64_t block) const { return block * pixels / count; }
 
-  /// Calls `work(image, row, column, count)` for the pixels of a block, those of one row together.
+  /// Calls `work(image, row, column, count)` for the pixels from `begin` to `end`, those of one row together.
   template <typename Work>
-  void eachRun(int64_t block, const Work& work) const {
-    const int64_t end = beginOf(block + 1);
-    for (int64_t pixel = beginOf(block); pixel < end;) {
+  void eachRun(int64_t begin, int64_t end, const Work& work) const {
+    for (int64_t pixel = begin; pixel < end;) {
       const int64_t line = pixel / columns, column = pixel % columns, run = std::min(columns - column, end - pixel);
       work(line / rows, line % rows, column, run);
       pixel += run;
@@ -41,6 +34,23 @@ struct PixelBlocks {
 
   int64_t rows, columns, pixels, count;
 };
+
+/// The pixels of a block whose patches are multiplied while they are in the second-level cache, beside a panel of the right factor
+/// and the result. Even where patches are long they are not few, because the whole right factor is read for each block.
+template <typename T>
+int64_t pixelsOfBlock(int64_t patch) {
+  constexpr int64_t kPatchBytes = 192 << 10, kLeastPixels = 48;
+  return std::max<int64_t>(kLeastPixels, kPatchBytes / (patch * sizeof(T)));
+}
+
+/// The patches of the pixels from `begin` to `end`.
+template <typename From, typename To>
+void gatherPixels(const From* x, const Patches& patches, const PixelBlocks& blocks, int64_t begin, int64_t end, To* to) {
+  blocks.eachRun(begin, end, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
+    gatherPatches(x + image * patches.imageSize(), patches, row, column, count, to);
+    to += count * patches.size();
+  });
+}
 
 /// A right factor with the memory that it lies in.
 struct OwnMatrix {
@@ -94,28 +104,20 @@ std::vector<Phase> phasesOf(const float* weight, const StridedSizes& s) {
   return phases;
 }
 
-/// The number of pixels of a run from `column` on that lie in a phase of so many columns.
-int64_t countInside(const Patches& patches, int64_t row, int64_t column, int64_t count) {
-  return row < patches.rows ? std::clamp<int64_t>(patches.columns - column, 0, count) : 0;
-}
-
 template <typename T>
 void forward(const T* x, const float* weight, const StridedSizes& s, T* y) {
   using F = Factor<T>;
   const Patches patches = s.patches();
   const int64_t depth = patches.size();
   const OwnMatrix right = OwnMatrix::pack<F>(depth, s.outputs, depth, [&](int64_t number) { return weight + number; });
-  const PixelBlocks blocks(s.images, s.rows, s.columns, depth * sizeof(F));
+  const PixelBlocks blocks(s.images, s.rows, s.columns, pixelsOfBlock<F>(depth));
   const int64_t work = blocks.pixels / blocks.count * depth * s.outputs;
   eachPartOfProduct(blocks.count, s.outputs, work, [&](int64_t block, int64_t first, int64_t last) {
-    const int64_t begin = blocks.beginOf(block), pixels = blocks.beginOf(block + 1) - begin;
-    const at::Tensor scratch = at::empty({pixels * depth}, c10::CppTypeToScalarType<F>::value);
-    F* to = scratch.data_ptr<F>();
-    blocks.eachRun(block, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
-      gatherPatches(x + image * patches.imageSize(), patches, row, column, count, to);
-      to += count * depth;
-    });
-    multiplyBlock(Product<F, T>{scratch.data_ptr<F>(), y + begin * s.outputs, pixels, right.matrix}, 0, pixels, first, last);
+    const int64_t begin = blocks.beginOf(block), end = blocks.beginOf(block + 1);
+    const at::Tensor scratch = at::empty({(end - begin) * depth}, c10::CppTypeToScalarType<F>::value);
+    F* gathered = scratch.data_ptr<F>();
+    gatherPixels(x, patches, blocks, begin, end, gathered);
+    multiplyBlock(Product<F, T>{gathered, y + begin * s.outputs, end - begin, right.matrix}, 0, end - begin, first, last);
   });
 }
 
@@ -129,34 +131,64 @@ void inputGradient(const T* gradient, const float* weight, const StridedSizes& s
     longest = std::max(longest, phase.patches.size());
   }
   // Blocks of the first phase's pixels, which are the most, with their neighbours of the other phases: what a block writes is one piece.
-  const PixelBlocks blocks(s.images, phases[0].patches.rows, phases[0].patches.columns, longest * sizeof(F));
+  const PixelBlocks blocks(s.images, phases[0].patches.rows, phases[0].patches.columns, pixelsOfBlock<F>(longest));
   const int64_t work = blocks.pixels / blocks.count * depth * s.inputs;
   eachPartOfProduct(blocks.count, s.inputs, work, [&](int64_t block, int64_t first, int64_t last) {
-    const int64_t most = blocks.beginOf(block + 1) - blocks.beginOf(block);
-    const at::Tensor patches = at::empty({most * longest}, c10::CppTypeToScalarType<F>::value);
-    const at::Tensor products = at::empty({most * s.inputs}, c10::CppTypeToScalarType<T>::value);
+    const int64_t begin = blocks.beginOf(block), end = blocks.beginOf(block + 1);
+    const at::Tensor patches = at::empty({(end - begin) * longest}, c10::CppTypeToScalarType<F>::value);
+    const at::Tensor products = at::empty({(end - begin) * s.inputs}, c10::CppTypeToScalarType<T>::value);
     const int64_t channel = first * kLanes, channels = std::min(last * kLanes, s.inputs) - channel;
     for (const Phase& phase : phases) {
-      F* to = patches.data_ptr<F>();
+      // A phase may have a row and a column less than the first.
+      const auto eachRun = [&](const auto& work) {
+        blocks.eachRun(begin, end, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
+          const int64_t inside = std::min(count, phase.patches.columns - column);
+          if (row < phase.patches.rows && inside > 0) work(image, row, column, inside);
+        });
+      };
+      const int64_t size = phase.patches.size();
       int64_t pixels = 0;
-      blocks.eachRun(block, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
-        const int64_t inside = countInside(phase.patches, row, column, count);
-        gatherPatches(gradient + image * phase.patches.imageSize(), phase.patches, row, column, inside, to + pixels * phase.patches.size());
-        pixels += inside;
-      });
-      multiplyBlock(Product<F, T>{to, products.data_ptr<T>(), pixels, phase.right.matrix}, 0, pixels, first, last);
+      if (size > 0) {
+        eachRun([&](int64_t image, int64_t row, int64_t column, int64_t count) {
+          gatherPatches(gradient + image * phase.patches.imageSize(), phase.patches, row, column, count, patches.data_ptr<F>() + pixels * size);
+          pixels += count;
+        });
+        multiplyBlock(Product<F, T>{patches.data_ptr<F>(), products.data_ptr<T>(), pixels, phase.right.matrix}, 0, pixels, first, last);
+      }
       const T* from = products.data_ptr<T>() + channel;
-      blocks.eachRun(block, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
-        const int64_t inside = countInside(phase.patches, row, column, count);
-        T* at = out + image * s.patches().imageSize() + ((row * s.stride + phase.row) * s.width + column * s.stride + phase.column) * s.inputs + channel;
-        for (int64_t pixel = 0; pixel < inside; ++pixel, from += s.inputs, at += s.stride * s.inputs) copyNumbers(from, channels, at);
+      eachRun([&](int64_t image, int64_t row, int64_t column, int64_t count) {
+        const int64_t line = image * s.height + row * s.stride + phase.row;
+        T* to = out + (line * s.width + column * s.stride + phase.column) * s.inputs + channel;
+        for (int64_t pixel = 0; pixel < count; ++pixel, from += s.inputs, to += s.stride * s.inputs) {
+          if (size > 0) copyNumbers(from, channels, to);
+          else std::fill_n(to, channels, T(0));
+        }
       });
     }
   });
 }
 
-/// Patches of at most so many numbers are in memory at once.
-constexpr int64_t kKeptPatches = 2'000'000;
+/// The sum over all pixels of gradient x patch, a group of pixels at a time: that of a pointwise convolution's weight.
+template <typename T>
+at::Tensor weightGradient(const at::Tensor& gradient, const T* x, const StridedSizes& s) {
+  // The patches of a group fit the third-level cache, but the sums of a group are many times cheaper than its products.
+  constexpr int64_t kKeptPatches = 500'000, kLeastPixels = 1024;
+  const Patches patches = s.patches();
+  const int64_t depth = patches.size();
+  const PixelBlocks groups(s.images, s.rows, s.columns, std::max(kLeastPixels, kKeptPatches / depth));
+  const at::Tensor scratch = at::empty({(groups.pixels / groups.count + 1) * depth}, gradient.options());
+  at::Tensor total;
+  for (int64_t group = 0; group < groups.count; ++group) {
+    const int64_t first = groups.beginOf(group), pixels = groups.beginOf(group + 1) - first;
+    at::parallel_for(0, pixels, kLeastWork / (16 * depth) + 1, [&, to = scratch.data_ptr<T>()](int64_t begin, int64_t end) {
+      gatherPixels(x, patches, groups, first + begin, first + end, to + begin * depth);
+    });
+    const auto image = [&](T* from, int64_t channels) { return at::from_blob(from, {1, channels, pixels, 1}, {pixels * channels, 1, channels, channels}, gradient.options()); };
+    const at::Tensor part = pointwiseWeightGradient(image(gradient.data_ptr<T>() + first * s.outputs, s.outputs), image(scratch.data_ptr<T>(), depth));
+    total = total.defined() ? total.add_(part) : part;
+  }
+  return total;
+}
 
 }  // namespace
 
@@ -178,28 +210,13 @@ at::Tensor stridedInputGradient(const at::Tensor& gradient, const at::Tensor& we
   return result;
 }
 
-// The gradient of a pointwise convolution's weight, over the patches.
 at::Tensor stridedWeightGradient(const at::Tensor& gradient, const at::Tensor& x, const StridedSizes& s) {
-  const Patches patches = s.patches();
-  const int64_t imagePatches = s.rows * s.columns * patches.size();
-  const int64_t together = std::clamp<int64_t>(kKeptPatches / imagePatches, 1, s.images);
-  const at::Tensor kept = at::empty({together, patches.size(), s.rows, s.columns}, x.options(), at::MemoryFormat::ChannelsLast);
-  at::Tensor total;
-  for (int64_t first = 0; first < s.images; first += together) {
-    const int64_t count = std::min(together, s.images - first);
-    withType(x.scalar_type(), [&](auto zero) {
-      using T = decltype(zero);
-      const int64_t line = s.columns * patches.size();
-      at::parallel_for(0, count * s.rows, kLeastWork / (16 * line) + 1, [&, from = x.data_ptr<T>(), to = kept.data_ptr<T>()](int64_t begin, int64_t end) {
-        for (int64_t item = begin; item < end; ++item) {
-          gatherPatches(from + (first + item / s.rows) * patches.imageSize(), patches, item % s.rows, 0, s.columns, to + item * line);
-        }
-      });
-    });
-    const at::Tensor part = pointwiseWeightGradient(gradient.narrow(0, first, count), kept.narrow(0, 0, count));
-    total = total.defined() ? total.add_(part) : part;
-  }
-  return total.view({s.outputs, s.kernel, s.kernel, s.inputs}).permute({0, 3, 1, 2});
+  at::Tensor result;
+  withType(x.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    result = weightGradient(gradient, x.data_ptr<T>(), s);
+  });
+  return result.view({s.outputs, s.kernel, s.kernel, s.inputs}).permute({0, 3, 1, 2});
 }
 
 }  // namespace advprop
