@@ -1,4 +1,4 @@
-// The patches of a channels-last image as rows of a matrix: for each pixel of a convolution's result what it is a sum over.
+// The patches of channels-last images as rows of a matrix: for each pixel of a convolution's result what it is a sum over.
 #pragma once
 #include "vector.h"
 
@@ -56,6 +56,35 @@ void gatherPatches(const From* image, const Patches& patches, int64_t row, int64
       std::fill_n(to + end, run - end, To(0));
     }
   }
+}
+
+/// The pixels of a batch of results, [images, rows, columns], in order and cut into blocks of about the same size.
+struct PixelBlocks {
+  PixelBlocks(int64_t images, int64_t rows_, int64_t columns_, int64_t most)
+      : rows(rows_), columns(columns_), pixels(images * rows * columns), count((pixels + most - 1) / most) {}
+
+  int64_t beginOf(int64_t block) const { return block * pixels / count; }
+
+  /// Calls `work(image, row, column, count)` for the pixels from `begin` to `end`, those of one row together.
+  template <typename Work>
+  void eachRun(int64_t begin, int64_t end, const Work& work) const {
+    for (int64_t pixel = begin; pixel < end;) {
+      const int64_t line = pixel / columns, column = pixel % columns, run = std::min(columns - column, end - pixel);
+      work(line / rows, line % rows, column, run);
+      pixel += run;
+    }
+  }
+
+  int64_t rows, columns, pixels, count;
+};
+
+/// Writes the patches of the pixels from `begin` to `end` of a batch x.
+template <typename From, typename To>
+void gatherPixels(const From* x, const Patches& patches, const PixelBlocks& blocks, int64_t begin, int64_t end, To* to) {
+  blocks.eachRun(begin, end, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
+    gatherPatches(x + image * patches.imageSize(), patches, row, column, count, to);
+    to += count * patches.size();
+  });
 }
 
 }  // namespace advprop

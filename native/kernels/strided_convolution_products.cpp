@@ -1,6 +1,6 @@
-// The three products. For the gradient of x, its pixels (stride i + a, stride j + b) are one phase for each a and b below the
-// stride: the taps of the kernel that meet them are the same for all, so that a phase is a convolution with stride 1 of the
-// result's gradient, and each element of x's gradient is written once.
+// The three products. The pixels (stride * i + a, stride * j + b) of x's gradient are one phase for each a and b below the stride:
+// the same taps of the kernel meet all of them, so that a phase is a convolution with stride 1 of the result's gradient, and
+// each element of x's gradient is written once.
 #include "block_product.h"
 #include "packed_matrix.h"
 #include "pointwise.h"
@@ -15,41 +15,12 @@ namespace {
 template <typename T>
 using Factor = std::conditional_t<kPaired<T>, T, float>;
 
-/// Pixels [images, rows, columns], in order, cut into blocks of about the same size.
-struct PixelBlocks {
-  PixelBlocks(int64_t images, int64_t rows_, int64_t columns_, int64_t most)
-      : rows(rows_), columns(columns_), pixels(images * rows * columns), count((pixels + most - 1) / most) {}
-
-  int64_t beginOf(int64_t block) const { return block * pixels / count; }
-
-  /// Calls `work(image, row, column, count)` for the pixels from `begin` to `end`, those of one row together.
-  template <typename Work>
-  void eachRun(int64_t begin, int64_t end, const Work& work) const {
-    for (int64_t pixel = begin; pixel < end;) {
-      const int64_t line = pixel / columns, column = pixel % columns, run = std::min(columns - column, end - pixel);
-      work(line / rows, line % rows, column, run);
-      pixel += run;
-    }
-  }
-
-  int64_t rows, columns, pixels, count;
-};
-
 /// The pixels of a block whose patches are multiplied while they are in the second-level cache, beside a panel of the right factor
 /// and the result. Even where patches are long they are not few, because the whole right factor is read for each block.
 template <typename T>
 int64_t pixelsOfBlock(int64_t patch) {
   constexpr int64_t kPatchBytes = 192 << 10, kLeastPixels = 48;
   return std::max<int64_t>(kLeastPixels, kPatchBytes / (patch * sizeof(T)));
-}
-
-/// The patches of the pixels from `begin` to `end`.
-template <typename From, typename To>
-void gatherPixels(const From* x, const Patches& patches, const PixelBlocks& blocks, int64_t begin, int64_t end, To* to) {
-  blocks.eachRun(begin, end, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
-    gatherPatches(x + image * patches.imageSize(), patches, row, column, count, to);
-    to += count * patches.size();
-  });
 }
 
 /// A right factor with the memory that it lies in.
@@ -87,6 +58,7 @@ struct Phase {
 template <typename F>
 std::vector<Phase> phasesOf(const float* weight, const StridedSizes& s) {
   std::vector<Phase> phases;
+  const int64_t taps = s.kernel * s.kernel;
   for (int64_t row = 0; row < std::min(s.stride, s.height); ++row) {
     for (int64_t column = 0; column < std::min(s.stride, s.width); ++column) {
       const Side down(s.height, s.kernel, s.stride, s.top, row), across(s.width, s.kernel, s.stride, s.left, column);
@@ -95,7 +67,7 @@ std::vector<Phase> phasesOf(const float* weight, const StridedSizes& s) {
       for (int64_t i = down.taps - 1; i >= 0; --i) {
         for (int64_t j = across.taps - 1; j >= 0; --j) {
           const float* tap = weight + ((down.first + i * s.stride) * s.kernel + across.first + j * s.stride) * s.inputs;
-          for (int64_t output = 0; output < s.outputs; ++output) right.push_back(tap + output * s.kernel * s.kernel * s.inputs);
+          for (int64_t output = 0; output < s.outputs; ++output) right.push_back(tap + output * taps * s.inputs);
         }
       }
       phases.push_back({row, column, patches, OwnMatrix::pack<F>(patches.size(), s.inputs, 1, [&](int64_t number) { return right[number]; })});
@@ -130,7 +102,7 @@ void inputGradient(const T* gradient, const float* weight, const StridedSizes& s
     depth += phase.patches.size();
     longest = std::max(longest, phase.patches.size());
   }
-  // Blocks of the first phase's pixels, which are the most, with their neighbours of the other phases: what a block writes is one piece.
+  // Blocks of the first phase's pixels, which are the most, with their neighbours of the other phases.
   const PixelBlocks blocks(s.images, phases[0].patches.rows, phases[0].patches.columns, pixelsOfBlock<F>(longest));
   const int64_t work = blocks.pixels / blocks.count * depth * s.inputs;
   eachPartOfProduct(blocks.count, s.inputs, work, [&](int64_t block, int64_t first, int64_t last) {
@@ -139,7 +111,7 @@ void inputGradient(const T* gradient, const float* weight, const StridedSizes& s
     const at::Tensor products = at::empty({(end - begin) * s.inputs}, c10::CppTypeToScalarType<T>::value);
     const int64_t channel = first * kLanes, channels = std::min(last * kLanes, s.inputs) - channel;
     for (const Phase& phase : phases) {
-      // A phase may have a row and a column less than the first.
+      // A phase may have a row or a column less than the first.
       const auto eachRun = [&](const auto& work) {
         blocks.eachRun(begin, end, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
           const int64_t inside = std::min(count, phase.patches.columns - column);
@@ -168,10 +140,11 @@ void inputGradient(const T* gradient, const float* weight, const StridedSizes& s
   });
 }
 
-/// The sum over all pixels of gradient x patch, a group of pixels at a time: that of a pointwise convolution's weight.
+/// The sum over all pixels of gradient x patch, [outputs, patch, 1, 1]: the gradient of a pointwise weight, over a group of pixels
+/// at a time.
 template <typename T>
 at::Tensor weightGradient(const at::Tensor& gradient, const T* x, const StridedSizes& s) {
-  // The patches of a group fit the third-level cache, but the sums of a group are many times cheaper than its products.
+  // So few patches that they stay in the third-level cache, but enough that adding the groups' gradients up costs little.
   constexpr int64_t kKeptPatches = 500'000, kLeastPixels = 1024;
   const Patches patches = s.patches();
   const int64_t depth = patches.size();
@@ -183,8 +156,11 @@ at::Tensor weightGradient(const at::Tensor& gradient, const T* x, const StridedS
     at::parallel_for(0, pixels, kLeastWork / (16 * depth) + 1, [&, to = scratch.data_ptr<T>()](int64_t begin, int64_t end) {
       gatherPixels(x, patches, groups, first + begin, first + end, to + begin * depth);
     });
-    const auto image = [&](T* from, int64_t channels) { return at::from_blob(from, {1, channels, pixels, 1}, {pixels * channels, 1, channels, channels}, gradient.options()); };
-    const at::Tensor part = pointwiseWeightGradient(image(gradient.data_ptr<T>() + first * s.outputs, s.outputs), image(scratch.data_ptr<T>(), depth));
+    const auto pixelsAt = [&](T* from, int64_t channels) {
+      return at::from_blob(from, {1, channels, pixels, 1}, {pixels * channels, 1, channels, channels}, gradient.options());
+    };
+    const at::Tensor part =
+        pointwiseWeightGradient(pixelsAt(gradient.data_ptr<T>() + first * s.outputs, s.outputs), pixelsAt(scratch.data_ptr<T>(), depth));
     total = total.defined() ? total.add_(part) : part;
   }
   return total;
