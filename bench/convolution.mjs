@@ -1,6 +1,6 @@
 /**
- * 3x3 convolution with stride 1, ours against libtorch's in turns within one run: forward, input gradient and weight gradient
- * of the layers of ResNet-20 and ResNet-18 for 32 px.
+ * Dense convolution, ours against libtorch's in turns within one run: forward, input gradient and weight gradient of the layers
+ * of ResNet-20 and ResNet-18 for 32 px.
  *
  *     npm run build && node bench/convolution.mjs [--batch 64] [--threads 1] [--rounds 9] [--only 64]
  *
@@ -9,7 +9,7 @@
  */
 import { parseArgs } from "node:util";
 import { scope, setThreads } from "../dist/tensor/index.js";
-import { channelsLast, conv2d, conv2d3x3, full } from "../dist/tensor/operators.js";
+import { channelsLast, conv2d, conv2d3x3, full, stridedConv2d } from "../dist/tensor/operators.js";
 import { bestOf, measure, PASSES } from "./passes.mjs";
 
 const { values } = parseArgs({
@@ -23,30 +23,39 @@ const { values } = parseArgs({
 const batch = Number(values.batch);
 setThreads(Number(values.threads));
 
-/** Channels and side. */
+/** Inputs, outputs, side, kernel and stride. */
 const LAYERS = [
-  [16, 32],
-  [32, 16],
-  [64, 8],
-  [64, 32],
-  [128, 16],
-  [256, 8],
-  [512, 4],
-].filter(([channels]) => values.only === "" || channels === Number(values.only));
-
-const libtorch = (x, weight) => conv2d(x, weight, undefined, 1, [1, 1]);
+  [16, 16, 32, 3, 1],
+  [32, 32, 16, 3, 1],
+  [64, 64, 8, 3, 1],
+  [64, 64, 32, 3, 1],
+  [128, 128, 16, 3, 1],
+  [256, 256, 8, 3, 1],
+  [512, 512, 4, 3, 1],
+  [16, 32, 32, 3, 2],
+  [32, 64, 16, 3, 2],
+  [64, 128, 32, 3, 2],
+  [128, 256, 16, 3, 2],
+  [256, 512, 8, 3, 2],
+  [64, 128, 32, 1, 2],
+  [256, 512, 8, 1, 2],
+].filter(([inputs]) => values.only === "" || inputs === Number(values.only));
 
 console.log(`batch ${batch}, ${values.threads} thread(s), best of ${values.rounds}`);
-console.log("                                libtorch ms        ours ms        GFLOP/s         x");
-console.log("  C    H  pass               fp32    bf16     fp32    bf16    fp32  bf16  fp32  bf16");
-for (const [channels, side] of LAYERS) {
+console.log("                                       libtorch ms        ours ms        GFLOP/s         x");
+console.log("  I   O    H  k s  pass               fp32    bf16     fp32    bf16    fp32  bf16  fp32  bf16");
+for (const [inputs, outputs, side, kernel, stride] of LAYERS) {
   scope(() => {
+    const [padding, result] = [(kernel - 1) / 2, side / stride];
+    const sides = { left: padding, right: padding, top: padding, bottom: padding };
+    const libtorch = (x, w) => conv2d(x, w, undefined, stride, padding);
+    const ours = stride === 1 ? conv2d3x3 : (x, w) => stridedConv2d(x, w, stride, sides);
     const tensors = ["float32", "bfloat16"].map((dtype) => [
-      channelsLast(full([batch, channels, side, side], 0.5, dtype)),
-      channelsLast(full([channels, channels, 3, 3], 0.25, dtype)),
-      channelsLast(full([batch, channels, side, side], 0.125, dtype)),
+      channelsLast(full([batch, inputs, side, side], 0.5, dtype)),
+      channelsLast(full([outputs, inputs, kernel, kernel], 0.25, dtype)),
+      channelsLast(full([batch, outputs, result, result], 0.125, dtype)),
     ]);
-    const weight = channelsLast(full([channels, channels, 3, 3], 0.25, "float32"));
+    const weight = tensors[0][1];
     const contestants = [
       ...tensors.map(
         ([x, w, slopes]) =>
@@ -56,16 +65,16 @@ for (const [channels, side] of LAYERS) {
       ...tensors.map(
         ([x, , slopes]) =>
           () =>
-            measure(conv2d3x3, x, weight, slopes),
+            measure(ours, x, weight, slopes),
       ),
     ];
     const best = bestOf(contestants, Number(values.rounds));
-    const flops = 18 * batch * channels * channels * side * side;
+    const flops = 2 * kernel ** 2 * batch * inputs * outputs * result ** 2;
     const number = (value, width, digits) => value.toFixed(digits).padStart(width);
     for (const [pass, name] of PASSES.entries()) {
       const [theirs, theirsHalf, mine, mineHalf] = best.map((times) => times[pass]);
       console.log(
-        `${String(channels).padStart(4)} ${String(side).padStart(3)}  ${name.padEnd(15)}` +
+        `${number(inputs, 3, 0)} ${number(outputs, 3, 0)} ${number(side, 4, 0)}  ${kernel} ${stride}  ${name.padEnd(15)}` +
           [theirs, theirsHalf, mine, mineHalf].map((ms) => number(ms, 8, 2)).join("") +
           number(flops / mine / 1e6, 7, 0) +
           number(flops / mineHalf / 1e6, 6, 0) +

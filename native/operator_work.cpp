@@ -37,7 +37,8 @@ OperatorWork convolutionGradients(Values inputs) {
 OperatorWork workOf(const std::string& name, Values inputs) {
   if (name == "aten::convolution_backward") return convolutionGradients(inputs);
   if (name == "aten::conv2d" || name == "aten::convolution" || name == "advprop::depthwise_conv2d" ||
-      name == "advprop::pointwise_conv2d" || name == "advprop::conv2d_3x3" || name == "advprop::image_conv2d") {
+      name == "advprop::pointwise_conv2d" || name == "advprop::conv2d_3x3" || name == "advprop::image_conv2d" ||
+      name == "advprop::strided_conv2d") {
     const at::Tensor weight = tensorAt(inputs, 1);
     return weight.defined() ? OperatorWork{0, flopsByWeight(weight), kernelDetail(name, weight)} : OperatorWork{};
   }

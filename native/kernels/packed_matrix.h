@@ -6,13 +6,14 @@
 
 namespace advprop {
 
-/// Packs a factor [depth, columns] whose numbers lie at depth * down + column * across.
-template <typename T>
-void packMatrix(const float* from, int64_t depth, int64_t columns, int64_t down, int64_t across, float* words) {
-  const auto column = [=](int64_t k, int64_t first) {
+/// Packs a factor [depth, columns], of which row `k` begins at `rowOf(k)` and has its numbers `across` apart.
+template <typename T, typename RowOf>
+void packRows(int64_t depth, int64_t columns, int64_t across, const RowOf& rowOf, float* words) {
+  const auto column = [&](int64_t k, int64_t first) {
     Floats values{};
     const int64_t count = k < depth ? std::min(kLanes, columns - first) : 0;
-    const float* at = from + k * down + first * across;
+    if (count <= 0) return values;
+    const float* at = rowOf(k) + first * across;
     if (across == 1 && count == kLanes) return load(at);
     for (int64_t lane = 0; lane < count; ++lane) values[lane] = at[lane * across];
     return values;
@@ -32,6 +33,12 @@ void packMatrix(const float* from, int64_t depth, int64_t columns, int64_t down,
       }
     }
   });
+}
+
+/// Packs a factor [depth, columns] whose numbers lie at depth * down + column * across.
+template <typename T>
+void packMatrix(const float* from, int64_t depth, int64_t columns, int64_t down, int64_t across, float* words) {
+  packRows<T>(depth, columns, across, [=](int64_t k) { return from + k * down; }, words);
 }
 
 }  // namespace advprop

@@ -51,8 +51,8 @@ export class Classifier {
   /**
    * Allocates the network with its initial values. See {@link Module.initialize}.
    *
-   * @param dtype of the activations. With bfloat16 the parameters stay float32, convolutions take rounded copies of them,
-   *   statistics and everything behind the last pooling are float32, and so are images, logits and gradients
+   * @param dtype of the activations. With bfloat16 the parameters stay float32, and so do statistics, everything behind the last pooling,
+   *   images, logits and gradients
    * @throws ERR_DEVICE there is no such device
    */
   initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {

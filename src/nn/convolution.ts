@@ -3,6 +3,7 @@
 import type { DType, Tensor } from "../tensor/index.js";
 import { packDepthwise } from "../tensor/inverted-residual.js";
 import {
+  cast,
   conv2d,
   conv2d3x3,
   depthwiseConv2d,
@@ -11,6 +12,7 @@ import {
   packPointwise,
   pad2d,
   pointwiseConv2d,
+  stridedConv2d,
 } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
 import { heFanOut, zeros } from "./initialization.js";
@@ -33,6 +35,8 @@ export class Conv2d extends Module {
   readonly #padding: number;
   readonly #groups: number;
   readonly #depthwise: boolean;
+  /** Without groups or bias. */
+  readonly #dense: boolean;
   readonly #pointwise: boolean;
   /** Whether it takes images: three channels, without groups or bias. */
   readonly #ofImages: boolean;
@@ -46,10 +50,10 @@ export class Conv2d extends Module {
     this.#padding = padding;
     this.#groups = groups;
     this.#depthwise = groups === inputs && groups === outputs && !bias;
-    const plain = stride === 1 && groups === 1 && !bias;
-    this.#ofImages = inputs === 3 && groups === 1 && !bias;
-    this.#pointwise = plain && size === 1 && padding === 0;
-    this.isPlain3x3 = plain && size === 3 && padding === 1 && inputs !== 3;
+    this.#dense = groups === 1 && !bias;
+    this.#ofImages = this.#dense && inputs === 3;
+    this.#pointwise = this.#dense && stride === 1 && size === 1 && padding === 0;
+    this.isPlain3x3 = this.#dense && stride === 1 && size === 3 && padding === 1 && inputs !== 3;
     this.weight = this.parameter(
       "weight",
       [outputs, inputs / groups, size, size],
@@ -73,8 +77,9 @@ export class Conv2d extends Module {
     }
     if (this.#ofImages) return imageConv2d(x, this.weight.for(trainable), this.stride, padding);
     if (this.isPlain3x3) return conv2d3x3(x, this.weight.for(trainable));
-    const weight = this.weight.for(trainable, x.dtype);
-    const bias = this.bias?.for(trainable, x.dtype);
+    if (this.#dense) return stridedConv2d(x, this.weight.for(trainable), this.stride, padding);
+    const weight = cast(this.weight.for(trainable), x.dtype);
+    const bias = this.bias === undefined ? undefined : cast(this.bias.for(trainable), x.dtype);
     const { left, right, top, bottom } = padding;
     // Even padding is left to the convolution, which needs no padded copy of its input.
     if (top === bottom && left === right) return conv2d(x, weight, bias, this.stride, [top, left], this.#groups);

@@ -1,7 +1,7 @@
 /** Parameters and buffers: declared with their shape, allocated when the network is initialised. */
 import { assert } from "../errors.js";
 import { type Device, type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
-import { cast, channelsLast, copy_, detach, shadow, version } from "../tensor/operators.js";
+import { cast, channelsLast, copy_, detach, version } from "../tensor/operators.js";
 import type { Initializer } from "./initialization.js";
 
 /** What a parameter is to the network: weight decay, for one, asks. */
@@ -42,17 +42,9 @@ export class Parameter {
     return this.#data;
   }
 
-  /**
-   * The tensor for a pass: inside the graph, or outside of it. For bfloat16 it is a rounded copy, which is written anew
-   * once after each change of the parameter; its gradients still reach {@link value}, in the parameter's own dtype.
-   */
-  for(trainable: boolean, dtype?: DType): Tensor {
-    if (dtype !== "bfloat16") return trainable ? this.value : this.data;
-    return trainable ? shadow(this.value, this.#currentShadow) : this.#currentShadow;
-  }
-
-  get #currentShadow(): Tensor {
-    return this.derived("bfloat16", (data) => cast(data, "bfloat16"));
+  /** The tensor for a pass: inside the graph, or outside of it. */
+  for(trainable: boolean): Tensor {
+    return trainable ? this.value : this.data;
   }
 
   /** What is computed from the elements, once after each change of them; the name says what it is. Outside of every graph. */

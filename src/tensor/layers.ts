@@ -52,6 +52,17 @@ export const imageConv2d = (x: Tensor, weight: Tensor, stride: number, padding: 
   call("advprop::image_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
 
 /**
+ * [N, I, H, W] with weight [O, I, k, k] to [N, O, H', W'], H' = floor((H + top + bottom - k) / stride) + 1: dense convolution of
+ * any stride, a product of matrices whose rows are the patches under the kernel.
+ *
+ * float32 and bfloat16 with square kernels on the CPU have kernels of their own, which write no padded copy and sum in float32;
+ * the weight may be float32 where x is bfloat16, and its gradient has the weight's dtype. Only gradients that are asked for are
+ * computed. Every other case is libtorch's padding and convolution.
+ */
+export const stridedConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
+  call("advprop::strided_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
+
+/**
  * [N, I, H, W] with weight [O, I, 1, 1] to [N, O, H, W]: a product of matrices at each pixel.
  *
  * float32 and bfloat16 on the CPU have kernels of their own, which sum in float32; the weight may be float32 where x is
@@ -141,9 +152,6 @@ export const squeezeExcitation = (
 
 /** Mean over height and width, [N, C, H, W] to [N, C]; float32 for bfloat16. */
 export const averagePool = (x: Tensor): Tensor => call("advprop::average_pool", [x]);
-
-/** A bfloat16 copy of a parameter in its place: the gradient reaches the parameter, in the parameter's dtype. */
-export const shadow = (parameter: Tensor, copy: Tensor): Tensor => call("advprop::shadow", [parameter, copy]);
 
 /** How often an operator has changed the tensor's elements, or those of another tensor that shares them. */
 export const version = (x: Tensor): number => callAny("aten::_version", [x]) as number;

@@ -119,20 +119,26 @@ describe.skipIf(folder === undefined)("five AdvProp steps of ResNet-20 (skipped 
     }
   });
 
-  test.each(STEPS)("fp32, step %i from the golden weights", (k) => {
-    scope(() => {
-      const golden = steps[k];
-      const model = resnet20("float32");
-      if (k > 0) {
-        for (const [name, tensor] of model.network.state()) copy_(tensor, steps[k - 1].tensor(`state.${name}`));
-      }
-      const gradients = new GradientStore(model.parameters.map(({ value }) => value));
-      // A pixel whose attack gradient rounds to the other sign makes a jump, so the attack's outcome is that of float64.
-      const given: Attack = { perturb: () => cast(run[k].adversarial, "float32") };
-      const losses = advPropStep({ model, attack: given, gradients, labelSmoothing: 0 }, batch(k, "float32"));
-      expect(Math.abs(losses.cleanLoss - golden.tensor("loss.clean").item())).toBeLessThan(5e-4);
-      expect(Math.abs(losses.adversarialLoss - golden.tensor("loss.adversarial").item())).toBeLessThan(5e-4);
-      expect(gradientError(model, gradients, golden)).toBeLessThan(1e-3);
-    });
-  });
+  test("fp32, each step from the golden weights", () => {
+    const errors = STEPS.map((k) =>
+      scope(() => {
+        const golden = steps[k];
+        const model = resnet20("float32");
+        if (k > 0) {
+          for (const [name, tensor] of model.network.state()) copy_(tensor, steps[k - 1].tensor(`state.${name}`));
+        }
+        const gradients = new GradientStore(model.parameters.map(({ value }) => value));
+        // A pixel whose attack gradient rounds to the other sign makes a jump, so the attack's outcome is that of float64.
+        const given: Attack = { perturb: () => cast(run[k].adversarial, "float32") };
+        const losses = advPropStep({ model, attack: given, gradients, labelSmoothing: 0 }, batch(k, "float32"));
+        expect(Math.abs(losses.cleanLoss - golden.tensor("loss.clean").item())).toBeLessThan(5e-4);
+        expect(Math.abs(losses.adversarialLoss - golden.tensor("loss.adversarial").item())).toBeLessThan(5e-4);
+        return gradientError(model, gradients, golden);
+      }),
+    );
+    // An input of a rectifier that rounds to the other side of zero makes a jump of up to 2e-3. In which steps one does depends on
+    // the order of additions, so each step is allowed a few, and one at least must have none.
+    for (const [k, error] of errors.entries()) expect(error, `step ${k}`).toBeLessThan(5e-3);
+    expect(Math.min(...errors)).toBeLessThan(1e-5);
+  }, 60_000);
 });

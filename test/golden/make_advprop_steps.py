@@ -43,7 +43,7 @@ The state before step k is state.* of file k - 1, or the initial state.
 
 What fp32 can show when each step starts from that rounded state. Where no ReLU input changes its side of zero, the
 gradients of fp32 are off by 1e-6 (relative L2, all parameters together). Among the 6 million ReLU inputs of a step a
-few lie so near zero that rounding decides; each that crosses is a jump of the gradient by 1e-5 to 1e-3, and which ones
+few lie so near zero that rounding decides; each that crosses is a jump of the gradient by 1e-5 to 2e-3, and which ones
 do depends on the order of additions. So a block is taken only where PyTorch's fp32 is within 1e-4 in every one of the
 settings that this script prints: layouts contiguous and channels-last, with oneDNN and without. The statistics of the
 norms are PyTorch's mean and var here: its batch_norm kernel for channels-last adds in fp32 one after another and is
