@@ -4,6 +4,10 @@ import { peerForms, startEngine, startPeer } from "./contestant.mjs";
 /** Time that one turn takes at least, so that a short step is measured several times. */
 const TURN_MS = 400;
 
+/** Steps so long that fewer turns must do, so that all workloads fit into half an hour. */
+const SLOW_MS = 3000;
+const SLOW_ROUNDS = 3;
+
 /**
  * @param options.python     the peer's Python; undefined for none
  * @param options.threads    numbers of threads that the peer is tried with
@@ -31,9 +35,10 @@ export async function contest(workload, { python, threads, precisions, rounds, s
   for (const contestant of contestants) {
     const { steps } = await contestant.process.ask({ do: "warm-up" });
     const { ms } = await contestant.process.ask({ do: "steps", count: 1 });
-    Object.assign(contestant, { warmUpSteps: steps, count: Math.max(1, Math.ceil(TURN_MS / ms[0])) });
+    Object.assign(contestant, { warmUpSteps: steps, count: Math.max(1, Math.ceil(TURN_MS / ms[0])), longest: ms[0] });
   }
-  for (let round = 0; round < rounds; round++) {
+  const slow = contestants.some(({ longest }) => longest > SLOW_MS);
+  for (let round = 0; round < (slow ? Math.min(rounds, SLOW_ROUNDS) : rounds); round++) {
     for (const { process, count, turns, minorFaults } of contestants) {
       const answer = await process.ask({ do: "steps", count });
       turns.push(median(answer.ms));
@@ -63,18 +68,21 @@ export async function contest(workload, { python, threads, precisions, rounds, s
 /** A step so long that the screening measures one after the first instead of two. */
 const LONG_MS = 1500;
 
-/** A form whose first step takes longer than this many of the fastest form's is given up. */
-const HOPELESS = 4;
+/** A form whose first step takes longer than this many of the fastest form's is given up, and with it the others of its precision. */
+const HOPELESS = 3;
 
 /** Every form of the peer, each a process of its own: the faster of two steps after one to warm up, or `over`, which it exceeded. */
 async function screen(workload, python, threads, say) {
   const results = [];
+  const hopeless = new Set();
   for (const form of peerForms(threads)) {
+    if (hopeless.has(form.precision)) continue;
     const over = HOPELESS * Math.min(...results.map(({ ms }) => ms ?? Number.POSITIVE_INFINITY));
     const process = await startPeer(python, workload, form);
     const first = await process.ask({ do: "steps", count: 1 }, over);
     const again = first && (await process.ask({ do: "steps", count: first.ms[0] > LONG_MS ? 1 : 2 }));
     await process.end();
+    if (again === undefined) hopeless.add(form.precision);
     results.push({ ...form, ...(again ? { ms: Math.min(...again.ms) } : { over }) });
     say(`  ${nameOf({ by: "pytorch", ...form }).padEnd(40)} ${screened(results.at(-1))} ms (screening)`);
   }

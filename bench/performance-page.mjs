@@ -228,7 +228,7 @@ function screeningSections({ workloads }) {
   if (rows.length === 0) return [];
   const text =
     "After one step to warm up: the faster of two, or one where it takes long. A form is given up where its first step takes longer " +
-    "than four of the fastest form's. The fastest of each precision took part above.";
+    "than three of the fastest form's, and with it the others of its precision. The fastest of each precision took part above.";
   return ["## Every form of PyTorch", text, table(["workload", "form", "ms"], rows)];
 }
 

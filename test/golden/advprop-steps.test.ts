@@ -136,9 +136,11 @@ describe.skipIf(folder === undefined)("five AdvProp steps of ResNet-20 (skipped 
         return gradientError(model, gradients, golden);
       }),
     );
-    // An input of a rectifier that rounds to the other side of zero makes a jump of up to 2e-3. In which steps one does depends on
-    // the order of additions, so each step is allowed a few, and one at least must have none.
-    for (const [k, error] of errors.entries()) expect(error, `step ${k}`).toBeLessThan(5e-3);
-    expect(Math.min(...errors)).toBeLessThan(1e-5);
+    // An input of a rectifier that rounds to the other side of zero makes a jump of up to 2e-3. In which step one does depends on
+    // the order of additions, so one of the five may have such a jump; and in one at least, no input that matters crosses.
+    const [least, , , fourth, most] = errors.toSorted((a, b) => a - b);
+    expect(most, String(errors)).toBeLessThan(5e-3);
+    expect(fourth, String(errors)).toBeLessThan(1e-3);
+    expect(least, String(errors)).toBeLessThan(1e-5);
   }, 60_000);
 });
