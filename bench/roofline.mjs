@@ -8,8 +8,13 @@ export const fastest = (forms) =>
 export const bestForm = ({ forms }, by, precision) =>
   fastest(forms.filter((form) => form.by === by && (precision === undefined || form.precision === precision)));
 
-/** Of the seen peaks, that of as many threads as a form has. */
-export const peakOf = (peaks, { threads }) => peaks.find((peak) => peak.threads === threads) ?? peaks.at(-1);
+/**
+ * Of the seen peaks, that of as many threads as a form has. Numbers of bfloat16 can be multiplied as float32 too, which is what is fast where the processor has no instructions for them.
+ */
+export function peakOf(peaks, { threads }) {
+  const peak = peaks.find((one) => one.threads === threads) ?? peaks.at(-1);
+  return { ...peak, bf16: Math.max(peak.bf16, peak.fp32) };
+}
 
 export const gflops = ({ profile, msPerStep }) => profile.flops / msPerStep / 1e6;
 
