@@ -88,7 +88,7 @@ describe("train", () => {
     [["--data", "/nowhere"], "/nowhere"],
     [["--set", "training.earlyStoppingEpochs=2"], "Add --validation-fraction"],
     [["--set", "training.accumulationSteps=4"], "an epoch has 3"],
-    [["--batch-size", "48", "--memory-limit", "60MB"], "Take a batch of at most"],
+    [["--batch-size", "48", "--memory-limit", "40MB"], "Take a batch of at most"],
   ])("refuses %j and leaves no folder", (flags, message) => {
     const data = writeData();
     const run = join(temporaryFolder(), "run");
