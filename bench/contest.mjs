@@ -4,7 +4,7 @@ import { peerForms, startEngine, startPeer } from "./contestant.mjs";
 /** Time that one turn takes at least, so that a short step is measured several times. */
 const TURN_MS = 400;
 
-/** Steps so long that fewer turns must do, so that all workloads fit into half an hour. */
+/** Steps so long that fewer turns must do. */
 const SLOW_MS = 3000;
 const SLOW_ROUNDS = 3;
 
@@ -90,7 +90,7 @@ async function screen(workload, python, threads, say) {
 }
 
 /** What the screening of a form found, in milliseconds. */
-export const screened = ({ ms, over }) => (ms === undefined ? `over ${over.toFixed(0)}` : ms.toFixed(1));
+const screened = ({ ms, over }) => (ms === undefined ? `over ${over.toFixed(0)}` : ms.toFixed(1));
 
 /** The fastest form of each precision, if any was not given up. */
 const bestForms = (screening) => {

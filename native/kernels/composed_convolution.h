@@ -8,4 +8,7 @@ namespace advprop {
 /// in x's dtype, but bfloat16 by way of float32, because libtorch adds in bfloat16 where the processor has no instructions for it.
 at::Tensor composedConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding, int64_t groups = 1);
 
+/// A bfloat16 weight as the float32 one that our kernels read; any other as it is.
+inline at::Tensor floatWeight(const at::Tensor& weight) { return weight.scalar_type() == at::kBFloat16 ? weight.to(at::kFloat) : weight; }
+
 }  // namespace advprop

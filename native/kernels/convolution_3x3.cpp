@@ -105,14 +105,11 @@ void checkWeight(const at::Tensor& x, const at::Tensor& weight) {
               "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", weight.sizes());
 }
 
-/// Our kernels read float32 weights.
-at::Tensor floatOfHalf(const at::Tensor& weight) { return weight.scalar_type() == at::kBFloat16 ? weight.to(at::kFloat) : weight; }
-
 at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
 
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
   checkWeight(x, given);
-  const at::Tensor weight = floatOfHalf(given);
+  const at::Tensor weight = floatWeight(given);
   if (!winograd::applies(x, weight)) return plain(x, weight);
   return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
@@ -120,7 +117,7 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
 at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,
                                  const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
   checkWeight(x, given);
-  const at::Tensor weight = floatOfHalf(given);
+  const at::Tensor weight = floatWeight(given);
   if (!winograd::applies(x, weight) || !isChannelsLast(x)) {
     return plain(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
   }

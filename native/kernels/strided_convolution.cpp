@@ -66,7 +66,7 @@ at::Tensor stridedConvolution(const at::Tensor& x, const at::Tensor& given, int6
   const int64_t spareRows = height + top + bottom - kernel, spareColumns = width + left + right - given.size(3);
   TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the padded input must be at least as large as the kernel; got x ", x.sizes(), ", padding ",
               padding, " and weight ", given.sizes());
-  const at::Tensor weight = given.scalar_type() == at::kBFloat16 ? given.to(at::kFloat) : given;
+  const at::Tensor weight = floatWeight(given);
   if (!isOurs(x, weight)) return composedConvolution(x, weight, stride, padding);
   const StridedSizes sizes{x.size(0), x.size(1), height, width, given.size(0), spareRows / stride + 1, spareColumns / stride + 1,
                            kernel,    stride,    left,   top};

@@ -1,7 +1,20 @@
 /** What the tests of the convolutions share: random operands, results with gradients, distances. */
 import { expect } from "vitest";
-import { type DType, fromArray, gradientOf, type Tensor } from "../../src/tensor/index.js";
-import { abs, amax, cast, channelsLast, detach, keyedUniform, mul, sub, sum } from "../../src/tensor/operators.js";
+import { type DType, fromArray, gradientOf, memoryStats, scope, type Tensor } from "../../src/tensor/index.js";
+import {
+  abs,
+  amax,
+  cast,
+  channelsLast,
+  conv2d,
+  detach,
+  keyedUniform,
+  mul,
+  type Padding,
+  pad2d,
+  sub,
+  sum,
+} from "../../src/tensor/operators.js";
 
 /** Uniform in [-1/2, 1/2), channels-last, rounded to the dtype. */
 export function random(shape: readonly number[], purpose: number, dtype: DType = "float32"): Tensor {
@@ -75,6 +88,32 @@ export function compareWith(
   }
   return actual;
 }
+
+/** That x, of 64 channels, is kept for the gradient of the weight and for nothing else. */
+export function checkInputIsKept(
+  convolution: (x: Tensor, weight: Tensor) => Tensor,
+  weightShape: readonly number[],
+): void {
+  for (const trained of [false, true]) {
+    scope(() => {
+      const x = mul(random([2, 64, 32, 32], 1).requireGradient(), 2);
+      const weight = random(weightShape, 2);
+      if (trained) weight.requireGradient();
+      const bytes = 4 * x.size;
+      const y = convolution(x, weight);
+      const before = memoryStats().liveBytes;
+      x.dispose();
+      expect(before - memoryStats().liveBytes).toBe(trained ? 0 : bytes);
+      expect(y.requiresGradient).toBe(true);
+    });
+  }
+}
+
+/** A convolution by libtorch, whose zeros on each side are a copy: the reference. */
+export const paddedConvolution =
+  (stride: number, { left, right, top, bottom }: Padding) =>
+  (x: Tensor, weight: Tensor): Tensor =>
+    conv2d(pad2d(x, left, right, top, bottom), weight, undefined, stride, 0);
 
 /** Both gradients in float32 against difference quotients, at a few elements. */
 export function checkDifferenceQuotients(

@@ -1,8 +1,8 @@
 /** The first convolution of a network against padding and libtorch's convolution in float64, forward and both gradients. */
 import { afterEach, describe, expect, test } from "vitest";
 import { type DType, fromArray, scope, setThreads, type Tensor } from "../../src/tensor/index.js";
-import { cast, conv2d, imageConv2d, type Padding, pad2d, permute, rows } from "../../src/tensor/operators.js";
-import { bytesOf, compareWith, random, results } from "../support/convolutions.js";
+import { cast, imageConv2d, type Padding, permute, rows } from "../../src/tensor/operators.js";
+import { bytesOf, compareWith, paddedConvolution, random, results } from "../support/convolutions.js";
 import { error } from "../support/errors.js";
 
 afterEach(() => setThreads(1));
@@ -16,9 +16,8 @@ const PRECISIONS: [DType, DType, number][] = [
 
 describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => {
   function check(x: Tensor, weight: Tensor, stride: number, padding: Padding): void {
-    const { left, right, top, bottom } = padding;
     const { y, gradX, gradWeight } = compareWith(
-      (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0),
+      paddedConvolution(stride, padding),
       (a, b) => imageConv2d(a, b, stride, padding),
       x,
       weight,

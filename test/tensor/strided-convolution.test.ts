@@ -23,7 +23,15 @@ import {
   stridedConv2d,
   sum,
 } from "../../src/tensor/operators.js";
-import { bytesOf, checkDifferenceQuotients, compareWith, random, results } from "../support/convolutions.js";
+import {
+  bytesOf,
+  checkDifferenceQuotients,
+  checkInputIsKept,
+  compareWith,
+  paddedConvolution,
+  random,
+  results,
+} from "../support/convolutions.js";
 import { error } from "../support/errors.js";
 
 afterEach(() => setThreads(1));
@@ -41,9 +49,8 @@ const PRECISIONS: [DType, DType, number][] = [
 
 describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => {
   function check(x: Tensor, weight: Tensor, stride: number, padding: Padding): void {
-    const { left, right, top, bottom } = padding;
     const { y, gradX, gradWeight } = compareWith(
-      (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0),
+      paddedConvolution(stride, padding),
       (a, b) => stridedConv2d(a, b, stride, padding),
       x,
       weight,
@@ -190,25 +197,9 @@ test("finite differences", () => {
 
 describe("memory", () => {
   const shape = [2, 64, 32, 32];
-  const bytes = 2 * 64 * 32 * 32 * 4;
   const convolve = (x: Tensor, weight: Tensor): Tensor => stridedConv2d(x, weight, 2, sides(1));
 
-  test.each([
-    [false, 0],
-    [true, bytes],
-  ])("x is kept for the gradient of the weight only (trained: %s)", (trained, kept) => {
-    scope(() => {
-      const leaf = random(shape, 1).requireGradient();
-      const weight = random([32, 64, 3, 3], 2);
-      if (trained) weight.requireGradient();
-      const x = mul(leaf, 2);
-      const y = convolve(x, weight);
-      const before = memoryStats().liveBytes;
-      x.dispose();
-      expect(before - memoryStats().liveBytes).toBe(bytes - kept);
-      expect(y.requiresGradient).toBe(true);
-    });
-  });
+  test("x is kept for the gradient of the weight only", () => checkInputIsKept(convolve, [32, 64, 3, 3]));
 
   test("the weight is kept for the gradient of x only", () => {
     scope(() => {
