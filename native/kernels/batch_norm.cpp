@@ -69,7 +69,7 @@ struct Normalize : torch::autograd::Function<Normalize> {
 
 /// running += factor * (observed - running), for one channel.
 void moveTowards(const c10::optional<at::Tensor>& running, int64_t channel, double observed, double factor) {
-  if (!running.has_value()) return;
+  if (!running.has_value() || factor == 0) return;
   float& value = running->data_ptr<float>()[channel];
   value = static_cast<float>(value + factor * (observed - value));
 }
@@ -81,8 +81,7 @@ at::Tensor batchStatistics(const at::Tensor& x, const c10::optional<at::Tensor>&
                            double factor, double epsilon) {
   const Channels channels(x);
   const auto rows = static_cast<double>(channels.rows());
-  at::Tensor statistics = at::empty({2, channels.count}, at::kDouble);
-  double *mean = statistics.data_ptr<double>(), *inverse = mean + channels.count;
+  std::vector<double> mean(channels.count), variance(channels.count);
   dispatch(x.scalar_type(), kIdentity, [&](auto zero, auto) {
     using T = decltype(zero);
     const T* in = x.data_ptr<T>();
@@ -94,14 +93,11 @@ at::Tensor batchStatistics(const at::Tensor& x, const c10::optional<at::Tensor>&
     });
     for (int64_t c = 0; c < channels.count; ++c) {
       const double offset = sums[c] / rows;
-      const double variance = std::max(0., sums[channels.count + c] / rows - offset * offset);
       mean[c] = pivot[c] + offset;
-      inverse[c] = 1 / std::sqrt(variance + epsilon);
-      moveTowards(runningMean, c, mean[c], factor);
-      moveTowards(runningVariance, c, variance * rows / (rows - 1), factor);
+      variance[c] = std::max(0., sums[channels.count + c] / rows - offset * offset);
     }
   });
-  return statistics;
+  return statisticsOf(mean, variance, rows, runningMean, runningVariance, factor, epsilon);
 }
 
 /// The same of the running statistics.
@@ -131,6 +127,20 @@ void checkChannelValues(const at::Tensor& values, const char* name, const at::Te
 }
 
 }  // namespace
+
+at::Tensor statisticsOf(const std::vector<double>& mean, const std::vector<double>& variance, double rows, const c10::optional<at::Tensor>& runningMean,
+                        const c10::optional<at::Tensor>& runningVariance, double factor, double epsilon) {
+  const auto count = static_cast<int64_t>(mean.size());
+  at::Tensor statistics = at::empty({2, count}, at::kDouble);
+  double* values = statistics.data_ptr<double>();
+  for (int64_t c = 0; c < count; ++c) {
+    values[c] = mean[c];
+    values[count + c] = 1 / std::sqrt(variance[c] + epsilon);
+    moveTowards(runningMean, c, mean[c], factor);
+    moveTowards(runningVariance, c, variance[c] * rows / (rows - 1), factor);
+  }
+  return statistics;
+}
 
 at::Tensor normStatistics(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& runningMean,
                           const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon) {

@@ -42,6 +42,11 @@ struct Tables {
   const std::vector<float> mean, factor, shift;
 };
 
+/// [2, C] float64: the mean and 1 / sqrt(variance + epsilon) of each channel, given the mean and the biased variance over so many
+/// rows, towards whose mean and unbiased variance the running ones, where given, move by `factor`.
+at::Tensor statisticsOf(const std::vector<double>& mean, const std::vector<double>& variance, double rows, const c10::optional<at::Tensor>& runningMean,
+                        const c10::optional<at::Tensor>& runningVariance, double factor, double epsilon);
+
 /// The mean and 1 / sqrt(variance + epsilon) of each channel, [2, C] float64: the batch's, towards whose mean and unbiased
 /// variance the running ones, where given, move by `factor`, or the running ones. Checks the tensors of channels.
 at::Tensor normStatistics(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& runningMean,

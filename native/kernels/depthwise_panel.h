@@ -26,4 +26,10 @@ void depthwisePanel(const T* x, T* y, const float* weight, const PanelSizes& siz
 template <typename T>
 void depthwisePanelGradient(const T* gradient, T* gradX, const float* weight, const PanelSizes& sizes);
 
+/// Adds a panel's part of the weight's gradient, given x and the gradient of y, to sums[sizes.packed()]; stores it there where `isFirst`.
+template <typename T>
+void addDepthwisePanelGradient(const T* x, const T* gradient, float* sums, bool isFirst, const PanelSizes& sizes);
+/// The weight's gradient, [channels, 1, kernel, kernel] float32, from [parts, all panels' sums] for activations of a dtype.
+at::Tensor joinDepthwisePanels(const at::Tensor& sums, int64_t channels, int64_t kernel, at::ScalarType dtype);
+
 }  // namespace advprop

@@ -4,6 +4,7 @@
 
 #include "bands.h"
 #include "depthwise.h"
+#include "depthwise_panel.h"
 
 namespace advprop {
 
@@ -170,6 +171,34 @@ at::Tensor depthwiseWeightGradient(const at::Tensor& gradient, const at::Tensor&
     joinParts<T>(sums.data_ptr<float>(), parts, sizes, result.data_ptr<float>());
   });
   return result;
+}
+
+template <typename T>
+void addDepthwisePanelGradient(const T* x, const T* gradient, float* sums, bool isFirst, const PanelSizes& s) {
+  constexpr int64_t kPixels = 1024;  // of a band: rounding grows with them
+  const DepthwiseSizes sizes{1, s.channels, s.height, s.width, s.rows, s.columns, s.left, s.top, s.kernel, s.stride};
+  const int64_t rows = std::max<int64_t>(1, kPixels / s.columns);
+  const Bands none(1, s.rows, [](int64_t) { return 0; });
+  const WeightGradientJob<T> job{x, gradient, sums, 1, none};
+  withKernel(sizes, [&](auto kernel, auto stride) {
+    for (int64_t row = 0; row < s.rows; row += rows) {
+      addBand<kernel, stride>(job, sizes, Band{0, row, std::min(s.rows, row + rows)}, sums, isFirst && row == 0, Prefetch(), Prefetch());
+    }
+  });
+}
+
+template void addDepthwisePanelGradient(const float*, const float*, float*, bool, const PanelSizes&);
+template void addDepthwisePanelGradient(const at::BFloat16*, const at::BFloat16*, float*, bool, const PanelSizes&);
+
+at::Tensor joinDepthwisePanels(const at::Tensor& sums, int64_t channels, int64_t kernel, at::ScalarType dtype) {
+  DepthwiseSizes sizes{};
+  sizes.channels = sums.size(1) / (kernel * kernel);
+  sizes.kernel = kernel;
+  at::Tensor result = at::empty({sizes.channels, 1, kernel, kernel}, sums.options());
+  const auto join = [&](auto zero) { joinParts<decltype(zero)>(sums.data_ptr<float>(), sums.size(0), sizes, result.data_ptr<float>()); };
+  if (dtype == at::kFloat) join(float());
+  else join(at::BFloat16());
+  return result.narrow(0, 0, channels);
 }
 
 }  // namespace advprop

@@ -15,14 +15,13 @@ using torch::autograd::variable_list;
 
 /// A block with the tensors whose numbers it points to.
 struct State : torch::CustomClassHolder {
+  explicit State(InvertedResidual&& block_) : block(std::move(block_)) {}
   InvertedResidual block;
   std::vector<at::Tensor> alive;
 
   /// Multiply-adds of the convolutions and of the gate, twice.
   double flops() const {
-    const double in = block.images * block.pixels(), out = block.images * block.results(), kernel = block.panel.kernel;
-    const double expansion = block.expands ? in * block.inputs * block.expanded : 0;
-    return 2 * (expansion + out * block.expanded * (kernel * kernel + block.outputs) + 2. * block.images * block.expanded * block.squeezed);
+    return block.expandFlops() + block.depthwiseFlops() + block.projectFlops() + 4. * block.images * block.expanded * block.squeezed;
   }
 };
 
@@ -65,54 +64,19 @@ Affine affineOf(const at::Tensor* norm, int64_t channels, double epsilon) {
   return affine;
 }
 
-const float* floatsOf(const at::Tensor& tensor, int64_t count, const char* name) {
-  TORCH_CHECK(tensor.scalar_type() == at::kFloat && tensor.is_contiguous() && tensor.numel() == count, name, " must be float32 with ", count,
-              " values; got ", tensor.scalar_type(), " ", tensor.sizes());
-  return tensor.data_ptr<float>();
-}
-
 at::Tensor invertedResidual(const at::Tensor& x, at::TensorList expand, at::TensorList depthwise, at::TensorList squeeze, at::TensorList project,
                             int64_t kernel, int64_t stride, at::IntArrayRef padding, double epsilon, bool residual) {
-  TORCH_CHECK(x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.dim() == 4 && x.numel() > 0,
-              "x must be float32 or bfloat16 [N, C, H, W] on the CPU; got ", x.scalar_type(), " ", x.sizes());
-  TORCH_CHECK((expand.empty() || expand.size() == 5) && depthwise.size() == 5 && squeeze.size() == 4 && project.size() == 5,
-              "expand, depthwise and project are a packed weight with scale, shift, mean and variance; squeeze two weights and biases");
-  TORCH_CHECK((kernel == 3 || kernel == 5) && (stride == 1 || stride == 2) && padding.size() == 4,
-              "the kernel must be 3 or 5, the stride 1 or 2, the padding (left, right, top, bottom); got ", kernel, ", ", stride, " and ", padding);
-  auto state = c10::make_intrusive<State>();
+  TORCH_CHECK((expand.empty() || expand.size() == 5) && depthwise.size() == 5 && project.size() == 5,
+              "expand, depthwise and project are a packed weight with scale, shift, mean and variance");
+  auto state = c10::make_intrusive<State>(InvertedResidual(x, depthwise[1].numel(), project[1].numel(), expand.empty() ? at::Tensor() : expand[0],
+                                                           depthwise[0], squeeze, project[0], kernel, stride, padding));
   InvertedResidual& block = state->block;
-  block.images = x.size(0);
-  block.inputs = x.size(1);
-  block.expanded = depthwise[1].numel();
-  block.outputs = project[1].numel();
-  block.squeezed = squeeze[1].numel();
-  block.expands = !expand.empty();
   block.residual = residual;
-  const int64_t height = x.size(2), width = x.size(3);
-  const int64_t spareRows = height + padding[2] + padding[3] - kernel, spareColumns = width + padding[0] + padding[1] - kernel;
-  TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the kernel of ", kernel, " is larger than the padded input ", x.sizes());
-  block.panel = {kPanel, height, width, spareRows / stride + 1, spareColumns / stride + 1, padding[0], padding[2], kernel, stride};
-  TORCH_CHECK(block.expands || block.expanded == block.inputs, "without an expansion the depthwise channels are those of x");
   TORCH_CHECK(!residual || (block.outputs == block.inputs && block.pixels() == block.results()), "a residual must have the shape of the result");
-  if (block.expands) {
-    block.norm1 = affineOf(&expand[1], block.expanded, epsilon);
-    const PackedPointwise packed(expand[0], x.scalar_type(), block.expanded, block.inputs);
-    block.expand = packed.forward;
-    block.expandGradient = packed.gradient;
-  } else {
-    block.norm1 = {std::vector<float>(block.padded()), std::vector<float>(block.padded())};  // never read
-  }
+  if (block.expands) block.norm1 = affineOf(&expand[1], block.expanded, epsilon);
+  else block.norm1 = {std::vector<float>(block.padded()), std::vector<float>(block.padded())};  // never read
   block.norm2 = affineOf(&depthwise[1], block.expanded, epsilon);
   block.norm3 = affineOf(&project[1], block.outputs, epsilon);
-  const PackedPointwise packed(project[0], x.scalar_type(), block.outputs, block.expanded);
-  block.project = packed.forward;
-  block.projectGradient = packed.gradient;
-  block.depthwise = floatsOf(depthwise[0], 2 * block.padded() * kernel * kernel, "the packed depthwise weight");
-  block.depthwiseGradient = block.depthwise + block.padded() * kernel * kernel;
-  block.reduce = floatsOf(squeeze[0], block.squeezed * block.expanded, "the reducing weight");
-  block.reduceBias = floatsOf(squeeze[1], block.squeezed, "the reducing bias");
-  block.expandGate = floatsOf(squeeze[2], block.squeezed * block.expanded, "the turned expanding weight");
-  block.expandGateBias = floatsOf(squeeze[3], block.expanded, "the expanding bias");
 
   const at::Tensor input = x.contiguous(at::MemoryFormat::ChannelsLast);
   const ProfiledKernel profiled("advprop::inverted_residual (forward)", state->flops(), input.nbytes(), input.nbytes());

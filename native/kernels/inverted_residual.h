@@ -1,22 +1,10 @@
 // EfficientNet's inverted residual through given statistics: what each image goes through does not depend on the others, so
-// a thread takes an image (or a few small ones) through the whole block while it lies in the caches.
-//
-//     u = expand(x), t = silu(norm1(u))        or t = x without an expansion
-//     v = depthwise(t), s = silu(norm2(v))
-//     gate = sigmoid(W2 silu(W1 mean(s) + b1) + b2)
-//     y = norm3(project(s gate)) + x           the last where `residual`
-//
-// Expanded channels are computed a panel at a time: between expansion and depthwise convolution an image is [pixels, panel].
+// a thread takes an image (or a few small ones) through the whole block while it lies in the caches. The result is
+// norm3(y) + x, y being that of inverted_residual_layers.h, and the last where `residual`.
 #pragma once
-#include <ATen/ATen.h>
-
-#include "depthwise_panel.h"
-#include "pointwise.h"
+#include "inverted_residual_layers.h"
 
 namespace advprop {
-
-/// Expanded channels that are computed together.
-constexpr int64_t kPanel = kPanelVectors * kLanes;
 
 /// factor x + shift: a batch norm by given statistics, filled up with zeros to whole panels.
 struct Affine {
@@ -24,19 +12,10 @@ struct Affine {
 };
 
 /// One block on one batch.
-struct InvertedResidual {
-  int64_t images, inputs, expanded, outputs, squeezed;
-  bool expands, residual;
-  PanelSizes panel;
+struct InvertedResidual : InvertedResidualLayers {
+  using InvertedResidualLayers::InvertedResidualLayers;
+  bool residual = false;
   Affine norm1, norm2, norm3;
-  PackedMatrix expand, expandGradient, project, projectGradient;
-  const float *depthwise, *depthwiseGradient;                      // packDepthwise
-  const float *reduce, *reduceBias, *expandGate, *expandGateBias;  // [squeezed, expanded], [squeezed], [squeezed, expanded], [expanded]
-
-  int64_t panels() const { return (expanded + kPanel - 1) / kPanel; }
-  int64_t padded() const { return panels() * kPanel; }
-  int64_t pixels() const { return panel.pixels(); }
-  int64_t results() const { return panel.results(); }
 };
 
 /// What the gradient needs of the forward pass. A unit is so many images that their pixels fill tiles; its panels lie one

@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 
+#include "inverted_residual.h"
 #include "inverted_residual_gate.h"
 #include "inverted_residual_products.h"
 #include "silu.h"
@@ -7,12 +8,6 @@
 namespace advprop {
 
 namespace {
-
-/// Copies the channels of a panel from pixels with all channels.
-template <typename T>
-void gatherPanel(const T* from, int64_t stride, int64_t pixels, int64_t channels, T* to) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel) std::copy(from + pixel * stride, from + pixel * stride + channels, to + pixel * kPanel);
-}
 
 /// x = silu(factor x + shift)
 template <typename T>
@@ -70,13 +65,7 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
     squeezed = kept->squeezed.data_ptr<float>() + unit.first * block.squeezed;
   }
   for (int64_t n = 0; n < unit.images; ++n) computeGate(block, mean + n * padded, gates + n * padded, squeezed + n * block.squeezed);
-  for (int64_t p = 0; p < block.panels(); ++p) {
-    for (int64_t n = 0; n < unit.images; ++n) {
-      T* to = s + (p * unit.images + n) * block.results() * kPanel;
-      const float* gate = gates + n * padded + p * kPanel;
-      eachVectorOfPanel(block.results(), [=](int64_t i, int64_t c) { store(to + i, load(to + i) * load(gate + c)); });
-    }
-  }
+  applyGates(block, gates, s, unit);
   T* to = y + unit.first * block.results() * block.outputs;
   FromPanels<T>{s, block.project, to, block.norm3.factor.data(), block.norm3.shift.data(), block.residual ? from : nullptr}.run(results);
 }

@@ -1,6 +1,6 @@
 // The gate of squeeze and excitation for one image in an inverted residual: two small layers in float32.
 #pragma once
-#include "inverted_residual.h"
+#include "inverted_residual_layers.h"
 #include "silu.h"
 
 namespace advprop {
@@ -25,7 +25,7 @@ inline void addScaled(float* to, const float* from, float factor, int64_t count)
 inline float sigmoidOf(float x) { return sigmoid(spread(x))[0]; }
 
 /// gate[padded] and squeezed[squeezed], the argument of the inner silu, from the means of all channels.
-inline void computeGate(const InvertedResidual& block, const float* mean, float* gate, float* squeezed) {
+inline void computeGate(const InvertedResidualLayers& block, const float* mean, float* gate, float* squeezed) {
   const int64_t expanded = block.expanded;
   std::copy(block.expandGateBias, block.expandGateBias + expanded, gate);
   std::fill(gate + expanded, gate + block.padded(), 0.f);
@@ -36,8 +36,10 @@ inline void computeGate(const InvertedResidual& block, const float* mean, float*
   for (int64_t c = 0; c < block.padded(); c += kLanes) store(gate + c, sigmoid(load(gate + c)));
 }
 
-/// The gradient of the means, share[padded], given that of the gate, which is overwritten.
-inline void gateGradient(const InvertedResidual& block, const float* gate, const float* squeezed, float* gradient, float* share) {
+/// The gradients of the means, share[padded], and of the inner silu's argument, gradSqueezed[squeezed], given that of the gate,
+/// over which that of the outer sigmoid's argument is written.
+inline void gateGradient(const InvertedResidualLayers& block, const float* gate, const float* squeezed, float* gradient, float* share,
+                         float* gradSqueezed) {
   const int64_t expanded = block.expanded;
   for (int64_t c = 0; c < block.padded(); c += kLanes) {
     const Floats g = load(gate + c);
@@ -47,7 +49,8 @@ inline void gateGradient(const InvertedResidual& block, const float* gate, const
   for (int64_t j = 0; j < block.squeezed; ++j) {
     const float sigmoid = sigmoidOf(squeezed[j]);
     const float slope = sigmoid * (1 + squeezed[j] * (1 - sigmoid));
-    addScaled(share, block.reduce + j * expanded, slope * dot(block.expandGate + j * expanded, gradient, expanded), expanded);
+    gradSqueezed[j] = slope * dot(block.expandGate + j * expanded, gradient, expanded);
+    addScaled(share, block.reduce + j * expanded, gradSqueezed[j], expanded);
   }
 }
 

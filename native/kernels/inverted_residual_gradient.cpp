@@ -2,6 +2,7 @@
 // share reaches every pixel of a channel alike.
 #include <ATen/Parallel.h>
 
+#include "inverted_residual.h"
 #include "inverted_residual_gate.h"
 #include "inverted_residual_products.h"
 #include "silu.h"
@@ -42,6 +43,7 @@ void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, co
 
   T *scaled = scratch.take<T>(results * block.outputs), *gradS = scratch.take<T>(results * padded), *slopesV = scratch.take<T>(results * padded);
   float *gradGate = scratch.take<float>(unit.images * padded), *shares = scratch.take<float>(unit.images * padded);
+  float* gradSqueezed = scratch.take<float>(block.squeezed);
   scaleRows(from, results, block.outputs, block.norm3.factor.data(), scaled);
   for (int64_t p = 0; p < block.panels(); ++p) {
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
@@ -60,7 +62,7 @@ void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, co
   }
   for (int64_t n = 0; n < unit.images; ++n) {
     const float* squeezed = kept.squeezed.data_ptr<float>() + (unit.first + n) * block.squeezed;
-    gateGradient(block, gates + n * padded, squeezed, gradGate + n * padded, shares + n * padded);
+    gateGradient(block, gates + n * padded, squeezed, gradGate + n * padded, shares + n * padded, gradSqueezed);
   }
   const float each = 1.f / static_cast<float>(block.results());
   T *gradT = scratch.take<T>(block.pixels() * kPanel), *gradU = block.expands ? scratch.take<T>(pixels * padded) : nullptr;
@@ -92,7 +94,8 @@ at::Tensor invertedResidualGradient(const InvertedResidual& block, const at::Ten
   const int64_t together = kept.together, padded = block.padded(), size = gradient.element_size();
   at::Tensor gradX = at::empty({block.images, block.inputs, block.panel.height, block.panel.width}, gradient.options(), at::MemoryFormat::ChannelsLast);
   const int64_t bytes = Scratch::bytesOf(together * block.results() * block.outputs * size) + 2 * Scratch::bytesOf(together * block.results() * padded * size) +
-                        2 * Scratch::bytesOf(together * padded * 4) + Scratch::bytesOf(block.pixels() * kPanel * size) +
+                        2 * Scratch::bytesOf(together * padded * 4) + Scratch::bytesOf(block.squeezed * 4) +
+                        Scratch::bytesOf(block.pixels() * kPanel * size) +
                         (block.expands ? Scratch::bytesOf(together * block.pixels() * padded * size) : 0);
   withType(gradient.scalar_type(), [&](auto zero) {
     using T = decltype(zero);

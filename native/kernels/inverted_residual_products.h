@@ -1,6 +1,6 @@
 // The matrix products of an inverted residual: from rows in memory into one panel, and from all panels to rows in memory.
 #pragma once
-#include "inverted_residual.h"
+#include "inverted_residual_layers.h"
 
 namespace advprop {
 
@@ -111,6 +111,24 @@ inline void sumPanel(int64_t pixels, float* to, const Term& term) {
 struct Unit {
   int64_t first, images;
 };
+
+/// Copies the channels of a panel from pixels with all channels.
+template <typename T>
+void gatherPanel(const T* from, int64_t stride, int64_t pixels, int64_t channels, T* to) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel) std::copy(from + pixel * stride, from + pixel * stride + channels, to + pixel * kPanel);
+}
+
+/// Multiplies s, the panels of a unit's results, by each image's gates [images, padded].
+template <typename T>
+void applyGates(const InvertedResidualLayers& block, const float* gates, T* s, const Unit& unit) {
+  for (int64_t p = 0; p < block.panels(); ++p) {
+    for (int64_t n = 0; n < unit.images; ++n) {
+      T* to = s + (p * unit.images + n) * block.results() * kPanel;
+      const float* gate = gates + n * block.padded() + p * kPanel;
+      eachVectorOfPanel(block.results(), [=](int64_t i, int64_t c) { store(to + i, load(to + i) * load(gate + c)); });
+    }
+  }
+}
 
 /// Calls `work(unit, scratch)` for every unit, in parallel; `scratch(bytes)` gives a thread memory that lasts for a call.
 template <typename Work>

@@ -16,7 +16,7 @@ import { Sequence } from "../nn/sequence.js";
 import { SqueezeExcitation } from "../nn/squeeze-excitation.js";
 import { stochasticDepth } from "../nn/stochastic-depth.js";
 import type { Tensor } from "../tensor/index.js";
-import { invertedResidual } from "../tensor/inverted-residual.js";
+import { invertedResidual, invertedResidualTraining } from "../tensor/inverted-residual.js";
 import { add_ } from "../tensor/operators.js";
 
 /** How B0 is scaled. */
@@ -164,20 +164,60 @@ class InvertedResidual extends Module {
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const fixed = context.statistics === "running" && !context.trainable && !context.stochastic;
-    if (fixed && x.device === "cpu" && isOurs(x.dtype)) return this.#computeByImages(x, x.dtype, context);
+    const dtype = x.device === "cpu" && isOurs(x.dtype) ? x.dtype : undefined;
+    if (fixed && dtype !== undefined) return this.#computeByImages(x, dtype, context);
+    const whole = context.statistics === "batch" && dtype !== undefined;
+    const y = whole ? this.#computeByBatch(x, dtype, context) : this.#computeByLayers(x, context);
+    if (!this.#residual) return this.#projectNorm.forward(y, context);
+    if (!context.stochastic) return this.#projectNorm.forwardWithResidual(y, x, context);
+    return add_(stochasticDepth(this.#projectNorm.forward(y, context), this.#survival, this.#position, context), x);
+  }
+
+  /** The branch up to its projection. */
+  #computeByLayers(x: Tensor, context: ForwardContext): Tensor {
     let y = x;
     if (this.#expand !== undefined && this.#expandNorm !== undefined) {
       y = this.#expandNorm.forward(this.#expand.forward(x, context), context);
     }
     y = this.#depthwiseNorm.forward(this.#depthwise.forward(y, context), context);
-    y = this.#project.forward(this.#squeeze.forward(y, context), context);
-    if (!this.#residual) return this.#projectNorm.forward(y, context);
-    if (!context.stochastic) return this.#projectNorm.forwardWithResidual(y, x, context);
-    y = this.#projectNorm.forward(y, context);
-    return add_(stochasticDepth(y, this.#survival, this.#position, context), x);
+    return this.#project.forward(this.#squeeze.forward(y, context), context);
   }
 
-  /** The same where no image depends on another and nothing but x has a gradient: one operator, a thread an image. */
+  /** The same by the batch's statistics: one operator, which applies norms, activations and gate as it reads and writes. */
+  #computeByBatch(x: Tensor, dtype: "float32" | "bfloat16", context: ForwardContext): Tensor {
+    const { route, trainable } = context;
+    const [images, , height, width] = x.shape;
+    const [norm1, norm2] = [this.#expandNorm?.norm(route), this.#depthwiseNorm.norm(route)];
+    const [rows, columns] = [Math.ceil(height / this.#stride), Math.ceil(width / this.#stride)];
+    const shape2 = [images, norm2.channels, rows, columns];
+    const [depthwise, factor2] = norm2.trainedLayer(this.#depthwise.weight, shape2, context);
+    const [expand, factor1] =
+      this.#expand === undefined || norm1 === undefined
+        ? [undefined, 0]
+        : norm1.trainedLayer(this.#expand.weight, [images, norm1.channels, height, width], context);
+    const y = invertedResidualTraining(x, {
+      expand,
+      depthwise,
+      squeeze: this.#squeeze.parameters(trainable),
+      project: this.#project.weight.for(trainable),
+      packed: {
+        expand: this.#expand?.packed(dtype),
+        depthwise: this.#depthwise.packed(dtype),
+        project: this.#project.packed(dtype),
+        turned: this.#squeeze.turned,
+      },
+      size: this.#size,
+      stride: this.#stride,
+      padding: this.#depthwise.padding(x),
+      epsilon: norm2.options.epsilon,
+      factors: [factor1, factor2],
+    });
+    norm1?.count(context);
+    norm2.count(context);
+    return y;
+  }
+
+  /** The whole block where no image depends on another and nothing but x has a gradient: one operator, a thread an image. */
   #computeByImages(x: Tensor, dtype: "float32" | "bfloat16", { route }: ForwardContext): Tensor {
     return invertedResidual(x, {
       expand: this.#expand && this.#expandNorm?.norm(route).layerOf(this.#expand.packed(dtype)),

@@ -8,7 +8,7 @@
  */
 import { UsageError } from "../errors.js";
 import { scope, type Tensor } from "../tensor/index.js";
-import type { NormalizedLayer } from "../tensor/inverted-residual.js";
+import type { NormalizedLayer, TrainedLayer } from "../tensor/inverted-residual.js";
 import { type Activation, add_, type BatchNormArguments, batchNorm, normReluConv2d3x3 } from "../tensor/operators.js";
 import { type ForwardContext, MAIN_ROUTE } from "./context.js";
 import type { Conv2d } from "./convolution.js";
@@ -71,56 +71,72 @@ export class BatchNorm extends Module {
     return this.normalize(x, context, "identity");
   }
 
+  /**
+   * A convolution's weight and this norm by the batch's statistics, as one operator takes them, and how far the running ones
+   * move; {@link count} counts the update.
+   *
+   * @param shape of what is normalised
+   */
+  trainedLayer(weight: Parameter, shape: readonly number[], context: ForwardContext): readonly [TrainedLayer, number] {
+    this.#check(shape, context);
+    const parameter = (one: Parameter): Tensor => one.for(context.trainable);
+    const running = [this.runningMean.value, this.runningVariance.value] as const;
+    return [[parameter(weight), parameter(this.scale), parameter(this.shift), ...running], this.#factor(context)];
+  }
+
   /** activation(norm(x) + residual) */
   normalize(x: Tensor, context: ForwardContext, activation: Activation, residual?: Tensor): Tensor {
     const y = batchNorm(x, this.#arguments(x, context, activation, residual));
-    this.#count(context);
+    this.count(context);
     return y;
   }
 
   /** The 3x3 convolution, stride 1 with one zero on each side, of relu(norm(x)), which is never kept. */
   normalizeAndConvolve(x: Tensor, context: ForwardContext, weight: Parameter): Tensor {
     const y = normReluConv2d3x3(x, this.#arguments(x, context, "relu"), weight.for(context.trainable));
-    this.#count(context);
+    this.count(context);
     return y;
   }
 
   /** What the operators normalise x by. */
-  #arguments(
-    x: Tensor,
-    { statistics, update, trainable }: ForwardContext,
-    activation: Activation,
-    residual?: Tensor,
-  ): BatchNormArguments {
-    const { momentum, epsilon } = this.options;
-    const batch = statistics === "batch";
-    if (update && !batch) {
-      throw new UsageError(
-        "ERR_CONTEXT",
-        'batch norm: running statistics are updated only where statistics is "batch"',
-      );
-    }
-    if (batch && x.size === this.channels) {
-      throw new UsageError(
-        "ERR_SHAPE",
-        `batch norm: batch statistics need more than one value a channel; got shape [${x.shape}]. Use a larger batch or larger images`,
-      );
-    }
-    const useRunning = update || !batch;
+  #arguments(x: Tensor, context: ForwardContext, activation: Activation, residual?: Tensor): BatchNormArguments {
+    this.#check(x.shape, context);
+    const batch = context.statistics === "batch";
+    const useRunning = context.update || !batch;
     return {
-      scale: this.scale.for(trainable),
-      shift: this.shift.for(trainable),
+      scale: this.scale.for(context.trainable),
+      shift: this.shift.for(context.trainable),
       runningMean: useRunning ? this.runningMean.value : undefined,
       runningVariance: useRunning ? this.runningVariance.value : undefined,
       batch,
-      factor: update ? Math.max(momentum, 1 / (this.tracked.value.item() + 1)) : 0,
-      epsilon,
+      factor: this.#factor(context),
+      epsilon: this.options.epsilon,
       residual,
       activation,
     };
   }
 
-  #count({ update }: ForwardContext): void {
+  #check([images, , height, width]: readonly number[], { statistics, update }: ForwardContext): void {
+    if (update && statistics !== "batch") {
+      throw new UsageError(
+        "ERR_CONTEXT",
+        'batch norm: running statistics are updated only where statistics is "batch"',
+      );
+    }
+    if (statistics === "batch" && images * height * width === 1) {
+      throw new UsageError(
+        "ERR_SHAPE",
+        `batch norm: batch statistics need more than one value a channel; got shape [${[images, this.channels, height, width]}]. Use a larger batch or larger images`,
+      );
+    }
+  }
+
+  #factor({ update }: ForwardContext): number {
+    return update ? Math.max(this.options.momentum, 1 / (this.tracked.value.item() + 1)) : 0;
+  }
+
+  /** Counts an update of the running statistics, where the pass makes one. */
+  count({ update }: ForwardContext): void {
     if (update) add_(this.tracked.value, 1);
   }
 }

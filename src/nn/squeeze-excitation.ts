@@ -25,19 +25,22 @@ export class SqueezeExcitation extends Module {
 
   /** Weights and biases outside of every graph, as the inverted residual by running statistics takes them. */
   get gate(): readonly [Tensor, Tensor, Tensor, Tensor] {
-    const turned = this.#expand.weight.derived("turned", turn);
-    return [this.#reduce.weight.data, this.#reduce.bias.data, turned, this.#expand.bias.data];
+    return [this.#reduce.weight.data, this.#reduce.bias.data, this.turned, this.#expand.bias.data];
+  }
+
+  /** The expanding weight turned, [squeezed, channels, 1, 1], outside of every graph. */
+  get turned(): Tensor {
+    return this.#expand.weight.derived("turned", turn);
+  }
+
+  /** Weights and biases of a pass. */
+  parameters(trainable: boolean): readonly [Tensor, Tensor, Tensor, Tensor] {
+    const of = ({ weight, bias }: GateConvolution) => [weight.for(trainable), bias.for(trainable)] as const;
+    return [...of(this.#reduce), ...of(this.#expand)];
   }
 
   protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
-    const [reduce, expand] = [this.#reduce, this.#expand];
-    return squeezeExcitation(
-      x,
-      reduce.weight.for(trainable),
-      reduce.bias.for(trainable),
-      expand.weight.for(trainable),
-      expand.bias.for(trainable),
-    );
+    return squeezeExcitation(x, ...this.parameters(trainable));
   }
 }
 

@@ -40,6 +40,7 @@ interface Case {
   readonly squeezed?: number;
   readonly size?: number;
   readonly stride?: number;
+  readonly residual?: boolean;
 }
 
 type Ours = "float32" | "bfloat16";
@@ -48,11 +49,18 @@ const EPSILON = 1e-3;
 
 /** The parameters of a block, of x's dtype where weights are rounded to it, and the block in both forms. */
 function makeBlock(
-  { inputs, expanded = inputs, outputs = inputs, squeezed = 3, size = 3, stride = 1 }: Case,
+  {
+    inputs,
+    expanded = inputs,
+    outputs = inputs,
+    squeezed = 3,
+    size = 3,
+    stride = 1,
+    residual = stride === 1 && inputs === outputs,
+  }: Case,
   dtype: Ours,
 ) {
   const expands = expanded !== inputs;
-  const residual = stride === 1 && inputs === outputs;
   const vector = (count: number, purpose: number): Tensor => reshape(random([count, 1], purpose), [count]);
   const layer = (weight: Tensor, channels: number, purpose: number) => ({
     weight,
@@ -261,7 +269,8 @@ test("arguments that do not fit", () => {
     expect(() => whole(full([1, 16, 4, 4], 1, "float64"))).toThrow(error("ERR_LIBTORCH", /float32 or bfloat16/));
     const { whole: wider } = makeBlock({ inputs: 16, expanded: 96, outputs: 8 }, "float32");
     expect(() => wider(full([1, 24, 4, 4], 1))).toThrow(error("ERR_LIBTORCH", /packed weight is not one of/));
-    expect(() => whole(full([1, 24, 4, 4], 1))).toThrow(error("ERR_LIBTORCH", /residual must have the shape/));
+    const { whole: halved } = makeBlock({ inputs: 16, expanded: 96, stride: 2, residual: true }, "float32");
+    expect(() => halved(full([1, 16, 4, 4], 1))).toThrow(error("ERR_LIBTORCH", /residual must have the shape/));
     expect(() => packDepthwise(full([16, 2, 3, 3], 1), 1, "float32")).toThrow(error("ERR_LIBTORCH", /\[C, 1, k, k\]/));
   });
 });
