@@ -11,30 +11,30 @@ DepthwiseSizes imageSizes(const PanelSizes& s) { return {1, s.channels, s.height
 }  // namespace
 
 template <typename T>
-void depthwisePanel(const T* x, T* y, const float* weight, const PanelSizes& s) {
+void depthwisePanel(const T* x, T* y, const float* weight, const PanelSizes& s, int64_t begin, int64_t end) {
   const DepthwiseSizes sizes = imageSizes(s);
   const RowsJob<T> job{x, y, weight, s.height, s.width, s.rows, s.columns, s.channels, s.left, s.top};
   withKernel(sizes, [&](auto kernel, auto stride) {
-    computeBand<Sliding<kernel, stride>>(job, sizes, Band{0, 0, s.rows}, Prefetch(), Prefetch(), /*stream=*/false);
+    computeBand<Sliding<kernel, stride>>(job, sizes, Band{0, begin, end}, Prefetch(), Prefetch(), /*stream=*/false);
   });
 }
 
 template <typename T>
-void depthwisePanelGradient(const T* gradient, T* gradX, const float* weight, const PanelSizes& s) {
+void depthwisePanelGradient(const T* gradient, T* gradX, const float* weight, const PanelSizes& s, int64_t begin, int64_t end) {
   const DepthwiseSizes sizes = imageSizes(s);
   const bool turned = s.stride == 1;
   const int64_t left = turned ? s.kernel - 1 - s.left : s.left, top = turned ? s.kernel - 1 - s.top : s.top;
-  const RowsJob<T> job{gradient, gradX, weight, s.rows, s.columns, s.height, s.width, s.channels, left, top};
+  const RowsJob<T> job{gradient, gradX - begin * s.width * s.channels, weight, s.rows, s.columns, s.height, s.width, s.channels, left, top};
   withKernel(sizes, [&](auto kernel, auto stride) {
     using Form = std::conditional_t<stride == 1, Sliding<kernel, 1>, Spreading<kernel>>;
-    computeBand<Form>(job, sizes, Band{0, 0, s.height}, Prefetch(), Prefetch(), /*stream=*/false);
+    computeBand<Form>(job, sizes, Band{0, begin, end}, Prefetch(), Prefetch(), /*stream=*/false);
   });
 }
 
-template void depthwisePanel(const float*, float*, const float*, const PanelSizes&);
-template void depthwisePanel(const at::BFloat16*, at::BFloat16*, const float*, const PanelSizes&);
-template void depthwisePanelGradient(const float*, float*, const float*, const PanelSizes&);
-template void depthwisePanelGradient(const at::BFloat16*, at::BFloat16*, const float*, const PanelSizes&);
+template void depthwisePanel(const float*, float*, const float*, const PanelSizes&, int64_t, int64_t);
+template void depthwisePanel(const at::BFloat16*, at::BFloat16*, const float*, const PanelSizes&, int64_t, int64_t);
+template void depthwisePanelGradient(const float*, float*, const float*, const PanelSizes&, int64_t, int64_t);
+template void depthwisePanelGradient(const at::BFloat16*, at::BFloat16*, const float*, const PanelSizes&, int64_t, int64_t);
 
 at::Tensor packDepthwise(const at::Tensor& weight, int64_t panel, int64_t stride, at::ScalarType dtype) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(1) == 1 && weight.size(2) == weight.size(3) && (dtype == at::kFloat || dtype == at::kBFloat16),

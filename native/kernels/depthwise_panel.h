@@ -2,6 +2,8 @@
 #pragma once
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace advprop {
 
 /// y[r, c] = sum over i, j of x[stride r + i - top, stride c + j - left] weight[i, j], zeros outside of x.
@@ -12,6 +14,8 @@ struct PanelSizes {
 
   int64_t pixels() const { return height * width; }
   int64_t results() const { return rows * columns; }
+  /// The rows of x that results before this row need, which for the last are all.
+  int64_t needed(int64_t row) const { return row == rows ? height : std::clamp<int64_t>(stride * (row - 1) + kernel - top, 0, height); }
   /// Numbers of one panel in a packed weight.
   int64_t packed() const { return channels * kernel * kernel; }
 };
@@ -20,11 +24,12 @@ struct PanelSizes {
 /// activations of a dtype: for the convolution, then for its gradient.
 at::Tensor packDepthwise(const at::Tensor& weight, int64_t panel, int64_t stride, at::ScalarType dtype);
 
-/// One panel, with its part of the packed weight. T is float or BFloat16.
+/// Rows `begin` to `end` of a panel's result, with its part of the packed weight. T is float or BFloat16.
 template <typename T>
-void depthwisePanel(const T* x, T* y, const float* weight, const PanelSizes& sizes);
+void depthwisePanel(const T* x, T* y, const float* weight, const PanelSizes& sizes, int64_t begin, int64_t end);
+/// The same of the gradient of x; `gradX` is where row `begin` lies.
 template <typename T>
-void depthwisePanelGradient(const T* gradient, T* gradX, const float* weight, const PanelSizes& sizes);
+void depthwisePanelGradient(const T* gradient, T* gradX, const float* weight, const PanelSizes& sizes, int64_t begin, int64_t end);
 
 /// Adds a panel's part of the weight's gradient, given x and the gradient of y, to sums[sizes.packed()]; stores it there where `isFirst`.
 template <typename T>

@@ -36,25 +36,36 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
   for (int64_t p = 0; p < block.panels(); ++p) {
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
     const float *factor1 = block.norm1.factor.data() + channel, *shift1 = block.norm1.shift.data() + channel;
-    if (block.expands) {
-      const IntoPanel<T> expand{from, block.inputs, block.expand.panel<T>(p * kPanelVectors), t};
-      expand.run(pixels, static_cast<int>(vectorsOf(channels)), [=](int64_t at, int64_t rows) {
-        if (slopes == nullptr) activate(t + at, rows, factor1, shift1);
-        else activate(t + at, rows, factor1, shift1, slopes + p * pixels * kPanel + at);
-      });
-    } else {
-      gatherPanel(from + channel, block.inputs, pixels, channels, t);
-    }
     const float *factor2 = block.norm2.factor.data() + channel, *shift2 = block.norm2.shift.data() + channel;
+    // t from one pixel to another.
+    const auto expand = [&](int64_t begin, int64_t end) {
+      const IntoPanel<T> product{from + begin * block.inputs, block.inputs, block.expand.panel<T>(p * kPanelVectors), t + begin * kPanel};
+      product.run(end - begin, static_cast<int>(vectorsOf(channels)), [=](int64_t at, int64_t rows) {
+        T* rowsOfT = t + begin * kPanel + at;
+        if (slopes == nullptr) activate(rowsOfT, rows, factor1, shift1);
+        else activate(rowsOfT, rows, factor1, shift1, slopes + (p * pixels + begin) * kPanel + at);
+      });
+    };
+    // Small images in one go, so that tiles are full; of large ones a few rows, which are read again while they are near.
+    const bool whole = unit.images > 1;
+    if (!block.expands) gatherPanel(from + channel, block.inputs, pixels, channels, t);
+    else if (whole) expand(0, pixels);
     for (int64_t n = 0; n < unit.images; ++n) {
       const int64_t at = (p * unit.images + n) * block.results() * kPanel;
       T *to = s + at, *depthwise = v == nullptr ? to : v + at;
-      depthwisePanel(t + n * block.pixels() * kPanel, depthwise, block.depthwise + p * block.panel.packed(), block.panel);
       float* sums = mean + n * padded + channel;
-      sumPanel(block.results(), sums, [=](int64_t i, int64_t c) {
-        const Floats activated = silu<T>(load(depthwise + i) * load(factor2 + c) + load(shift2 + c));
-        store(to + i, activated);
-        return activated;
+      int64_t ready = 0;
+      eachBand(block.panel.rows, block.panel.stride * block.panel.width * kPanel * sizeof(T), [&](int64_t begin, int64_t end) {
+        const int64_t needed = block.panel.needed(end);
+        if (block.expands && !whole) expand(ready * block.panel.width, needed * block.panel.width);
+        ready = needed;
+        depthwisePanel(t + n * block.pixels() * kPanel, depthwise, block.depthwise + p * block.panel.packed(), block.panel, begin, end);
+        const int64_t first = begin * block.panel.columns;
+        sumPanel((end - begin) * block.panel.columns, sums, begin > 0, [=, in = depthwise + first * kPanel, out = to + first * kPanel](int64_t i, int64_t c) {
+          const Floats activated = silu<T>(load(in + i) * load(factor2 + c) + load(shift2 + c));
+          store(out + i, activated);
+          return activated;
+        });
       });
       for (int64_t c = 0; c < kPanel; ++c) sums[c] /= static_cast<float>(block.results());
     }

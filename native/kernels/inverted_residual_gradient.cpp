@@ -53,7 +53,7 @@ void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, co
     const float *factor = block.norm2.factor.data() + channel, *shift = block.norm2.shift.data() + channel;
     for (int64_t n = 0; n < unit.images; ++n) {
       const int64_t at = (p * unit.images + n) * block.results() * kPanel;
-      sumPanel(block.results(), gradGate + n * padded + channel, [=, in = v + at, g = gradS + at, slope = slopesV + at](int64_t i, int64_t c) {
+      sumPanel(block.results(), gradGate + n * padded + channel, /*add=*/false, [=, in = v + at, g = gradS + at, slope = slopesV + at](int64_t i, int64_t c) {
         const SiluAndSlope activated = siluAndSlope<T>(load(in + i) * load(factor + c) + load(shift + c));
         store(slope + i, activated.slope * load(factor + c));
         return load(g + i) * activated.value;
@@ -65,27 +65,58 @@ void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, co
     gateGradient(block, gates + n * padded, squeezed, gradGate + n * padded, shares + n * padded, gradSqueezed);
   }
   const float each = 1.f / static_cast<float>(block.results());
-  T *gradT = scratch.take<T>(block.pixels() * kPanel), *gradU = block.expands ? scratch.take<T>(pixels * padded) : nullptr;
   for (int64_t p = 0; p < block.panels(); ++p) {
-    const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
     for (int64_t n = 0; n < unit.images; ++n) {
-      const int64_t at = (p * unit.images + n) * block.results() * kPanel, atPixel = (p * unit.images + n) * block.pixels() * kPanel;
-      const float *gate = gates + n * padded + channel, *share = shares + n * padded + channel;
+      const int64_t at = (p * unit.images + n) * block.results() * kPanel;
+      const float *gate = gates + n * padded + p * kPanel, *share = shares + n * padded + p * kPanel;
       eachVectorOfPanel(block.results(), [=, g = gradS + at, slope = slopesV + at](int64_t i, int64_t c) {
         store(g + i, (load(g + i) * load(gate + c) + load(share + c) * each) * load(slope + i));
       });
-      depthwisePanelGradient(gradS + at, gradT, block.depthwiseGradient + p * block.panel.packed(), block.panel);
-      if (block.expands) {
-        eachVectorOfPanel(block.pixels(), [=, slope = slopes + atPixel, out = gradU + atPixel](int64_t i, int64_t) {
-          store(out + i, load(gradT + i) * load(slope + i));
-        });
-      } else {
-        const int64_t image = n * block.pixels() * block.inputs + channel;
-        scatterPanel(gradT, block.pixels(), channels, block.inputs, block.residual ? from + image : nullptr, to + image);
-      }
     }
   }
-  if (block.expands) FromPanels<T>{gradU, block.expandGradient, to, nullptr, nullptr, block.residual ? from : nullptr}.run(pixels);
+  // Small images in one go, so that tiles are full; of large ones a few rows with all their channels.
+  const auto convolve = [&](int64_t p, int64_t n, int64_t begin, int64_t end, T* result) {
+    const T* g = gradS + (p * unit.images + n) * block.results() * kPanel;
+    depthwisePanelGradient(g, result, block.depthwiseGradient + p * block.panel.packed(), block.panel, begin, end);
+  };
+  const int64_t width = block.panel.width;
+  if (!block.expands) {
+    T* gradT = scratch.take<T>(block.pixels() * kPanel);
+    for (int64_t p = 0; p < block.panels(); ++p) {
+      const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
+      for (int64_t n = 0; n < unit.images; ++n) {
+        eachBand(block.panel.height, width * kPanel * sizeof(T), [&](int64_t begin, int64_t end) {
+          convolve(p, n, begin, end, gradT);
+          const int64_t first = (n * block.pixels() + begin * width) * block.inputs + channel;
+          scatterPanel(gradT, (end - begin) * width, channels, block.inputs, block.residual ? from + first : nullptr, to + first);
+        });
+      }
+    }
+    return;
+  }
+  T* gradU = scratch.take<T>(pixels * padded);
+  const auto pass = [&](int64_t p, int64_t n, int64_t begin, int64_t end, T* result) {
+    convolve(p, n, begin, end, result);
+    eachVectorOfPanel((end - begin) * width, [=, slope = slopes + ((p * unit.images + n) * block.pixels() + begin * width) * kPanel](int64_t i, int64_t) {
+      store(result + i, load(result + i) * load(slope + i));
+    });
+  };
+  const auto expand = [&](int64_t first, int64_t rows) {
+    const int64_t at = first * block.inputs;
+    FromPanels<T>{gradU, block.expandGradient, to + at, nullptr, nullptr, block.residual ? from + at : nullptr}.run(rows);
+  };
+  if (unit.images > 1) {
+    for (int64_t p = 0; p < block.panels(); ++p) {
+      for (int64_t n = 0; n < unit.images; ++n) pass(p, n, 0, block.panel.height, gradU + (p * unit.images + n) * block.pixels() * kPanel);
+    }
+    expand(0, pixels);
+    return;
+  }
+  eachBand(block.panel.height, width * padded * sizeof(T), [&](int64_t begin, int64_t end) {
+    const int64_t rows = (end - begin) * width;
+    for (int64_t p = 0; p < block.panels(); ++p) pass(p, 0, begin, end, gradU + p * rows * kPanel);
+    expand(begin * width, rows);
+  });
 }
 
 }  // namespace
@@ -95,8 +126,7 @@ at::Tensor invertedResidualGradient(const InvertedResidual& block, const at::Ten
   at::Tensor gradX = at::empty({block.images, block.inputs, block.panel.height, block.panel.width}, gradient.options(), at::MemoryFormat::ChannelsLast);
   const int64_t bytes = Scratch::bytesOf(together * block.results() * block.outputs * size) + 2 * Scratch::bytesOf(together * block.results() * padded * size) +
                         2 * Scratch::bytesOf(together * padded * 4) + Scratch::bytesOf(block.squeezed * 4) +
-                        Scratch::bytesOf(block.pixels() * kPanel * size) +
-                        (block.expands ? Scratch::bytesOf(together * block.pixels() * padded * size) : 0);
+                        Scratch::bytesOf((block.expands ? together * padded : kPanel) * block.pixels() * size);
   withType(gradient.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
     eachUnit(block.images, together, bytes, [&, in = gradient.data_ptr<T>(), out = gradX.data_ptr<T>()](const Unit& unit, void* memory) {

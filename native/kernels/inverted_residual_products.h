@@ -90,10 +90,10 @@ struct FromPanels {
   }
 };
 
-/// Sums over the pixels of a panel of what `term(at, channel)` gives, to[kPanel]. Each adds a few dozen values, then these
+/// Sums over the pixels of a panel of what `term(at, channel)` gives, stored in to[kPanel] or added to it. Each adds a few dozen values, then these
 /// sums, so that its error stays small for the largest images.
 template <typename Term>
-inline void sumPanel(int64_t pixels, float* to, const Term& term) {
+inline void sumPanel(int64_t pixels, float* to, bool add, const Term& term) {
   constexpr int64_t kTerms = 32;
   Floats total[kPanelVectors] = {};
   for (int64_t start = 0; start < pixels; start += kTerms) {
@@ -104,7 +104,7 @@ inline void sumPanel(int64_t pixels, float* to, const Term& term) {
     }
     for (int v = 0; v < kPanelVectors; ++v) total[v] += part[v];
   }
-  for (int v = 0; v < kPanelVectors; ++v) store(to + v * kLanes, total[v]);
+  for (int v = 0; v < kPanelVectors; ++v) store(to + v * kLanes, add ? load(to + v * kLanes) + total[v] : total[v]);
 }
 
 /// The images that a thread takes together.
@@ -141,6 +141,14 @@ void eachUnit(int64_t images, int64_t together, int64_t scratchBytes, const Work
       work(Unit{first, std::min(together, images - first)}, memory.data_ptr());
     }
   });
+}
+
+/// Calls `work(begin, end)` for bands of so many rows that take `rowBytes` each: all at once where they fit the second-level cache.
+template <typename Work>
+void eachBand(int64_t rows, int64_t rowBytes, const Work& work) {
+  constexpr int64_t kWholeBytes = 384 << 10, kBandBytes = 128 << 10;
+  const int64_t step = rows * rowBytes <= kWholeBytes ? rows : std::max<int64_t>(1, kBandBytes / rowBytes);
+  for (int64_t row = 0; row < rows; row += step) work(row, std::min(rows, row + step));
 }
 
 /// Parts of a thread's memory, one after another, each beginning on a line.

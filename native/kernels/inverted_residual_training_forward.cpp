@@ -78,16 +78,23 @@ void convolveUnit(const TrainedInvertedResidual& block, const T* x, const T* u, 
     const int64_t channel = p * kPanel;
     PanelMoments panel;
     for (int64_t n = 0; n < unit.images; ++n) {
-      if (block.expands) {
-        const T* from = u + unit.first * block.pixels() * block.padded() + (p * unit.images + n) * block.pixels() * kPanel;
-        eachVectorOfPanel(block.pixels(), [=](int64_t i, int64_t c) { store(t + i, silu<T>(norm1(load(from + i), channel + c))); });
-      } else {
-        gatherPanel(x + (unit.first + n) * block.pixels() * block.inputs + channel, block.inputs, block.pixels(),
-                    std::min(kPanel, block.inputs - channel), t);
-      }
+      const T* from = block.expands ? u + unit.first * block.pixels() * block.padded() + (p * unit.images + n) * block.pixels() * kPanel : nullptr;
       T* to = v + unit.first * block.results() * block.padded() + (p * unit.images + n) * block.results() * kPanel;
-      depthwisePanel(t, to, block.depthwise + p * block.panel.packed(), block.panel);
-      panel.add(to, block.results());
+      int64_t ready = 0;
+      eachBand(block.panel.rows, block.panel.stride * block.panel.width * kPanel * sizeof(T), [&](int64_t begin, int64_t end) {
+        const int64_t first = ready * block.panel.width, needed = block.panel.needed(end), pixels = needed * block.panel.width - first;
+        ready = needed;
+        if (block.expands) {
+          eachVectorOfPanel(pixels, [=, in = from + first * kPanel, out = t + first * kPanel](int64_t i, int64_t c) {
+            store(out + i, silu<T>(norm1(load(in + i), channel + c)));
+          });
+        } else {
+          gatherPanel(x + ((unit.first + n) * block.pixels() + first) * block.inputs + channel, block.inputs, pixels,
+                      std::min(kPanel, block.inputs - channel), t + first * kPanel);
+        }
+        depthwisePanel(t, to, block.depthwise + p * block.panel.packed(), block.panel, begin, end);
+        panel.add(to + begin * block.panel.columns * kPanel, (end - begin) * block.panel.columns);
+      });
     }
     moments.store(panel, unit, p);
   }
@@ -106,7 +113,7 @@ void projectUnit(const TrainedInvertedResidual& block, const T* v, const Normali
       const int64_t at = (p * unit.images + n) * results * kPanel;
       const T* from = v + unit.first * results * padded + at;
       float* mean = means + n * padded + p * kPanel;
-      sumPanel(results, mean, [=, to = s + at, channel = p * kPanel](int64_t i, int64_t c) {
+      sumPanel(results, mean, /*add=*/false, [=, to = s + at, channel = p * kPanel](int64_t i, int64_t c) {
         const Floats activated = silu<T>(norm2(load(from + i), channel + c));
         store(to + i, activated);
         return activated;

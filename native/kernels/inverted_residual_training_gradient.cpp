@@ -107,7 +107,7 @@ void gatedUnit(const TrainedInvertedResidual& block, const T* gradient, const Tr
     for (int64_t n = 0; n < unit.images; ++n) {
       const int64_t at = (p * unit.images + n) * results * kPanel;
       const auto sum = [&](const auto& keep) {
-        sumPanel(results, arguments + n * padded + channel, [=, in = v + at, grad = g + at, slope = slopes + at](int64_t i, int64_t c) {
+        sumPanel(results, arguments + n * padded + channel, /*add=*/false, [=, in = v + at, grad = g + at, slope = slopes + at](int64_t i, int64_t c) {
           const SiluAndSlope activated = siluAndSlope<T>(normalize(load(in + i), channel + c));
           store(slope + i, activated.slope);
           keep(i, c, activated.value);
@@ -160,7 +160,7 @@ void depthwiseUnit(const TrainedInvertedResidual& block, const T* x, const Train
       eachVectorOfPanel(results, [=, in = v + atResult, g = p2 + atResult](int64_t i, int64_t c) {
         store(gradV + i, through(load(g + i), load(in + i), channel + c));
       });
-      depthwisePanelGradient(gradV, gradT, block.depthwiseGradient + p * block.panel.packed(), block.panel);
+      depthwisePanelGradient(gradV, gradT, block.depthwiseGradient + p * block.panel.packed(), block.panel, 0, block.panel.height);
       const PanelInRows<T> to(p1 + (first + n * pixels) * block.expanded, block.expanded, p);
       if (block.expands) {
         const T* in = u + first * padded + (p * unit.images + n) * pixels * kPanel;

@@ -188,6 +188,9 @@ describe.each([
     for (const images of [7, 67]) check([images, 4, 4], { inputs: 16, expanded: 40, outputs: 24 });
     check([2, 33, 41], { inputs: 16, expanded: 96, outputs: 24, stride: 2 });
     check([1, 40, 40], { inputs: 24, expanded: 144, size: 5 });
+    // So large that a panel is computed a few rows at a time.
+    for (const stride of [1, 2]) check([1, 120, 110], { inputs: 8, expanded: 40, size: 5, stride });
+    check([1, 120, 110], { inputs: 20 });
   });
 
   test("views with other strides and memory formats", () => {
