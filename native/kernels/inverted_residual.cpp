@@ -19,10 +19,7 @@ struct State : torch::CustomClassHolder {
   InvertedResidual block;
   std::vector<at::Tensor> alive;
 
-  /// Multiply-adds of the convolutions and of the gate, twice.
-  double flops() const {
-    return block.expandFlops() + block.depthwiseFlops() + block.projectFlops() + 4. * block.images * block.expanded * block.squeezed;
-  }
+  double flops() const { return block.expandFlops() + block.depthwiseFlops() + block.projectFlops() + block.gateFlops(); }
 };
 
 struct InvertedResidualFunction : torch::autograd::Function<InvertedResidualFunction> {

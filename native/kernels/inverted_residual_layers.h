@@ -36,10 +36,11 @@ struct InvertedResidualLayers {
   int64_t padded() const { return panels() * kPanel; }
   int64_t pixels() const { return panel.pixels(); }
   int64_t results() const { return panel.results(); }
-  /// Multiply-adds of the convolutions, twice.
+  /// Multiply-adds of the layers, twice.
   double expandFlops() const { return expands ? 2. * images * pixels() * inputs * expanded : 0; }
   double depthwiseFlops() const { return 2. * images * results() * expanded * panel.kernel * panel.kernel; }
   double projectFlops() const { return 2. * images * results() * expanded * outputs; }
+  double gateFlops() const { return 4. * images * expanded * squeezed; }
 };
 
 }  // namespace advprop

@@ -164,7 +164,7 @@ at::Tensor trainedForward(const TrainedInvertedResidual& block, const at::Tensor
       else convolve({});
       kept.statistics2 = moments.statistics(block.results(), running2, epsilon);
     }
-    const ProfiledKernel profiled("advprop::gated_conv2d 1x1", block.projectFlops(), vBytes, y.nbytes());
+    const ProfiledKernel profiled("advprop::gated_conv2d 1x1", block.projectFlops() + block.gateFlops(), vBytes, y.nbytes());
     const Tables tables(channels, kept.statistics2, block.scale2, block.shift2);
     const Normalization norm2 = tables.normalization();
     eachUnit(block.images, together, Scratch::bytesOf(together * block.results() * padded * size),

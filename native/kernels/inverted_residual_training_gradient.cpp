@@ -226,7 +226,7 @@ TrainedGradients trainedGradients(const TrainedInvertedResidual& block, const at
     at::Tensor gated;
     if (wanted.project) gated = at::empty({block.images, block.expanded, block.panel.rows, block.panel.columns}, x.options(), at::MemoryFormat::ChannelsLast);
     {
-      const ProfiledKernel profiled("advprop::gated_conv2d 1x1 (input gradient)", block.projectFlops(), gradient.nbytes() + vBytes, vBytes);
+      const ProfiledKernel profiled("advprop::gated_conv2d 1x1 (input gradient)", block.projectFlops() + block.gateFlops(), gradient.nbytes() + vBytes, vBytes);
       const int64_t bytes = Scratch::bytesOf(together * block.results() * padded * size) + Scratch::bytesOf(together * padded * 4);
       eachUnit(block.images, together, bytes, [&, g = gradient.data_ptr<T>()](const Unit& unit, void* memory) {
         gatedUnit(block, g, kept, norm2, p2.data_ptr<T>(), gated.defined() ? gated.data_ptr<T>() : nullptr, gradGate, unit, Scratch(memory));

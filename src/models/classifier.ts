@@ -78,8 +78,8 @@ export class Classifier {
     return [MAIN_ROUTE, ...this.specification.routes];
   }
 
-  get parameters(): Parameter[] {
-    return Array.from(this.network.namedParameters(), ([, parameter]) => parameter);
+  get parameters(): readonly Parameter[] {
+    return this.network.parameters;
   }
 
   /** (images - mean) / deviation through the network. */

@@ -186,19 +186,16 @@ class InvertedResidual extends Module {
   /** The same by the batch's statistics: one operator, which applies norms, activations and gate as it reads and writes. */
   #computeByBatch(x: Tensor, dtype: "float32" | "bfloat16", context: ForwardContext): Tensor {
     const { route, trainable } = context;
-    const [images, , height, width] = x.shape;
-    const [norm1, norm2] = [this.#expandNorm?.norm(route), this.#depthwiseNorm.norm(route)];
-    const [rows, columns] = [Math.ceil(height / this.#stride), Math.ceil(width / this.#stride)];
-    const shape2 = [images, norm2.channels, rows, columns];
-    const [depthwise, factor2] = norm2.trainedLayer(this.#depthwise.weight, shape2, context);
-    const [expand, factor1] =
-      this.#expand === undefined || norm1 === undefined
-        ? [undefined, 0]
-        : norm1.trainedLayer(this.#expand.weight, [images, norm1.channels, height, width], context);
+    const shape = x.shape;
+    const rows = Math.ceil(shape[2] / this.#stride);
+    const columns = Math.ceil(shape[3] / this.#stride);
+    const norm1 = this.#expandNorm?.norm(route);
+    const norm2 = this.#depthwiseNorm.norm(route);
+    norm2.check(shape[0], rows, columns, context); // norm1 has as many values or more
     const y = invertedResidualTraining(x, {
-      expand,
-      depthwise,
-      squeeze: this.#squeeze.parameters(trainable),
+      expand: this.#expand && norm1?.layerOf(this.#expand.weight.for(trainable), trainable),
+      depthwise: norm2.layerOf(this.#depthwise.weight.for(trainable), trainable),
+      squeeze: this.#squeeze.operands(trainable),
       project: this.#project.weight.for(trainable),
       packed: {
         expand: this.#expand?.packed(dtype),
@@ -210,7 +207,7 @@ class InvertedResidual extends Module {
       stride: this.#stride,
       padding: this.#depthwise.padding(x),
       epsilon: norm2.options.epsilon,
-      factors: [factor1, factor2],
+      factors: [norm1?.factor(context) ?? 0, norm2.factor(context)],
     });
     norm1?.count(context);
     norm2.count(context);
@@ -220,10 +217,10 @@ class InvertedResidual extends Module {
   /** The whole block where no image depends on another and nothing but x has a gradient: one operator, a thread an image. */
   #computeByImages(x: Tensor, dtype: "float32" | "bfloat16", { route }: ForwardContext): Tensor {
     return invertedResidual(x, {
-      expand: this.#expand && this.#expandNorm?.norm(route).layerOf(this.#expand.packed(dtype)),
-      depthwise: this.#depthwiseNorm.norm(route).layerOf(this.#depthwise.packed(dtype)),
+      expand: this.#expand && this.#expandNorm?.norm(route).layerOf(this.#expand.packed(dtype), false),
+      depthwise: this.#depthwiseNorm.norm(route).layerOf(this.#depthwise.packed(dtype), false),
       squeeze: this.#squeeze.gate,
-      project: this.#projectNorm.norm(route).layerOf(this.#project.packed(dtype)),
+      project: this.#projectNorm.norm(route).layerOf(this.#project.packed(dtype), false),
       size: this.#size,
       stride: this.#stride,
       padding: this.#depthwise.padding(x),

@@ -14,6 +14,7 @@ export abstract class Module {
   readonly #children = new Map<string, Module>();
   readonly #parameters = new Map<string, Parameter>();
   readonly #buffers = new Map<string, Buffer>();
+  #all: readonly Parameter[] | undefined;
 
   /** What the module computes; tensors made on the way are freed by {@link forward}. */
   protected abstract compute(x: Tensor, context: ForwardContext): Tensor;
@@ -66,6 +67,12 @@ export abstract class Module {
     }
   }
 
+  /** Every parameter, in order of declaration: listed once, because what a network is made of does not change. */
+  get parameters(): readonly Parameter[] {
+    this.#all ??= Array.from(this.namedParameters(), ([, parameter]) => parameter);
+    return this.#all;
+  }
+
   /** Every buffer with its full name, in order of declaration. */
   *namedBuffers(): Generator<[string, Buffer]> {
     for (const [prefix, module] of this.namedModules()) {
@@ -90,7 +97,7 @@ export abstract class Module {
    */
   initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
     let stream = 0;
-    const parameters = Array.from(this.namedParameters(), ([, parameter]) => parameter);
+    const parameters = this.parameters;
     // One array for all, given back at the end: the collector is in no hurry to free the size of the largest weight.
     const bytes = Float32Array.BYTES_PER_ELEMENT * parameters.reduce((most, { size }) => Math.max(most, size), 0);
     const memory = new ArrayBuffer(bytes, { maxByteLength: bytes });

@@ -8,7 +8,7 @@ import type { Module } from "./module.js";
  * statistics are the same both times; running statistics are updated the first time alone.
  */
 export function forwardRecomputed(module: Module, x: Tensor, context: ForwardContext): Tensor {
-  const leaves = context.trainable ? Array.from(module.namedParameters(), ([, { value }]) => value) : [];
+  const leaves = context.trainable ? module.parameters.map(({ value }) => value) : [];
   const first = { ...context, trainable: false };
   const second = { ...context, update: false };
   return recompute((input, again) => module.forward(input, again ? second : first), x, leaves);

@@ -8,7 +8,7 @@
  */
 import { UsageError } from "../errors.js";
 import { scope, type Tensor } from "../tensor/index.js";
-import type { NormalizedLayer, TrainedLayer } from "../tensor/inverted-residual.js";
+import type { NormalizedLayer } from "../tensor/inverted-residual.js";
 import { type Activation, add_, type BatchNormArguments, batchNorm, normReluConv2d3x3 } from "../tensor/operators.js";
 import { type ForwardContext, MAIN_ROUTE } from "./context.js";
 import type { Conv2d } from "./convolution.js";
@@ -55,33 +55,26 @@ export class BatchNorm extends Module {
     this.tracked = this.buffer("num_batches_tracked", [], 0, true);
   }
 
-  /** A convolution's packed weight and this norm by running statistics, outside of every graph, as one operator takes them. */
-  layerOf(packed: Tensor): NormalizedLayer {
-    const scale = this.scale.data;
-    // One list as long as the weight is the same: an attack asks for it hundreds of times a step.
-    if (this.#layer?.[0] !== packed || this.#layer[1] !== scale) {
-      this.#layer = [packed, scale, this.shift.data, this.runningMean.value, this.runningVariance.value];
+  /**
+   * A convolution's weight and this norm as one operator takes them: the weight itself within the graph or, outside of every
+   * graph, its packed form.
+   */
+  layerOf(weight: Tensor, trainable: boolean): NormalizedLayer {
+    const scale = this.scale.for(trainable);
+    const index = trainable ? 1 : 0;
+    // One list as long as the weight is the same: a step asks for it hundreds of times.
+    let layer = this.#layers[index];
+    if (layer?.[0] !== weight || layer[1] !== scale) {
+      layer = [weight, scale, this.shift.for(trainable), this.runningMean.value, this.runningVariance.value];
+      this.#layers[index] = layer;
     }
-    return this.#layer;
+    return layer;
   }
 
-  #layer: NormalizedLayer | undefined;
+  readonly #layers: [NormalizedLayer | undefined, NormalizedLayer | undefined] = [undefined, undefined];
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     return this.normalize(x, context, "identity");
-  }
-
-  /**
-   * A convolution's weight and this norm by the batch's statistics, as one operator takes them, and how far the running ones
-   * move; {@link count} counts the update.
-   *
-   * @param shape of what is normalised
-   */
-  trainedLayer(weight: Parameter, shape: readonly number[], context: ForwardContext): readonly [TrainedLayer, number] {
-    this.#check(shape, context);
-    const parameter = (one: Parameter): Tensor => one.for(context.trainable);
-    const running = [this.runningMean.value, this.runningVariance.value] as const;
-    return [[parameter(weight), parameter(this.scale), parameter(this.shift), ...running], this.#factor(context)];
   }
 
   /** activation(norm(x) + residual) */
@@ -100,7 +93,8 @@ export class BatchNorm extends Module {
 
   /** What the operators normalise x by. */
   #arguments(x: Tensor, context: ForwardContext, activation: Activation, residual?: Tensor): BatchNormArguments {
-    this.#check(x.shape, context);
+    const shape = x.shape;
+    this.check(shape[0], shape[2], shape[3], context);
     const batch = context.statistics === "batch";
     const useRunning = context.update || !batch;
     return {
@@ -109,14 +103,15 @@ export class BatchNorm extends Module {
       runningMean: useRunning ? this.runningMean.value : undefined,
       runningVariance: useRunning ? this.runningVariance.value : undefined,
       batch,
-      factor: this.#factor(context),
+      factor: this.factor(context),
       epsilon: this.options.epsilon,
       residual,
       activation,
     };
   }
 
-  #check([images, , height, width]: readonly number[], { statistics, update }: ForwardContext): void {
+  /** Whether a pass can normalise so many images of this size. @throws ERR_CONTEXT, ERR_SHAPE it cannot */
+  check(images: number, height: number, width: number, { statistics, update }: ForwardContext): void {
     if (update && statistics !== "batch") {
       throw new UsageError(
         "ERR_CONTEXT",
@@ -131,7 +126,8 @@ export class BatchNorm extends Module {
     }
   }
 
-  #factor({ update }: ForwardContext): number {
+  /** How far a pass moves the running statistics towards the batch's. */
+  factor({ update }: ForwardContext): number {
     return update ? Math.max(this.options.momentum, 1 / (this.tracked.value.item() + 1)) : 0;
   }
 

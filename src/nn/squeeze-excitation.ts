@@ -33,14 +33,20 @@ export class SqueezeExcitation extends Module {
     return this.#expand.weight.derived("turned", turn);
   }
 
-  /** Weights and biases of a pass. */
-  parameters(trainable: boolean): readonly [Tensor, Tensor, Tensor, Tensor] {
-    const of = ({ weight, bias }: GateConvolution) => [weight.for(trainable), bias.for(trainable)] as const;
-    return [...of(this.#reduce), ...of(this.#expand)];
+  /** Weights and biases of a pass: those of the reduction, then those of the expansion. */
+  operands(trainable: boolean): readonly [Tensor, Tensor, Tensor, Tensor] {
+    const reduce = this.#reduce;
+    const expand = this.#expand;
+    return [
+      reduce.weight.for(trainable),
+      reduce.bias.for(trainable),
+      expand.weight.for(trainable),
+      expand.bias.for(trainable),
+    ];
   }
 
   protected override compute(x: Tensor, { trainable }: ForwardContext): Tensor {
-    return squeezeExcitation(x, ...this.parameters(trainable));
+    return squeezeExcitation(x, ...this.operands(trainable));
   }
 }
 

@@ -4,10 +4,10 @@ import type { Padding } from "./operators.js";
 import type { Tensor } from "./tensor.js";
 
 /**
- * A layer's weight, by {@link packPointwise} or {@link packDepthwise} for x's dtype, and the parameters and running statistics of
- * the norm that follows it, each float32 [C].
+ * A layer's weight, by {@link packPointwise} or {@link packDepthwise} for x's dtype or, in training, as it is, and the parameters
+ * and running statistics of the norm that follows it, each float32 [C].
  */
-export type NormalizedLayer = readonly [packed: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor];
+export type NormalizedLayer = readonly [weight: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor];
 
 export interface InvertedResidualArguments {
   /** Without it the depthwise convolution is the first layer. */
@@ -48,13 +48,10 @@ export const invertedResidual = (x: Tensor, a: InvertedResidualArguments): Tenso
   ]);
 };
 
-/** A layer's weight, float32, and the parameters and running statistics of the norm that follows it, each float32 [C]. */
-export type TrainedLayer = readonly [weight: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor];
-
 export interface InvertedResidualTrainingArguments {
   /** Without it the depthwise convolution is the first layer. */
-  readonly expand: TrainedLayer | undefined;
-  readonly depthwise: TrainedLayer;
+  readonly expand: NormalizedLayer | undefined;
+  readonly depthwise: NormalizedLayer;
   /** Weights [S, E, 1, 1] and [E, S, 1, 1] and biases [S] and [E] of the gate. */
   readonly squeeze: readonly [reduce: Tensor, reduceBias: Tensor, expand: Tensor, expandBias: Tensor];
   /** Weight [O, E, 1, 1]. */

@@ -120,5 +120,5 @@ test("a deep network needs less memory, and gives the same gradients", () => {
   const kept = run({});
   const computedTwice = run({ recompute: "blocks" });
   expect(computedTwice.gradients).toEqual(kept.gradients);
-  expect(computedTwice.peak).toBeLessThan(0.4 * kept.peak);
+  expect(computedTwice.peak).toBeLessThan(0.5 * kept.peak);
 });
