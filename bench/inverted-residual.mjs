@@ -1,6 +1,7 @@
 /**
- * The inverted residual by running statistics, as one operator against its layers one after another (all ours), in turns
- * within one run: evaluation, forward and input gradient of every kind of block of EfficientNet-B0.
+ * The inverted residual as one operator against its layers one after another (all ours), in turns within one run, for every
+ * kind of block of EfficientNet-B0: by running statistics evaluation, forward and input gradient; by the batch's, up to the
+ * projection, forward and all gradients.
  *
  *     npm run build && node bench/inverted-residual.mjs [--batch 8] [--image-size 128] [--precision bf16] [--threads 1] [--rounds 15]
  *
@@ -9,8 +10,8 @@
  */
 import { parseArgs } from "node:util";
 import { samePadding } from "../dist/nn/same-convolution.js";
-import { call, scope, setThreads, Tensor } from "../dist/tensor/index.js";
-import { invertedResidual, packDepthwise } from "../dist/tensor/inverted-residual.js";
+import { call, GradientStore, scope, setThreads, Tensor } from "../dist/tensor/index.js";
+import { invertedResidual, invertedResidualTraining, packDepthwise } from "../dist/tensor/inverted-residual.js";
 import { native } from "../dist/tensor/native.js";
 import {
   batchNorm,
@@ -21,6 +22,7 @@ import {
   packPointwise,
   pointwiseConv2d,
   squeezeExcitation,
+  sum,
 } from "../dist/tensor/operators.js";
 
 const { values } = parseArgs({
@@ -59,7 +61,7 @@ const timed = (run) => {
   return [Number(process.hrtime.bigint() - start) / 1e6, result];
 };
 
-/** The block in both forms, on constant numbers. */
+/** The block in all forms, on constant numbers. */
 function makeBlock([inputs, expanded, outputs, share, size, stride]) {
   const side = Math.ceil(Number(values["image-size"]) / share);
   const [before, after] = samePadding(side, size, stride);
@@ -76,9 +78,9 @@ function makeBlock([inputs, expanded, outputs, share, size, stride]) {
   const expandGate = weight([expanded, squeezed, 1, 1]);
   const expands = expanded !== inputs;
   const residual = stride === 1 && inputs === outputs;
-  const normalize = (y, layer, activation, other) => {
+  const normalize = (y, layer, activation, other, batch = false) => {
     const [scale, shift, runningMean, runningVariance] = layer.norm;
-    const statistics = { runningMean, runningVariance, batch: false, factor: 0, epsilon: EPSILON };
+    const statistics = { runningMean, runningVariance, batch, factor: 0, epsilon: EPSILON };
     return batchNorm(y, { scale, shift, ...statistics, residual: other, activation });
   };
   const normalized = ({ packed, norm }) => [packed, ...norm];
@@ -100,6 +102,29 @@ function makeBlock([inputs, expanded, outputs, share, size, stride]) {
         epsilon: EPSILON,
         residual,
       }),
+    parameters: [expand, depthwise, project]
+      .flatMap((layer) => [layer.weight, ...layer.norm.slice(0, 2)])
+      .concat(squeeze, expandGate),
+    trained: (input) =>
+      invertedResidualTraining(input, {
+        expand: expands ? [expand.weight, ...expand.norm] : undefined,
+        depthwise: [depthwise.weight, ...depthwise.norm],
+        squeeze: [squeeze[0], squeeze[1], expandGate, squeeze[3]],
+        project: project.weight,
+        packed: { expand: expand.packed, depthwise: depthwise.packed, project: project.packed, turned: squeeze[2] },
+        size,
+        stride,
+        padding,
+        epsilon: EPSILON,
+        factors: [0, 0],
+      }),
+    trainedLayers: (input) => {
+      let y = input;
+      if (expands) y = normalize(pointwiseConv2d(y, expand.weight, expand.packed), expand, "silu", undefined, true);
+      y = normalize(depthwiseConv2d(y, depthwise.weight, stride, padding), depthwise, "silu", undefined, true);
+      y = squeezeExcitation(y, squeeze[0], squeeze[1], expandGate, squeeze[3]);
+      return pointwiseConv2d(y, project.weight, project.packed);
+    },
     layers: (input) => {
       let y = input;
       if (expands) y = normalize(pointwiseConv2d(y, expand.weight, expand.packed), expand, "silu");
@@ -120,33 +145,56 @@ const peak = scope(() => {
   const runs = Array.from({ length: 5 }, () => timed(() => call("aten::matmul", [square, square]))[0]);
   return (2 * 2048 ** 3) / Math.min(...runs);
 });
-const totals = new Array(7).fill(0);
 const show = (name, times) => console.log(name.padEnd(26) + times.map((ms) => ms.toFixed(3).padStart(9)).join(""));
+const nameOf = ([inputs, expanded, outputs, share, size, stride]) =>
+  `${inputs}-${expanded}-${outputs}, 1/${share}, ${size}x${size}, ${stride}`;
+
+/** Shows the best times of `measure(block)`, which gives a list, for every kind of block, and their sum over all blocks. */
+function table(measure) {
+  const totals = [];
+  for (const parts of BLOCKS) {
+    scope(() => {
+      const block = makeBlock(parts);
+      const best = [];
+      for (let round = 0; round < Number(values.rounds); round++) {
+        for (const [k, ms] of measure(block).entries()) best[k] = Math.min(best[k] ?? Number.POSITIVE_INFINITY, ms);
+      }
+      best.push(block.flops / peak);
+      for (const [k, ms] of best.entries()) totals[k] = (totals[k] ?? 0) + parts[6] * ms;
+      show(nameOf(parts), best);
+    });
+  }
+  show("all 16 blocks", totals);
+}
+
 console.log(
   `batch ${batch}, ${values["image-size"]} px, ${values.precision}, ${values.threads} thread(s), best of ${values.rounds}`,
 );
-console.log("                               layers                     one operator");
+console.log("\nby running statistics          layers                     one operator");
 console.log("block                         eval  forward gradient     eval  forward gradient products");
-for (const parts of BLOCKS) {
-  scope(() => {
-    const { x, slopes, flops, whole, layers } = makeBlock(parts);
-    const best = new Array(6).fill(Number.POSITIVE_INFINITY);
-    for (let round = 0; round < Number(values.rounds); round++) {
-      for (const [i, block] of [layers, whole].entries()) {
-        scope(() => {
-          const input = detach(x).requireGradient();
-          const [evaluation] = timed(() => block(x));
-          const [forward, y] = timed(() => block(input));
-          const [gradient] = timed(() => new Tensor(native.gradients(y, [input], slopes)[0]));
-          for (const [k, ms] of [evaluation, forward, gradient].entries())
-            best[3 * i + k] = Math.min(best[3 * i + k], ms);
-        });
-      }
-    }
-    const times = [...best, flops / peak];
-    for (const [i, ms] of times.entries()) totals[i] += parts[6] * ms;
-    const [inputs, expanded, outputs, share, size, stride] = parts;
-    show(`${inputs}-${expanded}-${outputs}, 1/${share}, ${size}x${size}, ${stride}`, times);
-  });
-}
-show("all 16 blocks", totals);
+table(({ x, slopes, layers, whole }) =>
+  [layers, whole].flatMap((block) =>
+    scope(() => {
+      const input = detach(x).requireGradient();
+      const [evaluation] = timed(() => block(x));
+      const [forward, y] = timed(() => block(input));
+      const [gradient] = timed(() => new Tensor(native.gradients(y, [input], slopes)[0]));
+      return [evaluation, forward, gradient];
+    }),
+  ),
+);
+console.log("\nby the batch's statistics      layers       one operator");
+console.log("block                      forward gradient  forward gradient products");
+table(({ x, parameters, trainedLayers, trained }) =>
+  [trainedLayers, trained].flatMap((block) =>
+    scope(() => {
+      const input = detach(x);
+      const store = new GradientStore([input, ...parameters].map((leaf) => leaf.requireGradient()));
+      const [forward, y] = timed(() => block(input));
+      const loss = sum(y);
+      const [gradient] = timed(() => store.add(loss));
+      store.clear();
+      return [forward, gradient];
+    }),
+  ),
+);

@@ -31,7 +31,7 @@ const isForward = (name) =>
  *     backward   norm 3 O, by batch statistics 5 O; input gradient O + I, weight gradient O + I; squeeze and excitation 3 D
  *
  * An attack's gradient takes 2 I + 7 O + 6 D, a training pass 3 I + 11 O + 6 D. I and O are those of the calls recorded in a
- * step of ordinary training, one pass whose convolutions are operators of their own.
+ * step of ordinary training, one pass whose convolutions have rows of their own.
  */
 export function leastTraffic({ method, attackSteps }, { profile }) {
   const trainingPasses = method === "advprop" ? 2 : 1;

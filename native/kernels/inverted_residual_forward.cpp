@@ -29,9 +29,11 @@ template <typename T>
 void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* kept, const Unit& unit, Scratch scratch) {
   const int64_t pixels = unit.images * block.pixels(), results = unit.images * block.results(), padded = block.padded();
   const T* from = x + unit.first * block.pixels() * block.inputs;
+  const Factor<T>* factors = block.expands ? asFactors(from, pixels * block.inputs, scratch) : nullptr;
   T* slopes = kept != nullptr && block.expands ? kept->slope.data_ptr<T>() + unit.first * block.pixels() * padded : nullptr;
   T* v = kept != nullptr ? kept->v.data_ptr<T>() + unit.first * block.results() * padded : nullptr;
-  T *t = scratch.take<T>(pixels * kPanel), *s = scratch.take<T>(results * padded);
+  T *t = scratch.take<T>(pixels * kPanel), *lostV = scratch.take<T>(block.results() * kPanel);
+  Factor<T>* s = scratch.take<Factor<T>>(results * padded);
   float* mean = scratch.take<float>(unit.images * padded);
   for (int64_t p = 0; p < block.panels(); ++p) {
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
@@ -39,7 +41,7 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
     const float *factor2 = block.norm2.factor.data() + channel, *shift2 = block.norm2.shift.data() + channel;
     // t from one pixel to another.
     const auto expand = [&](int64_t begin, int64_t end) {
-      const IntoPanel<T> product{from + begin * block.inputs, block.inputs, block.expand.panel<T>(p * kPanelVectors), t + begin * kPanel};
+      const IntoPanel<T> product{factors + begin * block.inputs, block.inputs, block.expand.panel<T>(p * kPanelVectors), t + begin * kPanel};
       product.run(end - begin, static_cast<int>(vectorsOf(channels)), [=](int64_t at, int64_t rows) {
         T* rowsOfT = t + begin * kPanel + at;
         if (slopes == nullptr) activate(rowsOfT, rows, factor1, shift1);
@@ -52,7 +54,7 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
     else if (whole) expand(0, pixels);
     for (int64_t n = 0; n < unit.images; ++n) {
       const int64_t at = (p * unit.images + n) * block.results() * kPanel;
-      T *to = s + at, *depthwise = v == nullptr ? to : v + at;
+      T* depthwise = v == nullptr ? lostV : v + at;
       float* sums = mean + n * padded + channel;
       int64_t ready = 0;
       eachBand(block.panel.rows, block.panel.stride * block.panel.width * kPanel * sizeof(T), [&](int64_t begin, int64_t end) {
@@ -61,7 +63,7 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
         ready = needed;
         depthwisePanel(t + n * block.pixels() * kPanel, depthwise, block.depthwise + p * block.panel.packed(), block.panel, begin, end);
         const int64_t first = begin * block.panel.columns;
-        sumPanel((end - begin) * block.panel.columns, sums, begin > 0, [=, in = depthwise + first * kPanel, out = to + first * kPanel](int64_t i, int64_t c) {
+        sumPanel((end - begin) * block.panel.columns, sums, begin > 0, [=, in = depthwise + first * kPanel, out = s + at + first * kPanel](int64_t i, int64_t c) {
           const Floats activated = silu<T>(load(in + i) * load(factor2 + c) + load(shift2 + c));
           store(out + i, activated);
           return activated;
@@ -91,7 +93,7 @@ int64_t imagesTogether(const InvertedResidual& block) {
 }  // namespace
 
 at::Tensor invertedResidualForward(const InvertedResidual& block, const at::Tensor& x, Kept* kept) {
-  const int64_t together = imagesTogether(block), padded = block.padded(), size = x.element_size();
+  const int64_t together = imagesTogether(block), padded = block.padded();
   at::Tensor y = at::empty({block.images, block.outputs, block.panel.rows, block.panel.columns}, x.options(), at::MemoryFormat::ChannelsLast);
   if (kept != nullptr) {
     const auto plain = x.options().memory_format(c10::nullopt);
@@ -101,10 +103,12 @@ at::Tensor invertedResidualForward(const InvertedResidual& block, const at::Tens
     kept->gate = at::empty({block.images * padded}, plain.dtype(at::kFloat));
     kept->squeezed = at::empty({block.images * block.squeezed}, plain.dtype(at::kFloat));
   }
-  const int64_t bytes = Scratch::bytesOf(together * block.pixels() * kPanel * size) + Scratch::bytesOf(together * block.results() * padded * size) +
-                        2 * Scratch::bytesOf(together * padded * 4) + Scratch::bytesOf(together * block.squeezed * 4);
   withType(x.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
+    const int64_t bytes = factorBytes<T>(together * block.pixels() * block.inputs) +
+                          Scratch::bytesOf(together * block.pixels() * kPanel * sizeof(T)) + Scratch::bytesOf(block.results() * kPanel * sizeof(T)) +
+                          Scratch::bytesOf(together * block.results() * padded * sizeof(Factor<T>)) + 2 * Scratch::bytesOf(together * padded * 4) +
+                          Scratch::bytesOf(together * block.squeezed * 4);
     eachUnit(block.images, together, bytes, [&, in = x.data_ptr<T>(), out = y.data_ptr<T>()](const Unit& unit, void* memory) {
       forwardUnit(block, in, out, kept, unit, Scratch(memory));
     });

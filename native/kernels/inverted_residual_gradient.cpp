@@ -13,7 +13,7 @@ namespace {
 
 /// to = from factor by channel, [rows, channels].
 template <typename T>
-void scaleRows(const T* from, int64_t rows, int64_t channels, const float* factor, T* to) {
+void scaleRows(const T* from, int64_t rows, int64_t channels, const float* factor, Factor<T>* to) {
   for (int64_t row = 0; row < rows; ++row, from += channels, to += channels) {
     int64_t c = 0;
     for (; c + kLanes <= channels; c += kLanes) store(to + c, load(from + c) * load(factor + c));
@@ -32,105 +32,143 @@ void scatterPanel(const T* from, int64_t pixels, int64_t channels, int64_t strid
   }
 }
 
+/// A unit's part of the tensors.
 template <typename T>
-void gradientUnit(const InvertedResidual& block, const T* gradient, T* gradX, const Kept& kept, const Unit& unit, Scratch scratch) {
-  const int64_t pixels = unit.images * block.pixels(), results = unit.images * block.results(), padded = block.padded();
-  const T* from = gradient + unit.first * block.results() * block.outputs;
-  T* to = gradX + unit.first * block.pixels() * block.inputs;
-  const T* v = kept.v.data_ptr<T>() + unit.first * block.results() * padded;
-  const T* slopes = block.expands ? kept.slope.data_ptr<T>() + unit.first * block.pixels() * padded : nullptr;
-  const float* gates = kept.gate.data_ptr<float>() + unit.first * padded;
+struct UnitGradient {
+  const InvertedResidual& block;
+  const Unit unit;
+  const T *gradient, *v, *slopes;  // slopes of the first activation, null without an expansion
+  const float *gates, *squeezed;
+  T* gradX;
 
-  T *scaled = scratch.take<T>(results * block.outputs), *gradS = scratch.take<T>(results * padded), *slopesV = scratch.take<T>(results * padded);
-  float *gradGate = scratch.take<float>(unit.images * padded), *shares = scratch.take<float>(unit.images * padded);
+  int64_t pixels() const { return unit.images * block.pixels(); }
+  int64_t results() const { return unit.images * block.results(); }
+  /// Where an image's part of a panel begins, among results and among pixels.
+  int64_t resultsOf(int64_t panel, int64_t n) const { return (panel * unit.images + n) * block.results() * kPanel; }
+  int64_t pixelsOf(int64_t panel, int64_t n) const { return (panel * unit.images + n) * block.pixels() * kPanel; }
+};
+
+/// The gradient of v, of panels.
+template <typename T>
+void passGate(const UnitGradient<T>& job, T* gradV, Scratch scratch) {
+  const InvertedResidual& block = job.block;
+  const int64_t images = job.unit.images, results = job.results(), padded = block.padded();
+  Factor<T>* scaled = scratch.take<Factor<T>>(results * block.outputs);
+  T* slopes = scratch.take<T>(results * padded);
+  float *gradGate = scratch.take<float>(images * padded), *shares = scratch.take<float>(images * padded);
   float* gradSqueezed = scratch.take<float>(block.squeezed);
-  scaleRows(from, results, block.outputs, block.norm3.factor.data(), scaled);
+  scaleRows(job.gradient, results, block.outputs, block.norm3.factor.data(), scaled);
   for (int64_t p = 0; p < block.panels(); ++p) {
-    const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
-    T* panel = gradS + p * results * kPanel;
-    const IntoPanel<T> product{scaled, block.outputs, block.projectGradient.panel<T>(p * kPanelVectors), panel};
-    product.run(results, static_cast<int>(vectorsOf(channels)), [](int64_t, int64_t) {});
+    const int64_t channel = p * kPanel;
+    const IntoPanel<T> product{scaled, block.outputs, block.projectGradient.panel<T>(p * kPanelVectors), gradV + p * results * kPanel};
+    product.run(results, static_cast<int>(vectorsOf(std::min(kPanel, block.expanded - channel))), [](int64_t, int64_t) {});
     const float *factor = block.norm2.factor.data() + channel, *shift = block.norm2.shift.data() + channel;
-    for (int64_t n = 0; n < unit.images; ++n) {
-      const int64_t at = (p * unit.images + n) * block.results() * kPanel;
-      sumPanel(block.results(), gradGate + n * padded + channel, /*add=*/false, [=, in = v + at, g = gradS + at, slope = slopesV + at](int64_t i, int64_t c) {
+    for (int64_t n = 0; n < images; ++n) {
+      const int64_t at = job.resultsOf(p, n);
+      const auto term = [=, in = job.v + at, g = gradV + at, slope = slopes + at](int64_t i, int64_t c) {
         const SiluAndSlope activated = siluAndSlope<T>(load(in + i) * load(factor + c) + load(shift + c));
         store(slope + i, activated.slope * load(factor + c));
         return load(g + i) * activated.value;
-      });
+      };
+      sumPanel(block.results(), gradGate + n * padded + channel, /*add=*/false, term);
     }
   }
-  for (int64_t n = 0; n < unit.images; ++n) {
-    const float* squeezed = kept.squeezed.data_ptr<float>() + (unit.first + n) * block.squeezed;
-    gateGradient(block, gates + n * padded, squeezed, gradGate + n * padded, shares + n * padded, gradSqueezed);
+  for (int64_t n = 0; n < images; ++n) {
+    gateGradient(block, job.gates + n * padded, job.squeezed + n * block.squeezed, gradGate + n * padded, shares + n * padded, gradSqueezed);
   }
   const float each = 1.f / static_cast<float>(block.results());
   for (int64_t p = 0; p < block.panels(); ++p) {
-    for (int64_t n = 0; n < unit.images; ++n) {
-      const int64_t at = (p * unit.images + n) * block.results() * kPanel;
-      const float *gate = gates + n * padded + p * kPanel, *share = shares + n * padded + p * kPanel;
-      eachVectorOfPanel(block.results(), [=, g = gradS + at, slope = slopesV + at](int64_t i, int64_t c) {
+    for (int64_t n = 0; n < images; ++n) {
+      const float *gate = job.gates + n * padded + p * kPanel, *share = shares + n * padded + p * kPanel;
+      eachVectorOfPanel(block.results(), [=, g = gradV + job.resultsOf(p, n), slope = slopes + job.resultsOf(p, n)](int64_t i, int64_t c) {
         store(g + i, (load(g + i) * load(gate + c) + load(share + c) * each) * load(slope + i));
       });
     }
   }
-  // Small images in one go, so that tiles are full; of large ones a few rows with all their channels.
-  const auto convolve = [&](int64_t p, int64_t n, int64_t begin, int64_t end, T* result) {
-    const T* g = gradS + (p * unit.images + n) * block.results() * kPanel;
-    depthwisePanelGradient(g, result, block.depthwiseGradient + p * block.panel.packed(), block.panel, begin, end);
-  };
+}
+
+/// Rows `begin` to `end` of the gradient of t, for an image's part of a panel.
+template <typename T>
+void passDepthwise(const UnitGradient<T>& job, const T* gradV, int64_t panel, int64_t n, int64_t begin, int64_t end, T* gradT) {
+  const PanelSizes& sizes = job.block.panel;
+  depthwisePanelGradient(gradV + job.resultsOf(panel, n), gradT, job.block.depthwiseGradient + panel * sizes.packed(), sizes, begin, end);
+}
+
+/// From the gradient of v to that of x, which without an expansion is that of t.
+template <typename T>
+void passToX(const UnitGradient<T>& job, const T* gradV, Scratch scratch) {
+  const InvertedResidual& block = job.block;
   const int64_t width = block.panel.width;
-  if (!block.expands) {
-    T* gradT = scratch.take<T>(block.pixels() * kPanel);
+  T* gradT = scratch.take<T>(block.pixels() * kPanel);
+  for (int64_t p = 0; p < block.panels(); ++p) {
+    const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
+    for (int64_t n = 0; n < job.unit.images; ++n) {
+      eachBand(block.panel.height, width * kPanel * sizeof(T), [&](int64_t begin, int64_t end) {
+        passDepthwise(job, gradV, p, n, begin, end, gradT);
+        const int64_t first = (n * block.pixels() + begin * width) * block.inputs + channel;
+        scatterPanel(gradT, (end - begin) * width, channels, block.inputs, block.residual ? job.gradient + first : nullptr, job.gradX + first);
+      });
+    }
+  }
+}
+
+/// The same with an expansion: small images in one go, so that tiles are full; of a large one a few rows with all their channels.
+template <typename T>
+void passThroughExpansion(const UnitGradient<T>& job, const T* gradV, Scratch scratch) {
+  const InvertedResidual& block = job.block;
+  const int64_t width = block.panel.width, height = block.panel.height, images = job.unit.images;
+  Factor<T>* gradU = scratch.take<Factor<T>>(job.pixels() * block.padded());
+  T* gradT = scratch.take<T>(block.pixels() * kPanel);
+  const auto rows = [&](int64_t begin, int64_t end) {
+    const int64_t pixels = (end - begin) * width, at = begin * width * block.inputs;
     for (int64_t p = 0; p < block.panels(); ++p) {
-      const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
-      for (int64_t n = 0; n < unit.images; ++n) {
-        eachBand(block.panel.height, width * kPanel * sizeof(T), [&](int64_t begin, int64_t end) {
-          convolve(p, n, begin, end, gradT);
-          const int64_t first = (n * block.pixels() + begin * width) * block.inputs + channel;
-          scatterPanel(gradT, (end - begin) * width, channels, block.inputs, block.residual ? from + first : nullptr, to + first);
+      for (int64_t n = 0; n < images; ++n) {
+        Factor<T>* panel = gradU + (p * images + n) * pixels * kPanel;
+        passDepthwise(job, gradV, p, n, begin, end, gradT);
+        eachVectorOfPanel(pixels, [=, slope = job.slopes + job.pixelsOf(p, n) + begin * width * kPanel](int64_t i, int64_t) {
+          store(panel + i, load(gradT + i) * load(slope + i));
         });
       }
     }
-    return;
-  }
-  T* gradU = scratch.take<T>(pixels * padded);
-  const auto pass = [&](int64_t p, int64_t n, int64_t begin, int64_t end, T* result) {
-    convolve(p, n, begin, end, result);
-    eachVectorOfPanel((end - begin) * width, [=, slope = slopes + ((p * unit.images + n) * block.pixels() + begin * width) * kPanel](int64_t i, int64_t) {
-      store(result + i, load(result + i) * load(slope + i));
-    });
+    FromPanels<T>{gradU, block.expandGradient, job.gradX + at, nullptr, nullptr, block.residual ? job.gradient + at : nullptr}.run(images * pixels);
   };
-  const auto expand = [&](int64_t first, int64_t rows) {
-    const int64_t at = first * block.inputs;
-    FromPanels<T>{gradU, block.expandGradient, to + at, nullptr, nullptr, block.residual ? from + at : nullptr}.run(rows);
-  };
-  if (unit.images > 1) {
-    for (int64_t p = 0; p < block.panels(); ++p) {
-      for (int64_t n = 0; n < unit.images; ++n) pass(p, n, 0, block.panel.height, gradU + (p * unit.images + n) * block.pixels() * kPanel);
-    }
-    expand(0, pixels);
-    return;
-  }
-  eachBand(block.panel.height, width * padded * sizeof(T), [&](int64_t begin, int64_t end) {
-    const int64_t rows = (end - begin) * width;
-    for (int64_t p = 0; p < block.panels(); ++p) pass(p, 0, begin, end, gradU + p * rows * kPanel);
-    expand(begin * width, rows);
-  });
+  if (images > 1) rows(0, height);
+  else eachBand(height, width * block.padded() * sizeof(T), rows);
+}
+
+/// What a unit's gradient takes of scratch: the gradient of v, then its passes one after the other.
+template <typename T>
+int64_t scratchBytes(const InvertedResidual& block, int64_t images) {
+  constexpr int64_t size = sizeof(T), factor = sizeof(Factor<T>);
+  const int64_t results = images * block.results(), padded = block.padded();
+  const int64_t gate = Scratch::bytesOf(results * block.outputs * factor) + Scratch::bytesOf(results * padded * size) +
+                       2 * Scratch::bytesOf(images * padded * 4) + Scratch::bytesOf(block.squeezed * 4);
+  const int64_t gradU = block.expands ? Scratch::bytesOf(images * block.pixels() * padded * factor) : 0;
+  return Scratch::bytesOf(results * padded * size) + std::max(gate, gradU + Scratch::bytesOf(block.pixels() * kPanel * size));
 }
 
 }  // namespace
 
 at::Tensor invertedResidualGradient(const InvertedResidual& block, const at::Tensor& gradient, const Kept& kept) {
-  const int64_t together = kept.together, padded = block.padded(), size = gradient.element_size();
+  const int64_t padded = block.padded();
   at::Tensor gradX = at::empty({block.images, block.inputs, block.panel.height, block.panel.width}, gradient.options(), at::MemoryFormat::ChannelsLast);
-  const int64_t bytes = Scratch::bytesOf(together * block.results() * block.outputs * size) + 2 * Scratch::bytesOf(together * block.results() * padded * size) +
-                        2 * Scratch::bytesOf(together * padded * 4) + Scratch::bytesOf(block.squeezed * 4) +
-                        Scratch::bytesOf((block.expands ? together * padded : kPanel) * block.pixels() * size);
   withType(gradient.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
-    eachUnit(block.images, together, bytes, [&, in = gradient.data_ptr<T>(), out = gradX.data_ptr<T>()](const Unit& unit, void* memory) {
-      gradientUnit(block, in, out, kept, unit, Scratch(memory));
+    eachUnit(block.images, kept.together, scratchBytes<T>(block, kept.together), [&](const Unit& unit, void* memory) {
+      const int64_t pixel = unit.first * block.pixels(), result = unit.first * block.results();
+      const UnitGradient<T> job{block,
+                                unit,
+                                gradient.data_ptr<T>() + result * block.outputs,
+                                kept.v.data_ptr<T>() + result * padded,
+                                block.expands ? kept.slope.data_ptr<T>() + pixel * padded : nullptr,
+                                kept.gate.data_ptr<float>() + unit.first * padded,
+                                kept.squeezed.data_ptr<float>() + unit.first * block.squeezed,
+                                gradX.data_ptr<T>() + pixel * block.inputs};
+      Scratch scratch(memory);
+      T* gradV = scratch.take<T>(unit.images * block.results() * padded);
+      passGate(job, gradV, scratch);
+      if (block.expands) passThroughExpansion(job, gradV, scratch);
+      else passToX(job, gradV, scratch);
     });
   });
   return gradX;

@@ -16,7 +16,7 @@ inline void eachVectorOfPanel(int64_t pixels, const Work& work) {
 /// left [rows, depth] times the columns of one panel.
 template <typename T>
 struct IntoPanel {
-  const T* left;
+  const Factor<T>* left;
   int64_t depth;
   const float* right;
   /// [rows, kPanel]
@@ -27,7 +27,7 @@ struct IntoPanel {
     static void run(const IntoPanel& job, int64_t row) {
       Tile<Rows, Vectors> sums;
       setZero(sums);
-      addProducts<T, Rows, Vectors>(sums, LeftRows<T>{job.left + row * job.depth, job.depth}, job.right, job.depth);
+      addProducts<T, Rows, Vectors>(sums, LeftRows<Factor<T>>{job.left + row * job.depth, job.depth}, job.right, job.depth);
       storeTile<Rows, Vectors>(sums, job.product + row * kPanel, kPanel, kLanes);
     }
   };
@@ -45,7 +45,7 @@ struct IntoPanel {
 /// The panels [panels][rows, kPanel] times right [depth, columns], depth being the channels of all panels.
 template <typename T>
 struct FromPanels {
-  const T* panels;
+  const Factor<T>* panels;
   PackedMatrix right;
   /// result = product factor + shift + added; factor (with shift) and added may be null. [rows, columns]
   T* result;
@@ -59,9 +59,9 @@ struct FromPanels {
       Tile<Rows, Vectors> sums;
       setZero(sums);
       const float* right = job.right.template panel<T>(vector);
-      const T* left = job.panels + row * kPanel;
+      const Factor<T>* left = job.panels + row * kPanel;
       for (int64_t k = 0; k < depth; k += kPanel, left += rows * kPanel, right += kPanel / kStep<T> * Vectors * kLanes) {
-        addProducts<T, Rows, Vectors>(sums, LeftRows<T>{left, kPanel}, right, std::min(kPanel, depth - k));
+        addProducts<T, Rows, Vectors>(sums, LeftRows<Factor<T>>{left, kPanel}, right, std::min(kPanel, depth - k));
       }
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) {
@@ -119,11 +119,11 @@ void gatherPanel(const T* from, int64_t stride, int64_t pixels, int64_t channels
 }
 
 /// Multiplies s, the panels of a unit's results, by each image's gates [images, padded].
-template <typename T>
-void applyGates(const InvertedResidualLayers& block, const float* gates, T* s, const Unit& unit) {
+template <typename F>
+void applyGates(const InvertedResidualLayers& block, const float* gates, F* s, const Unit& unit) {
   for (int64_t p = 0; p < block.panels(); ++p) {
     for (int64_t n = 0; n < unit.images; ++n) {
-      T* to = s + (p * unit.images + n) * block.results() * kPanel;
+      F* to = s + (p * unit.images + n) * block.results() * kPanel;
       const float* gate = gates + n * block.padded() + p * kPanel;
       eachVectorOfPanel(block.results(), [=](int64_t i, int64_t c) { store(to + i, load(to + i) * load(gate + c)); });
     }
@@ -166,5 +166,28 @@ class Scratch {
  private:
   char* at_;
 };
+
+/// Whether numbers of a tensor are factors as they are.
+template <typename T>
+constexpr bool kAreFactors = std::is_same_v<T, Factor<T>>;
+
+/// Numbers as factors: themselves, or copies in a thread's memory.
+template <typename T>
+const Factor<T>* asFactors(const T* from, int64_t count, Scratch& scratch) {
+  if constexpr (kAreFactors<T>) {
+    return from;
+  } else {
+    Factor<T>* to = scratch.take<Factor<T>>(count);
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+    for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
+    return to;
+  }
+}
+/// What copies of so many take.
+template <typename T>
+int64_t factorBytes(int64_t count) {
+  return kAreFactors<T> ? 0 : Scratch::bytesOf(count * sizeof(Factor<T>));
+}
 
 }  // namespace advprop

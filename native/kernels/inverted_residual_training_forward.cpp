@@ -52,9 +52,9 @@ class UnitMoments {
 
 /// u of a unit.
 template <typename T>
-void expandUnit(const TrainedInvertedResidual& block, const T* x, T* u, const Unit& unit, const UnitMoments& moments) {
+void expandUnit(const TrainedInvertedResidual& block, const T* x, T* u, const Unit& unit, const UnitMoments& moments, Scratch scratch) {
   const int64_t pixels = unit.images * block.pixels();
-  const T* from = x + unit.first * block.pixels() * block.inputs;
+  const Factor<T>* from = asFactors(x + unit.first * block.pixels() * block.inputs, pixels * block.inputs, scratch);
   for (int64_t p = 0; p < block.panels(); ++p) {
     T* to = u + unit.first * block.pixels() * block.padded() + p * pixels * kPanel;
     const int vectors = static_cast<int>(vectorsOf(std::min(kPanel, block.expanded - p * kPanel)));
@@ -105,7 +105,7 @@ template <typename T>
 void projectUnit(const TrainedInvertedResidual& block, const T* v, const Normalization& norm2, T* y, const TrainedKept& kept, const Unit& unit,
                  Scratch scratch) {
   const int64_t results = block.results(), padded = block.padded();
-  T* s = scratch.take<T>(unit.images * results * padded);
+  Factor<T>* s = scratch.take<Factor<T>>(unit.images * results * padded);
   float *means = kept.mean.data_ptr<float>() + unit.first * padded, *gates = kept.gate.data_ptr<float>() + unit.first * padded;
   float* squeezed = kept.squeezed.data_ptr<float>() + unit.first * block.squeezed;
   for (int64_t p = 0; p < block.panels(); ++p) {
@@ -149,7 +149,8 @@ at::Tensor trainedForward(const TrainedInvertedResidual& block, const at::Tensor
     if (block.expands) {
       const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1", block.expandFlops(), x.nbytes(), uBytes);
       const UnitMoments moments(block);
-      eachUnit(block.images, together, 0, [&](const Unit& unit, void*) { expandUnit(block, in, u, unit, moments); });
+      eachUnit(block.images, together, factorBytes<T>(together * block.pixels() * block.inputs),
+               [&](const Unit& unit, void* memory) { expandUnit(block, in, u, unit, moments, Scratch(memory)); });
       kept.statistics1 = moments.statistics(block.pixels(), running1, epsilon);
     }
     {
@@ -167,7 +168,7 @@ at::Tensor trainedForward(const TrainedInvertedResidual& block, const at::Tensor
     const ProfiledKernel profiled("advprop::gated_conv2d 1x1", block.projectFlops() + block.gateFlops(), vBytes, y.nbytes());
     const Tables tables(channels, kept.statistics2, block.scale2, block.shift2);
     const Normalization norm2 = tables.normalization();
-    eachUnit(block.images, together, Scratch::bytesOf(together * block.results() * padded * size),
+    eachUnit(block.images, together, Scratch::bytesOf(together * block.results() * padded * sizeof(Factor<T>)),
              [&](const Unit& unit, void* memory) { projectUnit(block, v, norm2, out, kept, unit, Scratch(memory)); });
   });
   return y;

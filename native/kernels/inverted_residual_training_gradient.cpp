@@ -1,87 +1,18 @@
-// With p the gradient before a norm's activation, S the sum over the batch and n how many values it has: by the batch's
-// statistics gradU = scale inverse (p - S(p) / n - (u - mean) inverse^2 S(p (u - mean)) / n), which is known only after the whole
-// batch was seen once. So there are three passes: to p of the second norm, from there to p of the first, and to x.
+// Three passes over the batch, because the gradient through a norm is known only after all of it was seen once: to p, the
+// gradient before the activation, of the second norm, from there to p of the first, and to x.
 #include <ATen/Parallel.h>
 
 #include "block_product.h"
 #include "inverted_residual_gate.h"
+#include "inverted_residual_norm_gradient.h"
 #include "inverted_residual_products.h"
-#include "inverted_residual_training.h"
+#include "panel_in_rows.h"
 #include "panel_sums.h"
 #include "profiled_kernel.h"
 
 namespace advprop {
 
 namespace {
-
-/// A norm on the way back: p of a channel as it is summed, and from p the gradient of what was normalised.
-class NormBackwards {
- public:
-  NormBackwards(const TrainedInvertedResidual& block, const at::Tensor& statistics, const at::Tensor& scale, const at::Tensor& shift, int64_t ofImage)
-      : block_(block), channels_(block.expanded, 0), statistics_(statistics), scale_(scale), tables_(channels_, statistics, scale, shift),
-        count_(static_cast<double>(block.images * ofImage)), sums_(at::zeros({block.units(), 2, block.padded()}, at::kDouble)) {}
-
-  Normalization normalization() const { return tables_.normalization(); }
-
-  /// Where a panel of a unit adds p and p (u - mean): two rows of `padded`.
-  double* sumsOf(const Unit& unit, int64_t panel) const {
-    return sums_.data_ptr<double>() + unit.first / block_.together() * 2 * block_.padded() + panel * kPanel;
-  }
-
-  /// To be called when all units have added theirs. Gives the gradients of scale and shift.
-  std::pair<at::Tensor, at::Tensor> finish() {
-    const at::Tensor total = sums_.sum(0);
-    const double *sum = total.data_ptr<double>(), *product = sum + block_.padded(), *inverse = statistics_.data_ptr<double>() + block_.expanded;
-    offsets_ = channels_.tile([=](int64_t c) { return sum[c] / count_; });
-    slopes_ = channels_.tile([=](int64_t c) { return product[c] * inverse[c] * inverse[c] / count_; });
-    at::Tensor scale = at::empty_like(scale_), shift = at::empty_like(scale_);
-    for (int64_t c = 0; c < block_.expanded; ++c) {
-      scale.data_ptr<float>()[c] = static_cast<float>(product[c] * inverse[c]);
-      shift.data_ptr<float>()[c] = static_cast<float>(sum[c]);
-    }
-    return {scale, shift};
-  }
-
-  /// The gradient of u given p and u.
-  struct Through {
-    Floats operator()(Floats p, Floats u, int64_t channel) const {
-      const Floats centered = u - load(norm.mean + channel);
-      return (p - load(offset + channel) - centered * load(slope + channel)) * load(norm.factor + channel);
-    }
-    Normalization norm;
-    const float *offset, *slope;
-  };
-  Through through() const { return {normalization(), offsets_.data(), slopes_.data()}; }
-
- private:
-  const TrainedInvertedResidual& block_;
-  const Channels channels_;
-  const at::Tensor statistics_, scale_;
-  const Tables tables_;
-  const double count_;
-  const at::Tensor sums_;
-  std::vector<float> offsets_, slopes_;
-};
-
-/// The channels of a panel in rows of all channels.
-template <typename T>
-struct PanelInRows {
-  PanelInRows(T* first, int64_t stride_, int64_t panel) : at(first + panel * kPanel), stride(stride_), channels(stride_ - panel * kPanel) {}
-
-  Floats load(int64_t i, int64_t c) const {
-    const T* from = at + i / kPanel * stride + c;
-    if (c + kLanes <= channels) return advprop::load(from);
-    return c < channels ? loadFirst(from, channels - c) : Floats{};
-  }
-  void store(int64_t i, int64_t c, Floats values) const {
-    T* to = at + i / kPanel * stride + c;
-    if (c + kLanes <= channels) advprop::store(to, values);
-    else if (c < channels) storeFirst(to, values, channels - c);
-  }
-
-  T* at;
-  int64_t stride, channels;
-};
 
 /// Of the gate, for each image.
 struct GateTensors {
@@ -93,7 +24,8 @@ template <typename T>
 void gatedUnit(const TrainedInvertedResidual& block, const T* gradient, const TrainedKept& kept, const NormBackwards& norm2, T* p2, T* gated,
                const GateTensors& gradGate, const Unit& unit, Scratch scratch) {
   const int64_t results = block.results(), rows = unit.images * results, padded = block.padded(), first = unit.first * results;
-  const T *from = gradient + first * block.outputs, *v = kept.v.data_ptr<T>() + first * padded;
+  const Factor<T>* from = asFactors(gradient + first * block.outputs, rows * block.outputs, scratch);
+  const T* v = kept.v.data_ptr<T>() + first * padded;
   const float* gates = kept.gate.data_ptr<float>() + unit.first * padded;
   float* arguments = gradGate.argument.data_ptr<float>() + unit.first * padded;
   float* gradSqueezed = gradGate.squeezed.data_ptr<float>() + unit.first * block.squeezed;
@@ -181,23 +113,28 @@ void depthwiseUnit(const TrainedInvertedResidual& block, const T* x, const Train
   }
 }
 
+/// Rows of all channels that stay near until they are multiplied.
+constexpr int64_t kNearRows = 48;
+
 /// p of the first norm to the gradient of u, in its place, and from there to that of x, for a unit.
 template <typename T>
-void expansionUnit(const TrainedInvertedResidual& block, const TrainedKept& kept, const NormBackwards& norm1, T* p1, T* gradX, const Unit& unit) {
-  constexpr int64_t kRows = 48;  // so few that their lines stay near for all panels and the product
+void expansionUnit(const TrainedInvertedResidual& block, const TrainedKept& kept, const NormBackwards& norm1, T* p1, T* gradX, const Unit& unit,
+                   Scratch scratch) {
   const int64_t pixels = unit.images * block.pixels(), first = unit.first * block.pixels();
   const T* u = kept.u.data_ptr<T>() + first * block.padded();
   const NormBackwards::Through through = norm1.through();
-  const Product<T> product{p1 + first * block.expanded, gradX + first * block.inputs, pixels, block.expandGradient};
-  for (int64_t row = 0; row < pixels; row += kRows) {
-    const int64_t end = std::min(pixels, row + kRows);
+  for (int64_t row = 0; row < pixels; row += kNearRows) {
+    const int64_t count = std::min(kNearRows, pixels - row);
+    T* rows = p1 + (first + row) * block.expanded;
     for (int64_t p = 0; p < block.panels(); ++p) {
-      const PanelInRows<T> rows(p1 + (first + row) * block.expanded, block.expanded, p);
-      eachVectorOfPanel(end - row, [=, in = u + (p * pixels + row) * kPanel, channel = p * kPanel](int64_t i, int64_t c) {
-        rows.store(i, c, through(rows.load(i, c), load(in + i), channel + c));
+      eachVectorOfPanel(count, [=, panel = PanelInRows<T>(rows, block.expanded, p), in = u + (p * pixels + row) * kPanel](int64_t i, int64_t c) {
+        panel.store(i, c, through(panel.load(i, c), load(in + i), p * kPanel + c));
       });
     }
-    multiplyBlock(product, row, end, 0, vectorsOf(block.inputs));
+    Scratch copies = scratch;
+    const Factor<T>* factors = asFactors(rows, count * block.expanded, copies);
+    const Product<Factor<T>, T> product{factors, gradX + (first + row) * block.inputs, count, block.expandGradient};
+    multiplyBlock(product, 0, count, 0, vectorsOf(block.inputs));
   }
 }
 
@@ -207,82 +144,116 @@ GateGradients gateGradients(const TrainedInvertedResidual& block, const TrainedK
           at::mm(argument.t(), at::silu(kept.squeezed)).view({block.expanded, block.squeezed, 1, 1}), argument.sum(0)};
 }
 
+/// What the passes of one gradient share.
+struct Job {
+  const TrainedInvertedResidual& block;
+  const TrainedKept& kept;
+  const at::Tensor &x, &gradient;
+  const WantedWeights& wanted;
+  TrainedGradients& result;
+
+  double uBytes() const { return static_cast<double>(x.element_size()) * block.images * block.pixels() * block.expanded; }
+  double vBytes() const { return static_cast<double>(x.element_size()) * block.images * block.results() * block.expanded; }
+  at::TensorOptions floats() const { return x.options().memory_format(c10::nullopt).dtype(at::kFloat); }
+  at::Tensor rowsOfAllChannels(int64_t height, int64_t width) const {
+    return at::empty({block.images, block.expanded, height, width}, x.options(), at::MemoryFormat::ChannelsLast);
+  }
+};
+
+/// p of the second norm, of panels; the gradients of projection and gate.
+template <typename T>
+at::Tensor passGate(const Job& job, NormBackwards& norm2) {
+  const TrainedInvertedResidual& block = job.block;
+  const int64_t padded = block.padded();
+  at::Tensor p2 = at::empty_like(job.kept.v), gated;
+  if (job.wanted.project) gated = job.rowsOfAllChannels(block.panel.rows, block.panel.columns);
+  const GateTensors gradGate{at::empty({block.images, padded}, job.floats()), at::empty({block.images, block.squeezed}, job.floats())};
+  {
+    const ProfiledKernel profiled("advprop::gated_conv2d 1x1 (input gradient)", block.projectFlops() + block.gateFlops(),
+                                  job.gradient.nbytes() + job.vBytes(), job.vBytes());
+    const int64_t results = block.together() * block.results();
+    const int64_t bytes = factorBytes<T>(results * block.outputs) + Scratch::bytesOf(results * padded * sizeof(T)) +
+                          Scratch::bytesOf(block.together() * padded * sizeof(float));
+    eachUnit(block.images, block.together(), bytes, [&, g = job.gradient.data_ptr<T>()](const Unit& unit, void* memory) {
+      gatedUnit(block, g, job.kept, norm2, p2.data_ptr<T>(), gated.defined() ? gated.data_ptr<T>() : nullptr, gradGate, unit, Scratch(memory));
+    });
+  }
+  std::tie(job.result.scale2, job.result.shift2) = norm2.finish();
+  job.result.gate = gateGradients(block, job.kept, gradGate);
+  if (job.wanted.project) {
+    const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", block.projectFlops(), job.gradient.nbytes() + job.vBytes(), 0);
+    job.result.project = pointwiseWeightGradient(job.gradient, gated);
+  }
+  return p2;
+}
+
+/// p of the first norm, or the gradient of x where `norm1` is null; the gradient of the depthwise weight.
+template <typename T>
+at::Tensor passDepthwise(const Job& job, const NormBackwards* norm1, const NormBackwards& norm2, const at::Tensor& p2) {
+  constexpr int64_t kMostParts = 16;
+  const TrainedInvertedResidual& block = job.block;
+  const int64_t kernel = block.panel.kernel, units = block.units(), parts = std::min(kMostParts, units);
+  const int64_t length = block.padded() * kernel * kernel;
+  at::Tensor p1 = job.rowsOfAllChannels(block.panel.height, block.panel.width), sums;
+  if (job.wanted.depthwise) sums = at::empty({parts, length}, job.floats());
+  {
+    const char* name = kernel == 3 ? "advprop::norm_depthwise_conv2d 3x3 (both gradients)" : "advprop::norm_depthwise_conv2d 5x5 (both gradients)";
+    const ProfiledKernel profiled(name, (job.wanted.depthwise ? 2 : 1) * block.depthwiseFlops(), 2 * job.vBytes() + job.uBytes(), job.uBytes());
+    const int64_t bytes = Scratch::bytesOf(block.results() * kPanel * sizeof(T)) + 2 * Scratch::bytesOf(block.pixels() * kPanel * sizeof(T));
+    at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+      const at::Tensor memory = at::empty({bytes}, at::kByte);
+      for (int64_t part = begin; part < end; ++part) {
+        const int64_t from = part * units / parts, to = (part + 1) * units / parts;
+        for (int64_t unit = from; unit < to; ++unit) {
+          const int64_t first = unit * block.together();
+          depthwiseUnit(block, job.x.data_ptr<T>(), job.kept, norm1, norm2, p2.data_ptr<T>(), p1.data_ptr<T>(),
+                        sums.defined() ? sums.data_ptr<float>() + part * length : nullptr, unit == from,
+                        Unit{first, std::min(block.together(), block.images - first)}, Scratch(memory.data_ptr()));
+        }
+      }
+    });
+  }
+  if (sums.defined()) job.result.depthwise = joinDepthwisePanels(sums, block.expanded, kernel, job.x.scalar_type());
+  return p1;
+}
+
+/// The gradients of x and of the expansion.
+template <typename T>
+void passExpansion(const Job& job, NormBackwards& norm1, const at::Tensor& p1) {
+  const TrainedInvertedResidual& block = job.block;
+  std::tie(job.result.scale1, job.result.shift1) = norm1.finish();
+  job.result.x = at::empty_like(job.x, at::MemoryFormat::ChannelsLast);
+  {
+    const ProfiledKernel profiled("advprop::norm_conv2d 1x1 (input gradient)", block.expandFlops(), 2 * job.uBytes(), job.uBytes() + job.x.nbytes());
+    eachUnit(block.images, block.together(), factorBytes<T>(kNearRows * block.expanded),
+             [&, to = job.result.x.data_ptr<T>()](const Unit& unit, void* memory) {
+               expansionUnit(block, job.kept, norm1, p1.data_ptr<T>(), to, unit, Scratch(memory));
+             });
+  }
+  if (job.wanted.expand) {
+    const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", block.expandFlops(), job.uBytes() + job.x.nbytes(), 0);
+    job.result.expand = pointwiseWeightGradient(p1, job.x);
+  }
+}
+
 }  // namespace
 
 TrainedGradients trainedGradients(const TrainedInvertedResidual& block, const at::Tensor& x, const at::Tensor& gradient, const TrainedKept& kept,
                                   const WantedWeights& wanted) {
-  constexpr int64_t kMostParts = 16;
-  const int64_t together = block.together(), padded = block.padded(), size = x.element_size(), kernel = block.panel.kernel;
-  const auto floats = x.options().memory_format(c10::nullopt).dtype(at::kFloat);
-  const bool small = kernel == 3;
-  const double uBytes = static_cast<double>(size) * block.images * block.pixels() * block.expanded;
-  const double vBytes = static_cast<double>(size) * block.images * block.results() * block.expanded;
   TrainedGradients result;
-  NormBackwards norm2(block, kept.statistics2, block.scale2, block.shift2, block.results());
-  at::Tensor p2 = at::empty_like(kept.v);
+  const Job job{block, kept, x, gradient, wanted, result};
   withType(x.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
-    const GateTensors gradGate{at::empty({block.images, padded}, floats), at::empty({block.images, block.squeezed}, floats)};
-    at::Tensor gated;
-    if (wanted.project) gated = at::empty({block.images, block.expanded, block.panel.rows, block.panel.columns}, x.options(), at::MemoryFormat::ChannelsLast);
-    {
-      const ProfiledKernel profiled("advprop::gated_conv2d 1x1 (input gradient)", block.projectFlops() + block.gateFlops(), gradient.nbytes() + vBytes, vBytes);
-      const int64_t bytes = Scratch::bytesOf(together * block.results() * padded * size) + Scratch::bytesOf(together * padded * 4);
-      eachUnit(block.images, together, bytes, [&, g = gradient.data_ptr<T>()](const Unit& unit, void* memory) {
-        gatedUnit(block, g, kept, norm2, p2.data_ptr<T>(), gated.defined() ? gated.data_ptr<T>() : nullptr, gradGate, unit, Scratch(memory));
-      });
-    }
-    std::tie(result.scale2, result.shift2) = norm2.finish();
-    result.gate = gateGradients(block, kept, gradGate);
-    if (wanted.project) {
-      const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", block.projectFlops(), gradient.nbytes() + vBytes, 0);
-      result.project = pointwiseWeightGradient(gradient, gated);
-    }
-  });
-
-  c10::optional<NormBackwards> norm1;
-  if (block.expands) norm1.emplace(block, kept.statistics1, block.scale1, block.shift1, block.pixels());
-  at::Tensor p1 = at::empty({block.images, block.expanded, block.panel.height, block.panel.width}, x.options(), at::MemoryFormat::ChannelsLast);
-  withType(x.scalar_type(), [&](auto zero) {
-    using T = decltype(zero);
-    const int64_t parts = std::min(kMostParts, block.units()), length = padded * kernel * kernel;
-    at::Tensor sums;
-    if (wanted.depthwise) sums = at::empty({parts, length}, floats);
-    {
-      const char* name = small ? "advprop::norm_depthwise_conv2d 3x3 (both gradients)" : "advprop::norm_depthwise_conv2d 5x5 (both gradients)";
-      const ProfiledKernel profiled(name, (wanted.depthwise ? 2 : 1) * block.depthwiseFlops(), 2 * vBytes + uBytes, uBytes);
-      const int64_t bytes = Scratch::bytesOf(block.results() * kPanel * size) + 2 * Scratch::bytesOf(block.pixels() * kPanel * size);
-      at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
-        const at::Tensor memory = at::empty({bytes}, at::kByte);
-        for (int64_t part = begin; part < end; ++part) {
-          const int64_t from = part * block.units() / parts, to = (part + 1) * block.units() / parts;
-          for (int64_t unit = from; unit < to; ++unit) {
-            const int64_t first = unit * together;
-            depthwiseUnit(block, x.data_ptr<T>(), kept, norm1.has_value() ? &*norm1 : nullptr, norm2, p2.data_ptr<T>(), p1.data_ptr<T>(),
-                          sums.defined() ? sums.data_ptr<float>() + part * length : nullptr, unit == from,
-                          Unit{first, std::min(together, block.images - first)}, Scratch(memory.data_ptr()));
-          }
-        }
-      });
-    }
-    p2.reset();
-    if (sums.defined()) result.depthwise = joinDepthwisePanels(sums, block.expanded, kernel, x.scalar_type());
+    NormBackwards norm2(block, kept.statistics2, block.scale2, block.shift2, block.results());
+    at::Tensor p2 = passGate<T>(job, norm2);
     if (!block.expands) {
-      result.x = p1;
+      result.x = passDepthwise<T>(job, nullptr, norm2, p2);
       return;
     }
-    std::tie(result.scale1, result.shift1) = norm1->finish();
-    result.x = at::empty_like(x, at::MemoryFormat::ChannelsLast);
-    {
-      const ProfiledKernel profiled("advprop::norm_conv2d 1x1 (input gradient)", block.expandFlops(), 2 * uBytes, uBytes + x.nbytes());
-      eachUnit(block.images, together, 0, [&](const Unit& unit, void*) {
-        expansionUnit(block, kept, *norm1, p1.data_ptr<T>(), result.x.template data_ptr<T>(), unit);
-      });
-    }
-    if (wanted.expand) {
-      const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", block.expandFlops(), uBytes + x.nbytes(), 0);
-      result.expand = pointwiseWeightGradient(p1, x);
-    }
+    NormBackwards norm1(block, kept.statistics1, block.scale1, block.shift1, block.pixels());
+    const at::Tensor p1 = passDepthwise<T>(job, &norm1, norm2, p2);
+    p2.reset();  // the expansion's memory comes from here
+    passExpansion<T>(job, norm1, p1);
   });
   return result;
 }

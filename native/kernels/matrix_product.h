@@ -26,6 +26,11 @@ constexpr bool kPaired = false;
 template <typename T>
 constexpr int64_t kStep = kPaired<T> ? 2 : 1;
 
+/// What a left factor that is made for a product consists of: float32 where the processor has no products of bfloat16, to convert
+/// each number once rather than for every panel.
+template <typename T>
+using Factor = std::conditional_t<kPaired<T>, T, float>;
+
 /// Fewest multiplications that are worth a thread of their own.
 constexpr int64_t kLeastWork = 1 << 20;
 

@@ -10,11 +10,6 @@ namespace advprop {
 
 namespace {
 
-/// What patches are gathered as, and multiplied in: float32 where the processor has no products of bfloat16, to convert each
-/// number once rather than for every panel.
-template <typename T>
-using Factor = std::conditional_t<kPaired<T>, T, float>;
-
 /// The pixels of a block whose patches are multiplied while they are in the second-level cache, beside a panel of the right factor
 /// and the result. Even where patches are long they are not few, because the whole right factor is read for each block.
 template <typename T>
