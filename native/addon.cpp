@@ -44,6 +44,7 @@ napi_value initialize(napi_env env, napi_value exports) {
         {"dtype", guarded<tensorDtype>},
         {"device", guarded<tensorDevice>},
         {"requiresGradient", guarded<tensorRequiresGradient>},
+        {"version", guarded<tensorVersion>},
         {"item", guarded<tensorItem>},
         {"dispose", guarded<disposeTensor>},
         {"isAlive", guarded<isAlive>},

@@ -99,6 +99,10 @@ napi_value tensorRequiresGradient(Environment& environment, const Arguments& arg
   return fromBoolean(environment, toTensor(environment, arguments[0], "tensor").requires_grad());
 }
 
+napi_value tensorVersion(Environment& environment, const Arguments& arguments) {
+  return fromNumber(environment, static_cast<double>(toTensor(environment, arguments[0], "tensor")._version()));
+}
+
 napi_value tensorItem(Environment& environment, const Arguments& arguments) {
   const at::Tensor& tensor = toTensor(environment, arguments[0], "tensor");
   if (tensor.numel() != 1) throw UserError("ERR_SHAPE", "item: the tensor must have one element; got " + std::to_string(tensor.numel()));

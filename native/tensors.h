@@ -12,6 +12,7 @@ napi_value tensorToBytes(Environment& environment, const Arguments& arguments);
 napi_value tensorShape(Environment& environment, const Arguments& arguments);
 napi_value tensorStrides(Environment& environment, const Arguments& arguments);
 napi_value tensorDtype(Environment& environment, const Arguments& arguments);
+napi_value tensorVersion(Environment& environment, const Arguments& arguments);
 napi_value tensorDevice(Environment& environment, const Arguments& arguments);
 napi_value tensorRequiresGradient(Environment& environment, const Arguments& arguments);
 /// (tensor) -> its one element as a number

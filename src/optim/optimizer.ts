@@ -33,13 +33,20 @@ export function touched(
   gradients: Gradients,
   { weightDecay, decays }: WeightDecay,
 ) {
-  const indices = gradients.flatMap((gradient, i) => (gradient === undefined ? [] : [i]));
-  return {
-    indices,
-    weights: indices.map((i) => parameters[i][1].data),
-    updates: indices.map((i) => gradients[i] as Tensor),
-    weightDecays: indices.map((i) => (decays(parameters[i][1]) ? weightDecay : 0)),
-  };
+  const indices: number[] = [];
+  const weights: Tensor[] = [];
+  const updates: Tensor[] = [];
+  const weightDecays: number[] = [];
+  for (let i = 0; i < gradients.length; i++) {
+    const gradient = gradients[i];
+    if (gradient === undefined) continue;
+    const parameter = parameters[i][1];
+    indices.push(i);
+    weights.push(parameter.data);
+    updates.push(gradient);
+    weightDecays.push(decays(parameter) ? weightDecay : 0);
+  }
+  return { indices, weights, updates, weightDecays };
 }
 
 /** Checks a factor such as a momentum. @throws ERR_OPTIMIZER it is outside [0, 1) */

@@ -1,5 +1,6 @@
 /** What networks are made of, as operators: convolutions, norms, pooling, the loss; each with its gradient. */
 import { call, callAny } from "./call.js";
+import { native } from "./native.js";
 import type { Tensor } from "./tensor.js";
 
 /** [N, C, H, W] with weights [O, C / groups, k, k] to [N, O, H', W']. Padding is of all sides, or [vertical, horizontal]. */
@@ -154,7 +155,7 @@ export const squeezeExcitation = (
 export const averagePool = (x: Tensor): Tensor => call("advprop::average_pool", [x]);
 
 /** How often an operator has changed the tensor's elements, or those of another tensor that shares them. */
-export const version = (x: Tensor): number => callAny("aten::_version", [x]) as number;
+export const version = (x: Tensor): number => native.version(x);
 
 /** A tensor for two branches: itself twice, its gradient the sum of theirs in one pass. */
 export const branch = (x: Tensor): readonly [Tensor, Tensor] =>

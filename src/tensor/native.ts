@@ -30,6 +30,7 @@ export interface NativeAddon {
   dtype(tensor: object): string;
   device(tensor: object): string;
   requiresGradient(tensor: object): boolean;
+  version(tensor: object): number;
   item(tensor: object): number;
   dispose(tensor: object): void;
   isAlive(tensor: object): boolean;
