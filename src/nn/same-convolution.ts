@@ -37,8 +37,9 @@ export class SameConv2d extends Conv2d {
 
   /** The zeros around an input. */
   padding(x: Tensor): Padding {
-    const height = x.shape[2];
-    const width = x.shape[3];
+    const shape = x.shape;
+    const height = shape[2];
+    const width = shape[3];
     if (this.#last?.height !== height || this.#last.width !== width) {
       const [top, bottom] = samePadding(height, this.#size, this.stride);
       const [left, right] = samePadding(width, this.#size, this.stride);

@@ -33,20 +33,13 @@ export function touched(
   gradients: Gradients,
   { weightDecay, decays }: WeightDecay,
 ) {
-  const indices: number[] = [];
-  const weights: Tensor[] = [];
-  const updates: Tensor[] = [];
-  const weightDecays: number[] = [];
-  for (let i = 0; i < gradients.length; i++) {
-    const gradient = gradients[i];
-    if (gradient === undefined) continue;
-    const parameter = parameters[i][1];
-    indices.push(i);
-    weights.push(parameter.data);
-    updates.push(gradient);
-    weightDecays.push(decays(parameter) ? weightDecay : 0);
-  }
-  return { indices, weights, updates, weightDecays };
+  const indices = parameters.map((_, i) => i).filter((i) => gradients[i] !== undefined);
+  return {
+    indices,
+    weights: indices.map((i) => parameters[i][1].data),
+    updates: indices.map((i) => gradients[i] as Tensor),
+    weightDecays: indices.map((i) => (decays(parameters[i][1]) ? weightDecay : 0)),
+  };
 }
 
 /** Checks a factor such as a momentum. @throws ERR_OPTIMIZER it is outside [0, 1) */
