@@ -45,10 +45,7 @@ struct InvertedResidualFunction : torch::autograd::Function<InvertedResidualFunc
 
 /// The norm of (scale, shift, running mean, running variance) as one multiplication and addition.
 Affine affineOf(const at::Tensor* norm, int64_t channels, double epsilon) {
-  for (int i = 0; i < 4; ++i) {
-    TORCH_CHECK(norm[i].dim() == 1 && norm[i].size(0) == channels && norm[i].scalar_type() == at::kFloat && norm[i].is_contiguous(),
-                "a norm's scale, shift, mean and variance must be float32 with ", channels, " values; got ", norm[i].scalar_type(), " ", norm[i].sizes());
-  }
+  checkNorm(norm, channels);
   const int64_t padded = (channels + kPanel - 1) / kPanel * kPanel;
   Affine affine{std::vector<float>(padded), std::vector<float>(padded)};
   const float *scale = norm[0].data_ptr<float>(), *shift = norm[1].data_ptr<float>();

@@ -12,6 +12,13 @@ const float* floatsOf(const at::Tensor& tensor, int64_t count, const char* name)
 
 }  // namespace
 
+void checkNorm(const at::Tensor* norm, int64_t channels) {
+  for (int i = 0; i < 4; ++i) {
+    TORCH_CHECK(norm[i].dim() == 1 && norm[i].size(0) == channels && norm[i].scalar_type() == at::kFloat && norm[i].is_contiguous(),
+                "a norm's scale, shift, mean and variance must be float32 with ", channels, " values; got ", norm[i].scalar_type(), " ", norm[i].sizes());
+  }
+}
+
 InvertedResidualLayers::InvertedResidualLayers(const at::Tensor& x, int64_t expanded_, int64_t outputs_, const at::Tensor& packedExpand,
                                                const at::Tensor& packedDepthwise, at::TensorList squeeze, const at::Tensor& packedProject,
                                                int64_t kernel, int64_t stride, at::IntArrayRef padding)

@@ -43,4 +43,7 @@ struct InvertedResidualLayers {
   double gateFlops() const { return 4. * images * expanded * squeezed; }
 };
 
+/// Checks a norm's scale, shift, mean and variance: float32 with a value for each channel.
+void checkNorm(const at::Tensor* norm, int64_t channels);
+
 }  // namespace advprop

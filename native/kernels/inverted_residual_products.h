@@ -90,8 +90,8 @@ struct FromPanels {
   }
 };
 
-/// Sums over the pixels of a panel of what `term(at, channel)` gives, stored in to[kPanel] or added to it. Each adds a few dozen values, then these
-/// sums, so that its error stays small for the largest images.
+/// Sums over the pixels of a panel of what `term(at, channel)` gives, stored in to[kPanel] or added to it. Each adds a few dozen
+/// values, then these sums, so that its error stays small for the largest images.
 template <typename Term>
 inline void sumPanel(int64_t pixels, float* to, bool add, const Term& term) {
   constexpr int64_t kTerms = 32;

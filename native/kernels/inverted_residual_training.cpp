@@ -60,15 +60,6 @@ struct TrainedInvertedResidualFunction : torch::autograd::Function<TrainedInvert
   }
 };
 
-/// (scale, shift, running mean, running variance) of a norm.
-void checkNorm(at::TensorList layer, int64_t channels) {
-  for (int i = 1; i < 5; ++i) {
-    TORCH_CHECK(layer[i].dim() == 1 && layer[i].size(0) == channels && layer[i].scalar_type() == at::kFloat && layer[i].is_contiguous(),
-                "a norm's scale, shift, mean and variance must be float32 with ", channels, " values; got ", layer[i].scalar_type(), " ",
-                layer[i].sizes());
-  }
-}
-
 at::Tensor trainedInvertedResidual(const at::Tensor& x, at::TensorList expand, at::TensorList depthwise, at::TensorList squeeze,
                                    const at::Tensor& project, at::TensorList packed, int64_t kernel, int64_t stride, at::IntArrayRef padding,
                                    double epsilon, at::ArrayRef<double> factors) {
@@ -82,10 +73,10 @@ at::Tensor trainedInvertedResidual(const at::Tensor& x, at::TensorList expand, a
                               {squeeze[0].detach(), squeeze[1].detach(), packed[3], squeeze[3].detach()}, packed[2], kernel, stride, padding));
   const int64_t channels = state->block.expanded;
   TORCH_CHECK(state->block.images * state->block.results() > 1, "batch statistics need more than one value a channel; got x ", x.sizes());
-  checkNorm(depthwise, channels);
+  checkNorm(&depthwise[1], channels);
   state->running2 = {depthwise[3], depthwise[4], factors[1]};
   if (expands) {
-    checkNorm(expand, channels);
+    checkNorm(&expand[1], channels);
     state->running1 = {expand[3], expand[4], factors[0]};
   }
   state->epsilon = epsilon;

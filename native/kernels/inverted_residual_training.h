@@ -51,10 +51,12 @@ struct TrainedGradients {
   GateGradients gate;
 };
 
-/// The gradients given that of y; of a convolution's weight where it is wanted, and of all else.
+/// Whether the gradient of a convolution's weight is wanted.
 struct WantedWeights {
   bool expand, depthwise, project;
 };
+
+/// The gradients given that of y: of the weights that are wanted, and of all else.
 TrainedGradients trainedGradients(const TrainedInvertedResidual& block, const at::Tensor& x, const at::Tensor& gradient, const TrainedKept& kept,
                                   const WantedWeights& wanted);
 

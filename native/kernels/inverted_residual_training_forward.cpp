@@ -29,15 +29,15 @@ class UnitMoments {
   at::Tensor statistics(int64_t ofImage, const RunningStatistics& running, double epsilon) const {
     const auto total = static_cast<double>(block_.images * ofImage);
     std::vector<double> mean(block_.expanded), variance(block_.expanded);
-    const auto eachUnit = [&](const auto& work) {
+    const auto eachMoments = [&](const auto& work) {
       for (int64_t unit = 0, first = 0; unit < block_.units(); ++unit, first += block_.together()) {
         work(to_ + unit * 2 * block_.padded(), std::min(block_.together(), block_.images - first) * ofImage / total);
       }
     };
-    eachUnit([&](const double* means, double share) {
+    eachMoments([&](const double* means, double share) {
       for (int64_t c = 0; c < block_.expanded; ++c) mean[c] += means[c] * share;
     });
-    eachUnit([&](const double* means, double share) {
+    eachMoments([&](const double* means, double share) {
       const double* squares = means + block_.padded();
       for (int64_t c = 0; c < block_.expanded; ++c) variance[c] += squares[c] / total + (means[c] - mean[c]) * (means[c] - mean[c]) * share;
     });

@@ -56,8 +56,8 @@ export class BatchNorm extends Module {
   }
 
   /**
-   * A convolution's weight and this norm as one operator takes them: the weight itself within the graph or, outside of every
-   * graph, its packed form.
+   * A convolution's weight, packed or as it is, and this norm as one operator takes them, within the graph or outside of every
+   * graph.
    */
   layerOf(weight: Tensor, trainable: boolean): NormalizedLayer {
     const scale = this.scale.for(trainable);
