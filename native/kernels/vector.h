@@ -144,16 +144,12 @@ inline Floats squareRoot(Floats x) {
 /// 1 / x for x from 1 to infinity; off by at most 4e-7 of it, or where `rough` by 6e-5.
 template <bool rough>
 inline Floats reciprocal(Floats x) {
-#if defined(__AVX512F__)
+#ifdef __AVX512F__
   const Floats guess = (Floats)_mm512_maskz_rcp14_ps(-1, (__m512)x);
   if constexpr (rough) return guess;
-#elif defined(__AVX__)
-  const Floats guess = (Floats)_mm256_rcp_ps((__m256)x);  // 12 bits, which are too few
+  return guess * (2.f - x * guess);  // a step of Newton's, which squares the error
 #else
   return 1.f / x;
-#endif
-#ifdef __AVX__
-  return guess * (2.f - x * guess);  // a step of Newton's, which squares the error
 #endif
 }
 
@@ -168,7 +164,7 @@ inline Floats sigmoid(Floats x) {
   const Floats n = (Floats)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT);
 #else
   t = maximum(spread(-126.f), t);
-  constexpr float kRound = 12582912.f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+  constexpr float kRound = 12582912.f + 127.f;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits, here 127 more
   const Floats shifted = t + kRound;
   const Floats n = shifted - kRound;
 #endif
@@ -188,7 +184,7 @@ inline Floats sigmoid(Floats x) {
 #ifdef __AVX512F__
   return reciprocal<rough>((Floats)_mm512_scalef_ps((__m512)p, (__m512)n) + 1.f);
 #else
-  return reciprocal<rough>(p * (Floats)(((Words)shifted + 127) << 23) + 1.f);
+  return reciprocal<rough>(p * (Floats)((Words)shifted << 23) + 1.f);
 #endif
 }
 
