@@ -8,7 +8,6 @@ import { Conv2d } from "../nn/convolution.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { globalAveragePool, maxPool2d } from "../nn/pooling.js";
-import { forwardRecomputed } from "../nn/recompute.js";
 import type { NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Sequence } from "../nn/sequence.js";
 import type { Tensor } from "../tensor/index.js";
@@ -28,7 +27,7 @@ export interface ResNetConfig {
 
 export class ResNet extends Module {
   readonly #stem: Conv2d;
-  readonly #first: FirstStage;
+  readonly #first: Sequence;
   readonly #later: readonly Sequence[];
   readonly #classifier: Linear;
 
@@ -51,41 +50,40 @@ export class ResNet extends Module {
           : new BottleneckBlock(from, widths[i], stride, norm);
       });
       inputs = widths[i] * expansion;
-      return new Sequence(blocks);
+      return blocks;
     });
-    // Without a name of its own: a checkpoint has its parts beside the later stages.
-    this.#first = this.child("", new FirstStage(stemNorm, stem === "imagenet", stages[0]));
-    this.#later = stages.slice(1).map((stage, i) => this.child(`layer${i + 2}`, stage));
+    const [[first, ...others], ...later] = stages;
+    const start = new FirstBlock(stemNorm, stem === "imagenet", first);
+    // Without a name of its own: a checkpoint has the first norm beside the stages.
+    this.#first = this.child("", new Sequence([start, ...others], (i) => (i === 0 ? "" : `layer1.${i}`)));
+    this.#later = later.map((blocks, i) => this.child(`layer${i + 2}`, new Sequence(blocks)));
     this.#classifier = this.child("fc", new Linear(inputs, classes));
   }
 
   protected override compute(images: Tensor, context: ForwardContext): Tensor {
     let x = this.#stem.forward(images, context);
-    x =
-      context.recompute === "first stage"
-        ? forwardRecomputed(this.#first, x, context)
-        : this.#first.forward(x, context);
+    x = this.#first.forward(x, context.recompute === "first stage" ? { ...context, recompute: "blocks" } : context);
     for (const stage of this.#later) x = stage.forward(x, context);
     return this.#classifier.forward(globalAveragePool(x), context);
   }
 }
 
-/** What follows the first convolution up to where the channels grow: its norm, the pooling of ImageNet's form, the first blocks. */
-class FirstStage extends Module {
+/** What follows the first convolution: its norm, the pooling of ImageNet's form and the first block of the first stage. */
+class FirstBlock extends Module {
   readonly #norm: RoutedBatchNorm;
   readonly #pool: boolean;
-  readonly #blocks: Sequence;
+  readonly #block: Module;
 
-  constructor(norm: RoutedBatchNorm, pool: boolean, blocks: Sequence) {
+  constructor(norm: RoutedBatchNorm, pool: boolean, block: Module) {
     super();
     this.#norm = this.child("bn1", norm);
     this.#pool = pool;
-    this.#blocks = this.child("layer1", blocks);
+    this.#block = this.child("layer1.0", block);
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const y = this.#norm.forward(x, context);
-    return this.#blocks.forward(this.#pool ? maxPool2d(y, 3, 2, 1) : y, context);
+    return this.#block.forward(this.#pool ? maxPool2d(y, 3, 2, 1) : y, context);
   }
 }
 

@@ -6,8 +6,8 @@ export const MAIN_ROUTE = "main";
 
 /**
  * Parts that keep only their input for the gradient: each block, so that memory falls to that of one block and the blocks'
- * inputs, while a pass with gradient takes about a third longer; or the first stage of a ResNet, whose activations are the
- * largest, while the pass takes longer by a third of that stage's share. Other networks have no such stage.
+ * inputs, while a pass with gradient takes about a third longer; or each block of a ResNet's first stage, whose activations are
+ * the largest, while the pass takes longer by a third of that stage's share. Other networks have no such stage.
  */
 export type Recompute = "blocks" | "first stage";
 

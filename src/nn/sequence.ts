@@ -5,15 +5,16 @@ import { Module } from "./module.js";
 import { forwardRecomputed } from "./recompute.js";
 
 /**
- * Each module takes what the one before gives. Children are named by their position. Where the context says to recompute blocks, the
- * inputs of the modules are all that is kept for the gradient, so they should be of the size of a residual block.
+ * Each module takes what the one before gives. Where the context says to recompute blocks, the inputs of the modules are all
+ * that is kept for the gradient, so they should be of the size of a residual block.
  */
 export class Sequence extends Module {
   readonly #modules: readonly Module[];
 
-  constructor(modules: readonly Module[]) {
+  /** @param nameOf the name of the child in each position; by default the position */
+  constructor(modules: readonly Module[], nameOf: (position: number) => string = String) {
     super();
-    this.#modules = modules.map((module, i) => this.child(String(i), module));
+    this.#modules = modules.map((module, i) => this.child(nameOf(i), module));
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
