@@ -9,6 +9,12 @@ export type ParameterKind = "weight" | "bias" | "norm";
 
 const product = (shape: readonly number[]): number => shape.reduce((total, length) => total * length, 1);
 
+/** With the version of the parameter that it was computed from; without a tensor while it is computed. */
+interface Derived {
+  tensor: Tensor | undefined;
+  version: number;
+}
+
 /** A tensor that training changes. */
 export class Parameter {
   readonly shape: readonly number[];
@@ -16,8 +22,7 @@ export class Parameter {
   readonly initializer: Initializer;
   #value: Tensor | undefined;
   #data: Tensor | undefined;
-  /** With the version of `data` that each was computed from; without a tensor while it is computed. */
-  readonly #derived = new Map<string, { tensor: Tensor | undefined; version: number }>();
+  readonly #derived = new Map<string, Derived>();
 
   constructor(shape: readonly number[], kind: ParameterKind, initializer: Initializer) {
     this.shape = shape;
@@ -49,18 +54,25 @@ export class Parameter {
 
   /** What is computed from the elements, once after each change of them; the name says what it is. Outside of every graph. */
   derived(name: string, compute: (data: Tensor) => Tensor): Tensor {
+    const known = this.#derived.get(name);
     const now = version(this.data);
-    let known = this.#derived.get(name);
     if (known?.tensor !== undefined && known.version === now) return known.tensor;
-    if (known === undefined) {
-      known = { tensor: undefined, version: now };
-      this.#derived.set(name, known);
-    }
-    known.tensor?.dispose();
-    known.tensor = undefined; // forgotten before anything new is allocated, which may fail
-    known.tensor = scope(() => keep(compute(this.data)));
-    known.version = now;
-    return known.tensor;
+    return this.#derive(known ?? this.#declare(name), now, compute);
+  }
+
+  #declare(name: string): Derived {
+    const derived = { tensor: undefined, version: 0 };
+    this.#derived.set(name, derived);
+    return derived;
+  }
+
+  // Apart: a function that makes a closure costs memory at each call.
+  #derive(derived: Derived, now: number, compute: (data: Tensor) => Tensor): Tensor {
+    derived.tensor?.dispose();
+    derived.tensor = undefined; // forgotten before anything new is allocated, which may fail
+    derived.tensor = scope(() => keep(compute(this.data)));
+    derived.version = now;
+    return derived.tensor;
   }
 
   /** Allocates the parameter. 4-D weights are channels-last. */

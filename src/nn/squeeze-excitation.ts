@@ -25,8 +25,16 @@ export class SqueezeExcitation extends Module {
 
   /** Weights and biases outside of every graph, as the inverted residual by running statistics takes them. */
   get gate(): readonly [Tensor, Tensor, Tensor, Tensor] {
-    return [this.#reduce.weight.data, this.#reduce.bias.data, this.turned, this.#expand.bias.data];
+    const { turned } = this;
+    const weight = this.#reduce.weight.data;
+    // One list as long as its weights are the same: a step asks for it hundreds of times.
+    if (this.#gate?.[0] !== weight || this.#gate[2] !== turned) {
+      this.#gate = [weight, this.#reduce.bias.data, turned, this.#expand.bias.data];
+    }
+    return this.#gate;
   }
+
+  #gate: readonly [Tensor, Tensor, Tensor, Tensor] | undefined;
 
   /** The expanding weight turned, [squeezed, channels, 1, 1], outside of every graph. */
   get turned(): Tensor {
