@@ -55,23 +55,18 @@ export class Parameter {
   /** What is computed from the elements, once after each change of them; the name says what it is. Outside of every graph. */
   derived(name: string, compute: (data: Tensor) => Tensor): Tensor {
     const known = this.#derived.get(name);
-    const now = version(this.data);
-    if (known?.tensor !== undefined && known.version === now) return known.tensor;
-    return this.#derive(known ?? this.#declare(name), now, compute);
-  }
-
-  #declare(name: string): Derived {
-    const derived = { tensor: undefined, version: 0 };
-    this.#derived.set(name, derived);
-    return derived;
+    if (known?.tensor !== undefined && known.version === version(this.data)) return known.tensor;
+    return this.#derive(name, compute);
   }
 
   // Apart: a function that makes a closure costs memory at each call.
-  #derive(derived: Derived, now: number, compute: (data: Tensor) => Tensor): Tensor {
+  #derive(name: string, compute: (data: Tensor) => Tensor): Tensor {
+    const derived: Derived = this.#derived.get(name) ?? { tensor: undefined, version: 0 };
+    this.#derived.set(name, derived);
     derived.tensor?.dispose();
     derived.tensor = undefined; // forgotten before anything new is allocated, which may fail
+    derived.version = version(this.data);
     derived.tensor = scope(() => keep(compute(this.data)));
-    derived.version = now;
     return derived.tensor;
   }
 
