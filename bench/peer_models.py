@@ -42,7 +42,8 @@ class BatchNorm(nn.Module):
         factor = 0.0
         if training:
             self.num_batches_tracked += 1
-            factor = max(self.momentum, 1 / self.num_batches_tracked.item())
+            # On a GPU reading the counter would wait: there the factor is that of all but the first steps.
+            factor = self.momentum if x.is_cuda else max(self.momentum, 1 / self.num_batches_tracked.item())
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training, factor, self.eps)
 
 
@@ -71,26 +72,33 @@ def identity(x):
 
 
 class ResNet(nn.Module):
-    """`projection`: shortcuts that change shape are 1x1 convolutions; else strides and zero channels."""
+    """`projection`: shortcuts that change shape are 1x1 convolutions; else strides and zero channels. `deep`: ImageNet's form."""
 
-    def __init__(self, depths, widths, projection, classes, auxiliary):
+    def __init__(self, depths, widths, projection, classes, auxiliary, deep=False):
         super().__init__()
         norm = lambda channels, activation=relu: RoutedBatchNorm(channels, activation, 0.1, 1e-5, auxiliary)
-        self.conv1 = nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+        self.deep = deep
+        self.conv1 = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False) if deep else nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
         self.bn1 = norm(widths[0])
         self.stages = []
         inputs = widths[0]
         for i, (depth, width) in enumerate(zip(depths, widths)):
             stage = nn.ModuleList()
             for j in range(depth):
-                stage.append(BasicBlock(inputs, width, 2 if i > 0 and j == 0 else 1, projection, norm))
-                inputs = width
+                stride = 2 if i > 0 and j == 0 else 1
+                if deep:
+                    stage.append(BottleneckBlock(inputs, width, stride, norm))
+                else:
+                    stage.append(BasicBlock(inputs, width, stride, projection, norm))
+                inputs = 4 * width if deep else width
             self.add_module(f"layer{i + 1}", stage)
             self.stages.append(stage)
         self.fc = nn.Linear(inputs, classes)
 
     def forward(self, x, context):
         x = self.bn1(self.conv1(x), context)
+        if self.deep:
+            x = F.max_pool2d(x, 3, 2, 1)
         for stage in self.stages:
             for block in stage:
                 x = block(x, context)
@@ -119,6 +127,30 @@ class BasicBlock(nn.Module):
             before = self.added // 2
             x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.added - before))
         return self.bn2(self.conv2(y), context, residual=x)
+
+
+class BottleneckBlock(nn.Module):
+    """The stride is in the 3x3 convolution."""
+
+    def __init__(self, inputs, width, stride, norm):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = norm(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = norm(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = norm(4 * width)
+        self.downsample = None
+        if stride != 1 or inputs != 4 * width:
+            convolution = nn.Conv2d(inputs, 4 * width, 1, stride, bias=False)
+            self.downsample = nn.ModuleList([convolution, norm(4 * width, identity)])
+
+    def forward(self, x, context):
+        y = self.bn2(self.conv2(self.bn1(self.conv1(x), context)), context)
+        if self.downsample is not None:
+            convolution, norm = self.downsample
+            x = norm(convolution(x), context)
+        return self.bn3(self.conv3(y), context, residual=x)
 
 
 class SameConv2d(nn.Conv2d):
@@ -232,6 +264,7 @@ class EfficientNet(nn.Module):
 
 
 CIFAR_PIXELS = ((0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616))
+
 HALF_PIXELS = ((0.5,) * 3, (0.5,) * 3)
 EFFICIENTNETS = {
     "efficientnet-b0": (1.0, 1.0, 0.2),
@@ -245,6 +278,8 @@ def build(name, auxiliary):
     """The network, its classes, and the mean and deviation of its pixels."""
     if name in EFFICIENTNETS:
         return EfficientNet(*EFFICIENTNETS[name], 1000, auxiliary), 1000, HALF_PIXELS
+    if name == "resnet50":
+        return ResNet((3, 4, 6, 3), (64, 128, 256, 512), True, 1000, auxiliary, deep=True), 1000, HALF_PIXELS
     if name == "resnet18-cifar":
         return ResNet((2, 2, 2, 2), (64, 128, 256, 512), True, 10, auxiliary), 10, CIFAR_PIXELS
     if name in ("resnet8", "resnet20"):

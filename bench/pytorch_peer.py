@@ -97,6 +97,7 @@ class Workload:
         self.device = arguments.device
         if self.device != "cpu":
             torch.set_default_device(self.device)  # PyTorch 2
+            torch.backends.cudnn.benchmark = True
         torch.manual_seed(0)
         self.adversarial = arguments.method == "advprop"
         self.attack_steps = arguments.attack_steps

@@ -2,6 +2,7 @@
 #include "autograd.h"
 #include "call.h"
 #include "environment.h"
+#include "graph.h"
 #include "kernels/allocator.h"
 #include "profiler.h"
 #include "recompute.h"
@@ -14,6 +15,7 @@ namespace {
 
 napi_value initialize(napi_env env, napi_value exports) {
   installAllocator();
+  at::globalContext().setBenchmarkCuDNN(true);  // the fastest of its algorithms for each shape, found in the first step
   auto* environment = new Environment{env};
   try {
     check(*environment, napi_set_instance_data(
@@ -37,6 +39,11 @@ napi_value initialize(napi_env env, napi_value exports) {
         {"storedGradient", guarded<storedGradient>},
         {"clearGradients", guarded<clearGradients>},
         {"recompute", guarded<recompute>},
+        {"storeGradients", guarded<storeGradients>},
+        {"beginCapture", guarded<beginCapture>},
+        {"endCapture", guarded<endCapture>},
+        {"replayGraph", guarded<replayGraph>},
+        {"disposeGraph", guarded<disposeGraph>},
         {"fromBytes", guarded<tensorFromBytes>},
         {"toBytes", guarded<tensorToBytes>},
         {"shape", guarded<tensorShape>},

@@ -56,6 +56,17 @@ napi_value storedGradient(Environment& environment, const Arguments& arguments) 
   return tensorOrNull(environment, toTensor(environment, arguments[0], "leaf").grad());
 }
 
+napi_value storeGradients(Environment& environment, const Arguments& arguments) {
+  const std::vector<napi_value> gradients = toArray(environment, arguments[1], "gradients");
+  const auto leaves = toTensors(environment, arguments[0], "leaves");
+  if (gradients.size() != leaves.size()) throw UserError("ERR_ARGUMENT", "there must be one gradient for each leaf");
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    at::Tensor leaf = leaves[i];
+    leaf.mutable_grad() = isMissing(environment, gradients[i]) ? at::Tensor() : toTensor(environment, gradients[i], "gradient");
+  }
+  return undefined(environment);
+}
+
 napi_value clearGradients(Environment& environment, const Arguments& arguments) {
   for (auto& leaf : toTensors(environment, arguments[0], "leaves")) leaf.mutable_grad() = at::Tensor();
   return undefined(environment);

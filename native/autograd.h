@@ -17,6 +17,9 @@ napi_value accumulateGradients(Environment& environment, const Arguments& argume
 /// (leaf) -> its stored gradient or null.
 napi_value storedGradient(Environment& environment, const Arguments& arguments);
 
+/// ([leaves], [gradients or null]): puts these in the leaves' stores.
+napi_value storeGradients(Environment& environment, const Arguments& arguments);
+
 /// ([leaves]): empties their stores.
 napi_value clearGradients(Environment& environment, const Arguments& arguments);
 

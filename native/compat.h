@@ -5,7 +5,11 @@
 #include <c10/core/CPUAllocator.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/grad_mode.h>
+#include <torch/csrc/autograd/function.h>
 #include <torch/version.h>
+
+#include <memory>
+#include <type_traits>
 
 #define ADVPROP_TORCH_AT_LEAST(major, minor) \
   (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
@@ -18,3 +22,18 @@
 #define ADVPROP_ALLOCATE_CONST const
 #define ADVPROP_ALLOCATOR_COPIES 0
 #endif
+
+namespace advprop {
+
+/// A node of a graph. It belongs to the standard library's pointers, and from 2.13 on at the latest to libtorch's own.
+template <typename Node, typename Pointer = decltype(torch::autograd::Edge::function), typename... Arguments>
+auto makeNode(Arguments&&... arguments) {
+  if constexpr (std::is_same_v<Pointer, std::shared_ptr<torch::autograd::Node>>) {
+    // Found by the type of its argument, since newer versions have none of this name.
+    return std::shared_ptr<Node>(new Node(std::forward<Arguments>(arguments)...), [](auto* node) { deleteNode(node); });
+  } else {
+    return c10::make_intrusive<Node>(std::forward<Arguments>(arguments)...);
+  }
+}
+
+}  // namespace advprop

@@ -5,6 +5,7 @@
 #include "profiler.h"
 
 #include <ATen/record_function.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <chrono>
 #include <map>
@@ -46,8 +47,11 @@ struct Profile {
   at::CallbackHandle functions = 0, nodes = 0;
 };
 
-// Kernels split their work over other threads, but operators begin and end on the one that called them.
-thread_local std::unique_ptr<Profile> running;
+// Kernels split their work over other threads, but operators begin and end on the one that called them, or, in a backward pass on
+// a GPU, on one that it waits for and that inherits its callbacks.
+std::unique_ptr<Profile> running;
+
+bool isProfiled() { return running != nullptr && at::hasThreadLocalCallbacks(); }
 
 bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 bool beginsWith(const std::string& text, const char* part) { return text.rfind(part, 0) == 0; }
@@ -60,7 +64,15 @@ bool standsOut(const std::string& name, const Entry& around) {
   return isConvolution(name) || beginsWith(name, "advprop::");
 }
 
+/// Waits for the GPU, so that the time of what it does falls to the operator that began it.
+void waitForDevice() {
+  if (!at::hasCUDA()) return;
+  const c10::impl::VirtualGuardImpl device(c10::DeviceType::CUDA);
+  device.synchronizeStream(device.getStream(device.getDevice()));
+}
+
 void push(const std::string& name, bool whole) {
+  waitForDevice();
   const Frame* around = running->stack.empty() ? nullptr : &running->stack.back();
   const bool counted = around != nullptr && around->counted;
   if (around != nullptr && around->entry->second.whole && !standsOut(name, *around->entry)) {
@@ -75,6 +87,7 @@ void push(const std::string& name, bool whole) {
 }
 
 void pop() {
+  waitForDevice();
   const Frame frame = running->stack.back();
   running->stack.pop_back();
   const double seconds = std::chrono::duration<double>(Clock::now() - frame.start).count();
@@ -142,7 +155,7 @@ void finish(const at::RecordFunction& function, at::ObserverContext* context) {
 
 }  // namespace
 
-ProfiledKernel::ProfiledKernel(const char* name, double flops, double readBytes, double writtenBytes) : active_(running != nullptr) {
+ProfiledKernel::ProfiledKernel(const char* name, double flops, double readBytes, double writtenBytes) : active_(isProfiled()) {
   if (!active_) return;
   Entry& entry = *running->rows.try_emplace(name).first;
   entry.second.calls += 1;

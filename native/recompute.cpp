@@ -36,7 +36,7 @@ class Recompute : public Node {
     if (!outputGradients[0].defined()) return variable_list(count_);
     napi_handle_scope scope;
     check(environment_, napi_open_handle_scope(environment_.env, &scope));
-    const Handle input = environment_.tensors.add(input_.unpack(shared_from_this()).detach());
+    const Handle input = environment_.tensors.add(input_.unpack().detach());
     const Handle gradient = environment_.tensors.add(outputGradients[0]);
     variable_list results;
     try {
@@ -94,7 +94,7 @@ napi_value recompute(Environment& environment, const Arguments& arguments) {
   const std::vector<at::Tensor> inputs = toTensors(environment, arguments[1], "inputs");
   if (inputs.empty()) throw UserError("ERR_ARGUMENT", "recompute: there must be an input");
   at::Tensor output = toTensor(environment, arguments[0], "output").detach();
-  const auto node = std::shared_ptr<Recompute>(new Recompute(environment, arguments[2], inputs), torch::autograd::deleteNode);
+  const auto node = makeNode<Recompute>(environment, arguments[2], inputs);
   torch::autograd::set_history(output, node);
   return fromTensor(environment, std::move(output));
 }

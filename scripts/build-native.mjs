@@ -18,6 +18,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { availableParallelism, freemem } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findLibtorch, LibtorchError } from "./find-libtorch.mjs";
@@ -44,7 +45,7 @@ export function buildNative(libtorch = findLibtorch()) {
   const stamp = stampOf(libtorch);
   console.error(`Building the native engine with libtorch ${libtorch.version} (${libtorch.libraryDir})`);
   configure(libtorch, stamp.environment);
-  cmake(["--build", CMAKE_TREE, "-j2"]);
+  cmake(["--build", CMAKE_TREE, `-j${compilers()}`]);
 
   // Moved into place whole, and without a stamp until it is there: a build that is killed is never taken for done.
   rmSync(STAMP, { force: true });
@@ -62,7 +63,7 @@ export function buildNative(libtorch = findLibtorch()) {
 /** Builds the module of the CUDA kernels on the CPU, for tests, and returns its path. Throws like `buildNative`. */
 export function buildEmulation(libtorch = findLibtorch()) {
   configure(libtorch, stampOf(libtorch).environment);
-  cmake(["--build", CMAKE_TREE, "--target", "emulated", "-j2"]);
+  cmake(["--build", CMAKE_TREE, "--target", "emulated", `-j${compilers()}`]);
   return join(CMAKE_TREE, "emulated.node");
 }
 
@@ -83,6 +84,9 @@ function configure(libtorch, environment) {
   };
   cmake(["-S", SOURCES, "-B", CMAKE_TREE, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
 }
+
+/** Compilers that run at a time: one a core, as long as each has the memory that a file with libtorch's headers takes. */
+const compilers = () => Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 1.5e9)));
 
 class BuildError extends Error {}
 

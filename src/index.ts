@@ -132,7 +132,7 @@ export {
   type AttackStepParts,
   type Batch,
   batchFromPixels,
-  type StepMetrics,
+  type StepLosses,
   type StepParts,
   type TrainingStep,
 } from "./training/step.js";

@@ -45,7 +45,7 @@ __device__ inline void moveTowards(float* running, int64_t channel, double obser
 
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
-    statisticsKernel(const T* x, const float* partial, int slices, int64_t rows, int64_t channels, const float* factor, double epsilon,
+    statisticsKernel(const T* x, const float* partial, int slices, int64_t rows, int64_t channels, float factor, double epsilon,
                      float* runningMean, float* runningVariance, float* statistics) {
   SHARED(double, shared, kThreads);
   const int64_t channel = columnNumber();
@@ -56,9 +56,8 @@ __global__ void __launch_bounds__(kThreads)
   const double variance = fmax(0., squares / rows - offset * offset);
   statistics[channel] = static_cast<float>(mean);
   statistics[channels + channel] = static_cast<float>(1 / sqrt(variance + epsilon));
-  if (factor == nullptr) return;
-  moveTowards(runningMean, channel, mean, *factor);
-  moveTowards(runningVariance, channel, variance * rows / (rows - 1), *factor);
+  moveTowards(runningMean, channel, mean, factor);
+  moveTowards(runningVariance, channel, variance * rows / (rows - 1), factor);
 }
 
 __global__ void runningStatisticsKernel(int64_t channels, const float* mean, const float* variance, double epsilon, float* statistics) {
@@ -100,7 +99,7 @@ int64_t batchNormWorkspace(const Rows& sizes) {
   return 2 * sizes.channels * (one > packed ? one : packed);
 }
 
-int batchStatistics(const Rows& sizes, const void* x, const float* factor, double epsilon, float* runningMean, float* runningVariance,
+int batchStatistics(const Rows& sizes, const void* x, float factor, double epsilon, float* runningMean, float* runningVariance,
                     float* statistics, float* partial, void* stream) {
   return withPack(
       sizes.dtype, sizes.channels,

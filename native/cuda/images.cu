@@ -1,7 +1,6 @@
 // Images on the GPU: 8-bit pixels to normalised activations, augmented on the way; the normalisation of images and its
 // gradient; the step of an L-infinity attack. Channels-last with three channels; a thread has one pixel, or four values.
 #include "keyed_block.h"
-#include "launch.h"
 #include "pack.h"
 
 namespace advprop::cuda {
@@ -20,7 +19,7 @@ struct Window {
       down = toInteger(words.word[0], 2 * padding + 1) - padding;
       right = toInteger(words.word[1], 2 * padding + 1) - padding;
     }
-    if (augmentation.flip != nullptr) mirrored = toUniform(keyedBlock(augmentation.flip, sample, 0).word[0]) < 0.5f;
+    if (augmentation.mirrors) mirrored = toUniform(keyedBlock(augmentation.flip, sample, 0).word[0]) < 0.5f;
   }
 
   int64_t down = 0, right = 0;
@@ -56,8 +55,7 @@ __global__ void scaleKernel(int64_t pixels, const In* in, const float* mean, con
 }
 
 template <int V>
-__global__ void linfKernel(int64_t packs, int64_t valuesPerSize, const float* x, const float* gradient, const float* images, const float* size,
-                           float epsilon, float* out) {
+__global__ void linfKernel(int64_t packs, const float* x, const float* gradient, const float* images, float size, float epsilon, float* out) {
   const int64_t number = threadNumber(), at = number * V;
   if (number >= packs) return;
   float value[V], slope[V], image[V];
@@ -68,7 +66,7 @@ __global__ void linfKernel(int64_t packs, int64_t valuesPerSize, const float* x,
   for (int v = 0; v < V; ++v) {
     // Comparisons rather than fmin and fmax, so that a gradient that is not a number gives a pixel that is none.
     const float sign = slope[v] > 0.f ? 1.f : slope[v] < 0.f ? -1.f : slope[v] * 0.f;
-    float moved = value[v] + size[(at + v) / valuesPerSize] * sign;
+    float moved = value[v] + size * sign;
     moved = moved < image[v] - epsilon ? image[v] - epsilon : moved;
     moved = moved > image[v] + epsilon ? image[v] + epsilon : moved;
     value[v] = moved < 0.f ? 0.f : moved > 1.f ? 1.f : moved;
@@ -108,12 +106,11 @@ int normalizeImagesGradient(const Pictures& sizes, const void* gradient, int dty
                 gradImages);
 }
 
-int linfStep(int64_t values, int64_t valuesPerSize, const float* x, const float* gradient, const float* images, const float* size, float epsilon,
-             float* out, void* stream) {
+int linfStep(int64_t values, const float* x, const float* gradient, const float* images, float size, float epsilon, float* out, void* stream) {
   if (packsFit(16, values, 4, x, gradient, images, out)) {
-    return LAUNCH((linfKernel<4>), blocksFor(values / 4), kThreads, stream, values / 4, valuesPerSize, x, gradient, images, size, epsilon, out);
+    return LAUNCH((linfKernel<4>), blocksFor(values / 4), kThreads, stream, values / 4, x, gradient, images, size, epsilon, out);
   }
-  return LAUNCH((linfKernel<1>), blocksFor(values), kThreads, stream, values, valuesPerSize, x, gradient, images, size, epsilon, out);
+  return LAUNCH((linfKernel<1>), blocksFor(values), kThreads, stream, values, x, gradient, images, size, epsilon, out);
 }
 
 }  // namespace advprop::cuda

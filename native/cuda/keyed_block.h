@@ -2,12 +2,13 @@
 #pragma once
 #include "../kernels/philox.h"
 #include "device.h"
+#include "launch.h"
 
 namespace advprop::cuda {
 
-/// Block `index` of a sample's draws. `key`: the seed's low and high word, the epoch, purpose + 256 stream.
-__device__ inline PhiloxBlock keyedBlock(const uint32_t* key, int64_t sample, int64_t index) {
-  return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(sample), key[2], key[3]}}, {key[0], key[1]});
+/// Block `index` of a sample's draws.
+__device__ inline PhiloxBlock keyedBlock(const DrawKey& key, int64_t sample, int64_t index) {
+  return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(sample), key.epoch, key.use}}, {key.seedLow, key.seedHigh});
 }
 
 /// floor(word bound / 2^32): uniform in [0, bound)

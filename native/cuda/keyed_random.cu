@@ -1,12 +1,11 @@
 // Keyed random tensors: a thread makes one block of four draws.
 #include "keyed_block.h"
-#include "launch.h"
 
 namespace advprop::cuda {
 
 namespace {
 
-__global__ void uniformKernel(const int64_t* samples, int64_t count, const uint32_t* key, int64_t channels, int64_t positions, bool channelsLast,
+__global__ void uniformKernel(const int64_t* samples, int64_t count, DrawKey key, int64_t channels, int64_t positions, bool channelsLast,
                               float* out) {
   const int64_t draws = channels * positions, blocks = (draws + 3) / 4, number = threadNumber();
   if (number >= count * blocks) return;
@@ -21,20 +20,20 @@ __global__ void uniformKernel(const int64_t* samples, int64_t count, const uint3
   }
 }
 
-__global__ void integersKernel(const int64_t* samples, int64_t count, const uint32_t* key, int64_t draw, int64_t bound, int64_t* out) {
+__global__ void integersKernel(const int64_t* samples, int64_t count, DrawKey key, int64_t draw, int64_t bound, int64_t* out) {
   const int64_t number = threadNumber();
   if (number < count) out[number] = toInteger(keyedBlock(key, samples[number], draw >> 2)[draw & 3], bound);
 }
 
 }  // namespace
 
-int keyedUniform(const int64_t* samples, int64_t count, const uint32_t* key, int64_t channels, int64_t positions, bool channelsLast, float* out,
+int keyedUniform(const int64_t* samples, int64_t count, const DrawKey& key, int64_t channels, int64_t positions, bool channelsLast, float* out,
                  void* stream) {
   const int64_t blocks = blocksFor(count * ((channels * positions + 3) / 4));
   return LAUNCH((uniformKernel), blocks, kThreads, stream, samples, count, key, channels, positions, channelsLast, out);
 }
 
-int keyedIntegers(const int64_t* samples, int64_t count, const uint32_t* key, int64_t draw, int64_t bound, int64_t* out, void* stream) {
+int keyedIntegers(const int64_t* samples, int64_t count, const DrawKey& key, int64_t draw, int64_t bound, int64_t* out, void* stream) {
   return LAUNCH((integersKernel), blocksFor(count), kThreads, stream, samples, count, key, draw, bound, out);
 }
 

@@ -1,8 +1,8 @@
 // The launch functions of the kernels in this folder. None needs libtorch: pointers are to memory of the GPU, `stream` is a
 // cudaStream_t, and the result is CUDA's error code, 0 for none; a launch waits for nothing. Activations are channels-last,
 // [rows, channels] with rows = N H W, of `dtype` 0 (float32) or 1 (bfloat16); sums and statistics are float32 and float64.
-// What changes from step to step (learning rates, keys, counters) is read from memory, so that a captured CUDA graph can be
-// replayed with other values. Every sum has one fixed order: results repeat bit for bit, on any GPU.
+// Numbers are arguments rather than memory, so that a launch needs no copy to the GPU and can be captured in a CUDA graph.
+// Every sum has one fixed order: results repeat bit for bit, on any GPU.
 #pragma once
 #include <cstdint>
 
@@ -22,8 +22,8 @@ struct Rows {
 int64_t batchNormWorkspace(const Rows& sizes);
 
 /// statistics [2, C]: mean and 1 / sqrt(variance + epsilon) of the batch. The running mean and variance, where they are not
-/// null, move towards the batch's mean and unbiased variance by *factor.
-int batchStatistics(const Rows& sizes, const void* x, const float* factor, double epsilon, float* runningMean, float* runningVariance,
+/// null, move towards the batch's mean and unbiased variance by `factor`.
+int batchStatistics(const Rows& sizes, const void* x, float factor, double epsilon, float* runningMean, float* runningVariance,
                     float* statistics, float* partial, void* stream);
 
 /// The same statistics of the running mean and variance.
@@ -68,12 +68,14 @@ int depthwiseWeightGradient(const Depthwise& sizes, const void* gradient, const 
 
 // Keyed random numbers, those of native/kernels/keyed_random.cpp
 
-/// `key` is four uint32: the seed's low and high word, the epoch, purpose + 256 stream.
+struct DrawKey {
+  uint32_t seedLow, seedHigh, epoch, use;  // use = purpose + 256 stream
+};
 /// out: uniform in [0, 1), float32 [count, channels, positions], or channels-last, [count, positions, channels].
-int keyedUniform(const int64_t* samples, int64_t count, const uint32_t* key, int64_t channels, int64_t positions, bool channelsLast, float* out,
+int keyedUniform(const int64_t* samples, int64_t count, const DrawKey& key, int64_t channels, int64_t positions, bool channelsLast, float* out,
                  void* stream);
 /// out int64 [count], uniform in [0, bound): the given draw of each sample.
-int keyedIntegers(const int64_t* samples, int64_t count, const uint32_t* key, int64_t draw, int64_t bound, int64_t* out, void* stream);
+int keyedIntegers(const int64_t* samples, int64_t count, const DrawKey& key, int64_t draw, int64_t bound, int64_t* out, void* stream);
 
 // Images
 
@@ -83,9 +85,10 @@ struct Pictures {
 };
 /// A training image's window and mirroring, by the draws of its key, as the loader of images in memory makes them.
 struct Augmentation {
-  const int64_t* samples;       // [count]
-  const uint32_t *crop, *flip;  // keys of the draws; `flip` null for none
-  int64_t padding;              // zeros around the image that the window is cut from; 0 for no crop
+  const int64_t* samples;  // [count]
+  DrawKey crop, flip;
+  int64_t padding;  // zeros around the image that the window is cut from; 0 for no crop
+  bool mirrors;     // whether images are mirrored at all
 };
 /// out = (pixels / 255 - mean) / deviation with pixels uint8, of the augmented image where `augmentation` is not null;
 /// out is of the dtype. `mean` and `deviation` are [3]; both null give pixels / 255.
@@ -97,21 +100,16 @@ int normalizeImages(const Pictures& sizes, const float* images, const float* mea
 int normalizeImagesGradient(const Pictures& sizes, const void* gradient, int dtype, const float* deviation, float* gradImages, void* stream);
 
 /// One step of an attack in the L-infinity ball: out = clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)),
-/// sign(0) = 0, sign(NaN) = NaN, all float32 with `values` elements in the same order. `size` is one number for every image, or one for each
-/// `valuesPerSize` elements. `out` may be x.
-int linfStep(int64_t values, int64_t valuesPerSize, const float* x, const float* gradient, const float* images, const float* size, float epsilon,
-             float* out, void* stream);
+/// sign(0) = 0, sign(NaN) = NaN, all float32 with `values` elements in the same order. `out` may be x.
+int linfStep(int64_t values, const float* x, const float* gradient, const float* images, float size, float epsilon, float* out, void* stream);
 
 // Optimisers: one pass over every parameter
 
 /// One parameter, float32, with what its optimiser keeps. `first` is the velocity (SGD, RMSProp) or the mean of gradients
-/// (AdamW), `second` the mean of squares (RMSProp, AdamW). `average`, the average of the weights, and `shadow`, a bfloat16 copy,
-/// may be null. `updates` counts those before this step (AdamW). `decay` is the weight decay.
+/// (AdamW), `second` the mean of squares (RMSProp, AdamW). `updates` are those before this step (AdamW). `decay` is the weight decay.
 struct OptimizerEntry {
-  float *weight, *gradient, *first, *second, *average;
-  void* shadow;
-  int64_t* updates;
-  int64_t size;
+  float *weight, *gradient, *first, *second;
+  int64_t updates, size;
   float decay;
 };
 
@@ -124,19 +122,12 @@ struct OptimizerRule {
   float decay;         // RMSProp: of the mean of squares
   float beta1, beta2;  // AdamW
   float epsilon;
-};
-
-/// What the gradients are multiplied by, the learning rate, and the decay of the weights' average, in memory.
-struct OptimizerStep {
-  const float *scale, *rate, *averageDecay;
+  float rate;  // the learning rate
 };
 
 /// Values of a parameter that one block changes.
 constexpr int64_t kOptimizerChunk = 4096;
 /// `entries` and `chunks` lie in the GPU's memory; a chunk is two int32, an entry and its chunk of kOptimizerChunk values.
-/// Counters of updates are raised by `countUpdates`, which follows.
-int optimizerStep(const OptimizerEntry* entries, const int32_t* chunks, int64_t chunkCount, const OptimizerRule& rule, const OptimizerStep& step,
-                  void* stream);
-int countUpdates(const OptimizerEntry* entries, int64_t entryCount, void* stream);
+int optimizerStep(const OptimizerEntry* entries, const int32_t* chunks, int64_t chunkCount, const OptimizerRule& rule, void* stream);
 
 }  // namespace advprop::cuda

@@ -93,8 +93,7 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   const at::Tensor statistics = floats({2, sizes.channels}, x);
   if (batch) {
     const at::Tensor partial = floats({batchNormWorkspace(sizes)}, x);
-    const at::Tensor share = running ? at::full({}, factor, statistics.options()) : at::Tensor();
-    check(batchStatistics(sizes, dataOf(x), floatsOf(share), epsilon, running ? floatsOf(*runningMean) : nullptr,
+    check(batchStatistics(sizes, dataOf(x), static_cast<float>(factor), epsilon, running ? floatsOf(*runningMean) : nullptr,
                           running ? floatsOf(*runningVariance) : nullptr, floatsOf(statistics), floatsOf(partial), launch.stream),
           "batch_norm (statistics)");
   } else {

@@ -1,4 +1,4 @@
-// Optimisers: every parameter of a network in one pass, with the average of the weights and their bfloat16 copies.
+// Optimisers: every parameter of a network in one pass, each as its rule has it.
 #include "launch.h"
 #include "pack.h"
 
@@ -8,16 +8,14 @@ namespace {
 
 /// What one element of a parameter is changed by. Formulas: src/optim/sgd.ts, rmsprop.ts, adamw.ts.
 struct Update {
-  __device__ Update(const OptimizerRule& rule_, const OptimizerStep& step, const OptimizerEntry& entry)
-      : rule(rule_), scale(*step.scale), rate(*step.rate), decay(entry.decay) {
+  __device__ Update(const OptimizerRule& rule_, const OptimizerEntry& entry) : rule(rule_), rate(rule_.rate), decay(entry.decay) {
     if (rule.kind != kAdamW) return;
-    const double updates = static_cast<double>(*entry.updates + 1);
+    const double updates = static_cast<double>(entry.updates + 1);
     meanScale = static_cast<float>(1 / (1 - pow(static_cast<double>(rule.beta1), updates)));
     squareScale = static_cast<float>(1 / (1 - pow(static_cast<double>(rule.beta2), updates)));
   }
 
   __device__ void operator()(float& weight, float gradient, float& first, float& second) const {
-    gradient *= scale;
     if (rule.kind == kAdamW) {
       weight *= 1.f - rate * decay;
       first = rule.beta1 * first + (1.f - rule.beta1) * gradient;
@@ -37,11 +35,11 @@ struct Update {
   }
 
   OptimizerRule rule;
-  float scale, rate, decay, meanScale = 1.f, squareScale = 1.f;
+  float rate, decay, meanScale = 1.f, squareScale = 1.f;
 };
 
 template <int V>
-__device__ inline void updatePack(const OptimizerEntry& entry, const Update& update, const float* averageDecay, int64_t at) {
+__device__ inline void updatePack(const OptimizerEntry& entry, const Update& update, int64_t at) {
   float weight[V], gradient[V], first[V] = {}, second[V] = {};
   load<V>(entry.weight + at, weight);
   load<V>(entry.gradient + at, gradient);
@@ -52,45 +50,25 @@ __device__ inline void updatePack(const OptimizerEntry& entry, const Update& upd
   store<V>(entry.weight + at, weight);
   if (entry.first != nullptr) store<V>(entry.first + at, first);
   if (entry.second != nullptr) store<V>(entry.second + at, second);
-  if (entry.shadow != nullptr) store<V>(static_cast<BFloat16*>(entry.shadow) + at, weight);
-  if (entry.average == nullptr) return;
-  float average[V];
-  load<V>(entry.average + at, average);
-#pragma unroll
-  for (int v = 0; v < V; ++v) average[v] += (1.f - *averageDecay) * (weight[v] - average[v]);
-  store<V>(entry.average + at, average);
 }
 
-__device__ inline bool aligned(const void* address, int bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
+__device__ inline bool aligned(const void* address) { return reinterpret_cast<uintptr_t>(address) % 16 == 0; }
 
-__global__ void __launch_bounds__(kThreads) optimizerKernel(const OptimizerEntry* entries, const int32_t* chunks, OptimizerRule rule, OptimizerStep step) {
+__global__ void __launch_bounds__(kThreads) optimizerKernel(const OptimizerEntry* entries, const int32_t* chunks, OptimizerRule rule) {
   const OptimizerEntry entry = entries[chunks[2 * blockIdx.x]];
-  const Update update(rule, step, entry);
+  const Update update(rule, entry);
   const int64_t begin = chunks[2 * blockIdx.x + 1] * kOptimizerChunk;
   const int64_t end = entry.size - begin < kOptimizerChunk ? entry.size : begin + kOptimizerChunk;
-  const bool wide = aligned(entry.weight, 16) && aligned(entry.gradient, 16) && aligned(entry.first, 16) && aligned(entry.second, 16) &&
-                    aligned(entry.average, 16) && aligned(entry.shadow, 8);
+  const bool wide = aligned(entry.weight) && aligned(entry.gradient) && aligned(entry.first) && aligned(entry.second);
   const int64_t packed = wide ? begin + (end - begin) / 4 * 4 : begin;
-  for (int64_t at = begin + 4 * static_cast<int64_t>(threadIdx.x); at < packed; at += 4 * kThreads) {
-    updatePack<4>(entry, update, step.averageDecay, at);
-  }
-  for (int64_t at = packed + threadIdx.x; at < end; at += kThreads) updatePack<1>(entry, update, step.averageDecay, at);
-}
-
-__global__ void countKernel(const OptimizerEntry* entries, int64_t count) {
-  const int64_t number = threadNumber();
-  if (number < count && entries[number].updates != nullptr) *entries[number].updates += 1;
+  for (int64_t at = begin + 4 * static_cast<int64_t>(threadIdx.x); at < packed; at += 4 * kThreads) updatePack<4>(entry, update, at);
+  for (int64_t at = packed + threadIdx.x; at < end; at += kThreads) updatePack<1>(entry, update, at);
 }
 
 }  // namespace
 
-int optimizerStep(const OptimizerEntry* entries, const int32_t* chunks, int64_t chunkCount, const OptimizerRule& rule, const OptimizerStep& step,
-                  void* stream) {
-  return LAUNCH((optimizerKernel), chunkCount, kThreads, stream, entries, chunks, rule, step);
-}
-
-int countUpdates(const OptimizerEntry* entries, int64_t entryCount, void* stream) {
-  return LAUNCH((countKernel), blocksFor(entryCount), kThreads, stream, entries, entryCount);
+int optimizerStep(const OptimizerEntry* entries, const int32_t* chunks, int64_t chunkCount, const OptimizerRule& rule, void* stream) {
+  return LAUNCH((optimizerKernel), chunkCount, kThreads, stream, entries, chunks, rule);
 }
 
 }  // namespace advprop::cuda

@@ -1,5 +1,5 @@
 // Keyed random numbers, images, the step of an attack and the optimisers on a GPU: operators of native/kernels by the kernels of
-// this folder, and two that have no counterpart there.
+// this folder, and augmentation, which has no counterpart there.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstring>
@@ -25,23 +25,21 @@ at::Tensor upload(const std::vector<T>& values, const at::Tensor& like) {
   return staged.to(like.device(), /*non_blocking=*/true);
 }
 
-/// The key of draws as kernels read it.
-at::Tensor drawKey(const at::Tensor& samples, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream) {
+/// The key of draws as kernels take it.
+DrawKey drawKey(const at::Tensor& samples, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream) {
   TORCH_CHECK(samples.dim() == 1 && samples.scalar_type() == at::kLong && isOurs(samples), "samples must be a 1-D int64 tensor");
   TORCH_CHECK(seed >= 0, "seed must not be negative; got ", seed);
   TORCH_CHECK(purpose >= 0 && purpose < 256, "purpose must be in [0, 256); got ", purpose);
   TORCH_CHECK(stream >= 0 && stream < (1 << 24), "stream must be in [0, 2^24); got ", stream);
   TORCH_CHECK(epoch >= 0 && epoch <= UINT32_MAX, "epoch must be in [0, 2^32); got ", epoch);
-  const std::vector<uint32_t> words{static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32),
-                                    static_cast<uint32_t>(epoch), static_cast<uint32_t>(purpose + 256 * stream)};
-  return upload(words, samples);
+  return {static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32), static_cast<uint32_t>(epoch),
+          static_cast<uint32_t>(purpose + 256 * stream)};
 }
-
-const uint32_t* wordsOf(const at::Tensor& key) { return static_cast<const uint32_t*>(key.data_ptr()); }
 
 at::Tensor uniformNumbers(const at::Tensor& samples, at::IntArrayRef shape, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream,
                           at::ScalarType dtype) {
-  const at::Tensor key = drawKey(samples, seed, epoch, purpose, stream), list = samples.contiguous();
+  const DrawKey key = drawKey(samples, seed, epoch, purpose, stream);
+  const at::Tensor list = samples.contiguous();
   const bool image = shape.size() == 3;
   std::vector<int64_t> full{samples.size(0)};
   full.insert(full.end(), shape.begin(), shape.end());
@@ -49,7 +47,7 @@ at::Tensor uniformNumbers(const at::Tensor& samples, at::IntArrayRef shape, int6
   if (result.numel() == 0) return result.to(dtype);
   const int64_t channels = image ? shape[0] : 1, positions = c10::multiply_integers(shape) / channels;
   const Launch launch(samples);
-  check(keyedUniform(list.data_ptr<int64_t>(), list.size(0), wordsOf(key), channels, positions, image, floatsOf(result), launch.stream),
+  check(keyedUniform(list.data_ptr<int64_t>(), list.size(0), key, channels, positions, image, floatsOf(result), launch.stream),
         "keyed_uniform");
   return result.to(dtype);
 }
@@ -57,11 +55,12 @@ at::Tensor uniformNumbers(const at::Tensor& samples, at::IntArrayRef shape, int6
 at::Tensor integerNumbers(const at::Tensor& samples, int64_t bound, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream, int64_t draw) {
   TORCH_CHECK(bound >= 1 && bound <= (int64_t{1} << 31), "bound must be in [1, 2^31]; got ", bound);
   TORCH_CHECK(draw >= 0 && draw <= UINT32_MAX, "draw must be in [0, 2^32); got ", draw);
-  const at::Tensor key = drawKey(samples, seed, epoch, purpose, stream), list = samples.contiguous();
+  const DrawKey key = drawKey(samples, seed, epoch, purpose, stream);
+  const at::Tensor list = samples.contiguous();
   at::Tensor result = at::empty_like(list);
   if (result.numel() == 0) return result;
   const Launch launch(samples);
-  check(keyedIntegers(list.data_ptr<int64_t>(), list.size(0), wordsOf(key), draw, bound, result.data_ptr<int64_t>(), launch.stream),
+  check(keyedIntegers(list.data_ptr<int64_t>(), list.size(0), key, draw, bound, result.data_ptr<int64_t>(), launch.stream),
         "keyed_integers");
   return result;
 }
@@ -112,8 +111,8 @@ at::Tensor augmentedPixels(const at::Tensor& pixels, const at::Tensor& samples, 
   }
   constexpr int64_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
   const at::Tensor list = samples.contiguous();
-  const at::Tensor crop = drawKey(list, seed, epoch, kCrop, stream), mirror = drawKey(list, seed, epoch, kFlip, stream);
-  const Augmentation drawn{list.data_ptr<int64_t>(), wordsOf(crop), flip ? wordsOf(mirror) : nullptr, padding};
+  const Augmentation drawn{list.data_ptr<int64_t>(), drawKey(list, seed, epoch, kCrop, stream), drawKey(list, seed, epoch, kFlip, stream), padding,
+                           flip};
   return readPixels(pixels, &drawn, mean.value_or(at::Tensor()), deviation.value_or(at::Tensor()), dtype);
 }
 
@@ -151,34 +150,33 @@ at::Tensor normalizedImages(const at::Tensor& images, const at::Tensor& mean, co
   return NormalizeImages::apply(images.contiguous(kChannelsLast), mean, deviation, dtype);
 }
 
-/// clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)), one size for all images or one for each.
+/// clip01(min(max(x + size sign(gradient), images - epsilon), images + epsilon)), one size for all images.
 at::Tensor attackStep(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor& images, at::ArrayRef<double> sizes, double epsilon) {
   const auto fits = [&](const at::Tensor& one) {
     return isOurs(one) && one.scalar_type() == at::kFloat && one.dim() == 4 && one.sizes() == images.sizes() && one.numel() > 0;
   };
-  if (!fits(x) || !fits(gradient) || !fits(images) || (sizes.size() != 1 && static_cast<int64_t>(sizes.size()) != images.size(0))) {
+  if (!fits(x) || !fits(gradient) || !fits(images) || sizes.size() != 1) {
     return composed<decltype(attackStep)>("advprop::linf_step", x, gradient, images, sizes, epsilon);
   }
   at::Tensor out = at::empty_like(images, kChannelsLast);
   const at::Tensor from = x.contiguous(kChannelsLast), slope = gradient.contiguous(kChannelsLast), around = images.contiguous(kChannelsLast);
-  const at::Tensor size = upload(std::vector<float>(sizes.begin(), sizes.end()), x);
   const Launch launch(x);
-  check(linfStep(out.numel(), out.numel() / static_cast<int64_t>(sizes.size()), floatsOf(from), floatsOf(slope), floatsOf(around),
-                 static_cast<const float*>(size.data_ptr()), static_cast<float>(epsilon), floatsOf(out), launch.stream),
+  check(linfStep(out.numel(), floatsOf(from), floatsOf(slope), floatsOf(around), static_cast<float>(sizes[0]), static_cast<float>(epsilon),
+                 floatsOf(out), launch.stream),
         "linf_step");
   return out;
 }
 
 /// What an optimiser changes: lists with a tensor for each parameter, empty where there is no such thing.
 struct Parameters {
-  at::TensorList weights, gradients, first = {}, second = {}, updates = {}, averages = {}, shadows = {};
+  at::TensorList weights, gradients, first, second, updates;
   at::ArrayRef<double> decays;
 };
 
 bool isLike(const at::Tensor& x, const at::Tensor& weight) { return isOurs(x) && x.scalar_type() == at::kFloat && x.sizes() == weight.sizes(); }
 
 bool canUpdate(const Parameters& all) {
-  for (const at::TensorList list : {all.weights, all.first, all.second, all.averages}) {
+  for (const at::TensorList list : {all.weights, all.first, all.second}) {
     if (!list.empty() && list.size() != all.weights.size()) return false;
     for (size_t i = 0; i < list.size(); ++i) {
       if (!isLike(list[i], all.weights[i]) || list[i].strides() != all.weights[i].strides() || !list[i].is_non_overlapping_and_dense()) return false;
@@ -207,99 +205,58 @@ void markChanged(at::TensorList tensors) {
 }
 
 /// The tensor of a list, or none where the list is empty.
-template <typename T>
-T* place(at::TensorList list, size_t i) {
-  return list.empty() ? nullptr : static_cast<T*>(list[i].data_ptr());
-}
+float* place(at::TensorList list, size_t i) { return list.empty() ? nullptr : list[i].data_ptr<float>(); }
 
-/// One step over all parameters. Counters of updates may lie on the CPU, where they are read and raised without waiting.
-void optimize(const Parameters& all, const OptimizerRule& rule, const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
+/// One step over all parameters. Counters of updates lie on the CPU, where they are read and raised without waiting.
+void optimize(const Parameters& all, const OptimizerRule& rule) {
   const at::TensorList weights = all.weights;
   if (weights.empty()) return;
-  const bool counted = !all.updates.empty(), onHost = counted && all.updates[0].device().is_cpu();
-  std::vector<int64_t> counts;
-  if (onHost) for (const at::Tensor& count : all.updates) counts.push_back(count.item<int64_t>());
-  const at::Tensor copies = onHost ? upload(counts, weights[0]) : at::Tensor();
   const std::vector<at::Tensor> gradients = laidOut(all);
   std::vector<OptimizerEntry> entries;
   std::vector<int32_t> chunks;
   for (size_t i = 0; i < weights.size(); ++i) {
-    int64_t* const updates = onHost ? static_cast<int64_t*>(copies.data_ptr()) + i : place<int64_t>(all.updates, i);
-    entries.push_back({weights[i].data_ptr<float>(), gradients[i].data_ptr<float>(), place<float>(all.first, i), place<float>(all.second, i),
-                       place<float>(all.averages, i), place<void>(all.shadows, i), updates, weights[i].numel(), static_cast<float>(all.decays[i])});
+    const int64_t updates = all.updates.empty() ? 0 : all.updates[i].item<int64_t>();
+    entries.push_back({weights[i].data_ptr<float>(), gradients[i].data_ptr<float>(), place(all.first, i), place(all.second, i), updates,
+                       weights[i].numel(), static_cast<float>(all.decays[i])});
     for (int64_t chunk = 0; chunk * kOptimizerChunk < weights[i].numel(); ++chunk) {
       chunks.push_back(static_cast<int32_t>(i));
       chunks.push_back(static_cast<int32_t>(chunk));
     }
   }
   const at::Tensor table = upload(entries, weights[0]), work = upload(chunks, weights[0]);
-  const auto* list = static_cast<const OptimizerEntry*>(table.data_ptr());
-  const OptimizerStep step{floatsOf(scale), floatsOf(rate), floatsOf(averageDecay)};
   const Launch launch(weights[0]);
-  check(optimizerStep(list, static_cast<const int32_t*>(work.data_ptr()), static_cast<int64_t>(chunks.size() / 2), rule, step, launch.stream),
+  check(optimizerStep(static_cast<const OptimizerEntry*>(table.data_ptr()), static_cast<const int32_t*>(work.data_ptr()),
+                      static_cast<int64_t>(chunks.size() / 2), rule, launch.stream),
         "optimiser");
-  for (const at::TensorList changed : {weights, all.first, all.second, all.averages, all.shadows}) markChanged(changed);
-  if (onHost) {
-    for (at::Tensor count : all.updates) count.add_(1);
-  } else if (counted) {
-    check(countUpdates(list, static_cast<int64_t>(entries.size()), launch.stream), "optimiser (counters)");
-  }
-}
-
-/// The same with numbers, which are written to memory first.
-void optimize(const Parameters& all, const OptimizerRule& rule, double rate) {
-  if (all.weights.empty()) return;
-  const auto number = [&](double value) { return at::full({}, value, all.weights[0].options().requires_grad(false)); };
-  const at::Tensor one = number(1);
-  optimize(all, rule, one, number(rate), one);
+  for (const at::TensorList changed : {weights, all.first, all.second}) markChanged(changed);
+  for (at::Tensor count : all.updates) count.add_(1);
 }
 
 float narrowed(double value) { return static_cast<float>(value); }
 
 void sgd(at::TensorList weights, at::TensorList velocities, at::TensorList gradients, double rate, double momentum, bool nesterov,
          at::ArrayRef<double> decays) {
-  const Parameters all{weights, gradients, momentum == 0 ? at::TensorList() : velocities, {}, {}, {}, {}, decays};
+  const Parameters all{weights, gradients, momentum == 0 ? at::TensorList() : velocities, {}, {}, decays};
   if (!canUpdate(all)) return composed<decltype(sgd)>("advprop::sgd_", weights, velocities, gradients, rate, momentum, nesterov, decays);
-  optimize(all, {nesterov ? kNesterov : kSgd, narrowed(momentum), 0, 0, 0, 0}, rate);
+  optimize(all, {nesterov ? kNesterov : kSgd, narrowed(momentum), 0, 0, 0, 0, narrowed(rate)});
 }
 
 void rmsprop(at::TensorList weights, at::TensorList squares, at::TensorList velocities, at::TensorList gradients, double rate, double smoothing,
              double momentum, double epsilon, at::ArrayRef<double> decays) {
-  const Parameters all{weights, gradients, velocities, squares, {}, {}, {}, decays};
+  const Parameters all{weights, gradients, velocities, squares, {}, decays};
   if (!canUpdate(all)) {
     return composed<decltype(rmsprop)>("advprop::rmsprop_", weights, squares, velocities, gradients, rate, smoothing, momentum, epsilon, decays);
   }
-  optimize(all, {kRmsProp, narrowed(momentum), narrowed(smoothing), 0, 0, narrowed(epsilon)}, rate);
+  optimize(all, {kRmsProp, narrowed(momentum), narrowed(smoothing), 0, 0, narrowed(epsilon), narrowed(rate)});
 }
 
 void adamw(at::TensorList weights, at::TensorList means, at::TensorList squares, at::TensorList updates, at::TensorList gradients, double rate,
            double beta1, double beta2, double epsilon, at::ArrayRef<double> decays) {
-  const Parameters all{weights, gradients, means, squares, updates, {}, {}, decays};
+  const Parameters all{weights, gradients, means, squares, updates, decays};
   if (!canUpdate(all) || updates.size() != weights.size()) {
     return composed<decltype(adamw)>("advprop::adamw_", weights, means, squares, updates, gradients, rate, beta1, beta2, epsilon, decays);
   }
-  optimize(all, {kAdamW, 0, 0, narrowed(beta1), narrowed(beta2), narrowed(epsilon)}, rate);
-}
-
-/// The form for captured steps: every number that changes is a tensor, gradients are scaled, the weights' average and bfloat16
-/// copies are written on the way. `rule`: momentum, decay of the squares, beta1, beta2, epsilon.
-void optimizerStepOfAll(at::TensorList weights, at::TensorList gradients, at::TensorList first, at::TensorList second, at::TensorList averages,
-                        at::TensorList shadows, at::TensorList updates, at::ArrayRef<double> decays, int64_t kind, at::ArrayRef<double> rule,
-                        const at::Tensor& scale, const at::Tensor& rate, const at::Tensor& averageDecay) {
-  TORCH_CHECK(kind >= kSgd && kind <= kAdamW && rule.size() == 5, "unknown optimiser ", kind);
-  const Parameters all{weights, gradients, first, second, updates, averages, shadows, decays};
-  TORCH_CHECK(canUpdate(all), "weights, gradients and what goes with them must be dense float32 tensors of the same shapes, what is changed of the same strides");
-  const bool complete = kind == kAdamW     ? !first.empty() && !second.empty() && updates.size() == weights.size()
-                        : kind == kRmsProp ? !first.empty() && !second.empty()
-                                           : !first.empty() || rule[0] == 0;
-  TORCH_CHECK(complete || weights.empty(), "the optimiser needs more state than was given");
-  TORCH_CHECK(shadows.empty() || shadows.size() == weights.size(), "there must be one copy for each weight");
-  for (size_t i = 0; i < shadows.size(); ++i) {
-    TORCH_CHECK(isOurs(shadows[i]) && shadows[i].scalar_type() == at::kBFloat16 && shadows[i].strides() == weights[i].strides(),
-                "copies must be bfloat16, of the weights' layout");
-  }
-  optimize(all, {static_cast<int>(kind), narrowed(rule[0]), narrowed(rule[1]), narrowed(rule[2]), narrowed(rule[3]), narrowed(rule[4])}, scale, rate,
-           averageDecay);
+  optimize(all, {kAdamW, 0, 0, narrowed(beta1), narrowed(beta2), narrowed(epsilon), narrowed(rate)});
 }
 
 }  // namespace
@@ -320,10 +277,6 @@ void defineSteps(torch::Library& library) {
       "augmented_pixels(Tensor pixels, Tensor samples, int padding, bool flip, int seed, int epoch, int stream, Tensor? mean, Tensor? deviation, "
       "ScalarType dtype) -> Tensor",
       &augmentedPixels);
-  library.def(
-      "optimizer_step(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] first, Tensor(c!)[] second, Tensor(d!)[] averages, "
-      "Tensor(e!)[] shadows, Tensor(f!)[] updates, float[] decays, int kind, float[] rule, Tensor scale, Tensor rate, Tensor average_decay) -> ()",
-      &optimizerStepOfAll);
 }
 
 }  // namespace advprop::cuda

@@ -108,7 +108,7 @@ class Channels {
 
   template <int64_t kinds, typename Terms>
   void addRows(const Terms& terms, int64_t begin, int64_t end, float* __restrict sum) const {
-    const auto add = [=](int64_t at, int64_t column) {
+    const auto add = [=, period = period](int64_t at, int64_t column) {
       const auto all = terms(at, column);
       for (int64_t k = 0; k < kinds; ++k) store(sum + k * period + column, load(sum + k * period + column) + all[k]);
     };

@@ -26,8 +26,8 @@ class NormBackwards {
   std::pair<at::Tensor, at::Tensor> finish() {
     const at::Tensor total = sums_.sum(0);
     const double *sum = total.data_ptr<double>(), *product = sum + block_.padded(), *inverse = statistics_.data_ptr<double>() + block_.expanded;
-    offsets_ = channels_.tile([=](int64_t c) { return sum[c] / count_; });
-    slopes_ = channels_.tile([=](int64_t c) { return product[c] * inverse[c] * inverse[c] / count_; });
+    offsets_ = channels_.tile([sum, count = count_](int64_t c) { return sum[c] / count; });
+    slopes_ = channels_.tile([product, inverse, count = count_](int64_t c) { return product[c] * inverse[c] * inverse[c] / count; });
     at::Tensor scale = at::empty_like(scale_), shift = at::empty_like(scale_);
     for (int64_t c = 0; c < block_.expanded; ++c) {
       scale.data_ptr<float>()[c] = static_cast<float>(product[c] * inverse[c]);

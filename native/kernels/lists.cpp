@@ -35,7 +35,7 @@ double sumOfSquares(const float* values, int64_t count) {
 /// off by 6e-5 on ten million elements.
 at::Tensor norm(at::TensorList tensors) {
   if (!canWalk(tensors)) {
-    // Kept where the tensors are: reading each would wait for a GPU.
+    if (tensors[0].is_cuda()) return at::stack(at::_foreach_norm(tensors, 2)).to(at::kDouble).norm(); // a few launches for all
     at::Tensor squares = at::zeros({}, tensors[0].options().dtype(at::kDouble));
     for (const at::Tensor& tensor : tensors) squares = squares + tensor.to(at::kDouble).square().sum();
     return squares.sqrt_();
@@ -56,7 +56,8 @@ at::Tensor norm(at::TensorList tensors) {
 /// averages = decay averages + (1 - decay) values.
 void average(at::TensorList averages, at::TensorList values, double decay) {
   if (!canWalk(averages)) {
-    for (size_t i = 0; i < averages.size(); ++i) averages[i].mul_(decay).add_(values[i], 1 - decay);
+    at::_foreach_mul_(averages, decay);
+    at::_foreach_add_(averages, values, 1 - decay);
     return;
   }
   const auto kept = static_cast<float>(decay), fresh = static_cast<float>(1 - decay);

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
 
+#include "../compat.h"
 #include "channels.h"
 #include "profiled_kernel.h"
 
@@ -41,7 +42,7 @@ struct Branch : torch::autograd::Node {
 
 std::tuple<at::Tensor, at::Tensor> branch(const at::Tensor& x) {
   if (!x.requires_grad()) return {x, x};
-  const auto node = std::shared_ptr<Branch>(new Branch(), torch::autograd::deleteNode);
+  const auto node = makeNode<Branch>();
   node->set_next_edges(torch::autograd::collect_next_edges(x));
   at::Tensor a = x.detach(), b = x.detach();
   torch::autograd::set_history(a, node);

@@ -209,8 +209,10 @@ class InvertedResidual extends Module {
       epsilon: norm2.options.epsilon,
       factors: [norm1?.factor(context) ?? 0, norm2.factor(context)],
     });
-    norm1?.count(context);
-    norm2.count(context);
+    if (context.update) {
+      norm1?.count(1);
+      norm2.count(1);
+    }
     return y;
   }
 

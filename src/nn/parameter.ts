@@ -59,6 +59,12 @@ export class Parameter {
     return this.#derive(name, compute);
   }
 
+  /** Has everything that is derived from the elements computed again when it is next asked for. */
+  forgetDerived(): void {
+    for (const { tensor } of this.#derived.values()) tensor?.dispose();
+    this.#derived.clear();
+  }
+
   // Apart: a function that makes a closure costs memory at each call.
   #derive(name: string, compute: (data: Tensor) => Tensor): Tensor {
     const derived: Derived = this.#derived.get(name) ?? { tensor: undefined, version: 0 };
@@ -88,11 +94,10 @@ export class Parameter {
   #free(): void {
     this.#value?.dispose();
     this.#data?.dispose();
-    for (const { tensor } of this.#derived.values()) tensor?.dispose();
     // Forgotten before anything new is allocated, which may fail.
     this.#value = undefined;
     this.#data = undefined;
-    this.#derived.clear();
+    this.forgetDerived();
   }
 }
 

@@ -80,14 +80,14 @@ export class BatchNorm extends Module {
   /** activation(norm(x) + residual) */
   normalize(x: Tensor, context: ForwardContext, activation: Activation, residual?: Tensor): Tensor {
     const y = batchNorm(x, this.#arguments(x, context, activation, residual));
-    this.count(context);
+    if (context.update) this.count(1);
     return y;
   }
 
   /** The 3x3 convolution, stride 1 with one zero on each side, of relu(norm(x)), which is never kept. */
   normalizeAndConvolve(x: Tensor, context: ForwardContext, weight: Parameter): Tensor {
     const y = normReluConv2d3x3(x, this.#arguments(x, context, "relu"), weight.for(context.trainable));
-    this.count(context);
+    if (context.update) this.count(1);
     return y;
   }
 
@@ -128,12 +128,22 @@ export class BatchNorm extends Module {
 
   /** How far a pass moves the running statistics towards the batch's. */
   factor({ update }: ForwardContext): number {
-    return update ? Math.max(this.options.momentum, 1 / (this.tracked.value.item() + 1)) : 0;
+    return update ? Math.max(this.options.momentum, 1 / (this.updates + 1)) : 0;
   }
 
-  /** Counts an update of the running statistics, where the pass makes one. */
-  count({ update }: ForwardContext): void {
-    if (update) add_(this.tracked.value, 1);
+  /** Updates of the running statistics so far. */
+  get updates(): number {
+    return this.tracked.value.item();
+  }
+
+  /** Whether all updates to come move the running statistics by the same factor. */
+  get settled(): boolean {
+    return this.options.momentum >= 1 / (this.updates + 1);
+  }
+
+  /** Counts updates of the running statistics. */
+  count(updates: number): void {
+    if (updates > 0) add_(this.tracked.value, updates);
   }
 }
 

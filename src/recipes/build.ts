@@ -18,7 +18,8 @@ import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import { WeightAverage } from "../optim/weight-average.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
-import { type Device, GradientStore, memoryStats, resolveDevice } from "../tensor/index.js";
+import { canCapture, type Device, GradientStore, memoryStats, resolveDevice } from "../tensor/index.js";
+import { CapturedStep } from "../training/captured-step.js";
 import { updatesPerEpoch } from "../training/fit.js";
 import { automaticBatchSize, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
@@ -38,6 +39,8 @@ export interface Learner {
   /** What became of the weights that it started from, where there were any. */
   readonly transfer: TransferReport | undefined;
   readonly step: TrainingStep;
+  /** The same step as a CUDA graph, where the device can capture one. */
+  readonly captured: CapturedStep | undefined;
   readonly gradients: GradientStore;
   readonly optimizer: Optimizer;
   readonly device: Device;
@@ -89,10 +92,12 @@ export async function buildLearner(
   const groups = parameterGroups(model.network, recipe.finetune);
   const named = groups.flatMap(({ parameters }) => parameters);
   const gradients = new GradientStore(named.map(([, { value }]) => value));
+  const step = createStep(recipe, method, model, gradients, await data.preview(SNAPSHOT_IMAGES));
   return {
     model,
     transfer,
-    ...createStep(recipe, method, model, gradients, await data.preview(SNAPSHOT_IMAGES)),
+    ...step,
+    captured: canCapture(device) ? new CapturedStep(model, step.step, gradients) : undefined,
     unitsPerStep: forwardBackwardUnits(method, attackGradients(recipe.attack)),
     gradients,
     optimizer: groupedOptimizer(groups, (parameters) => createOptimizer(recipe.optimizer, parameters)),

@@ -1,6 +1,7 @@
 /** Gradients: of an input alone, as attacks need them, or added into a store, as training does. */
 import { UsageError } from "../errors.js";
 import { native } from "./native.js";
+import { detach } from "./operators.js";
 import { Tensor } from "./tensor.js";
 
 /**
@@ -27,14 +28,14 @@ export class GradientStore {
   }
 
   /**
-   * Adds the gradient of a scalar loss to the store and returns the loss's value.
+   * Adds the gradient of a scalar loss to the store and returns the loss, outside of its graph. It is not read: on a GPU that
+   * would wait for all that went before.
    *
    * @throws ERR_SHAPE the loss has several elements; ERR_GRADIENT it depends on nothing that requires a gradient
    */
-  add(loss: Tensor): number {
-    const value = loss.item();
+  add(loss: Tensor): Tensor {
     native.accumulateGradients(loss, this.#leaves);
-    return value;
+    return detach(loss);
   }
 
   /** The sum so far, one tensor for each leaf in order; undefined for a leaf that no loss touched. */
@@ -43,6 +44,11 @@ export class GradientStore {
       const handle = native.storedGradient(leaf);
       return handle === null ? undefined : new Tensor(handle);
     });
+  }
+
+  /** Makes these the sum so far, in the order of {@link read}. */
+  write(gradients: readonly (Tensor | undefined)[]): void {
+    native.storeGradients(this.#leaves, gradients);
   }
 
   clear(): void {

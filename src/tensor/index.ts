@@ -2,6 +2,7 @@
 export { GradientStore, gradientOf } from "./autograd.js";
 export { type Argument, call, callAny } from "./call.js";
 export { availableMemory, engineInfo, resolveDevice, setMemoryLimit, setThreads } from "./device.js";
+export { canCapture, DeviceGraph } from "./graph.js";
 export { keyedNormal } from "./keyed-normal.js";
 export type { MemoryStats, ProfileRow } from "./native.js";
 export { type Profile, profile } from "./profile.js";

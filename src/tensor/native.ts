@@ -22,6 +22,7 @@ export interface NativeAddon {
   ): number;
   accumulateGradients(loss: object, leaves: readonly object[]): void;
   storedGradient(leaf: object): number | null;
+  storeGradients(leaves: readonly object[], gradients: readonly (object | undefined)[]): void;
   clearGradients(leaves: readonly object[]): void;
   fromBytes(data: ArrayBufferView, shape: readonly number[], dtype: string, device: string): number;
   toBytes(tensor: object): ArrayBuffer;
@@ -37,6 +38,10 @@ export interface NativeAddon {
   keep(tensor: object): void;
   beginScope(): void;
   endScope(kept: object | readonly object[] | undefined): void;
+  beginCapture(device: string): void;
+  endCapture(): number;
+  replayGraph(graph: number): void;
+  disposeGraph(graph: number): void;
   /** The class of the error where memory does not suffice. */
   setRunError(errorClass: typeof RunError): void;
   engineInfo(): { torch: string; cuda: boolean; cudaKernels: boolean; threads: number };

@@ -1,7 +1,7 @@
 /** Adversarial training: adversarial images only. Madry et al. 2018, https://arxiv.org/abs/1706.06083 */
 import { ATTACK, TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
-import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
+import type { AttackStepParts, Batch, StepLosses } from "./step.js";
 
 /**
  * One step: attacks the mini-batch through the main batch norms, then adds the gradient of mean loss(adversarial, main)
@@ -10,7 +10,7 @@ import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
 export function adversarialStep(
   { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
   { images, labels, keys }: Batch,
-): Required<Pick<StepMetrics, "adversarialLoss">> {
+): Required<Pick<StepLosses, "adversarialLoss">> {
   const adversarial = attack.perturb(
     (x) => model.forward(x, { ...attackContext, route: "main", keys }),
     images,

@@ -4,7 +4,7 @@
  */
 import { ATTACK, TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
-import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
+import type { AttackStepParts, Batch, StepLosses } from "./step.js";
 
 /**
  * One step: attacks the mini-batch through the auxiliary batch norms, then adds the gradient of
@@ -14,7 +14,7 @@ import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
 export function advPropStep(
   { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
   { images, labels, keys }: Batch,
-): Required<StepMetrics> {
+): Required<StepLosses> {
   // Attack the current network through its auxiliary batch norms.
   const adversarial = attack.perturb(
     (x) => model.forward(x, { ...attackContext, route: "aux", keys }),

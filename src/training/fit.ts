@@ -11,9 +11,8 @@ import type { RunDirectory } from "../runs/run-directory.js";
 import type { Losses } from "../runs/schema.js";
 import { batchNormDrift } from "./batch-norm-drift.js";
 import { type Reproducibility, saveCheckpoint, type TrainingState } from "./checkpoint.js";
-import type { StepMetrics } from "./step.js";
 import { ThroughputMeter } from "./throughput.js";
-import { type UpdateParts, update } from "./update.js";
+import { type StepMetrics, type UpdateParts, update } from "./update.js";
 
 export interface FitOptions extends UpdateParts {
   readonly model: Classifier;

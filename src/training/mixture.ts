@@ -5,8 +5,8 @@
  */
 import { ATTACK, TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
-import { add, concat, rows } from "../tensor/operators.js";
-import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
+import { add, concat, detach, rows } from "../tensor/operators.js";
+import type { AttackStepParts, Batch, StepLosses } from "./step.js";
 
 /**
  * One step: attacks the mini-batch through the main batch norms' running statistics, then passes the clean and the
@@ -16,7 +16,7 @@ import type { AttackStepParts, Batch, StepMetrics } from "./step.js";
 export function mixtureStep(
   { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
   { images, labels, keys }: Batch,
-): Required<StepMetrics> {
+): Required<StepLosses> {
   const adversarial = attack.perturb(
     (x) => model.forward(x, { ...attackContext, route: "main", keys }),
     images,
@@ -33,5 +33,5 @@ export function mixtureStep(
   const cleanLoss = crossEntropy(rows(logits, 0, count), labels, labelSmoothing);
   const adversarialLoss = crossEntropy(rows(logits, count, 2 * count), labels);
   gradients.add(add(cleanLoss, adversarialLoss));
-  return { cleanLoss: cleanLoss.item(), adversarialLoss: adversarialLoss.item() };
+  return { cleanLoss: detach(cleanLoss), adversarialLoss: detach(adversarialLoss) };
 }

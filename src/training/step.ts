@@ -3,10 +3,11 @@
 import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loader.js";
 import type { Classifier } from "../models/classifier.js";
-import { imagesFromPixels, labelsTensor } from "../models/pixels.js";
+import { labelsTensor } from "../models/pixels.js";
 import type { ForwardContext, Recompute } from "../nn/context.js";
 import type { SampleKeys } from "../nn/keys.js";
-import type { Device, GradientStore, Tensor } from "../tensor/index.js";
+import { type Device, fromArray, type GradientStore, type Tensor } from "../tensor/index.js";
+import { imagesFromBytes } from "../tensor/operators.js";
 
 /** A mini-batch. */
 export interface Batch {
@@ -20,25 +21,55 @@ export interface Batch {
   readonly keys: SampleKeys;
 }
 
+/** What all draws of a step are keyed by, besides the sample. */
+export interface DrawContext {
+  readonly seed: number;
+  readonly epoch: number;
+}
+
 /** The mini-batch of 8-bit pixels that a loader gave, with the keys of its draws, on a device. */
-export function batchFromPixels(
-  pixels: PixelBatch,
-  { seed, epoch }: { seed: number; epoch: number },
-  device: Device = "cpu",
-): Batch {
-  const { secondView } = pixels;
+export function batchFromPixels(pixels: PixelBatch, { seed, epoch }: DrawContext, device: Device = "cpu"): Batch {
+  return batchFromUpload(uploadPixels(pixels, device), { seed, epoch });
+}
+
+/** A loader's mini-batch as it gave it, on a device: as little as can be copied there. */
+export interface Upload {
+  /** uint8 [N, H, W, 3] */
+  readonly pixels: Tensor;
+  readonly secondView?: Tensor;
+  /** int64 [N] */
+  readonly labels: Tensor;
+  /** int64 [N] */
+  readonly samples: Tensor;
+}
+
+export function uploadPixels(
+  { pixels, secondView, labels, samples, height, width }: PixelBatch,
+  device: Device,
+): Upload {
+  const images = (bytes: Uint8Array) => fromArray(bytes, [labels.length, height, width, 3], undefined, device);
   return {
-    images: imagesFromPixels(pixels, "float32", device),
-    secondView: secondView && imagesFromPixels({ ...pixels, pixels: secondView }, "float32", device),
-    labels: labelsTensor(pixels.labels, device),
-    keys: { seed, epoch, samples: labelsTensor(pixels.samples, device) },
+    pixels: images(pixels),
+    ...(secondView && { secondView: images(secondView) }),
+    labels: labelsTensor(labels, device),
+    samples: labelsTensor(samples, device),
   };
 }
 
-/** The mean losses of a step, in nats, before the update. */
-export interface StepMetrics {
-  readonly cleanLoss?: number;
-  readonly adversarialLoss?: number;
+export const batchFromUpload = (
+  { pixels, secondView, labels, samples }: Upload,
+  { seed, epoch }: DrawContext,
+): Batch => ({
+  images: imagesFromBytes(pixels, "float32"),
+  secondView: secondView && imagesFromBytes(secondView, "float32"),
+  labels,
+  keys: { seed, epoch, samples },
+});
+
+/** The mean losses of a step, scalars in nats, before the update. Nothing has waited for them yet. */
+export interface StepLosses {
+  readonly cleanLoss?: Tensor;
+  readonly adversarialLoss?: Tensor;
 }
 
 /** What a method's step is made from. */
@@ -60,4 +91,4 @@ export interface AttackStepParts extends StepParts {
 }
 
 /** Adds the gradients of one mini-batch to the method's gradient store. Changes running statistics and nothing else. */
-export type TrainingStep = (batch: Batch) => StepMetrics;
+export type TrainingStep = (batch: Batch) => StepLosses;

@@ -4,12 +4,15 @@ import { RunError } from "../errors.js";
 import type { Gradients, Optimizer } from "../optim/optimizer.js";
 import type { WeightAverage } from "../optim/weight-average.js";
 import { type Device, type GradientStore, scope, type Tensor } from "../tensor/index.js";
-import { eachMul_, normOfAll } from "../tensor/operators.js";
-import { batchFromPixels, type StepMetrics, type TrainingStep } from "./step.js";
+import { cast, eachMul_, normOfAll, stack } from "../tensor/operators.js";
+import type { CapturedStep } from "./captured-step.js";
+import { batchFromPixels, type StepLosses, type TrainingStep } from "./step.js";
 
 /** What an update works with. */
 export interface UpdateParts {
   readonly step: TrainingStep;
+  /** The same step as a CUDA graph, for updates of one mini-batch. */
+  readonly captured?: CapturedStep;
   readonly gradients: GradientStore;
   readonly optimizer: Optimizer;
   /** Gradients whose L2 norm exceeds this are scaled to it. */
@@ -19,6 +22,9 @@ export interface UpdateParts {
   /** The average of the weights that follows them, if any. */
   readonly average?: WeightAverage;
 }
+
+/** The mean losses of an update's mini-batches, in nats. */
+export type StepMetrics = { readonly [name in keyof StepLosses]: number };
 
 /** Which update it is. */
 export interface UpdateContext {
@@ -39,16 +45,20 @@ export interface UpdateContext {
  * @throws ERR_NON_FINITE a loss or the gradient is not finite: the weights are left as they were
  */
 export function update(
-  { step, gradients, optimizer, clipGradientNorm, device, average }: UpdateParts,
+  { step, captured, gradients, optimizer, clipGradientNorm, device, average }: UpdateParts,
   batches: readonly PixelBatch[],
   context: UpdateContext,
 ): { metrics: StepMetrics; gradientNorm: number } {
   return scope(() => {
     try {
-      const metrics = mean(batches.map((pixels) => scope(() => step(batchFromPixels(pixels, context, device)))));
+      const run = (pixels: PixelBatch) =>
+        captured !== undefined && batches.length === 1
+          ? captured.run(pixels, context)
+          : step(batchFromPixels(pixels, context, device));
+      const losses = batches.map((pixels) => scoped(() => run(pixels)));
       const means = gradients.read();
       if (batches.length > 1) eachMul_(present(means), 1 / batches.length);
-      const gradientNorm = scope(() => normOfAll(present(means)).item());
+      const { metrics, gradientNorm } = read(losses, normOfAll(present(means)));
       assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, context);
       if (clipGradientNorm && gradientNorm > clipGradientNorm) {
         eachMul_(present(means), clipGradientNorm / gradientNorm);
@@ -64,12 +74,27 @@ export function update(
 
 const present = (gradients: Gradients): Tensor[] => gradients.filter((gradient) => gradient !== undefined);
 
-/** The means of losses that have the same names. */
-function mean(all: readonly StepMetrics[]): StepMetrics {
-  const names = Object.keys(all[0]) as (keyof StepMetrics)[];
-  return Object.fromEntries(
-    names.map((name) => [name, all.reduce((total, metrics) => total + (metrics[name] ?? 0), 0) / all.length]),
-  );
+const valuesOf = (losses: StepLosses): Tensor[] => Object.values(losses);
+
+/** What a step gives, which outlives the other tensors that it made. */
+function scoped(step: () => StepLosses): StepLosses {
+  let losses: StepLosses = {};
+  scope(() => {
+    losses = step();
+    return valuesOf(losses);
+  });
+  return losses;
+}
+
+/** The means of losses that have the same names, and a norm: everything is read at once, since reading waits for a GPU. */
+function read(all: readonly StepLosses[], norm: Tensor): { metrics: StepMetrics; gradientNorm: number } {
+  const names = Object.keys(all[0]) as (keyof StepLosses)[];
+  const losses = all.flatMap(valuesOf);
+  const numbers = stack([...losses, norm].map((value) => cast(value, "float64"))).toNumbers();
+  const gradientNorm = numbers[losses.length];
+  const mean = (position: number) =>
+    all.reduce((total, _, i) => total + numbers[i * names.length + position], 0) / all.length;
+  return { metrics: Object.fromEntries(names.map((name, i) => [name, mean(i)])), gradientNorm };
 }
 
 /** @throws ERR_NON_FINITE */

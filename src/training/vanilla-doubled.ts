@@ -5,13 +5,13 @@
 import { TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
 import { mul } from "../tensor/operators.js";
-import type { Batch, StepMetrics, StepParts } from "./step.js";
+import type { Batch, StepLosses, StepParts } from "./step.js";
 
 /** One step: adds the gradient of 2 mean loss(clean, main) to the store. */
 export function vanillaDoubledStep(
   { model, gradients, labelSmoothing, recompute }: StepParts,
   { images, labels, keys }: Batch,
-): Required<Pick<StepMetrics, "cleanLoss">> {
+): Required<Pick<StepLosses, "cleanLoss">> {
   const logits = model.forward(images, { ...TRAIN, recompute, route: "main", keys });
-  return { cleanLoss: gradients.add(mul(crossEntropy(logits, labels, labelSmoothing), 2)) / 2 };
+  return { cleanLoss: mul(gradients.add(mul(crossEntropy(logits, labels, labelSmoothing), 2)), 0.5) };
 }

@@ -5,18 +5,19 @@
 import { assert } from "../errors.js";
 import { TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
-import type { Batch, StepMetrics, StepParts } from "./step.js";
+import { add, mul } from "../tensor/operators.js";
+import type { Batch, StepLosses, StepParts } from "./step.js";
 
 /** One step: adds the gradient of mean loss(first view, main) + mean loss(second view, main); gives the mean of the two. */
 export function vanillaTwoViewsStep(
   { model, gradients, labelSmoothing, recompute }: StepParts,
   { images, secondView, labels, keys }: Batch,
-): Required<Pick<StepMetrics, "cleanLoss">> {
+): Required<Pick<StepLosses, "cleanLoss">> {
   assert(secondView !== undefined, "the loader gives one view");
   const [first, second] = [images, secondView].map((view) =>
     gradients.add(
       crossEntropy(model.forward(view, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
     ),
   );
-  return { cleanLoss: (first + second) / 2 };
+  return { cleanLoss: mul(add(first, second), 0.5) };
 }

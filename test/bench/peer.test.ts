@@ -94,6 +94,7 @@ describe.skipIf(!hasPytorch)("the PyTorch peer (skipped where python3-torch is a
   test.concurrent.each([
     ["resnet8", 16],
     ["resnet18-cifar", 20],
+    ["resnet50", 64],
     ["efficientnet-b0", 32],
   ] as const)("%s at %i px: the losses of two updates are the engine's", { timeout: 120_000 }, async (name, side) => {
     const folder = mkdtempSync(join(tmpdir(), "advprop-test-"));

@@ -11,7 +11,7 @@ import { METHODS } from "../../src/recipes/schema.js";
 import { fromArray, GradientStore, memoryStats, scope, type Tensor } from "../../src/tensor/index.js";
 import { add, concat, keyedUniform, mul, rows } from "../../src/tensor/operators.js";
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../../src/training/methods.js";
-import type { Batch, StepMetrics } from "../../src/training/step.js";
+import type { Batch, StepLosses } from "../../src/training/step.js";
 import { maxDifference, relativeL2 } from "../support/golden.js";
 
 type MethodName = (typeof METHODS)[number];
@@ -52,7 +52,7 @@ class Recorded extends Classifier {
 class Counted extends GradientStore {
   added = 0;
 
-  override add(loss: Tensor): number {
+  override add(loss: Tensor): Tensor {
     this.added += 1;
     return super.add(loss);
   }
@@ -94,7 +94,7 @@ const EXPECTED: Readonly<Record<MethodName, { passes: Omit<Pass, "keys">[]; loss
  * The method's loss as its definition says, on a fresh network of the same weights, added as a whole: one graph, so that
  * neither the order nor the splitting of the step's own sums is repeated here.
  */
-function defined(name: MethodName): { metrics: StepMetrics; gradient: number[] } {
+function defined(name: MethodName): { losses: StepLosses; gradient: number[] } {
   const method = METHOD_TABLE[name];
   const { model, gradients } = make(method.routes);
   const { images, secondView, labels, keys } = batch();
@@ -133,10 +133,7 @@ function defined(name: MethodName): { metrics: StepMetrics; gradient: number[] }
   const [first, second] = [cleanLoss, adversarialLoss].filter((loss) => loss !== undefined);
   gradients.add(mul(second === undefined ? first : add(first, second), factor));
   return {
-    metrics: {
-      ...(cleanLoss && { cleanLoss: cleanLoss.item() }),
-      ...(adversarialLoss && { adversarialLoss: adversarialLoss.item() }),
-    },
+    losses: { ...(cleanLoss && { cleanLoss }), ...(adversarialLoss && { adversarialLoss }) },
     gradient: gradients.read().flatMap((one) => one?.toNumbers() ?? []),
   };
 }
@@ -149,7 +146,7 @@ describe.each(METHODS)("%s", (name) => {
     const { model, gradients } = make(method.routes);
     const run = method.makeStep({ model, gradients, attack: attackOf(method), labelSmoothing: SMOOTHING });
     const given = batch();
-    return { model, gradients, given, metrics: run(method.views === 2 ? given : { ...given, secondView: undefined }) };
+    return { model, gradients, given, losses: run(method.views === 2 ? given : { ...given, secondView: undefined }) };
   }
 
   test("makes its passes through its routes, and no others", () => {
@@ -180,11 +177,11 @@ describe.each(METHODS)("%s", (name) => {
 
   test("its losses and gradient are those of the definition", () => {
     scope(() => {
-      const { metrics, gradients } = step();
-      const { metrics: expected, gradient } = defined(name);
-      expect(Object.keys(metrics).sort()).toEqual(Object.keys(expected).sort());
-      for (const [key, loss] of Object.entries(expected)) {
-        expect(metrics[key as keyof StepMetrics], key).toBeCloseTo(loss, 10);
+      const { losses, gradients } = step();
+      const { losses: expected, gradient } = defined(name);
+      expect(Object.keys(losses).sort()).toEqual(Object.keys(expected).sort());
+      for (const key of Object.keys(expected) as (keyof StepLosses)[]) {
+        expect(losses[key]?.item(), key).toBeCloseTo(expected[key]?.item() ?? Number.NaN, 10);
       }
       const actual = gradients.read().flatMap((one) => one?.toNumbers() ?? []);
       expect(relativeL2(actual, gradient)).toBeLessThan(1e-10);

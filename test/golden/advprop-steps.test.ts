@@ -87,7 +87,7 @@ function freeRun() {
       const adversarial = keep(
         attack.perturb((x) => model.forward(x, { ...ATTACK, route: "aux" }), data.images, data.labels, data.keys),
       );
-      const losses = advPropStep({ model, attack, gradients, labelSmoothing: 0 }, data);
+      const losses = numbers(advPropStep({ model, attack, gradients, labelSmoothing: 0 }, data));
       const error = gradientError(model, gradients, steps[k]);
       optimizer.step(gradients.read(), 0.01);
       gradients.clear();
@@ -97,6 +97,11 @@ function freeRun() {
     }),
   );
 }
+
+const numbers = ({ cleanLoss, adversarialLoss }: ReturnType<typeof advPropStep>) => ({
+  cleanLoss: cleanLoss.item(),
+  adversarialLoss: adversarialLoss.item(),
+});
 
 describe.skipIf(folder === undefined)("five AdvProp steps of ResNet-20 (skipped without CIFAR-10)", () => {
   let run: ReturnType<typeof freeRun>;
@@ -130,7 +135,9 @@ describe.skipIf(folder === undefined)("five AdvProp steps of ResNet-20 (skipped 
         const gradients = new GradientStore(model.parameters.map(({ value }) => value));
         // A pixel whose attack gradient rounds to the other sign makes a jump, so the attack's outcome is that of float64.
         const given: Attack = { perturb: () => cast(run[k].adversarial, "float32") };
-        const losses = advPropStep({ model, attack: given, gradients, labelSmoothing: 0 }, batch(k, "float32"));
+        const losses = numbers(
+          advPropStep({ model, attack: given, gradients, labelSmoothing: 0 }, batch(k, "float32")),
+        );
         expect(Math.abs(losses.cleanLoss - golden.tensor("loss.clean").item())).toBeLessThan(5e-4);
         expect(Math.abs(losses.adversarialLoss - golden.tensor("loss.adversarial").item())).toBeLessThan(5e-4);
         return gradientError(model, gradients, golden);

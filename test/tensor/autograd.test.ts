@@ -68,8 +68,8 @@ describe("GradientStore", () => {
     const b = leaf([3, 4]);
     const unused = leaf([5]);
     const store = new GradientStore([a, b, unused]);
-    expect(store.add(sum(mul(a, b)))).toBe(11);
-    expect(store.add(sum(mul(a, 10)))).toBe(30);
+    expect(store.add(sum(mul(a, b))).item()).toBe(11);
+    expect(store.add(sum(mul(a, 10))).item()).toBe(30);
     const [first, second, third] = store.read();
     expect([first?.toNumbers(), second?.toNumbers(), third]).toEqual([[13, 14], [1, 2], undefined]);
     store.clear();

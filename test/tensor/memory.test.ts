@@ -257,10 +257,10 @@ test("200 AdvProp steps leave live tensors and bytes as they were", () => {
       const images = keyedUniform(samples, [3, 16, 16], { seed: 1, epoch: 0, purpose: 13 });
       const labels = labelsTensor(Array.from({ length: 8 }, (_, i) => i % 3));
       const batch = { images, labels, keys: { seed: 1, epoch: 0, samples } };
-      const losses = advPropStep({ model, attack, gradients, labelSmoothing: 0 }, batch);
+      const { cleanLoss } = advPropStep({ model, attack, gradients, labelSmoothing: 0 }, batch);
       optimizer.step(gradients.read(), 0.01);
       gradients.clear();
-      return losses;
+      return { cleanLoss: cleanLoss.item() };
     });
 
   step(0);

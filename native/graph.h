@@ -1,0 +1,20 @@
+// CUDA graphs: what a part of a program launches on a GPU, captured once and launched again as a whole.
+#pragma once
+#include "environment.h"
+
+namespace advprop {
+
+/// (device): everything that this thread launches on the GPU from here on is captured rather than run. Nothing may be read from
+/// the GPU and nothing be copied to it until `endCapture`.
+napi_value beginCapture(Environment& environment, const Arguments& arguments);
+
+/// -> the graph's number. Its tensors keep their memory until it is disposed.
+napi_value endCapture(Environment& environment, const Arguments& arguments);
+
+/// (graph): launches what was captured, on the memory that was captured.
+napi_value replayGraph(Environment& environment, const Arguments& arguments);
+
+/// (graph): gives its memory back.
+napi_value disposeGraph(Environment& environment, const Arguments& arguments);
+
+}  // namespace advprop
