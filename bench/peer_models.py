@@ -208,7 +208,7 @@ class InvertedResidual(nn.Module):
         if not self.residual:
             return y
         if context.stochastic and self.drop > 0:
-            kept = torch.rand(len(y), 1, 1, 1) >= self.drop
+            kept = torch.rand(len(y), 1, 1, 1, device=y.device) >= self.drop
             y = y * (kept.to(y.dtype) / (1 - self.drop))
         return y.add_(x)
 

@@ -15,6 +15,7 @@ namespace {
 
 napi_value initialize(napi_env env, napi_value exports) {
   installAllocator();
+  at::globalContext().setAllowTF32CuDNN(false);  // fp32 is what it is called
   at::globalContext().setBenchmarkCuDNN(true);  // the fastest of its algorithms for each shape, found in the first step
   auto* environment = new Environment{env};
   try {

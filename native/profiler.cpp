@@ -5,11 +5,15 @@
 #include "profiler.h"
 
 #include <ATen/record_function.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
+#ifdef ADVPROP_CUDA
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#endif
 
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "compat.h"
 #include "kernels/profiled_kernel.h"
@@ -32,18 +36,50 @@ struct Row {
 
 using Entry = std::pair<const std::string, Row>;
 
+#ifdef ADVPROP_CUDA
+/// A moment in what a GPU does, which is known once it has come there.
+struct DeviceMoment {
+  DeviceMoment() {
+    cudaEvent_t made;
+    TORCH_CHECK(cudaEventCreate(&made) == cudaSuccess, "profile: no CUDA event");
+    event.reset(made, cudaEventDestroy);
+    cudaEventRecord(made, c10::cuda::getCurrentCUDAStream());
+  }
+  double secondsUntil(const DeviceMoment& later) const {
+    float milliseconds = 0;
+    cudaEventElapsedTime(&milliseconds, event.get(), later.event.get());
+    return milliseconds / 1e3;
+  }
+  std::shared_ptr<std::remove_pointer_t<cudaEvent_t>> event;
+};
+void waitForDevice() { c10::cuda::getCurrentCUDAStream().synchronize(); }
+#else
+struct DeviceMoment {
+  double secondsUntil(const DeviceMoment&) const { return 0; }
+};
+void waitForDevice() {}
+#endif
+
 /// An operator that is running.
 struct Frame {
   Entry* entry;
   bool owner;    // whether the row is its own, and not that of the operator around it
   bool counted;  // whether its arithmetic is known as a whole, so that what is inside must not be counted again
   Clock::time_point start = Clock::now();
-  double inner = 0;  // seconds of the frames inside
+  std::optional<DeviceMoment> began = {};
+};
+
+/// Time of a GPU, which is the row's own less what is inside.
+struct DeviceSpan {
+  Entry *entry, *around;
+  DeviceMoment began, ended;
 };
 
 struct Profile {
-  std::map<std::string, Row> rows;
-  std::vector<Frame> stack;
+  bool onDevice;
+  std::map<std::string, Row> rows = {};
+  std::vector<Frame> stack = {};
+  std::vector<DeviceSpan> spans = {};
   at::CallbackHandle functions = 0, nodes = 0;
 };
 
@@ -64,35 +100,36 @@ bool standsOut(const std::string& name, const Entry& around) {
   return isConvolution(name) || beginsWith(name, "advprop::");
 }
 
-/// Waits for the GPU, so that the time of what it does falls to the operator that began it.
-void waitForDevice() {
-  if (!at::hasCUDA()) return;
-  const c10::impl::VirtualGuardImpl device(c10::DeviceType::CUDA);
-  device.synchronizeStream(device.getStream(device.getDevice()));
+void begin(Entry& entry, bool owner, bool counted) {
+  running->stack.push_back({&entry, owner, counted});
+  if (running->onDevice) running->stack.back().began.emplace();
 }
 
 void push(const std::string& name, bool whole) {
-  waitForDevice();
   const Frame* around = running->stack.empty() ? nullptr : &running->stack.back();
   const bool counted = around != nullptr && around->counted;
   if (around != nullptr && around->entry->second.whole && !standsOut(name, *around->entry)) {
-    running->stack.push_back({around->entry, false, counted});
+    begin(*around->entry, false, counted);
     return;
   }
   Entry& entry = *running->rows.try_emplace(name).first;
   entry.second.calls += 1;
   entry.second.convolution = whole && isConvolution(name);
   entry.second.whole = whole;
-  running->stack.push_back({&entry, true, counted});
+  begin(entry, true, counted);
+}
+
+void spend(Entry* entry, Entry* around, double seconds) {
+  entry->second.seconds += seconds;
+  if (around != nullptr) around->second.seconds -= seconds;
 }
 
 void pop() {
-  waitForDevice();
   const Frame frame = running->stack.back();
   running->stack.pop_back();
-  const double seconds = std::chrono::duration<double>(Clock::now() - frame.start).count();
-  frame.entry->second.seconds += seconds - frame.inner;
-  if (!running->stack.empty()) running->stack.back().inner += seconds;
+  Entry* const around = running->stack.empty() ? nullptr : running->stack.back().entry;
+  if (frame.began.has_value()) running->spans.push_back({frame.entry, around, *frame.began, DeviceMoment()});
+  else spend(frame.entry, around, std::chrono::duration<double>(Clock::now() - frame.start).count());
 }
 
 using Context = std::unique_ptr<at::ObserverContext>;
@@ -163,16 +200,16 @@ ProfiledKernel::ProfiledKernel(const char* name, double flops, double readBytes,
   entry.second.readBytes += readBytes;
   entry.second.writtenBytes += writtenBytes;
   entry.second.convolution = isConvolution(entry.first);
-  running->stack.push_back({&entry, true, true});
+  begin(entry, true, true);
 }
 
 ProfiledKernel::~ProfiledKernel() {
   if (active_ && running) pop();
 }
 
-napi_value startProfile(Environment& environment, const Arguments&) {
+napi_value startProfile(Environment& environment, const Arguments& arguments) {
   if (running) throw UserError("ERR_PROFILE", "startProfile: a profile is running already");
-  running = std::make_unique<Profile>();
+  running = std::make_unique<Profile>(Profile{toBoolean(environment, arguments[0], "onDevice")});
   running->functions = at::addThreadLocalCallback(
       at::RecordFunctionCallback(startFunction, finish).needsInputs(true).needsOutputs(true).scopes({at::RecordScope::FUNCTION}));
   // Without inputs: another reference to a gradient would make libtorch copy it.
@@ -185,6 +222,8 @@ napi_value stopProfile(Environment& environment, const Arguments&) {
   at::removeCallback(running->functions);
   at::removeCallback(running->nodes);
   const std::unique_ptr<Profile> profile = std::move(running);
+  if (profile->onDevice) waitForDevice();
+  for (const DeviceSpan& span : profile->spans) spend(span.entry, span.around, span.began.secondsUntil(span.ended));
   napi_value array;
   check(environment, napi_create_array_with_length(environment.env, profile->rows.size(), &array));
   uint32_t i = 0;

@@ -6,8 +6,8 @@ namespace advprop::cuda {
 
 namespace {
 
-/// The tensors of a NormGradient.
-template <typename T>
+/// The tensors of a NormGradient, of which x and y may be missing.
+template <typename T, bool HasX, bool HasY>
 struct Source {
   explicit Source(const NormGradient& of)
       : gradient(static_cast<const T*>(of.gradient)),
@@ -18,16 +18,31 @@ struct Source {
         bias(of.bias),
         activation(of.activation) {}
 
-  /// p, the gradient before the activation, and x - mean, zero where x is not given.
+  /// The values of a pack of all tensors, as they are in memory.
   template <int V>
-  __device__ void read(int64_t at, const Normalization<V>& normalization, float (&p)[V], float (&centered)[V]) const {
-    float argument[V] = {};
-    load<V>(gradient + at, p);
-    if (x != nullptr) load<V>(x + at, centered);
-    if (y != nullptr) load<V>(y + at, argument);
+  struct Packs {
+    Pack<T, V> gradient, x, y;
+  };
+  template <int V>
+  __device__ Packs<V> read(bool inside, int64_t at) const {
+    Packs<V> packs;
+    packs.gradient = fetchIf<V>(inside, gradient + at);
+    if (HasX) packs.x = fetchIf<V>(inside, x + at);
+    if (HasY) packs.y = fetchIf<V>(inside, y + at);
+    return packs;
+  }
+
+  /// p, the gradient before the activation, and x - mean, of no meaning where x is not given.
+  template <int V>
+  __device__ void convert(const Packs<V>& packs, const Normalization<V>& normalization, float (&p)[V], float (&centered)[V]) const {
+    float argument[V];
+    widen(packs.gradient, p);
+    if (HasX) widen(packs.x, centered);
+    if (HasY) widen(packs.y, argument);
 #pragma unroll
     for (int v = 0; v < V; ++v) {
-      if (y == nullptr) argument[v] = normalization(centered[v], v);
+      if (!HasX) centered[v] = 0.f;
+      if (!HasY) argument[v] = normalization(centered[v], v);
       p[v] = backThrough<T>(p[v], argument[v], activation);
       centered[v] -= normalization.mean[v];
     }
@@ -39,26 +54,34 @@ struct Source {
 };
 
 /// First stage: sums of p and p (x - mean) over the rows of a slice, [slices, 2, C].
-template <typename T, int V>
-__global__ void __launch_bounds__(kThreads) gradientSumsKernel(Source<T> source, RowTiles tiles, T* gradResidual, float* __restrict__ partial) {
+template <typename T, int V, bool HasY>
+__global__ void __launch_bounds__(kThreads)
+    gradientSumsKernel(Source<T, true, HasY> source, RowTiles tiles, T* gradResidual, float* __restrict__ partial) {
   SHARED(float, shared, 2 * V * kThreads);
   const Place place(tiles);
   const int64_t channels = static_cast<int64_t>(tiles.packs) * V, channel = static_cast<int64_t>(place.pack) * V;
   float sums[2 * V] = {};
   if (place.active) {
     const Normalization<V> normalization(source.statistics, source.weight, source.bias, channels, channel);
-#pragma unroll 2
-    for (int step = 0; step < tiles.steps; ++step) {
-      const int64_t row = place.row(tiles, step);
-      if (row >= tiles.rows) break;
-      const int64_t at = row * channels + channel;
-      float p[V], centered[V] = {};
-      source.read(at, normalization, p, centered);
-      if (gradResidual != nullptr) store<V>(gradResidual + at, p);
+    for (int first = 0; first < tiles.steps; first += kAhead) {
+      typename Source<T, true, HasY>::template Packs<V> packs[kAhead];
 #pragma unroll
-      for (int v = 0; v < V; ++v) {
-        sums[v] += p[v];
-        sums[V + v] += p[v] * centered[v];
+      for (int k = 0; k < kAhead; ++k) {
+        const int64_t row = place.row(tiles, first + k);
+        packs[k] = source.template read<V>(row < tiles.rows && first + k < tiles.steps, row * channels + channel);
+      }
+#pragma unroll
+      for (int k = 0; k < kAhead; ++k) {
+        const int64_t row = place.row(tiles, first + k);
+        if (row >= tiles.rows || first + k >= tiles.steps) break;
+        float p[V], centered[V];
+        source.convert(packs[k], normalization, p, centered);
+        if (gradResidual != nullptr) store<V>(gradResidual + row * channels + channel, p);
+#pragma unroll
+        for (int v = 0; v < V; ++v) {
+          sums[v] += p[v];
+          sums[V + v] += p[v] * centered[v];
+        }
       }
     }
   }
@@ -85,15 +108,15 @@ __global__ void __launch_bounds__(kThreads) finishSumsKernel(const float* partia
   }
 }
 
-template <typename T, int V>
+template <typename T, int V, bool HasX, bool HasY, bool Batch>
 __global__ void __launch_bounds__(kThreads)
-    inputGradientKernel(Source<T> source, const float* sums, RowTiles tiles, T* gradResidual, T* __restrict__ gradX) {
+    inputGradientKernel(Source<T, HasX, HasY> source, const float* sums, RowTiles tiles, T* gradResidual, T* __restrict__ gradX) {
   const Place place(tiles);
   if (!place.active) return;
   const int64_t channels = static_cast<int64_t>(tiles.packs) * V, channel = static_cast<int64_t>(place.pack) * V;
   const Normalization<V> normalization(source.statistics, source.weight, source.bias, channels, channel);
   float offset[V] = {}, slope[V] = {};
-  if (sums != nullptr) {
+  if (Batch) {
     const float share = 1.f / tiles.rows;
 #pragma unroll
     for (int v = 0; v < V; ++v) {
@@ -101,18 +124,26 @@ __global__ void __launch_bounds__(kThreads)
       slope[v] = sums[channels + channel + v] * normalization.inverse[v] * normalization.inverse[v] * share;
     }
   }
-#pragma unroll 2
-  for (int step = 0; step < kMapSteps; ++step) {
-    const int64_t row = place.row(tiles, step);
-    if (row >= tiles.rows) return;
-    const int64_t at = row * channels + channel;
-    float p[V], centered[V] = {};
-    source.read(at, normalization, p, centered);
-    if (gradResidual != nullptr) store<V>(gradResidual + at, p);
-    if (gradX == nullptr) continue;
+#pragma unroll 1
+  for (int first = 0; first < kMapSteps; first += kAhead) {
+    typename Source<T, HasX, HasY>::template Packs<V> packs[kAhead];
 #pragma unroll
-    for (int v = 0; v < V; ++v) p[v] = (p[v] - offset[v] - centered[v] * slope[v]) * normalization.factor[v];
-    store<V>(gradX + at, p);
+    for (int k = 0; k < kAhead; ++k) {
+      const int64_t row = place.row(tiles, first + k);
+      packs[k] = source.template read<V>(row < tiles.rows, row * channels + channel);
+    }
+#pragma unroll
+    for (int k = 0; k < kAhead; ++k) {
+      const int64_t row = place.row(tiles, first + k), at = row * channels + channel;
+      if (row >= tiles.rows) return;
+      float p[V], centered[V];
+      source.convert(packs[k], normalization, p, centered);
+      if (gradResidual != nullptr) store<V>(gradResidual + at, p);
+      if (gradX == nullptr) continue;
+#pragma unroll
+      for (int v = 0; v < V; ++v) p[v] = (Batch ? p[v] - offset[v] - centered[v] * slope[v] : p[v]) * normalization.factor[v];
+      store<V>(gradX + at, p);
+    }
   }
 }
 
@@ -124,10 +155,12 @@ int normalizeSums(const Rows& sizes, const NormGradient& of, void* gradResidual,
       sizes.dtype, sizes.channels,
       [=](auto zero, auto pack) {
         using T = decltype(zero);
-        const RowTiles tiles(sizes.rows, sizes.channels / pack, kSumSteps);
-        const Source<T> source(of);
-        const int error = LAUNCH((gradientSumsKernel<T, decltype(pack)::value>), tiles.blocks(), kThreads, stream, source, tiles,
-                                 static_cast<T*>(gradResidual), partial);
+        const RowTiles tiles = RowTiles::forSums(sizes.rows, sizes.channels / pack);
+        const int error = withFlag(of.y != nullptr, [=](auto hasY) {
+          constexpr bool kY = decltype(hasY)::value;
+          return LAUNCH((gradientSumsKernel<T, decltype(pack)::value, kY>), tiles.blocks(), kThreads, stream, (Source<T, true, kY>(of)), tiles,
+                        static_cast<T*>(gradResidual), partial);
+        });
         if (error != 0) return error;
         return LAUNCH((finishSumsKernel), columnBlocks(2 * sizes.channels), kThreads, stream, partial, tiles.slices, sizes.channels, of.statistics,
                       sums, gradWeight, gradBias);
@@ -141,8 +174,15 @@ int normalizeInputGradient(const Rows& sizes, const NormGradient& of, const floa
       [=](auto zero, auto pack) {
         using T = decltype(zero);
         const RowTiles tiles(sizes.rows, sizes.channels / pack, kMapSteps);
-        return LAUNCH((inputGradientKernel<T, decltype(pack)::value>), tiles.blocks(), kThreads, stream, Source<T>(of), sums, tiles,
-                      static_cast<T*>(gradResidual), static_cast<T*>(gradX));
+        return withFlag(of.x != nullptr, [=](auto hasX) {
+          return withFlag(of.y != nullptr, [=](auto hasY) {
+            return withFlag(sums != nullptr, [=](auto batch) {
+              constexpr bool kX = decltype(hasX)::value, kY = decltype(hasY)::value, kBatch = decltype(batch)::value;
+              return LAUNCH((inputGradientKernel<T, decltype(pack)::value, kX, kY, kBatch>), tiles.blocks(), kThreads, stream,
+                            (Source<T, kX, kY>(of)), sums, tiles, static_cast<T*>(gradResidual), static_cast<T*>(gradX));
+            });
+          });
+        });
       },
       of.gradient, of.x, of.y, gradResidual, gradX);
 }

@@ -16,17 +16,24 @@ __global__ void __launch_bounds__(kThreads) momentsKernel(const T* __restrict__ 
   if (place.active) {
     float pivot[V];
     load<V>(x + channel, pivot);
-#pragma unroll 4
-    for (int step = 0; step < tiles.steps; ++step) {
-      const int64_t row = place.row(tiles, step);
-      if (row >= tiles.rows) break;
-      float value[V];
-      load<V>(x + row * channels + channel, value);
+    for (int first = 0; first < tiles.steps; first += kAhead) {
+      Pack<T, V> packs[kAhead];
 #pragma unroll
-      for (int v = 0; v < V; ++v) {
-        const float offset = value[v] - pivot[v];
-        sums[v] += offset;
-        sums[V + v] += offset * offset;
+      for (int k = 0; k < kAhead; ++k) {
+        const int64_t row = place.row(tiles, first + k);
+        packs[k] = fetchIf<V>(row < tiles.rows && first + k < tiles.steps, x + row * channels + channel);
+      }
+#pragma unroll
+      for (int k = 0; k < kAhead; ++k) {
+        if (place.row(tiles, first + k) >= tiles.rows || first + k >= tiles.steps) break;
+        float value[V];
+        widen(packs[k], value);
+#pragma unroll
+        for (int v = 0; v < V; ++v) {
+          const float offset = value[v] - pivot[v];
+          sums[v] += offset;
+          sums[V + v] += offset * offset;
+        }
       }
     }
   }
@@ -67,7 +74,7 @@ __global__ void runningStatisticsKernel(int64_t channels, const float* mean, con
   statistics[channels + channel] = static_cast<float>(1 / sqrt(variance[channel] + epsilon));
 }
 
-template <typename T, int V>
+template <typename T, int V, bool Residual>
 __global__ void __launch_bounds__(kThreads)
     normalizeKernel(const T* __restrict__ x, const T* __restrict__ residual, const float* statistics, const float* weight, const float* bias,
                     int activation, RowTiles tiles, T* __restrict__ y) {
@@ -75,17 +82,26 @@ __global__ void __launch_bounds__(kThreads)
   if (!place.active) return;
   const int64_t channels = static_cast<int64_t>(tiles.packs) * V, channel = static_cast<int64_t>(place.pack) * V;
   const Normalization<V> normalization(statistics, weight, bias, channels, channel);
-#pragma unroll 4
-  for (int step = 0; step < kMapSteps; ++step) {
-    const int64_t row = place.row(tiles, step);
-    if (row >= tiles.rows) return;
-    const int64_t at = row * channels + channel;
-    float value[V], other[V] = {};
-    load<V>(x + at, value);
-    if (residual != nullptr) load<V>(residual + at, other);
+#pragma unroll 1
+  for (int first = 0; first < kMapSteps; first += kAheadOfOne) {
+    Pack<T, V> packs[kAheadOfOne], added[kAheadOfOne];
 #pragma unroll
-    for (int v = 0; v < V; ++v) value[v] = activate<T>(normalization(value[v], v) + other[v], activation);
-    store<V>(y + at, value);
+    for (int k = 0; k < kAheadOfOne; ++k) {
+      const int64_t row = place.row(tiles, first + k), at = row * channels + channel;
+      packs[k] = fetchIf<V>(row < tiles.rows, x + at);
+      if (Residual) added[k] = fetchIf<V>(row < tiles.rows, residual + at);
+    }
+#pragma unroll
+    for (int k = 0; k < kAheadOfOne; ++k) {
+      const int64_t row = place.row(tiles, first + k);
+      if (row >= tiles.rows) return;
+      float value[V], other[V] = {};
+      widen(packs[k], value);
+      if (Residual) widen(added[k], other);
+#pragma unroll
+      for (int v = 0; v < V; ++v) value[v] = activate<T>(normalization(value[v], v) + other[v], activation);
+      store<V>(y + row * channels + channel, value);
+    }
   }
 }
 
@@ -94,7 +110,7 @@ __global__ void __launch_bounds__(kThreads)
 int64_t batchNormWorkspace(const Rows& sizes) {
   // Single values make the most slices.
   const int64_t wide = sizes.dtype == kFloat32 ? kPack<float> : kPack<BFloat16>;
-  const auto slices = [&](int64_t pack) { return RowTiles(sizes.rows, (sizes.channels + pack - 1) / pack, kSumSteps).slices; };
+  const auto slices = [&](int64_t pack) { return RowTiles::forSums(sizes.rows, (sizes.channels + pack - 1) / pack).slices; };
   const int64_t one = slices(1), packed = slices(wide);
   return 2 * sizes.channels * (one > packed ? one : packed);
 }
@@ -106,7 +122,7 @@ int batchStatistics(const Rows& sizes, const void* x, float factor, double epsil
       [=](auto zero, auto pack) {
         using T = decltype(zero);
         const auto* in = static_cast<const T*>(x);
-        const RowTiles tiles(sizes.rows, sizes.channels / pack, kSumSteps);
+        const RowTiles tiles = RowTiles::forSums(sizes.rows, sizes.channels / pack);
         const int error = LAUNCH((momentsKernel<T, decltype(pack)::value>), tiles.blocks(), kThreads, stream, in, tiles, partial);
         if (error != 0) return error;
         return LAUNCH((statisticsKernel<T>), columnBlocks(sizes.channels), kThreads, stream, in, partial, tiles.slices, sizes.rows, sizes.channels,
@@ -126,8 +142,10 @@ int normalize(const Rows& sizes, const void* x, const void* residual, const floa
       [=](auto zero, auto pack) {
         using T = decltype(zero);
         const RowTiles tiles(sizes.rows, sizes.channels / pack, kMapSteps);
-        return LAUNCH((normalizeKernel<T, decltype(pack)::value>), tiles.blocks(), kThreads, stream, static_cast<const T*>(x),
-                      static_cast<const T*>(residual), statistics, weight, bias, activation, tiles, static_cast<T*>(y));
+        return withFlag(residual != nullptr, [=](auto added) {
+          return LAUNCH((normalizeKernel<T, decltype(pack)::value, decltype(added)::value>), tiles.blocks(), kThreads, stream,
+                        static_cast<const T*>(x), static_cast<const T*>(residual), statistics, weight, bias, activation, tiles, static_cast<T*>(y));
+        });
       },
       x, residual, y);
 }

@@ -1,134 +1,190 @@
 // Depthwise convolution: the result and the gradient of its input. The latter is, at stride 1, the convolution by the turned
-// kernel; at stride 2 each pixel gathers from the results that it went into.
-#include "depthwise_strips.h"
+// kernel. A thread walks down a column of pixels, so that it reads every pixel once: what a row of pixels adds to the rows of
+// results that are not complete yet stays in registers.
+#include "depthwise_columns.h"
 
 namespace advprop::cuda {
 
 namespace {
 
-/// Brings the weights of the block's channels to shared memory, [taps, width V].
-template <int V, int Taps>
-__device__ inline void loadWeights(const float* weight, const RowTiles& tiles, bool turned, float* shared) {
-  const int wide = tiles.width * V;
-  const int64_t first = static_cast<int64_t>(blockIdx.y) * wide, channels = static_cast<int64_t>(tiles.packs) * V;
-  for (int i = threadIdx.x; i < wide * Taps; i += kThreads) {
-    const int channel = i / Taps, tap = i % Taps;
-    const float value = first + channel < channels ? weight[(first + channel) * Taps + tap] : 0.f;
-    shared[(turned ? Taps - 1 - tap : tap) * wide + channel] = value;
+/// Reads one row of a column's pixels, zeros outside of the image.
+template <typename T, int V, int Pixels>
+struct PixelRow {
+  /// `columns` has a bit for each pixel that lies inside.
+  __device__ void read(const T* at, bool inside, unsigned columns, int64_t channels) {
+#pragma unroll
+    for (int j = 0; j < Pixels; ++j) packs[j] = fetchIf<V>(inside && (columns >> j & 1), at + j * channels);
   }
-  __syncthreads();
+  Pack<T, V> packs[Pixels];
+};
+
+/// The bits of `read`: which of the pixels from `left` on lie in a row of `width`.
+template <int Pixels>
+__device__ inline unsigned insideBits(int left, int width) {
+  unsigned bits = 0;
+#pragma unroll
+  for (int j = 0; j < Pixels; ++j) bits |= static_cast<unsigned>(left + j >= 0 && left + j < width) << j;
+  return bits;
 }
 
+/// y[r, c] = sum over i, j of x[S r + i - top, S c + j - left] weight[i, j]. Row i of the pixels belongs to the results that are S apart:
+/// kOpen of them are open at a time, and each has its place among the sums for as long.
 template <typename T, int V, int K, int S>
-__global__ void __launch_bounds__(kThreads)
-    slidingKernel(const T* __restrict__ x, const float* __restrict__ weight, Depthwise sizes, Strips strips, RowTiles tiles, bool turned,
-                  T* __restrict__ y) {
+__global__ void __launch_bounds__(kThreads, 2)
+    convolveKernel(const T* __restrict__ x, const float* __restrict__ weight, Depthwise sizes, Columns columns, RowTiles tiles, bool turned,
+                   T* __restrict__ y) {
+  constexpr int kAheadRows = kRowsAhead<K, S>, kWidth = kColumnWidth<K>, kOpen = (K + S - 1) / S, kPixels = (kWidth - 1) * S + K;
   SHARED(float, taps, K* K* kMostWidth* V);
   loadWeights<V, K * K>(weight, tiles, turned, taps);
   const Place place(tiles);
-  if (!place.active) return;
+  const int64_t number = place.row(tiles, 0);
+  if (!place.active || number >= tiles.rows) return;
   const int64_t channels = sizes.channels, channel = static_cast<int64_t>(place.pack) * V;
   const int height = static_cast<int>(sizes.height), width = static_cast<int>(sizes.width);
+  const Column column(columns, number);
+  float factor[K][K][V], sum[kOpen][kWidth][V] = {};
+  keepWeights(taps, tiles, place, factor);
+
+  const int top = S * column.first - static_cast<int>(sizes.top), left = S * column.column - static_cast<int>(sizes.left);
+  const int rows = S * (column.last - column.first - 1) + K;
+  const unsigned inside = insideBits<kPixels>(left, width);
+  const T* from = x + ((column.image * height + top) * width + left) * channels + channel;
+  T* to = y + ((column.image * columns.lines + column.first) * columns.columns + column.column) * channels + channel;
+  PixelRow<T, V, kPixels> ahead[kAheadRows];
+#pragma unroll
+  for (int a = 0; a < kAheadRows; ++a) {
+    ahead[a].read(from, a < rows && top + a >= 0 && top + a < height, inside, channels);
+    from += width * channels;
+  }
 #pragma unroll 1
-  for (int step = 0; step < kStripSteps; ++step) {
-    const int64_t number = place.row(tiles, step);
-    if (number >= tiles.rows) return;
-    const Strip strip(strips, number);
-    const int top = S * strip.line - static_cast<int>(sizes.top), left = S * strip.column - static_cast<int>(sizes.left);
-    float sum[kStrip][V] = {};
-#pragma unroll 1
-    for (int i = 0; i < K; ++i) {
-      if (top + i < 0 || top + i >= height) continue;
-      const T* line = x + ((strip.image * height + top + i) * width) * channels + channel;
-      float factor[K][V];
+  for (int start = 0; start < rows; start += S * kOpen) {
 #pragma unroll
-      for (int j = 0; j < K; ++j) {
+    for (int u = 0; u < S * kOpen; ++u) {
+      const int t = start + u;
+      if (t >= rows) break;
+      const PixelRow<T, V, kPixels> row = ahead[0];
 #pragma unroll
-        for (int v = 0; v < V; ++v) factor[j][v] = taps[(i * K + j) * tiles.width * V + place.lane * V + v];
-      }
+      for (int a = 1; a < kAheadRows; ++a) ahead[a - 1] = ahead[a];
+      const int next = t + kAheadRows;
+      ahead[kAheadRows - 1].read(from, next < rows && top + next >= 0 && top + next < height, inside, channels);
+      from += width * channels;
 #pragma unroll
-      for (int j = 0; j < (kStrip - 1) * S + K; ++j) {
+      for (int j = 0; j < kPixels; ++j) {
         float value[V];
-        loadInside<V>(line, left + j, width, channels, value);
+        widen(row.packs[j], value);
 #pragma unroll
-        for (int q = 0; q < kStrip; ++q) {
+        for (int q = 0; q < kWidth; ++q) {
           const int tap = j - q * S;
           if (tap < 0 || tap >= K) continue;
 #pragma unroll
-          for (int v = 0; v < V; ++v) sum[q][v] += value[v] * factor[tap][v];
+          for (int i = u % S; i < K; i += S) {
+#pragma unroll
+            for (int v = 0; v < V; ++v) sum[(u - i + S * kOpen) / S % kOpen][q][v] += value[v] * factor[i][tap][v];
+          }
         }
       }
-    }
-    T* out = y + ((strip.image * strips.lines + strip.line) * strips.columns + strip.column) * channels + channel;
+      if (u % S != (K - 1) % S) continue;
+      // The last row of a result's pixels: its place is free for the next.
+      constexpr int kLast = K - 1;
+      const int done = (u - kLast + 2 * S * kOpen) / S % kOpen;
+      if (t >= kLast) {
+        storeStrip(to, sum[done], columns.columns - column.column, channels);
+        to += columns.columns * channels;
+      }
 #pragma unroll
-    for (int q = 0; q < kStrip; ++q) {
-      if (strip.column + q < strips.columns) store<V>(out + q * channels, sum[q]);
+      for (int q = 0; q < kWidth; ++q) {
+#pragma unroll
+        for (int v = 0; v < V; ++v) sum[done][q][v] = 0.f;
+      }
     }
   }
 }
 
-/// The gradient of x at stride 2: gradX[r, c] = sum over i, j of gradient[(r + top - i) / 2, (c + left - j) / 2] weight[i, j],
-/// where these are whole. Strips begin where column + left is even, so that each pixel's taps are known when compiling.
+/// The gradient of x at stride 2: gradX[r, c] = sum over i, j of gradient[(r + top - i) / 2, (c + left - j) / 2] weight[i, j], where these
+/// are whole. Columns begin where r + top and c + left are even, so that each pixel's taps are known when compiling. A row of gradients
+/// belongs to K rows of results, of which it completes two.
 template <typename T, int V, int K>
-__global__ void __launch_bounds__(kThreads)
-    spreadingKernel(const T* __restrict__ gradient, const float* __restrict__ weight, Depthwise sizes, Strips strips, RowTiles tiles,
-                    T* __restrict__ gradX) {
+__global__ void __launch_bounds__(kThreads, 2)
+    spreadKernel(const T* __restrict__ gradient, const float* __restrict__ weight, Depthwise sizes, Columns columns, RowTiles tiles,
+                 T* __restrict__ gradX) {
+  constexpr int kAheadRows = K == 5 ? 2 : 3, kWidth = kColumnWidth<K>, kOpen = K + 1, kBefore = (K - 1) / 2, kPixels = kBefore + kWidth / 2;
   SHARED(float, taps, K* K* kMostWidth* V);
-  loadWeights<V, K * K>(weight, tiles, false, taps);
+  loadWeights<V, K * K>(weight, tiles, /*turned=*/false, taps);
   const Place place(tiles);
-  if (!place.active) return;
+  const int64_t number = place.row(tiles, 0);
+  if (!place.active || number >= tiles.rows) return;
   const int64_t channels = sizes.channels, channel = static_cast<int64_t>(place.pack) * V;
-  const int rows = static_cast<int>(sizes.rows), columns = static_cast<int>(sizes.columns);
+  const int height = static_cast<int>(sizes.rows), width = static_cast<int>(sizes.columns);
+  const Column column(columns, number);
+  float factor[K][K][V], sum[kOpen][kWidth][V] = {};
+  keepWeights(taps, tiles, place, factor);
+
+  // Rows of gradients from the first that reaches the column's first row.
+  const int top = (column.first + static_cast<int>(sizes.top)) / 2 - kBefore, left = (column.column + static_cast<int>(sizes.left)) / 2 - kBefore;
+  const int rows = kBefore + (column.last - column.first + 1) / 2;
+  const unsigned inside = insideBits<kPixels>(left, width);
+  const T* from = gradient + ((column.image * height + top) * width + left) * channels + channel;
+  T* const to = gradX + ((column.image * columns.lines) * columns.columns + column.column) * channels + channel;
+  PixelRow<T, V, kPixels> ahead[kAheadRows];
+#pragma unroll
+  for (int a = 0; a < kAheadRows; ++a) {
+    ahead[a].read(from, a < rows && top + a >= 0 && top + a < height, inside, channels);
+    from += width * channels;
+  }
 #pragma unroll 1
-  for (int step = 0; step < kStripSteps; ++step) {
-    const int64_t number = place.row(tiles, step);
-    if (number >= tiles.rows) return;
-    const Strip strip(strips, number);
-    const int down = strip.line + static_cast<int>(sizes.top), base = (strip.column + static_cast<int>(sizes.left)) / 2;
-    float sum[kStrip][V] = {};
-#pragma unroll 1
-    for (int i = down % 2; i < K; i += 2) {
-      const int row = (down - i) / 2;
-      if (down < i || row >= rows) continue;
-      const T* line = gradient + ((strip.image * rows + row) * columns) * channels + channel;
-      float factor[K][V];
+  for (int start = 0; start < rows; start += kOpen / 2) {
 #pragma unroll
-      for (int j = 0; j < K; ++j) {
+    for (int u = 0; u < kOpen / 2; ++u) {
+      const int t = start + u;
+      if (t >= rows) break;
+      const PixelRow<T, V, kPixels> row = ahead[0];
 #pragma unroll
-        for (int v = 0; v < V; ++v) factor[j][v] = taps[(i * K + j) * tiles.width * V + place.lane * V + v];
-      }
+      for (int a = 1; a < kAheadRows; ++a) ahead[a - 1] = ahead[a];
+      const int next = t + kAheadRows;
+      ahead[kAheadRows - 1].read(from, next < rows && top + next >= 0 && top + next < height, inside, channels);
+      from += width * channels;
 #pragma unroll
-      for (int d = -(K - 1) / 2; d <= (kStrip - 1) / 2; ++d) {
+      for (int d = 0; d < kPixels; ++d) {
         float value[V];
-        loadInside<V>(line, base + d, columns, channels, value);
+        widen(row.packs[d], value);
 #pragma unroll
-        for (int q = 0; q < kStrip; ++q) {
-          const int tap = q - 2 * d;
+        for (int q = 0; q < kWidth; ++q) {
+          const int tap = q - 2 * (d - kBefore);
           if (tap < 0 || tap >= K) continue;
 #pragma unroll
-          for (int v = 0; v < V; ++v) sum[q][v] += value[v] * factor[tap][v];
+          for (int i = 0; i < K; ++i) {
+#pragma unroll
+            for (int v = 0; v < V; ++v) sum[(2 * u + i) % kOpen][q][v] += value[v] * factor[i][tap][v];
+          }
         }
       }
-    }
-    T* out = gradX + ((strip.image * strips.lines + strip.line) * strips.columns + strip.column) * channels + channel;
 #pragma unroll
-    for (int q = 0; q < kStrip; ++q) {
-      const int column = strip.column + q;
-      if (column >= 0 && column < strips.columns) store<V>(out + q * channels, sum[q]);
+      for (int half = 0; half < 2; ++half) {
+        const int line = column.first + 2 * (t - kBefore) + half;
+        float(&done)[kWidth][V] = sum[2 * u + half];
+        if (line >= 0 && line >= column.first && line < column.last && line < columns.lines) {
+          storeStrip(to + line * columns.columns * channels, done, columns.columns - column.column, channels, -column.column);
+        }
+#pragma unroll
+        for (int q = 0; q < kWidth; ++q) {
+#pragma unroll
+          for (int v = 0; v < V; ++v) done[q][v] = 0.f;
+        }
+      }
     }
   }
 }
 
-int slide(const Depthwise& sizes, const void* x, const float* weight, bool turned, void* y, void* stream) {
-  return withPack(
-      sizes.dtype, sizes.channels,
+int convolve(const Depthwise& sizes, const void* x, const float* weight, bool turned, void* y, void* stream) {
+  return withNarrowPack(
+      sizes,
       [=](auto zero, auto pack) {
         using T = decltype(zero);
         return withKernel(sizes, [=](auto kernel, auto stride) {
-          const Strips strips(sizes.images, sizes.rows, sizes.columns);
-          const RowTiles tiles(strips.count, sizes.channels / pack, kStripSteps);
-          return LAUNCH((slidingKernel<T, decltype(pack)::value, decltype(kernel)::value, decltype(stride)::value>), tiles.blocks(), kThreads,
-                        stream, static_cast<const T*>(x), weight, sizes, strips, tiles, turned, static_cast<T*>(y));
+          const Columns columns(kColumnWidth<decltype(kernel)::value>, sizes.images, sizes.rows, sizes.columns);
+          const RowTiles tiles(columns.count, sizes.channels / pack, 1);
+          return LAUNCH((convolveKernel<T, decltype(pack)::value, decltype(kernel)::value, decltype(stride)::value>), tiles.blocks(), kThreads,
+                        stream, static_cast<const T*>(x), weight, sizes, columns, tiles, turned, static_cast<T*>(y));
         });
       },
       x, y);
@@ -137,7 +193,7 @@ int slide(const Depthwise& sizes, const void* x, const float* weight, bool turne
 }  // namespace
 
 int depthwiseForward(const Depthwise& sizes, const void* x, const float* weight, void* y, void* stream) {
-  return slide(sizes, x, weight, /*turned=*/false, y, stream);
+  return convolve(sizes, x, weight, /*turned=*/false, y, stream);
 }
 
 int depthwiseInputGradient(const Depthwise& sizes, const void* gradient, const float* weight, void* gradX, void* stream) {
@@ -145,17 +201,18 @@ int depthwiseInputGradient(const Depthwise& sizes, const void* gradient, const f
     Depthwise turned = sizes;
     turned.height = sizes.rows, turned.width = sizes.columns, turned.rows = sizes.height, turned.columns = sizes.width;
     turned.left = sizes.kernel - 1 - sizes.left, turned.top = sizes.kernel - 1 - sizes.top;
-    return slide(turned, gradient, weight, /*turned=*/true, gradX, stream);
+    return convolve(turned, gradient, weight, /*turned=*/true, gradX, stream);
   }
-  return withPack(
-      sizes.dtype, sizes.channels,
+  return withNarrowPack(
+      sizes,
       [=](auto zero, auto pack) {
         using T = decltype(zero);
-        const Strips strips(sizes.images, sizes.height, sizes.width, sizes.left % 2 == 0 ? 0 : -1);
-        const RowTiles tiles(strips.count, sizes.channels / pack, kStripSteps);
         const auto spread = [=](auto kernel) {
-          return LAUNCH((spreadingKernel<T, decltype(pack)::value, decltype(kernel)::value>), tiles.blocks(), kThreads, stream,
-                        static_cast<const T*>(gradient), weight, sizes, strips, tiles, static_cast<T*>(gradX));
+          const Columns columns(kColumnWidth<decltype(kernel)::value>, sizes.images, sizes.height, sizes.width, -static_cast<int>(sizes.top % 2),
+                                -static_cast<int>(sizes.left % 2));
+          const RowTiles tiles(columns.count, sizes.channels / pack, 1);
+          return LAUNCH((spreadKernel<T, decltype(pack)::value, decltype(kernel)::value>), tiles.blocks(), kThreads, stream,
+                        static_cast<const T*>(gradient), weight, sizes, columns, tiles, static_cast<T*>(gradX));
         };
         return sizes.kernel == 3 ? spread(Constant<3>{}) : spread(Constant<5>{});
       },

@@ -6,8 +6,8 @@
 
 namespace advprop::cuda {
 
-/// Pixels of a strip, and strips of a thread.
-constexpr int kStrip = 4, kStripSteps = 4;
+/// Pixels of a strip.
+constexpr int kStrip = 4;
 
 /// Strips as the rows of RowTiles: every image's every row cut into strips of columns from `start` (0 or -1) on.
 struct Strips {
@@ -29,17 +29,6 @@ struct Strip {
   int64_t image;
   int line, column;
 };
-
-/// The values of a pixel's channels, zeros where the column lies outside.
-template <int V, typename T>
-__device__ inline void loadInside(const T* line, int column, int columns, int64_t channels, float (&to)[V]) {
-  if (column >= 0 && column < columns) {
-    load<V>(line + column * channels, to);
-  } else {
-#pragma unroll
-    for (int v = 0; v < V; ++v) to[v] = 0.f;
-  }
-}
 
 /// Calls `work` with the kernel's side and the stride as constants.
 template <typename Work>

@@ -14,9 +14,10 @@ constexpr int kWeightPack = 4 / static_cast<int>(sizeof(T));
 
 /// First stage: [slices, K, K, C].
 template <typename T, int V, int K, int S>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     tapSumsKernel(const T* __restrict__ gradient, const T* __restrict__ x, Depthwise sizes, Strips strips, RowTiles tiles,
                   float* __restrict__ partial) {
+  constexpr int kPixels = (kStrip - 1) * S + K;
   SHARED(float, shared, K* V* kThreads);
   const Place place(tiles);
   const int64_t channels = sizes.channels, channel = static_cast<int64_t>(place.pack) * V;
@@ -27,18 +28,28 @@ __global__ void __launch_bounds__(kThreads)
     if (number >= tiles.rows) break;
     const Strip strip(strips, number);
     const int top = S * strip.line - static_cast<int>(sizes.top), left = S * strip.column - static_cast<int>(sizes.left);
-    const T* from = gradient + ((strip.image * strips.lines + strip.line) * strips.columns) * channels + channel;
-    float g[kStrip][V];
+    const T* from = gradient + ((strip.image * strips.lines + strip.line) * strips.columns + strip.column) * channels + channel;
+    const T* line = x + ((strip.image * height + top) * width + left) * channels + channel;
+    Pack<T, V> slopes[kStrip], values[K][kPixels];
 #pragma unroll
-    for (int q = 0; q < kStrip; ++q) loadInside<V>(from, strip.column + q, strips.columns, channels, g[q]);
+    for (int q = 0; q < kStrip; ++q) slopes[q] = fetchIf<V>(strip.column + q < strips.columns, from + q * channels);
 #pragma unroll
     for (int i = 0; i < K; ++i) {
-      if (top + i < 0 || top + i >= height) continue;
-      const T* line = x + ((strip.image * height + top + i) * width) * channels + channel;
 #pragma unroll
-      for (int j = 0; j < (kStrip - 1) * S + K; ++j) {
+      for (int j = 0; j < kPixels; ++j) {
+        const bool inside = top + i >= 0 && top + i < height && left + j >= 0 && left + j < width;
+        values[i][j] = fetchIf<V>(inside, line + (i * width + j) * channels);
+      }
+    }
+    float g[kStrip][V];
+#pragma unroll
+    for (int q = 0; q < kStrip; ++q) widen(slopes[q], g[q]);
+#pragma unroll
+    for (int i = 0; i < K; ++i) {
+#pragma unroll
+      for (int j = 0; j < kPixels; ++j) {
         float value[V];
-        loadInside<V>(line, left + j, width, channels, value);
+        widen(values[i][j], value);
 #pragma unroll
         for (int q = 0; q < kStrip; ++q) {
           const int tap = j - q * S;

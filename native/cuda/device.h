@@ -6,8 +6,8 @@
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
-/// Memory that the threads of a block share: an array of `count` values, of unknown content.
-#define SHARED(type, name, count) __shared__ type name[count]
+/// Memory that the threads of a block share: an array of `count` values, of unknown content, aligned to 16 bytes.
+#define SHARED(type, name, count) __shared__ __align__(16) type name[count]
 /// Starts a kernel on a stream, and gives CUDA's error code, 0 for none. The kernel stands in parentheses.
 #define LAUNCH(kernel, blocks, threads, stream, ...) \
   (kernel<<<blocks, threads, 0, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__), static_cast<int>(cudaGetLastError()))

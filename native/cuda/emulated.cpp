@@ -4,12 +4,18 @@
 #include <node_api.h>
 #include <torch/library.h>
 
+// GCC 12 makes wrong vectors of conditional reads of three neighbours.
+#pragma GCC optimize("no-tree-slp-vectorize", "no-tree-loop-vectorize")
+
 #include "batch_norm_backward.cu"
 #include "batch_norm_forward.cu"
 #include "depthwise.cu"
 #include "depthwise_weight_gradient.cu"
+#include "image_channels.cu"
+#include "image_convolution.cu"
 #include "images.cu"
 #include "keyed_random.cu"
+#include "max_pool.cu"
 #include "operator.h"
 #include "optimizer.cu"
 
@@ -56,6 +62,9 @@ void takeOver(bool on) {
   if (!on) return;
   inPlace = std::make_unique<torch::Library>(torch::Library::IMPL, "advprop", c10::DispatchKey::AutogradCPU, __FILE__, __LINE__);
   advprop::cuda::registerLayers(*inPlace);
+  advprop::cuda::registerImageConvolution(*inPlace);
+  advprop::cuda::registerMaxPool(*inPlace);
+  advprop::cuda::registerSqueezeExcitation(*inPlace);
   advprop::cuda::registerSteps(*inPlace);
 }
 

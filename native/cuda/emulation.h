@@ -40,6 +40,7 @@ inline uint32_t __float_as_uint(float value) {
   return bits;
 }
 inline float __expf(float x) { return std::exp(x); }
+inline float __fdividef(float x, float y) { return x / y; }
 
 namespace advprop::cuda::emulation {
 

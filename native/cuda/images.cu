@@ -7,8 +7,6 @@ namespace advprop::cuda {
 
 namespace {
 
-constexpr int kColors = 3;
-
 /// Where an image is cut and whether it is mirrored: cropPadded, then flipHorizontal, of src/images/augmentation.ts.
 struct Window {
   __device__ Window(const Augmentation& augmentation, int64_t image) {

@@ -8,6 +8,9 @@
 
 namespace advprop::cuda {
 
+/// Of a pixel.
+constexpr int kColors = 3;
+
 // Batch norm with what follows it, y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual)
 
 /// Codes of `activation`.
@@ -65,6 +68,58 @@ int depthwiseInputGradient(const Depthwise& sizes, const void* gradient, const f
 /// float32 values that `partial` must hold.
 int64_t depthwiseWorkspace(const Depthwise& sizes);
 int depthwiseWeightGradient(const Depthwise& sizes, const void* gradient, const void* x, float* gradWeight, float* partial, void* stream);
+
+// The first convolution
+
+/// x is [images, height, width, 3] in memory, y [images, rows, columns, outputs]:
+/// y[r, c] = sum over i, j of x[stride r + i - top, stride c + j - left] weight[i, j], 3x3, with zeros outside of x. The stride is 1 or
+/// 2. Weights are float32 [outputs, 3, 3, 3], of kMostImageOutputs at most.
+struct ImageConvolution {
+  int64_t images, height, width, outputs, rows, columns, left, top;
+  int stride, dtype;
+};
+constexpr int kMostImageOutputs = 128;
+
+int imageConvolution(const ImageConvolution& sizes, const void* x, const float* weight, void* y, void* stream);
+int imageConvolutionGradient(const ImageConvolution& sizes, const void* gradient, const float* weight, void* gradX, void* stream);
+
+/// A 7x7 convolution with stride 2 is one of 4x4 with stride 1 over blocks of 2 x 2 pixels, which the matrix units of a GPU are made
+/// for: 16 channels, of which the first 12 are [row, column, colour] of a block and the others zero.
+constexpr int kBlockChannels = 16;
+/// x [images, height, width, 3] to blocks [images, down, across, 16]: block (r, c) begins at pixel (2 r - top, 2 c - left), zeros outside.
+struct PixelBlocks {
+  int64_t images, height, width, down, across, left, top;
+  int dtype;
+};
+int toBlocks(const PixelBlocks& sizes, const void* x, void* blocks, void* stream);
+/// Its gradient.
+int fromBlocks(const PixelBlocks& sizes, const void* gradient, void* gradX, void* stream);
+
+// Max pooling
+
+/// x is [images, height, width, channels] in memory, y [images, rows, columns, channels]: the largest of the window of `size` x `size`
+/// pixels from (stride r - padding, stride c - padding) on, NaN where there is one.
+struct MaxPool {
+  int64_t images, height, width, channels, rows, columns;
+  int size, stride, padding, dtype;
+};
+/// places, like y: where in its window it is, row * size + column.
+int maxPool(const MaxPool& sizes, const void* x, void* y, uint8_t* places, void* stream);
+int maxPoolGradient(const MaxPool& sizes, const void* gradient, const uint8_t* places, void* gradX, void* stream);
+
+// Squeeze and excitation
+
+/// A channels-last tensor as images of `pixels` = H W.
+struct Images {
+  int64_t images, pixels, channels;
+  int dtype;
+};
+
+/// sums [images, channels] = share S(x), or share S(x other) where `other` is not null, S over the pixels of an image.
+int imageSums(const Images& sizes, const void* x, const void* other, float share, float* sums, void* stream);
+
+/// y = x factors + share offsets, each [images, channels]; `offsets` may be null.
+int scaleImages(const Images& sizes, const void* x, const float* factors, const float* offsets, float share, void* y, void* stream);
 
 // Keyed random numbers, those of native/kernels/keyed_random.cpp
 

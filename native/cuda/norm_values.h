@@ -5,10 +5,10 @@
 
 namespace advprop::cuda {
 
-/// 1 / (1 + e^-x). With bfloat16 the fast exponential is exact enough.
+/// 1 / (1 + e^-x). With bfloat16 the fast exponential and division are exact enough.
 template <typename T>
 __device__ inline float sigmoid(float x) {
-  return 1.f / (1.f + (sizeof(T) == 2 ? __expf(-x) : expf(-x)));
+  return sizeof(T) == 2 ? __fdividef(1.f, 1.f + __expf(-x)) : 1.f / (1.f + expf(-x));
 }
 
 template <typename T>
@@ -46,7 +46,9 @@ struct Normalization {
   float mean[V], inverse[V], factor[V], shift[V];
 };
 
-/// Rows of one thread: in sums few enough that float32 is exact to 1e-6; elsewhere enough to hide the reading of the tables.
-constexpr int kSumSteps = 64, kMapSteps = 8;
+/// Rows of one thread where nothing is summed: enough to hide the reading of the tables.
+constexpr int kMapSteps = 8;
+/// Rows that a thread reads before it uses the first: of one tensor where it writes another, and elsewhere.
+constexpr int kAheadOfOne = 8, kAhead = 4;
 
 }  // namespace advprop::cuda

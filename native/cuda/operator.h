@@ -56,8 +56,11 @@ auto composed(const char* name, const Arguments&... arguments) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Operator>().redispatch(anyDevice, arguments...);
 }
 
-/// Puts the operators of layers.cpp and of steps.cpp in the place of others of the same names.
+/// Put operators in the place of others of the same names: those of the files of these names.
 void registerLayers(torch::Library& library);
+void registerImageConvolution(torch::Library& library);
+void registerMaxPool(torch::Library& library);
+void registerSqueezeExcitation(torch::Library& library);
 void registerSteps(torch::Library& library);
 /// Operators that have no counterpart.
 void defineSteps(torch::Library& library);

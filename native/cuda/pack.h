@@ -36,14 +36,43 @@ struct alignas(sizeof(T) * V) Pack {
 template <typename T>
 constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
+/// Reads values as they are in memory. Kernels read several packs before they use the first, which hides the memory's delay.
 template <int V, typename T>
-__device__ inline void load(const T* from, float (&to)[V]) {
+__device__ inline Pack<T, V> fetch(const T* from) {
 #ifndef __CUDACC__
   emulation::checkAligned(from, sizeof(T) * V);
 #endif
-  const Pack<T, V> pack = *reinterpret_cast<const Pack<T, V>*>(from);
+  return *reinterpret_cast<const Pack<T, V>*>(from);
+}
+
+/// The same, or zeros.
+template <int V, typename T>
+__device__ inline Pack<T, V> fetchIf(bool inside, const T* from) {
+  if (inside) return fetch<V>(from);
+  return {};
+}
+
+template <int V, typename T>
+__device__ inline void widen(const Pack<T, V>& pack, float (&to)[V]) {
 #pragma unroll
   for (int v = 0; v < V; ++v) to[v] = widened(pack.value[v]);
+}
+
+template <int V, typename T>
+__device__ inline void load(const T* from, float (&to)[V]) {
+  widen(fetch<V>(from), to);
+}
+
+/// Several vectors of four float32 values, or one value.
+template <int V>
+__device__ inline void loadFours(const float* from, float (&to)[V]) {
+  constexpr int kWidth = V % 4 == 0 ? 4 : 1;
+#pragma unroll
+  for (int v = 0; v < V; v += kWidth) {
+    const Pack<float, kWidth> pack = fetch<kWidth>(from + v);
+#pragma unroll
+    for (int w = 0; w < kWidth; ++w) to[v + w] = pack.value[w];
+  }
 }
 
 template <int V, typename T>
@@ -69,6 +98,12 @@ struct Constant {
   static constexpr int value = N;
   constexpr operator int() const { return N; }
 };
+
+/// Calls `work` with a condition as a constant.
+template <typename Work>
+int withFlag(bool condition, const Work& work) {
+  return condition ? work(Constant<true>{}) : work(Constant<false>{});
+}
 
 /// Calls `work(zero, pack)` with a value of the dtype and the widest pack that fits, or one value.
 template <typename Work, typename... Pointers>

@@ -5,6 +5,9 @@ namespace advprop::cuda {
 
 TORCH_LIBRARY_IMPL(advprop, AutogradCUDA, library) {
   registerLayers(library);
+  registerImageConvolution(library);
+  registerMaxPool(library);
+  registerSqueezeExcitation(library);
   registerSteps(library);
 }
 

@@ -20,6 +20,15 @@ struct RowTiles {
   }
   dim3 blocks() const { return dim3(slices, tiles); }
 
+  /// For sums over rows: so many steps that there are some hundred blocks, but no more than float32 adds exactly to 1e-6.
+  static RowTiles forSums(int64_t rows, int64_t packs) {
+    constexpr int64_t kBlocks = 1024;
+    constexpr int kLeast = 8, kMost = 64;
+    const RowTiles one(rows, packs, 1);
+    const int64_t steps = one.slices * one.tiles / kBlocks;
+    return RowTiles(rows, packs, static_cast<int>(steps < kLeast ? kLeast : steps > kMost ? kMost : steps));
+  }
+
   int64_t rows;
   int packs, steps, tiles, width, height, slices;
 };
@@ -57,8 +66,8 @@ __device__ inline void sumLines(float (&values)[K], float* shared, const RowTile
   __syncthreads();
 }
 
-/// Columns that a block of the second stage adds up.
-constexpr int kColumns = 32;
+/// Columns that a block of the second stage adds up: few, so that many threads share the slices of one.
+constexpr int kColumns = 8;
 
 /// The second stage: the sum over slices of partial[slice, column], in float64. kColumns columns a block, the same column for
 /// threads kColumns apart; the result is that of threads below kColumns. `shared` has kThreads values.

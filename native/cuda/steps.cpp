@@ -14,7 +14,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
-constexpr int64_t kColors = 3;
 
 /// Bytes copied to the device; from page-locked memory, so that nobody waits.
 template <typename T>

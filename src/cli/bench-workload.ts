@@ -100,7 +100,7 @@ export class Workload {
 
   /** One update with the recorder on, operator by operator also where others are a CUDA graph. */
   profile(): StepProfile {
-    const { ms, rows } = profile(() => this.#update({ ...this.#learner, captured: undefined }));
+    const { ms, rows } = profile(() => this.#update({ ...this.#learner, captured: undefined }), this.#learner.device);
     const total = (value: (row: ProfileRow) => number) => rows.reduce((sum, row) => sum + value(row), 0);
     return {
       ms,

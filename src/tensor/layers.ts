@@ -80,7 +80,7 @@ export const packPointwise = (weight: Tensor, dtype: "float32" | "bfloat16"): Te
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => call("advprop::linear", [x, weight, bias]);
 export const maxPool2d = (x: Tensor, size: number, stride: number, padding: number): Tensor =>
-  call("aten::max_pool2d", [x, [size, size], [stride, stride], [padding, padding]]);
+  call("advprop::max_pool2d", [x, size, stride, padding]);
 export const avgPool2d = (x: Tensor, size: number, stride: number): Tensor =>
   call("aten::avg_pool2d", [x, [size, size], [stride, stride]]);
 /** Zeros around the two last dimensions. */

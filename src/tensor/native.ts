@@ -50,7 +50,7 @@ export interface NativeAddon {
   setMemoryLimit(bytes: number): void;
   resetPeak(): void;
   releaseCachedMemory(): void;
-  startProfile(): void;
+  startProfile(onDevice: boolean): void;
   stopProfile(): ProfileRow[];
 }
 

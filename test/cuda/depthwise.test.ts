@@ -51,6 +51,12 @@ const CASES: readonly [shape: Shape, size: number, stride: number, padding: Padd
   [[1, 296, 3, 5], 3, 1, sides(1)],
   [[4, 64, 16, 17], 3, 2, sides(0, 1)],
   [[4, 64, 16, 17], 5, 1, sides(2)],
+  // Several bands of rows, whose seams fall in all ways.
+  [[1, 2, 59, 3], 3, 1, sides(1)],
+  [[1, 2, 90, 3], 5, 1, sides(2)],
+  [[1, 2, 117, 4], 3, 2, sides(1)],
+  [[1, 2, 119, 3], 5, 2, sides(1, 2)],
+  [[1, 2, 120, 5], 5, 2, sides(2)],
 ];
 
 interface Results {

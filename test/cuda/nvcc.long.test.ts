@@ -39,7 +39,14 @@ describe.skipIf(!hasCompiler)("nvcc compiles", () => {
 
   const { includeDirs } = findLibtorch();
 
-  test.each(["layers.cpp", "register.cpp", "steps.cpp"])("%s, the operators, against libtorch's headers", (source) => {
+  test.each([
+    "image_convolution.cpp",
+    "layers.cpp",
+    "max_pool.cpp",
+    "register.cpp",
+    "squeeze_excitation.cpp",
+    "steps.cpp",
+  ])("%s, the operators, against libtorch's headers", (source) => {
     // A libtorch without CUDA has every header that is needed but one, which a build with CUDA writes.
     const written = join(folder, "c10/cuda/impl");
     mkdirSync(written, { recursive: true });

@@ -152,8 +152,8 @@ describe.skipIf(!canEmulate)("images on a GPU, emulated", () => {
     // A third of the gradient is zero.
     const draws = keyedUniform(samples(), shape.slice(1), { ...key4, purpose: 3 });
     const gradient = call("aten::round", [sub(mul(draws, 3), 1.5)]);
-    for (const sizes of [[0.125], [-0.125], [0.5, 0, 0.25, -1]]) {
-      const step = () => linfStep(x, gradient, images, sizes, 0.3);
+    for (const size of [0.125, -0.125]) {
+      const step = () => linfStep(x, gradient, images, [size], 0.3);
       expect(difference(emulated(step), step())).toBeLessThan(1e-7);
     }
     const damaged = mul(gradient, Number.NaN);

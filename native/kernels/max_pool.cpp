@@ -1,0 +1,15 @@
+// Max pooling as an operator of ours, so that GPUs can have a kernel for it; on the CPU it is libtorch's.
+#include <ATen/ATen.h>
+#include <torch/library.h>
+
+namespace advprop {
+
+namespace {
+
+at::Tensor maxPool(const at::Tensor& x, int64_t size, int64_t stride, int64_t padding) { return at::max_pool2d(x, size, stride, padding); }
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(advprop, library) { library.def("max_pool2d(Tensor x, int size, int stride, int padding) -> Tensor", &maxPool); }
+
+}  // namespace advprop

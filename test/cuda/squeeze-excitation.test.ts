@@ -1,0 +1,83 @@
+/** The CUDA kernels of squeeze and excitation and of the global average, emulated, against libtorch's operators in float64. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { KeyedRandom } from "../../src/random.js";
+import { type DType, fromArray, GradientStore, scope, type Tensor } from "../../src/tensor/index.js";
+import { averagePool, cast, mul, permute, squeezeExcitation, sum } from "../../src/tensor/operators.js";
+import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
+
+type Shape = readonly [images: number, channels: number, height: number, width: number];
+
+/** Normal numbers that bfloat16 holds, channels-last where 4-D. */
+function normal(shape: readonly number[], stream: number, dtype: DType): Tensor {
+  const random = new KeyedRandom(5, 1, 0, 0, stream);
+  const values = (count: number) => Array.from({ length: count }, (_, i) => random.normal(i));
+  const size = shape.reduce((product, length) => product * length, 1);
+  const rounded = (tensor: Tensor) => cast(cast(tensor, "bfloat16"), dtype);
+  if (shape.length !== 4) return rounded(fromArray(values(size), shape));
+  return permute(rounded(fromArray(values(size), [shape[0], shape[2], shape[3], shape[1]])), [0, 3, 1, 2]);
+}
+
+/** The result and the gradients of a weighted sum of it. Parameters are float32 unless x is float64. */
+function run(shape: Shape, dtype: DType, squeezed: number | "pooled", frozen: boolean): number[][] {
+  return scope(() => {
+    const wide = dtype === "float64" ? "float64" : "float32";
+    const channels = shape[1];
+    const x = normal(shape, 1, dtype).requireGradient();
+    const leaves = [x];
+    let y: Tensor;
+    if (squeezed === "pooled") y = averagePool(x);
+    else {
+      const parameters = [
+        normal([squeezed, channels, 1, 1], 2, wide),
+        normal([squeezed], 3, wide),
+        normal([channels, squeezed, 1, 1], 4, wide),
+        normal([channels], 5, wide),
+      ] as const;
+      if (!frozen) leaves.push(...parameters.map((parameter) => parameter.requireGradient()));
+      y = squeezeExcitation(x, ...parameters);
+    }
+    const store = new GradientStore(leaves);
+    store.add(sum(mul(cast(y, wide), normal(y.shape, 9, wide))));
+    const gradients = store.read().map((gradient) => gradient?.toNumbers() ?? []);
+    store.clear();
+    return [y.toNumbers(), ...gradients];
+  });
+}
+
+const SHAPES: readonly Shape[] = [
+  [2, 16, 3, 5],
+  [3, 7, 4, 4],
+  [1, 1, 1, 1],
+  // More channels than a block has, more rows than its threads take at once.
+  [2, 296, 2, 2],
+  [2, 8, 40, 61],
+];
+
+describe.skipIf(!canEmulate)("squeeze and excitation on a GPU, emulated", () => {
+  beforeAll(loadEmulation, 300_000);
+
+  describe.each([
+    ["float32", 1e-5],
+    ["bfloat16", 1e-2],
+  ] as const)("in %s", (dtype, bound) => {
+    test.each(SHAPES)("[%i, %i, %i, %i]", (...shape) => {
+      for (const squeezed of [1, 4, "pooled"] as const) {
+        for (const frozen of squeezed === "pooled" ? [false] : [false, true]) {
+          const [actual, expected] = [
+            emulated(() => run(shape, dtype, squeezed, frozen)),
+            run(shape, "float64", squeezed, frozen),
+          ];
+          expect(actual.length).toBe(expected.length);
+          expected.forEach((numbers, i) => {
+            expect(difference(actual[i], numbers), `${squeezed}, result ${i}`).toBeLessThan(bound);
+          });
+        }
+      }
+    });
+  });
+
+  test("no result depends on the order of threads and blocks", () => {
+    const [rising, falling] = inBothOrders(() => emulated(() => run([2, 296, 3, 5], "float32", 4, false)));
+    expect(falling).toEqual(rising);
+  });
+});
