@@ -143,7 +143,7 @@ export class BatchNorm extends Module {
 
   /** Counts updates of the running statistics. */
   count(updates: number): void {
-    if (updates > 0) add_(this.tracked.value, updates);
+    if (updates !== 0) add_(this.tracked.value, updates);
   }
 }
 

@@ -29,8 +29,8 @@ const valuesOf = (tensors: Upload | StepLosses): Tensor[] => Object.values(tenso
 
 /**
  * Runs a method's step, and from the second mini-batch of a size on captures and replays it. Random draws are keyed by the epoch, which
- * a graph holds as a number, so each epoch has its own. As long as the running statistics' factor changes from step to step, steps are not
- * captured.
+ * a graph holds as a number, so each epoch has its own. Steps are not captured as long as the factor of the running statistics changes
+ * from one to the next, nor where a step turns out to need the CPU on its way.
  */
 export class CapturedStep {
   readonly #model: Classifier;
@@ -40,6 +40,7 @@ export class CapturedStep {
   #captured: Captured | undefined;
   /** The size of mini-batches that went through the step as it is: the fastest algorithms for it are known. */
   #known = "";
+  #refused = false;
 
   constructor(model: Classifier, step: TrainingStep, gradients: GradientStore) {
     this.#model = model;
@@ -53,14 +54,15 @@ export class CapturedStep {
   /** Adds the gradients of a mini-batch to the store, which must be empty, like the step itself. */
   run(pixels: PixelBatch, context: DrawContext): StepLosses {
     const size = `${pixels.labels.length} x ${pixels.height} x ${pixels.width}`;
-    if (this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
+    const asItIs = () => this.#step(batchFromUpload(uploadPixels(pixels, this.#model.device), context));
+    if (this.#refused || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
       this.#known = size;
       this.#dispose();
-      return this.#step(batchFromUpload(uploadPixels(pixels, this.#model.device), context));
+      return asItIs();
     }
     const key = `${size}, seed ${context.seed}, epoch ${context.epoch}`;
     const first = this.#captured?.key !== key;
-    if (first) this.#capture(key, pixels, context);
+    if (first && !this.#capture(key, pixels, context)) return asItIs();
     const captured = this.#captured as Captured;
     if (!first) {
       scope(() => {
@@ -78,14 +80,33 @@ export class CapturedStep {
     return captured.losses;
   }
 
-  /** Replaces the graph by one of this step, which leaves the store as a replay does. */
-  #capture(key: string, pixels: PixelBatch, context: DrawContext): void {
+  /**
+   * Replaces the graph by one of this step, which leaves the store as a replay does.
+   *
+   * @returns whether the step could be captured; if not, all is as it was, and none is tried again
+   */
+  #capture(key: string, pixels: PixelBatch, context: DrawContext): boolean {
     this.#dispose();
-    const { parameters, device } = this.#model;
     // What is derived from the weights must be computed in each replay.
-    for (const parameter of parameters) parameter.forgetDerived();
+    this.#forgetDerived();
     const before = this.#norms.map(({ updates }) => updates);
-    scope(() => {
+    try {
+      this.#captured = this.#captureNow(key, pixels, context, before);
+    } catch {
+      // Whatever else was wrong with the step, it says so itself when it is run.
+      this.#refused = true;
+      this.#gradients.clear();
+      this.#forgetDerived();
+      this.#norms.forEach((norm, i) => {
+        norm.count(before[i] - norm.updates);
+      });
+    }
+    return !this.#refused;
+  }
+
+  #captureNow(key: string, pixels: PixelBatch, context: DrawContext, before: readonly number[]): Captured {
+    const { device } = this.#model;
+    return scope((): Captured => {
       const uploaded = uploadPixels(pixels, device);
       let losses: StepLosses = {};
       const graph = DeviceGraph.capture(device, () => {
@@ -96,15 +117,13 @@ export class CapturedStep {
       for (const tensor of [...inputs, ...valuesOf(losses), ...gradients]) {
         if (tensor !== undefined) keep(tensor);
       }
-      this.#captured = {
-        key,
-        graph,
-        inputs,
-        losses,
-        gradients,
-        counts: this.#norms.map(({ updates }, i) => updates - before[i]),
-      };
+      const counts = this.#norms.map(({ updates }, i) => updates - before[i]);
+      return { key, graph, inputs, losses, gradients, counts };
     });
+  }
+
+  #forgetDerived(): void {
+    for (const parameter of this.#model.parameters) parameter.forgetDerived();
   }
 
   #dispose(): void {

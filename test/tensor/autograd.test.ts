@@ -88,7 +88,7 @@ describe("GradientStore", () => {
   test("frees the graph of each loss as soon as it is added", () => {
     const weight = leaf(Array.from({ length: 1000 }, () => 1));
     const store = new GradientStore([weight]);
-    const step = () => scope(() => store.add(sum(mul(relu(mul(weight, 2)), relu(mul(weight, 3))))));
+    const step = () => scope(() => void store.add(sum(mul(relu(mul(weight, 2)), relu(mul(weight, 3))))));
     step();
     const { liveBytes, liveTensors } = memoryStats();
     step();
