@@ -207,7 +207,7 @@ def main():
     parser.add_argument("--attack-steps", type=int, default=5)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda has never been tried: docs/cuda.md")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda needs PyTorch 2: docs/cuda.md")
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     workload = Workload(parser.parse_args())
     print(json.dumps({"torch": torch.__version__}), flush=True)
