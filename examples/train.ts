@@ -25,10 +25,10 @@ for (let epoch = 0, step = 0; epoch < Number(epochs); epoch++) {
   for await (const pixels of loader.epoch(epoch, 0)) {
     ap.scope(() => {
       const batch = ap.batchFromPixels(pixels, { seed: 0, epoch });
-      const losses = ap.advPropStep({ model, attack, gradients, labelSmoothing: 0 }, batch);
+      const { cleanLoss, adversarialLoss } = ap.advPropStep({ model, attack, gradients, labelSmoothing: 0 }, batch);
       optimizer.step(gradients.read(), schedule(step++));
       gradients.clear();
-      if (step % 10 === 0) console.log(`step ${step}/${totalSteps}`, losses);
+      if (step % 10 === 0) console.log(`${step}/${totalSteps}:`, cleanLoss.item(), adversarialLoss.item());
     });
   }
 }

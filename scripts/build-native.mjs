@@ -85,8 +85,8 @@ function configure(libtorch, environment) {
   cmake(["-S", SOURCES, "-B", CMAKE_TREE, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
 }
 
-/** Compilers that run at a time: one a core, as long as each has the memory that a file with libtorch's headers takes. */
-const compilers = () => Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / 1.5e9)));
+/** Compilers that run at a time: one a core, as long as each has the memory that a file with libtorch's headers takes; two at least. */
+const compilers = () => Math.max(2, Math.min(availableParallelism(), Math.floor(freemem() / 1.5e9)));
 
 class BuildError extends Error {}
 

@@ -35,7 +35,7 @@ double sumOfSquares(const float* values, int64_t count) {
 /// off by 6e-5 on ten million elements.
 at::Tensor norm(at::TensorList tensors) {
   if (!canWalk(tensors)) {
-    if (tensors[0].is_cuda()) return at::stack(at::_foreach_norm(tensors, 2)).to(at::kDouble).norm(); // a few launches for all
+    if (tensors[0].is_cuda()) return at::stack(at::_foreach_norm(tensors, 2)).to(at::kDouble).norm();  // a few launches for all
     at::Tensor squares = at::zeros({}, tensors[0].options().dtype(at::kDouble));
     for (const at::Tensor& tensor : tensors) squares = squares + tensor.to(at::kDouble).square().sum();
     return squares.sqrt_();
