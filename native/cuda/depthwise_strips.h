@@ -1,5 +1,5 @@
-// Depthwise convolution in strips: a thread computes four pixels side by side for one pack of channels, so that what they
-// share is read once. What its kernels have in common.
+// Depthwise convolution in strips: a thread takes four pixels side by side for one pack of channels, so that what they share is
+// read once.
 #pragma once
 #include "launch.h"
 #include "row_tiles.h"
@@ -9,13 +9,12 @@ namespace advprop::cuda {
 /// Pixels of a strip.
 constexpr int kStrip = 4;
 
-/// Strips as the rows of RowTiles: every image's every row cut into strips of columns from `start` (0 or -1) on.
+/// Strips as the rows of RowTiles: every image's every row cut into strips.
 struct Strips {
-  Strips(int64_t images, int64_t lines_, int64_t columns_, int start_ = 0)
-      : lines(static_cast<int>(lines_)), columns(static_cast<int>(columns_)), start(start_), each((columns - start + kStrip - 1) / kStrip),
-        count(images * lines * each) {}
+  Strips(int64_t images, int64_t lines_, int64_t columns_)
+      : lines(static_cast<int>(lines_)), columns(static_cast<int>(columns_)), each((columns + kStrip - 1) / kStrip), count(images * lines * each) {}
 
-  int lines, columns, start, each;
+  int lines, columns, each;
   int64_t count;
 };
 
@@ -24,7 +23,7 @@ struct Strip {
   __device__ Strip(const Strips& strips, int64_t number)
       : image(number / strips.each / strips.lines),
         line(static_cast<int>(number / strips.each % strips.lines)),
-        column(strips.start + static_cast<int>(number % strips.each) * kStrip) {}
+        column(static_cast<int>(number % strips.each) * kStrip) {}
 
   int64_t image;
   int line, column;
