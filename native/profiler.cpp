@@ -87,7 +87,7 @@ struct Profile {
 // a GPU, on one that it waits for and that inherits its callbacks.
 std::unique_ptr<Profile> running;
 
-bool isProfiled() { return running != nullptr && at::hasThreadLocalCallbacks(); }
+bool isProfiled() { return at::hasThreadLocalCallbacks() && running != nullptr; }  // other threads must not look
 
 bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 bool beginsWith(const std::string& text, const char* part) { return text.rfind(part, 0) == 0; }

@@ -162,7 +162,7 @@ __global__ void __launch_bounds__(kThreads, 2)
       for (int half = 0; half < 2; ++half) {
         const int line = column.first + 2 * (t - kBefore) + half;
         float(&done)[kWidth][V] = sum[2 * u + half];
-        if (line >= 0 && line >= column.first && line < column.last && line < columns.lines) {
+        if (line >= 0 && line >= column.first && line < column.last) {
           storeStrip(to + line * columns.columns * channels, done, columns.columns - column.column, channels, -column.column);
         }
 #pragma unroll

@@ -218,18 +218,18 @@ int imageConvolutionGradient(const ImageConvolution& sizes, const void* gradient
 
 int toBlocks(const PixelBlocks& sizes, const void* x, void* blocks, void* stream) {
   const int64_t count = blocksFor(sizes.images * sizes.down * sizes.across);
-  if (sizes.dtype == kFloat32) {
-    return LAUNCH((toBlocksKernel<float>), count, kThreads, stream, static_cast<const float*>(x), sizes, static_cast<float*>(blocks));
-  }
-  return LAUNCH((toBlocksKernel<BFloat16>), count, kThreads, stream, static_cast<const BFloat16*>(x), sizes, static_cast<BFloat16*>(blocks));
+  return withDtype(sizes.dtype, [=](auto zero) {
+    using T = decltype(zero);
+    return LAUNCH((toBlocksKernel<T>), count, kThreads, stream, static_cast<const T*>(x), sizes, static_cast<T*>(blocks));
+  });
 }
 
 int fromBlocks(const PixelBlocks& sizes, const void* gradient, void* gradX, void* stream) {
   const int64_t count = blocksFor(sizes.images * sizes.height * sizes.width);
-  if (sizes.dtype == kFloat32) {
-    return LAUNCH((fromBlocksKernel<float>), count, kThreads, stream, static_cast<const float*>(gradient), sizes, static_cast<float*>(gradX));
-  }
-  return LAUNCH((fromBlocksKernel<BFloat16>), count, kThreads, stream, static_cast<const BFloat16*>(gradient), sizes, static_cast<BFloat16*>(gradX));
+  return withDtype(sizes.dtype, [=](auto zero) {
+    using T = decltype(zero);
+    return LAUNCH((fromBlocksKernel<T>), count, kThreads, stream, static_cast<const T*>(gradient), sizes, static_cast<T*>(gradX));
+  });
 }
 
 }  // namespace advprop::cuda

@@ -80,28 +80,27 @@ int normalizePixels(const Pictures& sizes, const uint8_t* pixels, const Augmenta
                     int dtype, void* out, void* stream) {
   const Augmentation drawn = augmentation == nullptr ? Augmentation{} : *augmentation;
   const int64_t blocks = blocksFor(pixelsOf(sizes));
-  if (dtype == kFloat32) {
-    return LAUNCH((pixelsKernel<float>), blocks, kThreads, stream, sizes, pixels, drawn, mean, deviation, static_cast<float*>(out));
-  }
-  return LAUNCH((pixelsKernel<BFloat16>), blocks, kThreads, stream, sizes, pixels, drawn, mean, deviation, static_cast<BFloat16*>(out));
+  return withDtype(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    return LAUNCH((pixelsKernel<T>), blocks, kThreads, stream, sizes, pixels, drawn, mean, deviation, static_cast<T*>(out));
+  });
 }
 
 int normalizeImages(const Pictures& sizes, const float* images, const float* mean, const float* deviation, int dtype, void* out, void* stream) {
   const int64_t pixels = pixelsOf(sizes), blocks = blocksFor(pixels);
-  if (dtype == kFloat32) {
-    return LAUNCH((scaleKernel<float, float>), blocks, kThreads, stream, pixels, images, mean, deviation, static_cast<float*>(out));
-  }
-  return LAUNCH((scaleKernel<float, BFloat16>), blocks, kThreads, stream, pixels, images, mean, deviation, static_cast<BFloat16*>(out));
+  return withDtype(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    return LAUNCH((scaleKernel<float, T>), blocks, kThreads, stream, pixels, images, mean, deviation, static_cast<T*>(out));
+  });
 }
 
 int normalizeImagesGradient(const Pictures& sizes, const void* gradient, int dtype, const float* deviation, float* gradImages, void* stream) {
   const int64_t pixels = pixelsOf(sizes), blocks = blocksFor(pixels);
   const float* const mean = nullptr;
-  if (dtype == kFloat32) {
-    return LAUNCH((scaleKernel<float, float>), blocks, kThreads, stream, pixels, static_cast<const float*>(gradient), mean, deviation, gradImages);
-  }
-  return LAUNCH((scaleKernel<BFloat16, float>), blocks, kThreads, stream, pixels, static_cast<const BFloat16*>(gradient), mean, deviation,
-                gradImages);
+  return withDtype(dtype, [=](auto zero) {
+    using T = decltype(zero);
+    return LAUNCH((scaleKernel<T, float>), blocks, kThreads, stream, pixels, static_cast<const T*>(gradient), mean, deviation, gradImages);
+  });
 }
 
 int linfStep(int64_t values, const float* x, const float* gradient, const float* images, float size, float epsilon, float* out, void* stream) {

@@ -105,13 +105,18 @@ int withFlag(bool condition, const Work& work) {
   return condition ? work(Constant<true>{}) : work(Constant<false>{});
 }
 
+/// Calls `work` with a value of the dtype.
+template <typename Work>
+int withDtype(int dtype, const Work& work) {
+  return dtype == kFloat32 ? work(float{}) : work(BFloat16{});
+}
+
 /// Calls `work(zero, pack)` with a value of the dtype and the widest pack that fits, or one value.
 template <typename Work, typename... Pointers>
 int withPack(int dtype, int64_t channels, const Work& work, Pointers... pointers) {
   const int64_t bytes = dtype == kFloat32 ? 4 : 2;
   const bool wide = packsFit(16, channels, bytes, pointers...);
-  if (dtype == kFloat32) return wide ? work(float{}, Constant<kPack<float>>{}) : work(float{}, Constant<1>{});
-  return wide ? work(BFloat16{}, Constant<kPack<BFloat16>>{}) : work(BFloat16{}, Constant<1>{});
+  return withDtype(dtype, [&](auto zero) { return wide ? work(zero, Constant<kPack<decltype(zero)>>{}) : work(zero, Constant<1>{}); });
 }
 
 }  // namespace advprop::cuda

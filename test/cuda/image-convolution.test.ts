@@ -1,16 +1,16 @@
 /** The CUDA kernels of the first convolution, emulated, against padding and libtorch's convolution in float64. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { KeyedRandom } from "../../src/random.js";
-import { type DType, fromArray, GradientStore, scope, type Tensor } from "../../src/tensor/index.js";
-import { cast, imageConv2d, mul, type Padding, permute, sum } from "../../src/tensor/operators.js";
-import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
-
-/** Normal numbers that bfloat16 holds, channels-last. */
-function normal([n, c, h, w]: readonly number[], stream: number, dtype: DType): Tensor {
-  const random = new KeyedRandom(5, 1, 0, 0, stream);
-  const values = Array.from({ length: n * c * h * w }, (_, i) => random.normal(i));
-  return permute(cast(cast(fromArray(values, [n, h, w, c]), "bfloat16"), dtype), [0, 3, 1, 2]);
-}
+import { type DType, scope } from "../../src/tensor/index.js";
+import { imageConv2d, type Padding } from "../../src/tensor/operators.js";
+import {
+  canEmulate,
+  difference,
+  emulated,
+  inBothOrders,
+  loadEmulation,
+  normal,
+  withGradients,
+} from "../support/emulated.js";
 
 interface Case {
   readonly images: readonly [count: number, height: number, width: number];
@@ -51,11 +51,7 @@ function run(
     const weight = normal([outputs, 3, size, size], 2, wide);
     const leaves = frozen ? [x] : [x, weight.requireGradient()];
     const y = imageConv2d(x, weight, stride, padding);
-    const store = new GradientStore(leaves);
-    store.add(sum(mul(cast(y, wide), normal(y.shape, 3, wide))));
-    const gradients = store.read().map((gradient) => gradient?.toNumbers() ?? []);
-    store.clear();
-    return [y.toNumbers(), ...gradients];
+    return withGradients(y, normal(y.shape, 3, wide), leaves);
   });
 }
 

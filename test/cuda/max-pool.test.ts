@@ -1,9 +1,9 @@
 /** The CUDA kernels of max pooling, emulated, against libtorch's in float64. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { KeyedRandom } from "../../src/random.js";
-import { type DType, fromArray, GradientStore, scope } from "../../src/tensor/index.js";
-import { cast, maxPool2d, mul, permute, sum } from "../../src/tensor/operators.js";
-import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
+import { type DType, fromArray, scope } from "../../src/tensor/index.js";
+import { cast, maxPool2d, permute } from "../../src/tensor/operators.js";
+import { canEmulate, difference, emulated, inBothOrders, loadEmulation, withGradients } from "../support/emulated.js";
 
 type Shape = readonly [number, number, number, number];
 
@@ -16,16 +16,12 @@ function run([n, c, h, w]: Shape, [size, stride, padding]: readonly number[], dt
     values.fill(Number.NaN, 0, damaged);
     const x = permute(cast(cast(fromArray(values, [n, h, w, c]), "bfloat16"), dtype), [0, 3, 1, 2]).requireGradient();
     const y = maxPool2d(x, size, stride, padding);
-    const store = new GradientStore([x]);
-    const weights = fromArray(
+    const slopes = fromArray(
       Array.from({ length: y.size }, (_, i) => (i % 7) - 2),
       y.shape,
       wide,
     );
-    store.add(sum(mul(cast(y, wide), weights)));
-    const gradients = store.read().map((gradient) => gradient?.toNumbers() ?? []);
-    store.clear();
-    return [y.toNumbers(), ...gradients];
+    return withGradients(y, slopes, [x]);
   });
 }
 

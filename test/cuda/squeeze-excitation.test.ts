@@ -1,21 +1,18 @@
 /** The CUDA kernels of squeeze and excitation and of the global average, emulated, against libtorch's operators in float64. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { KeyedRandom } from "../../src/random.js";
-import { type DType, fromArray, GradientStore, scope, type Tensor } from "../../src/tensor/index.js";
-import { averagePool, cast, mul, permute, squeezeExcitation, sum } from "../../src/tensor/operators.js";
-import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
+import { type DType, scope, type Tensor } from "../../src/tensor/index.js";
+import { averagePool, squeezeExcitation } from "../../src/tensor/operators.js";
+import {
+  canEmulate,
+  difference,
+  emulated,
+  inBothOrders,
+  loadEmulation,
+  normal,
+  withGradients,
+} from "../support/emulated.js";
 
 type Shape = readonly [images: number, channels: number, height: number, width: number];
-
-/** Normal numbers that bfloat16 holds, channels-last where 4-D. */
-function normal(shape: readonly number[], stream: number, dtype: DType): Tensor {
-  const random = new KeyedRandom(5, 1, 0, 0, stream);
-  const values = (count: number) => Array.from({ length: count }, (_, i) => random.normal(i));
-  const size = shape.reduce((product, length) => product * length, 1);
-  const rounded = (tensor: Tensor) => cast(cast(tensor, "bfloat16"), dtype);
-  if (shape.length !== 4) return rounded(fromArray(values(size), shape));
-  return permute(rounded(fromArray(values(size), [shape[0], shape[2], shape[3], shape[1]])), [0, 3, 1, 2]);
-}
 
 /** The result and the gradients of a weighted sum of it. Parameters are float32 unless x is float64. */
 function run(shape: Shape, dtype: DType, squeezed: number | "pooled", frozen: boolean): number[][] {
@@ -36,11 +33,7 @@ function run(shape: Shape, dtype: DType, squeezed: number | "pooled", frozen: bo
       if (!frozen) leaves.push(...parameters.map((parameter) => parameter.requireGradient()));
       y = squeezeExcitation(x, ...parameters);
     }
-    const store = new GradientStore(leaves);
-    store.add(sum(mul(cast(y, wide), normal(y.shape, 9, wide))));
-    const gradients = store.read().map((gradient) => gradient?.toNumbers() ?? []);
-    store.clear();
-    return [y.toNumbers(), ...gradients];
+    return withGradients(y, normal(y.shape, 9, wide), leaves);
   });
 }
 

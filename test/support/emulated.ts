@@ -2,7 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { buildEmulation } from "../../scripts/build-native.mjs";
-import { callAny, type Tensor } from "../../src/tensor/index.js";
+import { KeyedRandom } from "../../src/random.js";
+import { callAny, type DType, fromArray, GradientStore, type Tensor } from "../../src/tensor/index.js";
+import { cast, mul, permute, sum } from "../../src/tensor/operators.js";
 
 const missing = [["cmake"], ["make"], [process.env.CXX || "c++"]].filter(
   ([command]) => spawnSync(command, ["--version"]).status !== 0,
@@ -51,4 +53,23 @@ export function difference(actual: Tensor | readonly number[], expected: Tensor 
   const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
   // NaN must not compare as small.
   return a.reduce((most, value, i) => (Math.abs(value - b[i]) <= most ? most : Math.abs(value - b[i])), 0) / largest;
+}
+
+/** Normal numbers that bfloat16 holds, channels-last where 4-D. */
+export function normal(shape: readonly number[], stream: number, dtype: DType): Tensor {
+  const random = new KeyedRandom(5, 1, 0, 0, stream);
+  const size = shape.reduce((product, length) => product * length, 1);
+  const values = Array.from({ length: size }, (_, i) => random.normal(i));
+  const rounded = (lengths: readonly number[]) => cast(cast(fromArray(values, lengths), "bfloat16"), dtype);
+  if (shape.length !== 4) return rounded(shape);
+  return permute(rounded([shape[0], shape[2], shape[3], shape[1]]), [0, 3, 1, 2]);
+}
+
+/** The numbers of y, then those of the gradients of sum(y * slopes) with respect to the leaves. */
+export function withGradients(y: Tensor, slopes: Tensor, leaves: readonly Tensor[]): number[][] {
+  const store = new GradientStore(leaves);
+  store.add(sum(mul(cast(y, slopes.dtype), slopes)));
+  const gradients = store.read().map((gradient) => gradient?.toNumbers() ?? []);
+  store.clear();
+  return [y.toNumbers(), ...gradients];
 }
