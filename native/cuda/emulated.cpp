@@ -71,7 +71,6 @@ void takeOver(bool on) {
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(advprop_emulated, library) {
-  advprop::cuda::defineSteps(library);
   library.def("take_over(bool on) -> ()", &takeOver);
   library.def("launches() -> int", [] { return advprop::cuda::emulation::block.launches; });
   // Threads and blocks in falling order: no result may depend on it.

@@ -1,5 +1,5 @@
-// Images on the GPU: 8-bit pixels to normalised activations, augmented on the way; the normalisation of images and its
-// gradient; the step of an L-infinity attack. Channels-last with three channels; a thread has one pixel, or four values.
+// Images on the GPU: from 8-bit pixels, augmented or as they are; their normalisation and its gradient; the step of an
+// L-infinity attack. Channels-last with three channels; a thread has one pixel, or four values.
 #include "keyed_block.h"
 #include "pack.h"
 
@@ -7,37 +7,27 @@ namespace advprop::cuda {
 
 namespace {
 
-/// Where an image is cut and whether it is mirrored: cropPadded, then flipHorizontal, of src/images/augmentation.ts.
-struct Window {
-  __device__ Window(const Augmentation& augmentation, int64_t image) {
-    if (augmentation.samples == nullptr) return;
-    const int64_t sample = augmentation.samples[image], padding = augmentation.padding;
-    if (padding > 0) {
-      const PhiloxBlock words = keyedBlock(augmentation.crop, sample, 0);
-      down = toInteger(words.word[0], 2 * padding + 1) - padding;
-      right = toInteger(words.word[1], 2 * padding + 1) - padding;
-    }
-    if (augmentation.mirrors) mirrored = toUniform(keyedBlock(augmentation.flip, sample, 0).word[0]) < 0.5f;
-  }
-
-  int64_t down = 0, right = 0;
-  bool mirrored = false;
-};
+__device__ float fraction(uint8_t value) { return widened(value) / 255.f; }
 
 template <typename T>
-__global__ void pixelsKernel(Pictures sizes, const uint8_t* pixels, Augmentation augmentation, const float* mean, const float* deviation, T* out) {
+__global__ void fractionKernel(int64_t pixels, const uint8_t* in, T* out) {
+  const int64_t number = threadNumber();
+  if (number >= pixels) return;
+#pragma unroll
+  for (int color = 0; color < kColors; ++color) narrow(fraction(in[number * kColors + color]), out[number * kColors + color]);
+}
+
+__global__ void augmentKernel(Pictures sizes, const uint8_t* pixels, const int64_t* samples, const int64_t* streams, CropAndMirror augmentation,
+                              float* out) {
   const int64_t number = threadNumber();
   if (number >= sizes.count * sizes.height * sizes.width) return;
   const int64_t column = number % sizes.width, line = number / sizes.width, row = line % sizes.height, image = line / sizes.height;
-  const Window window(augmentation, image);
-  const int64_t fromRow = row + window.down, fromColumn = (window.mirrored ? sizes.width - 1 - column : column) + window.right;
+  const CropWindow window(augmentation, samples[image], streams[image]);
+  const int64_t fromRow = window.rowFrom(row), fromColumn = window.columnFrom(column, sizes.width);
   const bool inside = fromRow >= 0 && fromRow < sizes.height && fromColumn >= 0 && fromColumn < sizes.width;
   const int64_t from = ((image * sizes.height + fromRow) * sizes.width + fromColumn) * kColors;
 #pragma unroll
-  for (int color = 0; color < kColors; ++color) {
-    const float value = inside ? widened(pixels[from + color]) / 255.f : 0.f;
-    narrow(mean == nullptr ? value : (value - mean[color]) / deviation[color], out[number * kColors + color]);
-  }
+  for (int color = 0; color < kColors; ++color) out[number * kColors + color] = inside ? fraction(pixels[from + color]) : 0.f;
 }
 
 /// out = (in - mean) / deviation; `mean` may be null, for zeros.
@@ -76,14 +66,17 @@ int64_t pixelsOf(const Pictures& sizes) { return sizes.count * sizes.height * si
 
 }  // namespace
 
-int normalizePixels(const Pictures& sizes, const uint8_t* pixels, const Augmentation* augmentation, const float* mean, const float* deviation,
-                    int dtype, void* out, void* stream) {
-  const Augmentation drawn = augmentation == nullptr ? Augmentation{} : *augmentation;
-  const int64_t blocks = blocksFor(pixelsOf(sizes));
+int imagesFromPixels(const Pictures& sizes, const uint8_t* pixels, int dtype, void* out, void* stream) {
+  const int64_t count = pixelsOf(sizes), blocks = blocksFor(count);
   return withDtype(dtype, [=](auto zero) {
     using T = decltype(zero);
-    return LAUNCH((pixelsKernel<T>), blocks, kThreads, stream, sizes, pixels, drawn, mean, deviation, static_cast<T*>(out));
+    return LAUNCH((fractionKernel<T>), blocks, kThreads, stream, count, pixels, static_cast<T*>(out));
   });
+}
+
+int augmentedImages(const Pictures& sizes, const uint8_t* pixels, const int64_t* samples, const int64_t* streams, const CropAndMirror& augmentation,
+                    float* out, void* stream) {
+  return LAUNCH((augmentKernel), blocksFor(pixelsOf(sizes)), kThreads, stream, sizes, pixels, samples, streams, augmentation, out);
 }
 
 int normalizeImages(const Pictures& sizes, const float* images, const float* mean, const float* deviation, int dtype, void* out, void* stream) {

@@ -11,9 +11,4 @@ __device__ inline PhiloxBlock keyedBlock(const DrawKey& key, int64_t sample, int
   return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(sample), key.epoch, key.use}}, {key.seedLow, key.seedHigh});
 }
 
-/// floor(word bound / 2^32): uniform in [0, bound)
-__device__ inline int64_t toInteger(uint32_t word, int64_t bound) {
-  return static_cast<int64_t>((static_cast<uint64_t>(word) * static_cast<uint64_t>(bound)) >> 32);
-}
-
 }  // namespace advprop::cuda

@@ -6,6 +6,8 @@
 #pragma once
 #include <cstdint>
 
+#include "../kernels/crop_window.h"
+
 namespace advprop::cuda {
 
 /// Of a pixel.
@@ -138,17 +140,11 @@ int keyedIntegers(const int64_t* samples, int64_t count, const DrawKey& key, int
 struct Pictures {
   int64_t count, height, width;
 };
-/// A training image's window and mirroring, by the draws of its key, as the loader of images in memory makes them.
-struct Augmentation {
-  const int64_t* samples;  // [count]
-  DrawKey crop, flip;
-  int64_t padding;  // zeros around the image that the window is cut from; 0 for no crop
-  bool mirrors;     // whether images are mirrored at all
-};
-/// out = (pixels / 255 - mean) / deviation with pixels uint8, of the augmented image where `augmentation` is not null;
-/// out is of the dtype. `mean` and `deviation` are [3]; both null give pixels / 255.
-int normalizePixels(const Pictures& sizes, const uint8_t* pixels, const Augmentation* augmentation, const float* mean, const float* deviation,
-                    int dtype, void* out, void* stream);
+/// out = pixels / 255 with pixels uint8; out is of the dtype.
+int imagesFromPixels(const Pictures& sizes, const uint8_t* pixels, int dtype, void* out, void* stream);
+/// The same of the windows that the draws of each image's sample and stream give; out float32, samples and streams [count].
+int augmentedImages(const Pictures& sizes, const uint8_t* pixels, const int64_t* samples, const int64_t* streams, const CropAndMirror& augmentation,
+                    float* out, void* stream);
 /// out = (images - mean) / deviation, images float32.
 int normalizeImages(const Pictures& sizes, const float* images, const float* mean, const float* deviation, int dtype, void* out, void* stream);
 /// Its gradient, gradient / deviation in float32.

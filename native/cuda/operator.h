@@ -62,7 +62,5 @@ void registerImageConvolution(torch::Library& library);
 void registerMaxPool(torch::Library& library);
 void registerSqueezeExcitation(torch::Library& library);
 void registerSteps(torch::Library& library);
-/// Operators that have no counterpart.
-void defineSteps(torch::Library& library);
 
 }  // namespace advprop::cuda

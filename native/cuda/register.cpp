@@ -11,6 +11,4 @@ TORCH_LIBRARY_IMPL(advprop, AutogradCUDA, library) {
   registerSteps(library);
 }
 
-TORCH_LIBRARY_FRAGMENT(advprop_cuda, library) { defineSteps(library); }
-
 }  // namespace advprop::cuda

@@ -1,5 +1,5 @@
 // Keyed random numbers, images, the step of an attack and the optimisers on a GPU: operators of native/kernels by the kernels of
-// this folder, and augmentation, which has no counterpart there.
+// this folder.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstring>
@@ -69,50 +69,49 @@ void checkColors(const at::Tensor& values, const char* name, const at::Tensor& l
               " must be three float32 values on the images' device");
 }
 
-void checkPixels(const at::Tensor& pixels, at::ScalarType dtype) {
-  TORCH_CHECK(isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == kColors && pixels.scalar_type() == at::kByte && pixels.is_contiguous(),
-              "pixels must be contiguous uint8 [N, H, W, 3]; got ", pixels.scalar_type(), " ", pixels.sizes());
-  TORCH_CHECK(dtype == at::kFloat || dtype == at::kBFloat16, "the dtype must be float32 or bfloat16; got ", dtype);
+/// Whether these are the images' bytes, [N, H, W, 3].
+bool arePixels(const at::Tensor& pixels) {
+  return isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == kColors && pixels.scalar_type() == at::kByte;
 }
 
-/// [N, 3, H, W] channels-last from checked pixels.
-at::Tensor readPixels(const at::Tensor& pixels, const Augmentation* drawn, const at::Tensor& mean, const at::Tensor& deviation,
-                      at::ScalarType dtype) {
-  const Pictures sizes{pixels.size(0), pixels.size(1), pixels.size(2)};
-  at::Tensor out = at::empty({sizes.count, kColors, sizes.height, sizes.width}, pixels.options().dtype(dtype), kChannelsLast);
-  if (out.numel() == 0) return out;
-  const Launch launch(pixels);
-  check(normalizePixels(sizes, pixels.data_ptr<uint8_t>(), drawn, floatsOf(mean), floatsOf(deviation), dtypeCode(dtype), dataOf(out), launch.stream),
-        "images from pixels");
-  return out;
+/// [N, 3, H, W] for pixels [N, H, W, 3].
+at::Tensor emptyImages(const at::Tensor& pixels, at::ScalarType dtype) {
+  return at::empty({pixels.size(0), kColors, pixels.size(1), pixels.size(2)}, pixels.options().dtype(dtype), kChannelsLast);
 }
 
 /// [N, H, W, 3] uint8 / 255 as [N, 3, H, W].
-at::Tensor imagesFromPixels(const at::Tensor& pixels, at::ScalarType dtype) {
-  const bool ours = isOurs(pixels) && pixels.dim() == 4 && pixels.size(3) == kColors && pixels.scalar_type() == at::kByte &&
-                    (dtype == at::kFloat || dtype == at::kBFloat16);
-  if (!ours) return composed<decltype(imagesFromPixels)>("advprop::images_from_pixels", pixels, dtype);
-  return readPixels(pixels.contiguous(), nullptr, at::Tensor(), at::Tensor(), dtype);
+at::Tensor readImages(const at::Tensor& pixels, at::ScalarType dtype) {
+  if (!arePixels(pixels) || (dtype != at::kFloat && dtype != at::kBFloat16)) {
+    return composed<decltype(readImages)>("advprop::images_from_pixels", pixels, dtype);
+  }
+  const at::Tensor bytes = pixels.contiguous(), images = emptyImages(pixels, dtype);
+  if (images.numel() == 0) return images;
+  const Pictures sizes{pixels.size(0), pixels.size(1), pixels.size(2)};
+  const Launch launch(pixels);
+  check(imagesFromPixels(sizes, bytes.data_ptr<uint8_t>(), dtypeCode(dtype), dataOf(images), launch.stream), "images_from_pixels");
+  return images;
 }
 
-/// [N, H, W, 3] uint8 to (pixels / 255 - mean) / deviation, [N, 3, H, W], of the window and mirroring that the samples' draws
-/// give; without mean and deviation to pixels / 255.
-at::Tensor augmentedPixels(const at::Tensor& pixels, const at::Tensor& samples, int64_t padding, bool flip, int64_t seed, int64_t epoch,
-                           int64_t stream, const c10::optional<at::Tensor>& mean, const c10::optional<at::Tensor>& deviation,
-                           at::ScalarType dtype) {
-  checkPixels(pixels, dtype);
-  TORCH_CHECK(padding >= 0, "padding must not be negative; got ", padding);
-  TORCH_CHECK(samples.numel() == pixels.size(0), "there must be one sample for each image");
-  TORCH_CHECK(mean.has_value() == deviation.has_value(), "mean and deviation go together");
-  if (mean.has_value()) {
-    checkColors(*mean, "mean", pixels);
-    checkColors(*deviation, "deviation", pixels);
+/// The same of the window and mirroring that each image's sample and stream give.
+at::Tensor readWindows(const at::Tensor& pixels, const at::Tensor& samples, const at::Tensor& streams, int64_t padding, bool flip, int64_t seed,
+                       int64_t epoch) {
+  const bool keysAreOurs = isOurs(samples) && isOurs(streams) && samples.scalar_type() == at::kLong && streams.scalar_type() == at::kLong;
+  if (!arePixels(pixels) || !keysAreOurs) {
+    return composed<decltype(readWindows)>("advprop::augmented_images", pixels, samples, streams, padding, flip, seed, epoch);
   }
-  constexpr int64_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
-  const at::Tensor list = samples.contiguous();
-  const Augmentation drawn{list.data_ptr<int64_t>(), drawKey(list, seed, epoch, kCrop, stream), drawKey(list, seed, epoch, kFlip, stream), padding,
-                           flip};
-  return readPixels(pixels, &drawn, mean.value_or(at::Tensor()), deviation.value_or(at::Tensor()), dtype);
+  TORCH_CHECK(samples.numel() == pixels.size(0) && streams.numel() == pixels.size(0), "there must be one sample and stream for each image");
+  TORCH_CHECK(padding >= 0, "padding must not be negative; got ", padding);
+  const DrawKey key = drawKey(samples, seed, epoch, /*purpose=*/0, /*stream=*/0);
+  const at::Tensor bytes = pixels.contiguous(), sampleList = samples.contiguous(), streamList = streams.contiguous();
+  const at::Tensor images = emptyImages(pixels, at::kFloat);
+  if (images.numel() == 0) return images;
+  const Pictures sizes{pixels.size(0), pixels.size(1), pixels.size(2)};
+  const CropAndMirror augmentation{{key.seedLow, key.seedHigh}, key.epoch, padding, flip};
+  const Launch launch(pixels);
+  check(augmentedImages(sizes, bytes.data_ptr<uint8_t>(), sampleList.data_ptr<int64_t>(), streamList.data_ptr<int64_t>(), augmentation,
+                        floatsOf(images), launch.stream),
+        "augmented_images");
+  return images;
 }
 
 struct NormalizeImages : torch::autograd::Function<NormalizeImages> {
@@ -263,19 +262,13 @@ void adamw(at::TensorList weights, at::TensorList means, at::TensorList squares,
 void registerSteps(torch::Library& library) {
   library.impl("keyed_uniform", &uniformNumbers);
   library.impl("keyed_integers", &integerNumbers);
-  library.impl("images_from_pixels", &imagesFromPixels);
+  library.impl("images_from_pixels", &readImages);
+  library.impl("augmented_images", &readWindows);
   library.impl("normalize_pixels", &normalizedImages);
   library.impl("linf_step", &attackStep);
   library.impl("sgd_", &sgd);
   library.impl("rmsprop_", &rmsprop);
   library.impl("adamw_", &adamw);
-}
-
-void defineSteps(torch::Library& library) {
-  library.def(
-      "augmented_pixels(Tensor pixels, Tensor samples, int padding, bool flip, int seed, int epoch, int stream, Tensor? mean, Tensor? deviation, "
-      "ScalarType dtype) -> Tensor",
-      &augmentedPixels);
 }
 
 }  // namespace advprop::cuda

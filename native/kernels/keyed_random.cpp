@@ -88,8 +88,7 @@ at::Tensor keyedIntegers(const at::Tensor& samples, int64_t bound, int64_t seed,
   checkWord(draw, "draw");
   at::Tensor result = at::empty_like(keys);
   for (int64_t n = 0; n < keys.size(0); ++n) {
-    const uint64_t word = source.block(keys.data_ptr<int64_t>()[n], draw >> 2)[draw & 3];
-    result.data_ptr<int64_t>()[n] = static_cast<int64_t>((word * static_cast<uint64_t>(bound)) >> 32);
+    result.data_ptr<int64_t>()[n] = toInteger(source.block(keys.data_ptr<int64_t>()[n], draw >> 2)[draw & 3], bound);
   }
   return result;
 }

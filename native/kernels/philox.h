@@ -39,4 +39,9 @@ ADVPROP_ANYWHERE inline PhiloxBlock philox4x32(PhiloxBlock counter, PhiloxKey ke
 /// A uniform number in [0, 1) with 24 bits: exact in float32.
 ADVPROP_ANYWHERE inline float toUniform(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
+/// floor(word bound / 2^32): uniform in [0, bound)
+ADVPROP_ANYWHERE inline int64_t toInteger(uint32_t word, int64_t bound) {
+  return static_cast<int64_t>((static_cast<uint64_t>(word) * static_cast<uint64_t>(bound)) >> 32);
+}
+
 }  // namespace advprop

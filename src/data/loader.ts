@@ -17,8 +17,25 @@ export interface PixelBatch {
   readonly samples: Uint32Array;
   /** (N, H, W, 3) uint8, the same images augmented once more, where the loader gives two views */
   readonly secondView?: Uint8Array;
+  /** Set where crop and mirroring are left to the training step: the pixels are those of the set, for all views. */
+  readonly pending?: PendingAugmentation;
   readonly height: number;
   readonly width: number;
+}
+
+/** Crop and mirroring that images have yet to go through, by the draws of (seed, epoch, sample, stream). */
+export interface PendingAugmentation extends CropAndFlip {
+  readonly views: 1 | 2;
+  /** (N) stream of each image's first view; that of a second one is the next. */
+  readonly streams: Uint32Array;
+}
+
+/** How images in memory are cut and mirrored. */
+export interface CropAndFlip {
+  /** Zero padding on each side before a window of the original size is cut at random; 0 for none. */
+  readonly crop: number;
+  /** Whether half of the images are mirrored. */
+  readonly flip: boolean;
 }
 
 /** Gives the batches of each epoch, a pure function of (seed, epoch). */
@@ -39,16 +56,14 @@ export interface TrainingLoaderOptions {
   readonly seed: number;
   /** By default uniform: every image once. */
   readonly sampler?: Sampler;
-  readonly augmentation: {
-    /** Zero padding on each side before a window of the original size is cut at random; 0 for none. */
-    readonly crop: number;
-    /** Whether half of the images are mirrored. */
-    readonly flip: boolean;
+  readonly augmentation: CropAndFlip & {
     /** Policy that is applied last; none unless given. */
     readonly autoAugment?: AutoAugmentPolicy;
   };
   /** How often each image of a batch is augmented, each time by draws of its own; 1 unless given. */
   readonly views?: 1 | 2;
+  /** Leaves crop and mirroring to the step, which does them where the network is; not where a policy is to follow them. */
+  readonly leavePending?: boolean;
 }
 
 /**
@@ -62,7 +77,7 @@ export interface TrainingLoaderOptions {
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
 export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
-  const { batchSize, seed, sampler = "uniform", augmentation, views = 1 } = options;
+  const { batchSize, seed, sampler = "uniform", augmentation, views = 1, leavePending = false } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip, autoAugment: policy = "none" } = augmentation;
@@ -108,9 +123,14 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
       for (let step = firstStep; step < stepsPerEpoch; step++) {
         const first = step * batchSize;
         const indicesOfStep = indices.subarray(first, first + batchSize);
+        const streams = repeats.subarray(first, first + batchSize).map((repeat) => views * repeat);
+        if (leavePending && policy === "none") {
+          yield { ...gather(dataset, indicesOfStep, asItIs), pending: { crop, flip, views, streams } };
+          continue;
+        }
         const drawView = (view: number) =>
           gather(dataset, indicesOfStep, (source, i, sample, target) =>
-            augment(source, sample, epoch, views * repeats[first + i] + view, target),
+            augment(source, sample, epoch, streams[i] + view, target),
           );
         yield views === 1 ? drawView(0) : { ...drawView(0), secondView: drawView(1).pixels };
       }
@@ -130,18 +150,19 @@ export function evaluationBatches(dataset: Dataset, batchSize: number): Iterable
       for (let first = 0; first < dataset.length; first += batchSize) {
         const length = Math.min(batchSize, dataset.length - first);
         const indices = Uint32Array.from({ length }, (_, i) => first + i);
-        yield gather(dataset, indices, (source, _i, _sample, target) => target.set(source));
+        yield gather(dataset, indices, asItIs);
       }
     },
   };
 }
 
-/** A batch of the images at `indices`, number i of which is written to its place by `place`. */
-function gather(
-  dataset: Dataset,
-  indices: Uint32Array,
-  place: (source: Uint8Array, i: number, sample: number, target: Uint8Array) => void,
-): PixelBatch {
+/** Writes image number i of a batch to its place. */
+type Place = (source: Uint8Array, i: number, sample: number, target: Uint8Array) => void;
+
+const asItIs: Place = (source, _i, _sample, target) => target.set(source);
+
+/** A batch of the images at `indices`. */
+function gather(dataset: Dataset, indices: Uint32Array, place: Place): PixelBatch {
   const { height, width } = dataset;
   const imageBytes = height * width * 3;
   const pixels = new Uint8Array(indices.length * imageBytes);

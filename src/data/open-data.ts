@@ -4,7 +4,13 @@ import { UsageError } from "../errors.js";
 import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import type { Dataset } from "./dataset.js";
 import { checkClasses, PARTS, type Part, scanImageFolder } from "./image-folder.js";
-import { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./loader.js";
+import {
+  evaluationBatches,
+  type Loader,
+  type PixelBatch,
+  type TrainingLoaderOptions,
+  trainingLoader,
+} from "./loader.js";
 import { findDataset, unknownLayout } from "./open.js";
 import { openPhotos, type PhotoFolderOptions } from "./open-photos.js";
 import type { ReadingStatistics } from "./photo-reader.js";
@@ -14,8 +20,8 @@ import { limitPrefix, splitValidation } from "./subset.js";
 /** Images to train on. */
 export interface TrainingImages {
   readonly length: number;
-  /** Shuffled and augmented batches; `views` of each image, 1 unless given. */
-  loader(batchSize: number, views?: 1 | 2): Loader;
+  /** Shuffled and augmented batches. Photos are cut and mirrored as they are read, whatever `leavePending` says. */
+  loader(batchSize: number, options?: Pick<TrainingLoaderOptions, "views" | "leavePending">): Loader;
 }
 
 /** Images to evaluate on. */
@@ -148,7 +154,7 @@ export function openInMemory(
       train && wanted.includes("train")
         ? {
             length: train.length,
-            loader: (batchSize, views) => trainingLoader(train, { ...options, batchSize, views }),
+            loader: (batchSize, drawing) => trainingLoader(train, { ...options, ...drawing, batchSize }),
           }
         : undefined,
     validation: wanted.includes("validation") ? evaluation(validation) : undefined,

@@ -97,7 +97,7 @@ export async function openPhotos(
       trainSet && wanted.includes("train")
         ? {
             length: trainSet.length,
-            loader(batchSize, views = 1) {
+            loader(batchSize, { views } = {}) {
               const { flip, autoAugment } = augmentation;
               const loader = opened(
                 trainingPhotos(trainSet, { ...options, batchSize, size, flip, autoAugment, views }),

@@ -133,7 +133,9 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
     );
   }
   assert(train !== undefined, "training data were opened without their training part");
-  const loader = train.loader(batchSize, METHOD_TABLE[recipe.method].views);
+  const { views } = METHOD_TABLE[recipe.method];
+  // A GPU waits for the program, and cuts and mirrors in no time.
+  const loader = train.loader(batchSize, { views, leavePending: learner.device !== "cpu" });
   const totalSteps = epochs * updatesPerEpoch(loader, accumulationSteps);
   // Without a graph, twice the batch of a training step takes less memory than that step.
   const evaluationBatch = Math.min(evaluationBatchSize(learner.model.specification.imageSize), 2 * batchSize);

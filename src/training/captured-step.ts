@@ -5,6 +5,7 @@ import { BatchNorm } from "../nn/routed-batch-norm.js";
 import { DeviceGraph, type GradientStore, keep, scope, type Tensor } from "../tensor/index.js";
 import { copy_ } from "../tensor/operators.js";
 import {
+  batchFromPixels,
   batchFromUpload,
   type DrawContext,
   type StepLosses,
@@ -53,8 +54,10 @@ export class CapturedStep {
 
   /** Adds the gradients of a mini-batch to the store, which must be empty, like the step itself. */
   run(pixels: PixelBatch, context: DrawContext): StepLosses {
-    const size = `${pixels.labels.length} x ${pixels.height} x ${pixels.width}`;
-    const asItIs = () => this.#step(batchFromUpload(uploadPixels(pixels, this.#model.device), context));
+    const { labels, height, width, pending } = pixels;
+    const cut = pending && `, crop ${pending.crop}, flip ${pending.flip}, views ${pending.views}`;
+    const size = `${labels.length} x ${height} x ${width}${cut ?? ""}`;
+    const asItIs = () => this.#step(batchFromPixels(pixels, context, this.#model.device));
     if (this.#refused || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
       this.#known = size;
       this.#dispose();
@@ -110,7 +113,7 @@ export class CapturedStep {
       const uploaded = uploadPixels(pixels, device);
       let losses: StepLosses = {};
       const graph = DeviceGraph.capture(device, () => {
-        losses = this.#step(batchFromUpload(uploaded, context));
+        losses = this.#step(batchFromUpload(uploaded, pixels.pending, context));
       });
       const gradients = this.#gradients.read();
       const inputs = valuesOf(uploaded);

@@ -1,13 +1,13 @@
 /** What every method's step takes and gives. */
 
 import type { Attack } from "../attacks/attack.js";
-import type { PixelBatch } from "../data/loader.js";
+import type { PendingAugmentation, PixelBatch } from "../data/loader.js";
 import type { Classifier } from "../models/classifier.js";
 import { labelsTensor } from "../models/pixels.js";
 import type { ForwardContext, Recompute } from "../nn/context.js";
 import type { SampleKeys } from "../nn/keys.js";
 import { type Device, fromArray, type GradientStore, type Tensor } from "../tensor/index.js";
-import { imagesFromBytes } from "../tensor/operators.js";
+import { add, augmentedImages, imagesFromBytes } from "../tensor/operators.js";
 
 /** A mini-batch. */
 export interface Batch {
@@ -28,8 +28,8 @@ export interface DrawContext {
 }
 
 /** The mini-batch of 8-bit pixels that a loader gave, with the keys of its draws, on a device. */
-export function batchFromPixels(pixels: PixelBatch, { seed, epoch }: DrawContext, device: Device = "cpu"): Batch {
-  return batchFromUpload(uploadPixels(pixels, device), { seed, epoch });
+export function batchFromPixels(pixels: PixelBatch, context: DrawContext, device: Device = "cpu"): Batch {
+  return batchFromUpload(uploadPixels(pixels, device), pixels.pending, context);
 }
 
 /** A loader's mini-batch as it gave it, on a device: as little as can be copied there. */
@@ -41,10 +41,12 @@ export interface Upload {
   readonly labels: Tensor;
   /** int64 [N] */
   readonly samples: Tensor;
+  /** int64 [N], those of the pending augmentation where there is one */
+  readonly streams?: Tensor;
 }
 
 export function uploadPixels(
-  { pixels, secondView, labels, samples, height, width }: PixelBatch,
+  { pixels, secondView, labels, samples, pending, height, width }: PixelBatch,
   device: Device,
 ): Upload {
   const images = (bytes: Uint8Array) => fromArray(bytes, [labels.length, height, width, 3], undefined, device);
@@ -53,18 +55,23 @@ export function uploadPixels(
     ...(secondView && { secondView: images(secondView) }),
     labels: labelsTensor(labels, device),
     samples: labelsTensor(samples, device),
+    ...(pending && { streams: labelsTensor(pending.streams, device) }),
   };
 }
 
-export const batchFromUpload = (
-  { pixels, secondView, labels, samples }: Upload,
+export function batchFromUpload(
+  { pixels, secondView, labels, samples, streams }: Upload,
+  pending: PendingAugmentation | undefined,
   { seed, epoch }: DrawContext,
-): Batch => ({
-  images: imagesFromBytes(pixels, "float32"),
-  secondView: secondView && imagesFromBytes(secondView, "float32"),
-  labels,
-  keys: { seed, epoch, samples },
-});
+): Batch {
+  const keys = { seed, epoch, samples };
+  if (pending === undefined || streams === undefined) {
+    const images = (bytes: Tensor) => imagesFromBytes(bytes, "float32");
+    return { images: images(pixels), secondView: secondView && images(secondView), labels, keys };
+  }
+  const view = (number: number) => augmentedImages(pixels, samples, add(streams, number), pending, keys);
+  return { images: view(0), secondView: pending.views === 2 ? view(1) : undefined, labels, keys };
+}
 
 /** The mean losses of a step, scalars in nats, before the update. Nothing has waited for them yet. */
 export interface StepLosses {

@@ -26,6 +26,7 @@ import {
 } from "../../src/tensor/index.js";
 import {
   add_,
+  augmentedImages,
   averagePool,
   batchNorm,
   cast,
@@ -219,10 +220,19 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
       const bytes = Uint8Array.from({ length: 4 * 7 * 5 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
       expectSame(
         onBoth((device) => {
-          const images = imagesFromBytes(
-            fromArray(bytes, [4, 7, 5, 3], undefined, device),
-            "float32",
-          ).requireGradient();
+          const pixels = fromArray(bytes, [4, 7, 5, 3], undefined, device);
+          const [samples, streams] = [
+            [0, 7, 2 ** 32 - 1, 12345],
+            [0, 1, 2, 3],
+          ].map((values) => fromArray(values, [4], "int64", device));
+          const augmented = augmentedImages(
+            pixels,
+            samples,
+            streams,
+            { crop: 2, flip: true },
+            { seed: 2 ** 40, epoch: 3 },
+          );
+          const images = imagesFromBytes(pixels, "float32").requireGradient();
           const [mean, deviation] = [
             [0.5, 0.4, 0.3],
             [0.2, 0.3, 0.4],
@@ -231,7 +241,7 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
           const store = new GradientStore([images]);
           store.add(sum(mul(cast(y, "float32"), normal(y.shape, 3, device))));
           const [gradient] = store.read() as Tensor[];
-          return [y, gradient, linfStep(images, gradient, images, [1 / 255], 4 / 255)];
+          return [augmented, y, gradient, linfStep(images, gradient, images, [1 / 255], 4 / 255)];
         }),
         bound,
       );
@@ -290,6 +300,12 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
     ),
     labels: Int32Array.from({ length: count }, (_, i) => i % 3),
     samples: Uint32Array.from({ length: count }, (_, i) => count * step + i),
+    pending: {
+      crop: 2,
+      flip: true,
+      views: 1 as const,
+      streams: Uint32Array.from({ length: count }, (_, i) => i + step),
+    },
     height: SIDE,
     width: SIDE,
   });

@@ -1,0 +1,40 @@
+// Where a training image is cut and whether it is mirrored: the draws of src/data/loader.ts.
+#pragma once
+#include "philox.h"
+
+namespace advprop {
+
+/// cropPadded, then flipHorizontal, of src/images/augmentation.ts.
+struct CropAndMirror {
+  PhiloxKey key;  // of all draws of a run
+  uint32_t epoch;
+  int64_t padding;  // zeros around the image that the window is cut from; 0 for no crop
+  bool mirrors;     // whether images are mirrored at all
+};
+
+/// What one image's draws make of it.
+struct CropWindow {
+  CropWindow() = default;
+  ADVPROP_ANYWHERE CropWindow(const CropAndMirror& augmentation, int64_t sample, int64_t stream) {
+    constexpr uint32_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
+    const auto draws = [&](uint32_t purpose) {
+      return philox4x32({{0, static_cast<uint32_t>(sample), augmentation.epoch, purpose + 256 * static_cast<uint32_t>(stream)}}, augmentation.key);
+    };
+    const int64_t padding = augmentation.padding;
+    if (padding > 0) {
+      const PhiloxBlock words = draws(kCrop);
+      down = toInteger(words[0], 2 * padding + 1) - padding;
+      right = toInteger(words[1], 2 * padding + 1) - padding;
+    }
+    if (augmentation.mirrors) mirrored = toUniform(draws(kFlip)[0]) < 0.5f;
+  }
+
+  /// Where a pixel of the result comes from; outside of the image it is black.
+  ADVPROP_ANYWHERE int64_t rowFrom(int64_t row) const { return row + down; }
+  ADVPROP_ANYWHERE int64_t columnFrom(int64_t column, int64_t width) const { return (mirrored ? width - 1 - column : column) + right; }
+
+  int64_t down = 0, right = 0;
+  bool mirrored = false;
+};
+
+}  // namespace advprop

@@ -1,0 +1,62 @@
+/** Crop and mirroring that a loader leaves to the step are those that it makes itself. */
+import { describe, expect, test } from "vitest";
+import { type PixelBatch, type TrainingLoaderOptions, trainingLoader } from "../../src/data/loader.js";
+import { subset } from "../../src/data/subset.js";
+import { scope } from "../../src/tensor/index.js";
+import { batchFromPixels } from "../../src/training/step.js";
+import { makeDataset } from "../support/datasets.js";
+
+// Of class 0 there are three images, which a balanced epoch visits several times.
+const DATASET = subset(
+  makeDataset({ length: 60, classes: 3 }),
+  Uint32Array.from([...Array(60).keys()].filter((i) => i % 3 !== 0 || i < 9)),
+);
+const EPOCH = 2;
+
+async function batchesOf(options: Partial<TrainingLoaderOptions>): Promise<PixelBatch[]> {
+  const augmentation = { crop: 2, flip: true };
+  const loader = trainingLoader(DATASET, { batchSize: 8, seed: 2 ** 40 + 7, augmentation, ...options });
+  const batches: PixelBatch[] = [];
+  for await (const batch of loader.epoch(EPOCH, 1)) batches.push(batch);
+  return batches;
+}
+
+/** What a step gets, as numbers. */
+const numbersOf = (pixels: PixelBatch) =>
+  scope(() => {
+    const { images, secondView, labels, keys } = batchFromPixels(pixels, { seed: 2 ** 40 + 7, epoch: EPOCH });
+    const { shape, strides, dtype } = images;
+    const values = [images, secondView, labels, keys.samples].map((tensor) => tensor?.toNumbers());
+    return { shape, strides, dtype, values };
+  });
+
+describe("pending augmentation", () => {
+  test.each([
+    [{}, 1],
+    [{ views: 2 }, 2],
+    [{ sampler: "class-balanced" }, 1],
+    [{ sampler: "class-balanced", views: 2 }, 2],
+    [{ augmentation: { crop: 0, flip: true } }, 1],
+    [{ augmentation: { crop: 3, flip: false } }, 1],
+    [{ augmentation: { crop: 9, flip: true } }, 1],
+  ] as const)("%j: the step sees the same images, bit for bit", async (options, views) => {
+    const [done, pending] = [await batchesOf(options), await batchesOf({ ...options, leavePending: true })];
+    expect(pending.map(numbersOf)).toEqual(done.map(numbersOf));
+    expect(pending.length).toBe(done.length);
+    for (const batch of pending) {
+      expect(batch.pending?.views).toBe(views);
+      expect(batch.secondView).toBeUndefined();
+      batch.samples.forEach((sample, i) => {
+        const index = DATASET.samples.indexOf(sample);
+        expect(batch.pixels.subarray(i * 60, (i + 1) * 60)).toEqual(DATASET.pixels(index));
+      });
+    }
+    if ("sampler" in options)
+      expect(pending.some((batch) => batch.pending?.streams.some((stream) => stream > views))).toBe(true);
+  });
+
+  test("is the loader's where a policy follows", async () => {
+    const options = { augmentation: { crop: 2, flip: true, autoAugment: "v0" } } as const;
+    expect(await batchesOf({ ...options, leavePending: true })).toEqual(await batchesOf(options));
+  });
+});
