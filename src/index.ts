@@ -36,7 +36,14 @@ export { checkData, type DataReport } from "./data/check.js";
 export { loadCifar } from "./data/cifar.js";
 export { type CorruptedSet, type CorruptedSetOptions, openCorruptedSet } from "./data/corrupted-set.js";
 export { type Dataset, InMemoryDataset, type Split } from "./data/dataset.js";
-export { evaluationBatches, type Loader, type PixelBatch, trainingLoader } from "./data/loader.js";
+export {
+  type CropAndFlip,
+  evaluationBatches,
+  type Loader,
+  type PendingAugmentation,
+  type PixelBatch,
+  trainingLoader,
+} from "./data/loader.js";
 export { openDataset } from "./data/open.js";
 export { type OpenDataOptions, type OpenedData, openData } from "./data/open-data.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
