@@ -3,7 +3,7 @@
 #include "inverted_residual.h"
 #include "inverted_residual_gate.h"
 #include "inverted_residual_products.h"
-#include "silu.h"
+#include "panel_sums.h"
 
 namespace advprop {
 
@@ -12,17 +12,18 @@ namespace {
 /// x = silu(factor x + shift)
 template <typename T>
 void activate(T* x, int64_t pixels, const float* factor, const float* shift) {
-  eachVectorOfPanel(pixels, [=](int64_t i, int64_t c) { store(x + i, silu<T>(load(x + i) * load(factor + c) + load(shift + c))); });
+  const auto norm = [=](int64_t i, int64_t c) { return load(x + i) * load(factor + c) + load(shift + c); };
+  eachVectorOfPanel(pixels, ofSilu<T>(norm, [=](int64_t i, int64_t, const auto& silu) { store(x + i, silu.value); }));
 }
 
 /// The same, with its derivative by x.
 template <typename T>
 void activate(T* x, int64_t pixels, const float* factor, const float* shift, T* slope) {
-  eachVectorOfPanel(pixels, [=](int64_t i, int64_t c) {
-    const SiluAndSlope activated = siluAndSlope<T>(load(x + i) * load(factor + c) + load(shift + c));
-    store(x + i, activated.value);
-    store(slope + i, activated.slope * load(factor + c));
-  });
+  const auto norm = [=](int64_t i, int64_t c) { return load(x + i) * load(factor + c) + load(shift + c); };
+  eachVectorOfPanel(pixels, ofSilu<T>(norm, [=](int64_t i, int64_t c, const auto& silu) {
+                      store(x + i, silu.value);
+                      store(slope + i, silu.slope * load(factor + c));
+                    }));
 }
 
 template <typename T>
@@ -63,11 +64,12 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
         ready = needed;
         depthwisePanel(t + n * block.pixels() * kPanel, depthwise, block.depthwise + p * block.panel.packed(), block.panel, begin, end);
         const int64_t first = begin * block.panel.columns;
-        sumPanel((end - begin) * block.panel.columns, sums, begin > 0, [=, in = depthwise + first * kPanel, out = s + at + first * kPanel](int64_t i, int64_t c) {
-          const Floats activated = silu<T>(load(in + i) * load(factor2 + c) + load(shift2 + c));
-          store(out + i, activated);
-          return activated;
-        });
+        const auto norm = [=, in = depthwise + first * kPanel](int64_t i, int64_t c) { return load(in + i) * load(factor2 + c) + load(shift2 + c); };
+        const auto keep = [out = s + at + first * kPanel](int64_t i, int64_t, const auto& silu) {
+          store(out + i, silu.value);
+          return silu.value;
+        };
+        sumPanel((end - begin) * block.panel.columns, sums, begin > 0, ofSilu<T>(norm, keep));
       });
       for (int64_t c = 0; c < kPanel; ++c) sums[c] /= static_cast<float>(block.results());
     }

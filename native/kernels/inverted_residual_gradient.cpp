@@ -5,7 +5,7 @@
 #include "inverted_residual.h"
 #include "inverted_residual_gate.h"
 #include "inverted_residual_products.h"
-#include "silu.h"
+#include "panel_sums.h"
 
 namespace advprop {
 
@@ -65,12 +65,12 @@ void passGate(const UnitGradient<T>& job, T* gradV, Scratch scratch) {
     const float *factor = block.norm2.factor.data() + channel, *shift = block.norm2.shift.data() + channel;
     for (int64_t n = 0; n < images; ++n) {
       const int64_t at = job.resultsOf(p, n);
-      const auto term = [=, in = job.v + at, g = gradV + at, slope = slopes + at](int64_t i, int64_t c) {
-        const SiluAndSlope activated = siluAndSlope<T>(load(in + i) * load(factor + c) + load(shift + c));
-        store(slope + i, activated.slope * load(factor + c));
-        return load(g + i) * activated.value;
+      const auto norm = [=, in = job.v + at](int64_t i, int64_t c) { return load(in + i) * load(factor + c) + load(shift + c); };
+      const auto term = [=, g = gradV + at, slope = slopes + at](int64_t i, int64_t c, const auto& silu) {
+        store(slope + i, silu.slope * load(factor + c));
+        return load(g + i) * silu.value;
       };
-      sumPanel(block.results(), gradGate + n * padded + channel, /*add=*/false, term);
+      sumPanel(block.results(), gradGate + n * padded + channel, /*add=*/false, ofSilu<T>(norm, term));
     }
   }
   for (int64_t n = 0; n < images; ++n) {

@@ -1,17 +1,8 @@
 // The matrix products of an inverted residual: from rows in memory into one panel, and from all panels to rows in memory.
 #pragma once
-#include "inverted_residual_layers.h"
+#include "panel_walk.h"
 
 namespace advprop {
-
-/// Calls `work(at, channel)` for the vectors of a panel [pixels, kPanel].
-template <typename Work>
-inline void eachVectorOfPanel(int64_t pixels, const Work& work) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-#pragma GCC unroll 4
-    for (int64_t channel = 0; channel < kPanel; channel += kLanes) work(pixel * kPanel + channel, channel);
-  }
-}
 
 /// left [rows, depth] times the columns of one panel.
 template <typename T>
@@ -89,23 +80,6 @@ struct FromPanels {
     }
   }
 };
-
-/// Sums over the pixels of a panel of what `term(at, channel)` gives, stored in to[kPanel] or added to it. Each adds a few dozen
-/// values, then these sums, so that its error stays small for the largest images.
-template <typename Term>
-inline void sumPanel(int64_t pixels, float* to, bool add, const Term& term) {
-  constexpr int64_t kTerms = 32;
-  Floats total[kPanelVectors] = {};
-  for (int64_t start = 0; start < pixels; start += kTerms) {
-    Floats part[kPanelVectors] = {};
-    for (int64_t pixel = start; pixel < std::min(pixels, start + kTerms); ++pixel) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kPanelVectors; ++v) part[v] += term(pixel * kPanel + v * kLanes, v * kLanes);
-    }
-    for (int v = 0; v < kPanelVectors; ++v) total[v] += part[v];
-  }
-  for (int v = 0; v < kPanelVectors; ++v) store(to + v * kLanes, add ? load(to + v * kLanes) + total[v] : total[v]);
-}
 
 /// The images that a thread takes together.
 struct Unit {

@@ -85,9 +85,8 @@ void convolveUnit(const TrainedInvertedResidual& block, const T* x, const T* u, 
         const int64_t first = ready * block.panel.width, needed = block.panel.needed(end), pixels = needed * block.panel.width - first;
         ready = needed;
         if (block.expands) {
-          eachVectorOfPanel(pixels, [=, in = from + first * kPanel, out = t + first * kPanel](int64_t i, int64_t c) {
-            store(out + i, silu<T>(norm1(load(in + i), channel + c)));
-          });
+          const auto norm = [=, in = from + first * kPanel](int64_t i, int64_t c) { return norm1(load(in + i), channel + c); };
+          eachVectorOfPanel(pixels, ofSilu<T>(norm, [out = t + first * kPanel](int64_t i, int64_t, const auto& silu) { store(out + i, silu.value); }));
         } else {
           gatherPanel(x + ((unit.first + n) * block.pixels() + first) * block.inputs + channel, block.inputs, pixels,
                       std::min(kPanel, block.inputs - channel), t + first * kPanel);
@@ -113,11 +112,12 @@ void projectUnit(const TrainedInvertedResidual& block, const T* v, const Normali
       const int64_t at = (p * unit.images + n) * results * kPanel;
       const T* from = v + unit.first * results * padded + at;
       float* mean = means + n * padded + p * kPanel;
-      sumPanel(results, mean, /*add=*/false, [=, to = s + at, channel = p * kPanel](int64_t i, int64_t c) {
-        const Floats activated = silu<T>(norm2(load(from + i), channel + c));
-        store(to + i, activated);
-        return activated;
-      });
+      const auto norm = [=, channel = p * kPanel](int64_t i, int64_t c) { return norm2(load(from + i), channel + c); };
+      const auto keep = [to = s + at](int64_t i, int64_t, const auto& silu) {
+        store(to + i, silu.value);
+        return silu.value;
+      };
+      sumPanel(results, mean, /*add=*/false, ofSilu<T>(norm, keep));
       for (int64_t c = 0; c < kPanel; ++c) mean[c] /= static_cast<float>(results);
     }
   }

@@ -39,12 +39,13 @@ void gatedUnit(const TrainedInvertedResidual& block, const T* gradient, const Tr
     for (int64_t n = 0; n < unit.images; ++n) {
       const int64_t at = (p * unit.images + n) * results * kPanel;
       const auto sum = [&](const auto& keep) {
-        sumPanel(results, arguments + n * padded + channel, /*add=*/false, [=, in = v + at, grad = g + at, slope = slopes + at](int64_t i, int64_t c) {
-          const SiluAndSlope activated = siluAndSlope<T>(normalize(load(in + i), channel + c));
-          store(slope + i, activated.slope);
-          keep(i, c, activated.value);
-          return load(grad + i) * activated.value;
-        });
+        const auto norm = [=, in = v + at](int64_t i, int64_t c) { return normalize(load(in + i), channel + c); };
+        const auto term = [=, grad = g + at, slope = slopes + at](int64_t i, int64_t c, const auto& silu) {
+          store(slope + i, silu.slope);
+          keep(i, c, silu.value);
+          return load(grad + i) * silu.value;
+        };
+        sumPanel(results, arguments + n * padded + channel, /*add=*/false, ofSilu<T>(norm, term));
       };
       if (gated == nullptr) {
         sum([](int64_t, int64_t, Floats) {});
@@ -96,14 +97,14 @@ void depthwiseUnit(const TrainedInvertedResidual& block, const T* x, const Train
       const PanelInRows<T> to(p1 + (first + n * pixels) * block.expanded, block.expanded, p);
       if (block.expands) {
         const T* in = u + first * padded + (p * unit.images + n) * pixels * kPanel;
-        addToSums<2>(pixels, norm1->sumsOf(unit, p), padded, [=](int64_t i, int64_t c) {
-          const Floats value = load(in + i);
-          const SiluAndSlope activated = siluAndSlope<T>(normalize(value, channel + c));
-          store(t + i, activated.value);
-          const Floats passed = load(gradT + i) * activated.slope;
+        const auto norm = [=](int64_t i, int64_t c) { return normalize(load(in + i), channel + c); };
+        const auto terms = [=](int64_t i, int64_t c, const auto& silu) {
+          store(t + i, silu.value);
+          const Floats passed = load(gradT + i) * silu.slope;
           to.store(i, c, passed);
-          return std::array<Floats, 2>{passed, passed * (value - load(normalize.mean + channel + c))};
-        });
+          return std::array<Floats, 2>{passed, passed * (load(in + i) - load(normalize.mean + channel + c))};
+        };
+        addToSums<2>(pixels, norm1->sumsOf(unit, p), padded, ofSilu<T>(norm, terms));
       } else {
         gatherPanel(x + (first + n * pixels) * block.inputs + channel, block.inputs, pixels, std::min(kPanel, block.inputs - channel), t);
         eachVectorOfPanel(pixels, [=](int64_t i, int64_t c) { to.store(i, c, load(gradT + i)); });

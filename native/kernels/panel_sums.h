@@ -1,25 +1,38 @@
-// Sums over the rows of panels [rows, kPanel]: some dozens in float32, then in float64.
+// Sums over the rows of panels [rows, kPanel].
 #pragma once
 #include <array>
 
-#include "inverted_residual_layers.h"
+#include "panel_walk.h"
 
 namespace advprop {
 
-/// Adds the `Kinds` vectors that `terms(at, channel)` gives for each vector of a panel to totals[Kinds][stride].
-template <int Kinds, typename Terms>
-inline __attribute__((always_inline)) void addToSums(int64_t rows, double* totals, int64_t stride, const Terms& terms) {
+/// Sums of what the work gives for each vector of a panel, stored in to[kPanel] or added to it. Each adds a few dozen values, then
+/// these sums, so that its error stays small for the largest images.
+template <typename Work>
+inline __attribute__((always_inline)) void sumPanel(int64_t rows, float* to, bool add, const Work& work) {
+  constexpr int64_t kTerms = 32;
+  Floats total[kPanelVectors] = {};
+  for (int64_t start = 0; start < rows; start += kTerms) {
+    Floats part[kPanelVectors] = {};
+    const auto sink = [&part](int64_t channel, Floats term) { part[channel / kLanes] += term; };
+    eachVectorOfPanel(start, std::min(rows, start + kTerms), into(sink, work));
+    for (int v = 0; v < kPanelVectors; ++v) total[v] += part[v];
+  }
+  for (int v = 0; v < kPanelVectors; ++v) store(to + v * kLanes, add ? load(to + v * kLanes) + total[v] : total[v]);
+}
+
+/// Adds the `Kinds` vectors that the work gives for each vector of a panel to totals[Kinds][stride]: some dozens in float32, then
+/// in float64.
+template <int Kinds, typename Work>
+inline __attribute__((always_inline)) void addToSums(int64_t rows, double* totals, int64_t stride, const Work& work) {
   constexpr int64_t kTerms = 32;
   for (int64_t start = 0; start < rows; start += kTerms) {
     Floats part[Kinds][kPanelVectors] = {};
-    for (int64_t row = start; row < std::min(rows, start + kTerms); ++row) {
+    const auto sink = [&part](int64_t channel, const std::array<Floats, Kinds>& terms) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kPanelVectors; ++v) {
-        const std::array<Floats, Kinds> all = terms(row * kPanel + v * kLanes, v * kLanes);
-#pragma GCC unroll 4
-        for (int k = 0; k < Kinds; ++k) part[k][v] += all[k];
-      }
-    }
+      for (int k = 0; k < Kinds; ++k) part[k][channel / kLanes] += terms[k];
+    };
+    eachVectorOfPanel(start, std::min(rows, start + kTerms), into(sink, work));
     for (int k = 0; k < Kinds; ++k) {
       for (int v = 0; v < kPanelVectors; ++v) {
         for (int64_t lane = 0; lane < kLanes; ++lane) totals[k * stride + v * kLanes + lane] += part[k][v][lane];

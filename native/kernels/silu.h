@@ -1,5 +1,5 @@
-// The activation x sigmoid(x), a vector at a time. `T` is the type of the tensor they belong to: sigmoids need no more
-// precision than it has.
+// The activation x sigmoid(x), a vector or a group of them at a time. `T` is the type of the tensor they belong to: sigmoids
+// need no more precision than it has.
 #pragma once
 #include <type_traits>
 
@@ -7,21 +7,27 @@
 
 namespace advprop {
 
-template <typename T>
-inline Floats silu(Floats x) {
-  return x * sigmoid<std::is_same_v<T, at::BFloat16>>(x);
+template <typename T, typename V>
+inline __attribute__((always_inline)) V sigmoidFor(const V& x) {
+  return sigmoid<std::is_same_v<T, at::BFloat16>>(x);
 }
 
+template <typename T>
+inline Floats silu(Floats x) {
+  return x * sigmoidFor<T>(x);
+}
+
+template <typename V>
 struct SiluAndSlope {
-  Floats value, slope;
+  V value, slope;
 };
 
 /// It and its derivative.
-template <typename T>
-inline SiluAndSlope siluAndSlope(Floats x) {
-  const Floats s = sigmoid<std::is_same_v<T, at::BFloat16>>(x);
-  const Floats value = x * s;
-  return {value, s + value * (1.f - s)};
+template <typename T, typename V>
+inline __attribute__((always_inline)) SiluAndSlope<V> siluAndSlope(const V& x) {
+  const V s = sigmoidFor<T>(x);
+  const V value = each([](Floats a, Floats b) { return a * b; }, x, s);
+  return {value, each([](Floats of, Floats silu) { return of + silu * (1.f - of); }, s, value)};
 }
 
 /// Its derivative alone.
