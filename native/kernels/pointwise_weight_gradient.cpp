@@ -72,14 +72,13 @@ struct Job {
       : left(left_), right(right_), rows(rows_), columns(columns_), pixels(pixels_), padded(vectorsOf(columns) * kLanes),
         leftStride((rows / kLanes + 1) / 2 * 2 * kLanes + kLanes),
         block(std::clamp<int64_t>(kLeftBytes / (rows * static_cast<int64_t>(sizeof(T))) / 2 * 2, 64, 256)),
-        blocks((pixels + block - 1) / block),
-        parts(std::min(blocks, std::clamp<int64_t>(pixels * (rows + columns) * static_cast<int64_t>(sizeof(T)) / (16 * rows * padded), 1, kMostParts))) {}
+        parts(std::min((pixels + block - 1) / block, std::clamp<int64_t>(pixels * (rows + columns) * static_cast<int64_t>(sizeof(T)) / (16 * rows * padded), 1, kMostParts))) {}
 
   /// What the packed left factor of a block may take of the second-level cache.
   static constexpr int64_t kLeftBytes = 256 << 10, kMostParts = 16;
 
-  /// The first pixel of a part.
-  int64_t pixelOf(int64_t part) const { return std::min(pixels, part * blocks / parts * block); }
+  /// The first pixel of a part, all of about the same size; even, as pairs are packed.
+  int64_t pixelOf(int64_t part) const { return part == parts ? pixels : part * pixels / parts / 2 * 2; }
 
   const T *left, *right;
   int64_t rows, columns, pixels;
@@ -87,8 +86,8 @@ struct Job {
   int64_t padded;
   /// Words of a packed step of the left factor: an odd number of lines, so that its steps do not meet in one set of the cache.
   int64_t leftStride;
-  /// Pixels that are packed and multiplied together, and how many such blocks there are.
-  int64_t block, blocks;
+  /// Most pixels that are packed and multiplied together.
+  int64_t block;
   /// Sums of several blocks that are kept apart: so many that they are small beside the data.
   int64_t parts;
 };
@@ -100,8 +99,8 @@ void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64
   const at::Tensor packed = at::empty({steps * (job.leftStride + kPanelVectors * kLanes)}, at::kFloat);
   float *right = packed.data_ptr<float>(), *left = right + steps * kPanelVectors * kLanes;
   const bool whole = first == 0 && last == vectorsOf(job.columns);
-  for (int64_t pixel = begin; pixel < end; pixel += job.block) {
-    const int64_t pixels = std::min(job.block, end - pixel), next = std::min(pixel + job.block, end), nextEnd = std::min(next + job.block, end);
+  eachTile(end - begin, job.block, [&](int64_t at, int64_t pixels) {
+    const int64_t pixel = begin + at, next = pixel + pixels, nextEnd = std::min(next + pixels, end);
     const int64_t tiles = ((job.rows + tileRows(kPanelVectors) - 1) / tileRows(kPanelVectors)) * (last - first + kPanelVectors - 1) / kPanelVectors;
     Prefetch nextLeft(job.left + next * job.rows, job.left + nextEnd * job.rows, tiles), nextRight;
     if (whole) nextRight = Prefetch(job.right + next * job.columns, job.right + nextEnd * job.columns, tiles);
@@ -118,7 +117,7 @@ void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64
       });
       vector += wide;
     }
-  }
+  });
 }
 
 /// The total of each part of the pixels, [parts, rows, padded].
@@ -127,15 +126,12 @@ at::Tensor sumParts(const Job<T>& job) {
   at::Tensor totals = at::empty({job.parts, job.rows, job.padded}, at::kFloat);
   const std::vector<int64_t> panels = panelStarts(job.columns);
   const int64_t count = panels.size() - 1;
-  // What few parts leave for threads to do comes from the panels.
-  const int64_t groups = std::min(count, (Job<T>::kMostParts + job.parts - 1) / job.parts);
-  const int64_t length = job.rows * job.padded, work = job.pixels * length / (job.parts * groups);
-  at::parallel_for(0, job.parts * groups, kLeastWork / (work + 1) + 1, [&, to = totals.data_ptr<float>()](int64_t begin, int64_t end) {
+  const int64_t length = job.rows * job.padded, work = job.pixels * length / (job.parts * count);
+  at::parallel_for(0, job.parts * count, kLeastWork / (work + 1) + 1, [&, to = totals.data_ptr<float>()](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end;) {
-      // A thread's panels of one part together: they share the packed left factor.
-      const int64_t part = item / groups, next = std::min(end, (part + 1) * groups);
-      const auto panelOf = [&](int64_t group) { return panels[group * count / groups]; };
-      sumPart(job, job.pixelOf(part), job.pixelOf(part + 1), panelOf(item - part * groups), panelOf(next - part * groups), to + part * length);
+      // Where there are few parts, threads share them by panels; those of one thread share the packed left factor.
+      const int64_t part = item / count, next = std::min(end, (part + 1) * count);
+      sumPart(job, job.pixelOf(part), job.pixelOf(part + 1), panels[item - part * count], panels[next - part * count], to + part * length);
       item = next;
     }
   });
