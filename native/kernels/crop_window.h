@@ -14,7 +14,6 @@ struct CropAndMirror {
 
 /// What one image's draws make of it.
 struct CropWindow {
-  CropWindow() = default;
   ADVPROP_ANYWHERE CropWindow(const CropAndMirror& augmentation, int64_t sample, int64_t stream) {
     constexpr uint32_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
     const auto draws = [&](uint32_t purpose) {

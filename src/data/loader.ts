@@ -25,6 +25,8 @@ export interface PixelBatch {
 
 /** Crop and mirroring that images have yet to go through, by the draws of (seed, epoch, sample, stream). */
 export interface PendingAugmentation extends CropAndFlip {
+  readonly seed: number;
+  readonly epoch: number;
   readonly views: 1 | 2;
   /** (N) stream of each image's first view; that of a second one is the next. */
   readonly streams: Uint32Array;
@@ -125,7 +127,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
         const indicesOfStep = indices.subarray(first, first + batchSize);
         const streams = repeats.subarray(first, first + batchSize).map((repeat) => views * repeat);
         if (leavePending && policy === "none") {
-          yield { ...gather(dataset, indicesOfStep, asItIs), pending: { crop, flip, views, streams } };
+          yield { ...gather(dataset, indicesOfStep, asItIs), pending: { crop, flip, seed, epoch, views, streams } };
           continue;
         }
         const drawView = (view: number) =>

@@ -83,15 +83,14 @@ export const imagesFromBytes = (pixels: Tensor, dtype: DType): Tensor =>
   call("advprop::images_from_pixels", [pixels, dtype]);
 
 /**
- * float32 [N, C, H, W], channels-last: {@link imagesFromBytes} of what cropPadded and flipHorizontal make of the images with
- * the loader's draws for each one's sample and stream, both int64 [N].
+ * float32 [N, C, H, W], channels-last: {@link imagesFromBytes} of what cropPadded and flipHorizontal make of the images, uint8
+ * [N, H, W, C], with the loader's draws for each one's sample and stream, both int64 [N].
  */
 export const augmentedImages = (
   pixels: Tensor,
   samples: Tensor,
   streams: Tensor,
-  { crop, flip }: { readonly crop: number; readonly flip: boolean },
-  { seed, epoch }: { readonly seed: number; readonly epoch: number },
+  { crop, flip, seed, epoch }: Readonly<{ crop: number; flip: boolean; seed: number; epoch: number }>,
 ): Tensor => call("advprop::augmented_images", [pixels, samples, streams, crop, flip, seed, epoch]);
 
 /** (images - mean) / deviation in another dtype; mean and deviation are [1, C, 1, 1]. The gradient has the images' dtype. */

@@ -54,16 +54,15 @@ export class CapturedStep {
 
   /** Adds the gradients of a mini-batch to the store, which must be empty, like the step itself. */
   run(pixels: PixelBatch, context: DrawContext): StepLosses {
-    const { labels, height, width, pending } = pixels;
-    const cut = pending && `, crop ${pending.crop}, flip ${pending.flip}, views ${pending.views}`;
-    const size = `${labels.length} x ${height} x ${width}${cut ?? ""}`;
+    const size = `${pixels.labels.length} x ${pixels.height} x ${pixels.width}`;
     const asItIs = () => this.#step(batchFromPixels(pixels, context, this.#model.device));
     if (this.#refused || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
       this.#known = size;
       this.#dispose();
       return asItIs();
     }
-    const key = `${size}, seed ${context.seed}, epoch ${context.epoch}`;
+    // Streams are read from memory.
+    const key = JSON.stringify([size, context.seed, context.epoch, { ...pixels.pending, streams: undefined }]);
     const first = this.#captured?.key !== key;
     if (first && !this.#capture(key, pixels, context)) return asItIs();
     const captured = this.#captured as Captured;

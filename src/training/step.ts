@@ -69,7 +69,7 @@ export function batchFromUpload(
     const images = (bytes: Tensor) => imagesFromBytes(bytes, "float32");
     return { images: images(pixels), secondView: secondView && images(secondView), labels, keys };
   }
-  const view = (number: number) => augmentedImages(pixels, samples, add(streams, number), pending, keys);
+  const view = (number: number) => augmentedImages(pixels, samples, add(streams, number), pending);
   return { images: view(0), secondView: pending.views === 2 ? view(1) : undefined, labels, keys };
 }
 

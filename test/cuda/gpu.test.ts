@@ -225,13 +225,8 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
             [0, 7, 2 ** 32 - 1, 12345],
             [0, 1, 2, 3],
           ].map((values) => fromArray(values, [4], "int64", device));
-          const augmented = augmentedImages(
-            pixels,
-            samples,
-            streams,
-            { crop: 2, flip: true },
-            { seed: 2 ** 40, epoch: 3 },
-          );
+          const drawn = { crop: 2, flip: true, seed: 2 ** 40, epoch: 3 };
+          const augmented = augmentedImages(pixels, samples, streams, drawn);
           const images = imagesFromBytes(pixels, "float32").requireGradient();
           const [mean, deviation] = [
             [0.5, 0.4, 0.3],
@@ -301,9 +296,7 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
     labels: Int32Array.from({ length: count }, (_, i) => i % 3),
     samples: Uint32Array.from({ length: count }, (_, i) => count * step + i),
     pending: {
-      crop: 2,
-      flip: true,
-      views: 1 as const,
+      ...{ crop: 2, flip: true, seed: 0, epoch: Math.floor(step / 4), views: 1 as const },
       streams: Uint32Array.from({ length: count }, (_, i) => i + step),
     },
     height: SIDE,

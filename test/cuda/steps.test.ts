@@ -90,7 +90,7 @@ describe.skipIf(!canEmulate)("images on a GPU, emulated", () => {
   test("8-bit pixels, cut and mirrored", () => {
     const streams = fromArray([3, 0, 2 ** 24 - 1, 1], [SAMPLES.length], "int64");
     const augmented = (crop: number, flip: boolean) =>
-      augmentedImages(pixels(), samples(), streams, { crop, flip }, { seed: 2 ** 53 - 1, epoch: 2 });
+      augmentedImages(pixels(), samples(), streams, { crop, flip, seed: 2 ** 53 - 1, epoch: 2 });
     for (const [crop, flip] of [
       [4, true],
       [0, true],
