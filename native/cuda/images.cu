@@ -23,11 +23,11 @@ __global__ void augmentKernel(Pictures sizes, const uint8_t* pixels, const int64
   if (number >= sizes.count * sizes.height * sizes.width) return;
   const int64_t column = number % sizes.width, line = number / sizes.width, row = line % sizes.height, image = line / sizes.height;
   const CropWindow window(augmentation, samples[image], streams[image]);
-  const int64_t fromRow = window.rowFrom(row), fromColumn = window.columnFrom(column, sizes.width);
-  const bool inside = fromRow >= 0 && fromRow < sizes.height && fromColumn >= 0 && fromColumn < sizes.width;
-  const int64_t from = ((image * sizes.height + fromRow) * sizes.width + fromColumn) * kColors;
+  const int64_t source = window.source(row, column, sizes.height, sizes.width), first = image * sizes.height * sizes.width;
 #pragma unroll
-  for (int color = 0; color < kColors; ++color) out[number * kColors + color] = inside ? fraction(pixels[from + color]) : 0.f;
+  for (int color = 0; color < kColors; ++color) {
+    out[number * kColors + color] = source < 0 ? 0.f : fraction(pixels[(first + source) * kColors + color]);
+  }
 }
 
 /// out = (in - mean) / deviation; `mean` may be null, for zeros.

@@ -8,7 +8,7 @@ namespace advprop::cuda {
 
 /// Block `index` of a sample's draws.
 __device__ inline PhiloxBlock keyedBlock(const DrawKey& key, int64_t sample, int64_t index) {
-  return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(sample), key.epoch, key.use}}, {key.seedLow, key.seedHigh});
+  return philox4x32({{static_cast<uint32_t>(index), static_cast<uint32_t>(sample), key.epoch, key.use}}, key.seed);
 }
 
 }  // namespace advprop::cuda

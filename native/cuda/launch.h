@@ -126,7 +126,8 @@ int scaleImages(const Images& sizes, const void* x, const float* factors, const 
 // Keyed random numbers, those of native/kernels/keyed_random.cpp
 
 struct DrawKey {
-  uint32_t seedLow, seedHigh, epoch, use;  // use = purpose + 256 stream
+  PhiloxKey seed;
+  uint32_t epoch, use;  // use = purpose + 256 stream
 };
 /// out: uniform in [0, 1), float32 [count, channels, positions], or channels-last, [count, positions, channels].
 int keyedUniform(const int64_t* samples, int64_t count, const DrawKey& key, int64_t channels, int64_t positions, bool channelsLast, float* out,

@@ -31,8 +31,7 @@ DrawKey drawKey(const at::Tensor& samples, int64_t seed, int64_t epoch, int64_t 
   TORCH_CHECK(purpose >= 0 && purpose < 256, "purpose must be in [0, 256); got ", purpose);
   TORCH_CHECK(stream >= 0 && stream < (1 << 24), "stream must be in [0, 2^24); got ", stream);
   TORCH_CHECK(epoch >= 0 && epoch <= UINT32_MAX, "epoch must be in [0, 2^32); got ", epoch);
-  return {static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32), static_cast<uint32_t>(epoch),
-          static_cast<uint32_t>(purpose + 256 * stream)};
+  return {philoxKey(seed), static_cast<uint32_t>(epoch), static_cast<uint32_t>(purpose + 256 * stream)};
 }
 
 at::Tensor uniformNumbers(const at::Tensor& samples, at::IntArrayRef shape, int64_t seed, int64_t epoch, int64_t purpose, int64_t stream,
@@ -106,7 +105,7 @@ at::Tensor readWindows(const at::Tensor& pixels, const at::Tensor& samples, cons
   const at::Tensor images = emptyImages(pixels, at::kFloat);
   if (images.numel() == 0) return images;
   const Pictures sizes{pixels.size(0), pixels.size(1), pixels.size(2)};
-  const CropAndMirror augmentation{{key.seedLow, key.seedHigh}, key.epoch, padding, flip};
+  const CropAndMirror augmentation{key.seed, key.epoch, padding, flip};
   const Launch launch(pixels);
   check(augmentedImages(sizes, bytes.data_ptr<uint8_t>(), sampleList.data_ptr<int64_t>(), streamList.data_ptr<int64_t>(), augmentation,
                         floatsOf(images), launch.stream),

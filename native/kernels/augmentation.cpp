@@ -12,12 +12,9 @@ namespace {
 /// One image's window, / 255.
 void augment(const uint8_t* from, int64_t height, int64_t width, int64_t channels, const CropWindow& window, float* to) {
   for (int64_t row = 0; row < height; ++row) {
-    const int64_t fromRow = window.rowFrom(row);
     for (int64_t column = 0; column < width; ++column, to += channels) {
-      const int64_t fromColumn = window.columnFrom(column, width);
-      const bool inside = fromRow >= 0 && fromRow < height && fromColumn >= 0 && fromColumn < width;
-      const uint8_t* pixel = from + (fromRow * width + fromColumn) * channels;
-      for (int64_t c = 0; c < channels; ++c) to[c] = inside ? static_cast<float>(pixel[c]) / 255.f : 0.f;
+      const int64_t source = window.source(row, column, height, width);
+      for (int64_t c = 0; c < channels; ++c) to[c] = source < 0 ? 0.f : static_cast<float>(from[source * channels + c]) / 255.f;
     }
   }
 }
@@ -38,8 +35,7 @@ at::Tensor augmentedImages(const at::Tensor& pixels, const at::Tensor& samples, 
   TORCH_CHECK(padding >= 0, "padding must not be negative; got ", padding);
   TORCH_CHECK(seed >= 0, "seed must not be negative; got ", seed);
   TORCH_CHECK(epoch >= 0 && epoch <= UINT32_MAX, "epoch must be in [0, 2^32); got ", epoch);
-  const PhiloxKey key{static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32)};
-  const CropAndMirror augmentation{key, static_cast<uint32_t>(epoch), padding, flip};
+  const CropAndMirror augmentation{philoxKey(seed), static_cast<uint32_t>(epoch), padding, flip};
   const at::Tensor bytes = pixels.contiguous(), sampleList = samples.contiguous(), streamList = streams.contiguous();
   at::Tensor images = at::empty(bytes.sizes(), at::kFloat);
   const int64_t size = height * width * channels;

@@ -28,9 +28,11 @@ struct CropWindow {
     if (augmentation.mirrors) mirrored = toUniform(draws(kFlip)[0]) < 0.5f;
   }
 
-  /// Where a pixel of the result comes from; outside of the image it is black.
-  ADVPROP_ANYWHERE int64_t rowFrom(int64_t row) const { return row + down; }
-  ADVPROP_ANYWHERE int64_t columnFrom(int64_t column, int64_t width) const { return (mirrored ? width - 1 - column : column) + right; }
+  /// The pixel of the image, counted row by row, that a pixel of the result shows; negative outside of the image, which is black.
+  ADVPROP_ANYWHERE int64_t source(int64_t row, int64_t column, int64_t height, int64_t width) const {
+    const int64_t fromRow = row + down, fromColumn = (mirrored ? width - 1 - column : column) + right;
+    return fromRow >= 0 && fromRow < height && fromColumn >= 0 && fromColumn < width ? fromRow * width + fromColumn : -1;
+  }
 
   int64_t down = 0, right = 0;
   bool mirrored = false;

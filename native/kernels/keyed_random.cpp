@@ -17,7 +17,7 @@ struct Stream {
   uint32_t epoch, purpose;
 
   Stream(int64_t seed, int64_t epoch_, int64_t purpose_, int64_t stream)
-      : key{static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32)},
+      : key(philoxKey(seed)),
         epoch(static_cast<uint32_t>(epoch_)),
         purpose(static_cast<uint32_t>(purpose_ + 256 * stream)) {
     TORCH_CHECK(seed >= 0, "seed must not be negative; got ", seed);

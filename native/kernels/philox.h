@@ -15,6 +15,9 @@ struct PhiloxKey {
   uint32_t low, high;
 };
 
+/// The key of all draws of a seed, which is not negative.
+inline PhiloxKey philoxKey(int64_t seed) { return {static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32)}; }
+
 /// Four words: a counter, or the block that it gives.
 struct PhiloxBlock {
   ADVPROP_ANYWHERE uint32_t operator[](int64_t lane) const { return word[lane]; }

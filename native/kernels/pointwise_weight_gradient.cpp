@@ -99,8 +99,9 @@ void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64
   const at::Tensor packed = at::empty({steps * (job.leftStride + kPanelVectors * kLanes)}, at::kFloat);
   float *right = packed.data_ptr<float>(), *left = right + steps * kPanelVectors * kLanes;
   const bool whole = first == 0 && last == vectorsOf(job.columns);
-  eachTile(end - begin, job.block, [&](int64_t at, int64_t pixels) {
-    const int64_t pixel = begin + at, next = pixel + pixels, nextEnd = std::min(next + pixels, end);
+  eachTile((end - begin + 1) / 2, job.block / 2, [&](int64_t pair, int64_t pairs) {
+    const int64_t pixel = begin + 2 * pair, pixels = std::min(2 * pairs, end - pixel), next = pixel + pixels;
+    const int64_t nextEnd = std::min(next + pixels, end);
     const int64_t tiles = ((job.rows + tileRows(kPanelVectors) - 1) / tileRows(kPanelVectors)) * (last - first + kPanelVectors - 1) / kPanelVectors;
     Prefetch nextLeft(job.left + next * job.rows, job.left + nextEnd * job.rows, tiles), nextRight;
     if (whole) nextRight = Prefetch(job.right + next * job.columns, job.right + nextEnd * job.columns, tiles);

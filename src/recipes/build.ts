@@ -134,7 +134,7 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   }
   assert(train !== undefined, "training data were opened without their training part");
   const { views } = METHOD_TABLE[recipe.method];
-  // A GPU waits for the program, and cuts and mirrors in no time.
+  // A GPU waits for the program, which therefore leaves it what it can.
   const loader = train.loader(batchSize, { views, leavePending: learner.device !== "cpu" });
   const totalSteps = epochs * updatesPerEpoch(loader, accumulationSteps);
   // Without a graph, twice the batch of a training step takes less memory than that step.

@@ -1,6 +1,7 @@
 /** The kernels of native/cuda, compiled for the CPU, in the place of the CPU's own operators. */
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { expect } from "vitest";
 import { buildEmulation } from "../../scripts/build-native.mjs";
 import { KeyedRandom } from "../../src/random.js";
 import { callAny, type DType, fromArray, GradientStore, type Tensor } from "../../src/tensor/index.js";
@@ -53,6 +54,20 @@ export function difference(actual: Tensor | readonly number[], expected: Tensor 
   const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
   // NaN must not compare as small.
   return a.reduce((most, value, i) => (Math.abs(value - b[i]) <= most ? most : Math.abs(value - b[i])), 0) / largest;
+}
+
+/** Lists of numbers against those expected, each by {@link difference} within its bound. */
+export function expectClose(
+  actual: readonly (readonly number[])[],
+  expected: readonly (readonly number[])[],
+  bound: number | ((list: number) => number),
+  what = "",
+): void {
+  expect(actual.length).toBe(expected.length);
+  expected.forEach((numbers, i) => {
+    const most = typeof bound === "number" ? bound : bound(i);
+    expect(difference(actual[i], numbers), `${what} result ${i}`).toBeLessThan(most);
+  });
 }
 
 /** Normal numbers that bfloat16 holds, channels-last where 4-D. */
