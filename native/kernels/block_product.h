@@ -41,8 +41,7 @@ struct Storing {
       prefetchNext<Rows, Vectors>(product, row + Rows, vector);
       Tile<Rows, Vectors> sums;
       const LeftRows<Left> left{product.left + row * right.depth, right.depth};
-      setZero(sums);
-      addProducts<Left, Rows, Vectors>(sums, left, right.panel<Left>(vector), right.depth);
+      multiplyTile<Left, Rows, Vectors>(sums, left, right.panel<Left>(vector), right.depth);
       storeTile<Rows, Vectors>(sums, product.result + row * right.columns + vector * kLanes, right.columns,
                                right.columns - (vector + Vectors - 1) * kLanes);
     }
@@ -55,8 +54,8 @@ void multiplyBlock(const Product<Left, Result>& product, int64_t begin, int64_t 
   const int64_t rows = end - begin;
   for (int64_t vector = first; vector < last;) {
     const int wide = panelVectors(vectorsOf(product.right.columns) - vector);
-    eachTile(rows, tileRows(wide), [&](int64_t row, int64_t count) {
-      TileTable<Storing<Left, Result>::template Kernel>::pick(count, wide)(product, begin + row, vector);
+    eachProductTile<Left>(rows, wide, product.right.depth, [&](int64_t row, int64_t count) {
+      TileTable<Left, Storing<Left, Result>::template Kernel>::pick(count, wide)(product, begin + row, vector);
     });
     vector += wide;
   }

@@ -47,9 +47,8 @@ struct Multiply {
   struct Kernel {
     static void run(const RowsOfProduct<T>& product, int64_t row, int64_t vector, Out* out, int64_t stride) {
       Tile<Rows, Vectors> sums;
-      setZero(sums);
       const LeftRows<T> left{product.left + row * product.leftStride, product.leftStride};
-      addProducts<T, Rows, Vectors>(sums, left, product.right.template panel<T>(vector), product.right.depth);
+      multiplyTile<T, Rows, Vectors>(sums, left, product.right.template panel<T>(vector), product.right.depth);
       storeTile<Rows, Vectors>(sums, out + row * stride + vector * kLanes, stride, product.right.columns - (vector + Vectors - 1) * kLanes);
     }
   };
@@ -60,8 +59,8 @@ void multiply(const RowsOfProduct<T>& product, int64_t rows, Out* out, int64_t s
   const std::vector<int64_t> starts = panelStarts(product.right.columns);
   for (size_t panel = 0; panel + 1 < starts.size(); ++panel) {
     const int vectors = static_cast<int>(starts[panel + 1] - starts[panel]);
-    eachTile(rows, tileRows(vectors), [&](int64_t row, int64_t count) {
-      TileTable<Multiply<T, Out>::template Kernel>::pick(count, vectors)(product, row, starts[panel], out, stride);
+    eachProductTile<T>(rows, vectors, product.right.depth, [&](int64_t row, int64_t count) {
+      TileTable<T, Multiply<T, Out>::template Kernel>::pick(count, vectors)(product, row, starts[panel], out, stride);
     });
   }
 }

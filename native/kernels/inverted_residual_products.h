@@ -17,8 +17,7 @@ struct IntoPanel {
   struct Kernel {
     static void run(const IntoPanel& job, int64_t row) {
       Tile<Rows, Vectors> sums;
-      setZero(sums);
-      addProducts<T, Rows, Vectors>(sums, LeftRows<Factor<T>>{job.left + row * job.depth, job.depth}, job.right, job.depth);
+      multiplyTile<Factor<T>, Rows, Vectors>(sums, LeftRows<Factor<T>>{job.left + row * job.depth, job.depth}, job.right, job.depth);
       storeTile<Rows, Vectors>(sums, job.product + row * kPanel, kPanel, kLanes);
     }
   };
@@ -26,8 +25,8 @@ struct IntoPanel {
   /// All rows, for a panel of so many vectors; `finish(at, rows)` is called for those that are ready, from a place in `product` on.
   template <typename Finish>
   void run(int64_t rows, int vectors, const Finish& finish) const {
-    eachTile(rows, tileRows(vectors), [&](int64_t row, int64_t count) {
-      TileTable<Kernel>::pick(count, vectors)(*this, row);
+    eachProductTile<Factor<T>>(rows, vectors, depth, [&](int64_t row, int64_t count) {
+      TileTable<Factor<T>, Kernel>::pick(count, vectors)(*this, row);
       finish(row * kPanel, count);
     });
   }
@@ -46,14 +45,10 @@ struct FromPanels {
   template <int Rows, int Vectors>
   struct Kernel {
     static void run(const FromPanels& job, int64_t rows, int64_t row, int64_t vector) {
-      const int64_t depth = job.right.depth, columns = job.right.columns;
+      const int64_t columns = job.right.columns;
       Tile<Rows, Vectors> sums;
-      setZero(sums);
-      const float* right = job.right.template panel<T>(vector);
-      const Factor<T>* left = job.panels + row * kPanel;
-      for (int64_t k = 0; k < depth; k += kPanel, left += rows * kPanel, right += kPanel / kStep<T> * Vectors * kLanes) {
-        addProducts<T, Rows, Vectors>(sums, LeftRows<Factor<T>>{left, kPanel}, right, std::min(kPanel, depth - k));
-      }
+      const LeftParts<Factor<T>, kPanel> left{job.panels + row * kPanel, rows * kPanel};
+      multiplyTile<Factor<T>, Rows, Vectors>(sums, left, job.right.template panel<T>(vector), job.right.depth);
 #pragma GCC unroll 4
       for (int v = 0; v < Vectors; ++v) {
         const int64_t column = (vector + v) * kLanes, count = std::min(kLanes, columns - column);
@@ -76,7 +71,9 @@ struct FromPanels {
     const int64_t all = vectorsOf(right.columns);
     for (int64_t vector = 0; vector < all; vector += kPanelVectors) {
       const int wide = panelVectors(all - vector);
-      eachTile(rows, tileRows(wide), [&](int64_t row, int64_t count) { TileTable<Kernel>::pick(count, wide)(*this, rows, row, vector); });
+      eachProductTile<Factor<T>>(rows, wide, right.depth, [&](int64_t row, int64_t count) {
+        TileTable<Factor<T>, Kernel>::pick(count, wide)(*this, rows, row, vector);
+      });
     }
   }
 };

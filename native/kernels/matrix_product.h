@@ -10,9 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "tiles.h"
 #include "vector.h"
 
 namespace advprop {
+
+/// Whether products are computed by tile registers.
+template <typename T>
+constexpr bool kTiled = ADVPROP_TILES && std::is_same_v<T, at::BFloat16>;
 
 /// Whether two numbers of the depth are multiplied at once.
 #ifdef __AVX512BF16__
@@ -20,7 +25,7 @@ template <typename T>
 constexpr bool kPaired = std::is_same_v<T, at::BFloat16>;
 #else
 template <typename T>
-constexpr bool kPaired = false;
+constexpr bool kPaired = kTiled<T>;
 #endif
 
 template <typename T>
@@ -30,6 +35,10 @@ constexpr int64_t kStep = kPaired<T> ? 2 : 1;
 /// each number once rather than for every panel.
 template <typename T>
 using Factor = std::conditional_t<kPaired<T>, T, float>;
+
+/// The same for factors that are packed word by word, which tile registers do not take.
+template <typename T>
+using WordFactor = std::conditional_t<kTiled<T>, float, T>;
 
 /// Fewest multiplications that are worth a thread of their own.
 constexpr int64_t kLeastWork = 1 << 20;
@@ -42,7 +51,10 @@ constexpr int64_t stepsOf(int64_t depth) {
 
 /// Tiles fill the registers.
 constexpr int kPanelVectors = 2;
-constexpr int tileRows(int vectors) { return (kManyRegisters ? 24 : 12) / vectors; }
+template <typename T>
+constexpr int tileRows(int vectors) {
+  return kTiled<T> ? tiles::kRows : (kManyRegisters ? 24 : 12) / vectors;
+}
 
 inline int64_t vectorsOf(int64_t columns) { return (columns + kLanes - 1) / kLanes; }
 
@@ -97,7 +109,13 @@ inline __attribute__((always_inline)) void multiplyAdd(Floats& sum, Floats left,
     return;
   }
 #endif
-  sum += left * right;
+  if constexpr (kPaired<T>) {
+    const auto upper = [](Floats words) { return (Floats)((Words)words & 0xffff0000u); };
+    const auto lower = [](Floats words) { return (Floats)((Words)words << 16); };
+    sum += lower(left) * lower(right) + upper(left) * upper(right);
+  } else {
+    sum += left * right;
+  }
 }
 
 /// A left factor whose rows are those of a matrix in memory, [rows, depth] with `stride` numbers from row to row.
@@ -120,6 +138,13 @@ struct LeftRows {
   }
 };
 
+/// A left factor whose depth lies in parts of `part` numbers, each a matrix [rows, part], `distance` numbers from one to the next.
+template <typename T, int64_t part>
+struct LeftParts {
+  const T* first;
+  int64_t distance;
+};
+
 /// A left factor that lies as words, step by step: [steps, stride].
 struct LeftWords {
   const float* first;
@@ -131,6 +156,15 @@ struct LeftWords {
 
 template <int Rows, int Vectors>
 using Tile = Floats[Rows][Vectors];
+
+/// Whether the products of such a depth are computed by tile registers: an odd one ends in the middle of a pair.
+template <typename T>
+inline bool usesTiles([[maybe_unused]] int64_t depth) {
+#if ADVPROP_TILES
+  if constexpr (kTiled<T>) return depth % 2 == 0 && tiles::allowed();
+#endif
+  return false;
+}
 
 template <typename T, int Rows, int Vectors, bool Half, typename Left>
 inline __attribute__((always_inline)) void multiplyStep(Tile<Rows, Vectors>& sums, const Left& left, int64_t step, const float* right) {
@@ -162,6 +196,35 @@ inline __attribute__((always_inline)) void setZero(Tile<Rows, Vectors>& sums) {
   }
 }
 
+/// sums = left x panel, where tile registers have their shapes from eachProductTile
+template <typename T, int Rows, int Vectors>
+inline __attribute__((always_inline)) void multiplyTile(Tile<Rows, Vectors>& sums, const LeftRows<T>& left, const float* panel, int64_t depth) {
+#if ADVPROP_TILES
+  if (usesTiles<T>(depth)) {
+    tiles::product<Vectors>(&sums[0][0], [&](int64_t k) { return left.first + k; }, left.stride * sizeof(T), panel, depth);
+    return;
+  }
+#endif
+  setZero(sums);
+  addProducts<T, Rows, Vectors>(sums, left, panel, depth);
+}
+
+template <typename T, int Rows, int Vectors, int64_t part>
+inline __attribute__((always_inline)) void multiplyTile(Tile<Rows, Vectors>& sums, const LeftParts<T, part>& left, const float* panel, int64_t depth) {
+#if ADVPROP_TILES
+  static_assert(part == tiles::kDepth);
+  if (usesTiles<T>(depth)) {
+    tiles::product<Vectors>(&sums[0][0], [&](int64_t k) { return left.first + k / part * left.distance; }, part * sizeof(T), panel, depth);
+    return;
+  }
+#endif
+  setZero(sums);
+  const T* from = left.first;
+  for (int64_t k = 0; k < depth; k += part, from += left.distance, panel += part / kStep<T> * Vectors * kLanes) {
+    addProducts<T, Rows, Vectors>(sums, LeftRows<T>{from, part}, panel, std::min(part, depth - k));
+  }
+}
+
 /// Stores a tile of a matrix in memory, of whose last vector `last` columns exist.
 template <int Rows, int Vectors, typename T>
 inline __attribute__((always_inline)) void storeTile(const Tile<Rows, Vectors>& sums, T* to, int64_t stride, int64_t last) {
@@ -174,15 +237,15 @@ inline __attribute__((always_inline)) void storeTile(const Tile<Rows, Vectors>& 
   }
 }
 
-/// The functions `Kernel<Rows, Vectors>::run` of all tiles, to be picked at run time.
-template <template <int, int> class Kernel>
+/// The functions `Kernel<Rows, Vectors>::run` of all tiles of a product of T, to be picked at run time.
+template <typename T, template <int, int> class Kernel>
 class TileTable {
  public:
   using Function = decltype(&Kernel<1, 1>::run);
   /// `rows` is 1 to tileRows(vectors).
   static Function pick(int64_t rows, int vectors) {
-    if (vectors == kPanelVectors) return of<kPanelVectors>(std::make_integer_sequence<int, tileRows(kPanelVectors)>())[rows - 1];
-    return of<1>(std::make_integer_sequence<int, tileRows(1)>())[rows - 1];
+    if (vectors == kPanelVectors) return of<kPanelVectors>(std::make_integer_sequence<int, tileRows<T>(kPanelVectors)>())[rows - 1];
+    return of<1>(std::make_integer_sequence<int, tileRows<T>(1)>())[rows - 1];
   }
 
  private:
@@ -202,6 +265,26 @@ void eachTile(int64_t rows, int64_t most, const Work& work) {
     work(row, next - row);
     row = next;
   }
+}
+
+/// The tiles of a product of so many rows with a panel of so many vectors: calls `work(first row, rows)`, in which `multiplyTile` may
+/// be used. Tile registers take all that they can, as each change of their shapes takes as long as a small product.
+template <typename T, typename Work>
+void eachProductTile(int64_t rows, int vectors, [[maybe_unused]] int64_t depth, const Work& work) {
+#if ADVPROP_TILES
+  if (usesTiles<T>(depth)) {
+    const int64_t whole = rows / tiles::kRows * tiles::kRows;
+    if (whole > 0) tiles::configureProduct(tiles::kRows, depth);
+    for (int64_t row = 0; row < whole; row += tiles::kRows) work(row, tiles::kRows);
+    if (whole < rows) {
+      tiles::configureProduct(rows - whole, depth);
+      work(whole, rows - whole);
+    }
+    tiles::release();
+    return;
+  }
+#endif
+  eachTile(rows, tileRows<T>(vectors), work);
 }
 
 }  // namespace advprop

@@ -78,7 +78,7 @@ void run(const Half* x, const std::vector<float>& weights, const Sizes& sizes, c
   const int64_t line = sizes.line(), rows = sizes.bandRows(), bands = (sizes.height + rows - 1) / rows;
   at::parallel_for(0, sizes.images * bands, 1, [&](int64_t begin, int64_t end) {
     std::vector<Half> band((rows + 2) * line);
-    alignas(64) float results[24 * kLanes];
+    alignas(64) float results[tileRows<Half>(kPanelVectors) * kPanelVectors * kLanes];
     for (int64_t item = begin; item < end; ++item) {
       const int64_t image = item / bands, first = item % bands * rows, last = std::min(sizes.height, first + rows);
       copyBand(x + image * sizes.height * sizes.width * kDepth, sizes, first, last, prepare, band.data());
@@ -87,9 +87,9 @@ void run(const Half* x, const std::vector<float>& weights, const Sizes& sizes, c
         for (size_t panel = 0; panel + 1 < starts.size(); ++panel) {
           const int vectors = static_cast<int>(starts[panel + 1] - starts[panel]);
           const int64_t channel = starts[panel] * kLanes;
-          eachTile(sizes.width, tileRows(vectors), [&](int64_t column, int64_t pixels) {
+          eachTile(sizes.width, tileRows<Half>(vectors), [&](int64_t column, int64_t pixels) {
             const Half* corner = band.data() + (row - first) * line + column * kDepth;
-            TileTable<SumTaps>::pick(pixels, vectors)(corner, line, weights.data() + starts[panel] * kSteps * kLanes, results);
+            TileTable<Half, SumTaps>::pick(pixels, vectors)(corner, line, weights.data() + starts[panel] * kSteps * kLanes, results);
             for (int64_t i = 0; i < pixels * vectors; ++i) {
               const int64_t c = channel + i % vectors * kLanes;
               const int64_t to = place + (column + i / vectors) * sizes.outputs + c;
@@ -109,11 +109,7 @@ at::Tensor resultOf(const at::Tensor& x, int64_t channels) {
 }  // namespace
 
 bool applies(const at::Tensor& x, int64_t inputs, int64_t outputs) {
-#ifdef __AVX512BF16__
-  constexpr bool fast = true;
-#else
-  constexpr bool fast = false;
-#endif
+  constexpr bool fast = kPaired<Half> && !kTiled<Half>;
   return fast && x.scalar_type() == at::kBFloat16 && inputs == kDepth && outputs % kLanes == 0 && x.size(3) <= 1024;
 }
 

@@ -9,12 +9,12 @@ namespace advprop {
 
 namespace {
 
-/// Packs pixels as words, [steps, channels], with zeros up to `padded` channels.
-template <typename T>
+/// Packs pixels as words for products of F, [steps, channels], with zeros up to `padded` channels.
+template <typename F, typename T>
 void packPixels(const T* from, int64_t stride, int64_t pixels, int64_t channels, int64_t padded, float* to) {
   const int64_t whole = channels / kLanes * kLanes;
-  for (int64_t pixel = 0; pixel < pixels; pixel += kStep<T>, from += kStep<T> * stride, to += padded) {
-    if constexpr (kPaired<T>) {
+  for (int64_t pixel = 0; pixel < pixels; pixel += kStep<F>, from += kStep<F> * stride, to += padded) {
+    if constexpr (kPaired<F>) {
       const bool pair = pixel + 1 < pixels;
       const auto* even = reinterpret_cast<const uint16_t*>(from);
       const auto* odd = pair ? even + stride : even;
@@ -46,14 +46,14 @@ struct Block {
   bool isFirst;
 };
 
-template <typename T>
+template <typename F>
 struct Summing {
   template <int Rows, int Vectors>
   struct Kernel {
     static void run(const Block& job, int64_t row) {
       Tile<Rows, Vectors> sums;
       setZero(sums);
-      addProducts<T, Rows, Vectors>(sums, LeftWords{job.left + row, job.leftStride}, job.right, job.pixels);
+      addProducts<F, Rows, Vectors>(sums, LeftWords{job.left + row, job.leftStride}, job.right, job.pixels);
       float* to = job.total + row * job.totalStride;
 #pragma GCC unroll 32
       for (int r = 0; r < Rows; ++r, to += job.totalStride) {
@@ -95,26 +95,27 @@ struct Job {
 /// The sums over pixels `begin` to `end` for the panels from vector `first` to `last`, stored in total [rows, padded].
 template <typename T>
 void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64_t last, float* total) {
-  const int64_t steps = stepsOf<T>(job.block);
+  using F = WordFactor<T>;
+  const int64_t steps = stepsOf<F>(job.block);
   const at::Tensor packed = at::empty({steps * (job.leftStride + kPanelVectors * kLanes)}, at::kFloat);
   float *right = packed.data_ptr<float>(), *left = right + steps * kPanelVectors * kLanes;
   const bool whole = first == 0 && last == vectorsOf(job.columns);
   eachTile((end - begin + 1) / 2, job.block / 2, [&](int64_t pair, int64_t pairs) {
     const int64_t pixel = begin + 2 * pair, pixels = std::min(2 * pairs, end - pixel), next = pixel + pixels;
     const int64_t nextEnd = std::min(next + pixels, end);
-    const int64_t tiles = ((job.rows + tileRows(kPanelVectors) - 1) / tileRows(kPanelVectors)) * (last - first + kPanelVectors - 1) / kPanelVectors;
+    const int64_t tiles = ((job.rows + tileRows<F>(kPanelVectors) - 1) / tileRows<F>(kPanelVectors)) * (last - first + kPanelVectors - 1) / kPanelVectors;
     Prefetch nextLeft(job.left + next * job.rows, job.left + nextEnd * job.rows, tiles), nextRight;
     if (whole) nextRight = Prefetch(job.right + next * job.columns, job.right + nextEnd * job.columns, tiles);
-    packPixels(job.left + pixel * job.rows, job.rows, pixels, job.rows, job.leftStride, left);
+    packPixels<F>(job.left + pixel * job.rows, job.rows, pixels, job.rows, job.leftStride, left);
     for (int64_t vector = first; vector < last;) {
       const int wide = panelVectors(vectorsOf(job.columns) - vector);
       const int64_t column = vector * kLanes, channels = std::min<int64_t>(wide * kLanes, job.columns - column);
-      packPixels(job.right + pixel * job.columns + column, job.columns, pixels, channels, wide * kLanes, right);
+      packPixels<F>(job.right + pixel * job.columns + column, job.columns, pixels, channels, wide * kLanes, right);
       const Block block{left, right, job.leftStride, pixels, total + column, job.padded, pixel == begin};
-      eachTile(job.rows, tileRows(wide), [&](int64_t row, int64_t count) {
+      eachTile(job.rows, tileRows<F>(wide), [&](int64_t row, int64_t count) {
         nextLeft.read();
         nextRight.read();
-        TileTable<Summing<T>::template Kernel>::pick(count, wide)(block, row);
+        TileTable<F, Summing<F>::template Kernel>::pick(count, wide)(block, row);
       });
       vector += wide;
     }
