@@ -1,6 +1,7 @@
 // 3x3 convolution with stride 1 and one zero on each side as an operator, alone and after a norm with a rectifier: by Winograd's
-// form, by the plain sum for sixteen channels in bfloat16, and otherwise libtorch's.
+// form, in bfloat16 also by the plain sum: of sixteen channels, and by tile registers; otherwise it is libtorch's.
 #include "composed_convolution.h"
+#include "direct_convolution.h"
 #include "narrow_convolution.h"
 #include "winograd.h"
 
@@ -17,11 +18,13 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm = nullptr) {
+  if (direct::applies(x)) return direct::convolve(x, weight, norm);
   const bool few = narrow::applies(x, weight.size(1), weight.size(0));
   return few ? narrow::convolve(x, weight, norm) : winograd::convolve(x, weight, norm);
 }
 
 at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x = {}, const Normalization* norm = nullptr) {
+  if (direct::applies(gradient)) return direct::inputGradient(gradient, weight, x, norm);
   const bool few = narrow::applies(gradient, weight.size(0), weight.size(1));
   return few ? narrow::inputGradient(gradient, weight, x, norm) : winograd::inputGradient(gradient, weight, x, norm);
 }
