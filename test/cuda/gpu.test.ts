@@ -1,7 +1,7 @@
 /** What runs on a GPU, where there is one, against the same on the CPU. */
 import { describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
-import { linf } from "../../src/attacks/threat-model.js";
+import { l2, linf } from "../../src/attacks/threat-model.js";
 import { Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { EfficientNet } from "../../src/models/efficientnet.js";
 import { createClassifier } from "../../src/models/registry.js";
@@ -313,14 +313,18 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
   };
 
   /** Losses and gradient norms of a few AdvProp updates; where `graphs`, as CUDA graphs where they can be. */
-  function train(name: string, dtype: DType, device: Device, { graphs = false, steps = 3 } = {}): number[] {
+  function train(
+    name: string,
+    dtype: DType,
+    device: Device,
+    { graphs = false, steps = 3, threatModel = linf(8 / 255), stepSize = 2 / 255 } = {},
+  ): number[] {
     return scope(() => {
       const model = NETWORKS[name]().initialize(1, dtype, device);
       const named = Array.from(model.network.namedParameters());
       const gradients = new GradientStore(named.map(([, { value }]) => value));
       const optimizer = RULES.sgd(named);
-      const ball = { threatModel: linf(8 / 255), stepSize: 2 / 255, steps: 3 };
-      const attack = pgd({ ...ball, target: "random", randomStart: true });
+      const attack = pgd({ threatModel, stepSize, steps: 3, target: "random", randomStart: true });
       const step = (given: Parameters<typeof advPropStep>[1]) =>
         advPropStep({ model, attack, gradients, labelSmoothing: 0.1 }, given);
       const captured = graphs ? new CapturedStep(model, step, gradients) : undefined;
@@ -373,6 +377,12 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
         const [actual, expected] = [true, false].map((graphs) => train(name, dtype, GPU, { graphs, steps: 10 }));
         expect(difference(actual, expected), dtype).toBeLessThan(dtype === "float32" ? 5e-3 : 5e-2);
       }
+    });
+
+    test("with an attack in L2, which is not captured, updates are those without graphs", () => {
+      const attack = { threatModel: l2(0.5), stepSize: 0.2, steps: 5 };
+      const [actual, expected] = [true, false].map((graphs) => train("resnet8", "float32", GPU, { graphs, ...attack }));
+      expect(difference(actual, expected)).toBeLessThan(5e-3);
     });
 
     test("a replay reads what its tensors hold now", () => {
