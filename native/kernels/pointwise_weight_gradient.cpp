@@ -1,5 +1,5 @@
-// The gradient of a pointwise weight: a product whose depth are the pixels. Both factors are packed a block of pixels at
-// a time; blocks are summed by themselves and then joined, so that rounding does not grow with the number of pixels.
+// The gradient of a pointwise weight: a product whose depth are the pixels. Factors that are not read where they lie are packed a
+// block of pixels at a time; blocks are summed by themselves and then joined, so that rounding does not grow with the number of pixels.
 #include <ATen/Parallel.h>
 
 #include "bands.h"
@@ -37,10 +37,36 @@ void packPixels(const T* from, int64_t stride, int64_t pixels, int64_t channels,
   }
 }
 
+/// Words of a block of pixels, `stride` from one step to the next.
+struct Steps {
+  const float* first;
+  int64_t stride;
+};
+
+/// Whether the steps of a matrix of so many float32 columns can be read where they lie: those of a block must not meet in few sets of
+/// the first-level cache.
+bool spreadsOverCache(int64_t columns) {
+  constexpr int64_t kLine = 64 / sizeof(float);
+  return columns % (4 * kLine) != 0;
+}
+
+/// `channels` of `stride` numbers of each pixel as words: where they lie, if nothing is to follow them, or packed into `memory`.
+template <typename F, typename T>
+Steps stepsFrom(const T* from, int64_t stride, int64_t pixels, int64_t channels, int64_t padded, bool filled, float* memory) {
+  if constexpr (std::is_same_v<F, float> && std::is_same_v<T, float>) {
+    if (filled && spreadsOverCache(stride)) return {from, stride};
+  }
+  packPixels<F>(from, stride, pixels, channels, padded, memory);
+  return {memory, padded};
+}
+
 /// A panel's products over a block of pixels, stored or added to what is there.
 struct Block {
-  const float *left, *right;  // words
-  int64_t leftStride, pixels;
+  /// Steps from one look ahead to the next: more memory at a time than the processor can wait for would hold it up.
+  static constexpr int64_t kApart = 16;
+  Steps left, right;
+  int64_t steps;
+  Prefetch *nextLeft, *nextRight;
   float* total;
   int64_t totalStride;
   bool isFirst;
@@ -53,7 +79,15 @@ struct Summing {
     static void run(const Block& job, int64_t row) {
       Tile<Rows, Vectors> sums;
       setZero(sums);
-      addProducts<F, Rows, Vectors>(sums, LeftWords{job.left + row, job.leftStride}, job.right, job.pixels);
+      const LeftWords left{job.left.first + row, job.left.stride};
+      const float* right = job.right.first;
+      for (int64_t step = 0; step < job.steps;) {
+        job.nextLeft->read();
+        job.nextRight->read();
+        for (const int64_t end = std::min(job.steps, step + Block::kApart); step < end; ++step, right += job.right.stride) {
+          multiplyStep<F, Rows, Vectors, false>(sums, left, step, right);
+        }
+      }
       float* to = job.total + row * job.totalStride;
 #pragma GCC unroll 32
       for (int r = 0; r < Rows; ++r, to += job.totalStride) {
@@ -98,23 +132,23 @@ void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64
   using F = WordFactor<T>;
   const int64_t steps = stepsOf<F>(job.block);
   const at::Tensor packed = at::empty({steps * (job.leftStride + kPanelVectors * kLanes)}, at::kFloat);
-  float *right = packed.data_ptr<float>(), *left = right + steps * kPanelVectors * kLanes;
+  float *rightMemory = packed.data_ptr<float>(), *leftMemory = rightMemory + steps * kPanelVectors * kLanes;
   const bool whole = first == 0 && last == vectorsOf(job.columns);
   eachTile((end - begin + 1) / 2, job.block / 2, [&](int64_t pair, int64_t pairs) {
     const int64_t pixel = begin + 2 * pair, pixels = std::min(2 * pairs, end - pixel), next = pixel + pixels;
     const int64_t nextEnd = std::min(next + pixels, end);
     const int64_t tiles = ((job.rows + tileRows<F>(kPanelVectors) - 1) / tileRows<F>(kPanelVectors)) * (last - first + kPanelVectors - 1) / kPanelVectors;
-    Prefetch nextLeft(job.left + next * job.rows, job.left + nextEnd * job.rows, tiles), nextRight;
-    if (whole) nextRight = Prefetch(job.right + next * job.columns, job.right + nextEnd * job.columns, tiles);
-    packPixels<F>(job.left + pixel * job.rows, job.rows, pixels, job.rows, job.leftStride, left);
+    const int64_t looks = tiles * ((stepsOf<F>(pixels) + Block::kApart - 1) / Block::kApart);
+    Prefetch nextLeft(job.left + next * job.rows, job.left + nextEnd * job.rows, looks), nextRight;
+    if (whole) nextRight = Prefetch(job.right + next * job.columns, job.right + nextEnd * job.columns, looks);
+    const Steps left = stepsFrom<F>(job.left + pixel * job.rows, job.rows, pixels, job.rows, job.leftStride, /*filled=*/true, leftMemory);
     for (int64_t vector = first; vector < last;) {
       const int wide = panelVectors(vectorsOf(job.columns) - vector);
       const int64_t column = vector * kLanes, channels = std::min<int64_t>(wide * kLanes, job.columns - column);
-      packPixels<F>(job.right + pixel * job.columns + column, job.columns, pixels, channels, wide * kLanes, right);
-      const Block block{left, right, job.leftStride, pixels, total + column, job.padded, pixel == begin};
+      const bool filled = channels == wide * kLanes;
+      const Steps right = stepsFrom<F>(job.right + pixel * job.columns + column, job.columns, pixels, channels, wide * kLanes, filled, rightMemory);
+      const Block block{left, right, stepsOf<F>(pixels), &nextLeft, &nextRight, total + column, job.padded, pixel == begin};
       eachTile(job.rows, tileRows<F>(wide), [&](int64_t row, int64_t count) {
-        nextLeft.read();
-        nextRight.read();
         TileTable<F, Summing<F>::template Kernel>::pick(count, wide)(block, row);
       });
       vector += wide;
