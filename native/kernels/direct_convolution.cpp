@@ -2,7 +2,7 @@
 
 #include "channels.h"
 #include "rectified.h"
-#include "tiles.h"
+#include "tile_registers.h"
 
 namespace advprop::direct {
 
