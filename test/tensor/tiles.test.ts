@@ -9,7 +9,7 @@ const numbers = (count: number, seed: number) =>
 
 // A processor that has tile registers uses them in every product of bfloat16 matrices, and all tests of those with it.
 describe.skipIf(!canEmulate)("products by tile registers, emulated", () => {
-  beforeAll(loadEmulation);
+  beforeAll(loadEmulation, 300_000);
 
   test.each([
     [1, 2, 1],
