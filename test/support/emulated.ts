@@ -15,7 +15,7 @@ const missing = [["cmake"], ["make"], [process.env.CXX || "c++"]].filter(
 export const canEmulate = missing.length === 0;
 if (!canEmulate) console.warn(`The CUDA kernels are not tested in emulation: there is no ${missing.join(", no ")}.`);
 
-/** Compiles them where they are not up to date, and loads them: 15 seconds the first time. */
+/** Compiles them where they are not up to date, and loads them: up to a minute the first time. */
 export function loadEmulation(): void {
   createRequire(import.meta.url)(buildEmulation());
 }
