@@ -151,7 +151,6 @@ struct LeftWords {
   int64_t stride;
 
   Floats whole(int row, int64_t step) const { return spreadWord(first + step * stride + row); }
-  Floats half(int row, int64_t step) const { return whole(row, step); }
 };
 
 template <int Rows, int Vectors>
@@ -173,7 +172,9 @@ inline __attribute__((always_inline)) void multiplyStep(Tile<Rows, Vectors>& sum
   for (int v = 0; v < Vectors; ++v) b[v] = load(right + v * kLanes);
 #pragma GCC unroll 32
   for (int r = 0; r < Rows; ++r) {
-    const Floats a = Half ? left.half(r, step) : left.whole(r, step);
+    Floats a;
+    if constexpr (Half) a = left.half(r, step);
+    else a = left.whole(r, step);
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) multiplyAdd<T>(sums[r][v], a, b[v]);
   }

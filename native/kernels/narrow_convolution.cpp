@@ -45,7 +45,6 @@ void copyBand(const Half* image, const Sizes& sizes, int64_t first, int64_t last
 struct Pixels {
   const Half* first;
   Floats whole(int row, int64_t step) const { return LeftRows<Half>{first, kDepth}.whole(row, step); }
-  Floats half(int row, int64_t step) const { return whole(row, step); }
 };
 
 /// One tile of pixels of a row times one panel of outputs: sums[pixel][vector] into `out`.
@@ -53,11 +52,7 @@ template <int Rows, int Vectors>
 struct SumTaps {
   static void run(const Half* band, int64_t line, const float* panel, float* out) {
     Tile<Rows, Vectors> sums;
-#pragma GCC unroll 32
-    for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) sums[r][v] = Floats{};
-    }
+    setZero(sums);
     for (int row = 0; row < 3; ++row, band += line) {
 #pragma GCC unroll 2
       for (int64_t step = 0; step < kSteps / 3; ++step, panel += Vectors * kLanes) {

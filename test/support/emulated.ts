@@ -1,4 +1,4 @@
-/** The kernels of native/cuda, compiled for the CPU, in the place of the CPU's own operators. */
+/** The kernels of native/cuda, compiled for the CPU, in the place of the CPU's own operators; and products by tile registers. */
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { expect } from "vitest";
@@ -13,7 +13,8 @@ const missing = [["cmake"], ["make"], [process.env.CXX || "c++"]].filter(
 
 /** Whether they can be compiled here; said where not. */
 export const canEmulate = missing.length === 0;
-if (!canEmulate) console.warn(`The CUDA kernels are not tested in emulation: there is no ${missing.join(", no ")}.`);
+if (!canEmulate)
+  console.warn(`CUDA kernels and tile registers are not tested in emulation: there is no ${missing.join(", no ")}.`);
 
 /** Compiles them where they are not up to date, and loads them: up to a minute the first time. */
 export function loadEmulation(): void {
