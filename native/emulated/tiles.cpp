@@ -5,6 +5,7 @@
 #include "kernels/block_product.h"
 #include "kernels/inverted_residual_products.h"
 #include "kernels/packed_matrix.h"
+#include "kernels/pointwise_weight_gradient.cpp"
 
 namespace advprop {
 
@@ -44,5 +45,6 @@ at::Tensor productOfPanels(const at::Tensor& left, const at::Tensor& right) {
 
 TORCH_LIBRARY_FRAGMENT(advprop_emulated, library) {
   library.def("tile_product(Tensor left, Tensor right) -> Tensor", &advprop::product);
+  library.def("tile_weight_gradient(Tensor gradient, Tensor x) -> Tensor", &advprop::pointwiseWeightGradient);
   library.def("tile_product_of_panels(Tensor left, Tensor right) -> Tensor", &advprop::productOfPanels);
 }

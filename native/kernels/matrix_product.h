@@ -36,10 +36,6 @@ constexpr int64_t kStep = kPaired<T> ? 2 : 1;
 template <typename T>
 using Factor = std::conditional_t<kPaired<T>, T, float>;
 
-/// The same for factors that are packed word by word, which tile registers do not take.
-template <typename T>
-using WordFactor = std::conditional_t<kTiled<T>, float, T>;
-
 /// Fewest multiplications that are worth a thread of their own.
 constexpr int64_t kLeastWork = 1 << 20;
 

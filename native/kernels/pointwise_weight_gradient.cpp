@@ -3,39 +3,12 @@
 #include <ATen/Parallel.h>
 
 #include "bands.h"
+#include "pixel_words.h"
 #include "pointwise.h"
 
 namespace advprop {
 
 namespace {
-
-/// Packs pixels as words for products of F, [steps, channels], with zeros up to `padded` channels.
-template <typename F, typename T>
-void packPixels(const T* from, int64_t stride, int64_t pixels, int64_t channels, int64_t padded, float* to) {
-  const int64_t whole = channels / kLanes * kLanes;
-  for (int64_t pixel = 0; pixel < pixels; pixel += kStep<F>, from += kStep<F> * stride, to += padded) {
-    if constexpr (kPaired<F>) {
-      const bool pair = pixel + 1 < pixels;
-      const auto* even = reinterpret_cast<const uint16_t*>(from);
-      const auto* odd = pair ? even + stride : even;
-      const uint32_t mask = pair ? ~0u : 0xffffu;
-      for (int64_t c = 0; c < whole; c += kLanes) {
-        Halves first, second;
-        std::memcpy(&first, even + c, sizeof first);
-        std::memcpy(&second, odd + c, sizeof second);
-        store(to + c, (Floats)(pairOf(first, second) & mask));
-      }
-      for (int64_t c = whole; c < channels; ++c) {
-        const uint32_t word = (even[c] | static_cast<uint32_t>(odd[c]) << 16) & mask;
-        std::memcpy(to + c, &word, sizeof word);
-      }
-    } else {
-      for (int64_t c = 0; c < whole; c += kLanes) store(to + c, load(from + c));
-      for (int64_t c = whole; c < channels; ++c) to[c] = static_cast<float>(from[c]);
-    }
-    for (int64_t c = channels; c < padded; ++c) to[c] = 0;
-  }
-}
 
 /// Words of a block of pixels, `stride` from one step to the next.
 struct Steps {
@@ -51,41 +24,54 @@ bool spreadsOverCache(int64_t columns) {
 }
 
 /// `channels` of `stride` numbers of each pixel as words: where they lie, if nothing is to follow them, or packed into `memory`.
-template <typename F, typename T>
+template <typename T>
 Steps stepsFrom(const T* from, int64_t stride, int64_t pixels, int64_t channels, int64_t padded, bool filled, float* memory) {
-  if constexpr (std::is_same_v<F, float> && std::is_same_v<T, float>) {
+  if constexpr (std::is_same_v<T, float>) {
     if (filled && spreadsOverCache(stride)) return {from, stride};
   }
-  packPixels<F>(from, stride, pixels, channels, padded, memory);
+  packPixels(from, stride, pixels, channels, padded, memory);
   return {memory, padded};
 }
 
-/// A panel's products over a block of pixels, stored or added to what is there.
+/// Steps from one look ahead to the next: more memory at a time than the processor can wait for would hold it up.
+constexpr int64_t kApart = 16;
+
+/// A panel's products over a block of pixels, stored or added to what is there. For tile registers the left factor is turned: its
+/// stride is that from one channel to the next.
 struct Block {
-  /// Steps from one look ahead to the next: more memory at a time than the processor can wait for would hold it up.
-  static constexpr int64_t kApart = 16;
   Steps left, right;
   int64_t steps;
   Prefetch *nextLeft, *nextRight;
   float* total;
   int64_t totalStride;
   bool isFirst;
+
+  void lookAhead() const {
+    nextLeft->read();
+    nextRight->read();
+  }
 };
 
-template <typename F>
+template <typename T>
 struct Summing {
   template <int Rows, int Vectors>
   struct Kernel {
     static void run(const Block& job, int64_t row) {
       Tile<Rows, Vectors> sums;
-      setZero(sums);
-      const LeftWords left{job.left.first + row, job.left.stride};
-      const float* right = job.right.first;
-      for (int64_t step = 0; step < job.steps;) {
-        job.nextLeft->read();
-        job.nextRight->read();
-        for (const int64_t end = std::min(job.steps, step + Block::kApart); step < end; ++step, right += job.right.stride) {
-          multiplyStep<F, Rows, Vectors, false>(sums, left, step, right);
+      if constexpr (kTiled<T>) {
+        job.lookAhead();
+        const int64_t stride = job.left.stride;
+        const LeftRows<T> left{reinterpret_cast<const T*>(job.left.first + row * stride), stride * kStep<T>};
+        multiplyTile<T, Rows, Vectors>(sums, left, job.right.first, job.steps * kStep<T>);
+      } else {
+        setZero(sums);
+        const LeftWords left{job.left.first + row, job.left.stride};
+        const float* right = job.right.first;
+        for (int64_t step = 0; step < job.steps;) {
+          job.lookAhead();
+          for (const int64_t end = std::min(job.steps, step + kApart); step < end; ++step, right += job.right.stride) {
+            multiplyStep<T, Rows, Vectors, false>(sums, left, step, right);
+          }
         }
       }
       float* to = job.total + row * job.totalStride;
@@ -104,9 +90,10 @@ template <typename T>
 struct Job {
   Job(const T* left_, int64_t rows_, const T* right_, int64_t columns_, int64_t pixels_)
       : left(left_), right(right_), rows(rows_), columns(columns_), pixels(pixels_), padded(vectorsOf(columns) * kLanes),
-        leftStride((rows / kLanes + 1) / 2 * 2 * kLanes + kLanes),
+        paddedRows(vectorsOf(rows) * kLanes),
         block(std::clamp<int64_t>(kLeftBytes / (rows * static_cast<int64_t>(sizeof(T))) / 2 * 2, 64, 256)),
-        parts(std::min((pixels + block - 1) / block, std::clamp<int64_t>(pixels * (rows + columns) * static_cast<int64_t>(sizeof(T)) / (16 * rows * padded), 1, kMostParts))) {}
+        parts(std::min((pixels + block - 1) / block, std::clamp<int64_t>(pixels * (rows + columns) * static_cast<int64_t>(sizeof(T)) / (16 * rows * padded), 1, kMostParts))),
+        leftStride(oddVectors(kTiled<T> ? stepsOf<T>(block) : rows)) {}
 
   /// What the packed left factor of a block may take of the second-level cache.
   static constexpr int64_t kLeftBytes = 256 << 10, kMostParts = 16;
@@ -118,38 +105,47 @@ struct Job {
   int64_t rows, columns, pixels;
   /// Columns of a row of totals.
   int64_t padded;
-  /// Words of a packed step of the left factor: an odd number of lines, so that its steps do not meet in one set of the cache.
-  int64_t leftStride;
+  /// Channels of the left factor that are turned.
+  int64_t paddedRows;
   /// Most pixels that are packed and multiplied together.
   int64_t block;
   /// Sums of several blocks that are kept apart: so many that they are small beside the data.
   int64_t parts;
+  /// Words of a packed step of the left factor, or where it is turned of a channel.
+  int64_t leftStride;
+
+  int64_t leftWords() const { return (kTiled<T> ? paddedRows : stepsOf<T>(block)) * leftStride; }
+
+ private:
+  /// A whole number of vectors, odd so that not all rows of so many words begin in one set of the cache.
+  static int64_t oddVectors(int64_t words) { return (words / kLanes + 1) / 2 * 2 * kLanes + kLanes; }
 };
 
 /// The sums over pixels `begin` to `end` for the panels from vector `first` to `last`, stored in total [rows, padded].
 template <typename T>
 void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64_t last, float* total) {
-  using F = WordFactor<T>;
-  const int64_t steps = stepsOf<F>(job.block);
-  const at::Tensor packed = at::empty({steps * (job.leftStride + kPanelVectors * kLanes)}, at::kFloat);
-  float *rightMemory = packed.data_ptr<float>(), *leftMemory = rightMemory + steps * kPanelVectors * kLanes;
+  const int64_t steps = stepsOf<T>(job.block), rightWords = steps * kPanelVectors * kLanes, turnedWords = kTiled<T> ? kLanes * job.paddedRows : 0;
+  const at::Tensor packed = at::empty({rightWords + job.leftWords() + turnedWords}, at::kFloat);
+  float *rightMemory = packed.data_ptr<float>(), *leftMemory = rightMemory + rightWords, *turnedMemory = leftMemory + job.leftWords();
   const bool whole = first == 0 && last == vectorsOf(job.columns);
   eachTile((end - begin + 1) / 2, job.block / 2, [&](int64_t pair, int64_t pairs) {
     const int64_t pixel = begin + 2 * pair, pixels = std::min(2 * pairs, end - pixel), next = pixel + pixels;
     const int64_t nextEnd = std::min(next + pixels, end);
-    const int64_t tiles = ((job.rows + tileRows<F>(kPanelVectors) - 1) / tileRows<F>(kPanelVectors)) * (last - first + kPanelVectors - 1) / kPanelVectors;
-    const int64_t looks = tiles * ((stepsOf<F>(pixels) + Block::kApart - 1) / Block::kApart);
+    const int64_t rowsOfTile = tileRows<T>(kPanelVectors), looksOfTile = kTiled<T> ? 1 : (stepsOf<T>(pixels) + kApart - 1) / kApart;
+    const int64_t looks = (job.rows + rowsOfTile - 1) / rowsOfTile * (last - first + kPanelVectors - 1) / kPanelVectors * looksOfTile;
     Prefetch nextLeft(job.left + next * job.rows, job.left + nextEnd * job.rows, looks), nextRight;
     if (whole) nextRight = Prefetch(job.right + next * job.columns, job.right + nextEnd * job.columns, looks);
-    const Steps left = stepsFrom<F>(job.left + pixel * job.rows, job.rows, pixels, job.rows, job.leftStride, /*filled=*/true, leftMemory);
+    Steps left{leftMemory, job.leftStride};
+    if constexpr (kTiled<T>) packPixelsTurned(job.left + pixel * job.rows, pixels, job.rows, job.paddedRows, leftMemory, job.leftStride, turnedMemory);
+    else left = stepsFrom(job.left + pixel * job.rows, job.rows, pixels, job.rows, job.leftStride, /*filled=*/true, leftMemory);
     for (int64_t vector = first; vector < last;) {
       const int wide = panelVectors(vectorsOf(job.columns) - vector);
       const int64_t column = vector * kLanes, channels = std::min<int64_t>(wide * kLanes, job.columns - column);
       const bool filled = channels == wide * kLanes;
-      const Steps right = stepsFrom<F>(job.right + pixel * job.columns + column, job.columns, pixels, channels, wide * kLanes, filled, rightMemory);
-      const Block block{left, right, stepsOf<F>(pixels), &nextLeft, &nextRight, total + column, job.padded, pixel == begin};
-      eachTile(job.rows, tileRows<F>(wide), [&](int64_t row, int64_t count) {
-        TileTable<F, Summing<F>::template Kernel>::pick(count, wide)(block, row);
+      const Steps right = stepsFrom(job.right + pixel * job.columns + column, job.columns, pixels, channels, wide * kLanes, filled, rightMemory);
+      const Block block{left, right, stepsOf<T>(pixels), &nextLeft, &nextRight, total + column, job.padded, pixel == begin};
+      eachProductTile<T>(job.rows, wide, block.steps * kStep<T>, [&](int64_t row, int64_t count) {
+        TileTable<T, Summing<T>::template Kernel>::pick(count, wide)(block, row);
       });
       vector += wide;
     }
@@ -194,11 +190,11 @@ void joinParts(const at::Tensor& totals, bool turned, int64_t outputs, int64_t i
 
 at::Tensor pointwiseWeightGradient(const at::Tensor& gradient, const at::Tensor& x) {
   const int64_t outputs = gradient.size(1), inputs = x.size(1), pixels = x.numel() / inputs;
-  // Columns are the inputs, in whose order the result lies, unless they fill no panel.
-  const bool turned = inputs < kPanelVectors * kLanes && outputs > inputs;
   at::Tensor result = at::empty({outputs, inputs, 1, 1}, at::kFloat);
   withType(x.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
+    // Columns are the inputs, in whose order the result lies, unless they fill no panel, or it is cheaper to turn them for tile registers.
+    const bool turned = outputs > inputs && (kTiled<T> || inputs < kPanelVectors * kLanes);
     const T *g = gradient.data_ptr<T>(), *in = x.data_ptr<T>();
     const at::Tensor totals = sumParts(turned ? Job<T>(in, inputs, g, outputs, pixels) : Job<T>(g, outputs, in, inputs, pixels));
     joinParts(totals, turned, outputs, inputs, result.data_ptr<float>());
