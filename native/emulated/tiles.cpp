@@ -1,4 +1,5 @@
-// Products of bfloat16 matrices by tile registers that are emulated, as operators that tests call on any processor.
+// Products of bfloat16 matrices by tile registers that are emulated, as operators that tests call on any processor. Kernels are compiled
+// anew here, with the emulation.
 #define ADVPROP_EMULATED_TILES
 #include <torch/library.h>
 
@@ -45,6 +46,6 @@ at::Tensor productOfPanels(const at::Tensor& left, const at::Tensor& right) {
 
 TORCH_LIBRARY_FRAGMENT(advprop_emulated, library) {
   library.def("tile_product(Tensor left, Tensor right) -> Tensor", &advprop::product);
-  library.def("tile_weight_gradient(Tensor gradient, Tensor x) -> Tensor", &advprop::pointwiseWeightGradient);
   library.def("tile_product_of_panels(Tensor left, Tensor right) -> Tensor", &advprop::productOfPanels);
+  library.def("tile_weight_gradient(Tensor gradient, Tensor x) -> Tensor", &advprop::pointwiseWeightGradient);
 }

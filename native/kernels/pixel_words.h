@@ -52,16 +52,17 @@ inline __attribute__((always_inline)) void turn(Words (&rows)[kLanes]) {
   }
 }
 
-/// The same words with a row a channel, as a left factor of tile registers lies: [padded, stride words], of which each row begins
-/// with its steps. `memory` holds kLanes steps of `padded` words, a multiple of kLanes.
+/// The same words with a row a channel, as a left factor of tile registers lies: [whole vectors of channels, stride], of which each row
+/// begins with its steps, in whole vectors too.
 template <typename T>
-void packPixelsTurned(const T* from, int64_t pixels, int64_t channels, int64_t padded, float* to, int64_t stride, float* memory) {
-  for (int64_t pixel = 0; pixel < pixels; pixel += kLanes * kStep<T>, to += kLanes) {
-    packPixels(from + pixel * channels, channels, std::min(kLanes * kStep<T>, pixels - pixel), channels, padded, memory);
-    for (int64_t c = 0; c < padded; c += kLanes) {
+void packPixelsTurned(const T* from, int64_t pixels, int64_t channels, float* to, int64_t stride) {
+  float steps[kLanes * kLanes] = {};
+  for (int64_t pixel = 0; pixel < pixels; pixel += kLanes * kStep<T>, from += kLanes * kStep<T> * channels, to += kLanes) {
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      packPixels(from + c, channels, std::min(kLanes * kStep<T>, pixels - pixel), std::min(kLanes, channels - c), kLanes, steps);
       Words square[kLanes];
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) square[i] = (Words)load(memory + i * padded + c);
+      for (int i = 0; i < kLanes; ++i) square[i] = (Words)load(steps + i * kLanes);
       turn(square);
 #pragma GCC unroll 16
       for (int i = 0; i < kLanes; ++i) store(to + (c + i) * stride, (Floats)square[i]);

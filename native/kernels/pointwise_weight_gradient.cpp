@@ -90,7 +90,6 @@ template <typename T>
 struct Job {
   Job(const T* left_, int64_t rows_, const T* right_, int64_t columns_, int64_t pixels_)
       : left(left_), right(right_), rows(rows_), columns(columns_), pixels(pixels_), padded(vectorsOf(columns) * kLanes),
-        paddedRows(vectorsOf(rows) * kLanes),
         block(std::clamp<int64_t>(kLeftBytes / (rows * static_cast<int64_t>(sizeof(T))) / 2 * 2, 64, 256)),
         parts(std::min((pixels + block - 1) / block, std::clamp<int64_t>(pixels * (rows + columns) * static_cast<int64_t>(sizeof(T)) / (16 * rows * padded), 1, kMostParts))),
         leftStride(oddVectors(kTiled<T> ? stepsOf<T>(block) : rows)) {}
@@ -105,8 +104,6 @@ struct Job {
   int64_t rows, columns, pixels;
   /// Columns of a row of totals.
   int64_t padded;
-  /// Channels of the left factor that are turned.
-  int64_t paddedRows;
   /// Most pixels that are packed and multiplied together.
   int64_t block;
   /// Sums of several blocks that are kept apart: so many that they are small beside the data.
@@ -114,7 +111,7 @@ struct Job {
   /// Words of a packed step of the left factor, or where it is turned of a channel.
   int64_t leftStride;
 
-  int64_t leftWords() const { return (kTiled<T> ? paddedRows : stepsOf<T>(block)) * leftStride; }
+  int64_t leftWords() const { return (kTiled<T> ? vectorsOf(rows) * kLanes : stepsOf<T>(block)) * leftStride; }
 
  private:
   /// A whole number of vectors, odd so that not all rows of so many words begin in one set of the cache.
@@ -124,9 +121,9 @@ struct Job {
 /// The sums over pixels `begin` to `end` for the panels from vector `first` to `last`, stored in total [rows, padded].
 template <typename T>
 void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64_t last, float* total) {
-  const int64_t steps = stepsOf<T>(job.block), rightWords = steps * kPanelVectors * kLanes, turnedWords = kTiled<T> ? kLanes * job.paddedRows : 0;
-  const at::Tensor packed = at::empty({rightWords + job.leftWords() + turnedWords}, at::kFloat);
-  float *rightMemory = packed.data_ptr<float>(), *leftMemory = rightMemory + rightWords, *turnedMemory = leftMemory + job.leftWords();
+  const int64_t rightWords = stepsOf<T>(job.block) * kPanelVectors * kLanes;
+  const at::Tensor packed = at::empty({rightWords + job.leftWords()}, at::kFloat);
+  float *rightMemory = packed.data_ptr<float>(), *leftMemory = rightMemory + rightWords;
   const bool whole = first == 0 && last == vectorsOf(job.columns);
   eachTile((end - begin + 1) / 2, job.block / 2, [&](int64_t pair, int64_t pairs) {
     const int64_t pixel = begin + 2 * pair, pixels = std::min(2 * pairs, end - pixel), next = pixel + pixels;
@@ -136,7 +133,7 @@ void sumPart(const Job<T>& job, int64_t begin, int64_t end, int64_t first, int64
     Prefetch nextLeft(job.left + next * job.rows, job.left + nextEnd * job.rows, looks), nextRight;
     if (whole) nextRight = Prefetch(job.right + next * job.columns, job.right + nextEnd * job.columns, looks);
     Steps left{leftMemory, job.leftStride};
-    if constexpr (kTiled<T>) packPixelsTurned(job.left + pixel * job.rows, pixels, job.rows, job.paddedRows, leftMemory, job.leftStride, turnedMemory);
+    if constexpr (kTiled<T>) packPixelsTurned(job.left + pixel * job.rows, pixels, job.rows, leftMemory, job.leftStride);
     else left = stepsFrom(job.left + pixel * job.rows, job.rows, pixels, job.rows, job.leftStride, /*filled=*/true, leftMemory);
     for (int64_t vector = first; vector < last;) {
       const int wide = panelVectors(vectorsOf(job.columns) - vector);

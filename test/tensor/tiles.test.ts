@@ -1,6 +1,6 @@
 import { beforeAll, describe, test } from "vitest";
 import { call, callAny, scope, type Tensor } from "../../src/tensor/index.js";
-import { cast, channelsLast } from "../../src/tensor/operators.js";
+import { cast, channelsLast, permute, reshape } from "../../src/tensor/operators.js";
 import { canEmulate, expectClose, loadEmulation, normal } from "../support/emulated.js";
 
 // A processor that has tile registers uses them in every product of bfloat16 matrices, and all tests of those with it.
@@ -40,13 +40,7 @@ describe.skipIf(!canEmulate)("products by tile registers, emulated", () => {
     scope(() => {
       const x = channelsLast(normal([images, inputs, side, side], 1, "bfloat16"));
       const gradient = channelsLast(normal([images, outputs, side, side], 2, "bfloat16"));
-      const pixelsOf = (tensor: Tensor) => {
-        const [, channels] = tensor.shape;
-        return call("aten::reshape", [
-          call("aten::permute", [cast(tensor, "float64"), [1, 0, 2, 3]]),
-          [channels as number, -1],
-        ]);
-      };
+      const pixelsOf = (of: Tensor) => reshape(permute(cast(of, "float64"), [1, 0, 2, 3]), [of.shape[1], -1]);
       const expected = call("aten::matmul", [pixelsOf(gradient), call("aten::t", [pixelsOf(x)])]).toNumbers();
       const result = callAny("advprop_emulated::tile_weight_gradient", [gradient, x]) as Tensor;
       expectClose([result.toNumbers()], [expected], 1e-5, "weight gradient");
