@@ -5,8 +5,8 @@ export function define(command: Command): void {
   command
     .option("--json", "print a JSON array of { name, parameters, batchNorms, batchNormChannels, imageSize }")
     .action(async ({ json }: { json?: boolean }) => {
-      const { architecture, modelNames, summarize } = await import("../models/registry.js");
-      const summaries = modelNames().map((name) => summarize(architecture(name)));
+      // Not the registry, which needs libtorch.
+      const { MODEL_SUMMARIES: summaries } = await import("../models/summaries.js");
       if (json) {
         console.log(JSON.stringify(summaries, undefined, 2));
         return;

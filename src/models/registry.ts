@@ -5,6 +5,7 @@ import { normFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Classifier, type ModelSpecification, NORMALIZATIONS } from "./classifier.js";
 import { EFFICIENTNET_BATCH_NORM, EFFICIENTNETS, EfficientNet } from "./efficientnet.js";
 import { RESNETS, ResNet } from "./resnet.js";
+import type { ModelSummary } from "./summaries.js";
 import { parseWideResNet, WideResNet, type WideResNetConfig } from "./wide-resnet.js";
 
 /** An entry of the registry. */
@@ -95,15 +96,6 @@ export function createClassifier(name: string, options: ClassifierOptions): Clas
     imageSize,
     normalization: normalization ?? (found.imageSize === 32 ? NORMALIZATIONS.cifar10 : NORMALIZATIONS.half),
   });
-}
-
-/** Counts of a network without auxiliary routes. */
-export interface ModelSummary {
-  readonly name: string;
-  readonly parameters: number;
-  readonly batchNorms: number;
-  readonly batchNormChannels: number;
-  readonly imageSize: number;
 }
 
 /** Counts a network from its declaration; nothing is allocated. */

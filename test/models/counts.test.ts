@@ -1,6 +1,7 @@
 /** Every network against the counts that its authors and the reference implementations give. Nothing is allocated. */
 import { describe, expect, test } from "vitest";
 import { architecture, modelNames, summarize } from "../../src/models/registry.js";
+import { MODEL_SUMMARIES } from "../../src/models/summaries.js";
 import { codedError } from "../support/errors.js";
 
 const parametersOf = (name: string, routes: readonly string[] = []): number => {
@@ -79,6 +80,10 @@ describe("CIFAR networks", () => {
   ])("%s", (name, parameters) => {
     expect(summarize(architecture(name))).toMatchObject({ name, parameters, imageSize: 32 });
   });
+});
+
+test("the list of networks has the counts of the networks", () => {
+  expect(MODEL_SUMMARIES).toEqual(modelNames().map((name) => summarize(architecture(name))));
 });
 
 describe("names", () => {
