@@ -1,6 +1,7 @@
 /** Where an image is cut: windows of the classic recipes, as numbers only. */
 
 import type { KeyedRandom } from "../random.js";
+import { roundHalfEven } from "./rounding.js";
 
 /** A window of whole pixels inside an image. */
 export interface Region {
@@ -50,7 +51,7 @@ const ATTEMPTS = 10;
 
 /**
  * The window of a random resized crop, as torchvision's `RandomResizedCrop.get_params` defines it: area uniform, the
- * logarithm of the aspect uniform, sides rounded, the corner uniform among those that fit; where ten attempts do not
+ * logarithm of the aspect uniform, sides rounded (halves to even), the corner uniform among those that fit; where ten attempts do not
  * fit, the largest central window within the limits of the aspect.
  *
  * Attempt k uses the draws 4k (area), 4k + 1 (aspect), 4k + 2 (top) and 4k + 3 (left).
@@ -62,8 +63,8 @@ export function randomResizedCrop(width: number, height: number, random: KeyedRa
     const draw = 4 * attempt;
     const area = width * height * (leastArea + (greatestArea - leastArea) * random.uniform(draw));
     const aspect = Math.exp(leastLog + (greatestLog - leastLog) * random.uniform(draw + 1));
-    const w = Math.round(Math.sqrt(area * aspect));
-    const h = Math.round(Math.sqrt(area / aspect));
+    const w = roundHalfEven(Math.sqrt(area * aspect));
+    const h = roundHalfEven(Math.sqrt(area / aspect));
     if (w < 1 || h < 1 || w > width || h > height) continue;
     const top = random.integer(draw + 2, height - h + 1);
     const left = random.integer(draw + 3, width - w + 1);
@@ -71,8 +72,8 @@ export function randomResizedCrop(width: number, height: number, random: KeyedRa
   }
   const [leastAspect, greatestAspect] = limits.aspect;
   const aspect = Math.min(greatestAspect, Math.max(leastAspect, width / height));
-  const w = Math.max(1, Math.min(width, Math.round(height * aspect)));
-  const h = Math.max(1, Math.min(height, Math.round(width / aspect)));
+  const w = Math.max(1, Math.min(width, roundHalfEven(height * aspect)));
+  const h = Math.max(1, Math.min(height, roundHalfEven(width / aspect)));
   return { left: (width - w) >> 1, top: (height - h) >> 1, width: w, height: h };
 }
 
@@ -86,15 +87,16 @@ export interface CentreCrop {
 }
 
 /**
- * Resize and centre crop of evaluation, by torchvision's rules: the short side becomes round(size / cropFraction), the
- * long side keeps the aspect, rounded down; the square of `size` starts at half of what is left over, rounded.
+ * Resize and centre crop of evaluation: the short side becomes round(size / cropFraction). The rest is as in torchvision's
+ * `Resize` and `CenterCrop`: the long side keeps the aspect, rounded down; the square of `size` starts at half of what is
+ * left over, rounded, halves to even.
  *
  * @param cropFraction side of the square as a share of the short side, in (0, 1]
  */
 export function centreCrop(width: number, height: number, size: number, cropFraction: number): CentreCrop {
   const short = Math.round(size / cropFraction);
-  const long = Math.max(short, Math.floor((short * Math.max(width, height)) / Math.min(width, height)));
+  const long = Math.floor((short * Math.max(width, height)) / Math.min(width, height));
   const [w, h] = width <= height ? [short, long] : [long, short];
-  const window = { left: Math.round((w - size) / 2), top: Math.round((h - size) / 2), width: size, height: size };
-  return { width: w, height: h, window };
+  const start = (side: number) => roundHalfEven((side - size) / 2);
+  return { width: w, height: h, window: { left: start(w), top: start(h), width: size, height: size } };
 }

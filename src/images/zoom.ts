@@ -1,5 +1,6 @@
 /** Zooming into the middle of an image without changing its size. */
 
+import { roundHalfEven } from "./rounding.js";
 import type { Taps } from "./taps.js";
 
 /**
@@ -30,10 +31,4 @@ export function zoomTaps(n: number, factor: number): Taps {
     weights[2 * i + 1] = position - below;
   }
   return { starts, counts, weights, stride: 2 };
-}
-
-/** To the nearest integer, halves to the even one, as Python and IEEE 754 round. */
-export function roundHalfEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }

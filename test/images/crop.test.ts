@@ -44,17 +44,37 @@ describe("randomResizedCrop", () => {
     expect(randomResizedCrop(400, 90, draw(0), impossible)).toEqual({ left: 140, top: 0, width: 120, height: 90 });
     expect(randomResizedCrop(90, 400, draw(0), impossible)).toEqual({ left: 0, top: 140, width: 90, height: 120 });
     expect(randomResizedCrop(1, 1, draw(0), impossible)).toEqual({ left: 0, top: 0, width: 1, height: 1 });
+    // torchvision's int(round(h * max(ratio))): 7.5 is 8, and 12.5 is 12.
+    const steep = { area: [1, 1], aspect: [1, 5 / 2] } as const;
+    expect(randomResizedCrop(100, 3, draw(0), steep).width).toBe(8);
+    expect(randomResizedCrop(100, 5, draw(0), steep).width).toBe(12);
   });
 });
 
 describe("centreCrop", () => {
-  test("follows torchvision's Resize and CenterCrop", () => {
-    // Values of torchvision's rules: int(256 * long / short), int(round((side - 224) / 2.0)).
-    expect(centreCrop(500, 375, 224, 224 / 256)).toEqual({
-      width: 341,
-      height: 256,
-      window: { left: 59, top: 16, width: 224, height: 224 },
-    });
+  test("follows torchvision's Resize and CenterCrop, which round halves to even", () => {
+    // Values of torchvision's rules in Python: int(256 * long / short), int(round((side - 224) / 2.0)).
+    const places = [
+      [500, 375, 341, 58], // half of what is left over is 58.5
+      [500, 374, 342, 59],
+      [500, 373, 343, 60], // 59.5
+      [640, 427, 383, 80], // 79.5
+      [640, 480, 341, 58],
+      [500, 333, 384, 80],
+    ];
+    for (const [long, short, resized, start] of places) {
+      const square = { width: 224, height: 224 };
+      expect(centreCrop(long, short, 224, 224 / 256)).toEqual({
+        width: resized,
+        height: 256,
+        window: { left: start, top: 16, ...square },
+      });
+      expect(centreCrop(short, long, 224, 224 / 256)).toEqual({
+        width: 256,
+        height: resized,
+        window: { left: 16, top: start, ...square },
+      });
+    }
     expect(centreCrop(100, 300, 128, 1)).toEqual({
       width: 128,
       height: 384,

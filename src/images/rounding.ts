@@ -1,0 +1,7 @@
+/** Rounding as the programs do it whose pixels ours must equal. */
+
+/** To the nearest integer, halves to the even one, as Python and IEEE 754 round. */
+export function roundHalfEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
