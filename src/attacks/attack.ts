@@ -13,7 +13,8 @@ export interface Attack {
    * @param images [N, 3, H, W], pixels in [0, 1]
    * @param labels int64 [N]
    * @param keys   of the samples' draws: the same sample gets the same start and target in any batch
-   * @returns      [N, 3, H, W] within the threat model's ball around the images and within [0, 1], outside of every graph
+   * @returns      [N, 3, H, W] within [0, 1], outside of every graph; of every attack but GD also within the
+   *               threat model's ball around the images
    */
   perturb(logits: LogitsFunction, images: Tensor, labels: Tensor, keys: SampleKeys): Tensor;
 }

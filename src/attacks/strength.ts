@@ -8,6 +8,17 @@ export function attackSteps(epsilon: number): number {
   return epsilon <= 1 / 255 ? 1 : Math.round(epsilon * 255) + 1;
 }
 
+/**
+ * How far an attack's result may lie from its image: epsilon, and of GD, which is not projected, epsilon for the start and
+ * for each step its size, with what rounding to float32 may add to a pixel in [0, 1].
+ */
+export function attackReach(
+  attack: { readonly name: string; readonly epsilon: number } & Partial<Record<"stepSize" | "steps", number>>,
+): number {
+  const { name, epsilon, stepSize = 0, steps = 0 } = attack;
+  return name === "gd" ? epsilon + steps * (stepSize + 2 ** -24) : epsilon;
+}
+
 /** The largest EfficientNet whose epsilon the paper gives, and that epsilon in units of 1/255. */
 const LARGEST = { size: 7, epsilon: 4 };
 

@@ -1,5 +1,5 @@
-/** Threat models: how far an attack may go, as three verbs: start, advance, project. */
-import { UsageError } from "../errors.js";
+/** Threat models: how far an attack may go, as four verbs: start, advance, step freely, project. */
+import { checkEuclidean, checkPixelUnits } from "../evaluation/distance-rules.js";
 import type { SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import { keyedNormal, type Tensor } from "../tensor/index.js";
@@ -38,6 +38,8 @@ export interface ThreatModel {
    * @param size of the step, one for all images or one for each
    */
   advance(x: Tensor, gradient: Tensor, size: number | readonly number[], images: Tensor): Tensor;
+  /** The step of {@link advance} without its projection: the result is clipped to [0, 1], and may leave the ball. */
+  stepFreely(x: Tensor, gradient: Tensor, size: number | readonly number[], images: Tensor): Tensor;
   /** The nearest point of the ball around the images, then of [0, 1]. */
   project(x: Tensor, images: Tensor): Tensor;
 }
@@ -51,12 +53,12 @@ export function threatModel(norm: Norm, epsilon: number): ThreatModel {
  * The L-infinity ball: each pixel may change by at most epsilon.
  *
  * start:   clip01(x + (2 u - 1) epsilon), u uniform in [0, 1), one draw a pixel
- * advance: project(x + size * sign(gradient)), sign(0) = 0
+ * advance: project(x + size * sign(gradient)), sign(0) = 0; stepFreely: clip01 in place of project
  * project: clip01(min(max(x, images - epsilon), images + epsilon))
  *
  * Source: Madry et al. 2018, section 2.1, https://arxiv.org/abs/1706.06083
  *
- * @throws ERR_EPSILON epsilon is outside (0, 1]
+ * @throws ERR_EPSILON epsilon is outside (0, 1): 1 is the whole range of a pixel
  */
 export function linf(epsilon: number): ThreatModel {
   checkPixelUnits(epsilon, "linf: epsilon");
@@ -69,14 +71,10 @@ export function linf(epsilon: number): ThreatModel {
       return clamp_(add_(mul_(add_(mul_(noise, 2), -1), epsilon), images), 0, 1);
     },
     advance: (x, gradient, size, images) => linfStep(x, gradient, images, sizesOf(size), epsilon),
+    // In the ball of radius 1 around pixels in [0, 1] lie all of [0, 1].
+    stepFreely: (x, gradient, size, images) => linfStep(x, gradient, images, sizesOf(size), 1),
     project: (x, images) => clamp_(minimum(maximum(x, sub(images, epsilon)), add(images, epsilon)), 0, 1),
   };
-}
-
-function checkPixelUnits(value: number, what: string): void {
-  if (value > 0 && value <= 1) return;
-  const hint = value > 1 && value <= 255 ? ` Did you mean ${value}/255?` : "";
-  throw new UsageError("ERR_EPSILON", `${what} must be in (0, 1] because pixels are in [0, 1]; got ${value}.${hint}`);
 }
 
 /**
@@ -84,7 +82,8 @@ function checkPixelUnits(value: number, what: string): void {
  *
  * start:   clip01(x + epsilon u^(1/d) z / ||z||), z standard normal in each of the d pixels, u uniform in [0, 1): a
  *          uniform point of the ball's volume
- * advance: project(x + size * gradient / ||gradient||), by image; an image whose gradient is zero stays
+ * advance: project(x + size * gradient / ||gradient||), by image; an image whose gradient is zero stays; stepFreely:
+ *          clip01 in place of project
  * project: clip01(images + delta min(1, epsilon / ||delta||)), delta = x - images. Clipping moves towards the images,
  *          so the result is in the ball and in [0, 1], though not always the nearest such point
  *
@@ -93,10 +92,10 @@ function checkPixelUnits(value: number, what: string): void {
  * @throws ERR_EPSILON epsilon is not a positive number
  */
 export function l2(epsilon: number): ThreatModel {
-  checkDistance(epsilon, "l2: epsilon");
+  checkEuclidean(epsilon, "l2: epsilon");
   return {
     epsilon,
-    checkSize: checkDistance,
+    checkSize: checkEuclidean,
     start(images, { seed, epoch, samples }) {
       const key = { seed, epoch, purpose: Purpose.attackStart };
       const shape = images.shape.slice(1);
@@ -108,6 +107,7 @@ export function l2(epsilon: number): ThreatModel {
       return clamp_(add_(mul_(direction, radius), images), 0, 1);
     },
     advance: (x, gradient, size, images) => l2Step(x, gradient, images, sizesOf(size), epsilon),
+    stepFreely: (x, gradient, size, images) => l2Step(x, gradient, images, sizesOf(size), unreachable(images, size)),
     project(x, images) {
       const delta = sub(x, images);
       const factor = mul(pow(clamp(normOver(delta, IMAGE), epsilon, null), -1), epsilon);
@@ -116,15 +116,11 @@ export function l2(epsilon: number): ThreatModel {
   };
 }
 
+/** A distance from the images that no step from within [0, 1] reaches: the diagonal of the pixels' box and the step. */
+const unreachable = (images: Tensor, size: number | readonly number[]): number =>
+  Math.sqrt(images.size / images.shape[0]) + Math.max(...sizesOf(size).map(Math.abs));
+
 const sizesOf = (size: number | readonly number[]): readonly number[] => (typeof size === "number" ? [size] : size);
 
 /** The dimensions of one image in [N, C, H, W]. */
 const IMAGE = [1, 2, 3];
-
-function checkDistance(value: number, what: string): void {
-  if (value > 0 && Number.isFinite(value)) return;
-  throw new UsageError(
-    "ERR_EPSILON",
-    `${what} must be a positive number, the distance between images with pixels in [0, 1]; got ${value}`,
-  );
-}

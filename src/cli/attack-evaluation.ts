@@ -61,9 +61,11 @@ export function describeRobustness({ count, attack, robustAccuracy, robustness }
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
   const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
   const restarts = Number(attack.restarts) > 1 ? `${attack.restarts} runs, ` : "";
-  const epsilon = attack.norm === "l2" ? attack.epsilon : `${+(Number(attack.epsilon) * 255).toFixed(2)}/255`;
+  const size = (distance: unknown) =>
+    attack.norm === "l2" ? `${+Number(distance).toPrecision(6)}` : `${+(Number(distance) * 255).toFixed(2)}/255`;
+  const radius = attack.radius === undefined ? "" : `, counted within ${size(attack.radius)}`;
   const lines = [
-    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${restarts}epsilon ${epsilon})`,
+    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${restarts}epsilon ${size(attack.epsilon)}${radius})`,
   ];
   const width = Math.max(...robustness.attacks.map(({ name }) => name.length));
   for (const { name, attacked, broken, outside, accuracy, seconds } of robustness.attacks) {

@@ -1,5 +1,6 @@
 /** From the flags of `evaluate` to the attack that it makes. */
 import { EVALUATION_ATTACKS, type EvaluationAttackName } from "../attacks/evaluation-names.js";
+import { attackReach } from "../attacks/strength.js";
 import { UsageError } from "../errors.js";
 import type { Norm } from "../evaluation/square.js";
 import type { AttackPlan } from "../predictors/adversaries.js";
@@ -35,10 +36,10 @@ export function attackOfFlags(settings: readonly string[], restarts: number): Co
   const name = settingOf(settings, "name");
   if (name === "pgd" || !isEvaluationAttack(name)) {
     const { attack } = resolveRecipe(applySettings({}, ["attack.target=none", ...settings]));
-    // Without a projection, GD goes as far as its start and its steps.
-    const epsilon = attack.name === "gd" ? attack.epsilon + attack.steps * attack.stepSize : attack.epsilon;
-    const plan = { norm: attack.norm, epsilon, restarts, attack };
-    return { ...plan, name: attack.name, settings: { ...attack, restarts }, costly: false };
+    const radius = attackReach(attack);
+    const plan = { norm: attack.norm, epsilon: radius, restarts, attack };
+    const saved = { ...attack, ...(radius !== attack.epsilon && { radius }), restarts };
+    return { ...plan, name: attack.name, settings: saved, costly: false };
   }
   const refused = (FIXED[name] ?? ["stepSize", "target"]).find((key) => settingOf(settings, key) !== undefined);
   if (refused !== undefined) {

@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
+import { checkEuclidean, checkPixelUnits } from "./distance-rules.js";
 import { firstPatches, largestSide, moveWindow } from "./square-l2.js";
 
 /** The norms by name: largest change of a pixel, and Euclidean distance between images. */
@@ -65,7 +66,7 @@ const QUERY_STREAM = 3;
  *
  * Departures: every draw is keyed by seed, epoch, sample and query; a square that changes nothing is not drawn anew.
  *
- * @throws ERR_EPSILON on the grid, an L-infinity epsilon below 1/255
+ * @throws ERR_EPSILON an epsilon outside (0, 1) in the L-infinity norm, or on the grid below 1/255
  * @throws ERR_QUERIES the queries are not a positive integer
  * @throws ERR_IMAGE_SIZE in the L2 norm, images smaller than 5 pixels
  */
@@ -210,6 +211,7 @@ function checkOptions({ range, height, width }: SquareImages, options: SquareOpt
   if (!Number.isInteger(queries) || queries < 1) {
     throw new UsageError("ERR_QUERIES", `square: queries must be a positive integer; got ${queries}`);
   }
+  (norm === "linf" ? checkPixelUnits : checkEuclidean)(epsilon, "square: epsilon");
   if (norm === "linf" && range === 255 && epsilon * 255 + 1e-6 < 1) {
     throw new UsageError(
       "ERR_EPSILON",

@@ -10,10 +10,13 @@ import type { OpenedPredictor } from "./opened.js";
 const BLACK_BOX =
   "the model only answers, so it is attacked by its answers alone: its robust accuracy is an upper bound, not to be compared with one under attacks by gradient";
 
+const NOT_PROJECTED =
+  "gd is not projected into its ball: its images count as far as its start and its steps go, so its robust accuracy must not be compared with one at the same epsilon. Use pgd for that";
+
 /** An attack to evaluate with. */
 export interface AttackPlan {
   readonly norm: Norm;
-  /** Radius within which a success counts. */
+  /** Radius within which a success counts: what the attack may reach. */
   readonly epsilon: number;
   /** Runs from other random starts, the first included. */
   readonly restarts: number;
@@ -64,6 +67,6 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
           restarts,
           ...(attack.steps !== undefined && { steps: attack.steps }),
         })
-      : { attacks: [trainingAttack(attack, restarts)], warnings: [] };
+      : { attacks: [trainingAttack(attack, restarts)], warnings: attack.name === "gd" ? [NOT_PROJECTED] : [] };
   return { subject, adversaries: attacks.map((one) => adversary(one, seed)), warnings };
 }

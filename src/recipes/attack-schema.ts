@@ -58,17 +58,17 @@ function withStrength(written: Written): WithStrength<Written> {
   return { ...written, epsilon, stepSize: written.stepSize ?? (l2 ? (2.5 * epsilon) / count : 1 / 255), steps: count };
 }
 
-/** In the L-infinity norm, no distance exceeds 1. Checked also beside other mistakes of the section, all at once. */
+/** In the L-infinity norm, a distance is below 1, the range of a pixel. Checked also beside other mistakes of the section. */
 function withinPixels<S extends z.ZodObject>(attackSection: S): S {
   return (["epsilon", "stepSize"] as const).reduce(
     (checked, key) =>
-      checked.refine((value: Record<string, unknown>) => value.norm === "l2" || !(Number(value[key]) > 1), {
+      checked.refine((value: Record<string, unknown>) => value.norm === "l2" || !(Number(value[key]) >= 1), {
         path: [key],
         when: () => true,
         error: ({ input }) => {
           const size = (input as Record<string, number>)[key];
           const hint = Number.isInteger(size) && size <= 255 ? ` Did you mean ${size}/255?` : "";
-          return `must be in (0, 1] because pixels are in [0, 1], as a number or a fraction such as 4/255; got ${asFraction(size)}.${hint}`;
+          return `must be in (0, 1) because pixels are in [0, 1], as a number or a fraction such as 4/255; got ${asFraction(size)}.${hint}`;
         },
       }),
     attackSection,

@@ -1,6 +1,7 @@
 /** From a resolved recipe to the parts of a training run. */
 import { attackGradients, createAttack } from "../attacks/create.js";
 import { inMicroBatches } from "../attacks/micro-batches.js";
+import { attackReach } from "../attacks/strength.js";
 import type { Loader, PixelBatch } from "../data/loader.js";
 import type { OpenedData } from "../data/open-data.js";
 import { assert, UsageError } from "../errors.js";
@@ -195,7 +196,8 @@ function createStep(
   const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing, recompute: blocks ?? affordable });
   if (perturbation === "none") return { step, snapshot: undefined };
   // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
-  const fullRange = norm === "l2" ? (3 * epsilon) / Math.sqrt(3 * pixels.height * pixels.width) : epsilon;
+  const reach = attackReach(options);
+  const fullRange = norm === "l2" ? (3 * reach) / Math.sqrt(3 * pixels.height * pixels.width) : reach;
   return {
     step,
     snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels }, folder, epoch),

@@ -283,8 +283,8 @@ describe("options", () => {
     randomStart: true,
   };
 
-  test.each([0, -1, 1.01, Number.NaN, Infinity])("epsilon and step size %d are no pixels of [0, 1]", (value) => {
-    const rule = `must be in (0, 1] because pixels are in [0, 1]; got ${value}.`;
+  test.each([0, -1, 1, 1.01, Number.NaN, Infinity])("epsilon and step size %d are no pixels of [0, 1]", (value) => {
+    const rule = `must be in (0, 1) because pixels are in [0, 1]; got ${value}.`;
     expect(codedError(() => linf(value))).toMatchObject({
       code: "ERR_EPSILON",
       message: expect.stringContaining(`linf: epsilon ${rule}`),
@@ -295,7 +295,9 @@ describe("options", () => {
     });
   });
 
-  test("8 is taken for 8/255", () => {
+  test("8 is taken for 8/255, and 1 for 1/255", () => {
+    expect(codedError(() => linf(1)).message).toMatch(/got 1\. Did you mean 1\/255\?$/);
+    expect(codedError(() => pgd({ ...good, stepSize: 1 })).message).toMatch(/got 1\. Did you mean 1\/255\?$/);
     expect(codedError(() => linf(8)).message).toMatch(/Did you mean 8\/255\?$/);
     expect(codedError(() => linf(300)).message).not.toMatch(/mean/);
   });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Attack, LogitsFunction } from "../../src/attacks/attack.js";
 import { type AttackOptions, attackGradients, createAttack } from "../../src/attacks/create.js";
-import { attackSteps, paperEpsilon } from "../../src/attacks/strength.js";
+import { attackReach, attackSteps, paperEpsilon } from "../../src/attacks/strength.js";
 import { randomTargets } from "../../src/attacks/target.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { ATTACK, TRAIN } from "../../src/nn/context.js";
@@ -99,7 +99,7 @@ describe.each(Object.entries(ATTACKS))("%s", (_name, options) => {
       expect(adversarial.strides).toEqual(images.strides);
       expect(adversarial.requiresGradient).toBe(false);
       for (const value of adversarial.toNumbers()) expect(value >= 0 && value <= 1).toBe(true);
-      const most = options.name === "gd" ? options.epsilon + options.steps * options.stepSize : options.epsilon;
+      const most = attackReach(options);
       for (const distance of distances(options.norm, adversarial)) {
         expect(distance).toBeGreaterThan(0);
         expect(distance).toBeLessThanOrEqual(most * (1 + 1e-5) + 1e-7);
@@ -285,8 +285,10 @@ test("keyedNormal gives the numbers of KeyedRandom.normal, of mean 0 and varianc
 describe("mistakes", () => {
   const pgd = { name: "pgd", ...near, ...steps, ...start, target: "none" } as const;
   test.each([
-    [{ ...pgd, epsilon: 8 }, "ERR_EPSILON", /linf: epsilon must be in \(0, 1\].*Did you mean 8\/255\?/],
-    [{ ...pgd, stepSize: 0 }, "ERR_EPSILON", /pgd: stepSize must be in \(0, 1\]/],
+    [{ ...pgd, epsilon: 8 }, "ERR_EPSILON", /linf: epsilon must be in \(0, 1\).*Did you mean 8\/255\?/],
+    [{ ...pgd, epsilon: 1 }, "ERR_EPSILON", /linf: epsilon must be in \(0, 1\).*Did you mean 1\/255\?/],
+    [{ ...pgd, stepSize: 1 }, "ERR_EPSILON", /pgd: stepSize must be in \(0, 1\).*Did you mean 1\/255\?/],
+    [{ ...pgd, stepSize: 0 }, "ERR_EPSILON", /pgd: stepSize must be in \(0, 1\)/],
     [{ ...pgd, norm: "l2", epsilon: -1 }, "ERR_EPSILON", /l2: epsilon must be a positive number/],
     [{ ...pgd, steps: 1.5 }, "ERR_ATTACK_STEPS", /steps must be a positive integer; got 1.5/],
     [{ ...pgd, cleanStartProbability: 2 }, "ERR_PROBABILITY", /cleanStartProbability must be in \[0, 1\]; got 2/],

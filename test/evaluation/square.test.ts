@@ -234,6 +234,9 @@ test("pixels of bytes and of fractions are the same images", () => {
 
 test.each([
   [{ epsilon: 0.5 / 255 }, "ERR_EPSILON"],
+  [{ epsilon: 1 }, "ERR_EPSILON"],
+  [{ epsilon: 8 }, "ERR_EPSILON"],
+  [{ norm: "l2" as const, epsilon: 0 }, "ERR_EPSILON"],
   [{ queries: 0 }, "ERR_QUERIES"],
   [{ seed: -1 }, "ERR_SEED"],
 ])("%j is refused", (mistake, code) => {

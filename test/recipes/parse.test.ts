@@ -38,7 +38,7 @@ describe("parseRecipe", () => {
       "r.yaml:1:1: unknown key metod. Did you mean method?",
       "r.yaml:2:1: unknown key epsilon. Did you mean attack.epsilon?",
       expect.stringMatching(/^r\.yaml:4:9: optimizer\.name must be .*sgd.*; got "sgdd"\. Did you mean sgd\?$/),
-      "r.yaml:6:12: attack.epsilon must be in (0, 1] because pixels are in [0, 1], as a number or a fraction such as 4/255; " +
+      "r.yaml:6:12: attack.epsilon must be in (0, 1) because pixels are in [0, 1], as a number or a fraction such as 4/255; " +
         "got 8. Did you mean 8/255?",
       "r.yaml:7:3: unknown key attack.stepsize. Did you mean stepSize?",
       'r.yaml:8:20: training.epochs must be a positive integer; got "ten".',
@@ -68,9 +68,12 @@ describe("parseRecipe", () => {
     ["attack: {epsilon: 0}", "got 0."],
     [
       "attack: {epsilon: 256/255}",
-      "must be in (0, 1] because pixels are in [0, 1], as a number or a fraction such as 4/255; got 256/255.",
+      "must be in (0, 1) because pixels are in [0, 1], as a number or a fraction such as 4/255; got 256/255.",
     ],
-    ["attack: {name: i-fgsm, stepSize: 2}", "attack.stepSize must be in (0, 1]"],
+    ["attack: {epsilon: 1}", "attack.epsilon must be in (0, 1)"],
+    ["attack: {epsilon: 1}", "got 1. Did you mean 1/255?"],
+    ["attack: {stepSize: 255/255}", "got 1. Did you mean 1/255?"],
+    ["attack: {name: i-fgsm, stepSize: 2}", "attack.stepSize must be in (0, 1)"],
     [
       "attack: {norm: l2, epsilon: 0}",
       "attack.epsilon must be a positive number, a fraction such as 4/255, or null; got 0.",
