@@ -1,5 +1,6 @@
 /** Attacks one after the other, each on what the earlier ones left. */
 import { UsageError } from "../errors.js";
+import { keysAt } from "../nn/keys.js";
 import { fromArray, scope } from "../tensor/index.js";
 import { channelsLast, clone, rowsAt, setRowsAt_ } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
@@ -13,7 +14,7 @@ import { misclassified } from "./objective.js";
  */
 export function inTurn(attacks: readonly Attack[]): Attack {
   return {
-    perturb(logits, images, labels, { seed, epoch, samples }) {
+    perturb(logits, images, labels, keys) {
       return scope(() => {
         const result = channelsLast(clone(images));
         let left = Array.from({ length: images.shape[0] }, (_, i) => i);
@@ -22,8 +23,8 @@ export function inTurn(attacks: readonly Attack[]): Attack {
           left = scope(() => {
             const rows = fromArray(left, [left.length], "int64", images.device);
             const [x, y] = [channelsLast(rowsAt(images, rows)), rowsAt(labels, rows)];
-            const keys = { seed, epoch: epoch + i, samples: rowsAt(samples, rows) };
-            const adversarial = attack.perturb(logits, x, y, keys);
+            const own = { ...keysAt(keys, left, rows), epoch: keys.epoch + i };
+            const adversarial = attack.perturb(logits, x, y, own);
             setRowsAt_(result, rows, adversarial);
             const fooled = misclassified(logits, adversarial, y);
             return left.filter((_, j) => !fooled[j]);

@@ -1,4 +1,5 @@
 /** Attacks on a few images at a time. */
+import { keysOfRows } from "../nn/keys.js";
 import { engineInfo, scope } from "../tensor/index.js";
 import { concat, rows } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
@@ -29,7 +30,7 @@ export function inMicroBatches(attack: Attack, together?: number): Attack {
         concat(
           Array.from({ length: parts }, (_, i) => {
             const [start, end] = [Math.round((i * count) / parts), Math.round(((i + 1) * count) / parts)];
-            const part = { ...keys, samples: rows(keys.samples, start, end) };
+            const part = keysOfRows(keys, start, end);
             return attack.perturb(logits, rows(images, start, end), rows(labels, start, end), part);
           }),
         ),

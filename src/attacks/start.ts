@@ -1,6 +1,6 @@
 /** Where an attack starts. */
 import { UsageError } from "../errors.js";
-import type { SampleKeys } from "../nn/keys.js";
+import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { keyedUniform, less, where } from "../tensor/operators.js";
@@ -22,8 +22,9 @@ export function drawStart(
   return scope(() => {
     const start = threatModel.start(images, keys);
     if (cleanProbability === 0) return start;
-    const { seed, epoch, samples } = keys;
-    const draws = keyedUniform(samples, [1, 1, 1], { seed, epoch, purpose: Purpose.cleanStart });
+    const draws = drawFor(keys, { purpose: Purpose.cleanStart }, (samples, key) =>
+      keyedUniform(samples, [1, 1, 1], key),
+    );
     return where(less(draws, cleanProbability), images, start);
   });
 }

@@ -1,6 +1,6 @@
 /** Targets: which class a targeted attack descends to. */
 import { UsageError } from "../errors.js";
-import type { SampleKeys } from "../nn/keys.js";
+import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import type { Tensor } from "../tensor/index.js";
 import { add, keyedIntegers, remainder } from "../tensor/operators.js";
@@ -18,8 +18,10 @@ export type Target = "random" | "none";
  * @returns      int64 [N] in [0, classes)
  * @throws ERR_CLASSES there is no other class
  */
-export function randomTargets(labels: Tensor, classes: number, { seed, epoch, samples }: SampleKeys): Tensor {
+export function randomTargets(labels: Tensor, classes: number, keys: SampleKeys): Tensor {
   if (classes < 2) throw new UsageError("ERR_CLASSES", `randomTargets: at least 2 classes are needed; got ${classes}`);
-  const offset = keyedIntegers(samples, classes - 1, { seed, epoch, purpose: Purpose.attackTarget });
+  const offset = drawFor(keys, { purpose: Purpose.attackTarget }, (samples, key) =>
+    keyedIntegers(samples, classes - 1, key),
+  );
   return remainder(add(add(labels, 1), offset), classes);
 }

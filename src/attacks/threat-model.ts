@@ -1,6 +1,6 @@
 /** Threat models: how far an attack may go, as four verbs: start, advance, step freely, project. */
 import { checkEuclidean, checkPixelUnits } from "../evaluation/distance-rules.js";
-import type { SampleKeys } from "../nn/keys.js";
+import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import { keyedNormal, type Tensor } from "../tensor/index.js";
 import {
@@ -65,9 +65,11 @@ export function linf(epsilon: number): ThreatModel {
   return {
     epsilon,
     checkSize: checkPixelUnits,
-    start(images, { seed, epoch, samples }) {
+    start(images, keys) {
       const shape = images.shape.slice(1);
-      const noise = keyedUniform(samples, shape, { seed, epoch, purpose: Purpose.attackStart }, images.dtype);
+      const noise = drawFor(keys, { purpose: Purpose.attackStart }, (samples, key) =>
+        keyedUniform(samples, shape, key, images.dtype),
+      );
       return clamp_(add_(mul_(add_(mul_(noise, 2), -1), epsilon), images), 0, 1);
     },
     advance: (x, gradient, size, images) => linfStep(x, gradient, images, sizesOf(size), epsilon),
@@ -96,12 +98,14 @@ export function l2(epsilon: number): ThreatModel {
   return {
     epsilon,
     checkSize: checkEuclidean,
-    start(images, { seed, epoch, samples }) {
-      const key = { seed, epoch, purpose: Purpose.attackStart };
+    start(images, keys) {
+      const purpose = Purpose.attackStart;
       const shape = images.shape.slice(1);
-      const normal = keyedNormal(samples, shape, key, images.dtype);
+      const normal = drawFor(keys, { purpose }, (samples, key) => keyedNormal(samples, shape, key, images.dtype));
       const direction = div(normal, normOver(normal, IMAGE));
-      const uniform = keyedUniform(samples, [1, 1, 1], { ...key, stream: 1 }, images.dtype);
+      const uniform = drawFor(keys, { purpose, stream: 1 }, (samples, key) =>
+        keyedUniform(samples, [1, 1, 1], key, images.dtype),
+      );
       const dimension = shape.reduce((product, length) => product * length, 1);
       const radius = mul_(pow(uniform, 1 / dimension), epsilon);
       return clamp_(add_(mul_(direction, radius), images), 0, 1);

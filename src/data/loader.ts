@@ -15,6 +15,8 @@ export interface PixelBatch {
   readonly labels: Int32Array;
   /** (N) identity of each sample: the key of its random draws */
   readonly samples: Uint32Array;
+  /** (N) how often the epoch visited each sample before, part of the key too; absent where all are first visits. */
+  readonly repeats?: Uint32Array;
   /** (N, H, W, 3) uint8, the same images augmented once more, where the loader gives two views */
   readonly secondView?: Uint8Array;
   /** Set where crop and mirroring are left to the training step: the pixels are those of the set, for all views. */
@@ -71,7 +73,7 @@ export interface TrainingLoaderOptions {
 /**
  * Shuffled and augmented batches. The last partial batch is dropped, since batch norm should not see a small one.
  *
- * Every draw is keyed by (seed, purpose, epoch, sample): the augmentation of an image does not depend on the batch
+ * Every draw is keyed by (seed, purpose, epoch, sample, visit): the augmentation of an image does not depend on the batch
  * size, its place in the order or the other images.
  *
  * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer or exceeds the set
@@ -125,16 +127,19 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
       for (let step = firstStep; step < stepsPerEpoch; step++) {
         const first = step * batchSize;
         const indicesOfStep = indices.subarray(first, first + batchSize);
-        const streams = repeats.subarray(first, first + batchSize).map((repeat) => views * repeat);
+        const repeatsOfStep = repeats.slice(first, first + batchSize);
+        const streams = repeatsOfStep.map((repeat) => views * repeat);
+        const visits = visitsOf(repeatsOfStep);
         if (leavePending && policy === "none") {
-          yield { ...gather(dataset, indicesOfStep, asItIs), pending: { crop, flip, seed, epoch, views, streams } };
+          const pending = { crop, flip, seed, epoch, views, streams };
+          yield { ...gather(dataset, indicesOfStep, asItIs), ...visits, pending };
           continue;
         }
         const drawView = (view: number) =>
           gather(dataset, indicesOfStep, (source, i, sample, target) =>
             augment(source, sample, epoch, streams[i] + view, target),
           );
-        yield views === 1 ? drawView(0) : { ...drawView(0), secondView: drawView(1).pixels };
+        yield { ...drawView(0), ...visits, ...(views === 2 && { secondView: drawView(1).pixels }) };
       }
     },
   };
@@ -157,6 +162,10 @@ export function evaluationBatches(dataset: Dataset, batchSize: number): Iterable
     },
   };
 }
+
+/** What a batch says of repeated visits: nothing where there is none. */
+export const visitsOf = (repeats: Uint32Array): Pick<PixelBatch, "repeats"> =>
+  repeats.some((repeat) => repeat > 0) ? { repeats } : {};
 
 /** Writes image number i of a batch to its place. */
 type Place = (source: Uint8Array, i: number, sample: number, target: Uint8Array) => void;

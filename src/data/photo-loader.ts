@@ -5,7 +5,7 @@ import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import { type CropLimits, INCEPTION_CROP } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 import { checkSeed } from "../random.js";
-import { checkBatchSize, type Loader, type PixelBatch } from "./loader.js";
+import { checkBatchSize, type Loader, type PixelBatch, visitsOf } from "./loader.js";
 import { type BadImagePolicy, PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
 import { epochOrder, type Sampler } from "./sampler.js";
 import { checkWorkers, defaultWorkers } from "./worker-threads.js";
@@ -144,13 +144,16 @@ async function* twoViews(
   }
   for await (const batch of reader.pass(epoch, visited, streams)) {
     // A photo that cannot be read is missing from both halves.
-    const { pixels, labels, samples } = batch;
+    const { repeats, ...both } = batch;
+    const { pixels, labels, samples } = both;
     yield {
-      ...batch,
+      ...both,
       pixels: pixels.subarray(0, pixels.length / 2),
       secondView: pixels.subarray(pixels.length / 2),
       labels: labels.subarray(0, labels.length / 2),
       samples: samples.subarray(0, samples.length / 2),
+      // The streams of a photo's two views follow each other.
+      ...(repeats && visitsOf(repeats.slice(0, repeats.length / 2).map((stream) => stream >>> 1))),
     };
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Worker } from "node:worker_threads";
 import { assert, RunError } from "../errors.js";
-import type { PixelBatch } from "./loader.js";
+import { type PixelBatch, visitsOf } from "./loader.js";
 import { type BadPhoto, CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform } from "./photo-job.js";
 import { startWorker } from "./worker-threads.js";
 
@@ -106,7 +106,7 @@ export class PhotoReader {
         const waitingFrom = performance.now();
         await this.#until(() => this.#progress.get(batch)?.pendingWorkers === 0);
         this.#waitingSeconds += (performance.now() - waitingFrom) / 1000;
-        const pixels = this.#take(batch, indices);
+        const pixels = this.#take(batch, indices, repeats);
         Atomics.add(taken, 0, 1);
         Atomics.notify(taken, 0);
         yield pixels;
@@ -188,7 +188,7 @@ export class PhotoReader {
   }
 
   /** Copies a finished batch out of the ring, without the photos that could not be read. */
-  #take(batch: number, indices: Uint32Array): PixelBatch {
+  #take(batch: number, indices: Uint32Array, repeats: Uint32Array): PixelBatch {
     const { batchSize, transform } = this.#options;
     const { labels, samples } = this.#set;
     const imageBytes = transform.size ** 2 * 3;
@@ -214,6 +214,7 @@ export class PhotoReader {
       pixels,
       labels: Int32Array.from(chosen, (index) => labels[index]),
       samples: Uint32Array.from(chosen, (index) => samples[index]),
+      ...visitsOf(Uint32Array.from(places, (place) => repeats[first + place])),
       height: transform.size,
       width: transform.size,
     };

@@ -3,6 +3,7 @@ import { UsageError } from "../errors.js";
 import type { Tensor } from "../tensor/index.js";
 import { cast, keyedUniform, less, mul } from "../tensor/operators.js";
 import type { ForwardContext } from "./context.js";
+import { drawFor } from "./keys.js";
 
 /** Which draws a mask takes. See src/random.ts. */
 export interface MaskDraws {
@@ -39,6 +40,6 @@ export function randomMask(
       `${layer}: there must be one key for each image of the batch; got ${keys.samples.size} for ${x.shape[0]} images`,
     );
   }
-  const draws = keyedUniform(keys.samples, shape, { seed: keys.seed, epoch: keys.epoch, purpose, stream });
+  const draws = drawFor(keys, { purpose, stream }, (samples, key) => keyedUniform(samples, shape, key));
   return mul(cast(less(draws, survival), x.dtype), 1 / survival);
 }

@@ -31,7 +31,7 @@ const valuesOf = (tensors: Upload | StepLosses): Tensor[] => Object.values(tenso
 /**
  * Runs a method's step, and from the second mini-batch of a size on captures and replays it. Random draws are keyed by the epoch, which
  * a graph holds as a number, so each epoch has its own. Steps are not captured as long as the factor of the running statistics changes
- * from one to the next, nor where a step turns out to need the CPU on its way.
+ * from one to the next, nor where a step turns out to need the CPU on its way, nor any more once a batch holds repeats of a sample.
  */
 export class CapturedStep {
   readonly #model: Classifier;
@@ -56,6 +56,8 @@ export class CapturedStep {
   run(pixels: PixelBatch, context: DrawContext): StepLosses {
     const size = `${pixels.labels.length} x ${pixels.height} x ${pixels.width}`;
     const asItIs = () => this.#step(batchFromPixels(pixels, context, this.#model.device));
+    // Which samples are repeats differs from step to step, and decides how many draws are made.
+    this.#refused ||= pixels.repeats !== undefined;
     if (this.#refused || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
       this.#known = size;
       this.#dispose();
@@ -112,7 +114,7 @@ export class CapturedStep {
       const uploaded = uploadPixels(pixels, device);
       let losses: StepLosses = {};
       const graph = DeviceGraph.capture(device, () => {
-        losses = this.#step(batchFromUpload(uploaded, pixels.pending, context));
+        losses = this.#step(batchFromUpload(uploaded, pixels, context));
       });
       const gradients = this.#gradients.read();
       const inputs = valuesOf(uploaded);

@@ -4,6 +4,7 @@
  * https://arxiv.org/abs/1611.01236).
  */
 import { ATTACK, TRAIN } from "../nn/context.js";
+import { keysTwice } from "../nn/keys.js";
 import { crossEntropy } from "../nn/loss.js";
 import { add, concat, detach, rows } from "../tensor/operators.js";
 import type { AttackStepParts, Batch, StepLosses } from "./step.js";
@@ -27,7 +28,7 @@ export function mixtureStep(
     ...TRAIN,
     recompute,
     route: "main",
-    keys: { ...keys, samples: concat([keys.samples, keys.samples]) },
+    keys: keysTwice(keys),
   });
   const count = labels.size;
   const cleanLoss = crossEntropy(rows(logits, 0, count), labels, labelSmoothing);

@@ -1,7 +1,7 @@
 /** What every method's step takes and gives. */
 
 import type { Attack } from "../attacks/attack.js";
-import type { PendingAugmentation, PixelBatch } from "../data/loader.js";
+import type { PixelBatch } from "../data/loader.js";
 import type { Classifier } from "../models/classifier.js";
 import { labelsTensor } from "../models/pixels.js";
 import type { ForwardContext, Recompute } from "../nn/context.js";
@@ -29,7 +29,7 @@ export interface DrawContext {
 
 /** The mini-batch of 8-bit pixels that a loader gave, with the keys of its draws, on a device. */
 export function batchFromPixels(pixels: PixelBatch, context: DrawContext, device: Device = "cpu"): Batch {
-  return batchFromUpload(uploadPixels(pixels, device), pixels.pending, context);
+  return batchFromUpload(uploadPixels(pixels, device), pixels, context);
 }
 
 /** A loader's mini-batch as it gave it, on a device: as little as can be copied there. */
@@ -61,10 +61,10 @@ export function uploadPixels(
 
 export function batchFromUpload(
   { pixels, secondView, labels, samples, streams }: Upload,
-  pending: PendingAugmentation | undefined,
+  { pending, repeats }: Pick<PixelBatch, "pending" | "repeats">,
   { seed, epoch }: DrawContext,
 ): Batch {
-  const keys = { seed, epoch, samples };
+  const keys = { seed, epoch, samples, repeats: repeats && Array.from(repeats) };
   if (pending === undefined || streams === undefined) {
     const images = (bytes: Tensor) => imagesFromBytes(bytes, "float32");
     return { images: images(pixels), secondView: secondView && images(secondView), labels, keys };

@@ -74,3 +74,16 @@ test("a photo that cannot be read is missing from both views", async () => {
   expect(left.map(([sample]) => sample)).toEqual([...complete.keys()].filter((sample) => sample !== broken));
   for (const [sample, seen] of left) expect(seen).toEqual(complete.get(sample));
 });
+
+test("the visits of a photo are counted alike in one view and in two, without those that cannot be read", async () => {
+  // One photo of class 1 beside eight of class 0: four visits or five.
+  const set = { ...(await writePhotos(3)), labels: Int32Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0) };
+  const options = { sampler: "class-balanced", onBadImage: "skip" } as const;
+  const [one, two] = [await read(set, options), await read(set, { ...options, views: 2 })];
+  const visits = ({ samples, repeats = samples.map(() => 0) }: PixelBatch) =>
+    Array.from(samples, (sample, i) => [sample, repeats[i]]);
+  expect(two.flatMap(visits)).toEqual(one.flatMap(visits));
+  const rare = one.flatMap(visits).filter(([sample]) => sample === 101);
+  expect(rare.map(([, repeat]) => repeat)).toEqual(rare.map((_, i) => i));
+  expect(rare.length).toBeGreaterThan(2);
+});

@@ -71,6 +71,7 @@ describe("epochOrder", () => {
       expect(visits.length).toBe(8);
       const pictures = visits.map((i) => batch.pixels.subarray(i * bytes, (i + 1) * bytes).join());
       expect(new Set(pictures).size).toBeGreaterThan(5);
+      expect(visits.map((i) => batch.repeats?.[i])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     }
   });
 });
