@@ -1,5 +1,6 @@
 /** Flags that several commands share, and what they set in a recipe. */
 import type { Command } from "commander";
+import { usualKey } from "../recipes/other-names.js";
 
 /** A flag that is a short form of `--set path=value`. */
 interface RecipeFlag {
@@ -85,8 +86,9 @@ export const BENCH_FLAGS: readonly RecipeFlag[] = [...TRAINING_FLAGS, ...ATTACK_
   ].includes(path),
 );
 
-/** Adds flags to a command. */
+/** Adds flags to a command, which then knows what other programs call them. */
 export function addFlags(command: Command, flags: readonly RecipeFlag[]): void {
+  command.configureOutput({ outputError: (message, write) => write(withUsualFlag(message, command)) });
   for (const { flag, description } of flags) command.option(flag, description);
 }
 
@@ -101,6 +103,18 @@ export function settingsOf(flags: readonly RecipeFlag[], options: Readonly<Recor
 /** The flags that were given, as they are written. */
 export function givenFlags(flags: readonly RecipeFlag[], options: Readonly<Record<string, unknown>>): string[] {
   return flags.filter(({ flag }) => options[camelCase(flag)] !== undefined).map(({ flag }) => flag.split(" ")[0]);
+}
+
+/** Commander's message of an unknown flag, with the command's own flag where the word is another name of it. */
+function withUsualFlag(message: string, command: Command): string {
+  const usual = usualKey(/unknown option '--([\w-]+)'/.exec(message)?.[1] ?? "");
+  const long = (flag: string) => flag.split(" ")[0];
+  const known = [...TRAINING_FLAGS, ...ATTACK_FLAGS].find(
+    ({ flag, path }) =>
+      path.split(".").at(-1) === usual && command.options.some((option) => option.long === long(flag)),
+  );
+  if (known === undefined) return message;
+  return `${message.split("\n")[0]}\n(Did you mean ${long(known.flag)}?)\n`;
 }
 
 /** "--step-size <size>" to "stepSize", as commander names it. */

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { didYouMean } from "../errors.js";
+import { usualKey } from "./other-names.js";
 import { isMapping } from "./rules.js";
 import { recipeSchema } from "./schema.js";
 
@@ -30,12 +31,22 @@ export function knownPaths(): string[] {
   return pathsBelow(recipeSchema, undefined);
 }
 
-/** " Did you mean X?" for a path that is not known: one with the same last key, else the nearest. */
+/**
+ * " Did you mean X?" for a path that is not known: one with the same last key, then one whose last key has that other name, in the
+ * same section where there is one; else the nearest.
+ */
 export function didYouMeanPath(path: string, known: readonly string[]): string {
-  const key = path.split(".").at(-1);
-  const samePlace = known.find((candidate) => candidate.split(".").at(-1) === key);
-  return samePlace === undefined ? didYouMean(path, known) : ` Did you mean ${samePlace}?`;
+  const [key, section] = [lastKey(path), path.slice(0, path.lastIndexOf(".") + 1)];
+  const usual = usualKey(key);
+  const named = (name: string | undefined) => {
+    const candidates = known.filter((candidate) => lastKey(candidate) === name);
+    return candidates.find((candidate) => candidate === `${section}${name}`) ?? candidates[0];
+  };
+  const meant = named(key) ?? named(usual);
+  return meant === undefined ? didYouMean(path, known) : ` Did you mean ${meant}?`;
 }
+
+const lastKey = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 
 function unknownKey(sectionPath: readonly string[], key: string, recipe: unknown): string {
   const path = [...sectionPath, key].join(".");
@@ -45,9 +56,14 @@ function unknownKey(sectionPath: readonly string[], key: string, recipe: unknown
     .filter((candidate) => candidate.startsWith(prefix))
     .map((candidate) => candidate.slice(prefix.length))
     .filter((candidate) => !candidate.includes("."));
-  const nearSibling = didYouMean(key, siblings);
-  const elsewhere = known.some((candidate) => candidate.endsWith(`.${key}`)) ? didYouMeanPath(path, known) : "";
-  const hint = nearSibling || elsewhere || ` Known here: ${siblings.join(", ")}.`;
+  const usual = usualKey(key);
+  const isElsewhere = (name: string | undefined) => known.some((candidate) => candidate.endsWith(`.${name}`));
+  const hint =
+    (siblings.some((name) => name === usual) && ` Did you mean ${usual}?`) ||
+    (isElsewhere(usual) && didYouMeanPath(path, known)) ||
+    didYouMean(key, siblings) ||
+    (isElsewhere(key) && didYouMeanPath(path, known)) ||
+    ` Known here: ${siblings.join(", ")}.`;
   return `unknown key ${path}.${hint}`;
 }
 

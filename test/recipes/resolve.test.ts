@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { knownPaths } from "../../src/recipes/mistakes.js";
+import { OTHER_NAMES } from "../../src/recipes/other-names.js";
 import { applySettings, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
 import { METHODS, type Recipe } from "../../src/recipes/schema.js";
 import { codedError } from "../support/errors.js";
@@ -249,6 +251,39 @@ describe("applySettings", () => {
         "recipe: seed must be an integer in [0, 2^53); got -1.",
       ].sort(),
     );
+  });
+
+  test.each([
+    ["optimizer.learningRate", "optimizer.lr"],
+    ["learning_rate", "optimizer.lr"],
+    ["training.lr", "optimizer.lr"],
+    ["attack.eps", "attack.epsilon"],
+    ["optimizer.eps", "optimizer.epsilon"],
+    ["attack.alpha", "attack.stepSize"],
+    ["attack.iterations", "attack.steps"],
+    ["training.bs", "training.batchSize"],
+    ["optimizer.wd", "optimizer.weightDecay"],
+    ["arch", "model"],
+    ["model.ema", "training.averageDecay"],
+    ["training.patience", "training.earlyStoppingEpochs"],
+    ["pretrained", "finetune.weights"],
+    ["schedule.warmup_epochs", "schedule.warmupFraction"],
+    ["data.num-workers", "data.workers"],
+    ["data.resolution", "data.imageSize"],
+  ])("for %s, which other programs have, names %s", (path, meant) => {
+    const { message } = codedError(() => applySettings({}, [`${path}=1`]));
+    expect(message).toBe(`--set ${path}=1: unknown path ${path}. Did you mean ${meant}?`);
+  });
+
+  test("every other name leads to a key that there is, and is none itself", () => {
+    const keys = new Set(knownPaths().flatMap((path) => path.split(".")));
+    const plain = new Set([...keys].map((key) => key.toLowerCase()));
+    for (const [key, names] of Object.entries(OTHER_NAMES)) {
+      expect(keys).toContain(key);
+      for (const name of names) expect(plain).not.toContain(name);
+    }
+    const all = Object.values(OTHER_NAMES).flat();
+    expect(new Set(all).size).toBe(all.length);
   });
 
   test("reaches no prototype", () => {

@@ -1,0 +1,46 @@
+/** What keys of a recipe are called in other programs, for "did you mean" hints: spelling alone would not find them. */
+
+/** By the usual key, its other names, without case, hyphens and underscores. */
+export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  model: ["arch", "architecture", "backbone", "net", "network"],
+  device: ["gpu", "gpus", "accelerator"],
+  precision: ["amp", "dtype", "fp16", "mixedprecision"],
+  threads: ["numthreads"],
+  seed: ["randomseed"],
+  path: ["datadir", "datapath", "dataset", "datasetdir", "root"],
+  imageSize: ["cropsize", "imgsize", "imgsz", "inputsize", "resolution", "size"],
+  workers: ["numworkers"],
+  flip: ["hflip", "horizontalflip", "mirror"],
+  crop: ["padding"],
+  autoAugment: ["aa", "randaugment"],
+  validationFraction: ["valfraction", "validationsplit", "valsplit"],
+  weights: ["checkpoint", "initcheckpoint", "pretrained"],
+  frozenStages: ["freeze", "frozen"],
+  epochs: ["maxepochs", "numepochs", "numtrainepochs"],
+  batchSize: ["batch", "bs", "minibatch", "perdevicetrainbatchsize"],
+  labelSmoothing: ["smoothing"],
+  clipGradientNorm: ["clip", "clipgrad", "clipgradnorm", "clipnorm", "gradclip", "gradientclipping", "maxgradnorm"],
+  accumulationSteps: ["accumulate", "gradaccum", "gradaccumsteps", "gradientaccumulation"],
+  averageDecay: ["ema", "emadecay", "modelema"],
+  recompute: ["checkpointing", "gradientcheckpointing", "remat"],
+  logEverySteps: ["loginterval", "logsteps"],
+  checkpointEverySteps: ["saveevery", "saveinterval", "savesteps"],
+  earlyStoppingEpochs: ["earlystopping", "patience"],
+  lr: ["baselr", "eta", "initiallr", "learningrate", "maxlr"],
+  weightDecay: ["l2", "wd"],
+  beta1: ["betas"],
+  epsilon: ["eps"],
+  stepSize: ["alpha"],
+  steps: ["attackiters", "iterations", "iters", "niter", "numsteps"],
+  randomStart: ["randominit", "randstart"],
+  warmupFraction: ["warmup", "warmupepochs", "warmupratio", "warmupsteps"],
+  finalFactor: ["etamin", "minlr"],
+  name: ["kind", "type"],
+};
+
+const USUAL: ReadonlyMap<string, string> = new Map(
+  Object.entries(OTHER_NAMES).flatMap(([key, names]) => names.map((name) => [name, key] as const)),
+);
+
+/** The key that goes by another name elsewhere: "lr" for "learning_rate"; undefined for other words. */
+export const usualKey = (word: string): string | undefined => USUAL.get(word.toLowerCase().replace(/[-_]/g, ""));
