@@ -18,7 +18,7 @@ const LAYERS = [
   ["index"],
 ];
 /** Without libtorch, on typed arrays only: importable by all layers, importing none of them. */
-const FREE = ["images", "corruptions", "data", "evaluation", "runs"];
+const FREE = ["images", "corruptions", "data", "evaluation", "runs", "torch-files"];
 /** Importable by everything, importing nothing of ours. */
 const BASE = ["errors", "random"];
 

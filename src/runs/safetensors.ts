@@ -6,8 +6,22 @@
 
 import { UsageError } from "../errors.js";
 
-/** Bytes of an element of each dtype that this library writes and reads. */
-const ELEMENT_BYTES = { F64: 8, I64: 8, F32: 4, I32: 4, BF16: 2, U8: 1 } as const;
+/** Bytes of an element of each dtype that this library reads; it writes the first six. */
+export const ELEMENT_BYTES = {
+  F64: 8,
+  I64: 8,
+  F32: 4,
+  I32: 4,
+  BF16: 2,
+  U8: 1,
+  U64: 8,
+  U32: 4,
+  F16: 2,
+  I16: 2,
+  U16: 2,
+  I8: 1,
+  BOOL: 1,
+} as const;
 
 /** dtype by its name in the format. */
 export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
@@ -21,8 +35,11 @@ export interface SafetensorsTensor {
   readonly data: Uint8Array;
 }
 
-/** Limit of the reference implementation, against a damaged length. */
-const MAX_HEADER_BYTES = 100_000_000;
+/**
+ * Against a damaged length, and a header that would take minutes and gigabytes to parse: some hundred bytes a tensor are usual.
+ * Departure from the reference implementation, whose limit is 100 MB.
+ */
+const MAX_HEADER_BYTES = 16_000_000;
 const METADATA = "__metadata__";
 
 /**

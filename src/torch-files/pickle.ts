@@ -1,0 +1,168 @@
+/**
+ * Reads Python's pickles as far as torch.save needs them, protocols 2 to 5, without running anything: a pickle is a program
+ * for a stack machine, and the instructions that call Python may only call what `pickle-globals.ts` lists.
+ *
+ * Source: https://docs.python.org/3/library/pickletools.html, and the opcodes' own notes in Lib/pickletools.py.
+ */
+import { UsageError } from "../errors.js";
+import { findGlobal, PickleArgumentError, type PickleGlobal, type PickleValue } from "./pickle-globals.js";
+import { decodeText, type Face, INSTRUCTIONS, printable, STOP } from "./pickle-instructions.js";
+
+/** Instructions of a pickle: some 60 a tensor are usual. A file that has more is not read, so that memory stays bounded. */
+const MAX_INSTRUCTIONS = 2_000_000;
+/** Bytes of a pickle, which holds names and shapes but no elements. */
+export const MAX_PICKLE_BYTES = 2 ** 26;
+
+export interface PickleOptions {
+  /** The file's name, for messages. */
+  readonly source: string;
+  /** Where in `bytes` the pickle begins. */
+  readonly start?: number;
+  /** What a persistent identifier stands for; by default it is refused. Its faults are {@link PickleArgumentError}s. */
+  readonly persistent?: (id: PickleValue) => PickleValue;
+}
+
+const MARK = Symbol("mark");
+type Slot = PickleValue | typeof MARK;
+
+/**
+ * The value of the pickle at `start`, and where it ends.
+ *
+ * @throws ERR_TORCH_FILE it is cut off or damaged, has an instruction that this machine does not have, or looks up a name that
+ *   is no part of tensors in plain containers
+ */
+export function unpickle(bytes: Uint8Array, options: PickleOptions): { value: PickleValue; end: number } {
+  return new Machine(bytes, options).run();
+}
+
+class Machine {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #options: PickleOptions;
+  readonly #stack: Slot[] = [];
+  readonly #memo = new Map<number, PickleValue>();
+  #position: number;
+  /** Of the instruction in progress, for messages. */
+  #opcode = 0;
+  #at = 0;
+
+  constructor(bytes: Uint8Array, options: PickleOptions) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#options = options;
+    this.#position = options.start ?? 0;
+  }
+
+  run(): { value: PickleValue; end: number } {
+    for (let count = 0; ; count++) {
+      this.#at = this.#position;
+      this.#opcode = this.#take(1)[0];
+      if (count === MAX_INSTRUCTIONS) this.#refuse(`has more than ${MAX_INSTRUCTIONS} instructions, and is not read`);
+      if (this.#opcode === STOP) return { value: this.#pop(), end: this.#position };
+      const instruction = INSTRUCTIONS[this.#opcode];
+      if (instruction === undefined) {
+        const code = `0x${this.#opcode.toString(16).padStart(2, "0")}`;
+        this.#refuse(`has opcode ${code}, which is none of those that tensors in plain containers need`);
+      }
+      try {
+        instruction[1](this.#face);
+      } catch (error) {
+        if (error instanceof PickleArgumentError) this.#refuse(error.message);
+        throw error;
+      }
+    }
+  }
+
+  /** What instructions work with. */
+  readonly #face: Face = {
+    take: (length) => this.#take(length),
+    line: () => this.#line(),
+    unsigned: (width) => {
+      const at = this.#position;
+      this.#take(width);
+      if (width === 1) return this.#view.getUint8(at);
+      if (width === 2) return this.#view.getUint16(at, true);
+      if (width === 4) return this.#view.getUint32(at, true);
+      return Number(this.#view.getBigUint64(at, true));
+    },
+    push: (value) => {
+      this.#stack.push(value);
+    },
+    pop: () => this.#pop(),
+    mark: () => {
+      this.#stack.push(MARK);
+    },
+    popToMark: () => {
+      const mark = this.#stack.lastIndexOf(MARK);
+      if (mark === -1) throw new PickleArgumentError("finds no mark on the stack");
+      return this.#stack.splice(mark).slice(1) as PickleValue[];
+    },
+    top: () => {
+      const top = this.#stack.at(-1);
+      if (top === undefined || top === MARK) throw new PickleArgumentError("finds nothing on the stack");
+      return top;
+    },
+    put: (index) => {
+      this.#memo.set(index, this.#face.top());
+    },
+    memoize: () => {
+      this.#memo.set(this.#memo.size, this.#face.top());
+    },
+    get: (index) => {
+      const value = this.#memo.get(index);
+      if (value === undefined) throw new PickleArgumentError(`asks for entry ${index} of its memo, which has none`);
+      this.#stack.push(value);
+    },
+    global: (module, name) => {
+      const found = findGlobal(module, name);
+      if (found === undefined) this.#refuseGlobal(`${module}.${name}`);
+      this.#stack.push(found as PickleGlobal);
+    },
+    refuseCall: (name) => this.#refuseGlobal(name),
+    persistent: (id) => {
+      const { persistent } = this.#options;
+      if (persistent === undefined) throw new PickleArgumentError("has a persistent identifier where none belongs");
+      return persistent(id);
+    },
+  };
+
+  #take(length: number): Uint8Array {
+    const end = this.#position + length;
+    if (end > this.#bytes.length) {
+      this.#refuse("reaches beyond the end of the file, which is cut off or damaged");
+    }
+    const taken = this.#bytes.subarray(this.#position, end);
+    this.#position = end;
+    return taken;
+  }
+
+  #line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.#position);
+    // Names are short: a missing end of the line must not read the whole file.
+    const length = end === -1 ? Number.POSITIVE_INFINITY : end - this.#position;
+    if (length > 1000) throw new PickleArgumentError("has a name of more than 1000 bytes");
+    const text = decodeText(this.#take(length));
+    this.#position += 1;
+    return text;
+  }
+
+  #pop(): PickleValue {
+    const value = this.#stack.pop();
+    if (value === undefined || value === MARK) this.#refuse("finds nothing on the stack");
+    return value as PickleValue;
+  }
+
+  #refuse(rule: string): never {
+    const name = INSTRUCTIONS[this.#opcode]?.[0];
+    const where = `byte ${this.#at} of its pickle${name === undefined ? "" : `, opcode ${name},`}`;
+    throw new UsageError("ERR_TORCH_FILE", `${this.#options.source}: ${where} ${rule}.`);
+  }
+
+  #refuseGlobal(name: string): never {
+    this.#refuse(
+      `asks for ${printable(name)}, which is no part of tensors in plain containers, and nothing that a file asks for is ever run. ` +
+        "If you trust the file, write its weights alone in Python: " +
+        'torch.save(torch.load(FILE, weights_only=False)["state_dict"], NEW_FILE), where "state_dict" is the entry that holds them',
+    );
+  }
+}

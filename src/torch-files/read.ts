@@ -1,0 +1,53 @@
+/** Any file that torch.save wrote, in either form. */
+import { statSync } from "node:fs";
+import { UsageError } from "../errors.js";
+import { readRange, refuseTorchFile } from "./file-range.js";
+import { LEGACY_START, readLegacyFile } from "./legacy-file.js";
+import type { PickleValue } from "./pickle-globals.js";
+import type { Place } from "./storages.js";
+import { readZipFile } from "./zip-file.js";
+
+/** What a file holds: its object, and where the storages of its tensors lie. */
+export interface TorchFile {
+  readonly value: PickleValue;
+  readonly places: ReadonlyMap<string, Place>;
+}
+
+/** Enough to tell what a file is. */
+const START_BYTES = 262;
+/** Where a tar archive says what it is. */
+const TAR_POSITION = 257;
+
+/**
+ * Reads a file of torch.save: its object as maps, lists, numbers and tensors. Elements are not read yet.
+ *
+ * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_TORCH_FILE it is something else, damaged, or asks for more than
+ *   tensors in plain containers
+ */
+export async function readTorchFile(path: string): Promise<TorchFile> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new UsageError("ERR_WEIGHTS_MISSING", `there is no weights file ${path}. Check the path`);
+  }
+  const start = found.isFile() ? readRange(path, 0, Math.min(found.size, START_BYTES)) : new Uint8Array();
+  if (startsWith(start, LEGACY_START)) return readLegacyFile(path);
+  if (startsWith(start, Buffer.from("PK\x03\x04", "latin1"))) return readZipFile(path);
+  const what = whatItIs(start);
+  return refuseTorchFile(path, `must be a safetensors file or one that torch.save wrote; ${what}.`);
+}
+
+const startsWith = (bytes: Uint8Array, start: Uint8Array): boolean => start.every((byte, i) => bytes[i] === byte);
+
+/** What else a file may be, for the message. */
+function whatItIs(start: Uint8Array): string {
+  const text = Buffer.from(start).toString("latin1");
+  if (start.length === 0) return "it is empty";
+  if (/^\s*<(!doctype|html|\?xml)/i.test(text)) return "it is a web page: the address was of a page, not of the file";
+  if (text.startsWith("version https://git-lfs"))
+    return "it is a pointer of Git LFS, not the file: get the file itself";
+  if (text.slice(TAR_POSITION).startsWith("ustar")) return "it is a tar archive: unpack it first";
+  if (text.startsWith("\x1f\x8b")) return "it is compressed by gzip: unpack it first";
+  if (text.startsWith("\x89HDF")) return "it is an HDF5 file, as Keras writes them";
+  if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5) return "it is another pickle of Python";
+  return "it is neither";
+}

@@ -1,0 +1,76 @@
+/** What a pickle's persistent identifiers stand for, and how its tensors are read from where their storages lie. */
+import { ELEMENT_BYTES } from "../runs/safetensors.js";
+import { readRange, refuseTorchFile } from "./file-range.js";
+import { isIndex, PickleArgumentError, type PickleGlobal, type PickleValue } from "./pickle-globals.js";
+import { elementSpan, gather, type StoredTensor, type TorchStorage, type TorchTensor } from "./tensor.js";
+
+/** Where a storage lies in a file. */
+export interface Place {
+  readonly position: number;
+  readonly bytes: number;
+}
+
+/** Collects the storages that a pickle refers to. */
+export class Storages {
+  readonly #byKey = new Map<string, TorchStorage>();
+
+  get all(): Iterable<TorchStorage> {
+    return this.#byKey.values();
+  }
+
+  get(key: string): TorchStorage | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /**
+   * The storage of ("storage", type, key, device, number of elements), and in files of the old form a part of another:
+   * (key of the part, first element, number of elements), or None.
+   */
+  readonly persistent = (id: PickleValue): PickleValue => {
+    if (!Array.isArray(id) || id[0] !== "storage") {
+      throw new PickleArgumentError("has a persistent identifier that is no storage");
+    }
+    const [, type, key, , elements, part = null] = id;
+    const dtype = isGlobal(type) ? type.dtype : undefined;
+    if (dtype === undefined) throw new PickleArgumentError("has a storage of a type that holds no plain numbers");
+    if (typeof key !== "string" || !isIndex(elements)) {
+      throw new PickleArgumentError("has a storage without a name or a number of elements");
+    }
+    const whole = { kind: "storage", key, dtype, elements, start: 0, wholeElements: elements } as const;
+    const known = this.#byKey.get(key);
+    if (known !== undefined && (known.dtype !== dtype || known.wholeElements !== elements)) {
+      throw new PickleArgumentError(`describes storage ${key} in two ways`);
+    }
+    if (known === undefined) this.#byKey.set(key, whole);
+    if (part === null) return known ?? whole;
+    const [, start, length] = Array.isArray(part) ? part : [];
+    if (!isIndex(start) || !isIndex(length) || start + length > elements) {
+      throw new PickleArgumentError(`takes a part of storage ${key} that does not lie in its ${elements} elements`);
+    }
+    return { ...whole, start, elements: length };
+  };
+}
+
+const isGlobal = (value: PickleValue | undefined): value is PickleGlobal =>
+  typeof value === "object" && value !== null && "kind" in value && value.kind === "global";
+
+/** Bytes of a storage as it lies in the file. */
+export const storageBytes = ({ dtype, wholeElements }: TorchStorage): number => wholeElements * ELEMENT_BYTES[dtype];
+
+/** A tensor that is read from the file when it is wanted. */
+export function storedTensor(path: string, tensor: TorchTensor, places: ReadonlyMap<string, Place>): StoredTensor {
+  const { storage, shape } = tensor;
+  const place = places.get(storage.key);
+  if (place === undefined) return refuseTorchFile(path, `has no storage ${storage.key}. The file is damaged.`);
+  const elementBytes = ELEMENT_BYTES[storage.dtype];
+  return {
+    dtype: storage.dtype,
+    shape,
+    read: () => {
+      // Its own part alone: many tensors may lie in one storage.
+      const position = place.position + (storage.start + tensor.offset) * elementBytes;
+      const part = readRange(path, position, elementSpan(tensor) * elementBytes);
+      return gather({ ...tensor, offset: 0 }, part, elementBytes);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * Files of torch.save since PyTorch 1.6: a zip archive with NAME/data.pkl, the object's pickle, and NAME/data/KEY for each
+ * storage, none of them compressed.
+ *
+ * Source: `_save` in torch/serialization.py, https://github.com/pytorch/pytorch.
+ */
+import { statSync } from "node:fs";
+import { type Entry, openPromise, type ZipFile } from "yauzl";
+import { AdvPropError } from "../errors.js";
+import { readRange, refuseTorchFile } from "./file-range.js";
+import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
+import type { TorchFile } from "./read.js";
+import { type Place, Storages, storageBytes } from "./storages.js";
+
+/** More entries than any network has tensors, with its optimiser's. */
+const MAX_ENTRIES = 100_000;
+/** Bytes of an entry's header in front of its name. */
+const LOCAL_HEADER_BYTES = 30;
+const STORED = 0;
+
+/** @throws ERR_TORCH_FILE */
+export async function readZipFile(path: string): Promise<TorchFile> {
+  let archive: ZipFile | undefined;
+  try {
+    archive = await openPromise(path, { lazyEntries: true, autoClose: false, strictFileNames: true });
+    const entries = await listEntries(path, archive);
+    const roots = [...entries.keys()].flatMap((name) => /^([^/]+)\/data\.pkl$/.exec(name)?.[1] ?? []);
+    if (roots.length !== 1) {
+      return refuseTorchFile(path, "is a zip archive, but not one of torch.save: it must have one NAME/data.pkl.");
+    }
+    const [root] = roots;
+    if (entries.has(`${root}/constants.pkl`)) {
+      return refuseTorchFile(
+        path,
+        "is a TorchScript program, not weights. Write its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE).",
+      );
+    }
+    const place = (name: string) => placeOf(path, archive as ZipFile, entries, `${root}/${name}`);
+    if (entries.has(`${root}/byteorder`)) {
+      const { position, bytes } = await place("byteorder");
+      const order = Buffer.from(readRange(path, position, Math.min(bytes, 6))).toString("latin1");
+      if (order !== "little") return refuseTorchFile(path, "was written on a big-endian machine, which is not read.");
+    }
+    const pickle = await place("data.pkl");
+    if (pickle.bytes > MAX_PICKLE_BYTES) {
+      return refuseTorchFile(path, `its data.pkl must have at most ${MAX_PICKLE_BYTES} bytes; got ${pickle.bytes}.`);
+    }
+    const storages = new Storages();
+    const { value } = unpickle(readRange(path, pickle.position, pickle.bytes), {
+      source: path,
+      persistent: storages.persistent,
+    });
+    const places = new Map<string, Place>();
+    for (const storage of storages.all) {
+      const found = await place(`data/${storage.key}`);
+      if (found.bytes !== storageBytes(storage)) {
+        return refuseTorchFile(
+          path,
+          `storage ${storage.key} must have ${storageBytes(storage)} bytes, as its tensors say; got ${found.bytes}. The file is damaged.`,
+        );
+      }
+      places.set(storage.key, found);
+    }
+    return { value, places };
+  } catch (error) {
+    if (error instanceof AdvPropError) throw error;
+    // What yauzl says of an archive that breaks the format's rules, or the file system of a position that it gives.
+    return refuseTorchFile(path, `is no zip archive that can be read (${(error as Error).message}). Is it cut off?`);
+  } finally {
+    archive?.close();
+  }
+}
+
+/** The entries by name; none lies on another, as those of an archive that unpacks to more than it holds do. */
+async function listEntries(path: string, archive: ZipFile): Promise<Map<string, Entry>> {
+  const entries = new Map<string, Entry>();
+  for await (const entry of archive.eachEntry()) {
+    if (entries.has(entry.fileName)) return refuseTorchFile(path, `has two entries named ${entry.fileName}.`);
+    entries.set(entry.fileName, entry);
+    if (entries.size > MAX_ENTRIES)
+      return refuseTorchFile(path, `has more than ${MAX_ENTRIES} entries, and is not read.`);
+  }
+  const inOrder = [...entries.values()].sort(
+    (a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader || a.compressedSize - b.compressedSize,
+  );
+  let end = 0;
+  for (const { fileName, fileNameLength, relativeOffsetOfLocalHeader, compressedSize } of inOrder) {
+    if (relativeOffsetOfLocalHeader < end) {
+      return refuseTorchFile(path, `its entry ${fileName} overlaps the one before it. The file is damaged.`);
+    }
+    end = relativeOffsetOfLocalHeader + LOCAL_HEADER_BYTES + fileNameLength + compressedSize;
+  }
+  return entries;
+}
+
+/** Where an entry's bytes lie. */
+async function placeOf(
+  path: string,
+  archive: ZipFile,
+  entries: ReadonlyMap<string, Entry>,
+  name: string,
+): Promise<Place> {
+  const entry = entries.get(name);
+  if (entry === undefined) return refuseTorchFile(path, `has no entry ${name}. The file is damaged.`);
+  if (entry.compressionMethod !== STORED || entry.isEncrypted()) {
+    return refuseTorchFile(
+      path,
+      `its entry ${name} is compressed or encrypted, which torch.save never does. Unpack the archive, and pack it with: zip -0 -r`,
+    );
+  }
+  const { fileDataStart } = await archive.readLocalFileHeaderPromise(entry, { minimal: true });
+  if (fileDataStart + entry.compressedSize > statSync(path).size) {
+    return refuseTorchFile(path, `its entry ${name} reaches beyond the end of the file. The file is damaged.`);
+  }
+  return { position: fileDataStart, bytes: entry.compressedSize };
+}
