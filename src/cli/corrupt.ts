@@ -25,7 +25,7 @@ export function define(command: Command): void {
     )
     .option(
       "--image-size <pixels>",
-      "brings photos to a square: short side to 32 more, then the middle, so 224 of 256 (default: as they are)",
+      "brings photos to a square as evaluation does: the middle of the short side, so 224 of 256 (default: as they are)",
     )
     .option("--frost-textures <dir>", "photographs of frost, instead of textures made by program")
     .option("--limit-test <count>", "only so many images: the first, of photos a draw by class and seed")

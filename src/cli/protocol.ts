@@ -1,6 +1,6 @@
 /** How a model was measured on a set, in words that are printed and saved with the result. */
 import { type ClassRule, knownSet } from "../evaluation/class-rule.js";
-import type { EvaluationView } from "../evaluation/view.js";
+import { defaultView, type EvaluationView } from "../evaluation/view.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import type { EvaluationFile } from "../runs/schema.js";
 import type { EvaluationData } from "./evaluation-data.js";
@@ -17,7 +17,7 @@ export function protocolOf(
     imageSize,
     ...view,
     ...(set && { set }),
-    images: `images: ${view === undefined ? `${imageSize} x ${imageSize} as they are` : cutOf(imageSize, view)}`,
+    images: `images: ${view === undefined ? `${imageSize} x ${imageSize} as they are` : cutOf(imageSize, view) + unrecorded(predictor, view)}`,
     ...(predictor.access === "black-box" && inputOf(predictor)),
     classes: `classes: ${rule.description}`,
   };
@@ -27,6 +27,14 @@ function cutOf(imageSize: number, { cropFraction, interpolation }: EvaluationVie
   const short = Math.round(imageSize / cropFraction);
   const cut = `centre ${imageSize} x ${imageSize} (crop fraction ${+cropFraction.toFixed(4)})`;
   return `short side to ${short} pixels, ${interpolation}, ${cut}`;
+}
+
+/** Says that a rule is not the model's own, where a new model would have another. */
+function unrecorded({ imageSize, view: own, viewRecorded }: OpenedPredictor, { cropFraction }: EvaluationView): string {
+  const now = defaultView(imageSize).cropFraction;
+  if (viewRecorded || cropFraction !== own.cropFraction || cropFraction === now) return "";
+  const before = "its file records no crop rule, so that from before rules were recorded holds";
+  return `; ${before}; models made now take ${now}: --crop-fraction ${now}`;
 }
 
 /** What an ONNX file is given, and how its answer is read. */

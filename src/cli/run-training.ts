@@ -5,6 +5,7 @@ import { checkData } from "../data/check.js";
 import { findDataset } from "../data/open.js";
 import type { OpenedData } from "../data/open-data.js";
 import { UsageError } from "../errors.js";
+import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
 import { buildLearner, buildTraining, type Learner, settleBatchSize } from "../recipes/build.js";
 import { openRecipeData, SHAPES } from "../recipes/data.js";
 import { stringifyRecipe } from "../recipes/resolve.js";
@@ -47,15 +48,19 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
   setThreads(options.recipe.threads);
   setMemoryLimit(options.recipe.memoryLimit ?? undefined);
   if (!resume) await checkPhotos(options.recipe.data.path, say);
+  const recorded = resume ? RunDirectory.open(options.runPath).readInfo().view : undefined;
+  const view = resume && recorded === undefined ? viewBeforeRecording(options.recipe) : recorded;
   const data = await openRecipeData(options.recipe, {
     parts: ["train", "validation"],
     split: resume ? savedSplit(options.runPath) : undefined,
+    view,
     onProgress: (done, total) => {
       if (done % 500 === 0) say(`Looking at the photos, to split them: ${done} of ${total}`);
     },
   });
   try {
-    await trainOn(data, options, say);
+    if (recorded === undefined && data.validation?.fileOf !== undefined) sayView(view, data, say);
+    await trainOn(data, { ...options, view }, say);
   } finally {
     await data.close();
   }
@@ -77,11 +82,29 @@ async function checkPhotos(path: string | null, say: (line: string) => void): Pr
   for (const line of lines) say(line);
 }
 
-async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line: string) => void): Promise<void> {
+/** How a run that records no crop rule was validated so far; undefined where that is the rule of any run. */
+const viewBeforeRecording = ({ data: { imageSize } }: ResolvedRecipe): EvaluationView | undefined =>
+  imageSize === null ? undefined : unrecordedView(imageSize);
+
+/** Says where a resumed run keeps a rule that a new one would not have. */
+function sayView(view: EvaluationView | undefined, { imageSize }: OpenedData, say: (line: string) => void): void {
+  const now = defaultView(imageSize).cropFraction;
+  if (view === undefined || view.cropFraction === now) return;
+  say(
+    `Note: the run records no crop rule; it keeps the one it began with, the middle ${view.cropFraction.toFixed(3)} of the short side ` +
+      `for validation. A new run at ${imageSize} pixels takes ${now}.`,
+  );
+}
+
+async function trainOn(
+  data: OpenedData,
+  options: RunTrainingOptions & { readonly view: EvaluationView | undefined },
+  say: (line: string) => void,
+): Promise<void> {
   const { run: open, resume, json, quiet } = options;
   const last = resume ? RunDirectory.open(options.runPath).checkpoint("last").weights : undefined;
   const continued = last !== undefined && existsSync(last) ? readCheckpoint(last).specification : undefined;
-  const learner = await buildLearner(options.recipe, data, continued);
+  const learner = await buildLearner(options.recipe, data, continued, options.view);
   sayTransfer(options.recipe, learner, say);
   const { recipe, estimate } = settleBatchSize(options.recipe, learner, data);
   const training = buildTraining(recipe, learner, data);
@@ -98,7 +121,9 @@ async function trainOn(data: OpenedData, options: RunTrainingOptions, say: (line
     if (resume) state = resumeState(run, training, reproducibility, say);
     else writeNewRun(run, recipe, data, reproducibility);
     const before = run.readInfo();
-    const info = resume ? { ...before, resumedAt: [...before.resumedAt, new Date().toISOString()] } : before;
+    const { view } = training.model.specification;
+    const resumedAt = resume ? [...before.resumedAt, new Date().toISOString()] : before.resumedAt;
+    const info = { ...before, view, resumedAt };
     const setStatus = (status: RunStatus) => run.writeInfo({ ...info, status });
     setStatus("running");
 

@@ -11,7 +11,7 @@ export function define(command: Command): void {
     .option("--split <name>", "train, validation or test", "test")
     .option(
       "--image-size <pixels>",
-      "brings photos to a square: short side to 32 more, then the middle, so 224 of 256 (default: as they are)",
+      "brings photos to a square as evaluation does: the middle of the short side, so 224 of 256 (default: as they are)",
     )
     .option("--seed <number>", "of every random draw", "0")
     .option("--workers <count>", "threads (default: one a core, at most four)")

@@ -19,7 +19,7 @@ import { dirname, extname, join } from "node:path";
 import { CORRUPTED_SET_MANIFEST, type CorruptedLayout } from "../data/corrupted-set.js";
 import { npyHeader } from "../data/npy.js";
 import { beginSet, completeSet } from "../data/set-manifest.js";
-import type { SourceImages } from "../data/source-images.js";
+import { type SourceImages, squareNote } from "../data/source-images.js";
 import { runUnits, type WorkOptions } from "../data/work-queue.js";
 import { assert, UsageError } from "../errors.js";
 import { checkSeed } from "../random.js";
@@ -101,6 +101,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
   const madeFrom = {
     layout,
     "image size": source.kind === "photos" ? (source.size ?? null) : source.height,
+    ...squareNote(source),
     parameters: table ?? null,
     seed,
     "frost textures": frostDigest,

@@ -2,7 +2,7 @@
 
 import { UsageError } from "../errors.js";
 import type { AutoAugmentPolicy } from "../images/auto-augment.js";
-import { type CropLimits, INCEPTION_CROP } from "../images/crop.js";
+import { type CropLimits, defaultCropFraction, INCEPTION_CROP } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 import { checkSeed } from "../random.js";
 import { checkBatchSize, type Loader, type PixelBatch, visitsOf } from "./loader.js";
@@ -46,7 +46,7 @@ export interface TrainingPhotoOptions extends PhotoOptions {
 }
 
 export interface EvaluationPhotoOptions extends PhotoOptions {
-  /** Side of the square as a share of the resized short side; by default size / (size + 32), 224 of 256. */
+  /** Side of the square as a share of the resized short side; by default {@link defaultCropFraction}. */
   readonly cropFraction?: number;
 }
 
@@ -166,7 +166,7 @@ async function* twoViews(
 export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions): EvaluationPhotos {
   const { size } = options;
   const common = checked("evaluationPhotos", options);
-  const cropFraction = options.cropFraction ?? size / (size + 32);
+  const cropFraction = options.cropFraction ?? defaultCropFraction(size);
   if (!(cropFraction > 0 && cropFraction <= 1)) {
     throw new UsageError(
       "ERR_CROP",

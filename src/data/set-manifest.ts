@@ -40,7 +40,7 @@ export function beginSet(folder: string, file: string, madeFrom: MadeFrom, class
     if (name !== undefined) {
       throw new UsageError(
         "ERR_SET_EXISTS",
-        `${folder} holds a set that was made otherwise: its ${name} is ${found[name]}, and ${madeFrom[name]} is asked for. ` +
+        `${folder} holds a set that was made otherwise: its ${name} is ${name in found ? found[name] : "not noted"}, and ${madeFrom[name]} is asked for. ` +
           "Choose another folder, or remove this one.",
       );
     }

@@ -4,13 +4,14 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
-import { centreCrop, whole } from "../images/crop.js";
+import { centreCrop, defaultCropFraction, whole } from "../images/crop.js";
 import { decodeImage } from "../images/decode.js";
 import { type RawImage, resizeRegion } from "../images/resize.js";
 import type { Dataset } from "./dataset.js";
 import { type Part, scanImageFolder } from "./image-folder.js";
 import { findDataset, unknownLayout } from "./open.js";
 import { limitStratified, photoSet } from "./photo-set.js";
+import type { MadeFrom } from "./set-manifest.js";
 import { limitPrefix } from "./subset.js";
 
 /** Where worker threads find the pixels: in memory that they share, or in files. */
@@ -35,15 +36,12 @@ export interface SourceImages {
 
 export interface SourceOptions {
   readonly part: Part;
-  /** Brings photos to a square of this side: short side to this + 32, then the middle (256 and 224); by default as they are. */
+  /** Brings photos to a square of this side, cut as for evaluation: see {@link defaultCropFraction}; by default as they are. */
   readonly imageSize?: number;
   /** Uses so many images: the first of a set in memory, of photos a draw by class and seed. */
   readonly limit?: number;
   readonly seed: number;
 }
-
-/** Photos are brought to a size by this much more, from which the middle is cut: 224 from 256. */
-const MARGIN = 32;
 
 /**
  * Opens one part of CIFAR-10, CIFAR-100 or a folder of photos. A folder without parts is one part, whichever is asked for.
@@ -102,6 +100,10 @@ export function sourceOfDataset(dataset: Dataset, { imageSize, limit }: SourceOp
   return { name, classes, length, labels, samples, files, source, digest: digestOf(set, files, bytes) };
 }
 
+/** How photos are brought to a size, for the note of a set that is made from them; nothing where they stay as they are. */
+export const squareNote = (source: ImageSource): MadeFrom =>
+  source.kind === "photos" && source.size !== undefined ? { "crop fraction": defaultCropFraction(source.size) } : {};
+
 /** One image of a source. A photo is brought to size as torchvision does by default: bilinear, antialiased. */
 export async function readSourceImage(source: ImageSource, index: number): Promise<RawImage> {
   if (source.kind === "memory") {
@@ -111,7 +113,7 @@ export async function readSourceImage(source: ImageSource, index: number): Promi
   const { paths, size } = source;
   const photo = await decodeImage(readFileSync(paths[index]), paths[index]);
   if (size === undefined) return photo;
-  const { width, height, window } = centreCrop(photo.width, photo.height, size, size / (size + MARGIN));
+  const { width, height, window } = centreCrop(photo.width, photo.height, size, defaultCropFraction(size));
   const pixels = new Uint8Array(size * size * 3);
   resizeRegion(photo, whole(photo), { width, height }, "bilinear", pixels, window);
   return { pixels, height: size, width: size };

@@ -9,7 +9,7 @@ import type { Split } from "./dataset.js";
 import { type Part, scanImageFolder } from "./image-folder.js";
 import { findDataset } from "./open.js";
 import { beginSet, completeSet } from "./set-manifest.js";
-import { type ImageSource, openSourceImages, type SourceOptions } from "./source-images.js";
+import { type ImageSource, openSourceImages, type SourceOptions, squareNote } from "./source-images.js";
 import { stylize } from "./stylize.js";
 import { runUnits, type WorkOptions } from "./work-queue.js";
 
@@ -53,7 +53,13 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
   checkSeed(seed, "writeStylizedSet");
   const images = await openSourceImages(path, options);
   const found = findDataset(path);
-  const madeFrom = { data: images.name, classes: images.classes.join(","), "image size": imageSize ?? null, seed };
+  const madeFrom = {
+    data: images.name,
+    classes: images.classes.join(","),
+    "image size": imageSize ?? null,
+    ...squareNote(images.source),
+    seed,
+  };
   const begun = beginSet(to, MANIFEST, madeFrom, images.classes);
   if (found !== undefined && part !== "validation") {
     stylizeCifar(found.folder, part, options);

@@ -1,4 +1,5 @@
 /** How photos become the square images that a classifier takes: its crop rule. */
+import { defaultCropFraction } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 
 /** The crop rule of a classifier. Images that lie in memory at the right size (CIFAR) are taken as they are. */
@@ -8,8 +9,17 @@ export interface EvaluationView {
   readonly interpolation: Interpolation;
 }
 
-/** The rule of our own models: the short side to size + 32 pixels, 256 for 224, and the middle cut out. */
+/** The rule of a new classifier: size / (size + 32) of the short side from 224 pixels on, 0.875 below; bicubic. */
 export const defaultView = (imageSize: number): EvaluationView => ({
-  cropFraction: imageSize / (imageSize + 32),
+  cropFraction: defaultCropFraction(imageSize),
   interpolation: "bicubic",
+});
+
+/**
+ * The rule of a classifier whose file records none: size / (size + 32) at every size, which was the default while no rule was
+ * recorded. Its numbers stay what they were.
+ */
+export const unrecordedView = (imageSize: number): EvaluationView => ({
+  ...defaultView(imageSize),
+  cropFraction: imageSize / (imageSize + 32),
 });

@@ -5,6 +5,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { UsageError } from "../errors.js";
+import { unrecordedView } from "../evaluation/view.js";
+import { INTERPOLATIONS } from "../images/resize.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { stateOf } from "../models/weights.js";
 import { isAuxiliary } from "../nn/routed-batch-norm.js";
@@ -30,7 +32,7 @@ export interface ExportOptions {
 
 /** What an exported file holds. */
 export interface ImportedWeights {
-  /** Enough to build the network again; its routes are those that the file has. */
+  /** Enough to build the network again; its routes are those that the file has, its crop rule {@link unrecordedView} where it has none. */
   readonly specification: ModelSpecification;
   readonly metadata: Training;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
@@ -38,7 +40,7 @@ export interface ImportedWeights {
 
 /**
  * Writes a classifier's parameters and running statistics, each as it is, bit for bit. The metadata has `format` "pt"
- * and `advprop`, the JSON of { specification: { name, classes, routes, normalization, imageSize }, method, epsilon }.
+ * and `advprop`, the JSON of { specification: { name, classes, routes, normalization, imageSize, view }, method, epsilon }.
  *
  * @throws RunError ERR_WRITE the file cannot be written; an earlier one of that name stays
  */
@@ -60,6 +62,7 @@ const metadataSchema = z.object({
     routes: z.array(z.string()),
     normalization: z.object({ mean: channels, deviation: channels }),
     imageSize: z.int().positive(),
+    view: z.object({ cropFraction: z.number().positive().max(1), interpolation: z.enum(INTERPOLATIONS) }).optional(),
   }),
   method: z.string().optional(),
   epsilon: z.number().optional(),
@@ -77,7 +80,8 @@ export function importWeights(path: string): ImportedWeights {
     throw new UsageError("ERR_WEIGHTS_MISSING", `there is no weights file ${path}. Check the path`);
   const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
   const { specification, ...training } = parseMetadata(metadata[METADATA], path);
-  return { specification, metadata: training, tensors };
+  const { view = unrecordedView(specification.imageSize) } = specification;
+  return { specification: { ...specification, view }, metadata: training, tensors };
 }
 
 function parseMetadata(text: string | undefined, path: string): z.output<typeof metadataSchema> {

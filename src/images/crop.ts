@@ -77,6 +77,16 @@ export function randomResizedCrop(width: number, height: number, random: KeyedRa
   return { left: (width - w) >> 1, top: (height - h) >> 1, width: w, height: h };
 }
 
+/** The smallest image whose published rule leaves a margin of 32 pixels. */
+const PUBLISHED_SIZE = 224;
+
+/**
+ * The share of the short side that is cut out for evaluation: size / (size + 32) from 224 pixels on, the rule of the published
+ * EfficientNets (tensorflow/tpu, `models/official/efficientnet/preprocessing.py` as of AdvProp's release) and 224 of 256 elsewhere;
+ * below, where that margin would take half of an image of 32, the 0.875 of 224.
+ */
+export const defaultCropFraction = (size: number): number => (size >= PUBLISHED_SIZE ? size / (size + 32) : 0.875);
+
 /** How an image is resized as a whole, and the square that is then cut from its middle. */
 export interface CentreCrop {
   /** Size of the whole image after resizing. */

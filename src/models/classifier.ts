@@ -1,4 +1,5 @@
 /** A classifier: a network with the normalisation of its pixels inside, so that pixels are in [0, 1] everywhere outside. */
+import type { EvaluationView } from "../evaluation/view.js";
 import { type ForwardContext, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
@@ -29,6 +30,8 @@ export interface ModelSpecification {
   readonly normalization: Normalization;
   /** Side of the images in pixels. */
   readonly imageSize: number;
+  /** How photos are cut for it where it is evaluated. */
+  readonly view: EvaluationView;
 }
 
 /**

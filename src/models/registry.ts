@@ -1,5 +1,6 @@
 /** The networks by name. */
 import { didYouMean, UsageError } from "../errors.js";
+import { defaultView } from "../evaluation/view.js";
 import type { Module } from "../nn/module.js";
 import { normFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Classifier, type ModelSpecification, NORMALIZATIONS } from "./classifier.js";
@@ -80,12 +81,14 @@ export interface ClassifierOptions {
   readonly routes?: readonly string[];
   readonly imageSize?: number;
   readonly normalization?: ModelSpecification["normalization"];
+  /** By default the rule of the image size. */
+  readonly view?: ModelSpecification["view"];
 }
 
 /** A classifier by name, not yet initialised. @throws ERR_MODEL */
 export function createClassifier(name: string, options: ClassifierOptions): Classifier {
   const found = architecture(name);
-  const { classes, routes = [], imageSize = found.imageSize, normalization } = options;
+  const { classes, routes = [], imageSize = found.imageSize, normalization, view = defaultView(imageSize) } = options;
   if (classes.length < 2) {
     throw new UsageError("ERR_CLASSES", `${name}: a classifier needs at least 2 classes; got ${classes.length}`);
   }
@@ -95,6 +98,7 @@ export function createClassifier(name: string, options: ClassifierOptions): Clas
     routes,
     imageSize,
     normalization: normalization ?? (found.imageSize === 32 ? NORMALIZATIONS.cifar10 : NORMALIZATIONS.half),
+    view,
   });
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { PixelBatch } from "../data/loader.js";
 import { UsageError } from "../errors.js";
-import { defaultView } from "../evaluation/view.js";
+import { unrecordedView } from "../evaluation/view.js";
 import { fromHalf } from "./half.js";
 import { type InputFormat, inputFormat, packImages } from "./onnx-input.js";
 import { readOnnxMetadata } from "./onnx-metadata.js";
@@ -48,7 +48,7 @@ export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOpt
       );
     }
     const kind = settings.output ?? (areProbabilities(probe, count) ? "probabilities" : "logits");
-    const { cropFraction, interpolation } = { ...defaultView(format.imageSize), ...settings };
+    const { cropFraction, interpolation } = { ...unrecordedView(format.imageSize), ...settings };
     return {
       access: "black-box",
       name: modelName(file),
@@ -57,6 +57,7 @@ export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOpt
       classes,
       imageSize: format.imageSize,
       view: { cropFraction, interpolation },
+      viewRecorded: settings.cropFraction !== undefined,
       format,
       output: kind,
       async logits({ pixels }: PixelBatch) {

@@ -1,6 +1,5 @@
 /** A predictor over a checkpoint or an exported weights file. */
 import { UsageError } from "../errors.js";
-import { defaultView } from "../evaluation/view.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
 import { MAIN_ROUTE } from "../nn/context.js";
@@ -16,7 +15,7 @@ export function openClassifier({ run, weights }: ModelArgument, options: OpenPre
   const { route = MAIN_ROUTE, threads = 0, precision = "fp32", device = "auto", memoryLimit } = options;
   setThreads(threads);
   setMemoryLimit(memoryLimit);
-  const { specification, tensors } = readCheckpoint(weights);
+  const { specification, viewRecorded, tensors } = readCheckpoint(weights);
   const classifier = createClassifier(specification.name, specification).initialize(
     0,
     precision === "bf16" ? "bfloat16" : "float32",
@@ -32,7 +31,8 @@ export function openClassifier({ run, weights }: ModelArgument, options: OpenPre
     name: modelName(run ?? weights),
     file: weights,
     run,
-    view: defaultView(specification.imageSize),
+    view: specification.view,
+    viewRecorded,
     classifier,
     route,
     close: async () => {

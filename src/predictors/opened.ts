@@ -14,6 +14,8 @@ interface Opened extends Predictor {
   readonly run: string | undefined;
   /** How photos become its images. */
   readonly view: EvaluationView;
+  /** Whether its file says so; where it does not, `view` is the rule from before rules were recorded. */
+  readonly viewRecorded: boolean;
   /** Frees its memory; it answers no more. */
   close(): Promise<void>;
 }

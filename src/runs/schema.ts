@@ -18,6 +18,8 @@
  * does not know: they may be added within a version.
  */
 
+import type { EvaluationView } from "../evaluation/view.js";
+
 /** Version of the schema, raised where a field changes its meaning or goes away. */
 export const RUN_SCHEMA = 1;
 
@@ -42,6 +44,8 @@ export interface RunInfo {
     readonly trainingImages: number;
     readonly validationImages: number;
   };
+  /** How photos are cut for validation; absent in runs from before it was recorded, which took size / (size + 32). */
+  readonly view?: EvaluationView;
 }
 
 /** The losses of a step by what they were taken on: `cleanLoss`, `adversarialLoss`, ... */

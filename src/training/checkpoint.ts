@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../errors.js";
+import { unrecordedView } from "../evaluation/view.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { loadState, stateOf, toSafetensor } from "../models/weights.js";
 import type { Optimizer } from "../optim/optimizer.js";
@@ -48,6 +49,8 @@ interface Metadata {
 
 /** What a weights file holds. */
 export interface WeightsFile extends Metadata {
+  /** Whether it says how photos are cut; where it does not, the specification has {@link unrecordedView}. */
+  readonly viewRecorded: boolean;
   /** The weights to evaluate: the average where the run keeps one, else the live ones. */
   readonly tensors: Map<string, SafetensorsTensor>;
   /** The live weights of a run that keeps an average. */
@@ -96,8 +99,12 @@ export function readCheckpoint(path: string): WeightsFile {
       Array.from(all).flatMap(([name, one]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), one]] : [])),
     );
   const tensors = new Map(Array.from(all).filter(([name]) => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE)));
+  const written = JSON.parse(metadata[METADATA]) as Metadata;
+  const { view } = written.specification as Partial<ModelSpecification>;
   return {
-    ...(JSON.parse(metadata[METADATA]) as Metadata),
+    ...written,
+    specification: { ...written.specification, view: view ?? unrecordedView(written.specification.imageSize) },
+    viewRecorded: view !== undefined,
     tensors,
     live: below(LIVE),
     optimizer: below(OPTIMIZER),

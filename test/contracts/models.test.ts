@@ -1,5 +1,6 @@
 /** What every network promises, whatever its architecture: one suite over a small member of each family. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { defaultView } from "../../src/evaluation/view.js";
 import { Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { EFFICIENTNET_BATCH_NORM, EfficientNet } from "../../src/models/efficientnet.js";
 import { architecture, modelNames } from "../../src/models/registry.js";
@@ -54,7 +55,8 @@ const SIZE = 32;
 
 function create({ family, stochastic, build }: Family, routes: readonly string[], seed: number): Classifier {
   const network = build(CLASSES.length, normFactory(routes, stochastic ? EFFICIENTNET_BATCH_NORM : undefined));
-  const specification = { name: family, classes: CLASSES, routes, normalization: NORMALIZATIONS.half, imageSize: SIZE };
+  const images = { normalization: NORMALIZATIONS.half, imageSize: SIZE, view: defaultView(SIZE) };
+  const specification = { name: family, classes: CLASSES, routes, ...images };
   return new Classifier(network, specification).initialize(seed);
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
 import { l2, linf } from "../../src/attacks/threat-model.js";
+import { defaultView } from "../../src/evaluation/view.js";
 import { Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { EfficientNet } from "../../src/models/efficientnet.js";
 import { createClassifier } from "../../src/models/registry.js";
@@ -307,7 +308,13 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
     resnet8: () => createClassifier("resnet8", { classes: ["a", "b", "c"], routes: ["aux"], imageSize: SIDE }),
     efficientnet: () => {
       const network = new EfficientNet({ width: 0.5, depth: 0.5, dropout: 0.2 }, 3, normFactory(["aux"]));
-      const specification = { name: "small", classes: ["a", "b", "c"], routes: ["aux"], imageSize: SIDE };
+      const specification = {
+        name: "small",
+        classes: ["a", "b", "c"],
+        routes: ["aux"],
+        imageSize: SIDE,
+        view: defaultView(SIDE),
+      };
       return new Classifier(network, { ...specification, normalization: NORMALIZATIONS.half });
     },
   };

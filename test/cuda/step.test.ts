@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
 import { linf } from "../../src/attacks/threat-model.js";
+import { defaultView } from "../../src/evaluation/view.js";
 import { Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { EfficientNet } from "../../src/models/efficientnet.js";
 import { imagesFromPixels, labelsTensor } from "../../src/models/pixels.js";
@@ -82,7 +83,13 @@ describe.skipIf(!canEmulate)("an AdvProp update on a GPU, emulated", () => {
     ["bfloat16", 5e-2],
   ] as const)("a pass by running statistics through an EfficientNet in %s", (dtype, bound) => {
     const network = new EfficientNet({ width: 0.25, depth: 0.5, dropout: 0 }, 3, normFactory([]));
-    const specification = { name: "small", classes: ["a", "b", "c"], routes: [], imageSize: SIDE };
+    const specification = {
+      name: "small",
+      classes: ["a", "b", "c"],
+      routes: [],
+      imageSize: SIDE,
+      view: defaultView(SIDE),
+    };
     const model = new Classifier(network, { ...specification, normalization: NORMALIZATIONS.half }).initialize(
       1,
       dtype,

@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openSourceImages, readSourceImage, sourceOfDataset } from "../../src/data/source-images.js";
+import { evaluationPhotos } from "../../src/data/photo-loader.js";
+import { openSourceImages, readSourceImage, sourceOfDataset, squareNote } from "../../src/data/source-images.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
-import { picture, writeClasses, writePicture } from "../support/photos.js";
+import { picture, trainingSet, writeClasses, writePicture } from "../support/photos.js";
 
 describe("openSourceImages", () => {
   test("names photos by class and file, in a part or without one, and by a label file", async () => {
@@ -26,12 +27,23 @@ describe("openSourceImages", () => {
     expect(error.message).toMatch(/has no part test; it has train, validation. Choose one of them with --split/);
   });
 
-  test("brings photos to a square of the size that is asked for", async () => {
+  test("brings photos to the square that evaluation cuts, and notes how", async () => {
     const folder = temporaryFolder();
     await writeClasses(folder, { cat: 1, dog: 1 });
     const { source } = await openSourceImages(folder, { part: "test", imageSize: 20, seed: 0 });
     const { pixels, height, width } = await readSourceImage(source, 1);
     expect([pixels.length, height, width]).toEqual([1200, 20, 20]);
+    const shown = evaluationPhotos(trainingSet(folder), {
+      batchSize: 2,
+      size: 20,
+      interpolation: "bilinear",
+      workers: 1,
+    });
+    for await (const batch of shown) expect(pixels).toEqual(batch.pixels.slice(1200));
+    await shown.close();
+    expect(squareNote(source)).toEqual({ "crop fraction": 0.875 });
+    const { source: whole } = await openSourceImages(folder, { part: "test", seed: 0 });
+    expect(squareNote(whole)).toEqual({});
   });
 
   test("images in memory are shared; their digest tells them apart", async () => {

@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { centreCrop, INCEPTION_CROP, randomResizedCrop, scaleRegion, whole } from "../../src/images/crop.js";
+import {
+  centreCrop,
+  defaultCropFraction,
+  INCEPTION_CROP,
+  randomResizedCrop,
+  scaleRegion,
+  whole,
+} from "../../src/images/crop.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
 const draw = (sample: number, seed = 1) => new KeyedRandom(seed, Purpose.crop, 0, sample);
@@ -49,6 +56,16 @@ describe("randomResizedCrop", () => {
     expect(randomResizedCrop(100, 3, draw(0), steep).width).toBe(8);
     expect(randomResizedCrop(100, 5, draw(0), steep).width).toBe(12);
   });
+});
+
+test("evaluation cuts size / (size + 32) from 224 pixels on, and 0.875 below", () => {
+  // crop_pct of the published AdvProp weights in timm, B0 to B8.
+  const published = [0.875, 0.882, 0.89, 0.904, 0.922, 0.934, 0.942, 0.949, 0.954];
+  const sizes = [224, 240, 260, 300, 380, 456, 528, 600, 672];
+  sizes.forEach((size, i) => {
+    expect(Math.abs(defaultCropFraction(size) - published[i])).toBeLessThan(1e-3);
+  });
+  for (const size of [16, 32, 64, 128, 223]) expect(defaultCropFraction(size)).toBe(0.875);
 });
 
 describe("centreCrop", () => {

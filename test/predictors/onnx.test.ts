@@ -119,7 +119,10 @@ describe("where settings come from", () => {
 
   test("the sidecar, whose file of names lies beside it; a flag wins", async () => {
     const predictor = await open({}, ["interpolation=bilinear"], sidecar);
-    expect(predictor.view).toEqual({ cropFraction: 0.9, interpolation: "bilinear" });
+    expect(predictor).toMatchObject({
+      view: { cropFraction: 0.9, interpolation: "bilinear" },
+      viewRecorded: true,
+    });
     expectLogits(await predictor.logits(batch), expected(batch));
     const other = await open({}, ["mean=0,0,0"], sidecar);
     expectLogits(await other.logits(batch), expected(batch, { mean: [0, 0, 0] }));

@@ -1,0 +1,139 @@
+/** A run and its files remember how photos are cut for evaluation; those from before keep the earlier rule, and it is said. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { openEvaluationData } from "../../src/cli/evaluation-data.js";
+import { protocolOf } from "../../src/cli/protocol.js";
+import { runExport } from "../../src/cli/run-export.js";
+import { runTraining } from "../../src/cli/run-training.js";
+import { accuracyOf } from "../../src/evaluation/accuracy.js";
+import { classRule } from "../../src/evaluation/class-rule.js";
+import { predict } from "../../src/evaluation/predictions.js";
+import { importWeights } from "../../src/export/safetensors.js";
+import { openPredictor } from "../../src/predictors/open.js";
+import { parseRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
+import { writeFileAtomic } from "../../src/runs/atomic-file.js";
+import { RunDirectory } from "../../src/runs/run-directory.js";
+import { decodeSafetensors, encodeSafetensors } from "../../src/runs/safetensors.js";
+import { readCheckpoint } from "../../src/training/checkpoint.js";
+import { sharedTemporaryFolder } from "../support/folders.js";
+import { writeClasses } from "../support/photos.js";
+
+const SIZE = 32;
+const BEFORE = { cropFraction: 0.5, interpolation: "bicubic" };
+const NOW = { cropFraction: 0.875, interpolation: "bicubic" };
+
+const folder = sharedTemporaryFolder();
+await writeClasses(join(folder, "train"), { cat: 12, dog: 12 });
+await writeClasses(join(folder, "validation"), { cat: 9, dog: 9 }, 100);
+
+/** A run of two steps, stopped after the first. @returns its folder */
+async function stoppedRun(name: string): Promise<string> {
+  const runPath = join(folder, name);
+  const recipe = resolveRecipe({
+    model: "resnet8",
+    method: "vanilla",
+    threads: 1,
+    data: { path: folder, imageSize: SIZE, workers: 1 },
+    training: { epochs: 1, batchSize: 12, timeBudgetHours: 1e-9 },
+  });
+  await runTraining({ recipe, runPath, run: () => RunDirectory.create(runPath), resume: false, quiet: true });
+  return runPath;
+}
+
+/** Ends it. @returns what was said, and the loss of the validation at its end */
+async function finishRun(path: string): Promise<{ said: string; loss: number }> {
+  const run = RunDirectory.resume(path);
+  const recipe = resolveRecipe(parseRecipe(readFileSync(run.recipe, "utf8"), run.recipe));
+  const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  try {
+    await runTraining({ recipe, runPath: path, run: () => run, resume: true });
+    const said = write.mock.calls.map(([text]) => String(text)).join("");
+    const lines = readFileSync(run.metrics.path, "utf8").trim().split("\n");
+    const { loss } = lines.map((line) => JSON.parse(line)).findLast(({ type }) => type === "validation");
+    return { said, loss };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+/** What `evaluate` measures on the validation images and says of their crop. */
+async function evaluated(model: string, cropFraction?: number): Promise<{ loss: number; images: string }> {
+  const predictor = await openPredictor(model, { threads: 1 });
+  const { run, view, imageSize } = predictor;
+  const common = { data: folder, run, split: "validation", imageSize, view, workers: 1, limitTest: undefined } as const;
+  const data = await openEvaluationData({ ...common, cropFraction });
+  try {
+    const { loss } = accuracyOf(await predict(predictor, data.images.batches(9)));
+    return { loss, images: protocolOf(predictor, data, classRule(predictor.classes, data, undefined)).images };
+  } finally {
+    await data.close();
+    await predictor.close();
+  }
+}
+
+/** Makes the files of a run what they were before rules were recorded. */
+function forgetRule(path: string): void {
+  const run = RunDirectory.open(path);
+  const { view, ...info } = run.readInfo();
+  expect(view).toEqual(NOW);
+  run.writeInfo(info);
+  forgetRuleOfWeights(run.checkpoint("last").weights);
+}
+
+function forgetRuleOfWeights(file: string, view: typeof NOW = NOW): void {
+  const { tensors, metadata } = decodeSafetensors(readFileSync(file));
+  const written = JSON.parse(metadata.advprop);
+  expect(written.specification.view).toEqual(view);
+  delete written.specification.view;
+  writeFileAtomic(file, encodeSafetensors(tensors, { ...metadata, advprop: JSON.stringify(written) }));
+}
+
+test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, and so does what is exported of it", async () => {
+  const run = await stoppedRun("new");
+  const { loss, said } = await finishRun(run);
+  expect(said).not.toContain("crop");
+  expect(RunDirectory.open(run).readInfo().view).toEqual(NOW);
+  const { weights } = RunDirectory.open(run).checkpoint("last");
+  expect(readCheckpoint(weights)).toMatchObject({ viewRecorded: true, specification: { view: NOW } });
+
+  const own = await evaluated(weights);
+  expect(own.loss).toBeCloseTo(loss, 6);
+  expect(own.images).toBe("images: short side to 37 pixels, bicubic, centre 32 x 32 (crop fraction 0.875)");
+
+  const exported = join(folder, "exported.safetensors");
+  runExport(weights, exported, false);
+  expect(importWeights(exported).specification.view).toEqual(NOW);
+  expect(await evaluated(exported)).toEqual(own);
+
+  // A file without a rule says what is done, and --crop-fraction is above it.
+  forgetRuleOfWeights(exported);
+  expect(readCheckpoint(exported)).toMatchObject({ viewRecorded: false, specification: { view: BEFORE } });
+  const kept = await evaluated(exported);
+  expect(kept.loss).not.toBeCloseTo(loss, 3);
+  expect(kept.images).toBe(
+    "images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5); its file records no crop rule, so that from " +
+      "before rules were recorded holds; models made now take 0.875: --crop-fraction 0.875",
+  );
+  expect(await evaluated(exported, 0.875)).toEqual(own);
+});
+
+test("a run from before keeps its rule when it is resumed, evaluated and exported, and says so", async () => {
+  const run = await stoppedRun("old");
+  forgetRule(run);
+  const { weights } = RunDirectory.open(run).checkpoint("last");
+  expect((await evaluated(weights)).images).toContain("its file records no crop rule");
+
+  const { loss, said } = await finishRun(run);
+  expect(said).toContain("the run records no crop rule; it keeps the one it began with, the middle 0.500");
+  expect(RunDirectory.open(run).readInfo().view).toEqual(BEFORE);
+  // Recorded from now on.
+  const { loss: again, images } = await evaluated(weights);
+  expect(again).toBeCloseTo(loss, 6);
+  expect(images).toBe("images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5)");
+
+  forgetRuleOfWeights(weights, BEFORE);
+  const exported = join(folder, "exported-old.safetensors");
+  runExport(weights, exported, false);
+  expect(importWeights(exported).specification.view).toEqual(BEFORE);
+});
