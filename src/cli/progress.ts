@@ -1,5 +1,5 @@
 /** Progress on standard error: one line that is rewritten on a terminal, a line now and then elsewhere. */
-import type { ProgressEvent } from "../training/fit.js";
+import type { FitEvent, StepEvent } from "../training/events.js";
 
 const TERMINAL_INTERVAL_MS = 200;
 const LOG_INTERVAL_MS = 15_000;
@@ -8,16 +8,24 @@ const LOG_INTERVAL_MS = 15_000;
 export class ProgressLine {
   readonly #terminal = process.stderr.isTTY === true;
   #shown = Number.NEGATIVE_INFINITY;
+  #step: StepEvent | undefined;
 
-  show(event: ProgressEvent): void {
-    const now = performance.now();
-    const validated = event.validationAccuracy !== undefined;
-    const last = event.step === event.totalSteps;
-    if (!validated && !last && now - this.#shown < (this.#terminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return;
-    this.#shown = now;
-    const line = describe(event);
-    if (!this.#terminal) process.stderr.write(`${line}\n`);
-    else process.stderr.write(`\r\x1b[2K${line}${validated ? "\n" : ""}`);
+  show(event: FitEvent): void {
+    if (event.type === "step") {
+      this.#step = event;
+      const now = performance.now();
+      const due = now - this.#shown >= (this.#terminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS);
+      if (!due && event.step < event.totalSteps) return;
+      this.#shown = now;
+      this.#write(describe(event), "");
+    } else if (event.type === "validation" && this.#step !== undefined) {
+      const accuracy = `validation accuracy ${(100 * event.accuracy).toFixed(2)} %`;
+      this.#write(`${describe(this.#step)}  ${accuracy}`, "\n");
+    }
+  }
+
+  #write(line: string, end: string): void {
+    process.stderr.write(this.#terminal ? `\r\x1b[2K${line}${end}` : `${line}\n`);
   }
 
   /** Ends the line on a terminal, so that what follows starts a new one. */
@@ -26,18 +34,17 @@ export class ProgressLine {
   }
 }
 
-function describe(event: ProgressEvent): string {
-  const { step, totalSteps, epoch, epochs, losses, imagesPerSecond, secondsLeft, validationAccuracy } = event;
-  const named = Object.entries(losses).map(([name, loss]) => `${name.replace(/Loss$/, "")} loss ${loss.toFixed(3)}`);
-  const validation =
-    validationAccuracy === undefined ? [] : [`validation accuracy ${(100 * validationAccuracy).toFixed(2)} %`];
+function describe(event: StepEvent): string {
+  const { step, totalSteps, epoch, epochs, meanLosses, imagesPerSecond, secondsLeft } = event;
+  const named = Object.entries(meanLosses).map(
+    ([name, loss]) => `${name.replace(/Loss$/, "")} loss ${loss.toFixed(3)}`,
+  );
   return [
     `epoch ${epoch + 1}/${epochs}`,
     `step ${step}/${totalSteps}`,
     ...named,
     `${imagesPerSecond.toFixed(0)} images/s`,
     `${duration(secondsLeft)} left`,
-    ...validation,
   ].join("  ");
 }
 

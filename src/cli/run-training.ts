@@ -24,6 +24,7 @@ import {
 } from "../training/checkpoint.js";
 import { type FitResult, fit } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
+import { runRecorder } from "../training/run-recorder.js";
 import { packageVersion } from "./package-version.js";
 import { ProgressLine } from "./progress.js";
 
@@ -138,17 +139,18 @@ async function trainOn(
     const stop = stopOnSignals(say);
     const progress = new ProgressLine();
     try {
-      const { snapshot } = training;
+      const record = runRecorder(run, { ...training, reproducibility, logEverySteps: recipe.training.logEverySteps });
       const result = await fit({
         ...recipe.training,
         ...training,
         seed: recipe.seed,
-        run,
-        reproducibility,
         resume: state,
         signal: stop.signal,
-        afterEpoch: snapshot && ((epoch) => snapshot(run.images, epoch)),
-        progress: quiet ? undefined : (event) => progress.show(event),
+        onEvent: async (event) => {
+          record(event);
+          if (event.type === "epoch") await training.snapshot?.(run.images, event.epoch);
+          if (!quiet) progress.show(event);
+        },
       });
       if (!quiet) progress.end();
       setStatus(result.status);

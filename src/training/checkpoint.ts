@@ -10,7 +10,7 @@ import { loadState, stateOf, toSafetensor } from "../models/weights.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { WeightAverage } from "../optim/weight-average.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
-import { type CheckpointName, type RunDirectory, writeJson } from "../runs/run-directory.js";
+import { writeJson } from "../runs/run-directory.js";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../runs/safetensors.js";
 
 /** Where a run stands. Every random draw is keyed, so counters are all that a resume needs beside the tensors. */
@@ -65,20 +65,24 @@ export interface TrainedParts {
   readonly average?: WeightAverage;
 }
 
+/** Where a checkpoint lies: its tensors, and its counters for people. */
+export interface CheckpointFiles {
+  readonly weights: string;
+  readonly state: string;
+}
+
 /** Writes a checkpoint as a whole. @throws ERR_WRITE, and the earlier checkpoint of that name stays */
 export function saveCheckpoint(
-  run: RunDirectory,
-  name: CheckpointName,
+  files: CheckpointFiles,
   contents: TrainedParts & { readonly state: TrainingState; readonly reproducibility: Reproducibility },
 ): void {
   const { model, optimizer, average, state, reproducibility } = contents;
-  const paths = run.checkpoint(name);
   const tensors = stateOf(average?.twin ?? model.network);
   if (average !== undefined) for (const [key, tensor] of stateOf(model.network)) tensors.set(LIVE + key, tensor);
   for (const [key, tensor] of optimizer.state()) tensors.set(OPTIMIZER + key, toSafetensor(tensor));
   const metadata: Metadata = { specification: model.specification, state, reproducibility };
-  writeFileAtomic(paths.weights, encodeSafetensors(tensors, { format: "pt", [METADATA]: JSON.stringify(metadata) }));
-  writeJson(paths.state, metadata);
+  writeFileAtomic(files.weights, encodeSafetensors(tensors, { format: "pt", [METADATA]: JSON.stringify(metadata) }));
+  writeJson(files.state, metadata);
 }
 
 /**

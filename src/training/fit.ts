@@ -1,31 +1,26 @@
 /**
- * The training loop: everything around a method's step that is the same for all methods. Updates, logging, validation,
- * checkpoints, stopping.
+ * The training loop: everything around a method's step that is the same for all methods. Updates, validation, stopping. What
+ * happens is told to a listener; nothing is written here.
  */
 import { setImmediate } from "node:timers/promises";
 import type { Loader } from "../data/loader.js";
 import { UsageError } from "../errors.js";
-import type { Classifier } from "../models/classifier.js";
 import type { Schedule } from "../optim/schedule.js";
-import type { RunDirectory } from "../runs/run-directory.js";
-import type { Losses } from "../runs/schema.js";
-import { batchNormDrift } from "./batch-norm-drift.js";
-import { type Reproducibility, saveCheckpoint, type TrainingState } from "./checkpoint.js";
+import type { TrainingState } from "./checkpoint.js";
+import type { CheckpointEvent, FitEvent, Listener } from "./events.js";
 import { ThroughputMeter } from "./throughput.js";
 import { type StepMetrics, type UpdateParts, update } from "./update.js";
 
 export interface FitOptions extends UpdateParts {
-  readonly model: Classifier;
   readonly schedule: Schedule;
   readonly loader: Loader;
   /** Mini-batches of the loader in an update; 1 unless given. An epoch's last ones that make no whole update are left. */
   readonly accumulationSteps?: number;
   readonly epochs: number;
   readonly seed: number;
-  readonly run: RunDirectory;
-  readonly reproducibility: Reproducibility;
-  readonly logEverySteps: number;
-  /** Steps between writes of the checkpoint `last`, which is also written after each epoch. */
+  /** Told of each step, epoch, validation and checkpoint. */
+  readonly onEvent?: Listener<FitEvent>;
+  /** Steps between events of the checkpoint `last`, which there is also after each epoch. */
   readonly checkpointEverySteps?: number | null;
   /** Steps between checkpoints that are kept, each under its own name. */
   readonly keepEverySteps?: number | null;
@@ -36,27 +31,10 @@ export interface FitOptions extends UpdateParts {
   readonly earlyStoppingEpochs?: number | null;
   /** Stops the run, saved, at the first step that ends after so many hours from now. */
   readonly timeBudgetHours?: number | null;
-  /** Called after each epoch, for pictures of the run. */
-  readonly afterEpoch?: (epoch: number) => Promise<void>;
   /** Where to go on from; the model and the optimiser hold its tensors already. */
   readonly resume?: TrainingState;
   /** Aborted, the run finishes its step, saves and returns. */
   readonly signal?: AbortSignal;
-  readonly progress?: (event: ProgressEvent) => void;
-}
-
-export interface ProgressEvent {
-  readonly step: number;
-  readonly totalSteps: number;
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Means over the epoch so far. */
-  readonly losses: Readonly<Record<string, number>>;
-  /** Training images of the set per second, over the last steps. */
-  readonly imagesPerSecond: number;
-  readonly secondsLeft: number;
-  /** Set when an epoch was validated. */
-  readonly validationAccuracy?: number;
 }
 
 export interface FitResult {
@@ -91,7 +69,7 @@ export function updatesPerEpoch({ stepsPerEpoch, batchSize }: Loader, accumulati
  * @throws ERR_BATCH_SIZE as {@link updatesPerEpoch}
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { run, loader, epochs, schedule, seed, accumulationSteps = 1 } = options;
+  const { loader, epochs, schedule, seed, accumulationSteps = 1 } = options;
   const stepsPerEpoch = updatesPerEpoch(loader, accumulationSteps);
   const imagesPerStep = loader.batchSize * accumulationSteps;
   const totalSteps = epochs * stepsPerEpoch;
@@ -100,16 +78,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   let state = options.resume ?? START;
   let saved = state.step;
 
-  const save = () => {
-    saveCheckpoint(run, "last", { ...options, state });
-    saved = state.step;
-  };
-  const progress = (validationAccuracy?: number) => {
-    const { step, epoch } = state;
-    const imagesPerSecond = meter.rate;
-    const secondsLeft = ((totalSteps - step) * imagesPerStep) / imagesPerSecond;
-    const losses = means(state);
-    options.progress?.({ step, totalSteps, epoch, epochs, losses, imagesPerSecond, secondsLeft, validationAccuracy });
+  const tell = async (event: FitEvent) => options.onEvent?.(event);
+  const checkpoint = async (name: CheckpointEvent["name"]) => {
+    await tell({ type: "checkpoint", name, state });
+    if (name === "last") saved = state.step;
   };
 
   while (state.epoch < epochs && !stalled(options, state)) {
@@ -122,49 +94,60 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const { metrics, gradientNorm } = update(options, group, { seed, epoch, step, rate: learningRate, saved });
       state = advance(state, metrics);
       meter.count(group.reduce((total, { labels }) => total + labels.length, 0));
-      if (state.step % options.logEverySteps === 0) {
-        run.metrics.append({
-          type: "step",
-          step: state.step,
-          epoch,
-          learningRate,
-          ...(metrics as Losses),
-          gradientNorm,
-          imagesPerSecond: meter.rate,
-        });
-      }
-      progress();
-      if (divides(options.keepEverySteps, state.step)) saveCheckpoint(run, state.step, { ...options, state });
+      const imagesPerSecond = meter.rate;
+      await tell({
+        type: "step",
+        step: state.step,
+        totalSteps,
+        epoch,
+        epochs,
+        learningRate,
+        losses: metrics,
+        meanLosses: means(state),
+        gradientNorm,
+        imagesPerSecond,
+        secondsLeft: ((totalSteps - state.step) * imagesPerStep) / imagesPerSecond,
+      });
+      if (divides(options.keepEverySteps, state.step)) await checkpoint(state.step);
       // An epoch's end is saved below, with its counters moved on.
       if (state.stepInEpoch < stepsPerEpoch) {
         const reason = stopReason();
         if (reason !== undefined) {
-          save();
+          await checkpoint("last");
           return { status: "stopped", reason, state };
         }
-        if (divides(options.checkpointEverySteps, state.step)) save();
+        if (divides(options.checkpointEverySteps, state.step)) await checkpoint("last");
       }
       await setImmediate();
     }
 
     const seconds = (performance.now() - epochStarted) / 1000;
-    run.metrics.append({
-      type: "epoch",
-      step: state.step,
-      epoch: state.epoch,
-      ...(means(state) as Losses),
-      seconds,
-      imagesPerSecond: ((state.step - firstStep) * imagesPerStep) / seconds,
-    });
-    for (const record of batchNormDrift(options.model, state)) run.batchNormDrift.append(record);
-    await options.afterEpoch?.(state.epoch);
-    state = await validateEpoch(options, state, progress);
-    state = { ...state, epoch: state.epoch + 1, stepInEpoch: 0, lossSums: {} };
-    save();
+    const imagesPerSecond = ((state.step - firstStep) * imagesPerStep) / seconds;
+    const { step, epoch } = state;
+    await tell({ type: "epoch", step, epoch, meanLosses: means(state), seconds, imagesPerSecond });
+    if (validationIsDue(options, epoch)) {
+      const validation = await options.validate();
+      const best = state.best === undefined || validation.accuracy > state.best.accuracy;
+      await tell({ type: "validation", step, epoch, ...validation, best });
+      if (best) {
+        state = { ...state, best: { accuracy: validation.accuracy, step, epoch } };
+        await checkpoint("best");
+      }
+    }
+    state = { ...state, epoch: epoch + 1, stepInEpoch: 0, lossSums: {} };
+    await checkpoint("last");
     const reason = state.epoch < epochs && !stalled(options, state) ? stopReason() : undefined;
     if (reason !== undefined) return { status: "stopped", reason, state };
   }
   return { status: "finished", reason: state.epoch < epochs ? "early stopping" : "last epoch", state };
+}
+
+function validationIsDue(
+  options: FitOptions,
+  epoch: number,
+): options is FitOptions & Required<Pick<FitOptions, "validate">> {
+  const { validate, epochs, evaluateEveryEpochs = 1 } = options;
+  return validate !== undefined && ((epoch + 1) % evaluateEveryEpochs === 0 || epoch + 1 === epochs);
 }
 
 /** Why the run is to stop now, if at all. Its hours count from this call. */
@@ -205,22 +188,3 @@ function means({ lossSums, stepInEpoch }: TrainingState): Record<string, number>
 
 const divides = (every: number | null | undefined, step: number): boolean =>
   every !== null && every !== undefined && step % every === 0;
-
-/** Validates where it is time to, and keeps the best. */
-async function validateEpoch(
-  options: FitOptions,
-  state: TrainingState,
-  progress: (validationAccuracy: number) => void,
-): Promise<TrainingState> {
-  const { validate, run, epochs, evaluateEveryEpochs = 1 } = options;
-  const { step, epoch, best } = state;
-  const due = (epoch + 1) % evaluateEveryEpochs === 0 || epoch + 1 === epochs;
-  if (validate === undefined || !due) return state;
-  const validation = await validate();
-  run.metrics.append({ type: "validation", step, epoch, ...validation });
-  progress(validation.accuracy);
-  if (best !== undefined && validation.accuracy <= best.accuracy) return state;
-  const better = { ...state, best: { accuracy: validation.accuracy, step, epoch } };
-  saveCheckpoint(run, "best", { ...options, state: better });
-  return better;
-}

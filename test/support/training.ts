@@ -14,17 +14,24 @@ import { GradientStore } from "../../src/tensor/index.js";
 import { advPropStep } from "../../src/training/advprop.js";
 import { readCheckpoint, restore } from "../../src/training/checkpoint.js";
 import type { FitOptions } from "../../src/training/fit.js";
+import { runRecorder } from "../../src/training/run-recorder.js";
 import { makeDataset } from "./datasets.js";
 
 const SEED = 5;
 const EPOCHS = 3;
 
-/** What `fit` needs, for 3 epochs of 4 steps; with `resume` it goes on from the run's last checkpoint. */
+/** What `fit` needs, and what is recorded. */
+export interface SmallRun extends FitOptions {
+  readonly run: RunDirectory;
+  readonly model: Classifier;
+}
+
+/** What `fit` needs, for 3 epochs of 4 steps, recorded in a folder; with `resume` it goes on from the run's last checkpoint. */
 export function smallRun(
   path: string,
   options: { resume?: boolean; averageDecay?: number } & Omit<Partial<FitOptions>, "resume"> = {},
-): FitOptions {
-  const { resume = false, averageDecay, ...overrides } = options;
+): SmallRun {
+  const { resume = false, averageDecay, onEvent, ...overrides } = options;
   const dataset = makeDataset({ length: 35, classes: 3, height: 8, width: 8 });
   const make = () =>
     createClassifier("resnet20", {
@@ -53,6 +60,13 @@ export function smallRun(
     // Enough of a run.json for RunDirectory.resume.
     run.writeInfo({ schema: 1 } as never);
   }
+  const record = runRecorder(run, {
+    model,
+    optimizer,
+    average,
+    reproducibility: { processor: "test", threads: 1, torch: "test" },
+    logEverySteps: 1,
+  });
   return {
     model,
     step: (batch) => advPropStep({ model, attack, gradients, labelSmoothing: 0.1 }, batch),
@@ -64,8 +78,10 @@ export function smallRun(
     epochs: EPOCHS,
     seed: SEED,
     run,
-    reproducibility: { processor: "test", threads: 1, torch: "test" },
-    logEverySteps: 1,
+    onEvent: async (event) => {
+      record(event);
+      await onEvent?.(event);
+    },
     resume: state,
     ...overrides,
   };

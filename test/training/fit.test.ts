@@ -156,8 +156,8 @@ describe("fit", () => {
     const seen: { tensors: number; bytes: number }[] = [];
     const options = smallRun(join(temporaryFolder(), "run"), {
       epochs: 50,
-      logEverySteps: 1000,
-      progress: () => {
+      onEvent: ({ type }) => {
+        if (type !== "step") return;
         const { liveTensors, liveBytes } = memoryStats();
         seen.push({ tensors: liveTensors, bytes: liveBytes });
       },

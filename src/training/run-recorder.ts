@@ -1,0 +1,44 @@
+/** The folder of a run as a listener of its training: logs, drift of the norms, checkpoints. */
+import type { Classifier } from "../models/classifier.js";
+import type { RunDirectory } from "../runs/run-directory.js";
+import type { Losses } from "../runs/schema.js";
+import { batchNormDrift } from "./batch-norm-drift.js";
+import { type Reproducibility, saveCheckpoint, type TrainedParts } from "./checkpoint.js";
+import type { FitEvent } from "./events.js";
+
+export interface RecordedParts extends TrainedParts {
+  readonly model: Classifier;
+  readonly reproducibility: Reproducibility;
+  /** Steps between records of a step in the log. */
+  readonly logEverySteps: number;
+}
+
+/**
+ * Writes what happens into a run's folder; give it to `fit` as `onEvent`.
+ *
+ * @throws RunError ERR_WRITE the listener, where a file cannot be written
+ */
+export function runRecorder(run: RunDirectory, parts: RecordedParts): (event: FitEvent) => void {
+  return (event) => {
+    switch (event.type) {
+      case "step": {
+        if (event.step % parts.logEverySteps !== 0) return;
+        const { type, step, epoch, learningRate, losses, gradientNorm, imagesPerSecond } = event;
+        const named = losses as Losses;
+        return run.metrics.append({ type, step, epoch, learningRate, ...named, gradientNorm, imagesPerSecond });
+      }
+      case "epoch": {
+        const { type, step, epoch, meanLosses, seconds, imagesPerSecond } = event;
+        run.metrics.append({ type, step, epoch, ...(meanLosses as Losses), seconds, imagesPerSecond });
+        for (const record of batchNormDrift(parts.model, event)) run.batchNormDrift.append(record);
+        return;
+      }
+      case "validation": {
+        const { best, ...record } = event;
+        return run.metrics.append(record);
+      }
+      case "checkpoint":
+        return saveCheckpoint(run.checkpoint(event.name), { ...parts, state: event.state });
+    }
+  };
+}
