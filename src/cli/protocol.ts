@@ -1,6 +1,7 @@
 /** How a model was measured on a set, in words that are printed and saved with the result. */
 import { type ClassRule, knownSet } from "../evaluation/class-rule.js";
 import { defaultView, type EvaluationView } from "../evaluation/view.js";
+import { orderRemark } from "../predictors/onnx-normalization.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import type { EvaluationFile } from "../runs/schema.js";
 import type { EvaluationData } from "./evaluation-data.js";
@@ -42,10 +43,11 @@ function inputOf({ format, output }: Extract<OpenedPredictor, { access: "black-b
   const { type, layout, channels, pixelRange, mean, std } = format;
   const normalized = `(x - [${mean.join(", ")}]) / [${std.join(", ")}]`;
   const plain = mean.every((m) => m === 0) && std.every((s) => s === 1);
+  const remark = orderRemark(format);
   const answer = output === "probabilities" ? "its probabilities as logarithms" : "its logits";
   return {
     format: { ...format },
     output,
-    input: `input: ${type} ${layout} ${channels}, x in ${pixelRange}${plain ? "" : `, ${normalized}`}; ${answer}`,
+    input: `input: ${type} ${layout} ${channels}, x in ${pixelRange}${plain ? "" : `, ${normalized}`}; ${answer}${remark ? `. Note: ${remark}` : ""}`,
   };
 }

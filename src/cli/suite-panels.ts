@@ -229,15 +229,16 @@ async function suiteModel(
  * @throws UsageError ERR_SUITE where a model is given twice
  */
 export function modelNames(models: readonly OpenedPredictor[]): Map<OpenedPredictor, string> {
-  const seen = new Map<string, number>();
+  const taken = new Set<string>();
   return new Map(
     models.map((model, i) => {
       if (models.findIndex(({ file }) => file === model.file) !== i) {
         throw new UsageError("ERR_SUITE", `evaluate: each model once; ${model.file} is given twice`);
       }
-      const before = seen.get(model.name) ?? 0;
-      seen.set(model.name, before + 1);
-      return [model, before === 0 ? model.name : `${model.name} (${before + 1})`];
+      let name = model.name;
+      for (let number = 2; taken.has(name); number++) name = `${model.name} (${number})`;
+      taken.add(name);
+      return [model, name];
     }),
   );
 }

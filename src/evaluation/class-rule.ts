@@ -51,7 +51,8 @@ export function knownSet(folders: readonly string[]): KnownSet | undefined {
  *   stands for, argmax over 16 (Geirhos et al. 2019, https://github.com/rgeirhos/texture-vs-shape,
  *   `probabilities_to_decision.py`).
  * * Else argmax over all classes of the model, also those that the set lacks. Classes are matched by name; those of
- *   ImageNet also by synset or words, and by number where the folders are 0 to 999, as ImageNet V2 has them.
+ *   ImageNet also by synset or words, and by number where the folders are 0 to 999, as ImageNet V2 has them, and the model has no
+ *   classes of these names.
  *
  * @throws ERR_CLASSES a class of the set is none of the model's; ERR_CLASS_MAP the map does not fit
  */
@@ -75,7 +76,9 @@ export function classRule(model: readonly string[], set: SetClasses, map?: Class
       "16 entry-level classes: argmax over the mean probabilities of their classes",
     );
   }
-  const names = isNumbered(set.classes) ? set.classes.map((number) => imagenetSynsets()[Number(number)]) : set.classes;
+  const own = new Set(model);
+  const byNumber = isNumbered(set.classes) && !set.classes.some((number) => own.has(number));
+  const names = byNumber ? set.classes.map((number) => imagenetSynsets()[Number(number)]) : set.classes;
   return wholeRule(model, columnsOf(names, column, set.name));
 }
 
@@ -201,10 +204,14 @@ function columnsOf(names: readonly string[], column: (name: string) => number | 
   const missing = names.filter((name) => column(name) === undefined);
   if (missing.length === 0) return names.map((name) => column(name) as number);
   const list = `${missing.slice(0, 3).join(", ")}${missing.length > 3 ? ", ..." : ""}`;
+  const imagenet = names.length > 1 && names.every((name) => imagenetIndex(name) !== undefined);
   throw new UsageError(
     "ERR_CLASSES",
     `evaluate: the model's classes must include those of ${source}; ${missing.length} of ${names.length} are missing: ${list}. ` +
-      "Classes are matched by name; say what each folder stands for with --class-map FILE",
+      "Classes are matched by name; say what each folder stands for with --class-map FILE" +
+      (imagenet
+        ? ". An ONNX file whose outputs are ImageNet's classes in their usual order: --onnx classes=imagenet"
+        : ""),
   );
 }
 

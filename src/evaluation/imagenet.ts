@@ -8,6 +8,8 @@ const REFERENCE = new URL("../../reference/", import.meta.url);
 interface ImageNet {
   /** (1000) WordNet synsets in the order of the classes. */
   readonly synsets: readonly string[];
+  /** (1000) All words of each class, without case. */
+  readonly words: readonly (readonly string[])[];
   /** Index by everything that a class is called: its synset, all its words, and a word that no other class has. */
   readonly index: ReadonlyMap<string, number>;
 }
@@ -36,9 +38,34 @@ export const imagenetSynsets = (): readonly string[] => imagenet().synsets;
 /**
  * The index of one of ImageNet's classes in the usual order.
  *
- * @param name "n01440764", "tench, Tinca tinca", or a single word ("tench") that no other class has, in any case
+ * @param name "n01440764", "tench, Tinca tinca", or a single word ("tench") that no other class has, in any case; words may
+ *   follow a synset: "n01440764 tench"
  */
-export const imagenetIndex = (name: string): number | undefined => imagenet().index.get(canonical(name));
+export function imagenetIndex(name: string): number | undefined {
+  const text = canonical(name);
+  return imagenet().index.get(/^n\d{8}(?= )/.exec(text)?.[0] ?? text);
+}
+
+/** Of 1,000 names, how many must be known at their places for the list to be ImageNet's; the others may be renamed. */
+const KNOWN_NAMES = 500;
+
+/**
+ * Names for a list of ImageNet's classes in their usual order, perhaps after one for the background, whatever it calls them: each is
+ * kept where it is its class's alone, and is else the synset. Lists of first words have "crane" twice, a bird and a machine.
+ *
+ * @returns undefined where the list is another one: of another length, with a name at the place of another class, or hardly known
+ */
+export function namesInImagenetOrder(names: readonly string[]): string[] | undefined {
+  const background = names.length - 1000;
+  if (background !== 0 && background !== 1) return undefined;
+  const { synsets, words } = imagenet();
+  const list = names.slice(background);
+  const indices = list.map(imagenetIndex);
+  if (indices.some((index, i) => index !== undefined && index !== i)) return undefined;
+  const known = list.filter((name, i) => indices[i] === i || words[i].includes(canonical(name)));
+  if (known.length < KNOWN_NAMES) return undefined;
+  return [...names.slice(0, background), ...list.map((name, i) => (indices[i] === i ? name : synsets[i]))];
+}
 
 /** The classes of the sets for ImageNet's models. */
 export function imagenetSubsets(): Subsets {
@@ -67,7 +94,7 @@ function readClasses(): ImageNet {
   synsets.forEach((synset, i) => {
     index.set(synset, i);
   });
-  return { synsets, index };
+  return { synsets, words: words.map((all) => [all, ...all.split(", ")]), index };
 }
 
 const canonical = (name: string): string => name.trim().toLowerCase().replace(/_/g, " ");

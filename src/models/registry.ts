@@ -85,12 +85,17 @@ export interface ClassifierOptions {
   readonly view?: ModelSpecification["view"];
 }
 
-/** A classifier by name, not yet initialised. @throws ERR_MODEL */
+/** A classifier by name, not yet initialised. @throws ERR_MODEL; ERR_CLASSES fewer than two classes, or a name twice */
 export function createClassifier(name: string, options: ClassifierOptions): Classifier {
   const found = architecture(name);
   const { classes, routes = [], imageSize = found.imageSize, normalization, view = defaultView(imageSize) } = options;
   if (classes.length < 2) {
     throw new UsageError("ERR_CLASSES", `${name}: a classifier needs at least 2 classes; got ${classes.length}`);
+  }
+  const seen = new Set<string>();
+  const twice = classes.find((one) => seen.has(one) || !seen.add(one));
+  if (twice !== undefined) {
+    throw new UsageError("ERR_CLASSES", `${name}: each class needs a name of its own; ${twice} is there twice`);
   }
   return new Classifier(found.build(classes.length, routes), {
     name,

@@ -1,6 +1,7 @@
 /** From pixels to the input of an ONNX graph. */
 import { UsageError } from "../errors.js";
 import { toHalf } from "./half.js";
+import { type Normalization, normalizationMistake } from "./onnx-normalization.js";
 import type { OnnxSettings } from "./onnx-settings.js";
 
 /** A dimension's length, or the name (perhaps empty) of one that may have any. */
@@ -16,18 +17,13 @@ export interface GraphInput {
 const TYPES = ["float32", "float16", "uint8"] as const;
 
 /** How pixels become a graph's input: all that is known, nothing left open. */
-export interface InputFormat {
+export interface InputFormat extends Normalization {
   readonly name: string;
   readonly type: (typeof TYPES)[number];
   readonly layout: "NCHW" | "NHWC";
   /** Images in a batch where the graph fixes it. */
   readonly batch: number | undefined;
   readonly imageSize: number;
-  readonly channels: "RGB" | "BGR";
-  readonly pixelRange: "0-1" | "0-255";
-  /** In units of pixelRange, in the order of `channels`. */
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
 }
 
 /**
@@ -85,7 +81,8 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   if (known === "uint8" && (pixelRange !== "0-255" || mean.some((m) => m !== 0) || std.some((s) => s !== 1))) {
     throw unknown("an 8-bit input takes pixels as they are", "Leave out pixelRange, mean and std");
   }
-  if (std.some((s) => !(s > 0))) throw unknown(`std must be above 0; got ${std.join(", ")}`, "Correct --onnx std");
+  const mistake = normalizationMistake({ channels, pixelRange, mean, std });
+  if (mistake !== undefined) throw unknown(...mistake);
   const batch = typeof shape[0] === "number" ? shape[0] : undefined;
   return { name, type: known, layout, batch, imageSize, channels, pixelRange, mean, std };
 }

@@ -26,7 +26,7 @@ const LEAST_PROBABILITY = 1.2e-38;
  *
  * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_ONNX the runtime refuses it, or it is no classifier of images
  * @throws ERR_PREPROCESSING something must be said that the graph does not show; ERR_CLASSES the names are not as many as
- *   the outputs
+ *   the outputs, or one is there twice
  */
 export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOptions): Promise<BlackBoxPredictor> {
   if (!existsSync(file)) throw new UsageError("ERR_WEIGHTS_MISSING", `there is no ONNX file ${file}. Check the path`);
@@ -47,6 +47,7 @@ export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOpt
         `${file}: there must be a name for each of its ${count} outputs; got ${classes.length}${background}`,
       );
     }
+    checkDistinct(file, classes);
     const kind = settings.output ?? (areProbabilities(probe, count) ? "probabilities" : "logits");
     const { cropFraction, interpolation } = { ...unrecordedView(format.imageSize), ...settings };
     return {
@@ -182,6 +183,22 @@ function areProbabilities(scores: Float32Array, classes: number): boolean {
     if (row.some((p) => !(p >= 0 && p <= 1)) || Math.abs(sum - 1) > 0.01) return false;
   }
   return true;
+}
+
+/** @throws ERR_CLASSES a name is there twice: which of its outputs a folder of that name stands for is not known */
+function checkDistinct(file: string, classes: readonly string[]): void {
+  const places = new Map<string, number>();
+  for (const [i, name] of classes.entries()) {
+    const first = places.get(name);
+    if (first !== undefined) {
+      throw new UsageError(
+        "ERR_CLASSES",
+        `${file}: each output must have a name of its own; outputs ${first + 1} and ${i + 1} are both called ${name}. ` +
+          "Rename one in the list of classes",
+      );
+    }
+    places.set(name, i);
+  }
 }
 
 function unnamed(file: string, count: number): never {

@@ -3,13 +3,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { didYouMean, UsageError } from "../errors.js";
-import { imagenetSynsets } from "../evaluation/imagenet.js";
+import { imagenetSynsets, namesInImagenetOrder } from "../evaluation/imagenet.js";
 import { INTERPOLATIONS } from "../images/resize.js";
 
 /** The entry of an ONNX file's metadata that holds these settings as JSON. */
 export const METADATA_ENTRY = "advprop.preprocessing";
 
-const channels = z.tuple([z.number(), z.number(), z.number()]);
+const error = "must be three numbers, one for each colour, as in 0.485,0.456,0.406";
+const colour = z.number({ error });
+const channels = z.tuple([colour, colour, colour], { error });
 
 /** The keys of a sidecar file, of the metadata entry and of the flag `--onnx KEY=VALUE`. */
 export const onnxSettingsSchema = z.strictObject({
@@ -43,7 +45,7 @@ export type OnnxSettings = Omit<z.output<typeof onnxSettingsSchema>, "classes"> 
  * Settings from all places where they may stand; the later wins, key by key: the file's metadata, its sidecar
  * `FILE.json` (`model.onnx.json`), and what is given.
  *
- * @throws ERR_PREPROCESSING a key or a value is unknown, or a file of class names cannot be read
+ * @throws ERR_PREPROCESSING a key or a value is unknown, a key is given twice, or a file of class names cannot be read
  */
 export function collectSettings(
   file: string,
@@ -57,7 +59,7 @@ export function collectSettings(
     ...imageProperties(metadata),
     ...(entry !== undefined && parse(json(entry, `${file}, metadata ${METADATA_ENTRY}`), METADATA_ENTRY, here)),
     ...(existsSync(sidecar) && parse(json(readFileSync(sidecar, "utf8"), sidecar), sidecar, here)),
-    ...parse(Object.fromEntries(given.map(keyAndValue)), "--onnx", "."),
+    ...parse(givenSettings(given), "--onnx", "."),
   };
 }
 
@@ -92,7 +94,11 @@ function parse(value: unknown, source: string, folder: string): OnnxSettings {
 }
 
 function classNames(classes: string | readonly string[], source: string, folder: string): readonly string[] {
-  if (typeof classes !== "string") return classes;
+  const names = typeof classes === "string" ? namesOf(classes, source, folder) : classes;
+  return namesInImagenetOrder(names) ?? names;
+}
+
+function namesOf(classes: string, source: string, folder: string): readonly string[] {
   if (classes === "imagenet") return imagenetSynsets();
   const path = resolve(folder, classes);
   if (!existsSync(path)) {
@@ -103,7 +109,7 @@ function classNames(classes: string | readonly string[], source: string, folder:
   }
   return readFileSync(path, "utf8")
     .split(/\r?\n/)
-    .map((line) => line.trim())
+    .map((line) => line.trim().normalize("NFC")) // trim takes the mark away that some editors put at the start of a file
     .filter((line) => line !== "");
 }
 
@@ -113,6 +119,14 @@ function json(text: string, source: string): unknown {
   } catch (cause) {
     throw new UsageError("ERR_PREPROCESSING", `${source} is no JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** @throws ERR_PREPROCESSING a key is given twice */
+function givenSettings(given: readonly string[]): Record<string, unknown> {
+  const entries = given.map(keyAndValue);
+  const twice = entries.find(([key], i) => entries.findIndex(([other]) => other === key) !== i);
+  if (twice === undefined) return Object.fromEntries(entries);
+  throw new UsageError("ERR_PREPROCESSING", `--onnx ${twice[0]} is given twice. Leave one of them out`);
 }
 
 /** "mean=0.5,0.5,0.5" to ["mean", [0.5, 0.5, 0.5]]. */

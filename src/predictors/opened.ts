@@ -1,5 +1,5 @@
 /** What an opened predictor is, beside its answers. */
-import { basename, extname } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Predictor } from "../evaluation/predictor.js";
 import type { EvaluationView } from "../evaluation/view.js";
 import type { Classifier } from "../models/classifier.js";
@@ -39,5 +39,5 @@ export interface BlackBoxPredictor extends Opened {
 
 export type OpenedPredictor = WhiteBoxPredictor | BlackBoxPredictor;
 
-/** What a model is called in tables: its run's folder or its file, without an extension. */
-export const modelName = (path: string): string => basename(path, extname(path));
+/** What a model is called in tables: its run's folder, or its file without the ending of its format. Other dots are part of a name. */
+export const modelName = (path: string): string => basename(resolve(path)).replace(/\.(safetensors|onnx)$/i, "");

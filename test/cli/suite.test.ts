@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { modelNames } from "../../src/cli/suite-panels.js";
 import { SHAPES_CLASSES } from "../../src/data/shapes.js";
+import { modelName, type OpenedPredictor } from "../../src/predictors/opened.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
 import { writeOnnx } from "../support/onnx.js";
@@ -19,8 +21,8 @@ const [SHARED, WHITE_BOX, BLACK_BOX] = [77, 4, 1];
 
 describe("a run of ours and an ONNX file", () => {
   const folder = sharedTemporaryFolder();
-  const run = join(folder, "run");
-  const onnx = join(folder, "colours.onnx");
+  const run = join(folder, "eps0.5");
+  const onnx = join(folder, "colours.v2.onnx");
   const output = join(folder, "report");
   const args = [
     ...["evaluate", run, onnx, "--suite", "standard", "--output", output, "--limit-test", String(IMAGES)],
@@ -61,8 +63,8 @@ describe("a run of ours and an ONNX file", () => {
 
     const result = JSON.parse(resumed.stdout);
     expect(result).toMatchObject({ schema: 1, data: { name: "shapes", images: IMAGES, classes: 10 } });
-    expect(result.models.map(({ name }: { name: string }) => name)).toEqual(["run", "colours"]);
-    expect(result.remarks[0]).toContain("colours: an ONNX file only answers");
+    expect(result.models.map(({ name }: { name: string }) => name)).toEqual(["eps0.5", "colours.v2"]);
+    expect(result.remarks[0]).toContain("colours.v2: an ONNX file only answers");
     const rows: Record<string, (unknown | null)[]> = Object.fromEntries(
       result.measures.map(({ name, values }: { name: string; values: unknown[] }) => [name, values]),
     );
@@ -77,6 +79,10 @@ describe("a run of ours and an ONNX file", () => {
     expect(readdirSync(output).sort()).toEqual(
       ["cells", "pictures", "report.csv", "report.html", "report.json", "report.md"].sort(),
     );
+    for (const name of ["report.html", "report.md", "report.csv"]) {
+      const text = readFileSync(join(output, name), "utf8");
+      for (const model of ["eps0.5", "colours.v2"]) expect(text, name).toContain(model);
+    }
     const markdown = readFileSync(join(output, "report.md"), "utf8");
     const pictures = [...markdown.matchAll(/\]\((pictures\/[^)]+)\)/g)].map(([, path]) => path);
     expect(pictures.length).toBeGreaterThan(20);
@@ -86,8 +92,8 @@ describe("a run of ours and an ONNX file", () => {
   test("what is there is used again: for another order of the models, and for one alone", () => {
     const again = advprop(args.map((arg) => (arg === run ? onnx : arg === onnx ? run : arg)));
     expect(again.stderr).toContain("0 measured, ");
-    expect(again.stdout).toContain("Robustness of colours, run");
-    expect(again.stdout).toContain("run less colours");
+    expect(again.stdout).toContain("Robustness of colours.v2, eps0.5");
+    expect(again.stdout).toContain("eps0.5 less colours.v2");
     const alone = advprop(args.filter((arg) => arg !== onnx && arg !== "--onnx" && arg !== "pixelRange=0-1"));
     expect(alone.stderr).toContain(`0 measured, ${SHARED + WHITE_BOX} found`);
     expect(alone.stdout).not.toContain("Differences");
@@ -102,6 +108,12 @@ describe("a run of ours and an ONNX file", () => {
     await writePicture(join(frost, "a.png"), picture(2));
     expect(advprop([...args, "--frost-textures", frost]).stderr).toContain("10 measured, ");
   });
+});
+
+test("models of one name get numbers, and no number is given twice", () => {
+  const model = (file: string) => ({ file, name: modelName(file) }) as OpenedPredictor;
+  const models = ["a/run", "b/run", "run (2)", "c/run"].map(model);
+  expect([...modelNames(models).values()]).toEqual(["run", "run (2)", "run (2) (2)", "run (3)"]);
 });
 
 describe("misuse", () => {

@@ -6,7 +6,12 @@ import { InMemoryDataset } from "../../src/data/dataset.js";
 import { evaluationBatches } from "../../src/data/loader.js";
 import { readClassMap } from "../../src/evaluation/class-map.js";
 import { type ClassRule, classRule, knownSet, relabelled, underRule } from "../../src/evaluation/class-rule.js";
-import { imagenetIndex, imagenetSubsets, imagenetSynsets } from "../../src/evaluation/imagenet.js";
+import {
+  imagenetIndex,
+  imagenetSubsets,
+  imagenetSynsets,
+  namesInImagenetOrder,
+} from "../../src/evaluation/imagenet.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import { shapeBias } from "../../src/evaluation/shape-bias.js";
 import { temporaryFolder } from "../support/folders.js";
@@ -62,10 +67,30 @@ describe("classes are matched by what they are", () => {
     expect(classRule(SYNSETS, set(["goldfish", "tench"])).labels).toEqual([1, 0]);
     const numbers = Array.from({ length: 1000 }, (_, i) => String(i)).sort();
     expect(classRule(SYNSETS, set(numbers)).labels.slice(0, 4)).toEqual([0, 1, 10, 100]);
+    // Folders that the model calls so itself are its own.
+    expect(classRule(numbers, set(numbers)).labels).toEqual(numbers.map((_, i) => i));
     // Ten numbered folders are digits, not fish; "crane" is a bird and a machine.
     expect(() => classRule(SYNSETS, set(numbers.slice(0, 10)))).toThrow("10 of 10 are missing");
     expect(imagenetIndex("crane")).toBeUndefined();
     expect([imagenetIndex("n02012849"), imagenetIndex("n03126707")]).toEqual([134, 517]);
+  });
+
+  test("a list in ImageNet's order, whatever it calls a class; any other list is left alone", () => {
+    const words = SYNSETS.map((_, i) => (i % 2 === 0 ? SYNSETS[i] : `renamed ${i}`));
+    expect(namesInImagenetOrder(words)).toEqual(SYNSETS);
+    expect(namesInImagenetOrder(["background", ...words])).toEqual(["background", ...SYNSETS]);
+    const lines = SYNSETS.map((synset, i) => `${synset} words of class ${i}`);
+    expect(namesInImagenetOrder(lines)).toEqual(lines);
+    expect(classRule(lines, set([SYNSETS[7]])).labels).toEqual([7]);
+    const swapped = SYNSETS.with(3, SYNSETS[4]).with(4, SYNSETS[3]);
+    for (const list of [swapped, SYNSETS.slice(1), words.map((_, i) => `c${i}`)]) {
+      expect(namesInImagenetOrder(list)).toBeUndefined();
+    }
+  });
+
+  test("a model with other names than ImageNet's learns of the way out that an ONNX file has", () => {
+    const model = SYNSETS.map((_, i) => `c${i}`);
+    expect(() => classRule(model, set(SYNSETS))).toThrow("in their usual order: --onnx classes=imagenet");
   });
 
   test("a class that the model lacks is named", () => {

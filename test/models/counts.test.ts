@@ -1,6 +1,6 @@
 /** Every network against the counts that its authors and the reference implementations give. Nothing is allocated. */
 import { describe, expect, test } from "vitest";
-import { architecture, modelNames, summarize } from "../../src/models/registry.js";
+import { architecture, createClassifier, modelNames, summarize } from "../../src/models/registry.js";
 import { MODEL_SUMMARIES } from "../../src/models/summaries.js";
 import { codedError } from "../support/errors.js";
 
@@ -84,6 +84,11 @@ describe("CIFAR networks", () => {
 
 test("the list of networks has the counts of the networks", () => {
   expect(MODEL_SUMMARIES).toEqual(modelNames().map((name) => summarize(architecture(name))));
+});
+
+test("a class twice is refused", () => {
+  const { code, message } = codedError(() => createClassifier("resnet8", { classes: ["cat", "dog", "cat"] }));
+  expect([code, message]).toEqual(["ERR_CLASSES", "resnet8: each class needs a name of its own; cat is there twice"]);
 });
 
 describe("names", () => {

@@ -1,12 +1,14 @@
 /** Predictors over ONNX files: what they answer, and what they ask for. */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InMemoryDataset } from "../../src/data/dataset.js";
 import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
+import { classRule } from "../../src/evaluation/class-rule.js";
+import { imagenetSynsets } from "../../src/evaluation/imagenet.js";
 import { fromHalf, toHalf } from "../../src/predictors/half.js";
 import { openPredictor } from "../../src/predictors/open.js";
-import type { BlackBoxPredictor } from "../../src/predictors/opened.js";
+import { type BlackBoxPredictor, modelName } from "../../src/predictors/opened.js";
 import { temporaryFolder } from "../support/folders.js";
 import { type OnnxFile, writeOnnx } from "../support/onnx.js";
 
@@ -114,6 +116,12 @@ describe("logits are those of the definition", () => {
   });
 });
 
+test("a model is called as its file or its run's folder, and keeps the dots that are part of the name", () => {
+  const names = ["a/model.onnx", "b/MODEL.ONNX", "net-v1.2.safetensors", "runs/eps0.5", "runs/eps0.5/", "v1.2.onnx"];
+  expect(names.map(modelName)).toEqual(["model", "MODEL", "net-v1.2", "eps0.5", "eps0.5", "v1.2"]);
+  expect(modelName(".")).toBe(basename(process.cwd()));
+});
+
 describe("where settings come from", () => {
   const sidecar = { pixelRange: "0-1", mean: MEAN, std: STD, classes: "classes.txt", cropFraction: 0.9 };
 
@@ -160,6 +168,10 @@ describe("what is missing or wrong is said", () => {
     ["no such file of names", {}, [...NORMALIZED, "classes=nowhere.txt"], "there is no file"],
     ["a key that is no key", {}, ["layuot=NCHW"], "Did you mean layout?"],
     ["a value that is none", {}, ["pixelRange=0-100"], "--onnx: pixelRange"],
+    ["a mean in another unit", {}, ["pixelRange=0-255", "mean=0.5,0.5,0.5"], "Give --onnx pixelRange=0-1"],
+    ["two values for three colours", {}, ["pixelRange=0-1", "mean=0.5,0.5"], "--onnx: mean: must be three numbers"],
+    ["a list in brackets", {}, ["pixelRange=0-1", "std=[0.5,0.5,0.5]"], "--onnx: std.0: must be three numbers"],
+    ["a key twice", {}, ["pixelRange=0-1", "pixelRange=0-255"], "--onnx pixelRange is given twice"],
     ["no key at all", {}, ["NCHW"], "must be KEY=VALUE"],
   ];
   test.each(cases)("%s", async (_, file, onnx, message) => {
@@ -172,6 +184,34 @@ describe("what is missing or wrong is said", () => {
     await expect(open({ weights: thousand }, NORMALIZED, {})).rejects.toThrow("--onnx classes=imagenet");
     const predictor = await open({ weights: thousand }, [...NORMALIZED, "classes=imagenet"]);
     expect(predictor.classes.slice(0, 2)).toEqual(["n01440764", "n01443537"]);
+  });
+
+  test("a name twice: of which output would it be?", async () => {
+    const classes = ["a", "b", "a", "d"];
+    await expect(open({}, [], { pixelRange: "0-1", classes })).rejects.toThrow(
+      /each output must have a name of its own; outputs 1 and 3 are both called a\. Rename one/,
+    );
+  });
+
+  test("names as an editor may have saved them: with a mark at the start, and letters taken apart", async () => {
+    const names = join(temporaryFolder(), "names.txt");
+    writeFileSync(names, "\uFEFFa\r\ncafe\u0301\r\nc\r\nd\r\n");
+    expect((await open({}, [...NORMALIZED, `classes=${names}`])).classes).toEqual(["a", "caf\u00e9", "c", "d"]);
+  });
+
+  test("the first words of ImageNet's classes, where crane stands twice, are ImageNet's classes", async () => {
+    const names = join(temporaryFolder(), "words.txt");
+    const lines = readFileSync(new URL("../../reference/imagenet-classes.txt", import.meta.url), "utf8")
+      .trim()
+      .split("\n");
+    const words = lines.map((line) => line.slice(line.indexOf(" ") + 1).split(", ")[0]);
+    writeFileSync(names, words.join("\n"));
+    const thousand = Array.from({ length: 1000 }, () => WEIGHTS[0]);
+    const { classes } = await open({ weights: thousand }, [...NORMALIZED, `classes=${names}`]);
+    expect(classes[0]).toBe("tench");
+    expect(classes[134]).toBe("n02012849"); // the crane that is a bird
+    const rule = classRule(classes, { name: "ImageNet", classes: imagenetSynsets() });
+    expect(rule.labels).toEqual(classes.map((_, i) => i));
   });
 
   test("a file that is no ONNX, a file that is not there, and a flag for another kind of file", async () => {

@@ -1,0 +1,71 @@
+/** Whether mean and std of an ONNX file's input can be in the unit and in the order that were said. */
+
+type Unit = "0-1" | "0-255";
+
+/** How a pixel x becomes a number of the input: (x - mean) / std. */
+export interface Normalization {
+  readonly channels: "RGB" | "BGR";
+  /** What black and white are. */
+  readonly pixelRange: Unit;
+  /** In units of pixelRange, in the order of `channels`. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/**
+ * What is wrong with a mean and a std, and what to do about it; undefined where nothing is. A mean of 0 and a std of 1 are right in
+ * both units. Else no value above 1 is one of pixels in 0-1, and values that are all at most 1 are none of pixels in 0-255.
+ */
+export function normalizationMistake({
+  pixelRange,
+  mean,
+  std,
+}: Normalization): [what: string, fix: string] | undefined {
+  if (std.some((value) => !(value > 0))) {
+    return [`std must be above 0; got ${std.join(", ")}`, "Correct --onnx std"];
+  }
+  if (mean.some((value) => value < 0)) {
+    const got = `mean is that of pixels and must not be below 0; got ${mean.join(", ")}`;
+    return [got, "It is subtracted: leave the minus out of --onnx mean"];
+  }
+  const units = { mean: unitOf(mean, 0), std: unitOf(std, 1) };
+  const given = { mean, std };
+  const names = (["mean", "std"] as const).filter((name) => units[name] !== undefined && units[name] !== pixelRange);
+  if (names.length === 0) return undefined;
+  const [largest] = [...mean, ...std].filter((value) => value > 255);
+  if (largest !== undefined) {
+    return [`mean and std must be values of pixels, at most 255; got ${largest}`, "Correct --onnx mean and --onnx std"];
+  }
+  const other: Unit = pixelRange === "0-1" ? "0-255" : "0-1";
+  const listed = names.map((name) => `${name} ${given[name].join(", ")}`).join(" and ");
+  const looks = names.length === 1 ? "looks like a value" : "look like values";
+  const what = `mean and std must be in the unit of pixelRange, here ${pixelRange}; ${listed} ${looks} for ${other}`;
+  const agrees = Object.values(units).some((unit) => unit === pixelRange);
+  const scaled = `${pixelRange === "0-1" ? "divide" : "multiply"} ${names.join(" and ")} by 255`;
+  // Where the other of the two is right, another range would only move the mistake.
+  return [what, agrees ? `To bring both into one unit, ${scaled}` : `Give --onnx pixelRange=${other}, or ${scaled}`];
+}
+
+/** The unit that values are in; undefined where every value is `neutral`, which is right in both. */
+function unitOf(values: readonly number[], neutral: number): Unit | "none" | undefined {
+  if (values.every((value) => value === neutral)) return undefined;
+  const largest = Math.max(...values);
+  if (largest > 255) return "none";
+  return largest > 1 ? "0-255" : "0-1";
+}
+
+/** ImageNet's mean, R, G, B in 0-1, and how far rounded values of it may be off. */
+const IMAGENET_MEAN = [0.485, 0.456, 0.406];
+const ROUNDING = 0.005;
+
+/**
+ * A remark on a mean that is ImageNet's in the other order of the colours. It is no mistake for sure: some networks were trained
+ * with it so.
+ */
+export function orderRemark({ channels, pixelRange, mean }: Normalization): string | undefined {
+  const scale = pixelRange === "0-255" ? 255 : 1;
+  const otherOrder = channels === "RGB" ? [...IMAGENET_MEAN].reverse() : IMAGENET_MEAN;
+  if (mean.some((value, i) => Math.abs(value / scale - otherOrder[i]) > ROUNDING)) return undefined;
+  const other = channels === "RGB" ? "BGR" : "RGB";
+  return `mean is in the order of channels, ${channels}, and looks like ImageNet's in the order ${other}`;
+}
