@@ -29,8 +29,12 @@ export function runExport(weights: string, to: string, auxiliary: boolean): Expo
   }
   const { specification, tensors } = readCheckpoint(weights);
   const model = createClassifier(specification.name, specification).initialize(0);
-  loadState(model.network.state(), tensors, weights);
-  exportWeights(model, to, { auxiliary, metadata: trainingOf(weights) });
+  try {
+    loadState(model.network.state(), tensors, weights);
+    exportWeights(model, to, { auxiliary, metadata: trainingOf(weights) });
+  } finally {
+    model.dispose();
+  }
   // Read back: what is reported is what the file holds.
   const written = importWeights(to);
   return {

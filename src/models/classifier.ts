@@ -63,12 +63,24 @@ export class Classifier {
     this.#device = device;
     const precise = dtype === "bfloat16" ? "float32" : dtype;
     this.network.initialize(seed, precise, device);
-    this.#mean?.dispose();
-    this.#deviation?.dispose();
+    this.#disposeNormalization();
     const { mean, deviation } = this.specification.normalization;
     this.#mean = keep(fromArray(mean, [1, 3, 1, 1], precise, device));
     this.#deviation = keep(fromArray(deviation, [1, 3, 1, 1], precise, device));
     return this;
+  }
+
+  /** Frees everything that {@link initialize} allocated, and what passes kept: the classifier answers no more. */
+  dispose(): void {
+    this.network.dispose();
+    this.#disposeNormalization();
+  }
+
+  #disposeNormalization(): void {
+    this.#mean?.dispose();
+    this.#deviation?.dispose();
+    this.#mean = undefined;
+    this.#deviation = undefined;
   }
 
   /** Where the network is, and where its images must be. */

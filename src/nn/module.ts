@@ -113,6 +113,12 @@ export abstract class Module {
     for (const [, buffer] of this.namedBuffers()) buffer.allocate(dtype, device);
     return this;
   }
+
+  /** Frees every parameter, what is derived from it, and every buffer. {@link initialize} allocates them again. */
+  dispose(): void {
+    for (const parameter of this.parameters) parameter.dispose();
+    for (const [, buffer] of this.namedBuffers()) buffer.dispose();
+  }
 }
 
 const join = (prefix: string, name: string): string => (prefix === "" ? name : `${prefix}.${name}`);

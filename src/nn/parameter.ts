@@ -78,7 +78,7 @@ export class Parameter {
 
   /** Allocates the parameter. 4-D weights are channels-last. */
   allocate(values: Float32Array | Float64Array, dtype: DType, device: Device = "cpu"): void {
-    this.#free();
+    this.dispose();
     scope(() => {
       const value = keep(channelsLast(cast(fromArray(values, this.shape, undefined, device), dtype)));
       this.#value = value.requireGradient();
@@ -91,7 +91,8 @@ export class Parameter {
     copy_(this.data, source);
   }
 
-  #free(): void {
+  /** Frees the parameter and everything derived from it; it can be allocated again. */
+  dispose(): void {
     this.#value?.dispose();
     this.#data?.dispose();
     // Forgotten before anything new is allocated, which may fail.
@@ -121,8 +122,7 @@ export class Buffer {
 
   /** Allocates the buffer. Counters stay on the CPU, where reading them waits for nothing. */
   allocate(dtype: DType, device: Device = "cpu"): void {
-    this.#value?.dispose();
-    this.#value = undefined;
+    this.dispose();
     const values = new Array<number>(product(this.shape)).fill(this.#initial);
     this.#value = keep(
       this.integer ? fromArray(values, this.shape, "int64") : fromArray(values, this.shape, dtype, device),
@@ -131,5 +131,10 @@ export class Buffer {
 
   load(source: Tensor): void {
     copy_(this.value, source);
+  }
+
+  dispose(): void {
+    this.#value?.dispose();
+    this.#value = undefined;
   }
 }

@@ -21,9 +21,15 @@ export function openClassifier({ run, weights }: ModelArgument, options: OpenPre
     precision === "bf16" ? "bfloat16" : "float32",
     resolveDevice(device),
   );
-  loadState(classifier.network.state(), tensors, weights);
-  if (!classifier.routes.includes(route)) {
-    throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${classifier.routes.join(", ")}; got ${route}`);
+  try {
+    loadState(classifier.network.state(), tensors, weights);
+    if (!classifier.routes.includes(route)) {
+      const known = classifier.routes.join(", ");
+      throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${known}; got ${route}`);
+    }
+  } catch (error) {
+    classifier.dispose();
+    throw error;
   }
   return {
     ...classifierPredictor(classifier, { route }),
@@ -35,8 +41,6 @@ export function openClassifier({ run, weights }: ModelArgument, options: OpenPre
     viewRecorded,
     classifier,
     route,
-    close: async () => {
-      for (const tensor of classifier.network.state().values()) tensor.dispose();
-    },
+    close: async () => classifier.dispose(),
   };
 }

@@ -57,7 +57,8 @@ function train(dtype: DType): { readonly measures: number[]; readonly state: Map
       measures.push(metrics.cleanLoss ?? 0, metrics.adversarialLoss ?? 0, gradientNorm);
       if (i === 0) state = new Map(Array.from(model.network.state(), ([key, tensor]) => [key, tensor.toNumbers()]));
     }
-    for (const tensor of [...model.network.state().values(), ...optimizer.state().values()]) tensor.dispose();
+    model.dispose();
+    for (const tensor of optimizer.state().values()) tensor.dispose();
     return { measures, state };
   });
 }
@@ -105,6 +106,6 @@ describe.skipIf(!canEmulate)("an AdvProp update on a GPU, emulated", () => {
     const [actual, expected] = [emulated(run), run()];
     expect(difference(actual.logits, expected.logits)).toBeLessThan(bound);
     expect(difference(actual.gradient, expected.gradient)).toBeLessThan(bound);
-    for (const tensor of network.state().values()) tensor.dispose();
+    network.dispose();
   });
 });

@@ -24,7 +24,7 @@ describe("devices", () => {
       expect([images, secondView, labels, keys.samples].map((tensor) => tensor?.device)).toEqual(
         new Array(4).fill("cpu"),
       );
-      for (const tensor of model.network.state().values()) tensor.dispose();
+      model.dispose();
     });
   });
 

@@ -44,7 +44,8 @@ function train(capture: boolean, before = (_step: number): void => {}) {
     return update({ step, captured, gradients, optimizer }, [batch(i)], context);
   });
   const state = Array.from(model.network.state(), ([name, tensor]) => [name, tensor.toNumbers()] as const);
-  for (const tensor of [...model.network.state().values(), ...optimizer.state().values()]) tensor.dispose();
+  model.dispose();
+  for (const tensor of optimizer.state().values()) tensor.dispose();
   return { results, state, calls };
 }
 

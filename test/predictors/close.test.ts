@@ -1,0 +1,48 @@
+/** A classifier that is closed leaves nothing behind. */
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { evaluationBatches } from "../../src/data/loader.js";
+import { exportWeights } from "../../src/export/safetensors.js";
+import { createClassifier } from "../../src/models/registry.js";
+import { openPredictor } from "../../src/predictors/open.js";
+import { memoryStats } from "../../src/tensor/index.js";
+import { makeDataset } from "../support/datasets.js";
+import { codedRejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/folders.js";
+
+// Of 1x1 convolutions, such as this network's first shortcut, packed weights are kept beside the parameters.
+const [MODEL, SIDE] = ["wide-resnet-10-2", 8];
+
+function writeWeights(): string {
+  const model = createClassifier(MODEL, { classes: ["a", "b"], routes: ["aux"], imageSize: SIDE }).initialize(1);
+  const path = join(temporaryFolder(), "weights.safetensors");
+  exportWeights(model, path, { auxiliary: true });
+  model.dispose();
+  return path;
+}
+
+const live = () => {
+  const { liveTensors, liveBytes } = memoryStats();
+  return { liveTensors, liveBytes };
+};
+
+test("opening, asking and closing ten times leaves live tensors and bytes as they were", async () => {
+  const before = live();
+  const path = writeWeights();
+  expect(live()).toEqual(before);
+  const [batch] = evaluationBatches(makeDataset({ length: 4, classes: 2, height: SIDE, width: SIDE }), 4);
+  for (let i = 0; i < 10; i++) {
+    const predictor = await openPredictor(path, { threads: 1 });
+    await predictor.logits(batch);
+    expect(live().liveBytes).toBeGreaterThan(before.liveBytes);
+    await predictor.close();
+    expect(live()).toEqual(before);
+  }
+});
+
+test("a model that is refused leaves nothing either", async () => {
+  const path = writeWeights();
+  const before = live();
+  expect((await codedRejection(openPredictor(path, { route: "other" }))).code).toBe("ERR_ROUTE");
+  expect(live()).toEqual(before);
+});
