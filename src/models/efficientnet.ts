@@ -3,7 +3,7 @@
  * (tensorflow/tpu, models/official/efficientnet), under timm's names: `conv_stem`, `bn1`, `blocks.0.0.conv_dw`, ...,
  * `conv_head`, `bn2`, `classifier`. Written once, for any set of routes: the norm factory decides.
  */
-import type { ForwardContext } from "../nn/context.js";
+import { contextOfStage, type ForwardContext } from "../nn/context.js";
 import { Conv2d, isOurs } from "../nn/convolution.js";
 import { dropout } from "../nn/dropout.js";
 import { uniform } from "../nn/initialization.js";
@@ -18,6 +18,7 @@ import { stochasticDepth } from "../nn/stochastic-depth.js";
 import type { Tensor } from "../tensor/index.js";
 import { invertedResidual, invertedResidualTraining } from "../tensor/inverted-residual.js";
 import { add_ } from "../tensor/operators.js";
+import { isHead, StagedNetwork } from "./staged-network.js";
 
 /** How B0 is scaled. */
 export interface EfficientNetConfig {
@@ -42,6 +43,8 @@ const STAGES = [
   { blocks: 4, size: 5, stride: 2, expansion: 6, channels: 192 },
   { blocks: 1, size: 3, stride: 1, expansion: 6, channels: 320 },
 ] as const;
+/** Its place, counted from the stem. */
+const LAST_STAGE = STAGES.length;
 const STEM_CHANNELS = 32;
 const HEAD_CHANNELS = 1280;
 /** Channels of a squeeze as a share of its block's input channels, which are those before the expansion. */
@@ -64,7 +67,8 @@ const scaleBlocks = (blocks: number, depth: number): number => Math.ceil(depth *
  *
  * Convolutions start as {@link Conv2d} says, the classifier uniform within 1 / sqrt(K), as in the official code.
  */
-export class EfficientNet extends Module {
+export class EfficientNet extends StagedNetwork {
+  override readonly stages = 1 + STAGES.length;
   readonly #stem: SameConv2d;
   readonly #stemNorm: RoutedBatchNorm;
   readonly #stages: readonly Sequence[];
@@ -101,10 +105,20 @@ export class EfficientNet extends Module {
   }
 
   protected override compute(images: Tensor, context: ForwardContext): Tensor {
-    let x = this.#stemNorm.forward(this.#stem.forward(images, context), context);
-    for (const stage of this.#stages) x = stage.forward(x, context);
-    const features = globalAveragePool(this.#headNorm.forward(this.#head.forward(x, context), context));
+    const stem = contextOfStage(context, 0);
+    let x = this.#stemNorm.forward(this.#stem.forward(images, stem), stem);
+    for (const [i, stage] of this.#stages.entries()) x = stage.forward(x, contextOfStage(context, i + 1));
+    const last = contextOfStage(context, LAST_STAGE);
+    const features = globalAveragePool(this.#headNorm.forward(this.#head.forward(x, last), last));
     return this.#classifier.forward(dropout(features, this.#dropout, context), context);
+  }
+
+  /** The last convolution counts to the last stage. */
+  override stageOf(name: string): number {
+    if (isHead(name)) return Number.POSITIVE_INFINITY;
+    if (/^(?:conv_head|bn2)\./.test(name)) return LAST_STAGE;
+    const block = /^blocks\.(\d+)\./.exec(name);
+    return block === null ? 0 : Number(block[1]) + 1;
   }
 }
 

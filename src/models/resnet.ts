@@ -3,7 +3,7 @@
  * `bn1`, `layer1.0.conv1`, ..., `fc`. Each is written once, for any set of routes: the norm factory decides.
  */
 
-import type { ForwardContext } from "../nn/context.js";
+import { contextOfStage, type ForwardContext } from "../nn/context.js";
 import { Conv2d } from "../nn/convolution.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
@@ -12,6 +12,7 @@ import type { NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Sequence } from "../nn/sequence.js";
 import type { Tensor } from "../tensor/index.js";
 import { branch, paddingShortcut } from "../tensor/operators.js";
+import { isHead, StagedNetwork } from "./staged-network.js";
 
 export interface ResNetConfig {
   /** "imagenet": 7x7 stride 2 and max pooling; "cifar": 3x3 stride 1. */
@@ -25,7 +26,8 @@ export interface ResNetConfig {
   readonly shortcut: "projection" | "padding";
 }
 
-export class ResNet extends Module {
+export class ResNet extends StagedNetwork {
+  readonly stages: number;
   readonly #stem: Conv2d;
   readonly #first: Sequence;
   readonly #later: readonly Sequence[];
@@ -34,6 +36,7 @@ export class ResNet extends Module {
   constructor(config: ResNetConfig, classes: number, norm: NormFactory) {
     super();
     const { stem, block, depths, widths, shortcut } = config;
+    this.stages = 1 + depths.length;
     this.#stem = this.child(
       "conv1",
       stem === "imagenet" ? new Conv2d(3, widths[0], 7, { stride: 2 }) : new Conv2d(3, widths[0], 3),
@@ -61,10 +64,17 @@ export class ResNet extends Module {
   }
 
   protected override compute(images: Tensor, context: ForwardContext): Tensor {
-    let x = this.#stem.forward(images, context);
-    x = this.#first.forward(x, context.recompute === "first stage" ? { ...context, recompute: "blocks" } : context);
-    for (const stage of this.#later) x = stage.forward(x, context);
+    let x = this.#stem.forward(images, contextOfStage(context, 0));
+    // The stem's norm is in the first stage's first block, which sees to it.
+    const first = contextOfStage(context, 1);
+    x = this.#first.forward(x, first.recompute === "first stage" ? { ...first, recompute: "blocks" } : first);
+    for (const [i, stage] of this.#later.entries()) x = stage.forward(x, contextOfStage(context, i + 2));
     return this.#classifier.forward(globalAveragePool(x), context);
+  }
+
+  override stageOf(name: string): number {
+    if (isHead(name)) return Number.POSITIVE_INFINITY;
+    return Number(/^layer(\d+)\./.exec(name)?.[1] ?? 0);
   }
 }
 
@@ -82,7 +92,7 @@ class FirstBlock extends Module {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    const y = this.#norm.forward(x, context);
+    const y = this.#norm.forward(x, contextOfStage(context, 0));
     return this.#block.forward(this.#pool ? maxPool2d(y, 3, 2, 1) : y, context);
   }
 }

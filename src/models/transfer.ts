@@ -3,10 +3,8 @@ import { UsageError } from "../errors.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import type { SafetensorsTensor } from "../runs/safetensors.js";
 import type { Classifier, ModelSpecification } from "./classifier.js";
+import { isHead } from "./staged-network.js";
 import { loadState } from "./weights.js";
-
-/** Whether a tensor is of the layer that maps features to classes, by its name in each family. */
-export const isHead = (name: string): boolean => /^(?:fc|classifier)\./.test(name);
 
 const AUXILIARY = /\.aux_bn\.\d+\./;
 

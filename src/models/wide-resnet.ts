@@ -5,7 +5,7 @@
  * `conv1`, `block1.layer.0.bn1`, ..., `block3.layer.0.convShortcut`, `bn1`, `fc`.
  */
 import { UsageError } from "../errors.js";
-import type { ForwardContext } from "../nn/context.js";
+import { contextOfStage, type ForwardContext } from "../nn/context.js";
 import { Conv2d } from "../nn/convolution.js";
 import { Linear } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
@@ -14,6 +14,7 @@ import type { NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Sequence } from "../nn/sequence.js";
 import type { Tensor } from "../tensor/index.js";
 import { add_ } from "../tensor/operators.js";
+import { isHead, StagedNetwork } from "./staged-network.js";
 
 export interface WideResNetConfig {
   /** 6n + 4: layers with weights along the longest path. */
@@ -46,7 +47,8 @@ export function parseWideResNet(name: string): WideResNetConfig | undefined {
 }
 
 /** [N, 3, H, W] to [N, K]. The last norm and rectifier come after all blocks, because a block starts with its own. */
-export class WideResNet extends Module {
+export class WideResNet extends StagedNetwork {
+  override readonly stages = 1 + STAGE_CHANNELS.length;
   readonly #stem: Conv2d;
   readonly #stages: readonly Sequence[];
   readonly #norm: RoutedBatchNorm;
@@ -71,9 +73,15 @@ export class WideResNet extends Module {
   }
 
   protected override compute(images: Tensor, context: ForwardContext): Tensor {
-    let x = this.#stem.forward(images, context);
-    for (const stage of this.#stages) x = stage.forward(x, context);
+    let x = this.#stem.forward(images, contextOfStage(context, 0));
+    for (const [i, stage] of this.#stages.entries()) x = stage.forward(x, contextOfStage(context, i + 1));
     return this.#classifier.forward(globalAveragePool(this.#norm.forward(x, context)), context);
+  }
+
+  /** The last norm comes after all stages. */
+  override stageOf(name: string): number {
+    if (isHead(name) || name.startsWith("bn1.")) return Number.POSITIVE_INFINITY;
+    return Number(/^block(\d+)\./.exec(name)?.[1] ?? 0);
   }
 }
 

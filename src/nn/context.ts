@@ -24,8 +24,19 @@ export interface ForwardContext {
   readonly trainable: boolean;
   /** What of the network is computed a second time when its gradient is asked for, rather than kept. Results are the same. */
   readonly recompute?: Recompute;
+  /**
+   * Stages, counted from the input with the stem as the first, that the pass meets by running statistics, without updating them and
+   * without a graph to their parameters, whatever the rest of the context says; none unless given.
+   */
+  readonly frozenStages?: number;
   /** The keys of the samples' random draws, for stochastic passes. */
   readonly keys?: SampleKeys;
+}
+
+/** The context of a stage, 0 for the stem: where it is frozen, as {@link ForwardContext.frozenStages} says. */
+export function contextOfStage(context: ForwardContext, stage: number): ForwardContext {
+  if ((context.frozenStages ?? 0) <= stage) return context;
+  return { ...context, statistics: "running", update: false, trainable: false };
 }
 
 /** A training pass: batch statistics, running ones updated, dropout and stochastic depth active. */

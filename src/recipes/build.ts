@@ -12,6 +12,7 @@ import type { EvaluationView } from "../evaluation/view.js";
 import { importWeights } from "../export/safetensors.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
+import { withFrozenStages } from "../models/staged-network.js";
 import { type TransferReport, transferWeights } from "../models/transfer.js";
 import { ATTACK, type Recompute } from "../nn/context.js";
 import { createOptimizer, createSchedule } from "../optim/create.js";
@@ -66,7 +67,7 @@ export interface Training extends Learner {
 /**
  * Makes the parts of a run that do not depend on the batch size. Nothing is written.
  *
- * @throws ERR_DEVICE there is no such device, or it cannot do what the recipe asks
+ * @throws ERR_DEVICE there is no such device, or it cannot do what the recipe asks; ERR_FINETUNE stages cannot be frozen
  * @param continued what the run's checkpoint says of its network, where one will be restored: the weights that
  *   fine-tuning began with are then not needed any more
  * @param view how photos are cut where it is evaluated; by default the checkpoint's rule, else that of the image size
@@ -82,6 +83,12 @@ export async function buildLearner(
   checkDevice(recipe, device);
   const method: Method = METHOD_TABLE[recipe.method];
   const { weights } = recipe.finetune;
+  if (weights === null && recipe.finetune.frozenStages > 0) {
+    throw new UsageError(
+      "ERR_FINETUNE",
+      "train: finetune.frozenStages keeps stages as the weights have them, and no weights are given. Add --weights FILE",
+    );
+  }
   const source = weights === null || continued !== undefined ? undefined : importWeights(weights);
   const make = () =>
     createClassifier(recipe.model, {
@@ -181,7 +188,7 @@ export function settleBatchSize(
 
 /** The method's step, and the pictures of its attack. */
 function createStep(
-  { attack: options, seed, training }: ResolvedRecipe,
+  { attack: options, finetune, seed, training }: ResolvedRecipe,
   { perturbation, perturbedRoute: route, makeStep }: Method,
   model: Classifier,
   gradients: GradientStore,
@@ -197,7 +204,14 @@ function createStep(
   const affordable: Recompute | undefined =
     perturbation === "attack" && model.device === "cpu" ? "first stage" : undefined;
   const attackContext = { ...ATTACK, statistics, stochastic, recompute: blocks };
-  const step = makeStep({ model, attack, attackContext, gradients, labelSmoothing, recompute: blocks ?? affordable });
+  const step = makeStep({
+    model: withFrozenStages(model, finetune.frozenStages),
+    attack,
+    attackContext,
+    gradients,
+    labelSmoothing,
+    recompute: blocks ?? affordable,
+  });
   if (perturbation === "none") return { step, snapshot: undefined };
   // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
   const reach = attackReach(options);

@@ -163,7 +163,7 @@ export const recipeSchema = section({
     weights: textOrNull.default(null),
     /** Learning rate of everything but the head, as a share of the schedule's. */
     bodyRate: unit.default(1),
-    /** Stages that do not learn, counted from the input: 1 is the stem alone. */
+    /** Stages that do not learn, counted from the input: 1 is the stem alone. Their norms keep the statistics that they have. */
     frozenStages: natural.default(0),
   }).prefault({}),
   training: section({

@@ -2,8 +2,8 @@
 
 import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loader.js";
-import type { Classifier } from "../models/classifier.js";
 import { labelsTensor } from "../models/pixels.js";
+import type { Forward } from "../models/staged-network.js";
 import type { ForwardContext, Recompute } from "../nn/context.js";
 import type { SampleKeys } from "../nn/keys.js";
 import { type Device, fromArray, type GradientStore, type Tensor } from "../tensor/index.js";
@@ -81,7 +81,7 @@ export interface StepLosses {
 
 /** What a method's step is made from. */
 export interface StepParts {
-  readonly model: Classifier;
+  readonly model: Forward;
   /** Gets the gradients of the step's losses. */
   readonly gradients: GradientStore;
   /** Acts on clean losses alone. */
