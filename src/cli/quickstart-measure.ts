@@ -13,7 +13,7 @@ import { evaluationBatchSize, type Predictor } from "../evaluation/predictor.js"
 import type { Classifier } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
-import { classifierPredictor } from "../predictors/classifier-predictor.js";
+import { attackedPredictor, classifierPredictor } from "../predictors/classifier-predictor.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { readJsonLines } from "../runs/metrics-log.js";
 import { RunDirectory } from "../runs/run-directory.js";
@@ -72,7 +72,7 @@ export async function measure(recipe: ResolvedRecipe, path: string): Promise<Omi
       clean: await scoresOf(predictor, clean),
       corrupted,
       stylised: await scoresOf(predictor, stylised),
-      attacked: await scoresOf(classifierPredictor(model, { attack }), few),
+      attacked: await scoresOf(attackedPredictor(model, { attack }), few),
     },
     units: forwardBackwardUnits(METHOD_TABLE[recipe.method], 1),
   };
@@ -117,7 +117,7 @@ export async function adversarialExamples(recipe: ResolvedRecipe, path: string):
     seed: recipe.seed,
     pixels,
   });
-  const through = (route: string) => classifierPredictor(model, { route, attack: { perturb: (_, images) => images } });
+  const through = (route: string) => classifierPredictor(model, { route });
   const attacked = { ...pixels, pixels: Buffer.concat(adversarial) };
   const says = async (route: string) => (await predict(through(route), [attacked])).predicted;
   const [main, auxiliary] = [await says("main"), await says("aux")];

@@ -7,10 +7,16 @@ import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
 import { epochOrder, type Sampler } from "./sampler.js";
 
-/** A batch of N images. */
-export interface PixelBatch {
-  /** (N, H, W, 3) uint8 */
+/** N images of one size. */
+export interface Pixels {
+  /** (N, H, W, 3) uint8, RGB */
   readonly pixels: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A batch of N labelled images. */
+export interface PixelBatch extends Pixels {
   /** (N) */
   readonly labels: Int32Array;
   /** (N) identity of each sample: the key of its random draws */
@@ -21,8 +27,6 @@ export interface PixelBatch {
   readonly secondView?: Uint8Array;
   /** Set where crop and mirroring are left to the training step: the pixels are those of the set, for all views. */
   readonly pending?: PendingAugmentation;
-  readonly height: number;
-  readonly width: number;
 }
 
 /** Crop and mirroring that images have yet to go through, by the draws of (seed, epoch, sample, stream). */

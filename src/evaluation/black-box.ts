@@ -40,12 +40,6 @@ export function blackBoxSquare(predictor: Predictor, options: SquareOptions): Ad
   };
 }
 
-/** Logits of 8-bit images whose labels are nobody's business. */
-async function logitsOf(
-  predictor: Predictor,
-  pixels: Uint8Array,
-  { height, width }: ImageShape,
-): Promise<Float32Array> {
-  const count = pixels.length / (height * width * 3);
-  return predictor.logits({ pixels, labels: new Int32Array(count), samples: new Uint32Array(count), height, width });
-}
+/** Logits of 8-bit images. */
+const logitsOf = async (predictor: Predictor, pixels: Uint8Array, { height, width }: ImageShape) =>
+  predictor.logits({ pixels, height, width });

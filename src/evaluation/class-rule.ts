@@ -1,4 +1,5 @@
 /** Which of a model's classes an image of a set may be taken for, where the set's classes are not the model's own. */
+import type { Pixels } from "../data/loader.js";
 import type { EvaluationImages } from "../data/open-data.js";
 import { didYouMean, UsageError } from "../errors.js";
 import type { ClassMap } from "./class-map.js";
@@ -83,14 +84,17 @@ export function classRule(model: readonly string[], set: SetClasses, map?: Class
 }
 
 /** A predictor whose scores are those of a rule. */
-export function underRule(predictor: Predictor, { classes, columns, join }: ClassRule): Predictor {
+export function underRule<Images extends Pixels>(
+  predictor: Predictor<Images>,
+  { classes, columns, join }: ClassRule,
+): Predictor<Images> {
   if (columns === undefined) return predictor;
   const outputs = predictor.classes.length;
   return {
     classes,
     imageSize: predictor.imageSize,
-    async logits(batch) {
-      const logits = await predictor.logits(batch);
+    async logits(images) {
+      const logits = await predictor.logits(images);
       const rows = logits.length / outputs;
       const scores = new Float32Array(rows * columns.length);
       for (let n = 0; n < rows; n++) {

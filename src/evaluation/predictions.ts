@@ -27,7 +27,7 @@ export interface Predictions {
  * @throws ERR_IMAGE_SIZE the images are of another size than the model takes
  */
 export async function predict(
-  predictor: Predictor,
+  predictor: Predictor<PixelBatch>,
   batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
   onProgress?: (done: number) => void,
 ): Promise<Predictions> {
@@ -41,7 +41,7 @@ export async function predict(
  * @throws ERR_IMAGE_SIZE the images are of another size than a model takes
  */
 export async function predictAll(
-  predictors: readonly Predictor[],
+  predictors: readonly Predictor<PixelBatch>[],
   batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
   onProgress?: (done: number) => void,
 ): Promise<Predictions[]> {

@@ -1,14 +1,7 @@
 /** From 8-bit pixels to the images that a classifier takes. */
+import type { Pixels } from "../data/loader.js";
 import { type Device, type DType, fromArray, scope, type Tensor } from "../tensor/index.js";
 import { imagesFromBytes } from "../tensor/operators.js";
-
-/** 8-bit RGB pixels as a data set gives them. */
-export interface Pixels {
-  /** (N, H, W, 3) uint8 */
-  readonly pixels: Uint8Array;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** pixels / 255 as [N, 3, H, W], channels-last: the layout that the bytes already have. */
 export function imagesFromPixels(

@@ -3,34 +3,46 @@ import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loader.js";
 import type { Predictor } from "../evaluation/predictor.js";
 import type { Classifier } from "../models/classifier.js";
+import { imagesFromPixels } from "../models/pixels.js";
 import { ATTACK, EVAL, MAIN_ROUTE } from "../nn/context.js";
-import { scope } from "../tensor/index.js";
+import { scope, type Tensor } from "../tensor/index.js";
 import { batchFromPixels } from "../training/step.js";
 
-/** How {@link classifierPredictor} predicts; clean images through the main route unless told. */
-export interface PredictionOptions {
+/** A predictor over a classifier. The classifier's weights at the time of each call count, so it may be in training. */
+export function classifierPredictor(
+  model: Classifier,
+  { route = MAIN_ROUTE }: { readonly route?: string } = {},
+): Predictor {
+  const { classes, imageSize } = model.specification;
+  return {
+    classes,
+    imageSize,
+    logits: (pixels) => scope(() => logitsOf(model, imagesFromPixels(pixels, "float32", model.device), route)),
+  };
+}
+
+export interface AttackedPredictionOptions {
   readonly route?: string;
-  /** A white-box attack on each batch, through the same route, before it is classified. */
-  readonly attack?: Attack;
+  readonly attack: Attack;
   /** Of the attack's random draws. */
   readonly seed?: number;
 }
 
-/** A predictor over a classifier. The classifier's weights at the time of each call count, so it may be in training. */
-export function classifierPredictor(model: Classifier, options: PredictionOptions = {}): Predictor {
+/** A predictor that attacks each batch, through the same route, before it classifies it. */
+export function attackedPredictor(model: Classifier, options: AttackedPredictionOptions): Predictor<PixelBatch> {
   const { route = MAIN_ROUTE, attack, seed = 0 } = options;
   const { classes, imageSize } = model.specification;
   return {
     classes,
     imageSize,
-    logits: (batch: PixelBatch) =>
+    logits: (batch) =>
       scope(() => {
-        let { images, labels, keys } = batchFromPixels(batch, { seed, epoch: 0 }, model.device);
-        if (attack !== undefined) {
-          const logits = (x: typeof images) => model.forward(x, { ...ATTACK, route });
-          images = attack.perturb(logits, images, labels, keys);
-        }
-        return model.forward(images, { ...EVAL, route }).toArray() as Float32Array;
+        const { images, labels, keys } = batchFromPixels(batch, { seed, epoch: 0 }, model.device);
+        const logits = (x: Tensor) => model.forward(x, { ...ATTACK, route });
+        return logitsOf(model, attack.perturb(logits, images, labels, keys), route);
       }),
   };
 }
+
+const logitsOf = (model: Classifier, images: Tensor, route: string): Float32Array =>
+  model.forward(images, { ...EVAL, route }).toArray() as Float32Array;

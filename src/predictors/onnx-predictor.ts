@@ -1,7 +1,6 @@
 /** A predictor over any ONNX classifier, by onnxruntime. Nothing here may load libtorch. */
 import { existsSync } from "node:fs";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { PixelBatch } from "../data/loader.js";
 import { UsageError } from "../errors.js";
 import { unrecordedView } from "../evaluation/view.js";
 import { fromHalf } from "./half.js";
@@ -61,7 +60,7 @@ export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOpt
       viewRecorded: settings.cropFraction !== undefined,
       format,
       output: kind,
-      async logits({ pixels }: PixelBatch) {
+      async logits({ pixels }) {
         const values = await scores(pixels);
         return kind === "logits" ? values : values.map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
       },

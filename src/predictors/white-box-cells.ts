@@ -6,7 +6,7 @@ import type { Predictor } from "../evaluation/predictor.js";
 import { type Cell, SWEPT_EPSILONS } from "../evaluation/suite/cell.js";
 import type { SuiteImages } from "../evaluation/suite/images.js";
 import { attackImages } from "../training/snapshots.js";
-import { classifierPredictor } from "./classifier-predictor.js";
+import { attackedPredictor } from "./classifier-predictor.js";
 import type { WhiteBoxPredictor } from "./opened.js";
 
 const STEPS = 10;
@@ -27,7 +27,7 @@ export function whiteBoxCells(images: SuiteImages, places: Uint32Array, seed: nu
     batches: () => images.batches(places),
     asked: (model) =>
       isWhiteBox(model)
-        ? classifierPredictor(model.classifier, { route: model.route, attack: pgd10(epsilon), seed })
+        ? attackedPredictor(model.classifier, { route: model.route, attack: pgd10(epsilon), seed })
         : undefined,
   }));
 }

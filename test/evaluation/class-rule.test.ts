@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InMemoryDataset } from "../../src/data/dataset.js";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
 import { readClassMap } from "../../src/evaluation/class-map.js";
 import { type ClassRule, classRule, knownSet, relabelled, underRule } from "../../src/evaluation/class-rule.js";
 import {
@@ -33,7 +33,7 @@ async function score(rule: ClassRule, model: readonly string[], labels: number[]
   const predictor = {
     classes: model,
     imageSize: 1,
-    logits: ({ samples }: { samples: Uint32Array }) => Float32Array.from([...samples].flatMap((i) => rows[i])),
+    logits: ({ samples }: PixelBatch) => Float32Array.from([...samples].flatMap((i) => rows[i])),
   };
   return predict(underRule(predictor, rule), relabelled(images, rule).batches(2));
 }

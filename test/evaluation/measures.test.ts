@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { PixelBatch } from "../../src/data/loader.js";
 import { evaluationBatches } from "../../src/data/loader.js";
 import { accuracyOf, evaluateAccuracy } from "../../src/evaluation/accuracy.js";
 import { confusionOf } from "../../src/evaluation/confusion.js";
@@ -10,7 +11,7 @@ import { makeDataset } from "../support/datasets.js";
 import { codedRejection } from "../support/errors.js";
 
 /** Gives each image the logits of a table, by the image's identity. */
-const table = (rows: readonly (readonly number[])[], imageSize = 4): Predictor => ({
+const table = (rows: readonly (readonly number[])[], imageSize = 4): Predictor<PixelBatch> => ({
   classes: rows[0].map((_, k) => `class ${k}`),
   imageSize,
   logits: ({ samples }) => Float32Array.from(Array.from(samples).flatMap((sample) => rows[sample])),

@@ -22,7 +22,7 @@ export interface Cell {
   readonly passes: number;
   batches(): AsyncIterable<PixelBatch>;
   /** The model as it is asked, for instance attacked first; undefined where this model cannot be measured so. */
-  asked(model: Predictor): Predictor | undefined;
+  asked(model: Predictor): Predictor<PixelBatch> | undefined;
 }
 
 export interface AttackDescription {
@@ -111,7 +111,7 @@ export function squareCell(images: SuiteImages, places: Uint32Array, seed: numbe
     asked: (model) => ({
       classes: model.classes,
       imageSize: model.imageSize,
-      logits: async (batch) => {
+      logits: async (batch: PixelBatch) => {
         const adversarial = await blackBoxSquare(model, options).perturb(batch);
         return model.logits({ ...batch, pixels: Uint8Array.from(adversarial, (value) => Math.round(255 * value)) });
       },

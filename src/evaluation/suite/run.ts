@@ -1,5 +1,6 @@
 /** Measures what is not yet measured. */
 import { createHash } from "node:crypto";
+import type { PixelBatch } from "../../data/loader.js";
 import { predictAll } from "../predictions.js";
 import type { Predictor } from "../predictor.js";
 import type { Cell } from "./cell.js";
@@ -87,7 +88,11 @@ export async function runSuite(
 interface Work {
   readonly cell: Cell;
   readonly images: number;
-  readonly asked: readonly { readonly model: SuiteModel; readonly predictor: Predictor; readonly key: CellKey }[];
+  readonly asked: readonly {
+    readonly model: SuiteModel;
+    readonly predictor: Predictor<PixelBatch>;
+    readonly key: CellKey;
+  }[];
 }
 
 /** The models that a cell is still to be measured of; what is there goes into the results. */
