@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, RunError } from "../errors.js";
 import { autoAugment } from "../images/auto-augment.js";
-import { centreCrop, randomResizedCrop, type Size, whole } from "../images/crop.js";
+import { cutCentre } from "../images/centre-cut.js";
+import { randomResizedCrop, type Size, whole } from "../images/crop.js";
 import { type Cut, cutImage, cutPhoto, imageSize } from "../images/cut.js";
 import { configureDecoder } from "../images/decode.js";
 import type { Interpolation, RawImage } from "../images/resize.js";
@@ -22,12 +23,8 @@ import {
   type TrainingTransform,
 } from "./photo-job.js";
 
-/**
- * How many times the pixels that are wanted a large photo keeps when it is decoded smaller: no fewer in training, where it
- * is cut at random anyway, and enough in evaluation that only the exact filter shapes the result.
- */
+/** A large photo that is cut at random keeps no fewer pixels than are wanted when it is decoded smaller. */
 const TRAINING_OVERSAMPLING = 1;
-const EVALUATION_OVERSAMPLING = 2;
 
 const setup = workerData as PhotoWorkerSetup;
 const { transform, batchSize, slots } = setup;
@@ -88,12 +85,8 @@ function waitForRoom(batch: number, taken: SharedArrayBuffer): boolean {
 /** Writes a photo of the pass to its place. @throws RunError ERR_IMAGE where it cannot be decoded */
 async function readPhoto(index: number, epoch: number, repeat: number, target: Uint8Array): Promise<void> {
   if (transform.kind === "evaluate") {
-    const { size, interpolation, cropFraction } = transform;
     const bytes = readBytes(index);
-    const photo = await sizeOf(index, bytes);
-    const { width, height, window } = centreCrop(photo.width, photo.height, size, cropFraction);
-    const cut = { region: whole(photo), size: { width, height }, window, interpolation };
-    await cutPhoto(bytes, fileOf(index), photo, cut, EVALUATION_OVERSAMPLING, target);
+    await cutCentre(bytes, fileOf(index), await sizeOf(index, bytes), transform, target);
     return;
   }
   const draws = (purpose: number) => new KeyedRandom(transform.seed, purpose, epoch, setup.samples[index], repeat);
