@@ -3,6 +3,12 @@
  * knows the paper starts at `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  */
 
+export {
+  openClassifier,
+  type Photo,
+  type PhotoClassifier,
+  type Prediction,
+} from "./api/photo-classifier.js";
 export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
 export type { Attack, LogitsFunction } from "./attacks/attack.js";
 export { type EvaluationAttack, type EvaluationAttackOptions, evaluationAttacks } from "./attacks/auto-attack.js";
@@ -42,6 +48,7 @@ export {
   type Loader,
   type PendingAugmentation,
   type PixelBatch,
+  type Pixels,
   trainingLoader,
 } from "./data/loader.js";
 export { openDataset } from "./data/open.js";
@@ -109,7 +116,8 @@ export { RmsProp, type RmsPropOptions } from "./optim/rmsprop.js";
 export { cosine, exponential, multiStep, oneCycle, type Schedule } from "./optim/schedule.js";
 export { Sgd, type SgdOptions } from "./optim/sgd.js";
 export { WeightAverage } from "./optim/weight-average.js";
-export { classifierPredictor } from "./predictors/classifier-predictor.js";
+export { attackedPredictor, classifierPredictor } from "./predictors/classifier-predictor.js";
+export type { OnnxOptions } from "./predictors/onnx-settings.js";
 export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
 export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
 export { whiteBox } from "./predictors/white-box.js";
@@ -133,6 +141,7 @@ export {
 } from "./tensor/index.js";
 export { adversarialStep } from "./training/adversarial.js";
 export { advPropStep } from "./training/advprop.js";
+export type { CheckpointEvent, EpochEvent, FitEvent, StepEvent, ValidationEvent } from "./training/events.js";
 export { type FitOptions, fit } from "./training/fit.js";
 export { forwardBackwardUnits, METHOD_TABLE, type Method } from "./training/methods.js";
 export { mixtureStep } from "./training/mixture.js";

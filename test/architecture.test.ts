@@ -14,6 +14,7 @@ const LAYERS = [
   ["training", "export"],
   ["predictors"],
   ["recipes"],
+  ["api"],
   ["cli", "dashboard"],
   ["index"],
 ];

@@ -155,5 +155,6 @@ function randomBatch(count: number, side: number, classes: number): PixelBatch {
 const randomData = (side: number, classes: number) => ({
   classes: Array.from({ length: classes }, (_, i) => `class ${i}`),
   imageSize: side,
+  whole: true,
   preview: async (count: number) => randomBatch(count, side, classes),
 });

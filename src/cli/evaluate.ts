@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { UsageError } from "../errors.js";
 import type { EvaluationSplit } from "./evaluation-data.js";
 import { ATTACK_FLAGS, addFlags, givenFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
+import { onnxOptions } from "./onnx-flag.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly data?: string;
@@ -82,7 +83,7 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
     data: options.data,
     split: splitOf(options),
     route: options.route,
-    onnx: options.onnx ?? [],
+    onnx: onnxOptions(options.onnx ?? []),
     classMap: options.classMap,
     cropFraction: cropFractionOf(options),
     machineSettings: settingsOf(MACHINE_FLAGS, options),

@@ -11,6 +11,7 @@ import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { shapeBias } from "../evaluation/shape-bias.js";
 import { confusionPng } from "../images/confusion-chart.js";
 import { type Adversaries, adversariesOf } from "../predictors/adversaries.js";
+import type { OnnxOptions } from "../predictors/onnx-settings.js";
 import { openPredictor } from "../predictors/open.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
@@ -31,8 +32,8 @@ export interface RunEvaluationOptions {
   readonly data: string | undefined;
   readonly split: EvaluationSplit | undefined;
   readonly route: string | undefined;
-  /** `KEY=VALUE` of an ONNX file. */
-  readonly onnx: readonly string[];
+  /** What is said of an ONNX file. */
+  readonly onnx: OnnxOptions;
   /** A file that says what the folders stand for. */
   readonly classMap: string | undefined;
   readonly cropFraction: number | undefined;

@@ -7,6 +7,7 @@ import { referenceRemark, suiteDocument } from "../evaluation/suite/document.js"
 import { runSuite } from "../evaluation/suite/run.js";
 import { type SeedGroup, summariseSeeds } from "../evaluation/suite/seeds.js";
 import { type SuiteSummary, summarise } from "../evaluation/suite/summary.js";
+import type { OnnxOptions } from "../predictors/onnx-settings.js";
 import { openPredictor } from "../predictors/open.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
@@ -29,8 +30,8 @@ export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers" | "pre
   readonly models: readonly string[];
   readonly checkpoint: string | undefined;
   readonly route: string | undefined;
-  /** `KEY=VALUE` of ONNX files. */
-  readonly onnx: readonly string[];
+  /** What is said of ONNX files. */
+  readonly onnx: OnnxOptions;
   /** Folder of the report and of the measured cells. */
   readonly output: string;
   /** Settings of where and how to compute. */
@@ -50,7 +51,7 @@ export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
   try {
     for (const path of options.models) {
       // What is said of ONNX files is not meant for our own.
-      const settings = path.toLowerCase().endsWith(".onnx") ? onnx : [];
+      const settings = path.toLowerCase().endsWith(".onnx") ? onnx : {};
       const computing = { threads, precision, device, memoryLimit };
       models.push(await openPredictor(path, { checkpoint, route, ...computing, onnx: settings }));
     }

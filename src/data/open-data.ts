@@ -40,6 +40,8 @@ export interface OpenedData {
   readonly classes: readonly string[];
   /** Height and width of the images in the batches. */
   readonly imageSize: number;
+  /** Whether the images have that size already and are taken whole, rather than cut out of photos. */
+  readonly whole: boolean;
   readonly train: TrainingImages | undefined;
   readonly validation: EvaluationImages | undefined;
   readonly test: EvaluationImages | undefined;
@@ -150,6 +152,7 @@ export function openInMemory(
     name: any.name,
     classes: any.classes,
     imageSize: any.height,
+    whole: true,
     train:
       train && wanted.includes("train")
         ? {

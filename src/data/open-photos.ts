@@ -93,6 +93,7 @@ export async function openPhotos(
     name: folder.name,
     classes: folder.classes,
     imageSize: size,
+    whole: false,
     train:
       trainSet && wanted.includes("train")
         ? {

@@ -15,6 +15,9 @@ export const defaultView = (imageSize: number): EvaluationView => ({
   interpolation: "bicubic",
 });
 
+/** The rule of a classifier of images that are taken whole, such as CIFAR's: a photo is resized, and its middle square is all of it. */
+export const WHOLE_VIEW: EvaluationView = { cropFraction: 1, interpolation: "bicubic" };
+
 /**
  * The rule of a classifier whose file records none: size / (size + 32) at every size, which was the default while no rule was
  * recorded. Its numbers stay what they were.

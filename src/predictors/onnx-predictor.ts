@@ -6,12 +6,12 @@ import { unrecordedView } from "../evaluation/view.js";
 import { fromHalf } from "./half.js";
 import { type InputFormat, inputFormat, packImages } from "./onnx-input.js";
 import { readOnnxMetadata } from "./onnx-metadata.js";
-import { collectSettings } from "./onnx-settings.js";
+import { collectSettings, type OnnxOptions } from "./onnx-settings.js";
 import { type BlackBoxPredictor, modelName } from "./opened.js";
 
-export interface OnnxOptions {
-  /** `KEY=VALUE` with the keys of `onnxSettingsSchema`, above what the file and its sidecar say. */
-  readonly onnx?: readonly string[];
+export interface OpenOnnxOptions {
+  /** What is said of it, above what the file and its sidecar say. */
+  readonly onnx?: OnnxOptions;
   /** Threads in an operator, 0 (the default) for all cores. */
   readonly threads?: number;
 }
@@ -27,7 +27,7 @@ const LEAST_PROBABILITY = 1.2e-38;
  * @throws ERR_PREPROCESSING something must be said that the graph does not show; ERR_CLASSES the names are not as many as
  *   the outputs, or one is there twice
  */
-export async function openOnnx(file: string, { onnx = [], threads = 0 }: OnnxOptions): Promise<BlackBoxPredictor> {
+export async function openOnnx(file: string, { onnx = {}, threads = 0 }: OpenOnnxOptions): Promise<BlackBoxPredictor> {
   if (!existsSync(file)) throw new UsageError("ERR_WEIGHTS_MISSING", `there is no ONNX file ${file}. Check the path`);
   const settings = collectSettings(file, readOnnxMetadata(file), onnx);
   const session = await createSession(file, threads);

@@ -36,6 +36,9 @@ export const onnxSettingsSchema = z.strictObject({
   outputName: z.string().optional(),
 });
 
+/** What a user may say of an ONNX file: `classes` are names in the order of the outputs, "imagenet", or a text file with a name a line. */
+export type OnnxOptions = Readonly<z.input<typeof onnxSettingsSchema>>;
+
 /** What is known of an ONNX file; what is absent must follow from its graph. */
 export type OnnxSettings = Omit<z.output<typeof onnxSettingsSchema>, "classes"> & {
   readonly classes?: readonly string[];
@@ -45,13 +48,9 @@ export type OnnxSettings = Omit<z.output<typeof onnxSettingsSchema>, "classes"> 
  * Settings from all places where they may stand; the later wins, key by key: the file's metadata, its sidecar
  * `FILE.json` (`model.onnx.json`), and what is given.
  *
- * @throws ERR_PREPROCESSING a key or a value is unknown, a key is given twice, or a file of class names cannot be read
+ * @throws ERR_PREPROCESSING a key or a value is unknown, or a file of class names cannot be read
  */
-export function collectSettings(
-  file: string,
-  metadata: ReadonlyMap<string, string>,
-  given: readonly string[],
-): OnnxSettings {
+export function collectSettings(file: string, metadata: ReadonlyMap<string, string>, given: OnnxOptions): OnnxSettings {
   const sidecar = `${file}.json`;
   const entry = metadata.get(METADATA_ENTRY);
   const here = dirname(file);
@@ -59,7 +58,7 @@ export function collectSettings(
     ...imageProperties(metadata),
     ...(entry !== undefined && parse(json(entry, `${file}, metadata ${METADATA_ENTRY}`), METADATA_ENTRY, here)),
     ...(existsSync(sidecar) && parse(json(readFileSync(sidecar, "utf8"), sidecar), sidecar, here)),
-    ...parse(givenSettings(given), "--onnx", "."),
+    ...parse(given, "onnx", "."),
   };
 }
 
@@ -119,23 +118,4 @@ function json(text: string, source: string): unknown {
   } catch (cause) {
     throw new UsageError("ERR_PREPROCESSING", `${source} is no JSON: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** @throws ERR_PREPROCESSING a key is given twice */
-function givenSettings(given: readonly string[]): Record<string, unknown> {
-  const entries = given.map(keyAndValue);
-  const twice = entries.find(([key], i) => entries.findIndex(([other]) => other === key) !== i);
-  if (twice === undefined) return Object.fromEntries(entries);
-  throw new UsageError("ERR_PREPROCESSING", `--onnx ${twice[0]} is given twice. Leave one of them out`);
-}
-
-/** "mean=0.5,0.5,0.5" to ["mean", [0.5, 0.5, 0.5]]. */
-function keyAndValue(text: string): [string, unknown] {
-  const equals = text.indexOf("=");
-  if (equals < 1) {
-    throw new UsageError("ERR_PREPROCESSING", `--onnx must be KEY=VALUE, as in layout=NHWC; got ${text}`);
-  }
-  const [key, value] = [text.slice(0, equals), text.slice(equals + 1)];
-  const number = (part: string) => (part.trim() !== "" && Number.isFinite(Number(part)) ? Number(part) : part);
-  return [key, key === "mean" || key === "std" ? value.split(",").map(number) : number(value)];
 }

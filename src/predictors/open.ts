@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { UsageError } from "../errors.js";
 import { resolveModel } from "../runs/model-argument.js";
 import type { DeviceName } from "../tensor/index.js";
+import type { OnnxOptions } from "./onnx-settings.js";
 import type { OpenedPredictor } from "./opened.js";
 
 export interface OpenPredictorOptions {
@@ -18,8 +19,8 @@ export interface OpenPredictorOptions {
   readonly device?: DeviceName;
   /** Most bytes for the tensors of our models. */
   readonly memoryLimit?: number;
-  /** What an ONNX file does not say of itself, `KEY=VALUE` each: the keys are those of `onnxSettingsSchema`. */
-  readonly onnx?: readonly string[];
+  /** What an ONNX file does not say of itself. */
+  readonly onnx?: OnnxOptions;
 }
 
 /**
@@ -37,7 +38,7 @@ export async function openPredictor(path: string, options: OpenPredictorOptions 
     const { openOnnx } = await import("./onnx-predictor.js");
     return openOnnx(path, options);
   }
-  if (options.onnx !== undefined && options.onnx.length > 0) {
+  if (options.onnx !== undefined && Object.keys(options.onnx).length > 0) {
     throw new UsageError("ERR_PREPROCESSING", `evaluate: --onnx is for files that end in .onnx; got ${path}`);
   }
   const model = resolveModel("evaluate", path, options.checkpoint);

@@ -8,7 +8,7 @@ import { assert, UsageError } from "../errors.js";
 import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
 import { predict } from "../evaluation/predictions.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
-import type { EvaluationView } from "../evaluation/view.js";
+import { type EvaluationView, WHOLE_VIEW } from "../evaluation/view.js";
 import { importWeights } from "../export/safetensors.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
@@ -70,11 +70,11 @@ export interface Training extends Learner {
  * @throws ERR_DEVICE there is no such device, or it cannot do what the recipe asks; ERR_FINETUNE stages cannot be frozen
  * @param continued what the run's checkpoint says of its network, where one will be restored: the weights that
  *   fine-tuning began with are then not needed any more
- * @param view how photos are cut where it is evaluated; by default the checkpoint's rule, else that of the image size
+ * @param view how photos are cut where it is evaluated; by default the checkpoint's rule, else whole where it trains on whole images, else that of the image size
  */
 export async function buildLearner(
   recipe: ResolvedRecipe,
-  data: Pick<OpenedData, "classes" | "imageSize" | "preview">,
+  data: Pick<OpenedData, "classes" | "imageSize" | "whole" | "preview">,
   continued?: ModelSpecification,
   view?: EvaluationView,
 ): Promise<Learner> {
@@ -96,7 +96,7 @@ export async function buildLearner(
       routes: method.routes,
       imageSize: data.imageSize,
       normalization: (continued ?? source?.specification)?.normalization,
-      view: view ?? continued?.view,
+      view: view ?? continued?.view ?? (data.whole ? WHOLE_VIEW : undefined),
     }).initialize(seed, recipe.precision === "bf16" ? "bfloat16" : "float32", device);
   const model = make();
   const transfer = source && transferWeights(model, source, weights ?? "");

@@ -218,7 +218,12 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
     const data = makeDataset({ length: COUNT, classes: CLASSES, height: SIDE, width: SIDE });
     const [pixels] = evaluationBatches(data, COUNT);
     const { classes } = data;
-    const { model, step } = await buildLearner(recipe, { classes, imageSize: SIDE, preview: async () => pixels });
+    const { model, step } = await buildLearner(recipe, {
+      classes,
+      imageSize: SIDE,
+      whole: true,
+      preview: async () => pixels,
+    });
     const seen: number[][] = [];
     const forward = model.forward.bind(model);
     model.forward = (x: Tensor, context: ForwardContext) => {

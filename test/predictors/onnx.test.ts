@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { onnxOptions } from "../../src/cli/onnx-flag.js";
 import { InMemoryDataset } from "../../src/data/dataset.js";
 import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
 import { classRule } from "../../src/evaluation/class-rule.js";
@@ -58,7 +59,7 @@ async function open(file: Partial<OnnxFile>, onnx: readonly string[], sidecar?: 
   if (sidecar !== undefined) writeFileSync(`${path}.json`, JSON.stringify(sidecar));
   const named = sidecar === undefined && onnx.every((text) => !text.startsWith("classes="));
   const classes = named ? [`classes=${join(folder, "classes.txt")}`] : [];
-  const predictor = await openPredictor(path, { onnx: [...onnx, ...classes], threads: 1 });
+  const predictor = await openPredictor(path, { onnx: onnxOptions([...onnx, ...classes]), threads: 1 });
   if (predictor.access !== "black-box") throw new Error("an ONNX file only answers");
   return predictor;
 }
@@ -167,10 +168,10 @@ describe("what is missing or wrong is said", () => {
     ["too many names", {}, [...NORMALIZED, "classes=imagenet"], "a name for each of its 4 outputs; got 1000"],
     ["no such file of names", {}, [...NORMALIZED, "classes=nowhere.txt"], "there is no file"],
     ["a key that is no key", {}, ["layuot=NCHW"], "Did you mean layout?"],
-    ["a value that is none", {}, ["pixelRange=0-100"], "--onnx: pixelRange"],
+    ["a value that is none", {}, ["pixelRange=0-100"], "onnx: pixelRange"],
     ["a mean in another unit", {}, ["pixelRange=0-255", "mean=0.5,0.5,0.5"], "Give --onnx pixelRange=0-1"],
-    ["two values for three colours", {}, ["pixelRange=0-1", "mean=0.5,0.5"], "--onnx: mean: must be three numbers"],
-    ["a list in brackets", {}, ["pixelRange=0-1", "std=[0.5,0.5,0.5]"], "--onnx: std.0: must be three numbers"],
+    ["two values for three colours", {}, ["pixelRange=0-1", "mean=0.5,0.5"], "onnx: mean: must be three numbers"],
+    ["a list in brackets", {}, ["pixelRange=0-1", "std=[0.5,0.5,0.5]"], "onnx: std.0: must be three numbers"],
     ["a key twice", {}, ["pixelRange=0-1", "pixelRange=0-255"], "--onnx pixelRange is given twice"],
     ["no key at all", {}, ["NCHW"], "must be KEY=VALUE"],
   ];
@@ -219,7 +220,7 @@ describe("what is missing or wrong is said", () => {
     await expect(openPredictor(path)).rejects.toThrow("there is no ONNX file");
     writeFileSync(path, "hello, this is text");
     await expect(openPredictor(path)).rejects.toThrow("onnxruntime cannot read it");
-    await expect(openPredictor("a.safetensors", { onnx: ["layout=NCHW"] })).rejects.toThrow("that end in .onnx");
+    await expect(openPredictor("a.safetensors", { onnx: { layout: "NCHW" } })).rejects.toThrow("that end in .onnx");
   });
 });
 

@@ -1,0 +1,109 @@
+/** One photo classified: the same answer as an evaluation gives, however the photo is given. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openClassifier, type PhotoClassifier } from "../../src/api/photo-classifier.js";
+import { evaluationPhotos } from "../../src/data/photo-loader.js";
+import { exportWeights } from "../../src/export/safetensors.js";
+import { decodeImage } from "../../src/images/decode.js";
+import { createClassifier } from "../../src/models/registry.js";
+import { TRAIN } from "../../src/nn/context.js";
+import { openPredictor } from "../../src/predictors/open.js";
+import { fromArray, scope, setThreads } from "../../src/tensor/index.js";
+import { keyedUniform } from "../../src/tensor/operators.js";
+import { codedRejection } from "../support/errors.js";
+import { sharedTemporaryFolder } from "../support/folders.js";
+import { writeOnnx } from "../support/onnx.js";
+import { trainingSet, writeClasses } from "../support/photos.js";
+
+const CLASSES = ["apple", "pear", "quince"];
+const SIZE = 40;
+
+describe("a classifier of photos", () => {
+  const folder = sharedTemporaryFolder();
+  const weights = join(folder, "fruit.safetensors");
+  const photos = join(folder, "photos");
+  let classifier: PhotoClassifier;
+  let expected: Float32Array;
+  let file: string;
+
+  beforeAll(async () => {
+    setThreads(1);
+    await writeClasses(photos, { apple: 2, pear: 2, quince: 2 });
+    const model = createClassifier("resnet8", { classes: CLASSES, imageSize: SIZE }).initialize(3);
+    scope(() => {
+      // Statistics that are not the initial ones.
+      const samples = fromArray([0, 1, 2, 3], [4], "int64");
+      const keys = { seed: 0, epoch: 0, samples };
+      model.forward(keyedUniform(samples, [3, SIZE, SIZE], { seed: 1, epoch: 0, purpose: 8 }), {
+        ...TRAIN,
+        route: "main",
+        keys,
+      });
+    });
+    exportWeights(model, weights, { auxiliary: false });
+    classifier = await openClassifier(weights);
+
+    const predictor = await openPredictor(weights);
+    const set = trainingSet(photos);
+    file = join(photos, set.files[0]);
+    const source = evaluationPhotos(set, { batchSize: 1, size: SIZE, ...predictor.view });
+    for await (const batch of source) {
+      expected = await predictor.logits(batch);
+      break;
+    }
+    await source.close();
+    await predictor.close();
+  });
+  afterAll(() => classifier.close());
+
+  test("gives the probabilities that an evaluation's logits have, the most probable class first", async () => {
+    const predictions = await classifier.classify(file);
+    expect(predictions.map((one) => one.class).sort()).toEqual(CLASSES);
+    const total = expected.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    for (const { class: name, probability } of predictions) {
+      expect(probability).toBeCloseTo(Math.exp(expected[CLASSES.indexOf(name)]) / total, 6);
+    }
+    expect(predictions[0].probability).toBeGreaterThan(predictions[2].probability);
+    expect(await classifier.classify(file, { top: 1 })).toEqual(predictions.slice(0, 1));
+  });
+
+  test("takes bytes and pixels too", async () => {
+    const bytes = readFileSync(file);
+    expect(await classifier.classify(bytes)).toEqual(await classifier.classify(file));
+    expect(await classifier.classify(await decodeImage(bytes, file))).toEqual(await classifier.classify(file));
+  });
+
+  test("says what is wrong with a photo, and goes on", async () => {
+    expect((await codedRejection(classifier.classify(join(photos, "none.jpg")))).message).toContain("none.jpg");
+    expect((await codedRejection(classifier.classify(Buffer.from("no photo")))).code).toBe("ERR_IMAGE");
+    const pixels = { pixels: new Uint8Array(10), height: 2, width: 2 };
+    expect((await codedRejection(classifier.classify(pixels))).code).toBe("ERR_PHOTO");
+    expect((await codedRejection(classifier.classify(file, { top: 0 }))).code).toBe("ERR_TOP");
+    expect(await classifier.classify(file)).toHaveLength(3);
+  });
+
+  test("after close it answers no more", async () => {
+    const other = await openClassifier(weights);
+    await other.classify(file);
+    await other.close();
+    await other.close();
+    expect((await codedRejection(other.classify(file))).code).toBe("ERR_CLOSED");
+  });
+});
+
+test("an ONNX file is a classifier of photos too", async () => {
+  const onnx = writeOnnx(join(sharedTemporaryFolder(), "colours.onnx"), {
+    weights: [
+      [9, 0, 0],
+      [0, 9, 0],
+      [0, 0, 9],
+    ],
+  });
+  const classifier = await openClassifier(onnx, {
+    onnx: { pixelRange: "0-1", classes: ["red", "green", "blue"] },
+  });
+  const blue = { pixels: new Uint8Array(30 * 20 * 3).map((_, i) => (i % 3 === 2 ? 200 : 20)), height: 20, width: 30 };
+  expect((await classifier.classify(blue))[0].class).toBe("blue");
+  await classifier.close();
+});
