@@ -64,7 +64,7 @@ export { blackBoxSquare, blackBoxSubject } from "./evaluation/black-box.js";
 export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export { type ClassMap, readClassMap } from "./evaluation/class-map.js";
 export { type ClassRule, classRule, relabelled, underRule } from "./evaluation/class-rule.js";
-export { type Confusion, confusionOf } from "./evaluation/confusion.js";
+export { type Confusion, type ConfusionCount, confusionMatrix, confusionOf } from "./evaluation/confusion.js";
 export {
   ALEXNET,
   type CorruptionErrors,

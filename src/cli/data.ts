@@ -5,6 +5,8 @@ import { CountLine } from "./count-line.js";
 
 /** Files of a finding that are printed; `--json` gives all. */
 const SHOWN_FILES = 5;
+/** Classes that are printed: of more, those with the fewest images. */
+const SHOWN_CLASSES = 30;
 /** Findings of one kind that are printed. */
 const SHOWN_FINDINGS = 10;
 
@@ -74,31 +76,37 @@ async function get(name: string, { to, url, json, quiet }: GetFlags): Promise<vo
   console.log(json ? JSON.stringify({ set: name, folder, existed }) : said);
 }
 
-function render(report: DataReport): string {
+/** A report as text. */
+export function render(report: DataReport): string {
   const parts = ["train", "validation", "test"] as const;
   const present = parts.filter((part) => report.classes.some(({ counts }) => counts[part] !== undefined));
-  const width = Math.max(5, ...report.classes.map(({ name }) => name.length));
+  const sum = ({ counts }: DataReport["classes"][number]) =>
+    present.reduce((all, part) => all + (counts[part] ?? 0), 0);
+  const more = report.classes.length - SHOWN_CLASSES;
+  const shown = more > 0 ? report.classes.toSorted((a, b) => sum(a) - sum(b)).slice(0, SHOWN_CLASSES) : report.classes;
+  const width = Math.max(5, ...shown.map(({ name }) => name.length));
   const row = (name: string, cells: readonly (string | number)[]) =>
     [name.padEnd(width), ...cells.map((cell) => String(cell).padStart(10))].join("  ");
   const total = (part: (typeof parts)[number]) =>
     report.classes.reduce((sum, { counts }) => sum + (counts[part] ?? 0), 0);
   const table = [
     row("class", present),
-    ...report.classes.map(({ name, counts }) =>
+    ...shown.map(({ name, counts }) =>
       row(
         name,
         present.map((part) => counts[part] ?? 0),
       ),
     ),
+    ...(more > 0 ? [`and ${more} more, with as many images or more (--json lists all)`] : []),
     row("all", present.map(total)),
   ];
   const codes = [...new Set(report.findings.map(({ code }) => code))];
   const findings = codes.flatMap((code) => {
     const all = report.findings.filter((finding) => finding.code === code);
-    const more = all.length - SHOWN_FINDINGS;
+    const others = all.length - SHOWN_FINDINGS;
     return [
       ...all.slice(0, SHOWN_FINDINGS).flatMap(renderFinding),
-      ...(more > 0 ? [`         and ${more} more of ${code} (--json lists all)`] : []),
+      ...(others > 0 ? [`         and ${others} more of ${code} (--json lists all)`] : []),
     ];
   });
   const count = (severity: Finding["severity"]) =>

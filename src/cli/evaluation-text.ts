@@ -24,9 +24,10 @@ export function describeEvaluation(result: EvaluationFile): string {
         `whose cues conflict ${percent(shapeBias.shape)} by shape, ${percent(shapeBias.texture)} by texture`,
     );
   }
-  lines.push(`balanced accuracy ${percent(balancedAccuracy)}; by class, the lowest first:`);
   const worst = result.perClass.filter(({ count: own }) => own > 0).sort((a, b) => a.accuracy - b.accuracy);
   const shown = worst.slice(0, SHOWN_CLASSES);
+  const these = worst.length > SHOWN_CLASSES ? `${SHOWN_CLASSES} of ${worst.length} classes` : "by class";
+  lines.push(`balanced accuracy ${percent(balancedAccuracy)}; ${these}, the lowest first:`);
   const width = Math.max(...shown.map(({ name }) => name.length));
   for (const { name, count: own, accuracy: share } of shown) {
     lines.push(`  ${name.padEnd(width)}  ${percent(share).padStart(8)} of ${own}`);

@@ -5,7 +5,7 @@ import { UsageError } from "../errors.js";
 import { accuracyOf } from "../evaluation/accuracy.js";
 import { readClassMap } from "../evaluation/class-map.js";
 import { classRule, knownSet, relabelled, underRule } from "../evaluation/class-rule.js";
-import { confusionOf } from "../evaluation/confusion.js";
+import { confusionOf, savedConfusion } from "../evaluation/confusion.js";
 import { predict } from "../evaluation/predictions.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { shapeBias } from "../evaluation/shape-bias.js";
@@ -94,7 +94,7 @@ async function measureAll(
   const progress = new BatchProgress("clean", images.length, quiet);
   const seen = noting(batches, files, images.fileOf);
   const predictions = await predict(underRule(predictor, rule), seen, (done) => progress.show(done));
-  const { classes: perClass, balancedAccuracy, matrix: confusion } = confusionOf(predictions);
+  const { classes: perClass, balancedAccuracy, counts } = confusionOf(predictions);
   const bias = knownSet(data.classes) === "cue-conflict" ? shapeBias(predictions, files) : undefined;
   const limited = options.limitTest === undefined;
   const robust = opened && (await evaluateAttack(attack, opened, { length: images.length, batches, limited }, quiet));
@@ -111,7 +111,7 @@ async function measureAll(
     ...accuracyOf(predictions),
     balancedAccuracy,
     perClass,
-    confusion,
+    ...savedConfusion(counts, perClass.length),
     ...(bias && { shapeBias: bias }),
     ...(robust && {
       attack: { ...attack.settings, seed },
@@ -126,7 +126,7 @@ async function measureAll(
       `${which}-${result.createdAt.replace(/[:.]/g, "-")}`,
     );
     writeJson(`${path}.json`, result);
-    writeFileAtomic(`${path}.png`, await confusionPng(predictions.classes, confusion));
+    writeFileAtomic(`${path}.png`, await confusionPng(predictions.classes, counts));
     if (!quiet) process.stderr.write(`Saved ${path}.json and its confusion matrix, ${path}.png\n`);
   }
   console.log(json ? JSON.stringify(result) : describeEvaluation(result));

@@ -46,6 +46,12 @@ export function imagenetIndex(name: string): number | undefined {
   return imagenet().index.get(/^n\d{8}(?= )/.exec(text)?.[0] ?? text);
 }
 
+/** Whether names are those of ImageNet's 1,000 classes, in any order. */
+export const areImagenetClasses = (names: readonly string[]): boolean =>
+  names.length === 1000 &&
+  !names.map(imagenetIndex).includes(undefined) &&
+  new Set(names.map(imagenetIndex)).size === 1000;
+
 /** Of 1,000 names, how many must be known at their places for the list to be ImageNet's; the others may be renamed. */
 const KNOWN_NAMES = 500;
 

@@ -63,9 +63,13 @@ export function lineChart({ title, xLabel, width, height, series, format, legend
   </g>`;
 }
 
-/** Text as SVG shows it. */
+/** Text as SVG shows it: without control characters, which XML refuses. */
 export const escapeXml = (words: string): string =>
-  words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  words
+    .replace(/\p{Cc}/gu, "\uFFFD")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;");
 
 function text(x: number, y: number, words: string, anchor: "start" | "middle" | "end"): string {
   return `<text x='${x.toFixed(1)}' y='${y.toFixed(1)}' text-anchor='${anchor}'>${escapeXml(words)}</text>`;

@@ -4,50 +4,130 @@ import { escapeXml, FONT } from "./chart.js";
 
 /** Most characters of a class name that are shown. */
 const NAME_LENGTH = 18;
+/** Most squares along a side: of more classes, several share one. */
+const MOST_SQUARES = 200;
+/** The side of the matrix in pixels is about this, or less where squares would be larger than the next. */
+const SIDE = 1400;
+const LARGEST_SQUARE = 44;
+/** Squares from this side on are large enough for their count, and from the next on for a line between them. */
+const WITH_COUNT = 22;
+const WITH_LINE = 6;
+/** Least distance of names in pixels. */
+const NAME_DISTANCE = 14;
+const [LEFT, TOP, RIGHT, BOTTOM] = [150, 150, 110, 20];
+
+type Colour = readonly [red: number, green: number, blue: number];
+/** A full square of right, and of wrong answers; an empty one is of the ground. */
+const [RIGHT_ANSWERS, WRONG_ANSWERS, GROUND]: readonly Colour[] = [
+  [56, 148, 88],
+  [176, 84, 64],
+  [247, 247, 247],
+];
 
 /**
- * The matrix with its rows, the true classes, shaded by the share of each prediction, and its counts where they fit.
+ * The matrix with its rows, the true classes, shaded by the share of each prediction, and its counts where they fit. The shade goes
+ * with the square root of the share, so that rare mistakes can be seen. More than 200 classes share squares, neighbours by name; on
+ * the diagonal such a square shows the right answers alone.
  *
- * @param matrix  K rows by true class of counts by predicted class
+ * @param counts  true class, predicted class and how often, of the pairs that occur: indices into `classes`
  * @returns       the bytes of a PNG
  */
 export async function confusionPng(
   classes: readonly string[],
-  matrix: readonly (readonly number[])[],
+  counts: readonly (readonly [label: number, predicted: number, count: number])[],
 ): Promise<Buffer> {
-  const cell = Math.max(6, Math.min(44, Math.floor(800 / classes.length)));
-  const left = 150;
-  const top = 130;
-  const size = cell * classes.length;
-  const short = (name: string) => escapeXml(name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 1)}…` : name);
-  const fontSize = Math.max(6, Math.min(12, cell - 2));
-  const cells = matrix.flatMap((row, i) => {
-    const total = row.reduce((sum, count) => sum + count, 0);
-    return row.map((count, j) => {
-      const share = total === 0 ? 0 : count / total;
-      const [x, y] = [left + j * cell, top + i * cell];
-      const colour = `hsl(${i === j ? 140 : 10} 45% ${97 - 57 * share}%)`;
-      const number =
-        cell >= 22 && count > 0
-          ? `<text x='${x + cell / 2}' y='${y + cell / 2 + 4}' text-anchor='middle' fill='${share > 0.55 ? "white" : "#333"}'>${count}</text>`
-          : "";
-      return `<rect x='${x}' y='${y}' width='${cell - 1}' height='${cell - 1}' fill='${colour}'/>${number}`;
-    });
-  });
-  const names = classes.flatMap((name, i) => {
-    const middle = i * cell + cell / 2;
-    const across = `translate(${left + middle + 4} ${top - 8}) rotate(-55)`;
-    return [
-      `<text x='${left - 8}' y='${top + middle + 4}' text-anchor='end'>${short(name)}</text>`,
-      `<text transform='${across}'>${short(name)}</text>`,
-    ];
-  });
-  const svg = `<svg xmlns='http://www.w3.org/2000/svg' width='${left + size + 90}' height='${top + size + 20}'>
-    <rect width='100%' height='100%' fill='white'/>
+  const shared = Math.ceil(classes.length / MOST_SQUARES);
+  const squares = Math.ceil(classes.length / shared);
+  const side = Math.max(1, Math.min(LARGEST_SQUARE, Math.floor(SIDE / squares)));
+  const values = squareCounts(squares, shared, counts);
+  const size = side * squares;
+  const [width, height] = [LEFT + size + RIGHT, TOP + size + BOTTOM];
+  const numbers =
+    side < WITH_COUNT
+      ? []
+      : values.map(({ row, column, count, shade }) => {
+          const [x, y] = [LEFT + column * side + side / 2, TOP + row * side + side / 2 + 4];
+          return `<text x='${x}' y='${y}' text-anchor='middle' fill='${shade > 0.7 ? "white" : "#333"}'>${count}</text>`;
+        });
+  const fontSize = Math.max(9, Math.min(12, side - 2));
+  const each = shared > 1 ? `; each square joins ${shared} x ${shared} classes, from the named ones on` : "";
+  const svg = `<svg xmlns='http://www.w3.org/2000/svg' width='${width}' height='${height}'>
     <g ${FONT} font-size='${fontSize}' fill='#333'>
       <text x='12' y='20' font-size='13' font-weight='bold'>True class by row, predicted class by column</text>
-      ${cells.join("")}${names.join("")}
+      <text x='12' y='38' font-size='12'>${classes.length} classes${each}; shaded by the square root of the row's share</text>
+      ${numbers.join("")}${names(classes, shared, squares, side).join("")}
     </g>
   </svg>`;
-  return sharp(Buffer.from(svg)).png().toBuffer();
+  const matrix = await sharp(paint(values, squares, side), { raw: { width: size, height: size, channels: 3 } })
+    .png()
+    .toBuffer();
+  return sharp({ create: { width, height, channels: 3, background: "white" } })
+    .composite([
+      { input: matrix, left: LEFT, top: TOP },
+      { input: Buffer.from(svg), left: 0, top: 0 },
+    ])
+    .png()
+    .toBuffer();
+}
+
+/** A square that is not empty. */
+interface Square {
+  readonly row: number;
+  readonly column: number;
+  readonly count: number;
+  /** Square root of the share of the row's images, in [0, 1]. */
+  readonly shade: number;
+}
+
+function squareCounts(
+  squares: number,
+  shared: number,
+  counts: readonly (readonly [label: number, predicted: number, count: number])[],
+): Square[] {
+  const images = new Array<number>(squares).fill(0);
+  const bySquare = new Map<number, number>();
+  for (const [label, predicted, count] of counts) {
+    const [row, column] = [Math.floor(label / shared), Math.floor(predicted / shared)];
+    images[row] += count;
+    // On the diagonal, a mistake between neighbours is not a right answer.
+    if (row === column && label !== predicted) continue;
+    const key = row * squares + column;
+    bySquare.set(key, (bySquare.get(key) ?? 0) + count);
+  }
+  return Array.from(bySquare, ([key, count]) => {
+    const [row, column] = [Math.floor(key / squares), key % squares];
+    return { row, column, count, shade: Math.sqrt(count / images[row]) };
+  });
+}
+
+/** (size, size, 3) uint8 */
+function paint(values: readonly Square[], squares: number, side: number): Uint8Array {
+  const size = squares * side;
+  const inner = side >= WITH_LINE ? side - 1 : side;
+  const pixels = new Uint8Array(size * size * 3).fill(255);
+  const fill = (row: number, column: number, colour: Colour) => {
+    for (let y = row * side; y < row * side + inner; y++) {
+      for (let x = column * side; x < column * side + inner; x++) pixels.set(colour, (y * size + x) * 3);
+    }
+  };
+  for (let row = 0; row < squares; row++) for (let column = 0; column < squares; column++) fill(row, column, GROUND);
+  for (const { row, column, shade } of values) {
+    const full = row === column ? RIGHT_ANSWERS : WRONG_ANSWERS;
+    const mixed = GROUND.map((ground, c) => Math.round(ground + shade * (full[c] - ground)));
+    fill(row, column, mixed as unknown as Colour);
+  }
+  return pixels;
+}
+
+/** Names of the first class of every square, or of so many that they do not overlap, beside the rows and above the columns. */
+function names(classes: readonly string[], shared: number, squares: number, side: number): string[] {
+  const step = Math.ceil(NAME_DISTANCE / side);
+  const short = (name: string) => escapeXml(name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 1)}…` : name);
+  return Array.from({ length: Math.ceil(squares / step) }, (_, n) => {
+    const name = short(classes[n * step * shared]);
+    const middle = n * step * side + side / 2;
+    const above = `translate(${LEFT + middle + 4} ${TOP - 8}) rotate(-55)`;
+    const beside = `<text x='${LEFT - 8}' y='${TOP + middle + 4}' text-anchor='end'>${name}</text>`;
+    return `${beside}<text transform='${above}'>${name}</text>`;
+  });
 }

@@ -164,13 +164,19 @@ export function savedSplit<Split>(path: string): Split | undefined {
 }
 
 /**
- * Writes a value as indented JSON, all or nothing.
+ * Writes a value as indented JSON, all or nothing. A list of numbers is one line: a confusion matrix has a row on each.
  *
  * @throws RunError ERR_WRITE where the file cannot be written
  */
 export function writeJson(path: string, value: unknown): void {
-  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+  writeFileAtomic(path, `${indentedJson(value)}\n`);
 }
+
+/** No string of JSON holds a line break, so that what is matched are lists. */
+const indentedJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replace(/\[\n[\d\s.,eE+-]*\]/g, (list) =>
+    list.replace(/\n\s*/g, " ").replace("[ ", "[").replace(/ ]$/, "]"),
+  );
 
 /** Where a run goes when nothing else was said: runs/METHOD-MODEL-YYYYMMDD-HHMMSS, in local time. */
 export function defaultRunPath(method: string, model: string, now: Date): string {

@@ -138,8 +138,10 @@ export interface EvaluationFile {
   /** Mean of the accuracies of the classes. */
   readonly balancedAccuracy: number;
   readonly perClass: readonly { readonly name: string; readonly count: number; readonly accuracy: number }[];
-  /** Rows by true class of counts by predicted class, of clean images. */
-  readonly confusion: readonly (readonly number[])[];
+  /** Of clean images, rows by true class of counts by predicted class. Up to 1,000 classes. */
+  readonly confusion?: readonly (readonly number[])[];
+  /** The same above 1,000 classes, without zeros: indices into `perClass` of the true and the predicted class, and how often. */
+  readonly confusionCounts?: readonly (readonly [label: number, predicted: number, count: number])[];
   /** The attack as resolved, and the accuracy under it. */
   readonly attack?: Readonly<Record<string, unknown>>;
   readonly robustAccuracy?: number;

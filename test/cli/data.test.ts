@@ -1,6 +1,7 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { render } from "../../src/cli/data.js";
 import type { DataReport } from "../../src/data/check.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
@@ -17,6 +18,23 @@ describe("advprop data check", () => {
     expect(stdout).toMatch(/^cat +12$/m);
     expect(stdout).toMatch(/^all +23$/m);
     expect(stdout).toContain("No errors, 0 warnings in 23 images.");
+  });
+
+  test("of very many classes, shows those with the fewest images, and the sum of all", () => {
+    const classes = Array.from({ length: 8000 }, (_, k) => ({
+      name: `c${k}`,
+      counts: { train: 1 + (k % 100), test: 1 },
+    }));
+    const images = classes.reduce((all, { counts }) => all + counts.train + counts.test, 0);
+    const lines = render({ schema: 1, path: "x", quick: true, ok: true, images, classes, findings: [] }).split("\n");
+    expect(lines.slice(0, 3)).toEqual([
+      "class       train        test",
+      "c0              1           1",
+      "c100            1           1",
+    ]);
+    expect(lines[31]).toBe("and 7970 more, with as many images or more (--json lists all)");
+    expect(lines[32]).toMatch(/^all +404000 +8000$/);
+    expect(lines).toHaveLength(35);
   });
 
   test("names the file and the remedy, and exits with 1, where training would be wrong", () => {

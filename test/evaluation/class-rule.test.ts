@@ -7,6 +7,7 @@ import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
 import { readClassMap } from "../../src/evaluation/class-map.js";
 import { type ClassRule, classRule, knownSet, relabelled, underRule } from "../../src/evaluation/class-rule.js";
 import {
+  areImagenetClasses,
   imagenetIndex,
   imagenetSubsets,
   imagenetSynsets,
@@ -86,6 +87,13 @@ describe("classes are matched by what they are", () => {
     for (const list of [swapped, SYNSETS.slice(1), words.map((_, i) => `c${i}`)]) {
       expect(namesInImagenetOrder(list)).toBeUndefined();
     }
+  });
+
+  test("a thousand classes are ImageNet's by what they are called, not by their number", () => {
+    expect(areImagenetClasses(SYNSETS.toReversed())).toBe(true);
+    expect(areImagenetClasses(SYNSETS.map((_, i) => `c${i}`))).toBe(false);
+    expect(areImagenetClasses(SYNSETS.with(0, SYNSETS[1]))).toBe(false);
+    expect(areImagenetClasses(SYNSETS.slice(1))).toBe(false);
   });
 
   test("a model with other names than ImageNet's learns of the way out that an ONNX file has", () => {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { PixelBatch } from "../../src/data/loader.js";
 import { evaluationBatches } from "../../src/data/loader.js";
 import { accuracyOf, evaluateAccuracy } from "../../src/evaluation/accuracy.js";
-import { confusionOf } from "../../src/evaluation/confusion.js";
+import { confusionMatrix, confusionOf, savedConfusion } from "../../src/evaluation/confusion.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import type { Predictor } from "../../src/evaluation/predictor.js";
 import { pairedDifference } from "../../src/evaluation/statistics.js";
@@ -36,13 +36,25 @@ test("accuracy, loss, confusion and balanced accuracy by hand, whatever the batc
     expect(predictions.losses[4]).toBe(1000);
     expect(accuracyOf(predictions)).toMatchObject({ accuracy: 2 / 5, count: 5 });
     const confusion = confusionOf(predictions);
-    expect(confusion.matrix).toEqual([
+    expect(confusion.counts).toEqual([
+      [0, 0, 1],
+      [1, 0, 2],
+      [2, 2, 1],
+    ]);
+    expect(confusionMatrix(confusion.counts, 3)).toEqual([
       [1, 0, 0],
       [2, 0, 0],
       [0, 0, 1],
     ]);
     expect(confusion.balancedAccuracy).toBeCloseTo((1 / 2 + 0 + 1) / 3, 12);
   }
+});
+
+test("a result has the whole matrix up to 1,000 classes, and above it without zeros", () => {
+  const counts = [[0, 1, 2]] as const;
+  const { confusion, confusionCounts } = savedConfusion(counts, 1000) as Record<string, number[][] | undefined>;
+  expect([confusion?.length, confusion?.[0].slice(0, 3), confusionCounts]).toEqual([1000, [0, 2, 0], undefined]);
+  expect(savedConfusion(counts, 1001)).toEqual({ confusionCounts: counts });
 });
 
 test("a class without images does not count in the balanced accuracy", async () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { environment } from "../../src/runs/environment.js";
-import { defaultRunPath, RunDirectory } from "../../src/runs/run-directory.js";
+import { defaultRunPath, RunDirectory, writeJson } from "../../src/runs/run-directory.js";
 import { RUN_SCHEMA, type RunInfo } from "../../src/runs/schema.js";
 import { codedError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
@@ -16,6 +16,21 @@ const info: RunInfo = {
   status: "running",
   data: { name: "noise", classes: ["a"], trainingImages: 1, validationImages: 0 },
 };
+
+test("a list of numbers is one line of a JSON file, and every value stays what it is", () => {
+  const path = join(temporaryFolder(), "value.json");
+  const value = {
+    matrix: [[1, -2.5, 3e-7], [0]],
+    empty: [],
+    text: ["[\n1\n]", "a"],
+    mixed: [1, null, "2"],
+    deep: [{ a: [1, 2] }],
+  };
+  writeJson(path, value);
+  const written = readFileSync(path, "utf8");
+  expect(JSON.parse(written)).toEqual(value);
+  expect(written).toContain('"matrix": [\n    [1, -2.5, 3e-7],\n    [0]\n  ],');
+});
 
 describe("RunDirectory", () => {
   test("makes a folder, also an empty one that exists, and lays it out", () => {

@@ -2,6 +2,7 @@
 import { SEVERITIES } from "../../corruptions/index.js";
 import type { CorruptionErrors } from "../corruption-error.js";
 import { ALEXNET, type CorruptionReference, corruptionReference } from "../corruption-error.js";
+import { areImagenetClasses } from "../imagenet.js";
 import { type McNemar, mcNemar } from "../paired-tests.js";
 import { bootstrapMeans, type Interval } from "../statistics.js";
 import { type Cell, CLEAN, corruptionId } from "./cell.js";
@@ -63,9 +64,6 @@ export interface SuiteSummary {
   readonly measures: readonly MeasureSummary[];
 }
 
-/** Number of classes of ImageNet, for which AlexNet's errors hold. */
-const IMAGENET_CLASSES = 1000;
-
 /** The models as they were given, with their panel and what was measured. */
 export interface MeasuredModel {
   readonly model: SuiteModel;
@@ -76,7 +74,7 @@ export interface MeasuredModel {
 /**
  * Summarises the measurements of some models.
  *
- * The mCE is by AlexNet where there are the 1000 classes of ImageNet; elsewhere by the first model where there are several,
+ * The mCE is by AlexNet where the classes are the 1000 of ImageNet; elsewhere by the first model where there are several,
  * and left out for one alone, or where that one makes no error under some corruption.
  */
 export function summarise(models: readonly MeasuredModel[], seed: number): SuiteSummary {
@@ -96,7 +94,7 @@ export function summarise(models: readonly MeasuredModel[], seed: number): Suite
 
 function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | undefined {
   const [{ model, panel, measurements }] = models;
-  if (panel.images.classes.length === IMAGENET_CLASSES) return ALEXNET;
+  if (areImagenetClasses(panel.images.classes)) return ALEXNET;
   const errors = corruptionErrors(measurements);
   if (models.length === 1 || errors === undefined) return undefined;
   const cleanError = 1 - (measurements.get(CLEAN)?.accuracy ?? Number.NaN); // for a relative mCE, which takes AlexNet alone

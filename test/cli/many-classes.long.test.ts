@@ -1,0 +1,61 @@
+/** A run and its evaluation where classes come by the thousand. */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import sharp from "sharp";
+import { expect, test } from "vitest";
+import type { EvaluationFile } from "../../src/runs/schema.js";
+import { advprop } from "../support/cli.js";
+import { temporaryFolder } from "../support/folders.js";
+import { picture } from "../support/picture.js";
+
+/** A folder with an image of each class in each part, all the same one. */
+async function writeClasses(folder: string, count: number): Promise<void> {
+  const first = join(folder, "first.png");
+  await sharp(picture(32), { raw: { width: 32, height: 32, channels: 3 } }).toFile(first);
+  for (let k = 0; k < count; k++) {
+    for (const part of ["train", "test"]) {
+      const file = join(folder, "photos", part, `c${k}`, "0.png");
+      mkdirSync(dirname(file), { recursive: true });
+      copyFileSync(first, file);
+    }
+  }
+}
+
+test.each([1000, 1001])("%i classes are trained, evaluated, saved and drawn", async (count) => {
+  const folder = temporaryFolder();
+  await writeClasses(folder, count);
+  const run = join(folder, "run");
+  const settings = [
+    "--model",
+    "resnet8",
+    "--image-size",
+    "32",
+    "--batch-size",
+    "100",
+    "--epochs",
+    "1",
+    "--lr",
+    "0.001",
+  ];
+  const args = ["--data", join(folder, "photos"), "--method", "vanilla", ...settings, "--threads", "1", "--run", run];
+  const trained = advprop(["train", ...args, "--quiet"]);
+  expect(trained.status, trained.stderr).toBe(0);
+  const evaluated = advprop(["evaluate", run, "--threads", "1"]);
+  expect(evaluated.status, evaluated.stderr).toBe(0);
+  expect(evaluated.stdout).toContain(`10 of ${count} classes, the lowest first:`);
+  expect(evaluated.stdout.split("\n").length).toBeLessThan(20);
+
+  const files = readdirSync(join(run, "evaluation")).sort();
+  const [json, png] = files.map((file) => join(run, "evaluation", file));
+  const result = JSON.parse(readFileSync(json, "utf8")) as EvaluationFile;
+  expect(result).toMatchObject({ count });
+  // All images are one, so all are taken for one class.
+  const predicted = count === 1000 ? result.confusion![7].indexOf(1) : result.confusionCounts![7][1];
+  expect(result.confusion).toEqual(
+    count > 1000 ? undefined : Array.from({ length: count }, () => new Array(count).fill(0).with(predicted, 1)),
+  );
+  expect(result.confusionCounts).toEqual(
+    count > 1000 ? Array.from({ length: count }, (_, label) => [label, predicted, 1]) : undefined,
+  );
+  expect(await sharp(png).metadata()).toMatchObject({ format: "png", width: expect.any(Number) });
+});
