@@ -19,7 +19,7 @@ export function define(command: Command): void {
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     )
-    .option("--json", "print one JSON object: { file, from, model, tensors, routes, bytes }")
+    .option("--json", "print one JSON object: { file, from, model, tensors, routes, bytes, preprocessing }")
     .action(exportModel);
 }
 
@@ -36,7 +36,10 @@ async function exportModel(model: string, options: ExportCommandOptions): Promis
     return;
   }
   const size = `${(result.bytes / 1e6).toFixed(1)} MB`;
+  const { describePreprocessing } = await import("../export/preprocessing.js");
+  const what = `${to}: ${result.model}, ${result.tensors} tensors, ${size}, ${result.routes.join(" and ")} (from ${weights})`;
+  const lines = describePreprocessing(result.preprocessing).map((line) => `  ${line}`);
   console.log(
-    `${to}: ${result.model}, ${result.tensors} tensors, ${size}, ${result.routes.join(" and ")} (from ${weights})`,
+    [what, "What a program that uses it has to do, which is in the file's metadata too:", ...lines].join("\n"),
   );
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
+import { type Preprocessing, preprocessingOf } from "../export/preprocessing.js";
 import { exportWeights, importWeights, type Training } from "../export/safetensors.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
@@ -17,6 +18,7 @@ export interface ExportResult {
   readonly tensors: number;
   readonly routes: readonly string[];
   readonly bytes: number;
+  readonly preprocessing: Preprocessing;
 }
 
 /** @throws ERR_EXPORT the checkpoint would be overwritten */
@@ -44,6 +46,7 @@ export function runExport(weights: string, to: string, auxiliary: boolean): Expo
     tensors: written.tensors.size,
     routes: [MAIN_ROUTE, ...written.specification.routes],
     bytes: statSync(to).size,
+    preprocessing: preprocessingOf(written.specification),
   };
 }
 

@@ -12,6 +12,7 @@ import { stateOf } from "../models/weights.js";
 import { isAuxiliary } from "../nn/routed-batch-norm.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../runs/safetensors.js";
+import { PREPROCESSING_ENTRY, preprocessingOf } from "./preprocessing.js";
 
 /** The entry of the file's metadata that says what the weights are, as JSON: the same as in a checkpoint. */
 const METADATA = "advprop";
@@ -40,7 +41,8 @@ export interface ImportedWeights {
 
 /**
  * Writes a classifier's parameters and running statistics, each as it is, bit for bit. The metadata has `format` "pt"
- * and `advprop`, the JSON of { specification: { name, classes, routes, normalization, imageSize, view }, method, epsilon }.
+ * and `advprop`, the JSON of { specification: { name, classes, routes, normalization, imageSize, view }, method, epsilon }, and for
+ * other programs `advprop.preprocessing`, the JSON of a `Preprocessing`.
  *
  * @throws RunError ERR_WRITE the file cannot be written; an earlier one of that name stays
  */
@@ -51,7 +53,12 @@ export function exportWeights(classifier: Classifier, path: string, { auxiliary,
     for (const name of [...tensors.keys()].filter(isAuxiliary)) tensors.delete(name);
   }
   const written = { specification: auxiliary ? specification : { ...specification, routes: [] }, ...metadata };
-  writeFileAtomic(path, encodeSafetensors(tensors, { format: "pt", [METADATA]: JSON.stringify(written) }));
+  const entries = {
+    format: "pt",
+    [METADATA]: JSON.stringify(written),
+    [PREPROCESSING_ENTRY]: JSON.stringify(preprocessingOf(specification)),
+  };
+  writeFileAtomic(path, encodeSafetensors(tensors, entries));
 }
 
 const channels = z.tuple([z.number(), z.number(), z.number()]);

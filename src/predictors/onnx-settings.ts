@@ -4,10 +4,8 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { didYouMean, UsageError } from "../errors.js";
 import { imagenetSynsets, namesInImagenetOrder } from "../evaluation/imagenet.js";
+import { PREPROCESSING_ENTRY } from "../export/preprocessing.js";
 import { INTERPOLATIONS } from "../images/resize.js";
-
-/** The entry of an ONNX file's metadata that holds these settings as JSON. */
-export const METADATA_ENTRY = "advprop.preprocessing";
 
 const error = "must be three numbers, one for each colour, as in 0.485,0.456,0.406";
 const colour = z.number({ error });
@@ -52,11 +50,12 @@ export type OnnxSettings = Omit<z.output<typeof onnxSettingsSchema>, "classes"> 
  */
 export function collectSettings(file: string, metadata: ReadonlyMap<string, string>, given: OnnxOptions): OnnxSettings {
   const sidecar = `${file}.json`;
-  const entry = metadata.get(METADATA_ENTRY);
+  const entry = metadata.get(PREPROCESSING_ENTRY);
   const here = dirname(file);
   return {
     ...imageProperties(metadata),
-    ...(entry !== undefined && parse(json(entry, `${file}, metadata ${METADATA_ENTRY}`), METADATA_ENTRY, here)),
+    ...(entry !== undefined &&
+      parse(json(entry, `${file}, metadata ${PREPROCESSING_ENTRY}`), PREPROCESSING_ENTRY, here)),
     ...(existsSync(sidecar) && parse(json(readFileSync(sidecar, "utf8"), sidecar), sidecar, here)),
     ...parse(given, "onnx", "."),
   };

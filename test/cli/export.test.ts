@@ -1,8 +1,10 @@
 /** The export command as a user meets it: the built program, its files, its errors. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { preprocessingOf } from "../../src/export/preprocessing.js";
 import { importWeights } from "../../src/export/safetensors.js";
+import { decodeSafetensors } from "../../src/runs/safetensors.js";
 import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
@@ -39,8 +41,13 @@ describe("export", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const from = join(run, "checkpoints", "last.safetensors");
     const bytes = statSync(file).size;
-    expect(JSON.parse(stdout)).toEqual({ file, from, model: "resnet20", tensors: 116, routes: ["main"], bytes });
+    const result = { file, from, model: "resnet20", tensors: 116, routes: ["main"], bytes };
+    expect(JSON.parse(stdout)).toMatchObject(result);
     const { specification, metadata } = importWeights(file);
+    const { preprocessing } = JSON.parse(stdout);
+    expect(preprocessing).toEqual(preprocessingOf(specification));
+    const entries = decodeSafetensors(readFileSync(file), file).metadata;
+    expect(JSON.parse(entries["advprop.preprocessing"])).toEqual(preprocessing);
     expect(specification).toMatchObject({ name: "resnet20", routes: [] });
     expect(specification.classes).toContain("airplane");
     expect(metadata).toEqual({ method: "advprop", epsilon: 2 / 255 });
@@ -56,7 +63,15 @@ describe("export", () => {
     const from = join(run, "checkpoints", "last.safetensors");
     const { status, stdout } = advprop(["export", from, "--to", file, "--auxiliary"]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/: resnet20, 211 tensors, \d\.\d MB, main and aux \(from .*last\.safetensors\)\n$/);
+    expect(stdout).toMatch(/: resnet20, 211 tensors, \d\.\d MB, main and aux \(from .*last\.safetensors\)\n/);
+    expect(stdout.split("\n").slice(1)).toEqual([
+      "What a program that uses it has to do, which is in the file's metadata too:",
+      "  images: RGB, short side resized to 32 pixels (bicubic, with antialiasing), then the middle 32 x 32",
+      "  pixels: byte / 255, then less the mean 0.4914, 0.4822, 0.4465, divided by the deviation 0.247, 0.2435, 0.2616, " +
+        "not ImageNet's usual 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225",
+      "  outputs: logits of 10 classes in this order: airplane, automobile, bird, cat, deer, ... truck",
+      "",
+    ]);
     expect(importWeights(file).specification.routes).toEqual(["aux"]);
   });
 

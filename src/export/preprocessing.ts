@@ -1,0 +1,51 @@
+/** What another program has to do with an image before exported weights can take it, and what their outputs are. */
+import type { ModelSpecification } from "../models/classifier.js";
+
+/** The entry of a file's metadata that holds a {@link Preprocessing} as JSON. ONNX files are read with the same keys. */
+export const PREPROCESSING_ENTRY = "advprop.preprocessing";
+
+export interface Preprocessing {
+  /** Side of the square images in pixels. */
+  readonly imageSize: number;
+  /** Side of the centre crop as a share of the short side after it was resized. */
+  readonly cropFraction: number;
+  readonly interpolation: string;
+  readonly channels: "RGB";
+  /** A byte is divided by 255 before the mean is subtracted. */
+  readonly pixelRange: "0-1";
+  /** By channel: (pixel - mean) / std. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Names in the order of the outputs. */
+  readonly classes: readonly string[];
+}
+
+export const preprocessingOf = ({ imageSize, view, normalization, classes }: ModelSpecification): Preprocessing => ({
+  imageSize,
+  ...view,
+  channels: "RGB",
+  pixelRange: "0-1",
+  mean: normalization.mean,
+  std: normalization.deviation,
+  classes,
+});
+
+/** Classes that are named in words. */
+const SHOWN_CLASSES = 5;
+
+/** What other programs take unless told. */
+const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+/** The same in words, a line each. */
+export function describePreprocessing(preprocessing: Preprocessing): string[] {
+  const { imageSize, cropFraction, interpolation, mean, std, classes } = preprocessing;
+  const short = Math.round(imageSize / cropFraction);
+  const usual = String(mean) === String(IMAGENET.mean) && String(std) === String(IMAGENET.std);
+  const other = usual ? "" : `, not ImageNet's usual ${IMAGENET.mean.join(", ")} and ${IMAGENET.std.join(", ")}`;
+  const more = classes.length > SHOWN_CLASSES ? `, ... ${classes[classes.length - 1]}` : "";
+  return [
+    `images: RGB, short side resized to ${short} pixels (${interpolation}, with antialiasing), then the middle ${imageSize} x ${imageSize}`,
+    `pixels: byte / 255, then less the mean ${mean.join(", ")}, divided by the deviation ${std.join(", ")}${other}`,
+    `outputs: logits of ${classes.length} classes in this order: ${classes.slice(0, SHOWN_CLASSES).join(", ")}${more}`,
+  ];
+}
