@@ -1,5 +1,5 @@
 /** The images of an evaluation. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { EvaluationImages } from "../data/open-data.js";
 import { UsageError } from "../errors.js";
@@ -94,6 +94,6 @@ const foldersIn = (path: string): string[] =>
 /** The recipe of a run, which says what it was trained on; the defaults for a model that is no run. */
 export function trainedRecipe(path: string | undefined): ResolvedRecipe {
   if (path === undefined) return resolveRecipe({});
-  const { recipe } = RunDirectory.open(path);
-  return resolveRecipe(parseRecipe(readFileSync(recipe, "utf8"), recipe));
+  const run = RunDirectory.open(path);
+  return resolveRecipe(parseRecipe(run.recipeText(), run.recipe));
 }

@@ -6,7 +6,7 @@ import { findDataset } from "../data/open.js";
 import type { OpenedData } from "../data/open-data.js";
 import { UsageError } from "../errors.js";
 import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
-import { buildLearner, buildTraining, type Learner, settleBatchSize } from "../recipes/build.js";
+import { buildLearner, buildTraining, type Learner, type SizedRecipe, settleBatchSize } from "../recipes/build.js";
 import { openRecipeData, SHAPES } from "../recipes/data.js";
 import { stringifyRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
@@ -22,14 +22,19 @@ import {
   type TrainedParts,
   type TrainingState,
 } from "../training/checkpoint.js";
-import { type FitResult, fit } from "../training/fit.js";
+import { type FitResult, fit, updatesPerEpoch } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { runRecorder } from "../training/run-recorder.js";
 import { packageVersion } from "./package-version.js";
 import { ProgressLine } from "./progress.js";
+import { checkChanges, describeChanges, type ResumeChanges, withResumeAdvice } from "./resume-changes.js";
 
 export interface RunTrainingOptions {
   readonly recipe: ResolvedRecipe;
+  /** Images of a mini-batch that its learning rate is for, where it says auto. */
+  readonly referenceSize?: number;
+  /** What of a resumed run's recipe is changed. */
+  readonly changes?: ResumeChanges;
   /** The run's folder. */
   readonly runPath: string;
   /** Makes or opens it; called when everything else is known to be good. */
@@ -102,12 +107,13 @@ async function trainOn(
   options: RunTrainingOptions & { readonly view: EvaluationView | undefined },
   say: (line: string) => void,
 ): Promise<void> {
-  const { run: open, resume, json, quiet } = options;
+  const { run: open, resume, json, quiet, changes = {} } = options;
   const last = resume ? RunDirectory.open(options.runPath).checkpoint("last").weights : undefined;
-  const continued = last !== undefined && existsSync(last) ? readCheckpoint(last).specification : undefined;
-  const learner = await buildLearner(options.recipe, data, continued, options.view);
+  const continued = last !== undefined && existsSync(last) ? readCheckpoint(last) : undefined;
+  checkChanges(options.recipe, changes, continued?.state);
+  const learner = await buildLearner(options.recipe, data, continued?.specification, options.view);
   sayTransfer(options.recipe, learner, say);
-  const { recipe, estimate } = settleBatchSize(options.recipe, learner, data);
+  const { recipe, estimate } = settleBatchSize(options.recipe, learner, data, options.referenceSize);
   const training = buildTraining(recipe, learner, data);
   const reproducibility: Reproducibility = {
     processor: cpus()[0]?.model.trim() ?? "unknown",
@@ -124,11 +130,20 @@ async function trainOn(
     const before = run.readInfo();
     const { view } = training.model.specification;
     const resumedAt = resume ? [...before.resumedAt, new Date().toISOString()] : before.resumedAt;
-    const info = { ...before, view, resumedAt };
+    const step = state?.step ?? 0;
+    const changed = Object.keys(changes).length > 0;
+    const recorded = changed && {
+      changes: [...(before.changes ?? []), { at: resumedAt.at(-1)!, step, settings: changes }],
+    };
+    const info = { ...before, view, resumedAt, ...recorded };
+    if (changed) writeFileAtomic(run.recipe, stringifyRecipe(recipe));
     const setStatus = (status: RunStatus) => run.writeInfo({ ...info, status });
     setStatus("running");
 
     say(`${recipe.method} of ${recipe.model} on ${data.train?.length} images of ${data.name}; run: ${run.path}`);
+    const stepsPerEpoch = updatesPerEpoch(training.loader, recipe.training.accumulationSteps);
+    for (const line of describeChanges(recipe, changes, stepsPerEpoch, step)) say(line);
+    if (options.recipe.training.batchSize === "auto") say(describeAutomaticBatch(options.recipe, recipe));
     const { batchSize } = recipe.training;
     const memory =
       estimate &&
@@ -158,8 +173,12 @@ async function trainOn(
       finish(run, result, data, json === true, say);
     } catch (error) {
       if (!quiet) progress.end();
-      setStatus("failed");
-      throw error;
+      try {
+        setStatus("failed");
+      } catch {
+        // A full disk: the error that is thrown below says so.
+      }
+      throw withResumeAdvice(error, run.path, recipe);
     } finally {
       stop.dispose();
     }
@@ -203,6 +222,23 @@ function sayReading(data: OpenedData, say: (line: string) => void): void {
     `Photos came at up to ${imagesPerSecond.toFixed(0)} images/s; training waited for them ${(100 * waitingShare).toFixed(1)} % of its time.`,
   );
   for (const { file, message } of skipped) say(`Left out ${file}: ${message}`);
+}
+
+/** What an automatic batch size is, and what it leaves of the learning rate. */
+function describeAutomaticBatch(before: ResolvedRecipe, { training, optimizer }: SizedRecipe): string {
+  const { batchSize, accumulationSteps } = training;
+  const update =
+    accumulationSteps === 1
+      ? `an update is a mini-batch of ${batchSize} images`
+      : `an update is ${accumulationSteps} mini-batches of ${batchSize} images, whose gradients are averaged`;
+  const { lr } = before.optimizer;
+  const share = optimizer.lr / lr;
+  const rate =
+    share === 1
+      ? `the learning rate stays ${lr}, which is for so many images`
+      : `the learning rate is ${+optimizer.lr.toPrecision(3)} instead of ${lr}, which is for ` +
+        `${Math.round((batchSize * accumulationSteps) / share)} images an update`;
+  return `Batch size auto: ${update}; ${rate}.`;
 }
 
 /** Says what became of the weights that fine-tuning starts from. */

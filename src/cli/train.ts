@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
-import { ATTACK_FLAGS, addFlags, givenFlags, settingsOf, TRAINING_FLAGS } from "./flags.js";
+import { ATTACK_FLAGS, addFlags, settingsOf, TRAINING_FLAGS } from "./flags.js";
 
 interface TrainOptions extends Readonly<Record<string, unknown>> {
   readonly run?: string;
@@ -19,7 +18,7 @@ export function define(command: Command): void {
   addFlags(command, FLAGS);
   command
     .option("--run <dir>", "folder of the run (default: runs/METHOD-MODEL-TIME)")
-    .option("--resume", "continue the run in --run with its own recipe")
+    .option("--resume", "continue the run in --run with its own recipe; --lr and --epochs may change")
     .option(
       "--set <path=value>",
       "set any value of the recipe; may be repeated",
@@ -36,18 +35,19 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const { runTraining } = await import("./run-training.js");
   const { RunDirectory, defaultRunPath } = await import("../runs/run-directory.js");
   if (options.resume) {
-    const fixed = [...(recipeName === undefined ? [] : [recipeName]), ...givenFlags(FLAGS, options), ...options.set];
-    if (options.run === undefined || fixed.length > 0) {
+    if (options.run === undefined || recipeName !== undefined) {
       throw new UsageError(
         "ERR_RESUME",
         "train: --resume continues the run in --run DIR with the recipe saved there; " +
-          (options.run === undefined ? "--run is missing." : `leave out ${fixed.join(", ")}.`),
+          (options.run === undefined ? "--run is missing." : `leave out ${recipeName}.`),
       );
     }
-    const { parseRecipe, resolveRecipe } = await import("../recipes/resolve.js");
+    const { parseRecipe } = await import("../recipes/resolve.js");
+    const { changedRecipe } = await import("./resume-changes.js");
     const run = RunDirectory.resume(options.run);
-    const recipe = resolveRecipe(parseRecipe(readFileSync(run.recipe, "utf8"), run.recipe));
-    return runTraining({ recipe, runPath: options.run, run: () => run, resume: true, json, quiet });
+    const saved = parseRecipe(run.recipeText(), run.recipe);
+    const { recipe, changes } = changedRecipe(saved, [...settingsOf(FLAGS, options), ...options.set]);
+    return runTraining({ recipe, changes, runPath: options.run, run: () => run, resume: true, json, quiet });
   }
   const { applySettings, resolveRecipe } = await import("../recipes/resolve.js");
   const { loadRecipe } = await import("../recipes/library.js");
@@ -56,5 +56,14 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const path = options.run ?? defaultRunPath(recipe.method, recipe.model, new Date());
   // Refused now, made only when the data and the model are known to be good.
   RunDirectory.checkFree(path);
-  return runTraining({ recipe, runPath: path, run: () => RunDirectory.create(path), resume: false, json, quiet });
+  const { batchSize } = written.training ?? {};
+  return runTraining({
+    recipe,
+    referenceSize: typeof batchSize === "number" ? batchSize : undefined,
+    runPath: path,
+    run: () => RunDirectory.create(path),
+    resume: false,
+    json,
+    quiet,
+  });
 }

@@ -21,15 +21,15 @@ import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import { WeightAverage } from "../optim/weight-average.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
-import { canCapture, type Device, GradientStore, memoryStats, resolveDevice } from "../tensor/index.js";
+import { canCapture, type Device, GradientStore, memoryStats, resolveDevice, type Tensor } from "../tensor/index.js";
 import { CapturedStep } from "../training/captured-step.js";
 import { updatesPerEpoch } from "../training/fit.js";
-import { automaticBatchSize, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
+import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
 import { writeSnapshot } from "../training/snapshots.js";
 import type { TrainingStep } from "../training/step.js";
 import { parameterGroups } from "./parameter-groups.js";
-import type { ResolvedRecipe } from "./schema.js";
+import { DEFAULT_BATCH_SIZE, type ResolvedRecipe } from "./schema.js";
 
 const SNAPSHOT_IMAGES = 8;
 
@@ -49,6 +49,8 @@ export interface Learner {
   readonly device: Device;
   readonly average: WeightAverage | undefined;
   readonly clipGradientNorm: number | null;
+  /** Running means and variances, by their names. */
+  readonly statistics: ReadonlyMap<string, Tensor>;
   /** What is evaluated: the average's network where there is one, else the model. */
   readonly evaluated: Classifier;
   /** What a step costs, in training passes of vanilla: {@link forwardBackwardUnits}. */
@@ -117,6 +119,7 @@ export async function buildLearner(
     average: twin && new WeightAverage(model.network, twin.network, training.averageDecay ?? 0),
     evaluated: twin ?? model,
     clipGradientNorm: training.clipGradientNorm,
+    statistics: new Map(Array.from(model.network.state()).filter(([name]) => /\.running_(?:mean|var)$/.test(name))),
   };
 }
 
@@ -163,8 +166,11 @@ const validateOn = async (model: Classifier, images: AsyncIterable<PixelBatch>):
   accuracyOf(await predict(classifierPredictor(model), images));
 
 /**
- * Measures what an update takes, and settles the batch size. On a GPU, whose memory is not measured, it is the recipe's.
+ * Measures what an update takes, and settles the batch size. On a GPU, whose memory is not measured, it is the recipe's. Where
+ * it is automatic, an update keeps the images that the learning rate is for, in several mini-batches where it must; where
+ * there are not so many training images, the rate is scaled with the images of an update.
  *
+ * @param referenceSize images of a mini-batch that the recipe's learning rate is for, where its size is automatic
  * @returns the recipe with its batch size, and the measurement
  * @throws ERR_MEMORY the batch does not fit
  */
@@ -172,18 +178,31 @@ export function settleBatchSize(
   recipe: ResolvedRecipe,
   learner: Learner,
   { imageSize, train }: OpenedData,
+  referenceSize = DEFAULT_BATCH_SIZE,
 ): { readonly recipe: SizedRecipe; readonly estimate?: MemoryEstimate } {
   const { batchSize, accumulationSteps } = recipe.training;
-  const sized = (size: number): SizedRecipe => ({ ...recipe, training: { ...recipe.training, batchSize: size } });
-  if (learner.device !== "cpu" && batchSize !== "auto") return { recipe: sized(batchSize) };
+  const { training } = recipe;
+  if (learner.device !== "cpu" && batchSize !== "auto")
+    return { recipe: { ...recipe, training: { ...training, batchSize } } };
   const available = memoryStats().limitBytes;
-  const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps });
-  const settled =
-    batchSize === "auto"
-      ? automaticBatchSize(estimate, available, Math.floor((train?.length ?? 1) / accumulationSteps))
-      : batchSize;
-  checkMemory(estimate, settled, available);
-  return { recipe: sized(settled), estimate };
+  if (batchSize !== "auto") {
+    const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps });
+    checkMemory(estimate, batchSize, available);
+    return { recipe: { ...recipe, training: { ...training, batchSize } }, estimate };
+  }
+  const updateImages = referenceSize * accumulationSteps;
+  // Whether there are several mini-batches is not known yet, and they take more.
+  const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps: 2 });
+  const automatic = automaticBatch(estimate, available, train?.length ?? 1, updateImages);
+  const share = (automatic.batchSize * automatic.accumulationSteps) / updateImages;
+  return {
+    recipe: {
+      ...recipe,
+      training: { ...training, ...automatic },
+      optimizer: { ...recipe.optimizer, lr: recipe.optimizer.lr * share },
+    },
+    estimate,
+  };
 }
 
 /** The method's step, and the pictures of its attack. */

@@ -46,6 +46,9 @@ export const METHODS = [
 /** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */
 const weightDecayOnNorm = flag.default(false);
 
+/** Images of a mini-batch, and those that a learning rate is for where a recipe leaves the size to the program. */
+export const DEFAULT_BATCH_SIZE = 128;
+
 /** Share of all steps in which the learning rate rises linearly. */
 const warmupFraction = shareOrFraction.default(0.05);
 
@@ -168,8 +171,8 @@ export const recipeSchema = section({
   }).prefault({}),
   training: section({
     epochs: count.default(15),
-    /** Images in a mini-batch; auto takes the largest power of two, at most 256, that fits the memory. */
-    batchSize: countOrAuto.default(128),
+    /** Images in a mini-batch; auto makes the update's images fit the memory in mini-batches of at most 256. */
+    batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
     labelSmoothing: share.default(0),
     clipGradientNorm: positiveOrNull.default(null),
     /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */

@@ -50,8 +50,8 @@ export function removeTemporaryFiles(folder: string): void {
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  ENOSPC: "The disk is full: free some space, then resume.",
-  EDQUOT: "Your disk quota is used up: free some space, then resume.",
+  ENOSPC: "The disk is full: free some space.",
+  EDQUOT: "Your disk quota is used up: free some space.",
   EACCES: "You may not write there: choose another folder or change its permissions.",
   EPERM: "You may not write there: choose another folder or change its permissions.",
   EROFS: "That file system is read-only: choose another folder.",

@@ -91,7 +91,7 @@ export class RunDirectory {
   /**
    * Opens the folder of a run to continue it. Nothing in it is touched before {@link lock}.
    *
-   * @throws UsageError ERR_RUN_MISSING, ERR_RUN_SCHEMA as {@link open}
+   * @throws UsageError ERR_RUN_MISSING, ERR_RUN_SCHEMA as {@link open}, and ERR_RUN_MISSING where its checkpoints are gone
    */
   static resume(path: string): RunDirectory {
     if (!existsSync(join(path, "run.json"))) {
@@ -100,7 +100,14 @@ export class RunDirectory {
         `there is no run to resume in ${path}: it has no run.json. Check the path, or leave out --resume to start a new run.`,
       );
     }
-    return RunDirectory.open(path);
+    const run = RunDirectory.open(path);
+    if (!existsSync(run.checkpoints)) {
+      throw new UsageError(
+        "ERR_RUN_MISSING",
+        `${path} cannot be resumed: its folder ${run.checkpoints}, which holds the weights, is not there. Restore it, or start a new run.`,
+      );
+    }
+    return run;
   }
 
   /**
@@ -119,6 +126,7 @@ export class RunDirectory {
       );
     }
     writeFileAtomic(path, String(process.pid));
+    mkdirSync(this.images, { recursive: true }); // pictures may have been thrown away
     // Not in evaluation/: another process may be writing there.
     for (const folder of [this.path, this.images, this.checkpoints]) removeTemporaryFiles(folder);
     return () => rmSync(path, { force: true });
@@ -149,6 +157,19 @@ export class RunDirectory {
       );
     }
     return info as RunInfo;
+  }
+
+  /** The recipe as it is written there. @throws UsageError ERR_RUN_MISSING where it cannot be read */
+  recipeText(): string {
+    try {
+      return readFileSync(this.recipe, "utf8");
+    } catch (cause) {
+      throw new UsageError(
+        "ERR_RUN_MISSING",
+        `${this.recipe} cannot be read, and without it nothing is known of the run: ${(cause as Error).message}. Restore it.`,
+        { cause },
+      );
+    }
   }
 
   /** @throws RunError ERR_WRITE where the file cannot be written */

@@ -36,6 +36,14 @@ export interface RunInfo {
   readonly createdAt: string;
   /** When the run was resumed, oldest first. */
   readonly resumedAt: readonly string[];
+  /** What was changed in the recipe when it was resumed, oldest first; absent where nothing was. */
+  readonly changes?: readonly {
+    readonly at: string;
+    /** Updates done before. */
+    readonly step: number;
+    /** By its path in the recipe. */
+    readonly settings: Readonly<Record<string, { readonly before: unknown; readonly after: unknown }>>;
+  }[];
   readonly status: RunStatus;
   /** The images it trains on, after limits and the validation split. */
   readonly data: {

@@ -160,7 +160,10 @@ function stopConditions({ signal, timeBudgetHours }: FitOptions): () => "signal"
 }
 
 /** Whether so many epochs brought no better validation accuracy that the run is to end. */
-function stalled({ earlyStoppingEpochs }: FitOptions, { best, epoch }: TrainingState): boolean {
+export function stalled(
+  { earlyStoppingEpochs }: Pick<FitOptions, "earlyStoppingEpochs">,
+  { best, epoch }: Pick<TrainingState, "best" | "epoch">,
+): boolean {
   if (!earlyStoppingEpochs || best === undefined) return false;
   return epoch - 1 - best.epoch >= earlyStoppingEpochs;
 }

@@ -55,21 +55,39 @@ export function estimateMemory(
 
 /** Share of the memory that an automatic batch may take; the rest is for what falls between tensors. */
 const AUTOMATIC_SHARE = 0.85;
-/** The most images that are chosen automatically: those that the published learning rates are for. */
+/** The most images of a mini-batch that is chosen automatically: more take memory and gain nothing. */
 const MOST_IMAGES = 256;
 
+/** How many images make an update, and in which parts. */
+export interface AutomaticBatch {
+  /** Images in a mini-batch. */
+  readonly batchSize: number;
+  /** Mini-batches in an update. */
+  readonly accumulationSteps: number;
+}
+
 /**
- * The largest power of two that fits, at most 256.
+ * The images of an update in as few equal mini-batches as fit: 1, 2, 4, ... of them, each of at most 256 images. Of fewer training
+ * images than that, the largest power of two.
  *
  * @param available bytes
- * @param images    of the training set, for one update
+ * @param images    of the training set
+ * @param update    images that an update is to have, those that the learning rate is for
  * @throws ERR_MEMORY not even two images fit
  */
-export function automaticBatchSize(estimate: MemoryEstimate, available: number, images: number): number {
-  let size = MOST_IMAGES;
-  while (size > 2 && (size > images || bytesFor(estimate, size) > AUTOMATIC_SHARE * available)) size /= 2;
-  checkMemory(estimate, size, available);
-  return size;
+export function automaticBatch(
+  estimate: MemoryEstimate,
+  available: number,
+  images: number,
+  update: number,
+): AutomaticBatch {
+  const wanted = update <= images ? update : 2 ** Math.floor(Math.log2(Math.max(2, images)));
+  const fits = (size: number) => size <= MOST_IMAGES && bytesFor(estimate, size) <= AUTOMATIC_SHARE * available;
+  let accumulationSteps = 1;
+  const batchSize = () => Math.floor(wanted / accumulationSteps);
+  while (batchSize() >= 4 && !fits(batchSize())) accumulationSteps *= 2;
+  checkMemory(estimate, batchSize(), available);
+  return { batchSize: batchSize(), accumulationSteps };
 }
 
 /** @throws ERR_MEMORY a batch of that size takes more than is available, with what would fit instead */
@@ -79,7 +97,7 @@ export function checkMemory(estimate: MemoryEstimate, batchSize: number, availab
   const most = Math.floor((available - estimate.fixedBytes) / estimate.bytesPerImage);
   const advice =
     most >= 2
-      ? `Take a batch of at most ${most} (--batch-size auto finds one; training.accumulationSteps makes up for it)`
+      ? `Take a batch of at most ${most} (--batch-size auto finds one; in several mini-batches an update where it must)`
       : "Take a smaller model or smaller images";
   throw new UsageError(
     "ERR_MEMORY",

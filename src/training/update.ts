@@ -21,6 +21,8 @@ export interface UpdateParts {
   readonly device?: Device;
   /** The average of the weights that follows them, if any. */
   readonly average?: WeightAverage;
+  /** The running statistics by their names, which must stay finite too; unchecked where they are not given. */
+  readonly statistics?: ReadonlyMap<string, Tensor>;
 }
 
 /** The mean losses of an update's mini-batches, in nats. */
@@ -42,10 +44,11 @@ export interface UpdateContext {
  * Changes the weights once, by the mean gradient over mini-batches, which batch norm sees one by one.
  *
  * @returns the mean losses, and the gradient's L2 norm before clipping
- * @throws ERR_NON_FINITE a loss or the gradient is not finite: the weights are left as they were
+ * @throws ERR_NON_FINITE a loss, the gradient or a running statistic is not finite: the weights are left as they were, the running
+ *   statistics are not
  */
 export function update(
-  { step, captured, gradients, optimizer, clipGradientNorm, device, average }: UpdateParts,
+  { step, captured, gradients, optimizer, clipGradientNorm, device, average, statistics }: UpdateParts,
   batches: readonly PixelBatch[],
   context: UpdateContext,
 ): { metrics: StepMetrics; gradientNorm: number } {
@@ -58,8 +61,12 @@ export function update(
       const losses = batches.map((pixels) => scoped(() => run(pixels)));
       const means = gradients.read();
       if (batches.length > 1) eachMul_(present(means), 1 / batches.length);
-      const { metrics, gradientNorm } = read(losses, normOfAll(present(means)));
+      const running = [...(statistics?.values() ?? [])];
+      const all = running.length === 0 ? [present(means)] : [present(means), running];
+      const { metrics, norms } = read(losses, all.map(normOfAll));
+      const [gradientNorm, runningNorm = 0] = norms;
       assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, context);
+      if (!Number.isFinite(runningNorm)) assertFinite(normsOf(statistics), context);
       if (clipGradientNorm && gradientNorm > clipGradientNorm) {
         eachMul_(present(means), clipGradientNorm / gradientNorm);
       }
@@ -86,15 +93,21 @@ function scoped(step: () => StepLosses): StepLosses {
   return losses;
 }
 
-/** The means of losses that have the same names, and a norm: everything is read at once, since reading waits for a GPU. */
-function read(all: readonly StepLosses[], norm: Tensor): { metrics: StepMetrics; gradientNorm: number } {
+/** The norm of each running statistic, by what it is called. */
+const normsOf = (statistics: UpdateParts["statistics"] = new Map()): Record<string, number> =>
+  Object.fromEntries(Array.from(statistics, ([name, tensor]) => [`the norm of ${name}`, normOfAll([tensor]).item()]));
+
+/** The means of losses that have the same names, and norms: everything is read at once, since reading waits for a GPU. */
+function read(
+  all: readonly StepLosses[],
+  norms: readonly Tensor[],
+): { metrics: StepMetrics; norms: readonly number[] } {
   const names = Object.keys(all[0]) as (keyof StepLosses)[];
   const losses = all.flatMap(valuesOf);
-  const numbers = stack([...losses, norm].map((value) => cast(value, "float64"))).toNumbers();
-  const gradientNorm = numbers[losses.length];
+  const numbers = stack([...losses, ...norms].map((value) => cast(value, "float64"))).toNumbers();
   const mean = (position: number) =>
     all.reduce((total, _, i) => total + numbers[i * names.length + position], 0) / all.length;
-  return { metrics: Object.fromEntries(names.map((name, i) => [name, mean(i)])), gradientNorm };
+  return { metrics: Object.fromEntries(names.map((name, i) => [name, mean(i)])), norms: numbers.slice(losses.length) };
 }
 
 /** @throws ERR_NON_FINITE */
@@ -105,7 +118,7 @@ function assertFinite(values: Readonly<Record<string, number>>, { step, saved }:
       "ERR_NON_FINITE",
       `fit: ${name} must be finite; got ${value} at step ${step}, which left the weights as they were. ` +
         (saved > 0 ? `The last good checkpoint is of step ${saved}. ` : "There is no checkpoint yet. ") +
-        "Likely causes: a learning rate that is too high (try a third of it, or a longer warm-up), " +
+        "Likely causes: a learning rate that is too high (try a third of it), " +
         "a gradient that explodes (set training.clipGradientNorm, for example to 5), or damaged images.",
     );
   }

@@ -106,10 +106,13 @@ describe("train", () => {
       ...["train", "--data", writeData(), ...STEPS, "--run", run, "--method", "mixture", "--attack", "fgsm"],
       ...["--batch-size", "auto", ...settings.flatMap((setting) => ["--set", setting])],
     ]);
-    // Two mini-batches of 16 of the 48 images make an update; FGSM costs two thirds of a pass, and two follow.
-    expect(trained.stderr).toMatch(/A batch of 16 takes about \d+ MB of \d+\.\d\d GB; a step costs 2\.67 times/);
+    // An update of two mini-batches of 128 would take more than the 48 images; FGSM costs two thirds of a pass, and two follow.
+    expect(trained.stderr).toContain(
+      "Batch size auto: an update is a mini-batch of 32 images; the learning rate is 0.002 instead of 0.016, which is for 256",
+    );
+    expect(trained.stderr).toMatch(/A batch of 32 takes about \d+ MB of \d+\.\d\d GB; a step costs 2\.67 times/);
     expect(trained.status).toBe(0);
-    expect(readFileSync(join(run, "recipe.yaml"), "utf8")).toContain("batchSize: 16");
+    expect(readFileSync(join(run, "recipe.yaml"), "utf8")).toContain("batchSize: 32");
     const evaluated = advprop(["evaluate", run, "--limit-test", "64", "--json"]);
     expect(JSON.parse(evaluated.stdout)).toMatchObject({ count: 64 });
   });
@@ -222,9 +225,9 @@ describe("a run that is stopped or killed", () => {
     const fault = { ADVPROP_FAULT_POINT: "last.safetensors:renamed:2" };
     advprop([...flags(), "--weights", weights, "--run", run], fault);
     rmSync(weights);
-    const other = advprop(["train", "--run", run, "--resume", "--lr", "1"]);
+    const other = advprop(["train", "--run", run, "--resume", "--seed", "1"]);
     expect(other.status).toBe(2);
-    expect(other.stderr).toContain("leave out --lr");
+    expect(other.stderr).toContain("leave out seed");
     const resumed = advprop(["train", "--run", run, "--resume"]);
     expect(resumed.stderr).toContain("Finished");
     const info = JSON.parse(readFileSync(join(run, "run.json"), "utf8"));

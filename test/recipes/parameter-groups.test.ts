@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
 import { linf } from "../../src/attacks/threat-model.js";
+import { defaultView } from "../../src/evaluation/view.js";
 import { Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { EFFICIENTNET_BATCH_NORM, EfficientNet } from "../../src/models/efficientnet.js";
 import { createClassifier } from "../../src/models/registry.js";
@@ -24,7 +25,7 @@ const registered = (name: string) => () =>
   createClassifier(name, { classes: CLASSES, routes: ["aux"], imageSize: SIDE }).initialize(1);
 
 const built = (network: StagedNetwork) => (): Classifier => {
-  const specification = { name: "small", classes: CLASSES, routes: ["aux"], imageSize: SIDE };
+  const specification = { name: "small", classes: CLASSES, routes: ["aux"], imageSize: SIDE, view: defaultView(SIDE) };
   return new Classifier(network, { ...specification, normalization: NORMALIZATIONS.half }).initialize(1);
 };
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { environment } from "../../src/runs/environment.js";
@@ -89,6 +89,21 @@ describe("RunDirectory", () => {
     expect(existsSync(half)).toBe(true);
     resumed.lock();
     expect(existsSync(half)).toBe(false);
+  });
+
+  test("a run without its checkpoints or its recipe is refused by a message; pictures may be missing", () => {
+    const path = temporaryFolder();
+    const run = RunDirectory.create(path);
+    run.writeInfo(info);
+    expect(codedError(() => run.recipeText()).message).toContain("recipe.yaml cannot be read");
+    rmSync(run.images, { recursive: true });
+    RunDirectory.resume(path).lock()();
+    expect(existsSync(run.images)).toBe(true);
+    rmSync(run.checkpoints, { recursive: true });
+    const { code, message } = codedError(() => RunDirectory.resume(path));
+    expect(code).toBe("ERR_RUN_MISSING");
+    expect(message).toContain(`${run.checkpoints}, which holds the weights, is not there`);
+    RunDirectory.open(path);
   });
 
   test("writes run.json for people to read", () => {

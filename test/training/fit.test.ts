@@ -138,6 +138,29 @@ describe("fit", () => {
     expect(parameterFingerprint(options)).toBe(before);
   });
 
+  test("running statistics that are not finite are never kept, though the loss is", async () => {
+    const options = smallRun(join(temporaryFolder(), "run"), { checkpointEverySteps: 2 });
+    const name = "layer2.0.bn1.aux_bn.0.running_var";
+    const statistics = new Map(options.model.network.state());
+    const inner = options.step;
+    let steps = 0;
+    const error = await codedRejection(
+      fit({
+        ...options,
+        statistics,
+        step: (batch) => {
+          if (++steps === 4) void mul_(statistics.get(name)!, Number.POSITIVE_INFINITY);
+          return inner(batch);
+        },
+      }),
+    );
+    expect(error.code).toBe("ERR_NON_FINITE");
+    expect(error.message).toContain(`the norm of ${name} must be finite`);
+    expect(error.message).toContain("at step 3");
+    const kept = readCheckpoint(options.run.checkpoint("last").weights);
+    expect(kept.state.step).toBe(2);
+  });
+
   test("clipping bounds the update", async () => {
     const path = temporaryFolder();
     const free = smallRun(join(path, "free"), { epochs: 1 });

@@ -13,7 +13,7 @@ import {
   setMemoryLimit,
   type Tensor,
 } from "../../src/tensor/index.js";
-import { automaticBatchSize, bytesFor, checkMemory, estimateMemory } from "../../src/training/memory-estimate.js";
+import { automaticBatch, bytesFor, checkMemory, estimateMemory } from "../../src/training/memory-estimate.js";
 import { update } from "../../src/training/update.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedError } from "../support/errors.js";
@@ -59,12 +59,16 @@ describe("the choice of a batch size", () => {
 
   test.each([
     // 0.85 * 2.8e9 is 1.38e9 more than is fixed: 138 images.
-    [2.8e9, 50_000, 128],
-    [100e9, 50_000, 256],
-    [100e9, 100, 64],
-    [1.3e9, 50_000, 8],
-  ])("of %d bytes and %i images it takes %i", (available, images, size) => {
-    expect(automaticBatchSize(estimate, available, images)).toBe(size);
+    [2.8e9, 50_000, 128, 128, 1],
+    [2.8e9, 50_000, 256, 128, 2],
+    [2.8e9, 50_000, 2048, 128, 16],
+    [100e9, 50_000, 128, 128, 1],
+    [100e9, 50_000, 2048, 256, 8],
+    [2.8e9, 50_000, 300, 75, 4],
+    [100e9, 100, 128, 64, 1],
+    [1.3e9, 50_000, 128, 8, 16],
+  ])("of %d bytes, %i images and an update of %i it takes %i, %i times", (available, images, update, size, times) => {
+    expect(automaticBatch(estimate, available, images, update)).toEqual({ batchSize: size, accumulationSteps: times });
   });
 
   test("refuses what does not fit, and says what would", () => {
@@ -74,7 +78,7 @@ describe("the choice of a batch size", () => {
     expect(error.message).toContain(
       "a batch of 128 images takes about 2.28 GB, and 2.00 GB are available. Take a batch of at most 100",
     );
-    const hopeless = codedError(() => automaticBatchSize(estimate, 1e9, 1000));
+    const hopeless = codedError(() => automaticBatch(estimate, 1e9, 1000, 128));
     expect(hopeless.code).toBe("ERR_MEMORY");
     expect(hopeless.message).toContain("Take a smaller model or smaller images");
   });
@@ -84,7 +88,8 @@ describe("the choice of a batch size", () => {
       setMemoryLimit(20e9);
       const automatic = resolveRecipe({ method: "vanilla", training: { batchSize: "auto" } });
       const { recipe } = settleBatchSize(automatic, await buildLearner(automatic, data), data);
-      expect(recipe.training.batchSize).toBe(128);
+      expect(recipe.training).toMatchObject({ batchSize: 128, accumulationSteps: 1 });
+      expect(recipe.optimizer.lr).toBe(automatic.optimizer.lr);
       setMemoryLimit(memoryStats().reservedBytes + 300e6);
       const large = resolveRecipe({ method: "vanilla", training: { batchSize: 100_000 } });
       const learner = await buildLearner(large, data);
@@ -93,5 +98,21 @@ describe("the choice of a batch size", () => {
     } finally {
       setMemoryLimit();
     }
+  });
+
+  test("an update keeps the recipe's images where there are as many; where not, its rate follows them", async () => {
+    const automatic = resolveRecipe({
+      method: "vanilla",
+      training: { batchSize: "auto", accumulationSteps: 4 },
+      optimizer: { lr: 0.2 },
+    });
+    const learner = await buildLearner(automatic, data);
+    const kept = settleBatchSize(automatic, learner, data, 16).recipe;
+    expect(kept.training.batchSize * kept.training.accumulationSteps).toBe(64);
+    expect(kept.optimizer.lr).toBe(0.2);
+    // 512 images for an update are asked for, and there are 128.
+    const fewer = settleBatchSize(automatic, learner, data).recipe;
+    expect(fewer.training.batchSize * fewer.training.accumulationSteps).toBe(128);
+    expect(fewer.optimizer.lr).toBe(0.05);
   });
 });

@@ -1,0 +1,154 @@
+/** What a resume may change: the run goes on by it, and says and records it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { changedRecipe, withResumeAdvice } from "../../src/cli/resume-changes.js";
+import { runTraining } from "../../src/cli/run-training.js";
+import { RunError } from "../../src/errors.js";
+import { parseRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
+import type { Recipe } from "../../src/recipes/schema.js";
+import { readJsonLines } from "../../src/runs/metrics-log.js";
+import { RunDirectory } from "../../src/runs/run-directory.js";
+import type { MetricsRecord } from "../../src/runs/schema.js";
+import { readCheckpoint } from "../../src/training/checkpoint.js";
+import { codedError, codedRejection } from "../support/errors.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+
+/** Two updates an epoch. */
+const RECIPE: Recipe = {
+  model: "resnet8",
+  method: "vanilla",
+  threads: 1,
+  data: { path: "shapes", shapes: { images: 32, validationImages: 10, testImages: 10 } },
+  training: { epochs: 2, batchSize: 16, logEverySteps: 1 },
+};
+
+/** Everything that is said on standard error meanwhile. */
+async function said(work: () => Promise<unknown>): Promise<string> {
+  const lines: string[] = [];
+  const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => lines.push(String(text)) > 0);
+  try {
+    await work();
+  } finally {
+    spy.mockRestore();
+  }
+  return lines.join("");
+}
+
+const train = (path: string, recipe: Recipe = RECIPE) =>
+  said(() =>
+    runTraining({ recipe: resolveRecipe(recipe), runPath: path, run: () => RunDirectory.create(path), resume: false }),
+  );
+
+const savedRecipe = (path: string) => parseRecipe(readFileSync(join(path, "recipe.yaml"), "utf8"), "recipe.yaml");
+
+const resume = (path: string, ...settings: string[]) =>
+  said(() => {
+    const change = changedRecipe(savedRecipe(path), settings);
+    return runTraining({ ...change, runPath: path, run: () => RunDirectory.resume(path), resume: true });
+  });
+
+const rates = (path: string) =>
+  readJsonLines<MetricsRecord>(join(path, "metrics.jsonl")).flatMap((record) =>
+    record.type === "step" ? [record.learningRate] : [],
+  );
+
+describe("a run that has finished", () => {
+  let path: string;
+  const shared = sharedTemporaryFolder();
+  beforeAll(async () => {
+    path = join(shared, "run");
+    await train(path);
+  });
+
+  test("changes nothing where nothing is left to train", async () => {
+    const weights = () => readFileSync(join(path, "checkpoints", "last.safetensors"));
+    const before = weights();
+    for (const setting of ["optimizer.lr=0.01", "training.clipGradientNorm=5"]) {
+      const error = await codedRejection(resume(path, setting));
+      expect(error).toMatchObject({ code: "ERR_RESUME", exitCode: 2 });
+      expect(error.message).toContain("add --epochs");
+    }
+    expect((await codedRejection(resume(path, "training.epochs=1"))).message).toContain("2 epochs are done; got 1");
+    expect(weights()).toEqual(before);
+    expect(RunDirectory.open(path).readInfo()).toMatchObject({ status: "finished", resumedAt: [] });
+  });
+
+  test("is extended by --epochs, with the longer run's schedule, which is said and recorded", async () => {
+    const first = rates(path);
+    const text = await resume(path, "training.epochs=4", "optimizer.lr=0.05");
+    expect(text).toContain("Changed training.epochs from 2 to 4.");
+    expect(text).toContain("Changed optimizer.lr from 0.1 to 0.05.");
+    const now = rates(path);
+    expect(now.length).toBe(8);
+    expect(now.slice(0, 4)).toEqual(first);
+    const whole = join(temporaryFolder(), "whole");
+    await train(whole, { ...RECIPE, optimizer: { lr: 0.05 }, training: { ...RECIPE.training, epochs: 4 } });
+    expect(now.slice(4)).toEqual(rates(whole).slice(4));
+    expect(text).toContain(
+      `over 4 epochs, counted from the run's first step: the learning rate goes on at ${+now[4].toPrecision(3)}, and was 0 there`,
+    );
+    expect(savedRecipe(path)).toMatchObject({ training: { epochs: 4 }, optimizer: { lr: 0.05 } });
+    expect(RunDirectory.open(path).readInfo()).toMatchObject({
+      status: "finished",
+      changes: [
+        {
+          step: 4,
+          settings: {
+            "training.epochs": { before: 2, after: 4 },
+            "optimizer.lr": { before: 0.1, after: 0.05 },
+          },
+        },
+      ],
+    });
+  });
+});
+
+test("a run whose loss is not finite goes on by the command that its error names", async () => {
+  const path = join(temporaryFolder(), "run");
+  // Four updates an epoch: the second ruins the weights, the third tells.
+  const shapes = { images: 64, validationImages: 10, testImages: 10 };
+  const recipe = { ...RECIPE, data: { path: "shapes", shapes }, optimizer: { lr: 1e30 } };
+  const failure = await codedRejection(train(path, recipe));
+  expect(failure.code).toBe("ERR_NON_FINITE");
+  expect(failure.message).toContain("There is no checkpoint yet");
+  expect(failure.message).toContain(
+    `The run goes on with: advprop train --run ${path} --resume --lr 3.3e+29, ` +
+      `or advprop train --run ${path} --resume --set training.clipGradientNorm=5`,
+  );
+  const text = await resume(path, "optimizer.lr=0.01", "training.clipGradientNorm=5");
+  expect(text).toContain("Changed training.clipGradientNorm from null to 5.");
+  expect(RunDirectory.open(path).readInfo()).toMatchObject({ status: "finished" });
+  expect(Math.max(...rates(path))).toBeLessThanOrEqual(0.01);
+});
+
+test("a run that stopped early says what lets it go on, and does", async () => {
+  const path = join(temporaryFolder(), "run");
+  // A rate of nearly nothing: validation never gets better.
+  const training = { ...RECIPE.training, epochs: 4, earlyStoppingEpochs: 1 };
+  expect(await train(path, { ...RECIPE, optimizer: { lr: 1e-30 }, training })).toContain("Validation got no better");
+  const error = await codedRejection(resume(path, "training.epochs=6"));
+  expect(error.message).toContain("--set training.earlyStoppingEpochs=null");
+  await resume(path, "training.earlyStoppingEpochs=null");
+  expect(readCheckpoint(join(path, "checkpoints", "last.safetensors")).state.step).toBe(8);
+});
+
+test("nothing else of a recipe can be changed", () => {
+  for (const setting of ["seed=1", "training.batchSize=8", "model=resnet20", "no path"]) {
+    const { code, message } = codedError(() => changedRecipe(RECIPE, [setting]));
+    expect(code).toBe("ERR_RESUME");
+    expect(message).toContain("--lr, --epochs, --set training.clipGradientNorm");
+    expect(message).toContain(`leave out ${setting.split("=")[0]}`);
+  }
+  expect(codedError(() => changedRecipe(RECIPE, ["optimizer.lr=-1"])).code).toBe("ERR_SETTING");
+});
+
+test("a full disk is advised to be resumed where a run is trained, and nowhere else", () => {
+  const recipe = resolveRecipe(RECIPE);
+  const error = new RunError("ERR_WRITE", "cannot write x. The disk is full: free some space.");
+  expect((withResumeAdvice(error, "runs/a", recipe) as Error).message).toBe(
+    `${error.message} Then the run goes on with: advprop train --run runs/a --resume`,
+  );
+  const other = new Error("a bug");
+  expect(withResumeAdvice(other, "runs/a", recipe)).toBe(other);
+});
