@@ -23,7 +23,7 @@ export { noise } from "./attacks/noise.js";
 export { dlr, type Objective, rankedTargets, targetedDlr } from "./attacks/objective.js";
 export { type PgdOptions, pgd } from "./attacks/pgd.js";
 export { square } from "./attacks/square.js";
-export { attackReach, attackSteps, paperEpsilon } from "./attacks/strength.js";
+export { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";

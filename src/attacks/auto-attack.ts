@@ -6,6 +6,7 @@ import { type ApgdLoss, apgd } from "./apgd.js";
 import type { Attack } from "./attack.js";
 import { bestIterate } from "./best-iterate.js";
 import { type AttackOptions, attackGradients, createAttack } from "./create.js";
+import { evaluationPgd } from "./evaluation-defaults.js";
 import type { EvaluationAttackName } from "./evaluation-names.js";
 import { fab } from "./fab.js";
 import { inTurn, restarted } from "./in-turn.js";
@@ -20,9 +21,9 @@ export interface EvaluationAttackOptions {
   readonly classes: number;
   /** Runs of each attack from another random start; 1 unless given. */
   readonly restarts?: number;
-  /** Iterations: 100 unless given, of PGD 20. */
+  /** Iterations: 100 unless given, of PGD 10. */
   readonly steps?: number;
-  /** Of PGD: a quarter of epsilon unless given, in the L2 norm 2.5 epsilon / steps. */
+  /** Of PGD: a quarter of epsilon unless given. */
   readonly stepSize?: number;
   /** Of Square: 5000 unless given. */
   readonly queries?: number;
@@ -87,7 +88,7 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
     );
   }
   const ball = threatModel(norm, epsilon);
-  const steps = options.steps ?? (name === "pgd" ? 20 : 100);
+  const { steps = 100 } = options;
   const targets = Math.min(TARGETS, classes - 1);
   const ranks = Array.from({ length: targets }, (_, i) => i + 1);
   const auto = (loss: ApgdLoss) => apgd({ threatModel: ball, loss, steps });
@@ -119,11 +120,8 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
     }
     case "square":
       return priced(restarted(square({ norm, epsilon, queries }), restarts), restarts, queries, 0);
-    case "pgd": {
-      const stepSize = options.stepSize ?? (norm === "linf" ? epsilon / 4 : (2.5 * epsilon) / steps);
-      const start = { randomStart: true, cleanStartProbability: 0, target: "none" } as const;
-      return trainingAttack({ name, norm, epsilon, stepSize, steps, ...start }, restarts);
-    }
+    case "pgd":
+      return trainingAttack(evaluationPgd(norm, epsilon, options), restarts);
   }
 }
 

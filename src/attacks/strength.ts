@@ -33,9 +33,29 @@ const LARGEST = { size: 7, epsilon: 4 };
  * @returns     in pixels of [0, 1]; undefined for a network that nothing is published on
  */
 export function paperEpsilon(model: string): number | undefined {
-  if (/^resnet(50|101|152)$/.test(model)) return 1 / 255;
-  const size = /^efficientnet-b([0-8])$/.exec(model)?.[1];
+  if (isPublishedResNet(model)) return 1 / 255;
+  const size = efficientNetSize(model);
   if (size === undefined) return undefined;
-  const share = Math.min(Number(size), LARGEST.size) / LARGEST.size;
+  const share = Math.min(size, LARGEST.size) / LARGEST.size;
   return Math.round(1 + (LARGEST.epsilon - 1) * share) / 255;
+}
+
+/** The radius of training in the L-infinity norm unless it is given: {@link paperEpsilon}, and 1/255 for every other network. */
+export const defaultEpsilon = (model: string): number => paperEpsilon(model) ?? 1 / 255;
+
+/** Where {@link defaultEpsilon} has a network's radius from, in words. */
+export function epsilonSource(model: string): string {
+  if (isPublishedResNet(model)) return "of the re-implementation that the paper's authors guided";
+  const size = efficientNetSize(model);
+  if (size === undefined) return "the paper's smallest, as nothing is published on this network";
+  if (size === 0 || size === LARGEST.size) return "the paper's";
+  return "an interpolation of the paper's two endpoints, 1/255 for B0 and 4/255 for B7";
+}
+
+const isPublishedResNet = (model: string): boolean => /^resnet(50|101|152)$/.test(model);
+
+/** The N of efficientnet-bN. */
+function efficientNetSize(model: string): number | undefined {
+  const size = /^efficientnet-b([0-8])$/.exec(model)?.[1];
+  return size === undefined ? undefined : Number(size);
 }

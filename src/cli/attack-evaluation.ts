@@ -59,13 +59,15 @@ export async function evaluateAttack(
 export function describeRobustness({ count, attack, robustAccuracy, robustness }: EvaluationFile): string[] {
   if (attack === undefined || robustAccuracy === undefined || robustness === undefined) return [];
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-  const steps = attack.steps === undefined ? "" : `${attack.steps} steps, `;
   const restarts = Number(attack.restarts) > 1 ? `${attack.restarts} runs, ` : "";
   const size = (distance: unknown) =>
     attack.norm === "l2" ? `${+Number(distance).toPrecision(6)}` : `${+(Number(distance) * 255).toFixed(2)}/255`;
+  const ofSize = attack.stepSize === undefined ? "" : ` of ${size(attack.stepSize)}`;
+  const steps = attack.steps === undefined ? "" : `${attack.steps} steps${ofSize}, `;
+  const target = attack.target === "random" ? "random target, " : "";
   const radius = attack.radius === undefined ? "" : `, counted within ${size(attack.radius)}`;
   const lines = [
-    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${restarts}epsilon ${size(attack.epsilon)}${radius})`,
+    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${target}${restarts}epsilon ${size(attack.epsilon)}${radius})`,
   ];
   const width = Math.max(...robustness.attacks.map(({ name }) => name.length));
   for (const { name, attacked, broken, outside, accuracy, seconds } of robustness.attacks) {

@@ -1,9 +1,10 @@
 /** From the flags of `evaluate` to the attack that it makes. */
+import { EVALUATION_EPSILON, EVALUATION_STEPS, evaluationStepSize } from "../attacks/evaluation-defaults.js";
 import { EVALUATION_ATTACKS, type EvaluationAttackName } from "../attacks/evaluation-names.js";
 import { attackReach } from "../attacks/strength.js";
-import { UsageError } from "../errors.js";
-import type { Norm } from "../evaluation/square.js";
+import { assert, UsageError } from "../errors.js";
 import type { AttackPlan } from "../predictors/adversaries.js";
+import type { ResolvedAttack } from "../recipes/attack-schema.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
 
 /** Images that a costly attack is made on unless told. */
@@ -17,9 +18,6 @@ export interface CommandAttack extends AttackPlan {
   readonly costly: boolean;
 }
 
-/** The radius of an evaluation's attack unless told: the customary ones for CIFAR-10. */
-const DEFAULT_EPSILON = { linf: 8 / 255, l2: 0.5 } as const;
-
 /** What cannot be set of AutoAttack's members: the protocol is to mean the same everywhere. */
 const FIXED: Readonly<Record<string, readonly string[]>> = {
   autoattack: ["steps", "stepSize", "target"],
@@ -27,7 +25,8 @@ const FIXED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * An attack of the command line. Those of training are untargeted unless told: the strongest reading of "robust".
+ * An attack of the command line. Those of training are untargeted unless told, the strongest reading of "robust", and as
+ * strong as every evaluation's ({@link evaluationPgd}), not as training's.
  *
  * @param settings `attack.name=...` and the like, as the flags give them
  * @throws ERR_SETTING, ERR_RECIPE a value breaks its rule; ERR_ATTACK a flag is none of the attack's
@@ -35,7 +34,7 @@ const FIXED: Readonly<Record<string, readonly string[]>> = {
 export function attackOfFlags(settings: readonly string[], restarts: number): CommandAttack {
   const name = settingOf(settings, "name");
   if (name === "pgd" || !isEvaluationAttack(name)) {
-    const { attack } = resolveRecipe(applySettings({}, ["attack.target=none", ...settings]));
+    const attack = withDefaults(settings, resolved(["attack.target=none", ...settings]));
     const radius = attackReach(attack);
     const plan = { norm: attack.norm, epsilon: radius, restarts, attack };
     const saved = { ...attack, ...(radius !== attack.epsilon && { radius }), restarts };
@@ -47,8 +46,8 @@ export function attackOfFlags(settings: readonly string[], restarts: number): Co
   }
   // The rules of distances and counts are those of PGD.
   const others = settings.filter((setting) => !setting.startsWith("attack.name="));
-  const { attack: ball } = resolveRecipe(applySettings({}, ["attack.name=pgd", ...others]));
-  const epsilon = settingOf(settings, "epsilon") === undefined ? DEFAULT_EPSILON[ball.norm as Norm] : ball.epsilon;
+  const ball = withDefaults(settings, resolved(["attack.name=pgd", ...others]));
+  const { epsilon } = ball;
   const steps = settingOf(settings, "steps") === undefined || ball.name !== "pgd" ? {} : { steps: ball.steps };
   return {
     name,
@@ -59,6 +58,23 @@ export function attackOfFlags(settings: readonly string[], restarts: number): Co
     settings: { name, norm: ball.norm, epsilon, ...steps, restarts },
     costly: true,
   };
+}
+
+/** The attack of settings whose rules have been checked, at the strength of training. */
+function resolved(settings: readonly string[]): ResolvedAttack {
+  const { attack } = resolveRecipe(applySettings({}, settings));
+  assert(attack !== undefined && "name" in attack, "the default method makes an attack");
+  return attack;
+}
+
+/** The same with an evaluation's strength in place of training's, wherever no setting says otherwise. */
+function withDefaults(settings: readonly string[], attack: ResolvedAttack): ResolvedAttack {
+  const or = (key: "epsilon" | "stepSize" | "steps", given: number, otherwise: number) =>
+    settingOf(settings, key) === undefined ? otherwise : given;
+  const epsilon = or("epsilon", attack.epsilon, EVALUATION_EPSILON[attack.norm]);
+  if (attack.name === "fgsm") return { ...attack, epsilon };
+  const stepSize = or("stepSize", attack.stepSize, evaluationStepSize(epsilon));
+  return { ...attack, epsilon, stepSize, steps: or("steps", attack.steps, EVALUATION_STEPS) };
 }
 
 const isEvaluationAttack = (name: string | undefined): name is EvaluationAttackName =>

@@ -7,9 +7,13 @@ import { BENCH_FLAGS, settingsOf } from "./flags.js";
 const publishedOptimizer = (model: string): Recipe["optimizer"] =>
   model.startsWith("efficientnet-") ? { name: "rmsprop" } : { name: "sgd" };
 
+/** Steps of the attack unless told, whatever the network: figures of different networks are of the same attack. */
+const ATTACK_STEPS = 5;
+
 /** A recipe with the values of the flags, and the optimiser of the network. @throws ERR_SETTING a value is wrong */
 export function benchRecipe(options: Readonly<Record<string, unknown>>): ResolvedRecipe {
   const settings = settingsOf(BENCH_FLAGS, options);
   const { model } = resolveRecipe(applySettings({}, settings));
-  return resolveRecipe(applySettings({ optimizer: publishedOptimizer(model) }, settings));
+  const unlessTold = { optimizer: publishedOptimizer(model), attack: { steps: ATTACK_STEPS } };
+  return resolveRecipe(applySettings(unlessTold, settings));
 }

@@ -1,16 +1,14 @@
 /** One workload of the benchmark: real updates of a network on random images, timed. */
 import { getHeapSpaceStatistics } from "node:v8";
-import { attackGradients } from "../attacks/create.js";
 import type { PixelBatch } from "../data/loader.js";
 import { UsageError } from "../errors.js";
 import type { Classifier } from "../models/classifier.js";
 import { architecture } from "../models/registry.js";
 import { BatchNorm } from "../nn/routed-batch-norm.js";
 import { KeyedRandom, Purpose } from "../random.js";
-import { buildLearner, type Learner } from "../recipes/build.js";
+import { buildLearner, type Learner, recipeAttackGradients } from "../recipes/build.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { type ProfileRow, profile, setMemoryLimit, setThreads } from "../tensor/index.js";
-import { METHOD_TABLE } from "../training/methods.js";
 import { type UpdateParts, update } from "../training/update.js";
 import { minorFaults, peakResidentBytes, resetPeakResident, residentBytes } from "./process-memory.js";
 
@@ -57,7 +55,7 @@ export class Workload {
     this.#batch = batch;
     this.batchSize = batch.labels.length;
     this.imageSize = batch.width;
-    this.attackSteps = METHOD_TABLE[recipe.method].perturbation === "attack" ? attackGradients(recipe.attack) : 0;
+    this.attackSteps = recipeAttackGradients(recipe);
     this.#footprint = footprint;
   }
 

@@ -32,8 +32,10 @@ const EVALUATION_ATTACK_FLAGS = ATTACK_FLAGS.map((one) => ({
   description:
     {
       "attack.name": "autoattack, apgd-ce, apgd-dlr, apgd-t, fab, square; pgd, i-fgsm, gd or fgsm (docs/attacks.md)",
-      "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255, in l2 0.5; of pgd, i-fgsm, gd, fgsm 4/255)",
-      "attack.steps": "steps (default: 100 of apgd and fab; else 255 epsilon + 1, and 1 where epsilon is 1/255)",
+      "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255, in l2 0.5)",
+      "attack.stepSize": "step of pgd, i-fgsm and gd (default: epsilon / 4)",
+      "attack.steps": "steps (default: 100 of apgd and fab, else 10)",
+      "attack.target": "random wrong class, or none: untargeted (default: none)",
     }[one.path] ?? one.description,
 }));
 

@@ -6,7 +6,8 @@ import { UsageError } from "../errors.js";
 import { knownSet } from "../evaluation/class-rule.js";
 import type { EvaluationView } from "../evaluation/view.js";
 import { openRecipeData } from "../recipes/data.js";
-import { parseRecipe, resolveRecipe } from "../recipes/resolve.js";
+import { resolveRecipe } from "../recipes/resolve.js";
+import { parseSavedRecipe } from "../recipes/saved.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { RunDirectory, savedSplit } from "../runs/run-directory.js";
 
@@ -95,5 +96,5 @@ const foldersIn = (path: string): string[] =>
 export function trainedRecipe(path: string | undefined): ResolvedRecipe {
   if (path === undefined) return resolveRecipe({});
   const run = RunDirectory.open(path);
-  return resolveRecipe(parseRecipe(run.recipeText(), run.recipe));
+  return resolveRecipe(parseSavedRecipe(run.recipeText(), run.recipe));
 }

@@ -13,14 +13,26 @@ interface RecipeFlag {
 export const ATTACK_FLAGS: readonly RecipeFlag[] = [
   { flag: "--attack <name>", path: "attack.name", description: "pgd, i-fgsm, gd or fgsm" },
   { flag: "--norm <name>", path: "attack.norm", description: "linf or l2 (default: linf)" },
-  { flag: "--epsilon <size>", path: "attack.epsilon", description: "radius, with pixels in [0, 1] (default: 4/255)" },
-  { flag: "--step-size <size>", path: "attack.stepSize", description: "step, with pixels in [0, 1] (default: 1/255)" },
+  {
+    flag: "--epsilon <size>",
+    path: "attack.epsilon",
+    description: "radius, with pixels in [0, 1] (default: the network's own, 1/255 to 4/255; in l2 0.5)",
+  },
+  {
+    flag: "--step-size <size>",
+    path: "attack.stepSize",
+    description: "step, with pixels in [0, 1] (default: 1/255; in l2 2.5 epsilon / steps)",
+  },
   {
     flag: "--attack-steps <count>",
     path: "attack.steps",
-    description: "steps (default: 255 epsilon + 1, and 1 where epsilon is 1/255)",
+    description: "steps (default: 255 epsilon + 1, and 1 where epsilon is 1/255; in l2 5)",
   },
-  { flag: "--target <which>", path: "attack.target", description: "random wrong class, or none: untargeted" },
+  {
+    flag: "--target <which>",
+    path: "attack.target",
+    description: "random wrong class, or none: untargeted (default: random)",
+  },
 ];
 
 /** The flags of where and how exactly to compute, the same in training and in evaluation. */
@@ -72,19 +84,21 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
 ];
 
 /** The flags of the benchmark. */
-export const BENCH_FLAGS: readonly RecipeFlag[] = [...TRAINING_FLAGS, ...ATTACK_FLAGS].filter(({ path }) =>
-  [
-    "model",
-    "method",
-    "training.batchSize",
-    "data.imageSize",
-    "attack.steps",
-    "precision",
-    "device",
-    "threads",
-    "memoryLimit",
-  ].includes(path),
-);
+export const BENCH_FLAGS: readonly RecipeFlag[] = [...TRAINING_FLAGS, ...ATTACK_FLAGS]
+  .filter(({ path }) =>
+    [
+      "model",
+      "method",
+      "training.batchSize",
+      "data.imageSize",
+      "attack.steps",
+      "precision",
+      "device",
+      "threads",
+      "memoryLimit",
+    ].includes(path),
+  )
+  .map((one) => (one.path === "attack.steps" ? { ...one, description: "steps of the attack (default: 5)" } : one));
 
 /** Adds flags to a command, which then knows what other programs call them. */
 export function addFlags(command: Command, flags: readonly RecipeFlag[]): void {

@@ -1,19 +1,19 @@
 /** What the quickstart measures of a trained network, and what it shows of it. */
 import { createAttack } from "../attacks/create.js";
-import { pgd } from "../attacks/pgd.js";
-import { linf } from "../attacks/threat-model.js";
 import { corruptedDataset } from "../corruptions/corrupted-dataset.js";
 import { CORRUPTIONS } from "../corruptions/index.js";
 import type { Dataset } from "../data/dataset.js";
 import { evaluationBatches } from "../data/loader.js";
 import { shapesDataset } from "../data/shapes.js";
 import { limitPrefix } from "../data/subset.js";
+import { assert } from "../errors.js";
 import { predict } from "../evaluation/predictions.js";
 import { evaluationBatchSize, type Predictor } from "../evaluation/predictor.js";
 import type { Classifier } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
 import { attackedPredictor, classifierPredictor } from "../predictors/classifier-predictor.js";
+import { pgd10 } from "../predictors/white-box-cells.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { readJsonLines } from "../runs/metrics-log.js";
 import { RunDirectory } from "../runs/run-directory.js";
@@ -60,13 +60,7 @@ export async function measure(recipe: ResolvedRecipe, path: string): Promise<Omi
     const scores = await scoresOf(predictor, corruptedDataset(few, name, { severity: SEVERITY, seed }));
     for (let i = 0; i < FEW; i++) corrupted[i] += scores[i] / CORRUPTIONS.length;
   }
-  const attack = pgd({
-    threatModel: linf(EPSILON),
-    stepSize: EPSILON / 4,
-    steps: 10,
-    target: "none",
-    randomStart: true,
-  });
+  const attack = pgd10(EPSILON);
   return {
     scores: {
       clean: await scoresOf(predictor, clean),
@@ -108,6 +102,7 @@ export async function adversarialExamples(recipe: ResolvedRecipe, path: string):
   const model = bestOf(path);
   const dataset = shapesDataset({ split: "test", count: SHOWN, size: 32, seed: recipe.data.shapes.seed });
   const [pixels] = evaluationBatches(dataset, SHOWN);
+  assert(recipe.attack !== undefined && "name" in recipe.attack, "AdvProp makes an attack");
   const attack = createAttack(recipe.attack);
   const [clean, perturbation, adversarial] = attackImages({
     model,

@@ -17,6 +17,6 @@ export function quickstartRecipe(method: "vanilla" | "advprop", textureCorrelati
     },
     training: { epochs: 12, batchSize: 64 },
     optimizer: { name: "sgd", lr: 0.1 },
-    attack: { name: "pgd", epsilon: EPSILON, stepSize: EPSILON, steps: 1 },
+    ...(method === "advprop" && { attack: { name: "pgd", epsilon: EPSILON, stepSize: EPSILON, steps: 1 } }),
   });
 }

@@ -15,7 +15,7 @@ import { defaultRunPath, RunDirectory, writeJson } from "../runs/run-directory.j
 import { duration } from "./progress.js";
 import { drawQuickstart } from "./quickstart-figure.js";
 import { adversarialExamples, curveOf, type Measured, measure, TESTS, type TestName } from "./quickstart-measure.js";
-import { quickstartRecipe } from "./quickstart-recipe.js";
+import { EPSILON, quickstartRecipe } from "./quickstart-recipe.js";
 import { runTraining } from "./run-training.js";
 
 const CORRELATIONS = [0.9, 0];
@@ -115,6 +115,6 @@ async function save(): Promise<void> {
   const curves = METHODS.map((method) => ({ ...LOOK[method], ...curveOf(runPath(method, CORRELATIONS[0])) }));
   const recipe = quickstartRecipe("advprop", CORRELATIONS[0]);
   const examples = await adversarialExamples(recipe, runPath("advprop", CORRELATIONS[0]));
-  const epsilon = "epsilon" in recipe.attack ? `${Math.round(recipe.attack.epsilon * 255)}/255` : "";
+  const epsilon = `${Math.round(EPSILON * 255)}/255`;
   writeFileAtomic(join(folder, "quickstart.png"), await drawQuickstart(curves, examples, 32, epsilon));
 }

@@ -7,7 +7,8 @@ import { exportWeights, importWeights, type Training } from "../export/safetenso
 import { createClassifier } from "../models/registry.js";
 import { loadState } from "../models/weights.js";
 import { MAIN_ROUTE } from "../nn/context.js";
-import { parseRecipe, resolveRecipe } from "../recipes/resolve.js";
+import { resolveRecipe } from "../recipes/resolve.js";
+import { parseSavedRecipe } from "../recipes/saved.js";
 import { readCheckpoint } from "../training/checkpoint.js";
 
 export interface ExportResult {
@@ -54,6 +55,6 @@ export function runExport(weights: string, to: string, auxiliary: boolean): Expo
 function trainingOf(weights: string): Training {
   const recipe = join(dirname(weights), "..", "recipe.yaml");
   if (!existsSync(recipe)) return {};
-  const { method, attack } = resolveRecipe(parseRecipe(readFileSync(recipe, "utf8"), recipe));
-  return method === "vanilla" ? { method } : { method, epsilon: attack.epsilon };
+  const { method, attack } = resolveRecipe(parseSavedRecipe(readFileSync(recipe, "utf8"), recipe));
+  return { method, ...(attack && { epsilon: attack.epsilon }) };
 }

@@ -28,6 +28,7 @@ import { runRecorder } from "../training/run-recorder.js";
 import { packageVersion } from "./package-version.js";
 import { ProgressLine } from "./progress.js";
 import { checkChanges, describeChanges, type ResumeChanges, withResumeAdvice } from "./resume-changes.js";
+import { describeStrength } from "./training-text.js";
 
 export interface RunTrainingOptions {
   readonly recipe: ResolvedRecipe;
@@ -144,6 +145,7 @@ async function trainOn(
     const stepsPerEpoch = updatesPerEpoch(training.loader, recipe.training.accumulationSteps);
     for (const line of describeChanges(recipe, changes, stepsPerEpoch, step)) say(line);
     if (options.recipe.training.batchSize === "auto") say(describeAutomaticBatch(options.recipe, recipe));
+    for (const line of describeStrength(recipe)) say(line);
     const { batchSize } = recipe.training;
     const memory =
       estimate &&

@@ -183,7 +183,7 @@ function protocolLines(
       "attacks",
       attacked === 0
         ? "none: the set has other classes than the model"
-        : `L-infinity, untargeted, on ${attacked} images drawn by seed ${seed}; PGD-10: random start, step epsilon / 4, last iterate`,
+        : `L-infinity, untargeted, on ${attacked} images drawn by seed ${seed}; PGD-10: one random start, step epsilon / 4, worst iterate`,
     ],
   ];
 }

@@ -42,10 +42,10 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
           (options.run === undefined ? "--run is missing." : `leave out ${recipeName}.`),
       );
     }
-    const { parseRecipe } = await import("../recipes/resolve.js");
+    const { parseSavedRecipe } = await import("../recipes/saved.js");
     const { changedRecipe } = await import("./resume-changes.js");
     const run = RunDirectory.resume(options.run);
-    const saved = parseRecipe(run.recipeText(), run.recipe);
+    const saved = parseSavedRecipe(run.recipeText(), run.recipe);
     const { recipe, changes } = changedRecipe(saved, [...settingsOf(FLAGS, options), ...options.set]);
     return runTraining({ recipe, changes, runPath: options.run, run: () => run, resume: true, json, quiet });
   }

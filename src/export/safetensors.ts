@@ -21,7 +21,7 @@ const METADATA = "advprop";
 export interface Training {
   /** The training method, for example "advprop". */
   readonly method?: string;
-  /** Radius of the attack in pixels of [0, 1]. */
+  /** Radius of the attack, or of the noise, in pixels of [0, 1]; absent where the method has neither. */
   readonly epsilon?: number;
 }
 

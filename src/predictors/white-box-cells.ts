@@ -1,6 +1,8 @@
 /** The cells of a suite in which our own models are attacked through their gradients. */
-import { pgd } from "../attacks/pgd.js";
-import { linf } from "../attacks/threat-model.js";
+import type { Attack } from "../attacks/attack.js";
+import { bestIterate } from "../attacks/best-iterate.js";
+import { createAttack } from "../attacks/create.js";
+import { EVALUATION_STEPS, evaluationPgd } from "../attacks/evaluation-defaults.js";
 import type { PixelBatch } from "../data/loader.js";
 import type { Predictor } from "../evaluation/predictor.js";
 import { type Cell, SWEPT_EPSILONS } from "../evaluation/suite/cell.js";
@@ -9,21 +11,18 @@ import { attackImages } from "../training/snapshots.js";
 import { attackedPredictor } from "./classifier-predictor.js";
 import type { WhiteBoxPredictor } from "./opened.js";
 
-const STEPS = 10;
-
-/** PGD-10, untargeted, from a random start, steps of a quarter of the radius. */
-const pgd10 = (epsilon: number) =>
-  pgd({ threatModel: linf(epsilon), stepSize: epsilon / 4, steps: STEPS, target: "none", randomStart: true });
+/** {@link evaluationPgd} in the L-infinity ball: of each image the worst iterate. */
+export const pgd10 = (epsilon: number): Attack => bestIterate(createAttack(evaluationPgd("linf", epsilon)));
 
 /** PGD-10 in the L-infinity ball at each swept radius, on the images at some places. */
 export function whiteBoxCells(images: SuiteImages, places: Uint32Array, seed: number): Cell[] {
   return SWEPT_EPSILONS.map((epsilon) => ({
     id: `pgd-10/${Math.round(255 * epsilon)}`,
-    protocol: { attack: "pgd", norm: "linf", epsilon, stepSize: epsilon / 4, steps: STEPS, randomStart: true, seed },
+    protocol: { ...evaluationPgd("linf", epsilon), iterate: "worst", seed },
     places,
     attack: { name: "PGD-10", epsilon, access: "white-box" },
-    // A step is a pass forward and one backward, which costs twice as much.
-    passes: 3 * STEPS + 1,
+    // A step is a pass forward and one backward, which costs twice as much; the last iterate is looked at, and the worst classified.
+    passes: 3 * EVALUATION_STEPS + 2,
     batches: () => images.batches(places),
     asked: (model) =>
       isWhiteBox(model)

@@ -1,13 +1,14 @@
 /** What a recipe may say of the attack. */
 
 import { z } from "zod";
-import { attackSteps } from "../attacks/strength.js";
+import { attackSteps, defaultEpsilon } from "../attacks/strength.js";
+import type { MethodTraits } from "../training/method-traits.js";
 import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, section, unit } from "./rules.js";
 
 /** The ball of every attack. */
 const ball = {
   norm: oneOf(["linf", "l2"]).default("linf"),
-  /** null takes 4/255, in the L2 norm 0.5. */
+  /** null takes {@link defaultEpsilon} of the network, in the L2 norm 0.5. */
   epsilon: distanceOrNull.default(null),
 };
 
@@ -46,14 +47,34 @@ type WithStrength<A extends Written> = A extends unknown
   ? { readonly [Key in keyof A]: Key extends "epsilon" | "stepSize" | "steps" ? number : A[Key] }
   : never;
 
-/** The attack's section of a recipe. */
-export const attack = named(pgd, iFgsm, gd, fgsm).transform((written) => withStrength(written));
+/** An attack with its strength. */
+export type ResolvedAttack = WithStrength<Written>;
 
-/** Fills in the strength: the paper's in the L-infinity norm; in the L2 norm, which the paper has not, ours. */
-function withStrength(written: Written): WithStrength<Written> {
-  const l2 = written.norm === "l2";
-  const epsilon = written.epsilon ?? (l2 ? 0.5 : 4 / 255);
+/** How far noise goes. */
+export interface ResolvedNoise {
+  readonly norm: Written["norm"];
+  readonly epsilon: number;
+}
+
+/** The attack's section of a recipe. */
+export const attack = named(pgd, iFgsm, gd, fgsm);
+
+/** What a method perturbs its images with, at the network's own strength unless it says otherwise. */
+export function resolvedAttack(
+  written: Written,
+  perturbation: MethodTraits["perturbation"],
+  model: string,
+): ResolvedAttack | ResolvedNoise | undefined {
+  if (perturbation === "none") return undefined;
+  const { norm } = written;
+  const epsilon = written.epsilon ?? (norm === "l2" ? 0.5 : defaultEpsilon(model));
+  return perturbation === "noise" ? { norm, epsilon } : withStrength(written, epsilon);
+}
+
+/** Fills in the steps: the paper's in the L-infinity norm; in the L2 norm, which the paper has not, ours. */
+function withStrength(written: Written, epsilon: number): ResolvedAttack {
   if (written.name === "fgsm") return { ...written, epsilon };
+  const l2 = written.norm === "l2";
   const count = written.steps ?? (l2 ? 5 : attackSteps(epsilon));
   return { ...written, epsilon, stepSize: written.stepSize ?? (l2 ? (2.5 * epsilon) / count : 1 / 255), steps: count };
 }

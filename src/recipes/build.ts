@@ -1,4 +1,5 @@
 /** From a resolved recipe to the parts of a training run. */
+import type { Attack } from "../attacks/attack.js";
 import { attackGradients, createAttack } from "../attacks/create.js";
 import { inMicroBatches } from "../attacks/micro-batches.js";
 import { attackReach } from "../attacks/strength.js";
@@ -112,7 +113,7 @@ export async function buildLearner(
     transfer,
     ...step,
     captured: canCapture(device) ? new CapturedStep(model, step.step, gradients) : undefined,
-    unitsPerStep: forwardBackwardUnits(method, attackGradients(recipe.attack)),
+    unitsPerStep: forwardBackwardUnits(method, recipeAttackGradients(recipe)),
     gradients,
     optimizer: groupedOptimizer(groups, (parameters) => createOptimizer(recipe.optimizer, parameters)),
     device,
@@ -205,6 +206,17 @@ export function settleBatchSize(
   };
 }
 
+/** For a method that makes no attack. */
+const NO_ATTACK: Attack = {
+  perturb() {
+    throw new Error("advprop internal error: the method makes no attack");
+  },
+};
+
+/** How many gradients of the network the attack of a recipe takes for each image; 0 where it makes none. */
+export const recipeAttackGradients = ({ attack }: Pick<ResolvedRecipe, "attack">): number =>
+  attack !== undefined && "name" in attack ? attackGradients(attack) : 0;
+
 /** The method's step, and the pictures of its attack. */
 function createStep(
   { attack: options, finetune, seed, training }: ResolvedRecipe,
@@ -213,28 +225,26 @@ function createStep(
   gradients: GradientStore,
   pixels: PixelBatch,
 ): Pick<Learner, "step" | "snapshot"> {
-  const { norm, epsilon, statistics, stochastic } = options;
-  const whole = createAttack(perturbation === "noise" ? { name: "noise", norm, epsilon } : options);
+  const { statistics, stochastic } = options !== undefined && "name" in options ? options : ATTACK;
+  const whole =
+    options === undefined ? NO_ATTACK : createAttack("name" in options ? options : { name: "noise", ...options });
   // Batch statistics and draws of the batch tie its images together.
   const attack = statistics === "running" && !stochastic ? inMicroBatches(whole) : whole;
-  const { labelSmoothing } = training;
+  const { labelSmoothing, adversarialLabelSmoothing } = training;
   const blocks: Recompute | undefined = training.recompute ? "blocks" : undefined;
   // Beside an attack's passes the first stage costs little to compute again: 3 to 4 % of the operations of a step with PGD-5.
   const affordable: Recompute | undefined =
     perturbation === "attack" && model.device === "cpu" ? "first stage" : undefined;
   const attackContext = { ...ATTACK, statistics, stochastic, recompute: blocks };
   const step = makeStep({
-    model: withFrozenStages(model, finetune.frozenStages),
-    attack,
-    attackContext,
-    gradients,
-    labelSmoothing,
+    ...{ model: withFrozenStages(model, finetune.frozenStages), attack, attackContext, gradients, labelSmoothing },
+    adversarialLabelSmoothing: adversarialLabelSmoothing ?? labelSmoothing,
     recompute: blocks ?? affordable,
   });
-  if (perturbation === "none") return { step, snapshot: undefined };
+  if (options === undefined) return { step, snapshot: undefined };
   // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
-  const reach = attackReach(options);
-  const fullRange = norm === "l2" ? (3 * reach) / Math.sqrt(3 * pixels.height * pixels.width) : reach;
+  const reach = attackReach({ name: "noise", ...options });
+  const fullRange = options.norm === "l2" ? (3 * reach) / Math.sqrt(3 * pixels.height * pixels.width) : reach;
   return {
     step,
     snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels }, folder, epoch),

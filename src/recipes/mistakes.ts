@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { didYouMean } from "../errors.js";
+import { ineffectiveKeys } from "./effect.js";
 import { usualKey } from "./other-names.js";
 import { isMapping } from "./rules.js";
 import { recipeSchema } from "./schema.js";
@@ -17,13 +18,17 @@ export interface Mistake {
 /** All mistakes in a recipe as written; none where it can be resolved. */
 export function findMistakes(recipe: unknown): Mistake[] {
   const { error } = recipeSchema.safeParse(recipe);
-  return (error?.issues ?? []).flatMap((issue): Mistake[] => {
+  const mistakes = (error?.issues ?? []).flatMap((issue): Mistake[] => {
     const path = issue.path.map(String);
     if (issue.code !== "unrecognized_keys") {
       return [{ path, atKey: false, message: `${path.join(".") || "a recipe"} ${issue.message}` }];
     }
     return issue.keys.map((key) => ({ path: [...path, key], atKey: true, message: unknownKey(path, key, recipe) }));
   });
+  const ineffective = ineffectiveKeys(recipe).map(({ path, reason }): Mistake => {
+    return { path, atKey: true, message: `${path.join(".")} ${reason}. Leave it out, or choose another method.` };
+  });
+  return [...mistakes, ...ineffective];
 }
 
 /** Every path of the schema, sections and values alike, for recipes of whatever optimizer, schedule and attack. */

@@ -2,6 +2,7 @@
 
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from "yaml";
 import { UsageError } from "../errors.js";
+import { withoutIneffective } from "./effect.js";
 import { didYouMeanPath, findMistakes, knownPaths, type Mistake } from "./mistakes.js";
 import { asFraction, isMapping } from "./rules.js";
 import { type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
@@ -10,11 +11,16 @@ import { type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
  * Reads a recipe in YAML and checks it whole.
  *
  * @param fileName for messages, which read `file:line:column: mistake`, one a line
+ * @param adapt    changes what was read before it is checked, for files of earlier versions
  * @returns the recipe as written, without defaults
  * @throws UsageError ERR_RECIPE_SYNTAX where the text is not YAML
  * @throws UsageError ERR_RECIPE where a key is unknown or a value breaks its rule; all of them are listed
  */
-export function parseRecipe(text: string, fileName: string): Recipe {
+export function parseRecipe(
+  text: string,
+  fileName: string,
+  adapt: (recipe: unknown) => unknown = (recipe) => recipe,
+): Recipe {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number) => {
@@ -25,7 +31,7 @@ export function parseRecipe(text: string, fileName: string): Recipe {
     const messages = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
     throw new UsageError("ERR_RECIPE_SYNTAX", messages.join("\n"));
   }
-  const recipe = contentsOf(document, `${fileName}: `);
+  const recipe = adapt(contentsOf(document, `${fileName}: `));
   const found = findMistakes(recipe).map((mistake) => ({ offset: offsetOf(document, mistake), mistake }));
   found.sort((a, b) => a.offset - b.offset);
   throwMistakes(found.map(({ offset, mistake }) => `${at(offset)}: ${mistake.message}`));
@@ -34,15 +40,15 @@ export function parseRecipe(text: string, fileName: string): Recipe {
 
 /**
  * A copy of a recipe with settings of the form `path=value` applied, for instance `optimizer.lr=0.2`; the value is YAML.
+ * Where they choose another method, what the recipe itself says of an attack goes as far as that method makes none.
  *
  * @throws UsageError ERR_SETTING where a setting has another form, an unknown path or a value that breaks its rule; all
  *   of them are listed
  */
 export function applySettings(recipe: Recipe, settings: readonly string[]): Recipe {
-  const changed: Record<string, unknown> = structuredClone(recipe);
   const known = knownPaths();
   const problems: string[] = [];
-  const applied: { setting: string; path: readonly string[] }[] = [];
+  const applied: { setting: string; path: readonly string[]; value: unknown }[] = [];
   for (const setting of settings) {
     const equals = setting.indexOf("=");
     const path = setting.slice(0, equals).trim();
@@ -55,10 +61,12 @@ export function applySettings(recipe: Recipe, settings: readonly string[]): Reci
     } else if (value.errors.length > 0) {
       problems.push(`--set ${setting}: the value must be YAML: ${value.errors[0].message}`);
     } else {
-      assign(changed, path.split("."), value.toJS());
-      applied.push({ setting, path: path.split(".") });
+      applied.push({ setting, path: path.split("."), value: value.toJS() });
     }
   }
+  const method = applied.findLast(({ path }) => path.join(".") === "method")?.value;
+  const changed: Record<string, unknown> = withoutIneffective(recipe, method);
+  for (const { path, value } of applied) assign(changed, path, value);
   for (const mistake of findMistakes(changed)) {
     const source = applied.findLast(({ path }) =>
       path.every((key, i) => mistake.path[i] === key || i >= mistake.path.length),
@@ -81,10 +89,11 @@ export function resolveRecipe(recipe: Recipe): ResolvedRecipe {
 
 /** A resolved recipe as YAML that resolves to the same values. Distances that are whole 255ths are written as such. */
 export function stringifyRecipe(recipe: ResolvedRecipe): string {
-  const attack = Object.entries(recipe.attack).map(([key, value]) =>
+  const attack = Object.entries(recipe.attack ?? {}).map(([key, value]) =>
     key === "epsilon" || key === "stepSize" ? [key, asFraction(value as number)] : [key, value],
   );
-  return stringify({ ...recipe, attack: Object.fromEntries(attack) }, { lineWidth: 0 });
+  const { attack: _, ...others } = recipe;
+  return stringify(recipe.attack ? { ...recipe, attack: Object.fromEntries(attack) } : others, { lineWidth: 0 });
 }
 
 function throwMistakes(messages: readonly string[]): void {

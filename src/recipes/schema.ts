@@ -7,7 +7,9 @@ import { z } from "zod";
 import { SAMPLERS } from "../data/sampler.js";
 import { AUTO_AUGMENT_POLICIES } from "../images/auto-augment.js";
 import type { DeviceName } from "../tensor/index.js";
-import { attack } from "./attack-schema.js";
+import { METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
+import { attack, resolvedAttack } from "./attack-schema.js";
+import { DEFAULT_METHOD } from "./effect.js";
 import {
   count,
   countOrAuto,
@@ -33,15 +35,7 @@ import {
 } from "./rules.js";
 
 /** The training methods: what each is stands in src/training/methods.ts. */
-export const METHODS = [
-  "vanilla",
-  "vanilla-doubled",
-  "vanilla-two-views",
-  "adversarial",
-  "mixture",
-  "noise",
-  "advprop",
-] as const;
+export const METHODS = Object.keys(METHOD_TRAITS) as readonly MethodName[];
 
 /** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */
 const weightDecayOnNorm = flag.default(false);
@@ -107,13 +101,12 @@ const multiStep = section({
 
 const oneCycle = section({ name: z.literal("one-cycle") });
 
-/** The whole recipe. Parsing fills the defaults in. */
-export const recipeSchema = section({
+const written = section({
   name: text.optional(),
   description: text.optional(),
   /** Name in the registry of models. */
   model: text.default("resnet20"),
-  method: oneOf(METHODS).default("advprop"),
+  method: oneOf(METHODS).default(DEFAULT_METHOD),
   seed: seed.default(0),
   /** Where tensors live; auto is the CPU, and cuda the first GPU. Whether there is one is asked when the run begins. */
   device: rule<DeviceName>(
@@ -173,7 +166,10 @@ export const recipeSchema = section({
     epochs: count.default(15),
     /** Images in a mini-batch; auto makes the update's images fit the memory in mini-batches of at most 256. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
+    /** Of the labels of every training loss; an attack's own loss has hard labels. */
     labelSmoothing: share.default(0),
+    /** Of the adversarial loss beside a clean one; null takes labelSmoothing. */
+    adversarialLabelSmoothing: shareOrNull.default(null),
     clipGradientNorm: positiveOrNull.default(null),
     /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */
     accumulationSteps: count.default(1),
@@ -196,6 +192,15 @@ export const recipeSchema = section({
   optimizer: named(sgd, rmsprop, adamw).prefault({}),
   schedule: named(cosine, exponential, multiStep, oneCycle).prefault({}),
 });
+
+/**
+ * The whole recipe. Parsing fills the defaults in. The attack's strength is that of the network; a method that makes no
+ * attack has none, and noise has a norm and an epsilon alone.
+ */
+export const recipeSchema = written.transform((recipe) => ({
+  ...recipe,
+  attack: resolvedAttack(recipe.attack, METHOD_TRAITS[recipe.method].perturbation, recipe.model),
+}));
 
 /** A recipe as it is written: what it leaves out has its default. */
 export type Recipe = z.input<typeof recipeSchema>;

@@ -10,9 +10,20 @@ import type { AttackStepParts, Batch, StepLosses } from "./step.js";
  * One step: attacks the mini-batch through the auxiliary batch norms, then adds the gradient of
  * mean loss(clean, main) + mean loss(adversarial, aux) to the store. The sum, as the paper minimises, is twice the mean
  * over both mini-batches: against a mean, halve the learning rate.
+ *
+ * Label smoothing acts on both losses; the attack's own is plain cross-entropy on hard labels. What the paper did is not
+ * published: so do both public ports (tingxueronghua/pytorch-classification-advprop, meijieru/fast_advprop).
  */
 export function advPropStep(
-  { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
+  {
+    model,
+    attack,
+    attackContext = ATTACK,
+    gradients,
+    labelSmoothing,
+    adversarialLabelSmoothing = labelSmoothing,
+    recompute,
+  }: AttackStepParts,
   { images, labels, keys }: Batch,
 ): Required<StepLosses> {
   // Attack the current network through its auxiliary batch norms.
@@ -29,7 +40,11 @@ export function advPropStep(
     crossEntropy(model.forward(images, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
   );
   const adversarialLoss = gradients.add(
-    crossEntropy(model.forward(adversarial, { ...TRAIN, recompute, route: "aux", keys }), labels),
+    crossEntropy(
+      model.forward(adversarial, { ...TRAIN, recompute, route: "aux", keys }),
+      labels,
+      adversarialLabelSmoothing,
+    ),
   );
   return { cleanLoss, adversarialLoss };
 }

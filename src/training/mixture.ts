@@ -12,10 +12,19 @@ import type { AttackStepParts, Batch, StepLosses } from "./step.js";
 /**
  * One step: attacks the mini-batch through the main batch norms' running statistics, then passes the clean and the
  * adversarial images as one batch of 2N, so that both are normalised by their joint statistics, and adds the gradient of
- * mean loss(clean) + mean loss(adversarial) to the store: AdvProp's sum, in which only the batch norms differ.
+ * mean loss(clean) + mean loss(adversarial) to the store: AdvProp's sum, in which only the batch norms differ. Label
+ * smoothing acts on both, as in AdvProp.
  */
 export function mixtureStep(
-  { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,
+  {
+    model,
+    attack,
+    attackContext = ATTACK,
+    gradients,
+    labelSmoothing,
+    adversarialLabelSmoothing = labelSmoothing,
+    recompute,
+  }: AttackStepParts,
   { images, labels, keys }: Batch,
 ): Required<StepLosses> {
   const adversarial = attack.perturb(
@@ -32,7 +41,7 @@ export function mixtureStep(
   });
   const count = labels.size;
   const cleanLoss = crossEntropy(rows(logits, 0, count), labels, labelSmoothing);
-  const adversarialLoss = crossEntropy(rows(logits, count, 2 * count), labels);
+  const adversarialLoss = crossEntropy(rows(logits, count, 2 * count), labels, adversarialLabelSmoothing);
   gradients.add(add(cleanLoss, adversarialLoss));
   return { cleanLoss: detach(cleanLoss), adversarialLoss: detach(adversarialLoss) };
 }

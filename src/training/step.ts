@@ -84,7 +84,7 @@ export interface StepParts {
   readonly model: Forward;
   /** Gets the gradients of the step's losses. */
   readonly gradients: GradientStore;
-  /** Acts on clean losses alone. */
+  /** Of the labels of every loss of the step, in [0, 1). */
   readonly labelSmoothing: number;
   /** What the training passes compute again rather than keep: gradient checkpointing. */
   readonly recompute?: Recompute;
@@ -93,6 +93,8 @@ export interface StepParts {
 /** What a step that attacks is made from. */
 export interface AttackStepParts extends StepParts {
   readonly attack: Attack;
+  /** Of the adversarial loss of a step that has a clean one beside it; labelSmoothing unless given. */
+  readonly adversarialLabelSmoothing?: number;
   /** How the attack's passes meet the network; the default is the paper's: running statistics, nothing updated. */
   readonly attackContext?: Omit<ForwardContext, "route">;
 }

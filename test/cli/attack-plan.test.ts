@@ -1,5 +1,6 @@
 /** From the flags of an evaluation to its attack. */
 import { describe, expect, test } from "vitest";
+import { evaluationPgd } from "../../src/attacks/evaluation-defaults.js";
 import { describeRobustness } from "../../src/cli/attack-evaluation.js";
 import { attackOfFlags } from "../../src/cli/attack-plan.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
@@ -23,7 +24,9 @@ describe("gd, which leaves its ball", () => {
     const outcome = { name: "gd", attacked: 4, broken: 3, outside: 0, accuracy: 0.25, seconds: 1 };
     const file = { count: 4, attack: plan.settings, robustAccuracy: 0.25 };
     const [line] = describeRobustness({ ...file, robustness: { attacks: [outcome] } } as unknown as EvaluationFile);
-    expect(line).toBe("robust accuracy 25.00 % of 4 images (gd, linf, 4 steps, epsilon 1/255, counted within 3/255)");
+    expect(line).toBe(
+      "robust accuracy 25.00 % of 4 images (gd, linf, 4 steps of 0.5/255, epsilon 1/255, counted within 3/255)",
+    );
   });
 });
 
@@ -41,4 +44,40 @@ test.each(["pgd", "i-fgsm", "gd", "fgsm", "apgd-ce", "square", "autoattack"])(
 
 test("a step size of 1 is refused", () => {
   expect(codedError(() => planOf({ name: "pgd", stepSize: 1 })).message).toMatch(/stepSize.*Did you mean 1\/255\?$/);
+});
+
+describe("the strength unless told: 10 steps of epsilon / 4, untargeted, one random start", () => {
+  test.each([
+    ["linf", "1/255", 1 / 255],
+    ["linf", "8/255", 8 / 255],
+    ["l2", 2, 2],
+  ] as const)("%s, %s", (norm, written, epsilon) => {
+    const strength = { norm, epsilon, stepSize: epsilon / 4, steps: 10, target: "none" };
+    const start = { randomStart: true, cleanStartProbability: 0 };
+    expect(planOf({ name: "pgd", norm, epsilon: written }).attack).toMatchObject({
+      name: "pgd",
+      ...strength,
+      ...start,
+    });
+    expect(planOf({ name: "gd", norm, epsilon: written }).attack).toMatchObject({ name: "gd", ...strength, ...start });
+    expect(planOf({ name: "i-fgsm", norm, epsilon: written }).attack).toMatchObject({ name: "i-fgsm", ...strength });
+    expect(planOf({ name: "fgsm", norm, epsilon: written }).attack).toMatchObject({ epsilon, target: "none" });
+    // The same as the library's.
+    expect(planOf({ name: "pgd", norm, epsilon: written }).attack).toMatchObject(evaluationPgd(norm, epsilon));
+    expect(planOf({ name: "pgd", norm, epsilon: written }).restarts).toBe(1);
+  });
+
+  test("the radius is 8/255, in the L2 norm 0.5, of every attack", () => {
+    for (const name of ["pgd", "i-fgsm", "gd", "fgsm", "apgd-ce", "fab", "square", "autoattack"]) {
+      expect(planOf({ name }).settings).toMatchObject({ epsilon: 8 / 255 });
+      expect(planOf({ name, norm: "l2" }).settings).toMatchObject({ epsilon: 0.5 });
+    }
+  });
+
+  test("what is told holds, and nothing else changes", () => {
+    expect(planOf({ name: "pgd", steps: 20 }).attack).toMatchObject({ steps: 20, stepSize: 2 / 255, epsilon: 8 / 255 });
+    expect(planOf({ name: "pgd", stepSize: "1/255" }).attack).toMatchObject({ steps: 10, stepSize: 1 / 255 });
+    expect(planOf({ name: "pgd", target: "random" }).attack).toMatchObject({ steps: 10, target: "random" });
+    expect(planOf({ name: "apgd-ce" }).attack).toEqual({ evaluation: "apgd-ce" });
+  });
 });

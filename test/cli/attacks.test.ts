@@ -93,6 +93,8 @@ test("Square attacks an ONNX file by its answers, on the grid, and says what tha
 
 test("the text says what each attack did", () => {
   const { stdout } = run(ours, "--attack", "pgd", "--epsilon", "2/255", "--attack-steps", "2", "--restarts", "2");
-  expect(stdout).toMatch(/robust accuracy [\d.]+ % of 16 images \(pgd, linf, 2 steps, 2 runs, epsilon 2\/255\)/);
+  expect(stdout).toMatch(
+    /robust accuracy [\d.]+ % of 16 images \(pgd, linf, 2 steps of 0.5\/255, 2 runs, epsilon 2\/255\)/,
+  );
   expect(stdout).toMatch(/ {2}pgd {2}broke \d+ of \d+, leaves/);
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Attack, LogitsFunction } from "../../src/attacks/attack.js";
 import { type AttackOptions, attackGradients, createAttack } from "../../src/attacks/create.js";
-import { attackReach, attackSteps, paperEpsilon } from "../../src/attacks/strength.js";
+import { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "../../src/attacks/strength.js";
 import { randomTargets } from "../../src/attacks/target.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { ATTACK, TRAIN } from "../../src/nn/context.js";
@@ -318,6 +318,8 @@ describe("the paper's strength", () => {
     ]);
     expect(paperEpsilon("resnet50")).toBe(1 / 255);
     expect(paperEpsilon("resnet20")).toBeUndefined();
+    expect(defaultEpsilon("resnet20")).toBe(1 / 255);
+    expect(defaultEpsilon("efficientnet-b7")).toBe(4 / 255);
   });
 });
 

@@ -94,7 +94,7 @@ const EXPECTED: Readonly<Record<MethodName, { passes: Omit<Pass, "keys">[]; loss
  * The method's loss as its definition says, on a fresh network of the same weights, added as a whole: one graph, so that
  * neither the order nor the splitting of the step's own sums is repeated here.
  */
-function defined(name: MethodName): { losses: StepLosses; gradient: number[] } {
+function defined(name: MethodName, ofAdversarial = SMOOTHING): { losses: StepLosses; gradient: number[] } {
   const method = METHOD_TABLE[name];
   const { model, gradients } = make(method.routes);
   const { images, secondView, labels, keys } = batch();
@@ -106,6 +106,7 @@ function defined(name: MethodName): { losses: StepLosses; gradient: number[] } {
     labels,
     keys,
   );
+  const adversarial = () => crossEntropy(pass(perturbed, "aux"), labels, ofAdversarial);
   const losses: Readonly<Record<MethodName, () => { cleanLoss?: Tensor; adversarialLoss?: Tensor; factor?: number }>> =
     {
       vanilla: () => ({ cleanLoss: clean(images) }),
@@ -123,11 +124,11 @@ function defined(name: MethodName): { losses: StepLosses; gradient: number[] } {
         const logits = pass(concat([images, perturbed]), "main");
         return {
           cleanLoss: crossEntropy(rows(logits, 0, COUNT), labels, SMOOTHING),
-          adversarialLoss: crossEntropy(rows(logits, COUNT, 2 * COUNT), labels),
+          adversarialLoss: crossEntropy(rows(logits, COUNT, 2 * COUNT), labels, ofAdversarial),
         };
       },
-      noise: () => ({ cleanLoss: clean(images), adversarialLoss: crossEntropy(pass(perturbed, "aux"), labels) }),
-      advprop: () => ({ cleanLoss: clean(images), adversarialLoss: crossEntropy(pass(perturbed, "aux"), labels) }),
+      noise: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
+      advprop: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
     };
   const { cleanLoss, adversarialLoss, factor = 1 } = losses[name]();
   const [first, second] = [cleanLoss, adversarialLoss].filter((loss) => loss !== undefined);
@@ -142,9 +143,10 @@ describe.each(METHODS)("%s", (name) => {
   const method: Method = METHOD_TABLE[name];
   const { passes, losses, units } = EXPECTED[name];
 
-  function step() {
+  function step(options: { readonly adversarialLabelSmoothing?: number } = {}) {
     const { model, gradients } = make(method.routes);
-    const run = method.makeStep({ model, gradients, attack: attackOf(method), labelSmoothing: SMOOTHING });
+    const parts = { model, gradients, attack: attackOf(method), labelSmoothing: SMOOTHING, ...options };
+    const run = method.makeStep(parts);
     const given = batch();
     return { model, gradients, given, losses: run(method.views === 2 ? given : { ...given, secondView: undefined }) };
   }
@@ -175,10 +177,14 @@ describe.each(METHODS)("%s", (name) => {
     });
   });
 
-  test("its losses and gradient are those of the definition", () => {
+  test.each([
+    ["the labels of all losses smoothed", undefined],
+    ["hard labels of its adversarial images beside clean ones", 0],
+    ["labels of its adversarial images smoothed in their own way", 0.4],
+  ])("its losses and gradient are those of the definition, %s", (_, adversarialLabelSmoothing) => {
     scope(() => {
-      const { losses, gradients } = step();
-      const { losses: expected, gradient } = defined(name);
+      const { losses, gradients } = step({ adversarialLabelSmoothing });
+      const { losses: expected, gradient } = defined(name, adversarialLabelSmoothing);
       expect(Object.keys(losses).sort()).toEqual(Object.keys(expected).sort());
       for (const key of Object.keys(expected) as (keyof StepLosses)[]) {
         expect(losses[key]?.item(), key).toBeCloseTo(expected[key]?.item() ?? Number.NaN, 10);

@@ -1,18 +1,25 @@
 /** Our classifiers under every attack of an evaluation, from 8-bit pixels to what stands. */
 import { expect, test } from "vitest";
 import { evaluationAttacks } from "../../src/attacks/auto-attack.js";
+import { createAttack } from "../../src/attacks/create.js";
+import { evaluationPgd } from "../../src/attacks/evaluation-defaults.js";
+import { misclassified } from "../../src/attacks/objective.js";
 import { InMemoryDataset } from "../../src/data/dataset.js";
 import { evaluationBatches } from "../../src/data/loader.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import { measureRobustness, type Subject } from "../../src/evaluation/robustness.js";
+import { suiteImages } from "../../src/evaluation/suite/images.js";
 import type { Classifier } from "../../src/models/classifier.js";
 import { imagesFromPixels } from "../../src/models/pixels.js";
 import { createClassifier } from "../../src/models/registry.js";
-import { TRAIN } from "../../src/nn/context.js";
+import { ATTACK, TRAIN } from "../../src/nn/context.js";
+import { crossEntropy } from "../../src/nn/loss.js";
 import { classifierPredictor } from "../../src/predictors/classifier-predictor.js";
 import { whiteBox } from "../../src/predictors/white-box.js";
-import { scope } from "../../src/tensor/index.js";
-import { mul_ } from "../../src/tensor/operators.js";
+import { pgd10, whiteBoxCells } from "../../src/predictors/white-box-cells.js";
+import { keep, scope, type Tensor } from "../../src/tensor/index.js";
+import { clone, mul_ } from "../../src/tensor/operators.js";
+import { batchFromPixels } from "../../src/training/step.js";
 import { makeDataset } from "../support/datasets.js";
 
 const CLASSES = ["a", "b", "c", "d"];
@@ -79,4 +86,54 @@ test("a network that is too sure is warned of: its gradients vanish", async () =
   expect(await warningsOf(whiteBox(model).subject)).toEqual([
     expect.stringMatching(/gradient of the cross-entropy is zero for \d+ of 8 images/),
   ]);
+});
+
+test("PGD is the same in the library and in a suite: 10 steps of epsilon / 4 from one random start, the worst iterate", async () => {
+  const { model, data } = await makeModel(5);
+  const [batch] = evaluationBatches(data, 8);
+  const epsilon = 2 / 255;
+  scope(() => {
+    const { images, labels, keys } = batchFromPixels(batch, { seed: 3, epoch: 0 });
+    const asked: Tensor[] = [];
+    const logits = (x: Tensor) => {
+      asked.push(keep(clone(x)));
+      return model.forward(x, { ...ATTACK, route: "main" });
+    };
+    const plain = createAttack({
+      ...{ name: "pgd", norm: "linf", epsilon, stepSize: epsilon / 4, steps: 10 },
+      ...{ target: "none", randomStart: true, cleanStartProbability: 0 },
+    });
+    const last = plain.perturb(logits, images, labels, keys);
+    const iterates = [...asked, last];
+    expect(iterates).toHaveLength(11);
+    const losses = iterates.map((x) =>
+      crossEntropy(model.forward(x, { ...ATTACK, route: "main" }), labels, 0, "none").toNumbers(),
+    );
+    const fooled = iterates.map((x) => misclassified((y) => model.forward(y, { ...ATTACK, route: "main" }), x, labels));
+    const worst = images.shape[0];
+    const expected = Array.from({ length: worst }, (_, n) => {
+      const order = iterates.map((_, t) => t);
+      const [best] = order.sort((a, b) => Number(fooled[b][n]) - Number(fooled[a][n]) || losses[b][n] - losses[a][n]);
+      return iterates[best].toNumbers().slice(n * 192, (n + 1) * 192);
+    }).flat();
+    const attacks = evaluationAttacks({ name: "pgd", norm: "linf", epsilon, classes: 4 }).attacks;
+    expect(attacks).toMatchObject([{ name: "pgd", forward: 12, backward: 10 }]);
+    expect(attacks[0].attack.perturb(logits, images, labels, keys).toNumbers()).toEqual(expected);
+    expect(pgd10(epsilon).perturb(logits, images, labels, keys).toNumbers()).toEqual(expected);
+    for (const tensor of asked) tensor.dispose();
+  });
+  const images = await suiteImages(
+    { name: "own", classes: CLASSES, imageSize: 8 },
+    {
+      length: 8,
+      async *batches() {
+        yield* evaluationBatches(data, 8);
+      },
+    },
+  );
+  const cells = whiteBoxCells(images, Uint32Array.from([0, 1]), 3);
+  expect(cells.map(({ attack }) => attack?.epsilon)).toEqual([1 / 255, 2 / 255, 4 / 255, 8 / 255]);
+  for (const { protocol, attack } of cells) {
+    expect(protocol).toEqual({ ...evaluationPgd("linf", attack?.epsilon ?? 0), iterate: "worst", seed: 3 });
+  }
 });

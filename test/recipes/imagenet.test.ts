@@ -42,7 +42,12 @@ describe.each(official)("$name", ({ name, description, recipe }) => {
       expect(optimizer).toMatchObject({ name: "rmsprop", decay: 0.9, momentum: 0.9, epsilon: 1e-3, weightDecay: 1e-5 });
       expect(optimizer.weightDecayOnNorm).toBe(false);
       expect(schedule).toEqual({ name: "exponential", warmupFraction: 5 / 350, decay: 0.97, decayEpochs: 2.4 });
-      expect(training).toMatchObject({ epochs: 350, labelSmoothing: 0.1, averageDecay: 0.9999 });
+      expect(training).toMatchObject({
+        epochs: 350,
+        labelSmoothing: 0.1,
+        adversarialLabelSmoothing: null,
+        averageDecay: 0.9999,
+      });
     } else {
       expect(optimizer).toMatchObject({ name: "sgd", momentum: 0.9, nesterov: false, weightDecay: 1e-4 });
       expect(optimizer.weightDecayOnNorm).toBe(true);
@@ -51,6 +56,12 @@ describe.each(official)("$name", ({ name, description, recipe }) => {
     }
     expect(data.augmentation.autoAugment).toBe(model.startsWith("efficientnet") ? "v0" : "none");
     expect(data.imageSize).toBe(architecture(model).imageSize);
+  });
+
+  test.runIf(model.startsWith("resnet"))("says that it resizes otherwise than the code it follows", () => {
+    expect(description.replace(/\s+/g, " ")).toMatch(
+      /Differences: .*bicubic interpolation, where that code has .*bilinear/,
+    );
   });
 
   test("says how to run it, what to expect, what differs and what it costs", () => {

@@ -11,9 +11,9 @@ function mistakes(text: string): string[] {
 
 describe("parseRecipe", () => {
   test("gives the recipe as written, without defaults", () => {
-    const text = "# A header\nmethod: vanilla\nattack: {epsilon: 2/255}\noptimizer:\n  lr: 5e-2\n";
+    const text = "# A header\nmethod: mixture\nattack: {epsilon: 2/255}\noptimizer:\n  lr: 5e-2\n";
     expect(parseRecipe(text, "r.yaml")).toEqual({
-      method: "vanilla",
+      method: "mixture",
       attack: { epsilon: "2/255" },
       optimizer: { lr: 0.05 },
     });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { withoutIneffective } from "../../src/recipes/effect.js";
 import { knownPaths } from "../../src/recipes/mistakes.js";
 import { OTHER_NAMES } from "../../src/recipes/other-names.js";
 import { applySettings, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
@@ -10,8 +11,8 @@ const positive = fc.double({ min: 1e-12, max: 1e6, noNaN: true });
 const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const count = fc.integer({ min: 1, max: 1e9 });
 const distance = fc.oneof(
-  fc.double({ min: 1e-9, max: 1, noNaN: true }),
-  fc.integer({ min: 1, max: 255 }).map((numerator) => `${numerator}/255`),
+  fc.double({ min: 1e-9, max: 1, maxExcluded: true, noNaN: true }),
+  fc.integer({ min: 1, max: 254 }).map((numerator) => `${numerator}/255`),
 );
 const optional = { requiredKeys: [] };
 
@@ -38,33 +39,38 @@ const multiStep = fc.record({
 });
 
 /** Any recipe that is right. */
-const recipes: fc.Arbitrary<Recipe> = fc.record(
-  {
-    name: fc.string(),
-    description: fc.string({ unit: "grapheme" }),
-    model: fc.string(),
-    method: fc.constantFrom(...METHODS),
-    seed: fc.maxSafeNat(),
-    memoryLimit: fc.oneof(count, fc.constant(null), fc.constantFrom("12GB", "512 MiB", "1.5gb")),
-    data: fc.record(
-      {
-        path: fc.oneof(fc.string(), fc.constant(null)),
-        limitTrain: fc.oneof(count, fc.constant(null)),
-        validationFraction: share,
-        augmentation: fc.record(
-          { crop: fc.nat(9), flip: fc.boolean(), autoAugment: fc.constantFrom("none", "v0") },
-          optional,
-        ),
-      },
-      optional,
-    ),
-    training: fc.record({ epochs: count, labelSmoothing: share, clipGradientNorm: positive }, optional),
-    attack: fc.oneof(pgd, fgsm),
-    optimizer: fc.oneof(sgd, rmsprop),
-    schedule: fc.oneof(cosine, multiStep),
-  },
-  optional,
-);
+const recipes: fc.Arbitrary<Recipe> = fc
+  .record(
+    {
+      name: fc.string(),
+      description: fc.string({ unit: "grapheme" }),
+      model: fc.string(),
+      method: fc.constantFrom(...METHODS),
+      seed: fc.maxSafeNat(),
+      memoryLimit: fc.oneof(count, fc.constant(null), fc.constantFrom("12GB", "512 MiB", "1.5gb")),
+      data: fc.record(
+        {
+          path: fc.oneof(fc.string(), fc.constant(null)),
+          limitTrain: fc.oneof(count, fc.constant(null)),
+          validationFraction: share,
+          augmentation: fc.record(
+            { crop: fc.nat(9), flip: fc.boolean(), autoAugment: fc.constantFrom("none", "v0") },
+            optional,
+          ),
+        },
+        optional,
+      ),
+      training: fc.record(
+        { epochs: count, labelSmoothing: share, adversarialLabelSmoothing: share, clipGradientNorm: positive },
+        optional,
+      ),
+      attack: fc.oneof(pgd, fgsm),
+      optimizer: fc.oneof(sgd, rmsprop),
+      schedule: fc.oneof(cosine, multiStep),
+    },
+    optional,
+  )
+  .map((recipe) => withoutIneffective(recipe, undefined));
 
 describe("resolveRecipe", () => {
   test("fills in the documented defaults", () => {
@@ -95,6 +101,7 @@ describe("resolveRecipe", () => {
         epochs: 15,
         batchSize: 128,
         labelSmoothing: 0,
+        adversarialLabelSmoothing: null,
         clipGradientNorm: null,
         accumulationSteps: 1,
         averageDecay: null,
@@ -118,9 +125,9 @@ describe("resolveRecipe", () => {
       attack: {
         name: "pgd",
         norm: "linf",
-        epsilon: 4 / 255,
+        epsilon: 1 / 255,
         stepSize: 1 / 255,
-        steps: 5,
+        steps: 1,
         target: "random",
         randomStart: true,
         cleanStartProbability: 0,
@@ -155,7 +162,7 @@ describe("resolveRecipe", () => {
       { norm: "l2", epsilon: 3, steps: 10 },
       { epsilon: 3, stepSize: 0.75, steps: 10 },
     ],
-    [{ name: "i-fgsm" }, { epsilon: 4 / 255, stepSize: 1 / 255, steps: 5 }],
+    [{ name: "i-fgsm" }, { epsilon: 1 / 255, stepSize: 1 / 255, steps: 1 }],
     [
       { name: "fgsm", epsilon: "8/255" },
       { name: "fgsm", epsilon: 8 / 255 },
@@ -291,5 +298,97 @@ describe("applySettings", () => {
       expect(codedError(() => applySettings({}, [`${path}=1`])).code).toBe("ERR_SETTING");
     }
     expect("polluted" in {}).toBe(false);
+  });
+});
+
+describe("the strength of training's attack", () => {
+  const of = (model: string, attack: Recipe["attack"] = {}, method: Recipe["method"] = "advprop") =>
+    resolveRecipe({ model, method, attack }).attack;
+
+  test.each([
+    ["efficientnet-b0", 1, 1],
+    ["efficientnet-b3", 2, 3],
+    ["efficientnet-b5", 3, 4],
+    ["efficientnet-b7", 4, 5],
+    ["efficientnet-b8", 4, 5],
+    ["resnet50", 1, 1],
+    ["resnet101", 1, 1],
+    ["resnet152", 1, 1],
+    ["resnet18", 1, 1],
+    ["resnet20", 1, 1],
+    ["wide-resnet-28-10", 1, 1],
+  ])("of %s is %i/255 with %i steps of 1/255, whatever the method", (model, epsilon, steps) => {
+    const strength = { epsilon: epsilon / 255, stepSize: 1 / 255, steps };
+    expect(of(model)).toMatchObject({ name: "pgd", ...strength });
+    expect(of(model, {}, "adversarial")).toMatchObject(strength);
+    expect(of(model, {}, "mixture")).toMatchObject(strength);
+    expect(of(model, {}, "noise")).toEqual({ norm: "linf", epsilon: epsilon / 255 });
+    expect(of(model, { name: "fgsm" })).toMatchObject({ epsilon: epsilon / 255 });
+    expect(of(model, { epsilon: "3/255" })).toMatchObject({ epsilon: 3 / 255, steps: 4 });
+    // The paper has no L2 norm.
+    expect(of(model, { norm: "l2" })).toMatchObject({ epsilon: 0.5, stepSize: 0.25, steps: 5 });
+  });
+
+  test.each(["vanilla", "vanilla-doubled", "vanilla-two-views"] as const)("there is none with %s", (method) => {
+    const recipe = resolveRecipe({ method, model: "efficientnet-b7" });
+    expect(recipe).not.toHaveProperty("attack.epsilon");
+    expect(stringifyRecipe(recipe)).not.toMatch(/^attack|^ +epsilon: 4/m);
+  });
+});
+
+describe("what has no effect with a method", () => {
+  const refused = (recipe: Recipe, settings: readonly string[] = []) =>
+    codedError(() => resolveRecipe(applySettings(recipe, settings)));
+
+  test.each([
+    ["vanilla", "attack.epsilon=1/255", "attack has no effect with method vanilla, which makes no attack."],
+    ["vanilla-doubled", "attack.steps=3", "attack has no effect with method vanilla-doubled, which makes no attack."],
+    ["vanilla-two-views", "attack.name=pgd", "attack has no effect with method vanilla-two-views, which makes no"],
+    ["noise", "attack.steps=3", "attack.steps has no effect with method noise, which takes norm and epsilon alone."],
+    ["noise", "attack.name=fgsm", "attack.name has no effect with method noise"],
+    ["noise", "attack.target=none", "attack.target has no effect with method noise"],
+    [
+      "vanilla",
+      "training.adversarialLabelSmoothing=0",
+      "has no effect with method vanilla, which has no adversarial loss",
+    ],
+    ["adversarial", "training.adversarialLabelSmoothing=0.1", "whose one loss takes labelSmoothing"],
+  ])("with %s, %s is refused", (method, setting, message) => {
+    for (const order of [
+      [`method=${method}`, setting],
+      [setting, `method=${method}`],
+    ]) {
+      const error = refused({}, order);
+      expect(error).toMatchObject({ code: "ERR_SETTING", exitCode: 2 });
+      expect(error.message).toContain(`--set ${setting}: `);
+      expect(error.message).toContain(message);
+      expect(error.message).toContain("Leave it out");
+    }
+  });
+
+  test("noise takes a norm and an epsilon, mixture and AdvProp the rest too", () => {
+    const settings = ["attack.epsilon=2/255", "attack.norm=linf"];
+    expect(resolveRecipe(applySettings({ method: "noise" }, settings)).attack).toEqual({
+      norm: "linf",
+      epsilon: 2 / 255,
+    });
+    for (const method of ["mixture", "advprop"] as const) {
+      const more = [...settings, "attack.steps=7", "training.adversarialLabelSmoothing=0"];
+      expect(resolveRecipe(applySettings({ method }, more)).attack).toMatchObject({ steps: 7 });
+    }
+  });
+
+  test("a recipe's own attack goes with the method that a flag replaces, and its strength stays for noise", () => {
+    const recipe: Recipe = { attack: { name: "pgd", epsilon: "2/255", steps: 3 }, training: { labelSmoothing: 0.1 } };
+    expect(resolveRecipe(applySettings(recipe, ["method=vanilla"])).attack).toBeUndefined();
+    expect(resolveRecipe(applySettings(recipe, ["method=noise"])).attack).toEqual({ norm: "linf", epsilon: 2 / 255 });
+    expect(resolveRecipe(applySettings(recipe, ["method=mixture"])).attack).toMatchObject({ steps: 3 });
+    expect(recipe.attack).toEqual({ name: "pgd", epsilon: "2/255", steps: 3 });
+  });
+
+  test("in a file it is an error with its place", () => {
+    const error = codedError(() => parseRecipe("method: vanilla\nseed: 1\nattack: {epsilon: 2/255}\n", "r.yaml"));
+    expect(error.code).toBe("ERR_RECIPE");
+    expect(error.message).toMatch(/^r\.yaml:3:1: attack has no effect with method vanilla/);
   });
 });

@@ -1,0 +1,28 @@
+/** The recipe that a run saved in its folder. */
+import { METHOD_TRAITS } from "../training/method-traits.js";
+import { withoutIneffective } from "./effect.js";
+import { parseRecipe } from "./resolve.js";
+import { isMapping } from "./rules.js";
+import type { Recipe } from "./schema.js";
+
+/**
+ * Reads the recipe of a run, so that it means what it meant when the run began: earlier versions wrote an attack for every
+ * method, and smoothed the labels of clean images alone.
+ *
+ * @param text of the run's recipe.yaml
+ * @throws UsageError ERR_RECIPE_SYNTAX, ERR_RECIPE as {@link parseRecipe}
+ */
+export function parseSavedRecipe(text: string, fileName: string): Recipe {
+  return parseRecipe(text, fileName, asItWasMeant);
+}
+
+function asItWasMeant(written: unknown): unknown {
+  if (!isMapping(written)) return written;
+  const recipe = withoutIneffective(written, undefined);
+  const { training, method = "advprop" } = recipe;
+  const traits = Object.entries(METHOD_TRAITS).find(([name]) => name === method)?.[1];
+  const twoLosses = traits?.cleanLoss && traits.perturbation !== "none";
+  if (!twoLosses || !isMapping(training) || Number(training.labelSmoothing) === 0) return recipe;
+  if (training.labelSmoothing === undefined || "adversarialLabelSmoothing" in training) return recipe;
+  return { ...recipe, training: { ...training, adversarialLabelSmoothing: 0 } };
+}

@@ -1,0 +1,41 @@
+/** What `train` says of its attack before it begins. */
+import { expect, test } from "vitest";
+import { describeStrength } from "../../src/cli/training-text.js";
+import { resolveRecipe } from "../../src/recipes/resolve.js";
+import type { Recipe } from "../../src/recipes/schema.js";
+
+test.each<[Recipe, string[]]>([
+  [
+    {},
+    [
+      "Attack: pgd, linf, epsilon 1/255, 1 step of 1/255, random target. This epsilon is the default of resnet20: the paper's smallest, as nothing is published on this network.",
+    ],
+  ],
+  [
+    { model: "efficientnet-b3", training: { labelSmoothing: 0.1 } },
+    [
+      "Attack: pgd, linf, epsilon 2/255, 3 steps of 1/255, random target. This epsilon is the default of efficientnet-b3: an interpolation of the paper's two endpoints, 1/255 for B0 and 4/255 for B7.",
+      "Label smoothing: 0.1, in both losses.",
+    ],
+  ],
+  [
+    { model: "resnet50", attack: { name: "fgsm", target: "none" } },
+    [
+      "Attack: fgsm, linf, epsilon 1/255, untargeted. This epsilon is the default of resnet50: of the re-implementation that the paper's authors guided.",
+    ],
+  ],
+  [
+    { attack: { norm: "l2" }, training: { labelSmoothing: 0.1, adversarialLabelSmoothing: 0 } },
+    [
+      "Attack: pgd, l2, epsilon 0.5, 5 steps of 0.25, random target.",
+      "Label smoothing: 0.1 of clean images, 0 of adversarial ones.",
+    ],
+  ],
+  [{ method: "noise", attack: { epsilon: "3/255" } }, ["Noise: linf, epsilon 3/255."]],
+  [
+    { method: "vanilla", training: { labelSmoothing: 0.1 } },
+    ["Attack: none, as vanilla trains on clean images.", "Label smoothing: 0.1."],
+  ],
+])("%j", (recipe, lines) => {
+  expect(describeStrength(resolveRecipe(recipe))).toEqual(lines);
+});

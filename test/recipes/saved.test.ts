@@ -1,0 +1,34 @@
+/** The recipe of a run, also of one that an earlier version began. */
+import { describe, expect, test } from "vitest";
+import { resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
+import { parseSavedRecipe } from "../../src/recipes/saved.js";
+import { METHODS } from "../../src/recipes/schema.js";
+
+const read = (text: string) => resolveRecipe(parseSavedRecipe(text, "recipe.yaml"));
+
+/** What an earlier version wrote for every method. */
+const earlier = (method: string, smoothing: number) =>
+  [
+    `method: ${method}`,
+    `training: { labelSmoothing: ${smoothing} }`,
+    "attack: { name: pgd, norm: linf, epsilon: 4/255, stepSize: 1/255, steps: 5, target: random, statistics: running }",
+  ].join("\n");
+
+describe("parseSavedRecipe", () => {
+  test.each(METHODS)("reads what is written of %s", (method) => {
+    for (const labelSmoothing of [0, 0.1]) {
+      const recipe = resolveRecipe({ method, training: { labelSmoothing } });
+      expect(read(stringifyRecipe(recipe))).toEqual(recipe);
+    }
+  });
+
+  test.each(METHODS)("an earlier run of %s goes on as it began", (method) => {
+    const { attack, training } = read(earlier(method, 0.1));
+    const smoothsCleanAlone = ["mixture", "noise", "advprop"].includes(method);
+    expect(training.adversarialLabelSmoothing).toBe(smoothsCleanAlone ? 0 : null);
+    if (method.startsWith("vanilla")) expect(attack).toBeUndefined();
+    else expect(attack).toMatchObject({ norm: "linf", epsilon: 4 / 255 });
+    if (method === "advprop") expect(attack).toMatchObject({ name: "pgd", steps: 5 });
+    expect(read(earlier(method, 0)).training.adversarialLabelSmoothing).toBeNull();
+  });
+});
