@@ -1,9 +1,12 @@
 /** The export command as a user meets it: the built program, its files, its errors. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runExport } from "../../src/cli/run-export.js";
 import { preprocessingOf } from "../../src/export/preprocessing.js";
 import { importWeights } from "../../src/export/safetensors.js";
+import { resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
+import { METHODS } from "../../src/recipes/schema.js";
 import { decodeSafetensors } from "../../src/runs/safetensors.js";
 import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { advprop } from "../support/cli.js";
@@ -56,6 +59,24 @@ describe("export", () => {
       JSON.parse(advprop(["evaluate", model, "--data", data, "--limit-test", "32", "--threads", "1", "--json"]).stdout),
     );
     expect(ofFile.loss).toBe(ofRun.loss);
+  });
+
+  test.each(METHODS)("names an epsilon of %s where it has one", (method) => {
+    // The same weights beside the recipe of another method, as this version and as an earlier one wrote it.
+    const other = temporaryFolder();
+    mkdirSync(join(other, "checkpoints"));
+    const weights = join(other, "checkpoints", "last.safetensors");
+    copyFileSync(join(run, "checkpoints", "last.safetensors"), weights);
+    const attacks = !method.startsWith("vanilla");
+    for (const text of [
+      stringifyRecipe(resolveRecipe({ method, ...(attacks && { attack: { epsilon: "3/255" } }) })),
+      `method: ${method}\nattack: { name: pgd, epsilon: 3/255, stepSize: 1/255, steps: 4 }\n`,
+    ]) {
+      writeFileSync(join(other, "recipe.yaml"), text);
+      const file = join(other, "weights.safetensors");
+      runExport(weights, file, false);
+      expect(importWeights(file).metadata).toEqual(attacks ? { method, epsilon: 3 / 255 } : { method });
+    }
   });
 
   test("keeps the auxiliary routes where asked, and says so", () => {
