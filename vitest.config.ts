@@ -22,6 +22,7 @@ export default defineConfig({
           pool: "forks",
           maxWorkers: 1,
           testTimeout: 1_200_000,
+          hookTimeout: 60_000,
         },
       },
     ],

@@ -8,6 +8,7 @@ import { UsageError } from "../errors.js";
 import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
 import { buildLearner, buildTraining, type Learner, type SizedRecipe, settleBatchSize } from "../recipes/build.js";
 import { openRecipeData, SHAPES } from "../recipes/data.js";
+import { describeUpdates, withEnoughUpdates } from "../recipes/photos.js";
 import { stringifyRecipe } from "../recipes/resolve.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
@@ -67,7 +68,11 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
   });
   try {
     if (recorded === undefined && data.validation?.fileOf !== undefined) sayView(view, data, say);
-    await trainOn(data, { ...options, view }, say);
+    const images = data.train?.length ?? 0;
+    const recipe = resume ? options.recipe : withEnoughUpdates(options.recipe, images);
+    const changed = describeUpdates(options.recipe, recipe, images);
+    if (changed !== undefined) say(changed);
+    await trainOn(data, { ...options, recipe, view }, say);
   } finally {
     await data.close();
   }

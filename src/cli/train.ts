@@ -51,8 +51,19 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   }
   const { applySettings, resolveRecipe } = await import("../recipes/resolve.js");
   const { loadRecipe } = await import("../recipes/library.js");
-  const written = recipeName === undefined ? {} : loadRecipe(recipeName);
-  const recipe = resolveRecipe(applySettings(written, [...settingsOf(FLAGS, options), ...options.set]));
+  const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../recipes/photos.js");
+  const settings = [...settingsOf(FLAGS, options), ...options.set];
+  const byDefault = recipeName === undefined && needsPhotoRecipe(applySettings({}, settings));
+  const named = byDefault ? PHOTO_RECIPE : recipeName;
+  const written = named === undefined ? {} : loadRecipe(named);
+  const recipe = resolveRecipe(applySettings(written, settings));
+  if (byDefault && !quiet) {
+    const { model, data } = recipe;
+    process.stderr.write(
+      `Photos, and neither a recipe nor a model: taking the recipe ${PHOTO_RECIPE}, ${model} at ${data.imageSize} pixels. ` +
+        "Another one: --model NAME, or a recipe (advprop recipes)\n",
+    );
+  }
   const path = options.run ?? defaultRunPath(recipe.method, recipe.model, new Date());
   // Refused now, made only when the data and the model are known to be good.
   RunDirectory.checkFree(path);

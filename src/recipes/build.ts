@@ -30,6 +30,7 @@ import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/met
 import { writeSnapshot } from "../training/snapshots.js";
 import type { TrainingStep } from "../training/step.js";
 import { parameterGroups } from "./parameter-groups.js";
+import { scaledRate } from "./scaled-rate.js";
 import { DEFAULT_BATCH_SIZE, type ResolvedRecipe } from "./schema.js";
 
 const SNAPSHOT_IMAGES = 8;
@@ -200,7 +201,7 @@ export function settleBatchSize(
     recipe: {
       ...recipe,
       training: { ...training, ...automatic },
-      optimizer: { ...recipe.optimizer, lr: recipe.optimizer.lr * share },
+      optimizer: scaledRate(recipe.optimizer, share),
     },
     estimate,
   };

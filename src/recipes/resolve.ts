@@ -41,6 +41,7 @@ export function parseRecipe(
 /**
  * A copy of a recipe with settings of the form `path=value` applied, for instance `optimizer.lr=0.2`; the value is YAML.
  * Where they choose another method, what the recipe itself says of an attack goes as far as that method makes none.
+ * A batch size that is set stands: the recipe's `training.minUpdatesPerEpoch` then does not change it.
  *
  * @throws UsageError ERR_SETTING where a setting has another form, an unknown path or a value that breaks its rule; all
  *   of them are listed
@@ -67,6 +68,10 @@ export function applySettings(recipe: Recipe, settings: readonly string[]): Reci
   const method = applied.findLast(({ path }) => path.join(".") === "method")?.value;
   const changed: Record<string, unknown> = withoutIneffective(recipe, method);
   for (const { path, value } of applied) assign(changed, path, value);
+  const isSet = (path: string) => applied.some((one) => one.path.join(".") === path);
+  if (isSet("training.batchSize") && isMapping(changed.training) && !isSet("training.minUpdatesPerEpoch")) {
+    delete changed.training.minUpdatesPerEpoch;
+  }
   for (const mistake of findMistakes(changed)) {
     const source = applied.findLast(({ path }) =>
       path.every((key, i) => mistake.path[i] === key || i >= mistake.path.length),

@@ -166,6 +166,8 @@ const written = section({
     epochs: count.default(15),
     /** Images in a mini-batch; auto makes the update's images fit the memory in mini-batches of at most 256. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
+    /** Halves the mini-batch until an epoch has so many updates, the rate with it; null, as with a given size, leaves it. */
+    minUpdatesPerEpoch: countOrNull.default(null),
     /** Of the labels of every training loss; an attack's own loss has hard labels. */
     labelSmoothing: share.default(0),
     /** Of the adversarial loss beside a clean one; null takes labelSmoothing. */

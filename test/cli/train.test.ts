@@ -4,9 +4,11 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileS
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { picture, writePicture } from "../support/photos.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const STEPS = ["--limit-train", "48", "--batch-size", "16", "--epochs", "2", "--threads", "1"];
@@ -68,6 +70,21 @@ describe("train", () => {
     expect(throughAux.route).toBe("aux");
     expect(throughAux.loss).not.toBe(result.loss);
     expect(throughAux).not.toHaveProperty("robustAccuracy");
+  });
+
+  test("photos without a recipe and a model get the recipe for photos, with updates enough, and both are said", async () => {
+    const folder = temporaryFolder();
+    for (let i = 0; i < 40; i++) await writePicture(join(folder, "photos", i % 2 ? "a" : "b", `${i}.png`), picture(i));
+    const run = join(folder, "run");
+    const short = ["--image-size", "32", "--method", "vanilla", "--epochs", "1", "--threads", "1"];
+    const { status, stderr } = advprop(["train", "--data", join(folder, "photos"), ...short, "--run", run]);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("taking the recipe finetune-photos, resnet18 at 32 pixels");
+    expect(stderr).toMatch(
+      /mini-batches of 64: .* a mini-batch has 8 images, .* the learning rate is 0.00625 instead of 0.05/,
+    );
+    const { model, method, training, optimizer } = parse(readFileSync(join(run, "recipe.yaml"), "utf8"));
+    expect([model, method, training.batchSize, optimizer.lr]).toEqual(["resnet18", "vanilla", 8, 0.00625]);
   });
 
   test("the same command gives the same bytes; vanilla has no auxiliary norms", () => {

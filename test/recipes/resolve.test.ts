@@ -100,6 +100,7 @@ describe("resolveRecipe", () => {
       training: {
         epochs: 15,
         batchSize: 128,
+        minUpdatesPerEpoch: null,
         labelSmoothing: 0,
         adversarialLabelSmoothing: null,
         clipGradientNorm: null,

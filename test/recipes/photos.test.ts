@@ -1,0 +1,77 @@
+/** What a run on photos takes where the user leaves it open. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadRecipe } from "../../src/recipes/library.js";
+import { describeUpdates, needsPhotoRecipe, PHOTO_RECIPE, withEnoughUpdates } from "../../src/recipes/photos.js";
+import { applySettings, resolveRecipe } from "../../src/recipes/resolve.js";
+import { writeCifar10 } from "../support/cifar.js";
+import { temporaryFolder } from "../support/folders.js";
+
+const recipeOf = (...settings: string[]) => resolveRecipe(applySettings(loadRecipe(PHOTO_RECIPE), settings));
+const sizeAndRate = ({ training, optimizer }: ReturnType<typeof recipeOf>) => [training.batchSize, optimizer.lr];
+
+test("the recipe for photos is taken for a folder of photos alone, and where no model is named", () => {
+  const photos = temporaryFolder();
+  mkdirSync(join(photos, "cat"));
+  writeFileSync(join(photos, "cat", "1.jpg"), "");
+  const cifar = temporaryFolder();
+  writeCifar10(cifar, Buffer.alloc(3073));
+  const needs = (path: string | null, more = {}) => needsPhotoRecipe({ data: { path }, ...more });
+  expect(needs(photos)).toBe(true);
+  expect(needs(photos, { method: "vanilla" })).toBe(true);
+  expect(needs(photos, { model: "resnet20" })).toBe(false);
+  for (const path of [cifar, "shapes", null, join(photos, "not-there"), join(photos, "cat", "1.jpg")]) {
+    expect(needs(path), String(path)).toBe(false);
+  }
+  expect(needsPhotoRecipe({})).toBe(false);
+});
+
+describe("the mini-batch follows the number of photos", () => {
+  // By hand: the largest of 64, 32, 16 and 8 with 20 whole updates; 0.05 is for 64.
+  test.each([
+    [20_000, 64, 0.05],
+    [1280, 64, 0.05],
+    [1279, 32, 0.025],
+    [640, 32, 0.025],
+    [639, 16, 0.0125],
+    [320, 16, 0.0125],
+    [168, 8, 0.00625],
+    [30, 8, 0.00625],
+  ])("%i photos: %i images at a rate of %d", (images, size, lr) => {
+    expect(sizeAndRate(withEnoughUpdates(recipeOf(), images))).toEqual([size, lr]);
+  });
+
+  test("what was decided is in the recipe, and is not decided again when the run is resumed with other photos", () => {
+    const decided = withEnoughUpdates(recipeOf(), 168);
+    expect(withEnoughUpdates(decided, 20)).toBe(decided);
+    expect(resolveRecipe(decided)).toEqual(decided);
+  });
+
+  test("updates of several mini-batches are counted as they are done", () => {
+    const recipe = recipeOf("training.accumulationSteps=2");
+    expect(sizeAndRate(withEnoughUpdates(recipe, 1000))).toEqual([16, 0.0125]);
+  });
+
+  test("a batch size that is given stands, whatever the recipe asks; so does every recipe that does not ask", () => {
+    for (const recipe of [
+      recipeOf("training.batchSize=64"),
+      recipeOf("training.batchSize=auto"),
+      recipeOf("training.minUpdatesPerEpoch=null"),
+      resolveRecipe({}),
+    ]) {
+      expect(withEnoughUpdates(recipe, 168)).toBe(recipe);
+      expect(describeUpdates(recipe, recipe, 168)).toBeUndefined();
+    }
+    const both = recipeOf("training.batchSize=32", "training.minUpdatesPerEpoch=10");
+    expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.025]);
+  });
+
+  test("the change is said with all of its numbers", () => {
+    const recipe = recipeOf();
+    expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
+      "168 training images make 2 updates an epoch by mini-batches of 64: the recipe asks for 20, so that a mini-batch has 8 images, " +
+        "which makes 21; the learning rate is 0.00625 instead of 0.05, which is for 64. --batch-size COUNT leaves both as they are",
+    );
+  });
+});
