@@ -3,7 +3,7 @@ import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InMemoryDataset } from "../../src/data/dataset.js";
-import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
+import { evaluationBatches, type Pixels } from "../../src/data/loader.js";
 import { corruptionReference, mCE, meanCorruptionError } from "../../src/evaluation/corruption-error.js";
 import type { Predictor } from "../../src/evaluation/predictor.js";
 import { renderCsv } from "../../src/evaluation/report/csv.js";
@@ -53,14 +53,14 @@ class Brightness implements Predictor {
     readonly failAt = Number.POSITIVE_INFINITY,
   ) {}
 
-  async logits({ pixels, labels }: PixelBatch): Promise<Float32Array> {
+  async logits({ pixels, height, width }: Pixels): Promise<Float32Array> {
     if (++this.calls > this.failAt) throw new Error("killed");
-    const size = pixels.length / labels.length;
-    const logits = new Float32Array(labels.length * 3);
-    labels.forEach((_, i) => {
+    const size = height * width * 3;
+    const logits = new Float32Array((pixels.length / size) * 3);
+    for (let i = 0; i < pixels.length / size; i++) {
       const mean = pixels.subarray(i * size, (i + 1) * size).reduce((total, value) => total + value, 0) / size;
       for (let k = 0; k < 3; k++) logits[3 * i + k] = -Math.abs(mean + this.shift - (43 + 80 * k)) / 20;
-    });
+    }
     return logits;
   }
 }
