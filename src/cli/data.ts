@@ -2,13 +2,10 @@ import type { Command } from "commander";
 import type { DataReport, Finding } from "../data/check.js";
 import { didYouMean, UsageError } from "../errors.js";
 import { CountLine } from "./count-line.js";
+import { describeFindings } from "./finding-text.js";
 
-/** Files of a finding that are printed; `--json` gives all. */
-const SHOWN_FILES = 5;
 /** Classes that are printed: of more, those with the fewest images. */
 const SHOWN_CLASSES = 30;
-/** Findings of one kind that are printed. */
-const SHOWN_FINDINGS = 10;
 
 /** `advprop data check PATH` and `advprop data get SET --to DIR`. */
 export function define(command: Command): void {
@@ -16,7 +13,7 @@ export function define(command: Command): void {
     .command("check")
     .description("look for what would make training on a folder of images wrong; exit code 1 where something would")
     .argument("<path>", "folder of images")
-    .option("--quick", "only names, sizes and first bytes, as at the start of training")
+    .option("--quick", "only names, sizes, first and last bytes, as at the start of training")
     .option("--json", "print one JSON object")
     .option("--quiet", "no progress")
     .action(check);
@@ -100,26 +97,11 @@ export function render(report: DataReport): string {
     ...(more > 0 ? [`and ${more} more, with as many images or more (--json lists all)`] : []),
     row("all", present.map(total)),
   ];
-  const codes = [...new Set(report.findings.map(({ code }) => code))];
-  const findings = codes.flatMap((code) => {
-    const all = report.findings.filter((finding) => finding.code === code);
-    const others = all.length - SHOWN_FINDINGS;
-    return [
-      ...all.slice(0, SHOWN_FINDINGS).flatMap(renderFinding),
-      ...(others > 0 ? [`         and ${others} more of ${code} (--json lists all)`] : []),
-    ];
-  });
+  const findings = describeFindings(report.findings);
   const count = (severity: Finding["severity"]) =>
     report.findings.filter((finding) => finding.severity === severity).length;
   const verdict = report.ok
     ? `No errors, ${count("warning")} warnings in ${report.images} images.`
     : `${count("error")} errors, ${count("warning")} warnings in ${report.images} images: see what to do about the errors above.`;
   return [...table, "", ...findings, ...(findings.length > 0 ? [""] : []), verdict].join("\n");
-}
-
-function renderFinding({ severity, message, files, remedy }: Finding): string[] {
-  const more = files.length > SHOWN_FILES ? ` and ${files.length - SHOWN_FILES} more` : "";
-  const where = files.length === 1 ? `${files[0]}: ` : "";
-  const list = files.length > 1 ? [`         ${files.slice(0, SHOWN_FILES).join(", ")}${more}`] : [];
-  return [`${severity.padEnd(7)}  ${where}${message}`, ...list, `         -> ${remedy}`];
 }

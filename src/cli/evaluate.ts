@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
 import type { EvaluationSplit } from "./evaluation-data.js";
-import { ATTACK_FLAGS, addFlags, givenFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
+import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, givenFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
 import { onnxOptions } from "./onnx-flag.js";
 
 interface EvaluateOptions extends Readonly<Record<string, unknown>> {
@@ -67,6 +67,7 @@ export function define(command: Command): void {
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     );
   addFlags(command, EVALUATION_ATTACK_FLAGS);
+  addFlags(command, BAD_IMAGE_FLAGS);
   addFlags(command, MACHINE_FLAGS);
   command
     .option("--restarts <count>", "runs of the attack from other random starts (default: 1)")
@@ -89,6 +90,7 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
     classMap: options.classMap,
     cropFraction: cropFractionOf(options),
     machineSettings: settingsOf(MACHINE_FLAGS, options),
+    badImageSettings: settingsOf(BAD_IMAGE_FLAGS, options),
     limitTest: options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1),
     seed: wholeNumber(options.seed, "--seed", 0),
     threads: wholeNumber(options.threads, "--threads", 0),
@@ -138,6 +140,11 @@ function checkSuite(options: EvaluateOptions, corruptedSet: string | undefined):
     throw new UsageError("ERR_ATTACK", `evaluate: ${why}; leave ${attackFlag} out`);
   }
   if (corruptedSet === undefined) return;
+  const [badImageFlag] = givenFlags(BAD_IMAGE_FLAGS, options);
+  if (badImageFlag !== undefined) {
+    const what = "the images of a corrupted set are the same under every corruption, so none can be left out of one";
+    throw new UsageError("ERR_FLAG", `evaluate: ${what}; leave ${badImageFlag} out, and replace the photo`);
+  }
   const flags = { "--suite": options.suite, "--split": options.split, "--frost-textures": options.frostTextures };
   for (const [flag, value] of Object.entries(flags)) {
     if (value === undefined) continue;

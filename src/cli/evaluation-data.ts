@@ -1,7 +1,9 @@
 /** The images of an evaluation. */
-import { readdirSync, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import type { BadImagePolicy, BadPhoto } from "../data/bad-photos.js";
+import type { Part } from "../data/image-folder.js";
 import type { EvaluationImages } from "../data/open-data.js";
+import { readUsedPhotos } from "../data/used-photos.js";
 import { UsageError } from "../errors.js";
 import { knownSet } from "../evaluation/class-rule.js";
 import type { EvaluationView } from "../evaluation/view.js";
@@ -9,7 +11,9 @@ import { openRecipeData } from "../recipes/data.js";
 import { resolveRecipe } from "../recipes/resolve.js";
 import { parseSavedRecipe } from "../recipes/saved.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
-import { RunDirectory, savedSplit } from "../runs/run-directory.js";
+import { RunDirectory } from "../runs/run-directory.js";
+import { checkMaxBad } from "./bad-image-settings.js";
+import { ownDivision } from "./own-division.js";
 
 /** Which images: `all` are those of a folder of photos without parts. */
 export type EvaluationSplit = "validation" | "test" | "all";
@@ -26,6 +30,8 @@ export interface EvaluationDataOptions {
   /** The share that is cut instead of the rule's. */
   readonly cropFraction: number | undefined;
   readonly workers: number | null;
+  /** What is done about photos that cannot be read; what is left out is as the run has it, else they are refused. */
+  readonly badImages?: BadImagePolicy;
   readonly limitTest: number | undefined;
 }
 
@@ -36,27 +42,38 @@ export interface EvaluationData {
   readonly images: EvaluationImages;
   /** How photos are cut; undefined for images in memory, which are taken as they are. */
   readonly view: EvaluationView | undefined;
+  /** The keys of the photos; undefined for images in memory. */
+  readonly keys: readonly string[] | undefined;
+  /** Photos that were left out so far, because they cannot be read; undefined for images in memory. */
+  readonly leftOut: (() => readonly BadPhoto[]) | undefined;
+  /** What one should know of how the images were chosen. */
+  readonly notes: readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * Opens the images to evaluate on: those given, else those of the run, divided as it was.
+ * Opens the images to evaluate on: those given, else those of the run. The run's own photos, wherever they lie now, are
+ * divided as it divided them; a part that is drawn of others holds none that it was trained or validated on.
  *
  * @throws ERR_SPLIT there is no such part, and what `openRecipeData` throws
  */
 export async function openEvaluationData(options: EvaluationDataOptions): Promise<EvaluationData> {
-  const { data, run, imageSize, workers, limitTest = null } = options;
+  const { data, run, imageSize, workers, badImages = {}, limitTest = null } = options;
   const trained = trainedRecipe(run);
   const path = data ?? trained.data.path;
-  const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest } };
+  const { onBadImage = trained.data.onBadImage, maxBad = trained.data.maxBad } = badImages;
+  if (badImages.maxBad !== undefined) checkMaxBad(onBadImage);
+  const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest, onBadImage, maxBad } };
   // A split of the run's own photos holds for these alone; other photos without parts are evaluated as a whole.
-  const own = run !== undefined && path !== null && resolve(path) === resolve(trained.data.path ?? "");
-  const split = options.split === "all" || (options.split === undefined && !own) ? "all" : (options.split ?? "test");
+  const own = run === undefined || path === null ? undefined : await ownDivision(run, trained.data.path, path);
+  const split =
+    options.split === "all" || (options.split === undefined && own === undefined) ? "all" : (options.split ?? "test");
   const part = split === "all" ? "test" : split;
   const view = viewOn(path, options.view, options.cropFraction);
   const opened = await openRecipeData(recipe, {
     parts: [part],
-    split: own ? savedSplit(run) : undefined,
+    split: own?.split,
+    avoid: run === undefined ? undefined : learntFrom(run),
     view,
     allForTest: split === "all",
   });
@@ -67,15 +84,43 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   };
   if (options.split === "all" && !opened.undivided)
     throw await refuse("has parts of its own, or is no folder of photos");
-  if (images === undefined) throw await refuse(`has no part ${part}`);
+  if (images === undefined) {
+    const why = own?.split === undefined ? "" : " left from when the run divided it";
+    const notes = opened.notes.map((note) => `. ${note.replace(/\.$/, "")}`).join("");
+    throw await refuse(`has no part ${part}${why}${notes}`);
+  }
   return {
     name: opened.name,
     classes: opened.classes,
     split: opened.undivided ? "all" : part,
     images,
     view: images.fileOf && view,
+    keys: opened.photos?.filter((photo) => photo.part === part).map(({ key }) => key),
+    leftOut: opened.photos && (() => opened.leftOut()),
+    notes: opened.notes,
     close: () => opened.close(),
   };
+}
+
+/** The part of a run that each photo was in, by its key; undefined where the run did not note its photos. */
+function usedPhotos(run: string): ReadonlyMap<string, Part> | undefined {
+  const { photos } = RunDirectory.open(run);
+  return existsSync(photos) ? readUsedPhotos(photos) : undefined;
+}
+
+/** The photos that a run was trained and validated on. */
+const learntFrom = (run: string): ReadonlySet<string> =>
+  new Set([...(usedPhotos(run) ?? [])].flatMap(([key, part]) => (part === "test" ? [] : [key])));
+
+/** How many of the images a run was trained on, and how many chose its checkpoint; nothing where that is not known. */
+export function usedBy(
+  run: string | undefined,
+  { keys }: Pick<EvaluationData, "keys">,
+): { trainedOn?: number; validatedOn?: number } {
+  const used = run === undefined ? undefined : usedPhotos(run);
+  if (used === undefined || keys === undefined) return {};
+  const count = (part: Part) => keys.reduce((sum, key) => sum + Number(used.get(key) === part), 0);
+  return { trainedOn: count("train"), validatedOn: count("validation") };
 }
 
 /**

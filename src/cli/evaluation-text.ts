@@ -1,6 +1,7 @@
 /** The result of an evaluation as text. */
 import type { EvaluationFile } from "../runs/schema.js";
 import { describeRobustness } from "./attack-evaluation.js";
+import { describeLeftOut } from "./photo-text.js";
 
 /** Classes whose accuracy is printed; all are in the saved file. */
 const SHOWN_CLASSES = 10;
@@ -15,6 +16,7 @@ export function describeEvaluation(result: EvaluationFile): string {
   const which = data.split === "all" ? "images" : `${data.split} images`;
   const { shapeBias } = result;
   const lines = [`${weights} ${through} on ${count} ${which} of ${data.name}`, `  ${protocol.images}`];
+  lines.push(...imageLines(result).map((text) => `  ${text}`));
   if (protocol.input !== undefined) lines.push(`  ${protocol.input}`);
   lines.push(`  ${protocol.classes}`, line("clean ", accuracy, loss));
   lines.push(...describeRobustness(result));
@@ -33,4 +35,27 @@ export function describeEvaluation(result: EvaluationFile): string {
     lines.push(`  ${name.padEnd(width)}  ${percent(share).padStart(8)} of ${own}`);
   }
   return lines.join("\n");
+}
+
+/** What one should know of the images. */
+function imageLines({ data, count }: EvaluationFile): string[] {
+  const { split, trainedOn, validatedOn, leftOut = [], notes = [] } = data;
+  return [...usedLines(count, split, { trainedOn, validatedOn }), ...notes, ...describeLeftOut(leftOut)];
+}
+
+/** Says that images are not new to a run. */
+export function usedLines(
+  count: number,
+  split: string,
+  { trainedOn = 0, validatedOn = 0 }: { readonly trainedOn?: number; readonly validatedOn?: number },
+): string[] {
+  if (trainedOn > 0) {
+    return [
+      `Warning: the run was trained on ${trainedOn} of these ${count} images, and does better on them than on new ones.`,
+    ];
+  }
+  if (split === "validation" || validatedOn === 0) return [];
+  return [
+    `Warning: ${validatedOn} of these ${count} images are the run's validation images, by which its checkpoint was chosen.`,
+  ];
 }

@@ -43,6 +43,16 @@ export const MACHINE_FLAGS: readonly RecipeFlag[] = [
   { flag: "--workers <count>", path: "data.workers", description: "threads that read photos (default: one a core)" },
 ];
 
+/** What is done about photos that cannot be read, the same in training and in evaluation. */
+export const BAD_IMAGE_FLAGS: readonly RecipeFlag[] = [
+  {
+    flag: "--on-bad-image <what>",
+    path: "data.onBadImage",
+    description: "fail, or skip photos that cannot be decoded (default: fail)",
+  },
+  { flag: "--max-bad <count>", path: "data.maxBad", description: "most photos that are skipped (default: 100)" },
+];
+
 /** The flags of training. */
 export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   { flag: "--data <path>", path: "data.path", description: "folder of the images, or shapes: the built-in set" },
@@ -59,12 +69,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     path: "data.imageSize",
     description: "side of the images (default: the data's; 224 of photos)",
   },
-  {
-    flag: "--on-bad-image <what>",
-    path: "data.onBadImage",
-    description: "fail, or skip photos that cannot be decoded",
-  },
-  { flag: "--max-bad <count>", path: "data.maxBad", description: "most photos that are skipped (default: 100)" },
+  ...BAD_IMAGE_FLAGS,
   { flag: "--epochs <count>", path: "training.epochs", description: "passes over the training images (default: 15)" },
   {
     flag: "--batch-size <count>",

@@ -12,6 +12,8 @@ const CHANGEABLE: Readonly<Record<string, string>> = {
   "training.epochs": "--epochs",
   "training.clipGradientNorm": "--set training.clipGradientNorm",
   "training.earlyStoppingEpochs": "--set training.earlyStoppingEpochs",
+  "data.onBadImage": "--on-bad-image",
+  "data.maxBad": "--max-bad",
 };
 
 /** Each changed value, by its path in the recipe. */

@@ -1,7 +1,7 @@
 /** One evaluation, from a model to its result on standard output. Nothing here may load libtorch: an ONNX file needs none. */
 import { join } from "node:path";
 import type { PixelBatch } from "../data/loader.js";
-import { UsageError } from "../errors.js";
+import { RunError, UsageError } from "../errors.js";
 import { accuracyOf } from "../evaluation/accuracy.js";
 import { readClassMap } from "../evaluation/class-map.js";
 import { classRule, knownSet, relabelled, underRule } from "../evaluation/class-rule.js";
@@ -20,7 +20,8 @@ import { RunDirectory, writeJson } from "../runs/run-directory.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../runs/schema.js";
 import { evaluateAttack } from "./attack-evaluation.js";
 import { attackOfFlags, COSTLY_ATTACK_IMAGES, type CommandAttack } from "./attack-plan.js";
-import { type EvaluationData, type EvaluationSplit, openEvaluationData } from "./evaluation-data.js";
+import { badImagesOf } from "./bad-image-settings.js";
+import { type EvaluationData, type EvaluationSplit, openEvaluationData, usedBy } from "./evaluation-data.js";
 import { describeEvaluation } from "./evaluation-text.js";
 import { BatchProgress } from "./progress.js";
 import { protocolOf } from "./protocol.js";
@@ -43,6 +44,8 @@ export interface RunEvaluationOptions {
   readonly restarts: number;
   /** Settings of where and how to compute. */
   readonly machineSettings: readonly string[];
+  /** Settings of what is done about photos that cannot be read. */
+  readonly badImageSettings: readonly string[];
   readonly limitTest: number | undefined;
   readonly seed: number;
   readonly threads: number;
@@ -66,6 +69,7 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
       imageSize: predictor.imageSize,
       view: predictor.view,
       workers: machine.data.workers,
+      badImages: badImagesOf(options.badImageSettings),
     });
     try {
       await measureAll(options, predictor, attack, data);
@@ -97,7 +101,14 @@ async function measureAll(
   const { classes: perClass, balancedAccuracy, counts } = confusionOf(predictions);
   const bias = knownSet(data.classes) === "cue-conflict" ? shapeBias(predictions, files) : undefined;
   const limited = options.limitTest === undefined;
-  const robust = opened && (await evaluateAttack(attack, opened, { length: images.length, batches, limited }, quiet));
+  const { length } = predictions.labels;
+  const robust = opened && (await evaluateAttack(attack, opened, { length, batches, limited }, quiet));
+  if (robust !== undefined && robust.outcomes.length !== length) {
+    throw new RunError(
+      "ERR_DATA_CHANGED",
+      `evaluate: ${data.name} had ${length} images and has others now. Begin again`,
+    );
+  }
 
   const result: EvaluationFile = {
     schema: RUN_SCHEMA,
@@ -106,7 +117,13 @@ async function measureAll(
     weights: predictor.file,
     model: { kind: predictor.access === "white-box" ? "advprop" : "onnx", access: predictor.access },
     ...(predictor.access === "white-box" && { route: predictor.route }),
-    data: { name: data.name, split: data.split },
+    data: {
+      name: data.name,
+      split: data.split,
+      ...usedBy(predictor.run, data),
+      ...(data.leftOut && { leftOut: data.leftOut() }),
+      ...(data.notes.length > 0 && { notes: data.notes }),
+    },
     protocol: protocolOf(predictor, data, rule),
     ...accuracyOf(predictions),
     balancedAccuracy,

@@ -11,6 +11,7 @@ import type { OnnxOptions } from "../predictors/onnx-settings.js";
 import { openPredictor } from "../predictors/open.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+import { badImagesOf } from "./bad-image-settings.js";
 import { trainedRecipe } from "./evaluation-data.js";
 import { openSetPanel } from "./set-panel.js";
 import {
@@ -24,7 +25,7 @@ import {
 import { type AttackSamples, samplePictures } from "./suite-pictures.js";
 import { SuiteProgressLine } from "./suite-progress.js";
 
-export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers" | "precision"> {
+export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers" | "precision" | "badImages"> {
   /** The folder of a corrupted set that is measured instead of the standard suite. */
   readonly corruptedSet: string | undefined;
   readonly models: readonly string[];
@@ -36,6 +37,8 @@ export interface RunSuiteOptions extends Omit<SuiteDataOptions, "workers" | "pre
   readonly output: string;
   /** Settings of where and how to compute. */
   readonly machineSettings: readonly string[];
+  /** Settings of what is done about photos that cannot be read. */
+  readonly badImageSettings: readonly string[];
   readonly threads: number;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -56,7 +59,8 @@ export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
       models.push(await openPredictor(path, { checkpoint, route, ...computing, onnx: settings }));
     }
     const names = modelNames(models);
-    const given = { ...options, workers: machine.data.workers, precision };
+    const badImages = badImagesOf(options.badImageSettings);
+    const given = { ...options, workers: machine.data.workers, badImages, precision };
     const nameOf = (model: OpenedPredictor) => names.get(model)!;
     for (const own of bySight(models)) {
       const panel = corruptedSet

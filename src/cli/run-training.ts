@@ -1,9 +1,11 @@
 /** One training run, from a resolved recipe to its last line. */
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
-import { checkData } from "../data/check.js";
+import { checkStructure } from "../data/check-structure.js";
+import { scanImageFolder } from "../data/image-folder.js";
 import { findDataset } from "../data/open.js";
 import type { OpenedData } from "../data/open-data.js";
+import { formatUsedPhotos } from "../data/used-photos.js";
 import { UsageError } from "../errors.js";
 import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
 import { buildLearner, buildTraining, type Learner, type SizedRecipe, settleBatchSize } from "../recipes/build.js";
@@ -26,7 +28,9 @@ import {
 import { type FitResult, fit, updatesPerEpoch } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { runRecorder } from "../training/run-recorder.js";
+import { describeFindings } from "./finding-text.js";
 import { packageVersion } from "./package-version.js";
+import { describeLeftOut, describeParts } from "./photo-text.js";
 import { ProgressLine } from "./progress.js";
 import { checkChanges, describeChanges, type ResumeChanges, withResumeAdvice } from "./resume-changes.js";
 import { describeStrength } from "./training-text.js";
@@ -55,7 +59,7 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
   resolveDevice(options.recipe.device); // refused before anything is read
   setThreads(options.recipe.threads);
   setMemoryLimit(options.recipe.memoryLimit ?? undefined);
-  if (!resume) await checkPhotos(options.recipe.data.path, say);
+  if (!resume) checkPhotos(options.recipe.data.path, say);
   const recorded = resume ? RunDirectory.open(options.runPath).readInfo().view : undefined;
   const view = resume && recorded === undefined ? viewBeforeRecording(options.recipe) : recorded;
   const data = await openRecipeData(options.recipe, {
@@ -79,15 +83,18 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
 }
 
 /**
- * Looks a folder of photos over, without reading its files whole: what `advprop data check --quick` does.
+ * Looks over the names and counts in a folder of photos, as `advprop data check` does. The photos themselves are looked at
+ * when they are opened.
  *
  * @throws ERR_DATA_CHECK training on it would be wrong
  */
-async function checkPhotos(path: string | null, say: (line: string) => void): Promise<void> {
+function checkPhotos(path: string | null, say: (line: string) => void): void {
   if (path === null || path === SHAPES || findDataset(path) !== undefined) return;
-  const { ok, findings } = await checkData(path, { quick: true });
-  const lines = findings.map(({ severity, message, remedy }) => `${severity}: ${message} ${remedy}`);
-  if (!ok) {
+  const folder = scanImageFolder(path);
+  if (folder === undefined) return; // said when it is opened
+  const findings = checkStructure(folder);
+  const lines = describeFindings(findings);
+  if (findings.some(({ severity }) => severity === "error")) {
     const more = `All of it: advprop data check ${path}`;
     throw new UsageError("ERR_DATA_CHECK", `training on ${path} would be wrong:\n${lines.join("\n")}\n${more}`);
   }
@@ -147,6 +154,8 @@ async function trainOn(
     setStatus("running");
 
     say(`${recipe.method} of ${recipe.model} on ${data.train?.length} images of ${data.name}; run: ${run.path}`);
+    const leftOutBefore = data.leftOut().length;
+    for (const line of [describeParts(data), ...data.notes, ...describeLeftOut(data.leftOut())]) say(line);
     const stepsPerEpoch = updatesPerEpoch(training.loader, recipe.training.accumulationSteps);
     for (const line of describeChanges(recipe, changes, stepsPerEpoch, step)) say(line);
     if (options.recipe.training.batchSize === "auto") say(describeAutomaticBatch(options.recipe, recipe));
@@ -176,7 +185,7 @@ async function trainOn(
       });
       if (!quiet) progress.end();
       setStatus(result.status);
-      sayReading(data, say);
+      sayReading(data, leftOutBefore, say);
       finish(run, result, data, json === true, say);
     } catch (error) {
       if (!quiet) progress.end();
@@ -211,7 +220,11 @@ function finish(
     say(`${why} after step ${state.step}. Evaluate with: advprop evaluate ${run.path}${imagesToEvaluateOn(data)}`);
   }
   const { weights } = run.checkpoint(state.best === undefined ? "last" : "best");
-  if (json) console.log(JSON.stringify({ run: run.path, status, reason, step: state.step, weights, best: state.best }));
+  if (!json) return;
+  const { name, classes, sizes } = data;
+  const images = { name, classes, images: sizes, leftOut: data.leftOut() };
+  const ended = { run: run.path, status, reason, step: state.step, weights, best: state.best };
+  console.log(JSON.stringify({ ...ended, data: images }));
 }
 
 /** The flag that `evaluate` needs where its default, the test part, is not there, as in a folder of ImageNet. */
@@ -220,15 +233,15 @@ function imagesToEvaluateOn({ available }: OpenedData): string {
   return available.includes("validation") ? " --split validation" : " --data PATH";
 }
 
-/** Says how fast photos came, and which were left out. */
-function sayReading(data: OpenedData, say: (line: string) => void): void {
+/** Says how fast photos came, and which were left out since the run began. */
+function sayReading(data: OpenedData, leftOutBefore: number, say: (line: string) => void): void {
   const reading = data.statistics();
   if (reading === undefined) return;
-  const { imagesPerSecond, waitingShare, skipped } = reading;
+  const { imagesPerSecond, waitingShare } = reading;
   say(
     `Photos came at up to ${imagesPerSecond.toFixed(0)} images/s; training waited for them ${(100 * waitingShare).toFixed(1)} % of its time.`,
   );
-  for (const { file, message } of skipped) say(`Left out ${file}: ${message}`);
+  for (const line of describeLeftOut(data.leftOut().slice(leftOutBefore))) say(line);
 }
 
 /** What an automatic batch size is, and what it leaves of the learning rate. */
@@ -293,12 +306,13 @@ function restoreInto(
 function writeNewRun(
   run: RunDirectory,
   recipe: ResolvedRecipe,
-  { name, classes, train, validation, split }: OpenedData,
+  { name, classes, train, validation, sizes, split, photos }: OpenedData,
   reproducibility: Reproducibility,
 ): void {
   writeFileAtomic(run.recipe, stringifyRecipe(recipe));
   writeJson(run.environment, environment(reproducibility));
   if (split !== undefined) writeJson(run.split, split);
+  if (photos !== undefined) writeFileAtomic(run.photos, formatUsedPhotos(photos));
   const info: RunInfo = {
     schema: RUN_SCHEMA,
     version: packageVersion(),
@@ -311,6 +325,7 @@ function writeNewRun(
       classes,
       trainingImages: train?.length ?? 0,
       validationImages: validation?.length ?? 0,
+      ...(sizes.test !== undefined && { testImages: sizes.test }),
     },
   };
   run.writeInfo(info);

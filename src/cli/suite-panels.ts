@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFrostTextures } from "../corruptions/frost-photographs.js";
+import type { BadImagePolicy } from "../data/bad-photos.js";
 import { evaluationBatches } from "../data/loader.js";
 import { shapesDataset } from "../data/shapes.js";
 import { stylize } from "../data/stylize.js";
@@ -22,7 +23,15 @@ import { changed, drawPlaces, type SuiteImages, suiteImages } from "../evaluatio
 import type { Panel, SuiteModel } from "../evaluation/suite/run.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { SHAPES } from "../recipes/data.js";
-import { type EvaluationData, type EvaluationSplit, openEvaluationData, trainedRecipe } from "./evaluation-data.js";
+import {
+  type EvaluationData,
+  type EvaluationSplit,
+  openEvaluationData,
+  trainedRecipe,
+  usedBy,
+} from "./evaluation-data.js";
+import { usedLines } from "./evaluation-text.js";
+import { describeLeftOut } from "./photo-text.js";
 import { protocolOf } from "./protocol.js";
 
 /** What decides which images a suite is measured on. */
@@ -35,6 +44,8 @@ export interface SuiteDataOptions {
   /** Folder of photographs of frost, instead of textures made by program. */
   readonly frostTextures: string | undefined;
   readonly workers: number | null;
+  /** What is done about photos that cannot be read. */
+  readonly badImages: BadImagePolicy;
   /** Of the activations of our own models. */
   readonly precision: "fp32" | "bf16";
   readonly seed: number;
@@ -97,7 +108,7 @@ export async function openPanel(
       images,
       models: await suiteModels(own, nameOf, rule, options.precision),
       cells,
-      protocol: protocolLines(options, images, data.split, cells),
+      protocol: [...protocolLines(options, images, data.split, cells), ...imageLines(data, images, all, nameOf)],
       sight: [how, classes],
       close: () => data.close(),
     };
@@ -186,6 +197,21 @@ function protocolLines(
         : `L-infinity, untargeted, on ${attacked} images drawn by seed ${seed}; PGD-10: one random start, step epsilon / 4, worst iterate`,
     ],
   ];
+}
+
+/** What one should know of the images: whether they are new to the runs, and which are missing. */
+function imageLines(
+  data: EvaluationData,
+  images: SuiteImages,
+  all: readonly OpenedPredictor[],
+  nameOf: (model: OpenedPredictor) => string,
+): [what: string, how: string][] {
+  const used = all.flatMap((model): [string, string][] => {
+    const lines = usedLines(images.labels.length, data.split, usedBy(model.run, data));
+    return lines.map((line) => [`images known to ${nameOf(model)}`, line]);
+  });
+  const about = [...data.notes, ...describeLeftOut(data.leftOut?.() ?? []).map((line) => line.trim())];
+  return about.length === 0 ? used : [...used, ["images left out", about.join(" ")]];
 }
 
 /** How many images are measured, and why so many. */

@@ -64,6 +64,10 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
         "Another one: --model NAME, or a recipe (advprop recipes)\n",
     );
   }
+  if (options.maxBad !== undefined) {
+    const { checkMaxBad } = await import("./bad-image-settings.js");
+    checkMaxBad(recipe.data.onBadImage);
+  }
   const path = options.run ?? defaultRunPath(recipe.method, recipe.model, new Date());
   // Refused now, made only when the data and the model are known to be good.
   RunDirectory.checkFree(path);

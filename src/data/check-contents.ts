@@ -2,10 +2,12 @@
 
 import { extname, join } from "node:path";
 import { IMAGE_FORMATS } from "../images/decode.js";
+import type { BadPhoto } from "./bad-photos.js";
 import type { Finding } from "./check.js";
 import type { ImageFolder, Part, Photo } from "./image-folder.js";
 import { type Inspection, type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";
+import { badPhotos } from "./photo-look.js";
 
 /** A shorter side is too few pixels for most networks. */
 const TINY_SIDE = 32;
@@ -29,16 +31,18 @@ export async function checkContents(folder: ImageFolder, options: InspectionOpti
   return [...decodingFindings(examined), ...sizeFindings(examined), ...duplicateFindings(examined, folder.classes)];
 }
 
+/** A photo that training and evaluation refuse, or leave out. */
+export const undecodable = ({ file, reason }: BadPhoto): Finding => ({
+  code: "undecodable",
+  severity: "error",
+  message: `cannot be decoded: ${reason}`,
+  files: [file],
+  remedy: "Replace or remove it, or let such files be skipped (--on-bad-image skip).",
+});
+
 function decodingFindings(photos: readonly Examined[]): Finding[] {
-  const findings: Finding[] = photos
-    .filter(({ error }) => error !== undefined)
-    .map(({ file, error }) => ({
-      code: "undecodable",
-      severity: "error",
-      message: `cannot be decoded: ${error}`,
-      files: [file],
-      remedy: "Replace or remove it, or let such files be skipped (--on-bad-image skip).",
-    }));
+  const files = photos.map(({ file }) => file);
+  const findings: Finding[] = badPhotos(files, photos).map(undecodable);
   for (const { file, damage } of photos) {
     if (damage === undefined) continue;
     findings.push({

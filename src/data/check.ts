@@ -33,7 +33,7 @@ export interface ClassCount {
 export interface DataReport {
   readonly schema: 1;
   readonly path: string;
-  /** Whether every file was read, or only names, sizes and first bytes looked at. */
+  /** Whether every file was read, or only names, sizes, first and last bytes looked at. */
   readonly quick: boolean;
   /** No finding is an error. */
   readonly ok: boolean;
@@ -44,7 +44,7 @@ export interface DataReport {
 }
 
 export interface CheckOptions extends InspectionOptions {
-  /** Reads no file but its first bytes: for the start of training. */
+  /** Reads of most files only the first and last bytes, as the start of training does. */
   readonly quick?: boolean;
 }
 
@@ -59,7 +59,10 @@ export async function checkData(path: string, options: CheckOptions = {}): Promi
   if (found !== undefined) return checkInMemory(path, found);
   const folder = scanImageFolder(path);
   if (folder === undefined) throw unknownLayout(path, "checkData");
-  const findings = [...checkStructure(folder), ...(quick ? checkHeads(folder) : await checkContents(folder, options))];
+  const findings = [
+    ...checkStructure(folder),
+    ...(await (quick ? checkHeads(folder, options.workers) : checkContents(folder, options))),
+  ];
   const parts = Object.entries(folder.parts) as [Part, (typeof folder.parts)["train"] & object][];
   const counts = parts.map(([part, photos]) => [part, countByClass(photos, folder.classes.length)] as const);
   return {

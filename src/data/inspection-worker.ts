@@ -1,12 +1,12 @@
 /** A worker thread that inspects photos; see inspection.ts. */
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { assert, RunError } from "../errors.js";
-import { configureDecoder, decodeImage, readHeader } from "../images/decode.js";
+import { assert } from "../errors.js";
+import { configureDecoder, decodeImage, ImageError, readHeader } from "../images/decode.js";
 import { FINGERPRINT_SIDE, fingerprintOf } from "../images/fingerprint.js";
 import type { Inspection, InspectionRequest, InspectionResult } from "./inspection.js";
+import { readPhotoFile } from "./read-photo-file.js";
 
 const SMALL = { width: FINGERPRINT_SIDE, height: FINGERPRINT_SIDE };
 
@@ -24,9 +24,9 @@ async function answer({ first, files }: InspectionRequest): Promise<void> {
 async function inspect(file: string): Promise<Inspection> {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(file);
+    bytes = readPhotoFile(file);
   } catch (error) {
-    return { error: (error as Error).message };
+    return { error: imageError(error).reason };
   }
   const digest = createHash("sha256").update(bytes).digest("hex");
   try {
@@ -34,7 +34,7 @@ async function inspect(file: string): Promise<Inspection> {
     const { photo, damage } = await decodeSmall(bytes, file);
     return { digest, header, damage, fingerprint: fingerprintOf(photo.pixels) };
   } catch (error) {
-    return { digest, error: reasonOf(error) };
+    return { digest, error: imageError(error).reason };
   }
 }
 
@@ -43,13 +43,14 @@ async function decodeSmall(bytes: Uint8Array, file: string) {
   try {
     return { photo: await decodeImage(bytes, file, SMALL, true) };
   } catch (error) {
-    const damage = reasonOf(error);
+    // The decoder's own words.
+    const damage = (imageError(error).cause as Error).message.trim().split("\n")[0];
     return { photo: await decodeImage(bytes, file, SMALL), damage };
   }
 }
 
-/** The decoder's own words. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof RunError)) throw error;
-  return (error.cause as Error).message.trim().split("\n")[0];
+/** Whatever else is thrown is a mistake of ours. */
+function imageError(error: unknown): ImageError {
+  if (!(error instanceof ImageError)) throw error;
+  return error;
 }

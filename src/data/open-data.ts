@@ -2,6 +2,7 @@
 
 import { UsageError } from "../errors.js";
 import type { AutoAugmentPolicy } from "../images/auto-augment.js";
+import type { BadPhoto } from "./bad-photos.js";
 import type { Dataset } from "./dataset.js";
 import { checkClasses, PARTS, type Part, scanImageFolder } from "./image-folder.js";
 import {
@@ -16,6 +17,7 @@ import { openPhotos, type PhotoFolderOptions } from "./open-photos.js";
 import type { ReadingStatistics } from "./photo-reader.js";
 import type { SavedSplit } from "./photo-split.js";
 import { limitPrefix, splitValidation } from "./subset.js";
+import type { UsedPhoto } from "./used-photos.js";
 
 /** Images to train on. */
 export interface TrainingImages {
@@ -47,10 +49,18 @@ export interface OpenedData {
   readonly test: EvaluationImages | undefined;
   /** The parts that there are, also those that were not asked for. */
   readonly available: readonly Part[];
+  /** Images of the parts whose size is known, whether they are read or not. */
+  readonly sizes: Readonly<Partial<Record<Part, number>>>;
   /** Whether it is a folder of photos without parts, all of which are in `test`. */
   readonly undivided: boolean;
   /** How a folder of photos was divided, where it was not by its folders: to be saved with the run. */
   readonly split: SavedSplit | undefined;
+  /** The photos of the parts that are read; undefined for images in memory. */
+  readonly photos: readonly UsedPhoto[] | undefined;
+  /** What one should know of how the images were chosen, a sentence each. */
+  readonly notes: readonly string[];
+  /** Photos that were left out so far, because they cannot be read. */
+  leftOut(): readonly BadPhoto[];
   /** A few training images as evaluation sees them, for pictures of a run: always the same ones. */
   preview(count: number): Promise<PixelBatch>;
   /** How fast the training photos come; undefined where the images lie in memory. */
@@ -163,8 +173,16 @@ export function openInMemory(
     validation: wanted.includes("validation") ? evaluation(validation) : undefined,
     test: evaluation(test),
     available: options.available ?? PARTS.filter((part) => ({ train, validation, test })[part] !== undefined),
+    sizes: {
+      ...(train && { train: train.length }),
+      ...(validation && { validation: validation.length }),
+      ...(test && { test: test.length }),
+    },
     undivided: false,
     split: undefined,
+    photos: undefined,
+    notes: [],
+    leftOut: () => [],
     preview: async (count) => {
       const [first] = evaluationBatches(limitPrefix(shown, count), count);
       return first;

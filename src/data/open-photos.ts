@@ -2,12 +2,15 @@
 
 import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
+import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
+import { divisionNotes, grownNotes } from "./division-notes.js";
 import { type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
 import type { EvaluationImages, OpenDataOptions, OpenedData } from "./open-data.js";
 import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
-import type { BadImagePolicy, PhotoSet } from "./photo-reader.js";
-import { limitStratified, photoSet } from "./photo-set.js";
+import type { PhotoSet } from "./photo-reader.js";
+import { limitStratified } from "./photo-set.js";
 import { applySplit, type SavedSplit, splitPhotos } from "./photo-split.js";
+import { readableSets } from "./readable-sets.js";
 import type { Sampler } from "./sampler.js";
 
 /** Side of the images where none is asked for: that of the networks for ImageNet. */
@@ -16,7 +19,7 @@ const DEFAULT_IMAGE_SIZE = 224;
 const DEFAULT_FRACTION = 0.15;
 
 /** How a folder of photos is read. Where a value is left out its default in `photo-loader.ts` holds. */
-export interface PhotoFolderOptions extends Partial<BadImagePolicy> {
+export interface PhotoFolderOptions extends BadImagePolicy {
   /** By default 224. */
   readonly imageSize?: number | null;
   readonly sampler?: Sampler;
@@ -37,28 +40,37 @@ export interface PhotoFolderOptions extends Partial<BadImagePolicy> {
   readonly allForTest?: boolean;
   /** A split that was saved earlier, used instead of making one. */
   readonly split?: SavedSplit;
+  /** Keys of photos that must not be in a part that is drawn here: those that a run was trained on. */
+  readonly avoid?: ReadonlySet<string>;
   /** Called while a split is made, for which every photo is looked at. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Opens the parts of a folder that are wanted. Threads start when the first batch is asked for. */
+/**
+ * Opens the parts of a folder that are wanted. Threads start when the first batch is asked for.
+ *
+ * Every photo is looked at before, of a set to train on also those of the test part, so that what cannot be read is known at
+ * once: it is refused, or left out of its part.
+ *
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be read and may not be left out, or no photo of a part can be read
+ * @throws UsageError ERR_DATA_CLASSES where a class has no photo left to train on
+ */
 export async function openPhotos(
   folder: ImageFolder,
   wanted: readonly Part[],
   options: OpenDataOptions,
 ): Promise<OpenedData> {
-  const { seed, augmentation, limitTrain, limitTest } = options;
+  const { seed, augmentation } = options;
   const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
   const undivided = options.allForTest === true && !folder.divided;
-  const split = undivided ? undefined : (options.split ?? (await makeSplit(folder, wanted, options)));
+  const leftOut = new LeftOutPhotos(folder.root, options);
+  const split = undivided ? undefined : (options.split ?? (await makeSplit(folder, wanted, leftOut, options)));
   const parts = undivided ? { test: folder.parts.train } : partsOf(folder, split);
-  const setOf = (part: Part, limit?: number | null): PhotoSet | undefined => {
-    const photos = parts[part];
-    if (photos === undefined || photos.length === 0) return undefined;
-    // Parts that were split off the training photos share their identities.
-    const set = photoSet(folder, photos, photos === folder.parts[part] ? photos : (folder.parts.train ?? []));
-    return limit == null ? set : limitStratified(set, limit, seed);
-  };
+  const { sets, photos, notes } = await readableSets(folder, parts, wanted, leftOut, {
+    ...options,
+    avoid: undivided ? undefined : options.avoid,
+  });
+  const drawn = split !== undefined && options.split === undefined;
   const sources: PhotoSource[] = [];
   const opened = <T extends PhotoSource>(source: T): T => {
     sources.push(source);
@@ -78,16 +90,16 @@ export async function openPhotos(
       batches(batchSize) {
         const known = bySize.get(batchSize);
         if (known !== undefined) return known;
-        const photos = opened(evaluationPhotos(set, { ...options, batchSize, size }));
-        bySize.set(batchSize, photos);
-        return photos;
+        const source = opened(evaluationPhotos(set, { ...options, leftOut, batchSize, size }));
+        bySize.set(batchSize, source);
+        return source;
       },
     };
   };
 
-  const trainSet = setOf("train", limitTrain);
-  const validationSet = wanted.includes("validation") ? setOf("validation") : undefined;
-  const testSet = wanted.includes("test") ? setOf("test", limitTest) : undefined;
+  const trainSet = sets.get("train");
+  const validationSet = wanted.includes("validation") ? sets.get("validation") : undefined;
+  const testSet = wanted.includes("test") ? sets.get("test") : undefined;
   let reading: PhotoSource | undefined;
   return {
     name: folder.name,
@@ -101,7 +113,7 @@ export async function openPhotos(
             loader(batchSize, { views } = {}) {
               const { flip, autoAugment } = augmentation;
               const loader = opened(
-                trainingPhotos(trainSet, { ...options, batchSize, size, flip, autoAugment, views }),
+                trainingPhotos(trainSet, { ...options, leftOut, batchSize, size, flip, autoAugment, views }),
               );
               reading = loader;
               return loader;
@@ -111,17 +123,25 @@ export async function openPhotos(
     validation: evaluation(validationSet),
     test: evaluation(testSet),
     available: PARTS.filter((part) => (parts[part]?.length ?? 0) > 0),
+    sizes: Object.fromEntries([...sets].map(([part, { length }]) => [part, length])),
     undivided,
     split,
+    photos,
+    notes: [
+      ...(drawn ? divisionNotes(split, folder) : []),
+      ...(options.split === undefined ? [] : grownNotes(folder, options.split)),
+      ...notes,
+    ],
+    leftOut: () => leftOut.photos,
     async preview(count) {
       // The first photos in the order of their names would all be of one class.
       const shown = limitStratified(trainSet ?? validationSet ?? testSet!, count, seed);
-      const photos = evaluationPhotos(shown, { ...options, batchSize: count, size, workers: 1 });
+      const source = evaluationPhotos(shown, { ...options, leftOut, batchSize: count, size, workers: 1 });
       try {
-        for await (const batch of photos) return batch;
+        for await (const batch of source) return batch;
         throw new Error("a set has at least one photo");
       } finally {
-        await photos.close();
+        await source.close();
       }
     },
     statistics: () => reading?.statistics(),
@@ -135,6 +155,7 @@ export async function openPhotos(
 async function makeSplit(
   folder: ImageFolder,
   wanted: readonly Part[],
+  leftOut: LeftOutPhotos,
   options: OpenDataOptions,
 ): Promise<SavedSplit | undefined> {
   const { seed, validationFraction, testFraction } = options;
@@ -144,7 +165,7 @@ async function makeSplit(
     : { validation: validationFraction ?? DEFAULT_FRACTION, test: testFraction ?? DEFAULT_FRACTION };
   const needed = !folder.divided || wanted.some((part) => part !== "test");
   if (!needed || train.length === 0 || fractions.validation + fractions.test === 0) return undefined;
-  return splitPhotos(folder.root, train, fractions, seed, options);
+  return splitPhotos(folder.root, train, fractions, seed, { ...options, leftOut });
 }
 
 function partsOf(folder: ImageFolder, split: SavedSplit | undefined): Partial<Record<Part, readonly Photo[]>> {

@@ -59,13 +59,13 @@ export interface PhotoPass {
 
 export const CANCELLED = -1;
 
-/** A photo that could not be read. */
-export interface BadPhoto {
+/** A photo of a batch that could not be read. */
+export interface ReadFailure {
   /** Its place in the batch. */
   readonly place: number;
   /** Its index in the set. */
   readonly index: number;
-  readonly message: string;
+  readonly reason: string;
 }
 
 /** From a worker: its photos of batch `batch` lie in the ring, or the pass is over. */
@@ -73,7 +73,7 @@ export type PhotoReport =
   | {
       readonly type: "batch";
       readonly batch: number;
-      readonly bad: readonly BadPhoto[];
+      readonly bad: readonly ReadFailure[];
       readonly images: number;
       /** Time that these images took, waiting for room left out. */
       readonly seconds: number;

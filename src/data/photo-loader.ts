@@ -5,13 +5,14 @@ import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import { type CropLimits, defaultCropFraction, INCEPTION_CROP } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
 import { checkSeed } from "../random.js";
+import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
 import { checkBatchSize, type Loader, type PixelBatch, visitsOf } from "./loader.js";
-import { type BadImagePolicy, PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
+import { PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
 import { epochOrder, type Sampler } from "./sampler.js";
 import { checkWorkers, defaultWorkers } from "./worker-threads.js";
 
 /** What training and evaluation have in common. */
-export interface PhotoOptions extends Partial<BadImagePolicy> {
+export interface PhotoOptions extends BadImagePolicy {
   readonly batchSize: number;
   /** Side of the square images in the batches. */
   readonly size: number;
@@ -21,6 +22,8 @@ export interface PhotoOptions extends Partial<BadImagePolicy> {
   readonly workers?: number;
   /** Batches that are read ahead, by default 3. */
   readonly prefetch?: number;
+  /** Where photos that are left out are gathered, for several loaders of one set; `onBadImage` and `maxBad` are then its own. */
+  readonly leftOut?: LeftOutPhotos;
 }
 
 export interface TrainingPhotoOptions extends PhotoOptions {
@@ -74,7 +77,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
   const what = "trainingPhotos";
   const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
   const { autoAugment = "none", cacheBytes = 0, views = 1 } = options;
-  const common = checked(what, options);
+  const common = checked(what, set, options);
   checkSeed(seed, what);
   checkCrop(crop);
   const workingSize = options.workingSize ?? size + 32;
@@ -165,7 +168,7 @@ async function* twoViews(
  */
 export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions): EvaluationPhotos {
   const { size } = options;
-  const common = checked("evaluationPhotos", options);
+  const common = checked("evaluationPhotos", set, options);
   const cropFraction = options.cropFraction ?? defaultCropFraction(size);
   if (!(cropFraction > 0 && cropFraction <= 1)) {
     throw new UsageError(
@@ -189,9 +192,9 @@ export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions)
 }
 
 /** The options of both, with defaults, checked. */
-function checked(what: string, options: PhotoOptions) {
+function checked(what: string, { root }: PhotoSet, options: PhotoOptions) {
   const { batchSize, size, interpolation = "bicubic", workers = defaultWorkers(), prefetch = 3 } = options;
-  const { onBadImage = "fail", maxBad = Number.POSITIVE_INFINITY } = options;
+  const { leftOut = new LeftOutPhotos(root, options) } = options;
   checkBatchSize(batchSize, what);
   checkWorkers(workers, what);
   if (!Number.isInteger(size) || size < 1) {
@@ -200,7 +203,7 @@ function checked(what: string, options: PhotoOptions) {
   if (!Number.isInteger(prefetch) || prefetch < 1) {
     throw new UsageError("ERR_PREFETCH", `${what}: prefetch must be a positive integer; got ${prefetch}.`);
   }
-  return { batchSize, interpolation, workers, prefetch, onBadImage, maxBad };
+  return { batchSize, interpolation, workers, prefetch, leftOut };
 }
 
 function checkCrop({ area, aspect }: CropLimits): void {

@@ -2,8 +2,9 @@
 
 import type { Worker } from "node:worker_threads";
 import { assert, RunError } from "../errors.js";
+import { type BadPhoto, type LeftOutPhotos, listBadPhotos } from "./bad-photos.js";
 import { type PixelBatch, visitsOf } from "./loader.js";
-import { type BadPhoto, CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform } from "./photo-job.js";
+import { CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform, type ReadFailure } from "./photo-job.js";
 import { startWorker } from "./worker-threads.js";
 
 /** The photos of one part of a set. */
@@ -21,15 +22,9 @@ export interface PhotoSet {
   readonly samples: Uint32Array;
 }
 
-/** What is done about photos that cannot be decoded. */
-export interface BadImagePolicy {
-  /** `skip` leaves them out of their batches, which are then smaller. */
-  readonly onBadImage: "fail" | "skip";
-  /** Different files that may be skipped; one more is an error. */
-  readonly maxBad: number;
-}
-
-export interface PhotoReaderOptions extends BadImagePolicy {
+export interface PhotoReaderOptions {
+  /** Which photos are left out of their batches, and whether they may be. */
+  readonly leftOut: LeftOutPhotos;
   readonly transform: PhotoTransform;
   readonly batchSize: number;
   readonly workers: number;
@@ -46,14 +41,14 @@ export interface ReadingStatistics {
   readonly imagesPerSecond: number;
   /** Share of the time of a pass that its consumer spent waiting for batches, in [0, 1]. */
   readonly waitingShare: number;
-  /** Photos that were left out, each once. */
-  readonly skipped: readonly { readonly file: string; readonly message: string }[];
+  /** Photos of the set that were left out, each once. */
+  readonly skipped: readonly BadPhoto[];
 }
 
 /** A batch as the workers report it. */
 interface Progress {
   pendingWorkers: number;
-  readonly bad: BadPhoto[];
+  readonly bad: ReadFailure[];
 }
 
 /** Reads batches of photos. Workers start with the first pass, and stay until {@link close}. One pass at a time. */
@@ -71,7 +66,6 @@ export class PhotoReader {
   /** Called whenever a worker reported something. */
   #wake = () => {};
 
-  readonly #skipped = new Map<string, string>();
   #images = 0;
   #readSeconds = 0;
   #waitingSeconds = 0;
@@ -86,9 +80,10 @@ export class PhotoReader {
   }
 
   /**
-   * The photos at `indices` in batches; the last may be smaller. Leaving the loop early stops the workers.
+   * The photos at `indices` in batches; the last may be smaller, and so may others from which photos are left out. Leaving the
+   * loop early stops the workers.
    *
-   * @throws RunError ERR_IMAGE where a photo cannot be decoded, ERR_BAD_IMAGES where too many were skipped
+   * @throws RunError ERR_IMAGE where a photo cannot be decoded, ERR_BAD_IMAGES where too many were skipped, or all
    */
   async *pass(epoch: number, indices: Uint32Array, repeats: Uint32Array): AsyncGenerator<PixelBatch> {
     assert(!this.#running, "a photo reader makes one pass at a time");
@@ -102,6 +97,7 @@ export class PhotoReader {
       const pass: PhotoPass = { epoch, indices, repeats, taken: taken.buffer as SharedArrayBuffer };
       for (const worker of this.#workers) worker.postMessage(pass);
       const batches = Math.ceil(indices.length / this.#options.batchSize);
+      let given = 0;
       for (let batch = 0; batch < batches; batch++) {
         const waitingFrom = performance.now();
         await this.#until(() => this.#progress.get(batch)?.pendingWorkers === 0);
@@ -109,8 +105,15 @@ export class PhotoReader {
         const pixels = this.#take(batch, indices, repeats);
         Atomics.add(taken, 0, 1);
         Atomics.notify(taken, 0);
+        if (pixels.labels.length === 0) {
+          // The steps of an epoch are counted by its batches.
+          if (this.#options.transform.kind === "train") throw this.#nothingRead("of a whole batch");
+          continue;
+        }
+        given++;
         yield pixels;
       }
+      if (given === 0 && batches > 0) throw this.#nothingRead("at all");
     } finally {
       this.#passSeconds += (performance.now() - started) / 1000;
       Atomics.store(taken, 0, CANCELLED);
@@ -127,7 +130,7 @@ export class PhotoReader {
       images: this.#images,
       imagesPerSecond: this.#readSeconds === 0 ? 0 : (this.#images * workers) / this.#readSeconds,
       waitingShare: this.#passSeconds === 0 ? 0 : this.#waitingSeconds / this.#passSeconds,
-      skipped: [...this.#skipped].map(([file, message]) => ({ file, message })),
+      skipped: this.#options.leftOut.photos,
     };
   }
 
@@ -138,6 +141,12 @@ export class PhotoReader {
     const workers = this.#workers;
     this.#workers = [];
     await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  #nothingRead(where: string): RunError {
+    const { leftOut } = this.#options;
+    const list = listBadPhotos(leftOut.photos).join("\n");
+    return new RunError("ERR_BAD_IMAGES", `no photo ${where} of ${this.#set.name} can be read. Left out:\n${list}`);
   }
 
   #start(): void {
@@ -198,7 +207,7 @@ export class PhotoReader {
 
     const bad = this.#progress.get(batch)!.bad.sort((a, b) => a.place - b.place);
     this.#progress.delete(batch);
-    this.#judge(bad, length);
+    this.#options.leftOut.add(bad.map(({ index, reason }) => ({ file: this.#set.files[index], reason })));
     const left = new Set(bad.map(({ place }) => place));
     const places = Array.from({ length }, (_, place) => place).filter((place) => !left.has(place));
     const pixels = new Uint8Array(places.length * imageBytes);
@@ -218,24 +227,5 @@ export class PhotoReader {
       height: transform.size,
       width: transform.size,
     };
-  }
-
-  /** Decides about the photos of a batch that could not be read. */
-  #judge(bad: readonly BadPhoto[], length: number): void {
-    if (bad.length === 0) return;
-    const { onBadImage, maxBad } = this.#options;
-    if (onBadImage === "fail") throw new RunError("ERR_IMAGE", bad[0].message);
-    for (const { index, message } of bad) this.#skipped.set(this.#set.files[index], message);
-    const skipped = this.#skipped.size;
-    if (skipped > maxBad || bad.length === length) {
-      const rule =
-        skipped > maxBad
-          ? `at most ${maxBad} images may be skipped; this is number ${skipped}`
-          : "a whole batch cannot be read";
-      throw new RunError(
-        "ERR_BAD_IMAGES",
-        `${rule}: ${bad.at(-1)!.message} \`advprop data check ${this.#set.root}\` lists all such files.`,
-      );
-    }
   }
 }

@@ -24,6 +24,20 @@ export function photoSet(folder: ImageFolder, photos: readonly Photo[], all: rea
   };
 }
 
+/** The photos of a set for which `keep` holds, in their order. */
+export function keepPhotos(set: PhotoSet, keep: (file: string) => boolean): PhotoSet {
+  const kept = [...set.files.keys()].filter((index) => keep(set.files[index]));
+  return kept.length === set.length ? set : chosenPhotos(set, kept);
+}
+
+const chosenPhotos = (set: PhotoSet, chosen: readonly number[]): PhotoSet => ({
+  ...set,
+  length: chosen.length,
+  files: chosen.map((index) => set.files[index]),
+  labels: Int32Array.from(chosen, (index) => set.labels[index]),
+  samples: Uint32Array.from(chosen, (index) => set.samples[index]),
+});
+
 /**
  * A draw of `limit` photos, of each class its share (largest remainders), by the seed; all where there are no more. They
  * keep their order.
@@ -47,11 +61,5 @@ export function limitStratified(set: PhotoSet, limit: number, seed: number): Pho
   const chosen = members
     .flatMap((indices, label) => indices.sort((a, b) => rank[a] - rank[b] || a - b).slice(0, counts[label]))
     .sort((a, b) => a - b);
-  return {
-    ...set,
-    length: chosen.length,
-    files: chosen.map((index) => set.files[index]),
-    labels: Int32Array.from(chosen, (index) => set.labels[index]),
-    samples: Uint32Array.from(chosen, (index) => set.samples[index]),
-  };
+  return chosenPhotos(set, chosen);
 }

@@ -3,15 +3,19 @@
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
+import { type BadPhoto, LeftOutPhotos } from "./bad-photos.js";
 import { type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
 import { type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";
+import { badPhotos } from "./photo-look.js";
 import { apportion } from "./subset.js";
 
 /** Which photos are in which part: what a run saves, so that another run can use the same parts. */
 export interface SavedSplit {
   readonly seed: number;
   readonly fractions: PartFractions;
+  /** Photos that cannot be read: they are in no part. */
+  readonly leftOut?: readonly BadPhoto[];
   /** Groups of near-duplicates that were kept together, relative to the root. */
   readonly nearDuplicates: readonly (readonly string[])[];
   /** Files of each part, relative to the root. */
@@ -26,21 +30,24 @@ export interface PartFractions {
 
 /**
  * Splits photos by class and by seed. Every class gives its share to each part as nearly as its groups of near-duplicates
- * allow, which stay together; a group that shows several classes counts as its first photo's. Which photos are chosen
- * depends on the seed and on the photos, never on workers.
+ * allow, which stay together; a group that shows several classes counts as its first photo's. No class gives its last
+ * photo away from training. Which photos are chosen depends on the seed and on the photos, never on workers.
  *
+ * @param options `leftOut` takes the photos that cannot be decoded; without it they are refused
  * @throws UsageError ERR_VALIDATION_FRACTION where the fractions are out of range
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded and may not be left out
  */
 export async function splitPhotos(
   root: string,
   photos: readonly Photo[],
   fractions: PartFractions,
   seed: number,
-  options: InspectionOptions = {},
+  options: InspectionOptions & { readonly leftOut?: LeftOutPhotos } = {},
 ): Promise<SavedSplit> {
   checkSeed(seed, "splitPhotos");
   const { validation, test } = fractions;
+  const { leftOut = new LeftOutPhotos(root, {}) } = options;
   if (!(validation >= 0 && test >= 0 && validation + test < 1)) {
     throw new UsageError(
       "ERR_VALIDATION_FRACTION",
@@ -52,18 +59,27 @@ export async function splitPhotos(
     photos.map(({ file }) => join(root, file)),
     options,
   );
-  const copies = nearDuplicateGroups(inspections.map(({ fingerprint }) => fingerprint));
-  const partOf = assignParts(photos, copies, fractions, seed);
-  const files = (part: Part) => photos.filter((_, index) => partOf[index] === part).map(({ file }) => file);
+  const bad = badPhotos(
+    photos.map(({ file }) => file),
+    inspections,
+  );
+  leftOut.addBefore(bad);
+  const good = photos.filter((_, index) => inspections[index].error === undefined);
+  const copies = nearDuplicateGroups(
+    inspections.flatMap(({ error, fingerprint }) => (error === undefined ? [fingerprint] : [])),
+  );
+  const partOf = assignParts(good, copies, fractions, seed);
+  const files = (part: Part) => good.filter((_, index) => partOf[index] === part).map(({ file }) => file);
   return {
     seed,
     fractions,
-    nearDuplicates: copies.map((group) => group.map((index) => photos[index].file)),
+    ...(bad.length > 0 && { leftOut: bad }),
+    nearDuplicates: copies.map((group) => group.map((index) => good[index].file)),
     parts: { train: files("train"), validation: files("validation"), test: files("test") },
   };
 }
 
-/** The part of each photo. */
+/** The part of each photo. Every class keeps at least one in `train`. */
 export function assignParts(
   photos: readonly Photo[],
   copies: readonly (readonly number[])[],
@@ -83,14 +99,25 @@ export function assignParts(
     validation: apportion(sizes, Math.round(photos.length * validation)),
     test: apportion(sizes, Math.round(photos.length * test)),
   };
+  const left = [...sizes];
   for (const group of groups) {
     const { label } = photos[group[0]];
     const part = (["test", "validation"] as const).find((candidate) => quota[candidate][label] >= group.length);
-    if (part === undefined) continue;
+    if (part === undefined || !keepsEveryClass(group, photos, left)) continue;
     quota[part][label] -= group.length;
-    for (const index of group) partOf[index] = part;
+    for (const index of group) {
+      left[photos[index].label]--;
+      partOf[index] = part;
+    }
   }
   return partOf;
+}
+
+/** Whether every class that a group shows has photos beside it, of those `left` to train on. */
+function keepsEveryClass(group: readonly number[], photos: readonly Photo[], left: readonly number[]): boolean {
+  const taken = new Map<number, number>();
+  for (const index of group) taken.set(photos[index].label, (taken.get(photos[index].label) ?? 0) + 1);
+  return [...taken].every(([label, count]) => left[label] > count);
 }
 
 /**

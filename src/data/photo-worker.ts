@@ -3,25 +3,25 @@
  * alone, so that it never waits for the main thread but when the ring is full.
  */
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { assert, RunError } from "../errors.js";
+import { assert } from "../errors.js";
 import { autoAugment } from "../images/auto-augment.js";
 import { cutCentre } from "../images/centre-cut.js";
 import { randomResizedCrop, type Size, whole } from "../images/crop.js";
 import { type Cut, cutImage, cutPhoto, imageSize } from "../images/cut.js";
-import { configureDecoder } from "../images/decode.js";
+import { configureDecoder, ImageError } from "../images/decode.js";
 import type { Interpolation, RawImage } from "../images/resize.js";
 import { KeyedRandom, Purpose } from "../random.js";
 import {
-  type BadPhoto,
   CANCELLED,
   type PhotoPass,
   type PhotoReport,
   type PhotoWorkerSetup,
+  type ReadFailure,
   type TrainingTransform,
 } from "./photo-job.js";
+import { readPhotoFile } from "./read-photo-file.js";
 
 /** A large photo that is cut at random keeps no fewer pixels than are wanted when it is decoded smaller. */
 const TRAINING_OVERSAMPLING = 1;
@@ -29,7 +29,8 @@ const TRAINING_OVERSAMPLING = 1;
 const setup = workerData as PhotoWorkerSetup;
 const { transform, batchSize, slots } = setup;
 const imageBytes = transform.size ** 2 * 3;
-const sizes = new Map<number, Size>();
+/** Sizes of upright photos, by the lengths of their files: a photo may be replaced while a run goes on. */
+const sizes = new Map<number, Size & { readonly bytes: number }>();
 const cache = new Map<number, RawImage>();
 let cachedBytes = 0;
 
@@ -41,7 +42,7 @@ port.on("message", (pass: PhotoPass) => void run(pass));
 async function run({ epoch, indices, repeats, taken }: PhotoPass): Promise<void> {
   const batches = Math.ceil(indices.length / batchSize);
   for (let batch = 0; batch < batches && waitForRoom(batch, taken); batch++) {
-    const bad: BadPhoto[] = [];
+    const bad: ReadFailure[] = [];
     const started = performance.now();
     let images = 0;
     const first = batch * batchSize;
@@ -53,8 +54,8 @@ async function run({ epoch, indices, repeats, taken }: PhotoPass): Promise<void>
         await readPhoto(index, epoch, repeats[first + place], target);
         images++;
       } catch (error) {
-        if (!(error instanceof RunError)) throw error;
-        bad.push({ place, index, message: error.message });
+        if (!(error instanceof ImageError)) throw error;
+        bad.push({ place, index, reason: error.reason });
       }
       if (isCancelled(taken)) break;
     }
@@ -82,10 +83,10 @@ function waitForRoom(batch: number, taken: SharedArrayBuffer): boolean {
   }
 }
 
-/** Writes a photo of the pass to its place. @throws RunError ERR_IMAGE where it cannot be decoded */
+/** Writes a photo of the pass to its place. @throws ImageError where it cannot be read or decoded */
 async function readPhoto(index: number, epoch: number, repeat: number, target: Uint8Array): Promise<void> {
   if (transform.kind === "evaluate") {
-    const bytes = readBytes(index);
+    const bytes = readPhotoFile(fileOf(index));
     await cutCentre(bytes, fileOf(index), await sizeOf(index, bytes), transform, target);
     return;
   }
@@ -115,14 +116,14 @@ async function cutRandomly(
     cutImage(copy, cutOf(copy), target);
     return;
   }
-  const bytes = readBytes(index);
+  const bytes = readPhotoFile(fileOf(index));
   const photo = await sizeOf(index, bytes);
   await cutPhoto(bytes, fileOf(index), photo, cutOf(photo), TRAINING_OVERSAMPLING, target);
 }
 
 /** A photo with the short side `workingSize`, or as it is where it is smaller; kept while there is room. */
 async function decodeWorkingCopy(index: number, workingSize: number, interpolation: Interpolation): Promise<RawImage> {
-  const bytes = readBytes(index);
+  const bytes = readPhotoFile(fileOf(index));
   const photo = await sizeOf(index, bytes);
   const factor = Math.min(1, workingSize / Math.min(photo.width, photo.height));
   const size = { width: Math.round(photo.width * factor), height: Math.round(photo.height * factor) };
@@ -136,24 +137,16 @@ async function decodeWorkingCopy(index: number, workingSize: number, interpolati
   return copy;
 }
 
-/** The size of an upright photo; the header is read once. */
+/** The size of an upright photo; the header is read once while the file stays as it is. */
 async function sizeOf(index: number, bytes: Uint8Array): Promise<Size> {
   const known = sizes.get(index);
-  if (known !== undefined) return known;
+  if (known?.bytes === bytes.length) return known;
   const { width, height } = await imageSize(bytes, fileOf(index));
-  sizes.set(index, { width, height });
-  return { width, height };
+  const size = { width, height, bytes: bytes.length };
+  sizes.set(index, size);
+  return size;
 }
 
 function fileOf(index: number): string {
   return join(setup.root, setup.files[index]);
-}
-
-function readBytes(index: number): Uint8Array {
-  const file = fileOf(index);
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new RunError("ERR_IMAGE", `cannot read ${file}: ${(cause as Error).message}.`, { cause });
-  }
 }

@@ -1,16 +1,19 @@
 /** The images of one part of a set, for programs that write each of them anew. */
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { centreCrop, defaultCropFraction, whole } from "../images/crop.js";
 import { decodeImage } from "../images/decode.js";
 import { type RawImage, resizeRegion } from "../images/resize.js";
+import { LeftOutPhotos } from "./bad-photos.js";
 import type { Dataset } from "./dataset.js";
 import { type Part, scanImageFolder } from "./image-folder.js";
+import { inspectPhotos } from "./inspection.js";
 import { findDataset, unknownLayout } from "./open.js";
+import { badPhotos } from "./photo-look.js";
 import { limitStratified, photoSet } from "./photo-set.js";
+import { readPhotoFile } from "./read-photo-file.js";
 import type { MadeFrom } from "./set-manifest.js";
 import { limitPrefix } from "./subset.js";
 
@@ -49,6 +52,7 @@ export interface SourceOptions {
  * @throws UsageError ERR_DATA_MISSING where there is no such folder or part
  * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised
  * @throws UsageError ERR_IMAGE_SIZE where a size is asked for that a set in memory does not have
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded, all of them by their names: no set is begun that lacks images
  */
 export async function openSourceImages(path: string, options: SourceOptions): Promise<SourceImages> {
   const { part, imageSize, limit, seed } = options;
@@ -64,6 +68,8 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const all = photoSet(folder, photos, photos);
   const set = limit === undefined ? all : limitStratified(all, limit, seed);
   const { classes, labels } = set;
+  const inspections = await inspectPhotos(set.files.map((file) => join(set.root, file)));
+  new LeftOutPhotos(set.root, {}).addBefore(badPhotos(set.files, inspections));
   const files = set.files.map((file, i) => {
     const inPart = file.split("/").slice(folder.divided ? 1 : 0);
     // A photo named by a label file lies in no folder of its class.
@@ -111,7 +117,7 @@ export async function readSourceImage(source: ImageSource, index: number): Promi
     return { pixels: new Uint8Array(pixels, index * height * width * 3, height * width * 3), height, width };
   }
   const { paths, size } = source;
-  const photo = await decodeImage(readFileSync(paths[index]), paths[index]);
+  const photo = await decodeImage(readPhotoFile(paths[index]), paths[index]);
   if (size === undefined) return photo;
   const { width, height, window } = centreCrop(photo.width, photo.height, size, defaultCropFraction(size));
   const pixels = new Uint8Array(size * size * 3);

@@ -3,6 +3,7 @@
 import sharp, { type Sharp } from "sharp";
 import { RunError } from "../errors.js";
 import type { Size } from "./crop.js";
+import { formatOf } from "./file-format.js";
 import type { RawImage } from "./resize.js";
 
 /** The formats that are read, by sharp's names, with the file extensions they go by. */
@@ -13,6 +14,21 @@ export const IMAGE_FORMATS: Readonly<Record<string, readonly string[]>> = {
   avif: ["avif"],
   gif: ["gif"],
 };
+
+/** An image that cannot be read or decoded: ERR_IMAGE. */
+export class ImageError extends RunError {
+  /**
+   * @param file   the name for the message
+   * @param reason what the file is, and what is wrong with it
+   */
+  constructor(
+    file: string,
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super("ERR_IMAGE", `cannot decode ${file}: ${reason}.`, options);
+  }
+}
 
 /** What transparent pixels are laid on. */
 const BACKGROUND = "#ffffff";
@@ -50,13 +66,12 @@ function open(bytes: Uint8Array, strict = false): Sharp {
  * @throws RunError ERR_IMAGE where it is not an image in one of the formats
  */
 export async function readHeader(bytes: Uint8Array, file: string): Promise<ImageHeader> {
+  checkFormat(bytes, file);
   try {
-    const { format, compression, autoOrient } = await open(bytes).metadata();
-    const name = format === "heif" && compression === "av1" ? "avif" : format;
-    if (!Object.hasOwn(IMAGE_FORMATS, name)) throw new Error(`the format ${name} is not read`);
-    return { format: name, ...autoOrient };
+    const { format, autoOrient } = await open(bytes).metadata();
+    return { format: format === "heif" ? "avif" : format, ...autoOrient };
   } catch (cause) {
-    throw imageError(file, cause);
+    throw imageError(bytes, file, cause);
   }
 }
 
@@ -71,13 +86,14 @@ export async function readHeader(bytes: Uint8Array, file: string): Promise<Image
  * @throws RunError ERR_IMAGE where it cannot be decoded, or is truncated
  */
 export async function decodeImage(bytes: Uint8Array, file: string, size?: Size, strict = false): Promise<RawImage> {
+  checkFormat(bytes, file);
   try {
     const pipeline = open(bytes, strict).flatten({ background: BACKGROUND }).toColourspace("srgb");
     if (size !== undefined) pipeline.resize(size.width, size.height, { fit: "fill", kernel: "cubic" });
     const { data, info } = await pipeline.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
     return { pixels: data, width: info.width, height: info.height };
   } catch (cause) {
-    throw imageError(file, cause);
+    throw imageError(bytes, file, cause);
   }
 }
 
@@ -100,12 +116,26 @@ export function decodeSize({ width, height }: Size, spare: number): Size | undef
   return { width: Math.max(1, Math.floor(width / reduction)), height: Math.max(1, Math.floor(height / reduction)) };
 }
 
-function imageError(file: string, cause: unknown): RunError {
+/** libvips could read some formats that no image of ours may have: the same ones are refused wherever a file is read. */
+function checkFormat(bytes: Uint8Array, file: string): void {
+  const reason = unreadReason(bytes);
+  if (reason !== undefined) throw new ImageError(file, reason);
+}
+
+/** Why a file with these first bytes is not read, whatever follows; undefined where it may be an image. */
+export function unreadReason(head: Uint8Array): string | undefined {
+  const { name, read } = formatOf(head);
+  if (read) return undefined;
+  return `it is ${name}${head.length === 0 ? "" : "; only JPEG, PNG, WebP, AVIF and GIF are read"}`;
+}
+
+function imageError(bytes: Uint8Array, file: string, cause: unknown): ImageError {
+  const { name } = formatOf(bytes);
   // libvips gives a line per stage; the first says what is wrong.
-  const reason = (cause as Error).message.trim().split("\n")[0];
-  return new RunError(
-    "ERR_IMAGE",
-    `cannot decode ${file}: ${reason}. Replace or remove the file, or let such files be skipped.`,
-    { cause },
-  );
+  const said = (cause as Error).message.trim().split("\n")[0];
+  const limit = /exceeds pixel limit/.test(said);
+  // So it says where several threads meet errors at once.
+  const why = said === "Unknown error" ? "" : ` (${said})`;
+  const reason = limit ? `it is ${name} of more than 268 million pixels` : `it is ${name}, cut off or damaged${why}`;
+  return new ImageError(file, reason, { cause });
 }

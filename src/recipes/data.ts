@@ -20,6 +20,8 @@ export interface OpenOptions {
   readonly view?: EvaluationView;
   /** Whether all photos of a folder without parts are its test part. */
   readonly allForTest?: boolean;
+  /** Keys of photos that must not be in a part that is drawn here. */
+  readonly avoid?: ReadonlySet<string>;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -30,7 +32,7 @@ export interface OpenOptions {
  */
 export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOptions): Promise<OpenedData> {
   const { data, seed } = recipe;
-  const { parts, split, view, allForTest, onProgress } = options;
+  const { parts, split, view, allForTest, avoid, onProgress } = options;
   if (data.path === null) {
     throw new UsageError(
       "ERR_DATA_MISSING",
@@ -53,6 +55,7 @@ export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOption
     split,
     ...view,
     allForTest,
+    avoid,
     onProgress,
   };
   return data.path === SHAPES ? openShapes(recipe, opening) : openData(data.path, opening);

@@ -17,6 +17,8 @@ export class RunDirectory {
   readonly info: string;
   /** How photos without folders for their parts were divided. */
   readonly split: string;
+  /** Which photos were used, by their contents. */
+  readonly photos: string;
   readonly images: string;
   readonly evaluation: string;
   readonly checkpoints: string;
@@ -28,6 +30,7 @@ export class RunDirectory {
     this.environment = join(path, "environment.json");
     this.info = join(path, "run.json");
     this.split = join(path, "split.json");
+    this.photos = join(path, "photos.txt");
     this.images = join(path, "images");
     this.evaluation = join(path, "evaluation");
     this.checkpoints = join(path, "checkpoints");

@@ -6,6 +6,7 @@
  * environment.json        Environment
  * run.json                RunInfo
  * split.json              which photos are in which part, where the data set does not say
+ * photos.txt              the photos by their contents, a line KEY PART FILE each (data/photo-key.ts)
  * metrics.jsonl           MetricsRecord, one a line
  * batch-norm-drift.jsonl  BatchNormDriftRecord, one a line
  * images/                 adversarial examples as they evolve
@@ -51,6 +52,8 @@ export interface RunInfo {
     readonly classes: readonly string[];
     readonly trainingImages: number;
     readonly validationImages: number;
+    /** Where it was known. */
+    readonly testImages?: number;
   };
   /** How photos are cut for validation; absent in runs from before it was recorded, which took size / (size + 32). */
   readonly view?: EvaluationView;
@@ -123,7 +126,17 @@ export interface EvaluationFile {
   /** Batch norm route of a model of ours: "main", or an auxiliary one. */
   readonly route?: string;
   /** The split is "all" for a folder of photos without parts. */
-  readonly data: { readonly name: string; readonly split: string };
+  readonly data: {
+    readonly name: string;
+    readonly split: string;
+    /** Images that the run was trained on, and that its checkpoint was chosen by; where it is known of photos. */
+    readonly trainedOn?: number;
+    readonly validatedOn?: number;
+    /** Photos that were left out because they cannot be read. */
+    readonly leftOut?: readonly { readonly file: string; readonly reason: string }[];
+    /** What one should know of how the images were chosen. */
+    readonly notes?: readonly string[];
+  };
   /** How the images became the model's input, and between which classes it decided. */
   readonly protocol: {
     readonly imageSize: number;

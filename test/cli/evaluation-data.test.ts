@@ -1,10 +1,12 @@
 /** Which photos an evaluation sees: never those that the run was trained on, unless it is told to. */
-import { cpSync, writeFileSync } from "node:fs";
+import { cpSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
-import { type EvaluationDataOptions, openEvaluationData } from "../../src/cli/evaluation-data.js";
+import { type EvaluationDataOptions, openEvaluationData, usedBy } from "../../src/cli/evaluation-data.js";
 import { openData } from "../../src/data/open-data.js";
-import { RunDirectory, writeJson } from "../../src/runs/run-directory.js";
+import type { SavedSplit } from "../../src/data/photo-split.js";
+import { formatUsedPhotos } from "../../src/data/used-photos.js";
+import { RunDirectory, savedSplit, writeJson } from "../../src/runs/run-directory.js";
 import { RUN_SCHEMA } from "../../src/runs/schema.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { writeClasses } from "../support/photos.js";
@@ -15,24 +17,27 @@ await writeClasses(photos, { cat: 12, dog: 12 });
 /** A run that was trained on the photos: its folder, and how many it kept for the test. */
 async function trainedRun(): Promise<{ run: string; tests: number }> {
   const options = { seed: 3, augmentation: { crop: 0, flip: false }, workers: 1, testFraction: 0.3 };
-  const { split, test: kept, close } = await openData(photos, { ...options, parts: ["test"] });
+  const images = await openData(photos, { ...options, parts: ["train", "validation", "test"] });
+  const { split, test: kept, photos: used, close } = images;
   const run = RunDirectory.create(join(temporaryFolder(), "run"));
   const data = { name: "photos", classes: ["cat", "dog"], trainingImages: 1, validationImages: 1 };
   const command = ["advprop", "train"];
   run.writeInfo({ schema: RUN_SCHEMA, version: "0", command, createdAt: "", resumedAt: [], status: "finished", data });
   writeFileSync(run.recipe, `data:\n  path: ${photos}\n`);
   writeJson(run.split, split);
+  writeFileSync(run.photos, formatUsedPhotos(used!));
   await close();
   return { run: run.path, tests: kept!.length };
 }
 
 async function opened(options: Partial<EvaluationDataOptions>) {
   const view = { cropFraction: 0.5, interpolation: "bilinear" } as const;
-  const common = { imageSize: 16, view, cropFraction: undefined, workers: 1, limitTest: undefined };
+  const common = { imageSize: 16, view, cropFraction: undefined, workers: 1, badImages: {}, limitTest: undefined };
   const none = { data: undefined, run: undefined, split: undefined };
   const data = await openEvaluationData({ ...common, ...none, ...options });
   await data.close();
-  return { split: data.split, length: data.images.length, view: data.view };
+  const { split, images, notes } = data;
+  return { split, length: images.length, view: data.view, notes, used: usedBy(options.run, data) };
 }
 
 test("a run keeps to its own test photos, however their folder is written", async () => {
@@ -43,6 +48,78 @@ test("a run keeps to its own test photos, however their folder is written", asyn
     expect(await opened({ run, data })).toMatchObject({ split: "test", length: tests });
   }
   expect(await opened({ run, split: "all" })).toMatchObject({ split: "all", length: 24 });
+});
+
+/** A copy of the photos elsewhere, in which something was done. */
+function copied(change: (folder: string) => unknown = () => {}): string {
+  const folder = join(temporaryFolder(), "elsewhere");
+  cpSync(photos, folder, { recursive: true });
+  change(folder);
+  return folder;
+}
+
+test("a run knows its photos where they were moved, linked or joined by others", async () => {
+  const { run, tests } = await trainedRun();
+  const moved = copied();
+  const link = join(temporaryFolder(), "link");
+  symlinkSync(moved, link);
+  for (const data of [moved, link]) {
+    expect(await opened({ run, data })).toMatchObject({
+      split: "test",
+      length: tests,
+      used: { trainedOn: 0 },
+      notes: [],
+    });
+  }
+  const grown = copied((folder) => cpSync(join(photos, "cat/000.jpg"), join(folder, "dog/new.jpg")));
+  for (const split of [undefined, "test"] as const) {
+    const own = await opened({ run, data: grown, split });
+    expect(own).toMatchObject({ split: "test", length: tests, used: { trainedOn: 0 } });
+    expect(own.notes).toEqual([expect.stringContaining("1 photos came to the folder")]);
+  }
+});
+
+test("photos of the same names and other contents are not the run's", async () => {
+  const { run } = await trainedRun();
+  const other = join(temporaryFolder(), "photos");
+  await writeClasses(other, { cat: 12, dog: 12 }, 700);
+  expect(await opened({ run, data: other })).toMatchObject({ split: "all", length: 24, used: { trainedOn: 0 } });
+});
+
+test("images that a run was trained on are counted, and are in no part that is drawn anew", async () => {
+  const { run, tests } = await trainedRun();
+  const { train, validation } = savedSplit<SavedSplit>(run)!.parts;
+  const known = { trainedOn: train.length, validatedOn: validation.length };
+  expect(await opened({ run, split: "all" })).toMatchObject({ length: 24, used: known });
+  // Renamed photos, one of the run's is missing: the division does not hold, the contents are known.
+  const renamed = copied((folder) => {
+    for (const file of train.slice(1)) renameSync(join(folder, file), join(folder, `${file.slice(0, -4)}-old.jpg`));
+    rmSync(join(folder, train[0]));
+  });
+  const all = await opened({ run, data: renamed });
+  expect(all).toMatchObject({ split: "all", length: 23, used: { ...known, trainedOn: train.length - 1 } });
+  const drawn = await opened({ run, data: renamed, split: "test" }).catch((error: Error) => error);
+  if (drawn instanceof Error) expect(drawn.message).toContain("the run was trained or validated on them");
+  else expect([drawn.used, drawn.length <= tests]).toEqual([{ trainedOn: 0, validatedOn: 0 }, true]);
+  // The folder of its training photos, of a set with parts.
+  const parts = temporaryFolder();
+  cpSync(photos, join(parts, "train"), { recursive: true });
+  const inside = await opened({ run, data: join(parts, "train"), split: "all" });
+  expect(inside.used).toEqual(known);
+});
+
+test("photos that cannot be read are refused by name, or left out as the run leaves them out", async () => {
+  const { run } = await trainedRun();
+  const data = copied((folder) => truncateSync(join(folder, "cat/003.jpg"), 300));
+  await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, cut off or damaged");
+  await expect(opened({ data, badImages: { maxBad: 3 } })).rejects.toThrow("Add --on-bad-image skip");
+  expect((await opened({ data, badImages: { onBadImage: "skip" } })).length).toBe(23);
+  await expect(opened({ data, badImages: { onBadImage: "skip", maxBad: 0 } })).rejects.toThrow(
+    "at most 0 may be skipped",
+  );
+  writeFileSync(RunDirectory.open(run).recipe, `data:\n  path: ${photos}\n  onBadImage: skip\n`);
+  expect((await opened({ run, data, split: "all" })).length).toBe(23);
+  await expect(opened({ run, data, split: "all", badImages: { onBadImage: "fail" } })).rejects.toThrow("cat/003.jpg");
 });
 
 test("other photos without parts are evaluated as a whole, or divided where that is asked for", async () => {

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
@@ -73,7 +73,8 @@ describe("checkData", () => {
       writeFileSync(join(root, "val/dog/000.jpg"), "text");
     };
     expect(await findingsAfter(harm, { quick: true })).toEqual([
-      { code: "undecodable", severity: "error", files: ["train/cat/001.jpg", "val/dog/000.jpg"] },
+      { code: "undecodable", severity: "error", files: ["train/cat/001.jpg"] },
+      { code: "undecodable", severity: "error", files: ["val/dog/000.jpg"] },
     ]);
     const formats = ["jpeg", "png", "webp", "avif", "gif"] as const;
     const root = temporaryFolder();
@@ -83,6 +84,31 @@ describe("checkData", () => {
     }
     const { findings } = await checkData(root, { quick: true });
     expect(findings.filter(({ code }) => code === "undecodable")).toEqual([]);
+  });
+
+  test("the quick look gives the reasons that the whole one gives, also of files whose end is missing", async () => {
+    const root = temporaryFolder();
+    await writeClasses(root, { cat: 12, dog: 12 });
+    const whole = readFileSync(join(root, "cat/000.jpg"));
+    writeFileSync(join(root, "cat/000.jpg"), whole.subarray(0, whole.length - 200));
+    // What some cameras put behind a photo harms nothing.
+    writeFileSync(
+      join(root, "cat/001.jpg"),
+      Buffer.concat([readFileSync(join(root, "cat/001.jpg")), Buffer.alloc(99)]),
+    );
+    writeFileSync(join(root, "cat/002.jpg"), "<!doctype html><p>404");
+    rmSync(join(root, "cat/003.jpg"));
+    symlinkSync(join(root, "nowhere"), join(root, "cat/003.jpg"));
+    const bad = async (options: CheckOptions) =>
+      (await checkData(root, options)).findings.filter(({ code }) => code === "undecodable");
+    const quick = await bad({ quick: true });
+    expect(quick.map(({ files: [file] }) => file)).toEqual(["cat/000.jpg", "cat/002.jpg", "cat/003.jpg"]);
+    expect(quick.map(({ message }) => message)).toEqual([
+      expect.stringContaining("cannot be decoded: it is a JPEG, cut off or damaged"),
+      "cannot be decoded: it is an HTML page; only JPEG, PNG, WebP, AVIF and GIF are read",
+      expect.stringContaining("cannot be decoded: the file cannot be read (ENOENT"),
+    ]);
+    expect(await bad({})).toEqual(quick);
   });
 
   test("damage that decoders get over", async () => {

@@ -1,4 +1,6 @@
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { checkData } from "../../src/data/check.js";
 import { scanImageFolder } from "../../src/data/image-folder.js";
@@ -9,7 +11,7 @@ import { testData } from "../support/data.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedError, codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
-import { writeClasses } from "../support/photos.js";
+import { picture, writeClasses } from "../support/photos.js";
 
 const OPTIONS: OpenDataOptions = {
   seed: 3,
@@ -68,6 +70,56 @@ describe("openData on photos", () => {
     expect([...tested.labels]).toEqual([1, 1, 1, 1, 1]);
     const onlyTest = await open(divided, { validationFraction: 0.2, parts: ["test"] });
     expect([onlyTest.train, onlyTest.validation, onlyTest.split]).toEqual([undefined, undefined, undefined]);
+  });
+
+  test("what cannot be read is refused before anything is read, in parts that are only tested on too, or left out", async () => {
+    const root = temporaryFolder();
+    await writeClasses(join(root, "train"), { cat: 6, dog: 6 });
+    await writeClasses(join(root, "test"), { cat: 4, dog: 4 }, 100);
+    truncateSync(join(root, "test/cat/002.jpg"), 300);
+    writeFileSync(join(root, "train/dog/001.jpg"), "");
+    const refused = await codedRejection(open(root, { onBadImage: "fail" }));
+    expect([refused.code, refused.exitCode]).toEqual(["ERR_BAD_IMAGES", 2]);
+    expect(refused.message).toContain("2 photos of");
+    expect(refused.message).toContain("  train/dog/001.jpg: it is empty\n  test/cat/002.jpg: it is a JPEG, cut off");
+    const many = await codedRejection(open(root, { onBadImage: "skip", maxBad: 1 }));
+    expect(many.message).toContain("at most 1 may be skipped");
+    const data = await open(root, { onBadImage: "skip", parts: ["train", "test"] });
+    expect(data.sizes).toEqual({ train: 11, test: 7 });
+    expect(data.leftOut().map(({ file }) => file)).toEqual(["train/dog/001.jpg", "test/cat/002.jpg"]);
+    expect(data.photos!.map(({ part }) => part).filter((part) => part === "test")).toHaveLength(7);
+    // Those that are left keep the identities that they have in the whole part.
+    const [batch] = await collect(data.test!.batches(8));
+    expect([...batch.samples]).toEqual([0, 1, 3, 4, 5, 6, 7]);
+    // Only what is measured is looked at where nothing is trained.
+    expect((await open(root, { parts: ["test"], onBadImage: "skip" })).leftOut()).toHaveLength(1);
+  });
+
+  test("a class of which no photo can be read is refused by name", async () => {
+    const root = temporaryFolder();
+    await writeClasses(root, { cat: 6, dog: 6, eel: 2 });
+    for (const name of ["eel/000.jpg", "eel/001.jpg"]) writeFileSync(join(root, name), "");
+    const error = await codedRejection(open(root, { onBadImage: "skip" }));
+    expect([error.code, error.message]).toEqual(["ERR_DATA_CLASSES", expect.stringContaining("can be read of eel.")]);
+  });
+
+  test("says which classes a division leaves without a part, and why, and what a limit leaves out", async () => {
+    const root = temporaryFolder();
+    await writeClasses(root, { cat: 20, dog: 20, eel: 1 });
+    mkdirSync(join(root, "film"));
+    const frame = await picture(500).png().toBuffer();
+    for (let i = 0; i < 12; i++) {
+      await sharp(frame)
+        .modulate({ brightness: 1 + i / 100 })
+        .toFile(join(root, "film", `${i}.jpg`));
+    }
+    const data = await open(root, { parts: ["train", "validation", "test"] });
+    expect(data.notes).toEqual([
+      "Class eel has no validation photos and no test photos, because there are too few photos.",
+      "Class film has no validation photos and no test photos, because photos that nearly repeat each other stay in one part.",
+    ]);
+    const limited = await open(divided, { limitTrain: 1 });
+    expect(limited.notes).toEqual(["There are no training images of dog, by the limit that is set."]);
   });
 
   test("limits are draws by class and seed", async () => {

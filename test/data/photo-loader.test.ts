@@ -255,7 +255,8 @@ describe("photos that cannot be decoded", () => {
     for (const workers of [1, 2]) {
       const error = await codedRejection(collect(evaluation({ workers }, set)));
       expect(error.code).toBe("ERR_IMAGE");
-      expect(error.message).toContain(join(set.root, set.files[3]));
+      expect(error.message).toContain(`1 photo of ${set.root} cannot be read:\n  ${set.files[3]}: it is text;`);
+      expect(error.message).not.toContain("--on-bad-image");
     }
   });
 
@@ -279,17 +280,37 @@ describe("photos that cannot be decoded", () => {
     const set = await withBroken(3, 12);
     const many = await codedRejection(collect(evaluation({ onBadImage: "skip", maxBad: 1 }, set)));
     expect(many.code).toBe("ERR_BAD_IMAGES");
-    expect(many.message).toMatch(/at most 1 .* number 2/);
+    expect(many.message).toMatch(/2 photos .* at most 1 may be skipped/);
     expect(many.message).toContain(set.files[12]);
-    const alone = await codedRejection(collect(evaluation({ onBadImage: "skip", batchSize: 1 }, set)));
-    expect(alone.message).toContain("a whole batch");
+    const alone = await codedRejection(collect(training({ onBadImage: "skip", batchSize: 1 }, set).epoch(0, 0)));
+    expect(alone.message).toContain("no photo of a whole batch");
+  });
+
+  test("are skipped also where they are alone in a batch to evaluate, unless no photo is left", async () => {
+    const set = await withBroken(3, 12);
+    const batches = await collect(evaluation({ onBadImage: "skip", batchSize: 1 }, set));
+    expect(batches.map(({ labels }) => labels.length)).toEqual(new Array(17).fill(1));
+    const none = await withBroken(...photos.files.keys());
+    const error = await codedRejection(collect(evaluation({ onBadImage: "skip" }, none)));
+    expect(error.code).toBe("ERR_BAD_IMAGES");
+    expect(error.message).toContain("no photo at all");
+    expect(error.message).toContain("and 9 more");
   });
 
   test("a file that vanished is named", async () => {
     const set = await withBroken();
     rmSync(join(set.root, set.files[5]));
     const error = await codedRejection(collect(training({ batchSize: 19 }, set).epoch(0, 0)));
-    expect(error.message).toContain(`cannot read ${join(set.root, set.files[5])}`);
+    expect(error.message).toContain(`${set.files[5]}: the file cannot be read (ENOENT`);
+  });
+
+  test("a photo that is replaced by another size between two passes is cut as it is", async () => {
+    const set = await withBroken();
+    const loader = training({ batchSize: 19, flip: false }, set);
+    await collect(loader.epoch(0, 0));
+    await writePicture(join(set.root, set.files[5]), picture(999, 30, 26));
+    const fresh = training({ batchSize: 19, flip: false }, set);
+    expect(await collect(loader.epoch(1, 0))).toEqual(await collect(fresh.epoch(1, 0)));
   });
 });
 

@@ -1,8 +1,9 @@
-import { copyFileSync, rmSync } from "node:fs";
+import { copyFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
+import { LeftOutPhotos } from "../../src/data/bad-photos.js";
 import { type Photo, scanImageFolder } from "../../src/data/image-folder.js";
 import { limitStratified } from "../../src/data/photo-set.js";
 import { applySplit, assignParts, splitPhotos } from "../../src/data/photo-split.js";
@@ -39,6 +40,31 @@ describe("assignParts", () => {
     );
   });
 
+  test("leaves every class something to train on, whatever is asked for", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 12 }),
+        fc.nat(1000),
+        fc.double({ min: 0, max: 0.49, noNaN: true }),
+        fc.double({ min: 0, max: 0.49, noNaN: true }),
+        fc.nat(4),
+        (counts, seed, validation, test, pairs) => {
+          const photos = photosOf(counts);
+          const groups = Array.from({ length: pairs }, (_, i) => [2 * i, 2 * i + 1]).filter(
+            ([, b]) => b < photos.length,
+          );
+          const parts = assignParts(photos, groups, { validation, test }, seed);
+          const trained = new Set(photos.filter((_, i) => parts[i] === "train").map(({ label }) => label));
+          expect(trained.size).toBe(counts.length);
+        },
+      ),
+    );
+    const tens = photosOf(new Array(10).fill(2));
+    const parts = assignParts(tens, [], { validation: 0.15, test: 0.15 }, 0);
+    expect(parts.filter((part) => part === "test")).toHaveLength(3);
+    expect(assignParts(photosOf([1, 1, 1]), [], { validation: 0.4, test: 0.4 }, 0)).toEqual(new Array(3).fill("train"));
+  });
+
   test("depends on the seed", () => {
     const photos = photosOf([40, 40]);
     const fractions = { validation: 0.2, test: 0 };
@@ -67,6 +93,26 @@ describe("splitPhotos", () => {
         expect(parts).toHaveLength(1);
       }
       expect(Object.values(split.parts).flat().sort()).toEqual(photos.map(({ file }) => file));
+    }
+  });
+
+  test("names the photos that cannot be decoded at once, or leaves them out", async () => {
+    const root = temporaryFolder();
+    await writeClasses(root, { a: 6, b: 6 });
+    truncateSync(join(root, "a/003.jpg"), 300);
+    const photos = scanImageFolder(root)!.parts.train!;
+    const fractions = { validation: 0.3, test: 0.2 };
+    for (const seed of [0, 1, 2]) {
+      const error = await codedRejection(splitPhotos(root, photos, fractions, seed));
+      expect([error.code, error.exitCode]).toEqual(["ERR_BAD_IMAGES", 2]);
+      expect(error.message).toContain("a/003.jpg: it is a JPEG, cut off or damaged");
+      const leftOut = new LeftOutPhotos(root, { onBadImage: "skip" });
+      const split = await splitPhotos(root, photos, fractions, seed, { leftOut });
+      expect(split.leftOut).toMatchObject([{ file: "a/003.jpg" }]);
+      expect(leftOut.photos).toEqual(split.leftOut);
+      expect(Object.values(split.parts).flat().sort()).toEqual(
+        photos.map(({ file }) => file).filter((file) => file !== "a/003.jpg"),
+      );
     }
   });
 

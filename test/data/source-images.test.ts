@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { evaluationPhotos } from "../../src/data/photo-loader.js";
@@ -44,6 +44,18 @@ describe("openSourceImages", () => {
     expect(squareNote(source)).toEqual({ "crop fraction": 0.875 });
     const { source: whole } = await openSourceImages(folder, { part: "test", seed: 0 });
     expect(squareNote(whole)).toEqual({});
+  });
+
+  test("photos that cannot be decoded are named, all of them, before a set is begun", async () => {
+    const folder = temporaryFolder();
+    await writeClasses(folder, { cat: 3, dog: 3 });
+    truncateSync(join(folder, "cat/001.jpg"), 300);
+    writeFileSync(join(folder, "dog/002.jpg"), "%PDF-1.7\n");
+    const error = await codedRejection(openSourceImages(folder, { part: "test", seed: 0 }));
+    expect([error.code, error.exitCode]).toEqual(["ERR_BAD_IMAGES", 2]);
+    expect(error.message).toContain("  cat/001.jpg: it is a JPEG, cut off");
+    expect(error.message).toContain("  dog/002.jpg: it is a PDF");
+    expect(error.message).not.toContain("--on-bad-image");
   });
 
   test("images in memory are shared; their digest tells them apart", async () => {

@@ -48,10 +48,25 @@ export async function suiteImages(
     samples: Uint32Array.from(samples),
     digest: hash.digest("hex"),
     batches: (places) => {
-      const all = images.batches(batchSize);
+      const all = unchanged(images.batches(batchSize), labels.length, name);
       return places === undefined ? all : imagesAt(all, places, batchSize);
     },
   };
+}
+
+/**
+ * Images that are as many as they were.
+ *
+ * @throws RunError ERR_DATA_CHANGED photos have vanished since they were read first
+ */
+async function* unchanged(batches: AsyncIterable<PixelBatch>, length: number, name: string): AsyncIterable<PixelBatch> {
+  let count = 0;
+  for await (const batch of batches) {
+    count += batch.labels.length;
+    yield batch;
+  }
+  if (count === length) return;
+  throw new RunError("ERR_DATA_CHANGED", `evaluate: ${name} had ${length} images and has ${count} now. Begin again.`);
 }
 
 /** The same images with their pixels changed one by one, the change keyed by the identity of the image. */
