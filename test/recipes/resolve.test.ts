@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { withoutIneffective } from "../../src/recipes/effect.js";
+import { loadRecipe } from "../../src/recipes/library.js";
 import { knownPaths } from "../../src/recipes/mistakes.js";
 import { OTHER_NAMES } from "../../src/recipes/other-names.js";
 import { applySettings, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
@@ -328,6 +329,14 @@ describe("the strength of training's attack", () => {
     expect(of(model, { epsilon: "3/255" })).toMatchObject({ epsilon: 3 / 255, steps: 4 });
     // The paper has no L2 norm.
     expect(of(model, { norm: "l2" })).toMatchObject({ epsilon: 0.5, stepSize: 0.25, steps: 5 });
+  });
+
+  test("the recipe for photos has that of the network that is chosen", () => {
+    const photos = loadRecipe("finetune-photos");
+    const strengthOf = (...settings: string[]) => resolveRecipe(applySettings(photos, settings)).attack;
+    expect(strengthOf()).toMatchObject({ epsilon: 1 / 255, stepSize: 1 / 255, steps: 1, target: "random" });
+    expect(strengthOf("model=efficientnet-b3")).toMatchObject({ epsilon: 2 / 255, steps: 3 });
+    expect(strengthOf("method=vanilla")).toBeUndefined();
   });
 
   test.each(["vanilla", "vanilla-doubled", "vanilla-two-views"] as const)("there is none with %s", (method) => {
