@@ -237,10 +237,11 @@ function imagesToEvaluateOn({ available }: OpenedData): string {
 function sayReading(data: OpenedData, leftOutBefore: number, say: (line: string) => void): void {
   const reading = data.statistics();
   if (reading === undefined) return;
-  const { imagesPerSecond, waitingShare } = reading;
+  const { imagesPerSecond, waitingShare, keptShare } = reading;
   say(
     `Photos came at up to ${imagesPerSecond.toFixed(0)} images/s; training waited for them ${(100 * waitingShare).toFixed(1)} % of its time.`,
   );
+  if (keptShare > 0) say(`The memory for decoded photos held ${(100 * keptShare).toFixed(0)} % of them.`);
   for (const line of describeLeftOut(data.leftOut().slice(leftOutBefore))) say(line);
 }
 

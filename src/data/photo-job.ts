@@ -14,8 +14,6 @@ export interface TrainingTransform {
   /** Applied last. */
   readonly autoAugment: AutoAugmentPolicy;
   readonly seed: number;
-  /** Short side at which photos are kept in memory and from which they are cut; absent: from the files. */
-  readonly workingSize?: number;
 }
 
 /** A photo is resized, and the middle is cut out. */
@@ -43,7 +41,9 @@ export interface PhotoWorkerSetup {
   /** (slots, batchSize, size, size, 3) uint8: batch b of a pass is written to slot b % slots. */
   readonly ring: SharedArrayBuffer;
   readonly slots: number;
-  /** Bytes of decoded photos that this worker may keep. */
+  /** Share of the photos that are cut from a copy in memory instead of the file: those that `isKept` names. */
+  readonly keptShare: number;
+  /** Bytes of such copies that this worker may keep. */
   readonly cacheBytes: number;
 }
 

@@ -37,13 +37,12 @@ export interface TrainingPhotoOptions extends PhotoOptions {
   /** Policy that is applied last; none unless given. */
   readonly autoAugment?: AutoAugmentPolicy;
   /**
-   * Bytes of decoded photos that may be kept in memory; by default 0, none. With a cache photos are decoded once, with a
-   * short side of {@link workingSize} pixels, and every crop is cut from that copy, whether it was kept or not: batches do
-   * not depend on what the cache holds, but differ from those without one.
+   * Bytes of decoded photos that may be kept in memory; by default 0, none. As many photos as fit, spread evenly over the set, are
+   * decoded once, at a size of which hardly any crop must be enlarged (`copySide`), and cut from that copy; all others are cut
+   * from their files each time. Which is which depends on the set and the memory alone. A crop of a copy shows the same part of
+   * the photo as one of the file, and is as sharp.
    */
   readonly cacheBytes?: number;
-  /** By default size + 32, which evaluation resizes to as well. */
-  readonly workingSize?: number;
   /** How often each photo of a batch is read, each time cut and mirrored by draws of its own; 1 unless given. */
   readonly views?: 1 | 2;
 }
@@ -80,12 +79,8 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
   const common = checked(what, set, options);
   checkSeed(seed, what);
   checkCrop(crop);
-  const workingSize = options.workingSize ?? size + 32;
-  if (!(cacheBytes >= 0) || !Number.isInteger(workingSize) || workingSize < 1) {
-    throw new UsageError(
-      "ERR_CACHE",
-      `${what}: cacheBytes must be at least 0 and workingSize a positive integer; got ${cacheBytes} and ${workingSize}.`,
-    );
+  if (!(cacheBytes >= 0)) {
+    throw new UsageError("ERR_CACHE", `${what}: cacheBytes must be at least 0; got ${cacheBytes}.`);
   }
   if (set.length < batchSize) {
     throw new UsageError(
@@ -106,7 +101,6 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
       flip,
       autoAugment,
       interpolation: common.interpolation,
-      workingSize: cacheBytes > 0 ? workingSize : undefined,
     },
   });
   const stepsPerEpoch = Math.floor(set.length / batchSize);

@@ -4,6 +4,7 @@ import type { Worker } from "node:worker_threads";
 import { assert, RunError } from "../errors.js";
 import { type BadPhoto, type LeftOutPhotos, listBadPhotos } from "./bad-photos.js";
 import { type PixelBatch, visitsOf } from "./loader.js";
+import { copySide, keptShare } from "./photo-cache.js";
 import { CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform, type ReadFailure } from "./photo-job.js";
 import { startWorker } from "./worker-threads.js";
 
@@ -30,7 +31,7 @@ export interface PhotoReaderOptions {
   readonly workers: number;
   /** Batches that are read ahead. */
   readonly prefetch: number;
-  /** Bytes of decoded photos that may be kept, over all workers. */
+  /** Bytes of decoded photos that may be kept, over all workers; 0 keeps none. */
   readonly cacheBytes: number;
 }
 
@@ -41,6 +42,8 @@ export interface ReadingStatistics {
   readonly imagesPerSecond: number;
   /** Share of the time of a pass that its consumer spent waiting for batches, in [0, 1]. */
   readonly waitingShare: number;
+  /** Share of the photos that are cut from copies in memory, in [0, 1]. */
+  readonly keptShare: number;
   /** Photos of the set that were left out, each once. */
   readonly skipped: readonly BadPhoto[];
 }
@@ -66,6 +69,7 @@ export class PhotoReader {
   /** Called whenever a worker reported something. */
   #wake = () => {};
 
+  #keptShare = 0;
   #images = 0;
   #readSeconds = 0;
   #waitingSeconds = 0;
@@ -93,7 +97,7 @@ export class PhotoReader {
     const taken = new Int32Array(new SharedArrayBuffer(4));
     const started = performance.now();
     try {
-      this.#start();
+      await this.#start();
       const pass: PhotoPass = { epoch, indices, repeats, taken: taken.buffer as SharedArrayBuffer };
       for (const worker of this.#workers) worker.postMessage(pass);
       const batches = Math.ceil(indices.length / this.#options.batchSize);
@@ -130,6 +134,7 @@ export class PhotoReader {
       images: this.#images,
       imagesPerSecond: this.#readSeconds === 0 ? 0 : (this.#images * workers) / this.#readSeconds,
       waitingShare: this.#passSeconds === 0 ? 0 : this.#waitingSeconds / this.#passSeconds,
+      keptShare: this.#keptShare,
       skipped: this.#options.leftOut.photos,
     };
   }
@@ -149,16 +154,21 @@ export class PhotoReader {
     return new RunError("ERR_BAD_IMAGES", `no photo ${where} of ${this.#set.name} can be read. Left out:\n${list}`);
   }
 
-  #start(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#workers.length > 0) return;
+  async #start(): Promise<void> {
+    if (this.#failure === undefined && this.#workers.length > 0) return;
     const { transform, workers, batchSize, cacheBytes } = this.#options;
     const { root, files, samples } = this.#set;
+    if (transform.kind === "train" && cacheBytes > 0) {
+      this.#keptShare = await keptShare(this.#set, cacheBytes, copySide(transform.size, transform.crop));
+    }
+    // Also where the reader was closed meanwhile.
+    if (this.#failure !== undefined) throw this.#failure;
     this.#workers = Array.from({ length: workers }, (_, worker) => {
       const setup = { root, files, samples, transform, worker, workers, batchSize, ring: this.#ring };
       const thread = startWorker("photo-worker", {
         ...setup,
         slots: this.#slots,
+        keptShare: this.#keptShare,
         cacheBytes: Math.floor(cacheBytes / workers),
       });
       thread.on("message", (report: PhotoReport) => this.#receive(report));

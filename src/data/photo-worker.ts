@@ -8,11 +8,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../errors.js";
 import { autoAugment } from "../images/auto-augment.js";
 import { cutCentre } from "../images/centre-cut.js";
-import { randomResizedCrop, type Size, whole } from "../images/crop.js";
-import { type Cut, cutImage, cutPhoto, imageSize } from "../images/cut.js";
+import { randomResizedCrop, type Size, scaleRegion, whole } from "../images/crop.js";
+import { type Cut, cutImage, cutPhoto, imageSize, OVERSAMPLING } from "../images/cut.js";
 import { configureDecoder, ImageError } from "../images/decode.js";
-import type { Interpolation, RawImage } from "../images/resize.js";
+import type { RawImage } from "../images/resize.js";
 import { KeyedRandom, Purpose } from "../random.js";
+import { copySide, copySize, isKept } from "./photo-cache.js";
 import {
   CANCELLED,
   type PhotoPass,
@@ -22,9 +23,6 @@ import {
   type TrainingTransform,
 } from "./photo-job.js";
 import { readPhotoFile } from "./read-photo-file.js";
-
-/** A large photo that is cut at random keeps no fewer pixels than are wanted when it is decoded smaller. */
-const TRAINING_OVERSAMPLING = 1;
 
 const setup = workerData as PhotoWorkerSetup;
 const { transform, batchSize, slots } = setup;
@@ -98,38 +96,40 @@ async function readPhoto(index: number, epoch: number, repeat: number, target: U
   }
 }
 
-/** Cuts a photo, or the copy of it that is kept in memory. */
+/** Cuts a photo, or the copy of it that is kept in memory: the same part of it. */
 async function cutRandomly(
   index: number,
-  { size, interpolation, crop, flip, workingSize }: TrainingTransform,
+  training: TrainingTransform,
   draws: (purpose: number) => KeyedRandom,
   target: Uint8Array,
 ): Promise<void> {
+  const { size, interpolation, crop, flip } = training;
   const cutOf = (photo: Size): Cut => ({
     region: randomResizedCrop(photo.width, photo.height, draws(Purpose.crop), crop),
     size: { width: size, height: size },
     interpolation,
     mirrored: flip && draws(Purpose.flip).uniform(0) < 0.5,
   });
-  if (workingSize !== undefined) {
-    const copy = cache.get(index) ?? (await decodeWorkingCopy(index, workingSize, interpolation));
-    cutImage(copy, cutOf(copy), target);
+  if (isKept(index, setup.keptShare)) {
+    const copy = cache.get(index) ?? (await decodeCopy(index, training));
+    const photo = sizes.get(index)!;
+    const cut = cutOf(photo);
+    cutImage(copy, { ...cut, region: scaleRegion(cut.region, photo, copy) }, target);
     return;
   }
   const bytes = readPhotoFile(fileOf(index));
   const photo = await sizeOf(index, bytes);
-  await cutPhoto(bytes, fileOf(index), photo, cutOf(photo), TRAINING_OVERSAMPLING, target);
+  await cutPhoto(bytes, fileOf(index), photo, cutOf(photo), OVERSAMPLING, target);
 }
 
-/** A photo with the short side `workingSize`, or as it is where it is smaller; kept while there is room. */
-async function decodeWorkingCopy(index: number, workingSize: number, interpolation: Interpolation): Promise<RawImage> {
+/** The copy of a photo from which it is cut; kept while there is room, of which the estimate may be wrong by a few. */
+async function decodeCopy(index: number, { size, crop, interpolation }: TrainingTransform): Promise<RawImage> {
   const bytes = readPhotoFile(fileOf(index));
   const photo = await sizeOf(index, bytes);
-  const factor = Math.min(1, workingSize / Math.min(photo.width, photo.height));
-  const size = { width: Math.round(photo.width * factor), height: Math.round(photo.height * factor) };
-  const copy = { ...size, pixels: new Uint8Array(3 * size.width * size.height) };
-  const cut = { region: whole(photo), size, interpolation };
-  await cutPhoto(bytes, fileOf(index), photo, cut, TRAINING_OVERSAMPLING, copy.pixels);
+  const copied = copySize(photo, copySide(size, crop));
+  const copy = { ...copied, pixels: new Uint8Array(3 * copied.width * copied.height) };
+  const cut = { region: whole(photo), size: copied, interpolation };
+  await cutPhoto(bytes, fileOf(index), photo, cut, OVERSAMPLING, copy.pixels);
   if (cachedBytes + copy.pixels.length <= setup.cacheBytes) {
     cachedBytes += copy.pixels.length;
     cache.set(index, copy);

@@ -1,10 +1,7 @@
 /** The square of a photo that a classifier is shown in evaluation. */
 import { centreCrop, type Size, whole } from "./crop.js";
-import { cutPhoto } from "./cut.js";
+import { cutPhoto, OVERSAMPLING } from "./cut.js";
 import type { Interpolation } from "./resize.js";
-
-/** A photo keeps so many times the pixels that are wanted when it is decoded smaller, so that only the exact filter shapes the result. */
-const OVERSAMPLING = 2;
 
 export interface CentreCut {
   /** Side of the square in pixels. */

@@ -26,6 +26,12 @@ export interface Cut {
   readonly mirrored?: boolean;
 }
 
+/**
+ * A large photo keeps so many times the pixels that are wanted, along each side, when it is decoded smaller: only the exact filter then
+ * shapes the result. With 1, crops to train on lose 4 % of the contrast between neighbouring pixels.
+ */
+export const OVERSAMPLING = 2;
+
 /** How much smaller libjpeg-turbo decodes, by scaled cosine transforms. */
 const JPEG_REDUCTIONS = [8, 4, 2];
 

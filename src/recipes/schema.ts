@@ -138,7 +138,7 @@ const written = section({
     sampler: oneOf(SAMPLERS).default("uniform"),
     /** Threads that read photos; null takes one a core. */
     workers: countOrNull.default(null),
-    /** Memory for decoded photos, so that later epochs decode nothing. */
+    /** Memory for decoded photos, which later epochs need not decode; those that do not fit are decoded each time. */
     cacheMemory: memory.default(null),
     /** What happens at a photo that cannot be decoded; skip leaves out at most maxBad of them. */
     onBadImage: oneOf(["fail", "skip"]).default("fail"),
