@@ -71,7 +71,7 @@ export function define(command: Command): void {
   addFlags(command, MACHINE_FLAGS);
   command
     .option("--restarts <count>", "runs of the attack from other random starts (default: 1)")
-    .option("--limit-test <count>", "only the first images (default: all; 1000 under a costly attack)")
+    .option("--limit-test <count>", "only so many images of the part (default: all; 1000 under a costly attack)")
     .option("--seed <number>", "of the attack's random draws", "0")
     .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
     .option("--json", "print one JSON object")

@@ -76,6 +76,7 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
     avoid: run === undefined ? undefined : learntFrom(run),
     view,
     allForTest: split === "all",
+    limitValidation: limitTest,
   });
   const images = opened[part];
   const refuse = async (reason: string) => {

@@ -82,8 +82,10 @@ export interface OpenDataOptions extends PhotoFolderOptions {
   };
   /** Uses so many training images: the first of a set in memory, of photos a draw by class and seed. */
   readonly limitTrain?: number | null;
-  /** The same for the test images. */
+  /** Uses so many test images: the first of a set in memory, of photos a draw by class, the same whatever the seed. */
   readonly limitTest?: number | null;
+  /** The same for the validation images. */
+  readonly limitValidation?: number | null;
 }
 
 /**
@@ -133,7 +135,7 @@ export function openInMemory(
 ): OpenedData {
   const any = sets.train ?? sets.validation ?? sets.test;
   if (any === undefined) throw new UsageError("ERR_DATA_MISSING", "openInMemory: at least one part must be given.");
-  const { imageSize, limitTrain, limitTest, validationFraction, seed } = options;
+  const { imageSize, limitTrain, limitTest, limitValidation, validationFraction, seed } = options;
   if (any.height !== any.width || (imageSize != null && imageSize !== any.height)) {
     throw new UsageError(
       "ERR_IMAGE_SIZE",
@@ -146,6 +148,7 @@ export function openInMemory(
   if (train !== undefined && validation === undefined && validationFraction) {
     ({ train, validation } = splitValidation(train, validationFraction, seed));
   }
+  if (validation !== undefined && limitValidation != null) validation = limitPrefix(validation, limitValidation);
   const test = sets.test && limitTest != null ? limitPrefix(sets.test, limitTest) : sets.test;
   const evaluation = (set: Dataset | undefined): EvaluationImages | undefined =>
     set && {

@@ -11,6 +11,9 @@ import type { PhotoSet } from "./photo-reader.js";
 import { keepPhotos, limitStratified, photoSet } from "./photo-set.js";
 import type { UsedPhoto } from "./used-photos.js";
 
+/** Of the draw of images to evaluate on, whatever the run's own seed: runs are compared on the same images. */
+const EVALUATION_SEED = 0;
+
 /** What is read of each part, and what was found out about it. */
 export interface ReadableSets {
   readonly sets: ReadonlyMap<Part, PhotoSet>;
@@ -25,10 +28,10 @@ export async function readableSets(
   parts: Partial<Record<Part, readonly Photo[]>>,
   wanted: readonly Part[],
   leftOut: LeftOutPhotos,
-  { seed, split, avoid, workers, limitTrain, limitTest }: OpenDataOptions,
+  { seed, split, avoid, workers, limitTrain, limitTest, limitValidation }: OpenDataOptions,
 ): Promise<ReadableSets> {
   const training = wanted.includes("train");
-  const limits = { train: limitTrain, validation: undefined, test: limitTest };
+  const limits = { train: limitTrain, validation: limitValidation, test: limitTest };
   const sets = new Map<Part, PhotoSet>();
   const keys = new Map<string, string>();
   for (const part of PARTS) {
@@ -37,7 +40,7 @@ export async function readableSets(
     // Parts that were split off the training photos share their identities.
     const set = photoSet(folder, photos, photos === folder.parts[part] ? photos : (folder.parts.train ?? []));
     const limit = limits[part];
-    sets.set(part, limit == null ? set : limitStratified(set, limit, seed));
+    sets.set(part, limit == null ? set : limitStratified(set, limit, part === "train" ? seed : EVALUATION_SEED));
   }
   const files = [...sets.values()].flatMap((set) => set.files);
   const looks = await lookAtPhotos(folder.root, files, workers);

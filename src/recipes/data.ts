@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly allForTest?: boolean;
   /** Keys of photos that must not be in a part that is drawn here. */
   readonly avoid?: ReadonlySet<string>;
+  /** Uses so many validation images. */
+  readonly limitValidation?: number | null;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -32,7 +34,7 @@ export interface OpenOptions {
  */
 export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOptions): Promise<OpenedData> {
   const { data, seed } = recipe;
-  const { parts, split, view, allForTest, avoid, onProgress } = options;
+  const { parts, split, view, allForTest, avoid, limitValidation, onProgress } = options;
   if (data.path === null) {
     throw new UsageError(
       "ERR_DATA_MISSING",
@@ -46,6 +48,7 @@ export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOption
     imageSize: data.imageSize,
     limitTrain: data.limitTrain,
     limitTest: data.limitTest,
+    limitValidation,
     validationFraction: data.validationFraction,
     sampler: data.sampler,
     onBadImage: data.onBadImage,

@@ -129,6 +129,44 @@ test("other photos without parts are evaluated as a whole, or divided where that
   expect((await opened({ data: photos, split: "validation" })).length).toBeLessThan(12);
 });
 
+test("a limit holds for every part, of photos and of images in memory", async () => {
+  const data = temporaryFolder();
+  for (const part of ["train", "val", "test"]) cpSync(photos, join(data, part), { recursive: true });
+  for (const split of ["validation", "test"] as const) {
+    expect(await opened({ data, split, limitTest: 10 })).toMatchObject({ split, length: 10 });
+    expect(await opened({ data: "shapes", imageSize: 32, split, limitTest: 10 })).toMatchObject({ split, length: 10 });
+  }
+  expect((await opened({ data: photos, split: "validation", limitTest: 2 })).length).toBe(2);
+});
+
+test("runs of different seeds are limited to the same photos of a part", async () => {
+  const data = temporaryFolder();
+  for (const part of ["train", "val", "test"]) cpSync(photos, join(data, part), { recursive: true });
+  const files = async (seed: number, part: "validation" | "test") => {
+    const limits = { limitTest: 5, limitValidation: 5 };
+    const options = {
+      seed,
+      augmentation: { crop: 0, flip: false },
+      workers: 1,
+      imageSize: 16,
+      parts: [part],
+      ...limits,
+    };
+    const open = await openData(data, options);
+    const found: string[] = [];
+    for await (const { samples } of open[part]!.batches(5)) {
+      for (const sample of samples) found.push(open[part]!.fileOf!(sample));
+    }
+    await open.close();
+    return found;
+  };
+  for (const part of ["validation", "test"] as const) {
+    const first = await files(1, part);
+    expect(first.length).toBe(5);
+    for (const seed of [2, 3, 4]) expect(await files(seed, part)).toEqual(first);
+  }
+});
+
 test("the parts of a folder that has some are asked for by name", async () => {
   const data = temporaryFolder();
   cpSync(photos, join(data, "val"), { recursive: true });
