@@ -1,6 +1,7 @@
 /** The result of an evaluation as text. */
 import type { EvaluationFile } from "../runs/schema.js";
 import { describeRobustness } from "./attack-evaluation.js";
+import { CHOSEN_BY_IMAGES } from "./chosen-by.js";
 import { describeLeftOut } from "./photo-text.js";
 
 /** Classes whose accuracy is printed; all are in the saved file. */
@@ -19,6 +20,7 @@ export function describeEvaluation(result: EvaluationFile): string {
   lines.push(...imageLines(result).map((text) => `  ${text}`));
   if (protocol.input !== undefined) lines.push(`  ${protocol.input}`);
   lines.push(`  ${protocol.classes}`, line("clean ", accuracy, loss));
+  if (data.choseCheckpoint) lines.push(`  ${CHOSEN_BY_IMAGES}`);
   lines.push(...describeRobustness(result));
   if (shapeBias !== undefined) {
     lines.push(

@@ -21,6 +21,7 @@ import { type EvaluationFile, RUN_SCHEMA } from "../runs/schema.js";
 import { evaluateAttack } from "./attack-evaluation.js";
 import { attackOfFlags, COSTLY_ATTACK_IMAGES, type CommandAttack } from "./attack-plan.js";
 import { badImagesOf } from "./bad-image-settings.js";
+import { chosenByImages } from "./chosen-by.js";
 import { type EvaluationData, type EvaluationSplit, openEvaluationData, usedBy } from "./evaluation-data.js";
 import { describeEvaluation } from "./evaluation-text.js";
 import { BatchProgress } from "./progress.js";
@@ -109,6 +110,8 @@ async function measureAll(
       `evaluate: ${data.name} had ${length} images and has others now. Begin again`,
     );
   }
+  const used = usedBy(predictor.run, data);
+  const chose = chosenByImages({ ...predictor, ...used, split: data.split, data: options.data });
 
   const result: EvaluationFile = {
     schema: RUN_SCHEMA,
@@ -120,7 +123,8 @@ async function measureAll(
     data: {
       name: data.name,
       split: data.split,
-      ...usedBy(predictor.run, data),
+      ...(chose && { choseCheckpoint: true }),
+      ...used,
       ...(data.leftOut && { leftOut: data.leftOut() }),
       ...(data.notes.length > 0 && { notes: data.notes }),
     },

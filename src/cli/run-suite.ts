@@ -12,6 +12,7 @@ import { openPredictor } from "../predictors/open.js";
 import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
 import { badImagesOf } from "./bad-image-settings.js";
+import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
 import { trainedRecipe } from "./evaluation-data.js";
 import { openSetPanel } from "./set-panel.js";
 import {
@@ -105,7 +106,7 @@ async function measureAndReport(
   });
   const summary = summarise(models, seed);
   const protocol = protocolLines(options, panels, summary);
-  const remarks = accessRemarks(opened, names);
+  const remarks = [...accessRemarks(opened, names), ...choiceRemarks(options, opened, names)];
   const attack = models[0].measurements.has("pgd-10/8") ? await attackSamples(opened[0], seed) : undefined;
   const pictures = await samplePictures(models[0], attack);
   const seeds = summariseSeeds(summary, seedGroups(opened, names));
@@ -151,6 +152,15 @@ function accessRemarks(models: readonly OpenedPredictor[], names: readonly strin
     `${closed.join(", ")}: an ONNX file only answers and gives no gradients, so it is attacked by a black-box attack alone, which is ` +
       "weaker. Its accuracy under that attack must not be compared with another model's under PGD.",
   ];
+}
+
+function choiceRemarks(
+  { data, split = "test" }: RunSuiteOptions,
+  models: readonly OpenedPredictor[],
+  names: readonly string[],
+): string[] {
+  const chosen = names.filter((_, i) => chosenByImages({ ...models[i], split, data }));
+  return chosen.length === 0 ? [] : [`${chosen.join(", ")}: ${CHOSEN_BY_IMAGES}`];
 }
 
 /** The runs by their recipes without what does not matter to a method: seed, threads and device. */

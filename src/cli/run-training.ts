@@ -28,6 +28,7 @@ import {
 import { type FitResult, fit, updatesPerEpoch } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { runRecorder } from "../training/run-recorder.js";
+import { evaluateCommand } from "./chosen-by.js";
 import { describeFindings } from "./finding-text.js";
 import { packageVersion } from "./package-version.js";
 import { describeLeftOut, describeParts } from "./photo-text.js";
@@ -71,6 +72,7 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
     },
   });
   try {
+    if (!resume) checkValidationFraction(options.recipe, data);
     if (recorded === undefined && data.validation?.fileOf !== undefined) sayView(view, data, say);
     const images = data.train?.length ?? 0;
     const recipe = resume ? options.recipe : withEnoughUpdates(options.recipe, images);
@@ -99,6 +101,29 @@ function checkPhotos(path: string | null, say: (line: string) => void): void {
     throw new UsageError("ERR_DATA_CHECK", `training on ${path} would be wrong:\n${lines.join("\n")}\n${more}`);
   }
   for (const line of lines) say(line);
+}
+
+/** @throws ERR_VALIDATION_FRACTION a share is asked for of a set that has validation images of its own */
+function checkValidationFraction(
+  { data: { path, shapes, validationFraction } }: ResolvedRecipe,
+  data: OpenedData,
+): void {
+  if (validationFraction === null) return;
+  const refused = (why: string, else_: string) =>
+    new UsageError(
+      "ERR_VALIDATION_FRACTION",
+      `train: --validation-fraction (data.validationFraction) ${validationFraction} has no effect: ${why}. Leave it out, or ${else_}`,
+    );
+  if (path === SHAPES && shapes.validationImages > 0) {
+    const why = `shapes draws ${shapes.validationImages} validation images of its own`;
+    throw refused(why, "add --set data.shapes.validationImages=0");
+  }
+  if (data.validation?.fileOf !== undefined && data.split === undefined) {
+    throw refused(
+      `${path} has a folder of ${data.validation.length} validation images, which choose the best checkpoint`,
+      "move them to its training images",
+    );
+  }
 }
 
 /** How a run that records no crop rule was validated so far; undefined where that is the rule of any run. */
@@ -217,7 +242,9 @@ function finish(
     if (reason === "signal") process.exitCode = 1;
   } else {
     const why = reason === "early stopping" ? "Validation got no better: finished" : "Finished";
-    say(`${why} after step ${state.step}. Evaluate with: advprop evaluate ${run.path}${imagesToEvaluateOn(data)}`);
+    say(
+      `${why} after step ${state.step}. Evaluate with: ${evaluateCommand(run.path, data.available, state.best !== undefined)}`,
+    );
   }
   const { weights } = run.checkpoint(state.best === undefined ? "last" : "best");
   if (!json) return;
@@ -225,12 +252,6 @@ function finish(
   const images = { name, classes, images: sizes, leftOut: data.leftOut() };
   const ended = { run: run.path, status, reason, step: state.step, weights, best: state.best };
   console.log(JSON.stringify({ ...ended, data: images }));
-}
-
-/** The flag that `evaluate` needs where its default, the test part, is not there, as in a folder of ImageNet. */
-function imagesToEvaluateOn({ available }: OpenedData): string {
-  if (available.includes("test")) return "";
-  return available.includes("validation") ? " --split validation" : " --data PATH";
 }
 
 /** Says how fast photos came, and which were left out since the run began. */

@@ -81,6 +81,10 @@ function openShapes({ data }: ResolvedRecipe, options: OpenDataOptions): OpenedD
           : undefined,
       test: wants("test") ? shapesDataset({ split: "test", count: testImages, size, seed }) : undefined,
     },
-    { ...options, imageSize: undefined, available: validationImages > 0 ? PARTS : ["train", "test"] },
+    {
+      ...options,
+      imageSize: undefined,
+      available: validationImages > 0 || data.validationFraction ? PARTS : ["train", "test"],
+    },
   );
 }

@@ -136,6 +136,8 @@ export interface EvaluationFile {
     readonly leftOut?: readonly { readonly file: string; readonly reason: string }[];
     /** What one should know of how the images were chosen. */
     readonly notes?: readonly string[];
+    /** Set where these very images chose the checkpoint: its accuracy is higher on them than on others. */
+    readonly choseCheckpoint?: true;
   };
   /** How the images became the model's input, and between which classes it decided. */
   readonly protocol: {

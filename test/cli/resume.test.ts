@@ -1,11 +1,10 @@
 /** What a resume may change: the run goes on by it, and says and records it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { changedRecipe, withResumeAdvice } from "../../src/cli/resume-changes.js";
-import { runTraining } from "../../src/cli/run-training.js";
 import { RunError } from "../../src/errors.js";
-import { parseRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
+import { resolveRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { readJsonLines } from "../../src/runs/metrics-log.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";
@@ -13,6 +12,7 @@ import type { MetricsRecord } from "../../src/runs/schema.js";
 import { readCheckpoint } from "../../src/training/checkpoint.js";
 import { codedError, codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { resume, savedRecipe, train } from "../support/runs.js";
 
 /** Two updates an epoch. */
 const RECIPE: Recipe = {
@@ -22,31 +22,6 @@ const RECIPE: Recipe = {
   data: { path: "shapes", shapes: { images: 32, validationImages: 10, testImages: 10 } },
   training: { epochs: 2, batchSize: 16, logEverySteps: 1 },
 };
-
-/** Everything that is said on standard error meanwhile. */
-async function said(work: () => Promise<unknown>): Promise<string> {
-  const lines: string[] = [];
-  const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => lines.push(String(text)) > 0);
-  try {
-    await work();
-  } finally {
-    spy.mockRestore();
-  }
-  return lines.join("");
-}
-
-const train = (path: string, recipe: Recipe = RECIPE) =>
-  said(() =>
-    runTraining({ recipe: resolveRecipe(recipe), runPath: path, run: () => RunDirectory.create(path), resume: false }),
-  );
-
-const savedRecipe = (path: string) => parseRecipe(readFileSync(join(path, "recipe.yaml"), "utf8"), "recipe.yaml");
-
-const resume = (path: string, ...settings: string[]) =>
-  said(() => {
-    const change = changedRecipe(savedRecipe(path), settings);
-    return runTraining({ ...change, runPath: path, run: () => RunDirectory.resume(path), resume: true });
-  });
 
 const rates = (path: string) =>
   readJsonLines<MetricsRecord>(join(path, "metrics.jsonl")).flatMap((record) =>
@@ -58,7 +33,7 @@ describe("a run that has finished", () => {
   const shared = sharedTemporaryFolder();
   beforeAll(async () => {
     path = join(shared, "run");
-    await train(path);
+    await train(path, RECIPE);
   });
 
   test("changes nothing where nothing is left to train", async () => {

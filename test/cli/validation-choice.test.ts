@@ -1,0 +1,84 @@
+/** Validation images choose the best checkpoint: what is said where they also measure it, and where a share of them is asked for in vain. */
+import { cpSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { CHOSEN_BY_IMAGES, evaluateCommand } from "../../src/cli/chosen-by.js";
+import { runEvaluation } from "../../src/cli/run-evaluation.js";
+import type { Recipe } from "../../src/recipes/schema.js";
+import { codedRejection } from "../support/errors.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { writeClasses } from "../support/photos.js";
+import { train } from "../support/runs.js";
+
+const photos = sharedTemporaryFolder();
+await writeClasses(join(photos, "train"), { cat: 8, dog: 8 });
+cpSync(join(photos, "train"), join(photos, "val"), { recursive: true });
+
+const RECIPE: Recipe = {
+  model: "resnet8",
+  method: "vanilla",
+  threads: 1,
+  training: { epochs: 1, batchSize: 16 },
+};
+const OF_PHOTOS: Recipe = { ...RECIPE, data: { path: photos, imageSize: 16, workers: 1 } };
+const OF_SHAPES: Recipe = {
+  ...RECIPE,
+  data: { path: "shapes", shapes: { images: 32, validationImages: 10, testImages: 10 } },
+};
+
+/** What `evaluate` prints of a run on a part. */
+async function evaluated(model: string, split: "validation" | "test", checkpoint?: string, json = false) {
+  const printed: string[] = [];
+  const spy = vi.spyOn(console, "log").mockImplementation((text) => void printed.push(String(text)));
+  onTestFinished(() => spy.mockRestore());
+  const none = {
+    data: undefined,
+    route: undefined,
+    classMap: undefined,
+    cropFraction: undefined,
+    limitTest: undefined,
+  };
+  const attack = { attackSettings: undefined, restarts: 1, machineSettings: ["data.workers=1"], badImageSettings: [] };
+  const rest = { onnx: {}, seed: 0, threads: 1, quiet: true };
+  await runEvaluation({ ...none, ...attack, ...rest, model, split, checkpoint, json });
+  return printed.join("\n");
+}
+
+test("the command at the end measures on images that chose nothing", () => {
+  expect(evaluateCommand("r", ["train", "validation", "test"], true)).toBe("advprop evaluate r");
+  expect(evaluateCommand("r", ["train", "validation"], true)).toBe(
+    "advprop evaluate r --split validation --checkpoint last",
+  );
+  expect(evaluateCommand("r", ["train", "validation"], false)).toBe("advprop evaluate r --split validation");
+  expect(evaluateCommand("r", ["train"], false)).toBe("advprop evaluate r --data PATH");
+});
+
+test.each([
+  ["photos with a folder val", OF_PHOTOS, " --split validation --checkpoint last"],
+  ["shapes", OF_SHAPES, ""],
+])("of %s, a result on the images that chose is marked, and no other", async (_name, recipe, flags) => {
+  const run = join(temporaryFolder(), "run");
+  expect(await train(run, recipe)).toContain(`Evaluate with: advprop evaluate ${run}${flags}\n`);
+  expect(await evaluated(run, "validation")).toContain(CHOSEN_BY_IMAGES);
+  expect(JSON.parse(await evaluated(run, "validation", "best", true)).data.choseCheckpoint).toBe(true);
+  expect(await evaluated(run, "validation", "last")).not.toContain(CHOSEN_BY_IMAGES);
+  expect(JSON.parse(await evaluated(run, "validation", "last", true)).data).not.toHaveProperty("choseCheckpoint");
+  if (flags === "") expect(await evaluated(run, "test")).not.toContain(CHOSEN_BY_IMAGES);
+});
+
+test("a share of validation images is refused where there are some", async () => {
+  const run = join(temporaryFolder(), "run");
+  for (const [recipe, why] of [
+    [OF_PHOTOS, `${photos} has a folder of 16 validation images`],
+    [OF_SHAPES, "shapes draws 10 validation images of its own"],
+  ] as const) {
+    const error = await codedRejection(train(run, { ...recipe, data: { ...recipe.data, validationFraction: 0.2 } }));
+    expect(error).toMatchObject({ code: "ERR_VALIDATION_FRACTION", exitCode: 2 });
+    expect(error.message).toContain("--validation-fraction");
+    expect(error.message).toContain(why);
+    expect(existsSync(run)).toBe(false);
+  }
+  const shapes = { images: 32, validationImages: 0, testImages: 10 };
+  const data = { path: "shapes", shapes, validationFraction: 0.5 };
+  expect(await train(run, { ...OF_SHAPES, data })).toContain("on 16 images of shapes");
+});
