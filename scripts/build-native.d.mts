@@ -10,7 +10,14 @@ export interface NativeState {
 
 export declare function nativeState(libtorch?: Libtorch): NativeState;
 
-/** Builds the addon unless it is up to date. */
+/** The compilation failed, or there can be none on this system. The message has the compiler's output and the likely fix. */
+export declare class BuildError extends Error {}
+
+/**
+ * Builds the addon unless it is up to date.
+ *
+ * @throws BuildError
+ */
 export declare function buildNative(libtorch?: Libtorch): void;
 
 /** Builds the module of the CUDA kernels on the CPU, for tests, and returns its path. */

@@ -1,11 +1,10 @@
 /**
- * Builds the native addon, build/native/advprop.node, where it is not there or out of date, and beside it photos.node, which
- * photos are read with where libjpeg-turbo is installed.
+ * Builds the native addon, advprop.node, where it is not there or out of date, and beside it photos.node, which photos are
+ * read with where libjpeg-turbo is installed: in build/native, or for an installed package in a folder of the user's.
  * As a program: no argument builds, `--check` only says by exit code 0 or 1 whether it is up to date.
  * With ADVPROP_CUDA=ON in the environment the kernels of native/cuda are compiled too: see docs/cuda.md.
  */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
@@ -18,14 +17,15 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import { availableParallelism, freemem } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findLibtorch, LibtorchError } from "./find-libtorch.mjs";
+import { digest, ENGINE_REMEDY, engineFolder, INSTALLED, processor, ROOT } from "./places.mjs";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = join(ROOT, "native");
-const OUTPUT = join(ROOT, "build/native");
+const OUTPUT = engineFolder();
 const CMAKE_TREE = join(OUTPUT, "cmake");
 const ADDON = join(OUTPUT, "advprop.node");
 const PHOTOS = join(OUTPUT, "photos.node");
@@ -58,6 +58,7 @@ export function buildNative(libtorch = findLibtorch()) {
     } else rmSync(addon, { force: true }); // photos.node without libjpeg-turbo
   }
   writeFileSync(STAMP, stamp.whole);
+  if (INSTALLED) rmSync(CMAKE_TREE, { recursive: true, force: true }); // nobody changes its sources, and it is large
 }
 
 /** Builds the module of the CUDA kernels on the CPU, for tests, and returns its path. Throws like `buildNative`. */
@@ -68,27 +69,36 @@ export function buildEmulation(libtorch = findLibtorch()) {
 }
 
 function configure(libtorch, environment) {
-  // Object files outlive a change of sources only: CMake does not see a new processor or an upgraded libtorch.
+  if (process.platform !== "linux") throw new BuildError(ENGINE_REMEDY);
+  // Object files outlive a change of sources only: CMake does not see a new processor or an upgraded libtorch, and refuses a
+  // tree that was moved.
   const treeStamp = join(CMAKE_TREE, "stamp");
-  if (!existsSync(treeStamp) || readFileSync(treeStamp, "utf8") !== environment) {
+  const tree = digest([environment, ROOT, CMAKE_TREE]);
+  if (!existsSync(treeStamp) || readFileSync(treeStamp, "utf8") !== tree) {
     rmSync(CMAKE_TREE, { recursive: true, force: true });
     mkdirSync(CMAKE_TREE, { recursive: true });
-    writeFileSync(treeStamp, environment);
+    writeFileSync(treeStamp, tree);
   }
   const settings = {
     LIBTORCH_INCLUDE_DIRS: libtorch.includeDirs.join(";"),
     LIBTORCH_LIBRARY_DIR: libtorch.libraryDir,
     LIBTORCH_VERSION: libtorch.version,
-    NODE_API_INCLUDE_DIR: join(ROOT, "node_modules/node-api-headers/include"),
+    NODE_API_INCLUDE_DIR: nodeApiHeaders(),
     ADVPROP_CUDA: CUDA ? "ON" : "OFF",
   };
   cmake(["-S", SOURCES, "-B", CMAKE_TREE, ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`)]);
 }
 
+/** Wherever the package manager has put them. */
+function nodeApiHeaders() {
+  return join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
+}
+
 /** Compilers that run at a time: one a core, as long as each has the memory that a file with libtorch's headers takes; two at least. */
 const compilers = () => Math.max(2, Math.min(availableParallelism(), Math.floor(freemem() / 1.5e9)));
 
-class BuildError extends Error {}
+/** The compilation failed, or there can be none on this system. */
+export class BuildError extends Error {}
 
 function cmake(args) {
   // One at a time: the compilers of a build that was killed may still be at work on the same files.
@@ -111,7 +121,7 @@ function likelyFix(output) {
     [/CMAKE_MAKE_PROGRAM is not set/, "install make: apt-get install make"],
     [/Killed signal|out of memory|cc1plus.*Killed/, "the compiler ran out of memory: stop other programs, or add swap"],
     [/No space left on device/, "free some disk space"],
-    [/node_api\.h: No such file/, "install the packages: npm ci"],
+    [/node_api\.h: No such file/, "install the packages anew: npm ci, or in a project of yours npm install"],
     [/cannot find -l|undefined reference/, "libtorch's headers and libraries differ in version: reinstall it"],
     [/fatal error: .*: No such file/, "a header of libtorch is missing: apt-get install --reinstall libtorch-dev"],
   ];
@@ -119,14 +129,15 @@ function likelyFix(output) {
   return fix ? `\nLikely fix: ${fix}` : "";
 }
 
-/** Everything that the addon depends on: `environment` is all but our sources, `whole` is all. */
+/**
+ * Everything that the addon depends on: `environment` is all but our sources, `whole` is all. The place of the sources is no
+ * part of it, nor the version of Node, whose interface for addons does not change.
+ */
 function stampOf(libtorch) {
   const library = statSync(join(libtorch.libraryDir, "libtorch_cpu.so"));
   const environment = digest([
-    ROOT, // CMake refuses a tree that was moved
     JSON.stringify(libtorch),
     `${library.size} ${library.mtimeMs}`,
-    process.versions.modules,
     spawnSync(process.env.CXX || "c++", ["--version"], { encoding: "utf8" }).stdout ?? "",
     process.env.CXXFLAGS ?? "",
     CUDA ? "CUDA" : "",
@@ -137,22 +148,10 @@ function stampOf(libtorch) {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .sort();
-  return { environment, whole: digest([environment, ...sources.flatMap((path) => [path, readFileSync(path)])]) };
-}
-
-/** What `-march=native` looks at: the model and the instruction sets of the first core. */
-function processor() {
-  if (!existsSync("/proc/cpuinfo")) return process.arch;
-  const lines = readFileSync("/proc/cpuinfo", "utf8").split("\n\n")[0].split("\n");
-  return lines
-    .filter((line) => /^(vendor_id|cpu family|model|model name|flags|Features|CPU part)\s*:/.test(line))
-    .join("\n");
-}
-
-function digest(parts) {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part).update("\0");
-  return hash.digest("hex");
+  return {
+    environment,
+    whole: digest([environment, ...sources.flatMap((path) => [relative(SOURCES, path), readFileSync(path)])]),
+  };
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -20,6 +20,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["models", "list the models"],
   ["recipes", "list the recipes"],
   ["data", "check a folder of images, or download a data set"],
+  ["setup", "build the engine and install ONNX Runtime"],
   ["doctor", "say what this machine has, what is missing and how to get it"],
 ];
 

@@ -3,7 +3,9 @@ import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
 import { nativeState } from "../../scripts/build-native.mjs";
 import { findLibtorch, type Libtorch } from "../../scripts/find-libtorch.mjs";
+import { SETUP } from "../../scripts/places.mjs";
 import { nativePhotos } from "../images/native.js";
+import { findOnnxRuntime, loadOnnxRuntime } from "../predictors/onnx-runtime.js";
 
 /** One thing that was looked at, with the facts found about it beside these fields. */
 export interface Check {
@@ -30,7 +32,6 @@ interface EngineInfo {
 }
 
 const GIB = 2 ** 30;
-const SETUP = "npm run setup";
 
 /** Examines this machine. Never throws for what it finds: a broken libtorch is reported like a missing one. */
 export async function examine(): Promise<Findings> {
@@ -48,6 +49,7 @@ export async function examine(): Promise<Findings> {
     memory: checkMemory(),
     disk: checkDisk(),
     sharp: await checkSharp(),
+    onnx: checkOnnx(),
     photos: checkPhotos(),
   };
   return { ready: [node, libtorchCheck, addon].every(({ status }) => status !== "missing"), checks };
@@ -185,8 +187,18 @@ async function checkSharp(): Promise<Check> {
     return { status: "ok", summary: `${version} with libvips ${vips}`, version, vips };
   } catch (error) {
     const summary = `does not load: ${messageOf(error).split("\n")[0]}`;
-    const remedy = "needed for folders of images (not for CIFAR): npm ci --include=optional";
+    const remedy =
+      "needed for folders of images (not for CIFAR): install the packages again, with npm's --include=optional";
     return { status: "missing", summary, remedy };
+  }
+}
+
+function checkOnnx(): Check {
+  try {
+    loadOnnxRuntime();
+    return { status: "ok", summary: `ONNX Runtime in ${findOnnxRuntime()}` };
+  } catch (error) {
+    return { status: "missing", summary: messageOf(error), remedy: `needed for ONNX files only: ${SETUP}` };
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { engineFolder } from "../../scripts/places.mjs";
 import type { Region, Size } from "./crop.js";
 
 /** What an image becomes: see `Cut` of `cut.ts`. */
@@ -37,8 +38,7 @@ export interface NativePhotos {
 export const nativePhotos: NativePhotos | null = load();
 
 function load(): NativePhotos | null {
-  // Two folders up from src/images and from dist/images alike.
-  const path = fileURLToPath(new URL("../../build/native/photos.node", import.meta.url));
+  const path = join(engineFolder(), "photos.node");
   if (!existsSync(path)) return null;
   try {
     return createRequire(import.meta.url)(path) as NativePhotos;

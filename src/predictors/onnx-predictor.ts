@@ -1,11 +1,12 @@
 /** A predictor over any ONNX classifier, by onnxruntime. Nothing here may load libtorch. */
 import { existsSync } from "node:fs";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { UsageError } from "../errors.js";
 import { unrecordedView } from "../evaluation/view.js";
 import { fromHalf } from "./half.js";
 import { type InputFormat, inputFormat, packImages } from "./onnx-input.js";
 import { readOnnxMetadata } from "./onnx-metadata.js";
+import { loadOnnxRuntime, type OnnxRuntime } from "./onnx-runtime.js";
 import { collectSettings, type OnnxOptions } from "./onnx-settings.js";
 import { type BlackBoxPredictor, modelName } from "./opened.js";
 
@@ -23,18 +24,20 @@ const LEAST_PROBABILITY = 1.2e-38;
  * Opens an ONNX file. Two images are classified at once, so that a wrong layout or size is found now, and the number of
  * classes is known. Probabilities are given as logits by their logarithms, which have the same softmax.
  *
- * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_ONNX the runtime refuses it, or it is no classifier of images
+ * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_ONNX_RUNTIME there is no ONNX Runtime; ERR_ONNX the runtime
+ *   refuses it, or it is no classifier of images
  * @throws ERR_PREPROCESSING something must be said that the graph does not show; ERR_CLASSES the names are not as many as
  *   the outputs, or one is there twice
  */
 export async function openOnnx(file: string, { onnx = {}, threads = 0 }: OpenOnnxOptions): Promise<BlackBoxPredictor> {
   if (!existsSync(file)) throw new UsageError("ERR_WEIGHTS_MISSING", `there is no ONNX file ${file}. Check the path`);
   const settings = collectSettings(file, readOnnxMetadata(file), onnx);
-  const session = await createSession(file, threads);
+  const runtime = loadOnnxRuntime();
+  const session = await createSession(runtime, file, threads);
   try {
     const format = inputFormat(file, inputOf(file, session), settings);
     const output = outputOf(file, session, settings.outputName);
-    const scores = (pixels: Uint8Array) => run(file, session, format, output, pixels);
+    const scores = (pixels: Uint8Array) => run(runtime, file, session, format, output, pixels);
 
     const probe = await scores(probeImages(format.imageSize));
     const count = probe.length / 2;
@@ -72,10 +75,10 @@ export async function openOnnx(file: string, { onnx = {}, threads = 0 }: OpenOnn
   }
 }
 
-async function createSession(file: string, threads: number): Promise<InferenceSession> {
+async function createSession(runtime: OnnxRuntime, file: string, threads: number): Promise<InferenceSession> {
   try {
     // Errors are thrown, so only what is fatal is printed.
-    return await InferenceSession.create(file, {
+    return await runtime.InferenceSession.create(file, {
       logSeverityLevel: 4,
       ...(threads > 0 && { intraOpNumThreads: threads }),
     });
@@ -103,6 +106,7 @@ function outputOf(file: string, { outputNames }: InferenceSession, wanted: strin
 
 /** Scores (N, K) of images (N, S, S, 3), in the batches that the graph takes. */
 async function run(
+  runtime: OnnxRuntime,
   file: string,
   session: InferenceSession,
   format: InputFormat,
@@ -118,7 +122,7 @@ async function run(
   for (let first = 0; first < count; first += batch) {
     const used = Math.min(batch, count - first);
     const input = packImages(format, pixels.subarray(first * imageBytes, (first + used) * imageBytes), batch);
-    const answer = await runGraph(file, session, { [name]: new Tensor(type, input, shape) }, output);
+    const answer = await runGraph(file, session, { [name]: new runtime.Tensor(type, input, shape) }, output);
     const [rows, ...rest] = answer.dims;
     const classes = rest.reduce((product, length) => product * length, 1);
     if (rows !== batch || classes < 2 || Math.max(...rest) !== classes) {

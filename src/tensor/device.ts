@@ -1,6 +1,7 @@
 /** What the engine runs on: versions, devices, threads, memory limit. */
 import { readFileSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
+import { SETUP } from "../../scripts/places.mjs";
 import { UsageError } from "../errors.js";
 import { native } from "./native.js";
 import type { Device, DeviceName } from "./tensor.js";
@@ -31,7 +32,7 @@ export function resolveDevice(name: DeviceName): Device {
   throw new UsageError(
     "ERR_DEVICE",
     `--device ${name}: this libtorch (${torch}) has no CUDA, or no GPU that it can use. Install one that has ` +
-      "(pip install torch), a driver that fits it, then run npm run setup; npx advprop doctor says what it finds, and docs/cuda.md the rest",
+      `(pip install torch), a driver that fits it, then run ${SETUP}; npx advprop doctor says what it finds, and docs/cuda.md the rest`,
   );
 }
 

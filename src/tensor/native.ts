@@ -3,8 +3,8 @@
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { engineFolder, ENGINE_REMEDY as REMEDY } from "../../scripts/places.mjs";
 import { RunError, UsageError } from "../errors.js";
 
 /** What the addon's functions take and give for a tensor: an object that carries a handle under `handleKey`. */
@@ -85,14 +85,27 @@ export interface MemoryStats {
   limitBytes: number;
 }
 
-/** The root folder of the package, found from this file in `src/` and in `dist/` alike. */
-const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+/**
+ * The addon, loaded where the first of its functions is asked for: importing the library needs no libtorch.
+ *
+ * @throws ERR_ADDON (from that first access) it is not built, does not load, or there can be none on this system
+ */
+export const native: NativeAddon = Object.create(
+  new Proxy(
+    {},
+    {
+      get: (_, name) => {
+        // From now on the functions are the object's own properties, found as quickly as any.
+        Object.assign(Object.setPrototypeOf(native, null), load());
+        return native[name as keyof NativeAddon];
+      },
+    },
+  ),
+);
 
 function load(): NativeAddon {
-  const path = join(packageRoot, "build", "native", "advprop.node");
-  if (!existsSync(path)) {
-    throw new UsageError("ERR_ADDON", `the native engine is not built (no ${path}). Run: npm run setup`);
-  }
+  const path = join(engineFolder(), "advprop.node");
+  if (!existsSync(path)) throw new UsageError("ERR_ADDON", `the native engine is not built (no ${path}). ${REMEDY}`);
   // Threads that wait for the next operator sleep rather than spin: two spinning threads beside another busy process
   // slow a step many times. libgomp reads this when it is loaded, with the addon.
   process.env.OMP_WAIT_POLICY ??= "PASSIVE";
@@ -106,9 +119,7 @@ function load(): NativeAddon {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(
       "ERR_ADDON",
-      `the native engine does not load: ${reason}. Run: npm run setup (it rebuilds where libtorch or the processor changed), then: npx advprop doctor`,
+      `the native engine does not load: ${reason}. ${REMEDY} (it rebuilds where libtorch or the processor changed), then: npx advprop doctor`,
     );
   }
 }
-
-export const native: NativeAddon = load();

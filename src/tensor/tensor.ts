@@ -13,22 +13,17 @@ export type DeviceName = Device | "cuda" | "auto";
 
 export type DType = "float32" | "float64" | "bfloat16" | "int64" | "int32" | "uint8" | "bool";
 
-const handleKey: unique symbol = native.handleKey as never;
-
 export class Tensor {
   /** @internal */
-  readonly [handleKey]: number;
+  readonly handle: number;
   #shape: readonly number[] | undefined;
   #dtype: DType | undefined;
 
   /** @internal Tensors come from operators and from {@link fromArray}. */
   constructor(handle: number) {
-    this[handleKey] = handle;
-  }
-
-  /** @internal */
-  get handle(): number {
-    return this[handleKey];
+    this.handle = handle;
+    // Where the addon looks for it. The symbol is the addon's, so that it is known only now that there is a tensor.
+    (this as Record<symbol, unknown>)[native.handleKey] = handle;
   }
 
   /** After an operator changed the tensor in place, perhaps its shape. @internal */

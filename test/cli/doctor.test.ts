@@ -31,6 +31,7 @@ const findings = z.strictObject({
     }),
     disk: check.extend({ freeBytes: z.int().nonnegative() }),
     sharp: check.extend({ version: z.string().optional(), vips: z.string().optional() }),
+    onnx: check,
     photos: check,
   }),
 });

@@ -1,0 +1,63 @@
+/** What `advprop setup` does: the system's packages, the engine, ONNX Runtime, each where it is missing. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BuildError, buildNative } from "../../scripts/build-native.mjs";
+import { findLibtorch, LibtorchError } from "../../scripts/find-libtorch.mjs";
+import { ENGINE_REMEDY, engineFolder, onnxRuntimeFolder, onnxRuntimeVersion, ROOT } from "../../scripts/places.mjs";
+import { findOnnxRuntime } from "../predictors/onnx-runtime.js";
+
+/**
+ * Sets up what is missing, and says what it does and what it cannot do. Neither part waits for the other to succeed.
+ *
+ * @returns whether all is there now
+ */
+export function setUp(say: (line: string) => void): boolean {
+  const engine = setUpEngine(say);
+  const onnx = setUpOnnxRuntime(say);
+  if (engine && onnx) say("Set up. npx advprop doctor says what this machine has.");
+  return engine && onnx;
+}
+
+function setUpEngine(say: (line: string) => void): boolean {
+  if (process.platform !== "linux") {
+    say(`advprop: ${ENGINE_REMEDY}.`);
+    return false;
+  }
+  // What it installs and what is missing is printed by the script, whose output is this program's.
+  const { status, error } = spawnSync("bash", [join(ROOT, "scripts/system-packages")], { stdio: "inherit" });
+  if (error) say(`advprop: set-up needs bash: ${error.message}`);
+  if (status !== 0) return false;
+  try {
+    buildNative(findLibtorch());
+    say(`The engine is in ${engineFolder()}.`);
+    return true;
+  } catch (error) {
+    if (!(error instanceof BuildError || error instanceof LibtorchError)) throw error;
+    say(`advprop: ${error.message}`);
+    return false;
+  }
+}
+
+function setUpOnnxRuntime(say: (line: string) => void): boolean {
+  if (findOnnxRuntime() !== undefined) return true;
+  const folder = onnxRuntimeFolder();
+  const version = onnxRuntimeVersion();
+  say(`Installing ONNX Runtime ${version} into ${folder}`);
+  // Moved into place as a whole, so that one that is killed is never taken for done.
+  const fresh = `${folder}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true });
+  writeFileSync(join(fresh, "package.json"), '{ "private": true }\n');
+  // Its script would download libraries for GPUs, several hundred megabytes from elsewhere.
+  const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", `onnxruntime-node@${version}`];
+  const shell = process.platform === "win32"; // npm is a batch file there
+  const { status, error, stderr } = spawnSync("npm", args, { cwd: fresh, encoding: "utf8", shell });
+  if (status !== 0 || !existsSync(join(fresh, "node_modules/onnxruntime-node"))) {
+    say(`advprop: ONNX Runtime was not installed: npm ${args.join(" ")} failed.\n${error?.message ?? stderr}`);
+    return false;
+  }
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(fresh, folder);
+  return true;
+}
