@@ -36,6 +36,8 @@ inline __attribute__((always_inline)) void addTile(ChannelBlock (&sums)[Rows][Ke
   });
 }
 
+}  // namespace
+
 template <typename T>
 struct WeightGradientJob {
   const T *x, *gradient;
@@ -46,6 +48,8 @@ struct WeightGradientJob {
   /// The first of the bands that are summed in this part.
   int64_t firstBand(int64_t part) const { return part * bands.count() / parts; }
 };
+
+namespace {
 
 /// The sums of one band for `Rows` rows of the kernel from `tapRow` on and the block of channels from `start` on, added to
 /// `total`; stored there where the band is the part's first. Each band's sums start from zero: rounding grows with the
