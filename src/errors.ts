@@ -67,3 +67,16 @@ function levenshtein(a: string, b: string): number {
   }
   return previous[b.length];
 }
+
+/** Control characters, and halves of characters: what must not reach a terminal as it is. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A name for a message: control characters are written as `\\u000a`. */
+export const printable = (name: string): string =>
+  name.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** Names for a message, "a, b, c" or "a, b, c and 7 more", at most ten of them written out unless told. */
+export function listed(names: readonly string[], shown = 10): string {
+  const first = names.slice(0, shown).map(printable).join(", ");
+  return names.length > shown ? `${first} and ${names.length - shown} more` : first;
+}

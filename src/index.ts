@@ -51,8 +51,7 @@ export {
   type Pixels,
   trainingLoader,
 } from "./data/loader.js";
-export { openDataset } from "./data/open.js";
-export { type OpenDataOptions, type OpenedData, openData } from "./data/open-data.js";
+export { type OpenDataOptions, type OpenedData, openData, openDataset } from "./data/open-data.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
 export { openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
 export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";

@@ -74,8 +74,11 @@ async function corrupt(flags: Flags): Promise<void> {
   );
 
   const { writeCorruptedSet } = await import("../corruptions/write-set.js");
+  const { sayFindings } = await import("./say-findings.js");
+  const images = await openImages(flags.data, source);
+  sayFindings(images.findings, flags.quiet === true);
   const progress = new CountLine("units of work", flags.quiet === true);
-  const written = await writeCorruptedSet(await openImages(flags.data, source), {
+  const written = await writeCorruptedSet(images, {
     to: flags.to,
     layout,
     corruptions,

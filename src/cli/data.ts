@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import type { DataReport, Finding } from "../data/check.js";
+import type { DataReport } from "../data/check.js";
+import { findingLines, type Severity } from "../data/findings.js";
 import { didYouMean, UsageError } from "../errors.js";
 import { CountLine } from "./count-line.js";
-import { describeFindings } from "./finding-text.js";
 
 /** Classes that are printed: of more, those with the fewest images. */
 const SHOWN_CLASSES = 30;
@@ -97,9 +97,8 @@ export function render(report: DataReport): string {
     ...(more > 0 ? [`and ${more} more, with as many images or more (--json lists all)`] : []),
     row("all", present.map(total)),
   ];
-  const findings = describeFindings(report.findings);
-  const count = (severity: Finding["severity"]) =>
-    report.findings.filter((finding) => finding.severity === severity).length;
+  const findings = findingLines(report.findings);
+  const count = (severity: Severity) => report.findings.filter((finding) => finding.severity === severity).length;
   const verdict = report.ok
     ? `No errors, ${count("warning")} warnings in ${report.images} images.`
     : `${count("error")} errors, ${count("warning")} warnings in ${report.images} images: see what to do about the errors above.`;

@@ -124,9 +124,10 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
 
 /** The folder of the data where it is a corrupted set, which is measured cell by cell. */
 async function corruptedSetOf({ data }: EvaluateOptions): Promise<string | undefined> {
-  if (data === undefined) return undefined;
-  const { openCorruptedSet } = await import("../data/corrupted-set.js");
-  return openCorruptedSet(data) && data;
+  const { SHAPES } = await import("../recipes/data.js");
+  if (data === undefined || data === SHAPES) return undefined;
+  const { recogniseFolder } = await import("../data/recognise-folder.js");
+  return recogniseFolder(data, "evaluate").kind === "corrupted" ? data : undefined;
 }
 
 /** @throws UsageError ERR_SUITE, ERR_ATTACK flags that say nothing of a suite, or of a corrupted set */

@@ -1,13 +1,15 @@
 /** The images of an evaluation. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { BadImagePolicy, BadPhoto } from "../data/bad-photos.js";
+import type { Finding } from "../data/findings.js";
 import type { Part } from "../data/image-folder.js";
 import type { EvaluationImages } from "../data/open-data.js";
+import { recogniseFolder } from "../data/recognise-folder.js";
 import { readUsedPhotos } from "../data/used-photos.js";
 import { UsageError } from "../errors.js";
 import { knownSet } from "../evaluation/class-rule.js";
 import type { EvaluationView } from "../evaluation/view.js";
-import { openRecipeData } from "../recipes/data.js";
+import { openRecipeData, SHAPES } from "../recipes/data.js";
 import { resolveRecipe } from "../recipes/resolve.js";
 import { parseSavedRecipe } from "../recipes/saved.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
@@ -48,6 +50,8 @@ export interface EvaluationData {
   readonly leftOut: (() => readonly BadPhoto[]) | undefined;
   /** What one should know of how the images were chosen. */
   readonly notes: readonly string[];
+  /** What is worth knowing of how a folder of photos was read. */
+  readonly findings: readonly Finding[];
   close(): Promise<void>;
 }
 
@@ -69,7 +73,7 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   const split =
     options.split === "all" || (options.split === undefined && own === undefined) ? "all" : (options.split ?? "test");
   const part = split === "all" ? "test" : split;
-  const view = viewOn(path, options.view, options.cropFraction);
+  const view = viewOn(own ? null : path, options.view, options.cropFraction);
   const opened = await openRecipeData(recipe, {
     parts: [part],
     split: own?.split,
@@ -99,6 +103,7 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
     keys: opened.photos?.filter((photo) => photo.part === part).map(({ key }) => key),
     leftOut: opened.photos && (() => opened.leftOut()),
     notes: opened.notes,
+    findings: opened.findings,
     close: () => opened.close(),
   };
 }
@@ -127,16 +132,20 @@ export function usedBy(
 /**
  * The crop rule on a set: the model's own, unless another share is asked for. The cue conflict images have 224 pixels and
  * are shown whole (https://github.com/bethgelab/model-vs-human, `datasets/base.py`), so nothing is cut off them.
+ *
+ * @param path of images that the model was not trained on; photos of a run's own are cut by its rule, whatever their classes
  */
 function viewOn(path: string | null, own: EvaluationView, cropFraction: number | undefined): EvaluationView {
-  const whole = path !== null && knownSet(foldersIn(path)) === "cue-conflict";
+  const whole = path !== null && knownSet(classFolders(path)) === "cue-conflict";
   return { ...own, cropFraction: cropFraction ?? (whole ? 1 : own.cropFraction) };
 }
 
-const foldersIn = (path: string): string[] =>
-  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-    ? readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [] : [entry.name]))
-    : [];
+/** Names of the folders of a folder of photos that are classes; none where there are parts. */
+function classFolders(path: string): readonly string[] {
+  if (path === SHAPES) return [];
+  const recognised = recogniseFolder(path, "evaluate");
+  return recognised.kind === "photos" && recognised.parts.size === 0 ? recognised.folders : [];
+}
 
 /** The recipe of a run, which says what it was trained on; the defaults for a model that is no run. */
 export function trainedRecipe(path: string | undefined): ResolvedRecipe {

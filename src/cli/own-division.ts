@@ -2,7 +2,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { PARTS } from "../data/image-folder.js";
-import { findDataset } from "../data/open.js";
 import { lookAtPhotos } from "../data/photo-look.js";
 import type { SavedSplit } from "../data/photo-split.js";
 import { readUsedPhotos } from "../data/used-photos.js";
@@ -24,7 +23,7 @@ export async function ownDivision(
 ): Promise<{ readonly split: SavedSplit | undefined } | undefined> {
   const split = savedSplit<SavedSplit>(run);
   if (trained !== null && realPath(trained) === realPath(path)) return { split };
-  if (path === SHAPES || split === undefined || !existsSync(path) || findDataset(path) !== undefined) return undefined;
+  if (path === SHAPES || split === undefined || !existsSync(path)) return undefined;
   const files = PARTS.flatMap((part) => split.parts[part]);
   if (!files.every((file) => existsSync(join(path, file)))) return undefined;
   const { photos } = RunDirectory.open(run);

@@ -1,7 +1,8 @@
 /** Sentences about the images of a training run or an evaluation. */
+
 import { type BadPhoto, listBadPhotos } from "../data/bad-photos.js";
-import { listNames } from "../data/list-names.js";
 import type { OpenedData } from "../data/open-data.js";
+import { listed } from "../errors.js";
 
 /** The classes, and how many images are in each part. */
 export function describeParts({ classes, sizes }: Pick<OpenedData, "classes" | "sizes">): string {
@@ -9,7 +10,7 @@ export function describeParts({ classes, sizes }: Pick<OpenedData, "classes" | "
   const counts = (["train", "validation", "test"] as const).flatMap((part) =>
     sizes[part] === undefined ? [] : [`${sizes[part]} ${purposes[part]}`],
   );
-  return `${classes.length} classes: ${listNames(classes)}. Images: ${counts.join(", ")}.`;
+  return `${classes.length} classes: ${listed(classes)}. Images: ${counts.join(", ")}.`;
 }
 
 /** How many photos were left out, and the first of them; no line where there are none. */

@@ -26,6 +26,7 @@ import { type EvaluationData, type EvaluationSplit, openEvaluationData, usedBy }
 import { describeEvaluation } from "./evaluation-text.js";
 import { BatchProgress } from "./progress.js";
 import { protocolOf } from "./protocol.js";
+import { sayFindings } from "./say-findings.js";
 
 export interface RunEvaluationOptions {
   /** A run's folder, a weights file of ours or an ONNX file. */
@@ -73,6 +74,7 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
       badImages: badImagesOf(options.badImageSettings),
     });
     try {
+      sayFindings(data.findings, options.quiet);
       await measureAll(options, predictor, attack, data);
     } finally {
       await data.close();

@@ -14,6 +14,7 @@ import { applySettings, resolveRecipe } from "../recipes/resolve.js";
 import { badImagesOf } from "./bad-image-settings.js";
 import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
 import { trainedRecipe } from "./evaluation-data.js";
+import { sayFindings } from "./say-findings.js";
 import { openSetPanel } from "./set-panel.js";
 import {
   attackedImages,
@@ -87,6 +88,7 @@ async function measureAndReport(
 ): Promise<void> {
   const { output, seed, json } = options;
   const progress = new SuiteProgressLine(options.quiet);
+  sayFindings(panels[0].findings, options.quiet);
   const store = new CellStore(join(output, "cells"));
   for (const { images, cells, models } of panels) {
     progress.say(

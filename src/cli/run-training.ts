@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { checkStructure } from "../data/check-structure.js";
-import { scanImageFolder } from "../data/image-folder.js";
-import { findDataset } from "../data/open.js";
+import { findingLines } from "../data/findings.js";
 import type { OpenedData } from "../data/open-data.js";
+import { photosIn, recogniseFolder } from "../data/recognise-folder.js";
 import { formatUsedPhotos } from "../data/used-photos.js";
 import { UsageError } from "../errors.js";
 import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
@@ -29,7 +29,6 @@ import { type FitResult, fit, updatesPerEpoch } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { runRecorder } from "../training/run-recorder.js";
 import { evaluateCommand } from "./chosen-by.js";
-import { describeFindings } from "./finding-text.js";
 import { packageVersion } from "./package-version.js";
 import { describeLeftOut, describeParts } from "./photo-text.js";
 import { ProgressLine } from "./progress.js";
@@ -91,11 +90,11 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
  * @throws ERR_DATA_CHECK training on it would be wrong
  */
 function checkPhotos(path: string | null, say: (line: string) => void): void {
-  if (path === null || path === SHAPES || findDataset(path) !== undefined) return;
-  const folder = scanImageFolder(path);
-  if (folder === undefined) return; // said when it is opened
-  const findings = checkStructure(folder);
-  const lines = describeFindings(findings);
+  if (path === null || path === SHAPES) return;
+  const recognised = recogniseFolder(path, "train");
+  if (recognised.kind === "memory") return;
+  const findings = checkStructure(photosIn(path, recognised, "train"));
+  const lines = findingLines(findings);
   if (findings.some(({ severity }) => severity === "error")) {
     const more = `All of it: advprop data check ${path}`;
     throw new UsageError("ERR_DATA_CHECK", `training on ${path} would be wrong:\n${lines.join("\n")}\n${more}`);

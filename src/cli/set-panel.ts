@@ -53,6 +53,7 @@ export async function openSetPanel(
       ["clean, stylised, attacks", "not measured: a corrupted set has no clean images"],
     ],
     sight: [how, classes],
+    findings: [],
     close: async () => {},
   };
 }

@@ -40,6 +40,7 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
     );
   }
   const { writeStylizedSet } = await import("../data/write-stylized-set.js");
+  const { sayFindings } = await import("./say-findings.js");
   const optional = (flag: string, text: string | undefined): number | undefined =>
     text === undefined ? undefined : wholeNumber("stylize", flag, text, 1);
   const progress = new CountLine("images", quiet === true);
@@ -52,6 +53,7 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
     onProgress: (done, total) => progress.show(done, total),
   });
   progress.end();
+  sayFindings(written.findings, quiet === true);
   const said = `${written.images} images of ${data} with other textures are in ${to}. Measure on them with: advprop evaluate MODEL --data ${to}`;
   console.log(json ? JSON.stringify(written) : said);
 }

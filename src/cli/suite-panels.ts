@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFrostTextures } from "../corruptions/frost-photographs.js";
 import type { BadImagePolicy } from "../data/bad-photos.js";
+import type { Finding } from "../data/findings.js";
 import { evaluationBatches } from "../data/loader.js";
 import { shapesDataset } from "../data/shapes.js";
 import { stylize } from "../data/stylize.js";
@@ -57,6 +58,8 @@ export interface OpenedPanel extends Panel {
   readonly protocol: readonly (readonly [what: string, how: string])[];
   /** How each image comes to the models, and what is counted as right. */
   readonly sight: readonly string[];
+  /** What is worth knowing of how a folder of photos was read. */
+  readonly findings: readonly Finding[];
   close(): Promise<void>;
 }
 
@@ -110,6 +113,7 @@ export async function openPanel(
       cells,
       protocol: [...protocolLines(options, images, data.split, cells), ...imageLines(data, images, all, nameOf)],
       sight: [how, classes],
+      findings: data.findings,
       close: () => data.close(),
     };
   } catch (error) {

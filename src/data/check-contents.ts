@@ -3,7 +3,7 @@
 import { extname, join } from "node:path";
 import { IMAGE_FORMATS } from "../images/decode.js";
 import type { BadPhoto } from "./bad-photos.js";
-import type { Finding } from "./check.js";
+import type { Finding } from "./findings.js";
 import type { ImageFolder, Part, Photo } from "./image-folder.js";
 import { type Inspection, type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";

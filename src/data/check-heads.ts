@@ -1,7 +1,7 @@
 /** The quick look into files: their sizes, first and last bytes. */
 
-import type { Finding } from "./check.js";
 import { undecodable } from "./check-contents.js";
+import type { Finding } from "./findings.js";
 import type { ImageFolder } from "./image-folder.js";
 import { badPhotos, lookAtPhotos } from "./photo-look.js";
 

@@ -5,24 +5,11 @@ import { checkContents } from "./check-contents.js";
 import { checkHeads } from "./check-heads.js";
 import { checkStructure } from "./check-structure.js";
 import type { Dataset, Split } from "./dataset.js";
-import { countByClass, type Part, scanImageFolder } from "./image-folder.js";
+import { bySeverity, type Finding } from "./findings.js";
+import { countByClass, type Part } from "./image-folder.js";
 import type { InspectionOptions } from "./inspection.js";
-import { type FoundDataset, findDataset, unknownLayout } from "./open.js";
-
-/** `error`: training or its measures would be wrong. `warning`: worth a look. `note`: said for completeness. */
-export type Severity = "error" | "warning" | "note";
-
-/** One thing that was found. */
-export interface Finding {
-  /** Stable name of the kind of finding. */
-  readonly code: string;
-  readonly severity: Severity;
-  readonly message: string;
-  /** Relative to the folder; a folder ends in "/". */
-  readonly files: readonly string[];
-  /** What to do about it. */
-  readonly remedy: string;
-}
+import type { FoundDataset } from "./open.js";
+import { photosIn, recogniseFolder } from "./recognise-folder.js";
 
 /** Images of a class in each part. */
 export interface ClassCount {
@@ -55,10 +42,9 @@ export interface CheckOptions extends InspectionOptions {
  */
 export async function checkData(path: string, options: CheckOptions = {}): Promise<DataReport> {
   const { quick = false } = options;
-  const found = findDataset(path);
-  if (found !== undefined) return checkInMemory(path, found);
-  const folder = scanImageFolder(path);
-  if (folder === undefined) throw unknownLayout(path, "checkData");
+  const recognised = recogniseFolder(path, "checkData");
+  if (recognised.kind === "memory") return checkInMemory(path, recognised.set);
+  const folder = photosIn(path, recognised, "checkData");
   const findings = [
     ...checkStructure(folder),
     ...(await (quick ? checkHeads(folder, options.workers) : checkContents(folder, options))),
@@ -112,9 +98,5 @@ async function checkInMemory(path: string, found: FoundDataset): Promise<DataRep
 }
 
 function judge(findings: readonly Finding[]): { ok: boolean; findings: Finding[] } {
-  const order: readonly Severity[] = ["error", "warning", "note"];
-  return {
-    ok: findings.every(({ severity }) => severity !== "error"),
-    findings: [...findings].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity)),
-  };
+  return { ok: findings.every(({ severity }) => severity !== "error"), findings: bySeverity(findings) };
 }

@@ -1,11 +1,14 @@
 /** Sets of corrupted images on disk, in the layouts of ImageNet-C and of CIFAR-10-C, as they were published or as `advprop corrupt` writes them. */
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { didYouMean, UsageError } from "../errors.js";
+import { readingFindings, refuseFolder } from "./check-structure.js";
 import { CIFAR_CLASSES } from "./cifar.js";
+import { CORRUPTED_SET_MANIFEST, type CorruptedLayout, corruptedLayout, SEVERITIES } from "./corrupted-layout.js";
 import { InMemoryDataset } from "./dataset.js";
+import { FolderReader } from "./folder-reader.js";
 import { scanImageFolder } from "./image-folder.js";
 import { evaluationBatches } from "./loader.js";
 import { type NpyFile, openNpy, readNpyBytes, readNpyIntegers } from "./npy.js";
@@ -16,13 +19,8 @@ import { limitStratified, photoSet } from "./photo-set.js";
 import { readManifest } from "./set-manifest.js";
 import { limitPrefix } from "./subset.js";
 
-/** `imagenet-c`: files CORRUPTION/SEVERITY/CLASS/FILE; `cifar-c`: arrays CORRUPTION.npy and labels.npy. */
-export type CorruptedLayout = "imagenet-c" | "cifar-c";
+export { CORRUPTED_SET_MANIFEST, type CorruptedLayout } from "./corrupted-layout.js";
 
-/** The file in which `advprop corrupt` says how it made a set. */
-export const CORRUPTED_SET_MANIFEST = "corruptions.json";
-
-const SEVERITIES = [1, 2, 3, 4, 5];
 /** Side of the images of ImageNet-C. */
 const IMAGENET_SIZE = 224;
 
@@ -79,18 +77,12 @@ export interface CorruptedSetOptions
  */
 export function openCorruptedSet(path: string, options: CorruptedSetOptions = {}): CorruptedSet | undefined {
   const root = resolve(path);
-  const entries = existsSync(root) && statSync(root).isDirectory() ? readdirSync(root).sort() : [];
-  if (entries.includes("labels.npy")) return new ArraySet(root, entries, options);
-  const severities = new Map(entries.map((entry) => [entry, severitiesIn(join(root, entry))]));
-  const corruptions = entries.filter((entry) => severities.get(entry)!.length > 0);
-  return corruptions.length === 0 ? undefined : new PhotoFolders(root, corruptions, severities, options);
-}
-
-/** Folders named 1 .. 5 in a corruption's folder; none where it has others too, as a folder of classes would. */
-function severitiesIn(folder: string): number[] {
-  if (basename(folder).startsWith(".") || !statSync(folder).isDirectory()) return [];
-  const inside = readdirSync(folder).filter((entry) => !entry.startsWith("."));
-  return inside.every((entry) => SEVERITIES.includes(Number(entry))) ? inside.map(Number).sort() : [];
+  const found = corruptedLayout(new FolderReader(root));
+  if (found === undefined) return undefined;
+  const { layout, severities } = found;
+  return layout === "cifar-c"
+    ? new ArraySet(root, [...severities.keys()], options)
+    : new PhotoFolders(root, severities, options);
 }
 
 /** @throws UsageError ERR_CORRUPTION, ERR_SEVERITY */
@@ -121,12 +113,10 @@ class ArraySet implements CorruptedSet {
   readonly #labels: Int32Array;
   readonly #limit: number | null | undefined;
 
-  constructor(path: string, entries: readonly string[], { limitTest }: CorruptedSetOptions) {
+  constructor(path: string, corruptions: readonly string[], { limitTest }: CorruptedSetOptions) {
     this.path = path;
     this.name = basename(path);
-    this.corruptions = entries
-      .filter((entry) => entry.endsWith(".npy") && entry !== "labels.npy" && !entry.startsWith("."))
-      .map((entry) => entry.slice(0, -".npy".length));
+    this.corruptions = corruptions;
     if (this.corruptions.length === 0) {
       throw new UsageError(
         "ERR_DATA_MISSING",
@@ -258,19 +248,14 @@ class PhotoFolders implements CorruptedSet {
   readonly #severities: ReadonlyMap<string, readonly number[]>;
   readonly #options: CorruptedSetOptions;
 
-  constructor(
-    path: string,
-    corruptions: readonly string[],
-    severities: ReadonlyMap<string, readonly number[]>,
-    options: CorruptedSetOptions,
-  ) {
+  constructor(path: string, severities: ReadonlyMap<string, readonly number[]>, options: CorruptedSetOptions) {
     this.path = path;
     this.name = basename(path);
-    this.corruptions = corruptions;
+    this.corruptions = [...severities.keys()];
     this.#severities = severities;
     this.#options = options;
     this.imageSize = options.imageSize ?? IMAGENET_SIZE;
-    this.classes = notedClasses(path) ?? this.#scan(corruptions[0], severities.get(corruptions[0])![0]).classes;
+    this.classes = notedClasses(path) ?? this.#firstClasses();
   }
 
   severities(corruption: string): readonly number[] {
@@ -322,10 +307,19 @@ class PhotoFolders implements CorruptedSet {
     return limitTest == null ? all : limitStratified(all, limitTest, seed);
   }
 
+  #firstClasses(): readonly string[] {
+    const [[corruption, [severity]]] = this.#severities;
+    return this.#scan(corruption, severity).classes;
+  }
+
   #scan(corruption: string, severity: number) {
     const path = join(this.path, corruption, String(severity));
-    const folder = scanImageFolder(path);
-    if (folder?.parts.train !== undefined && !folder.divided) return folder;
+    // The folders of a severity are classes, whatever they are called.
+    const folder = scanImageFolder(path, new Map());
+    if (folder !== undefined) {
+      refuseFolder(path, readingFindings(folder), "openCorruptedSet");
+      return folder;
+    }
     throw new UsageError("ERR_DATA_MISSING", `openCorruptedSet: ${path} must hold a folder of photos for each class.`);
   }
 }

@@ -1,7 +1,7 @@
 /** What one should know of how photos were divided, in sentences. */
 
+import { listed } from "../errors.js";
 import { type ImageFolder, PARTS } from "./image-folder.js";
-import { listNames } from "./list-names.js";
 import type { PhotoSet } from "./photo-reader.js";
 import type { SavedSplit } from "./photo-split.js";
 
@@ -31,7 +31,7 @@ export function divisionNotes(
   });
   return [...classesBy].map(
     ([what, names]) =>
-      `${names.length === 1 ? "Class" : "Classes"} ${listNames(names)} ${names.length === 1 ? "has" : "have"} ${what}.`,
+      `${names.length === 1 ? "Class" : "Classes"} ${listed(names)} ${names.length === 1 ? "has" : "have"} ${what}.`,
   );
 }
 
@@ -40,7 +40,7 @@ export function limitNotes(train: PhotoSet | undefined): string[] {
   if (train === undefined) return [];
   const seen = new Set(train.labels);
   const none = train.classes.filter((_, label) => !seen.has(label));
-  return none.length === 0 ? [] : [`There are no training images of ${listNames(none)}, by the limit that is set.`];
+  return none.length === 0 ? [] : [`There are no training images of ${listed(none)}, by the limit that is set.`];
 }
 
 /** What came to a folder after it was divided is in no part. */

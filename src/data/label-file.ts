@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { didYouMean, UsageError } from "../errors.js";
+import { systemReason } from "./folder-reader.js";
 
 /** The file that gives the classes of the photos in a folder. */
 export const labelFileOf = (folder: string): string => `${folder}_labels.txt`;
@@ -24,7 +25,7 @@ export function readLabelFile(
 ): Map<string, string> {
   const photos = new Set(files);
   const labels = new Map<string, string>();
-  const lines = readFileSync(path, "utf8").split(/\r?\n/);
+  const lines = textOf(path).split(/\r?\n/);
   lines.forEach((text, index) => {
     const line = text.trim();
     if (line === "") return;
@@ -49,4 +50,13 @@ export function readLabelFile(
     );
   }
   return labels;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const message = `${path} cannot be read: ${systemReason(cause)}. Make it readable, or sort the photos into folders of classes.`;
+    throw new UsageError("ERR_DATA_LABELS", message, { cause });
+  }
 }

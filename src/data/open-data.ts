@@ -3,8 +3,10 @@
 import { UsageError } from "../errors.js";
 import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import type { BadPhoto } from "./bad-photos.js";
-import type { Dataset } from "./dataset.js";
-import { checkClasses, PARTS, type Part, scanImageFolder } from "./image-folder.js";
+import { readingFindings, refuseFolder } from "./check-structure.js";
+import type { Dataset, Split } from "./dataset.js";
+import type { Finding } from "./findings.js";
+import { checkClasses, PARTS, type Part } from "./image-folder.js";
 import {
   evaluationBatches,
   type Loader,
@@ -12,10 +14,10 @@ import {
   type TrainingLoaderOptions,
   trainingLoader,
 } from "./loader.js";
-import { findDataset, unknownLayout } from "./open.js";
 import { openPhotos, type PhotoFolderOptions } from "./open-photos.js";
 import type { ReadingStatistics } from "./photo-reader.js";
 import type { SavedSplit } from "./photo-split.js";
+import { photosIn, recogniseFolder } from "./recognise-folder.js";
 import { limitPrefix, splitValidation } from "./subset.js";
 import type { UsedPhoto } from "./used-photos.js";
 
@@ -55,6 +57,8 @@ export interface OpenedData {
   readonly undivided: boolean;
   /** How a folder of photos was divided, where it was not by its folders: to be saved with the run. */
   readonly split: SavedSplit | undefined;
+  /** What is worth knowing of how a folder of photos was read; empty for images in memory. */
+  readonly findings: readonly Finding[];
   /** The photos of the parts that are read; undefined for images in memory. */
   readonly photos: readonly UsedPhoto[] | undefined;
   /** What one should know of how the images were chosen, a sentence each. */
@@ -95,22 +99,25 @@ export interface OpenDataOptions extends PhotoFolderOptions {
  * has is used as it is. A folder of photos without parts is split in three.
  *
  * @throws UsageError ERR_DATA_MISSING where there is no such folder, or not the training or test part that is wanted
- * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised
+ * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised, or several are
+ * @throws UsageError ERR_DATA_CHECK where photos of the set cannot be read or named
  * @throws UsageError ERR_DATA_CLASSES where the classes of the parts do not fit
  * @throws UsageError ERR_IMAGE_SIZE where an image size is asked for that a set in memory does not have
  */
 export async function openData(path: string, options: OpenDataOptions): Promise<OpenedData> {
-  const found = findDataset(path);
+  const recognised = recogniseFolder(path, "openData");
   const { parts = ["train", "validation"] } = options;
-  if (found !== undefined) {
+  if (recognised.kind === "memory") {
+    const { set: found } = recognised;
     const wantsTraining = parts.includes("train") || parts.includes("validation");
     const train = wantsTraining ? await found.load("train") : undefined;
     const test = parts.includes("test") ? await found.load("test") : undefined;
     const validation: readonly Part[] = options.validationFraction ? ["validation"] : [];
     return openInMemory({ train, test }, { ...options, available: ["train", ...validation, "test"] });
   }
-  const folder = scanImageFolder(path);
-  if (folder === undefined) throw unknownLayout(path, "openData");
+  const folder = photosIn(path, recognised, "openData");
+  const findings = readingFindings(folder);
+  refuseFolder(path, findings, "openData");
   checkClasses(folder);
   for (const part of PARTS) {
     const absent = folder.divided && folder.parts[part] === undefined;
@@ -120,7 +127,21 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
       `openData: ${path} has no folder ${part}, only ${Object.keys(folder.parts).join(" and ")}. Add it, or choose another part.`,
     );
   }
-  return openPhotos(folder, parts, options);
+  return { ...(await openPhotos(folder, parts, options)), findings };
+}
+
+/**
+ * Opens one part of a data set that is read into memory: CIFAR-10 or CIFAR-100. Folders of photos, which are read as they are
+ * needed, are opened by {@link openData}.
+ *
+ * @throws UsageError ERR_DATA_MISSING where there is no such folder, or no such part
+ * @throws UsageError ERR_DATA_LAYOUT where the folder holds anything else
+ */
+export async function openDataset(path: string, split: Split): Promise<Dataset> {
+  const recognised = recogniseFolder(path, "openDataset");
+  if (recognised.kind === "memory") return recognised.set.load(split);
+  photosIn(path, recognised, "openDataset");
+  throw new UsageError("ERR_DATA_LAYOUT", `openDataset: ${path} is a folder of photos. Open it with openData.`);
 }
 
 /**
@@ -186,6 +207,7 @@ export function openInMemory(
     photos: undefined,
     notes: [],
     leftOut: () => [],
+    findings: [],
     preview: async (count) => {
       const [first] = evaluationBatches(limitPrefix(shown, count), count);
       return first;

@@ -59,7 +59,7 @@ export async function openPhotos(
   folder: ImageFolder,
   wanted: readonly Part[],
   options: OpenDataOptions,
-): Promise<OpenedData> {
+): Promise<Omit<OpenedData, "findings">> {
   const { seed, augmentation } = options;
   const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
   const undivided = options.allForTest === true && !folder.divided;

@@ -1,10 +1,9 @@
 /** The photos of a folder that are read: those of the parts that are wanted, without what cannot be read. */
 
-import { UsageError } from "../errors.js";
+import { listed, UsageError } from "../errors.js";
 import type { LeftOutPhotos } from "./bad-photos.js";
 import { limitNotes } from "./division-notes.js";
 import { countByClass, type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
-import { listNames } from "./list-names.js";
 import type { OpenDataOptions } from "./open-data.js";
 import { badPhotos, lookAtPhotos } from "./photo-look.js";
 import type { PhotoSet } from "./photo-reader.js";
@@ -85,6 +84,6 @@ function checkEveryClass({ root, classes }: ImageFolder, train: readonly Photo[]
   if (empty.length === 0) return;
   throw new UsageError(
     "ERR_DATA_CLASSES",
-    `${root} has no photo to train on that can be read of ${listNames(empty)}. Add photos, or remove the folders.`,
+    `${root} has no photo to train on that can be read of ${listed(empty)}. Add photos, or remove the folders.`,
   );
 }

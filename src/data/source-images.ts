@@ -7,13 +7,15 @@ import { centreCrop, defaultCropFraction, whole } from "../images/crop.js";
 import { decodeImage } from "../images/decode.js";
 import { type RawImage, resizeRegion } from "../images/resize.js";
 import { LeftOutPhotos } from "./bad-photos.js";
+import { readingFindings, refuseFolder } from "./check-structure.js";
 import type { Dataset } from "./dataset.js";
-import { type Part, scanImageFolder } from "./image-folder.js";
+import type { Finding } from "./findings.js";
+import type { Part } from "./image-folder.js";
 import { inspectPhotos } from "./inspection.js";
-import { findDataset, unknownLayout } from "./open.js";
 import { badPhotos } from "./photo-look.js";
 import { limitStratified, photoSet } from "./photo-set.js";
 import { readPhotoFile } from "./read-photo-file.js";
+import { photosIn, recogniseFolder } from "./recognise-folder.js";
 import type { MadeFrom } from "./set-manifest.js";
 import { limitPrefix } from "./subset.js";
 
@@ -35,6 +37,8 @@ export interface SourceImages {
   readonly source: ImageSource;
   /** Of the names and labels, and of pixels in memory: two sets with the same digest are the same. */
   readonly digest: string;
+  /** What is worth knowing of how a folder of photos was read; empty for images in memory. */
+  readonly findings: readonly Finding[];
 }
 
 export interface SourceOptions {
@@ -50,19 +54,21 @@ export interface SourceOptions {
  * Opens one part of CIFAR-10, CIFAR-100 or a folder of photos. A folder without parts is one part, whichever is asked for.
  *
  * @throws UsageError ERR_DATA_MISSING where there is no such folder or part
- * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised
+ * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised, or several are
+ * @throws UsageError ERR_DATA_CHECK where photos of the set cannot be read or named
  * @throws UsageError ERR_IMAGE_SIZE where a size is asked for that a set in memory does not have
  * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded, all of them by their names: no set is begun that lacks images
  */
 export async function openSourceImages(path: string, options: SourceOptions): Promise<SourceImages> {
   const { part, imageSize, limit, seed } = options;
-  const found = findDataset(path);
-  if (found !== undefined) {
+  const recognised = recogniseFolder(path, "openSourceImages");
+  if (recognised.kind === "memory") {
     if (part === "validation") throw missing(path, part, "train, test");
-    return sourceOfDataset(await found.load(part), options);
+    return sourceOfDataset(await recognised.set.load(part), options);
   }
-  const folder = scanImageFolder(path);
-  if (folder === undefined) throw unknownLayout(path, "openSourceImages");
+  const folder = photosIn(path, recognised, "openSourceImages");
+  const findings = readingFindings(folder);
+  refuseFolder(path, findings, "openSourceImages");
   const photos = folder.parts[folder.divided ? part : "train"];
   if (photos === undefined || photos.length === 0) throw missing(path, part, Object.keys(folder.parts).join(", "));
   const all = photoSet(folder, photos, photos);
@@ -80,6 +86,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
     files,
     source: { kind: "photos", paths: set.files.map((file) => join(set.root, file)), size: imageSize },
     digest: digestOf(set, files),
+    findings,
   };
 }
 
@@ -103,7 +110,7 @@ export function sourceOfDataset(dataset: Dataset, { imageSize, limit }: SourceOp
   for (let i = 0; i < length; i++) bytes.set(set.pixels(i), i * height * width * 3);
   const files = Array.from(samples, (sample, i) => `${classes[labels[i]]}/${String(sample).padStart(5, "0")}`);
   const source = { kind: "memory", pixels, height, width } as const;
-  return { name, classes, length, labels, samples, files, source, digest: digestOf(set, files, bytes) };
+  return { name, classes, length, labels, samples, files, source, digest: digestOf(set, files, bytes), findings: [] };
 }
 
 /** How photos are brought to a size, for the note of a set that is made from them; nothing where they stay as they are. */

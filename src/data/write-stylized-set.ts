@@ -6,8 +6,9 @@ import { checkSeed } from "../random.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "../runs/atomic-file.js";
 import { changeRecords, cifarRecords } from "./cifar.js";
 import type { Split } from "./dataset.js";
-import { type Part, scanImageFolder } from "./image-folder.js";
-import { findDataset } from "./open.js";
+import type { Finding } from "./findings.js";
+import type { Part } from "./image-folder.js";
+import { recogniseFolder } from "./recognise-folder.js";
 import { beginSet, completeSet } from "./set-manifest.js";
 import { type ImageSource, openSourceImages, type SourceOptions, squareNote } from "./source-images.js";
 import { stylize } from "./stylize.js";
@@ -37,6 +38,8 @@ export interface WrittenStylizedSet {
   readonly to: string;
   readonly part: Part;
   readonly images: number;
+  /** What is worth knowing of how a folder of photos was read. */
+  readonly findings: readonly Finding[];
 }
 
 /**
@@ -52,7 +55,7 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
   const { to, part, imageSize, seed } = options;
   checkSeed(seed, "writeStylizedSet");
   const images = await openSourceImages(path, options);
-  const found = findDataset(path);
+  const recognised = recogniseFolder(path, "writeStylizedSet");
   const madeFrom = {
     data: images.name,
     classes: images.classes.join(","),
@@ -61,10 +64,10 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
     seed,
   };
   const begun = beginSet(to, MANIFEST, madeFrom, images.classes);
-  if (found !== undefined && part !== "validation") {
-    stylizeCifar(found.folder, part, options);
+  if (recognised.kind === "memory" && part !== "validation") {
+    stylizeCifar(recognised.set.folder, part, options);
   } else {
-    const inside = scanImageFolder(path)?.divided ? join(to, part) : to;
+    const inside = recognised.kind === "photos" && recognised.parts.size > 0 ? join(to, part) : to;
     const paths = images.files.map((file) => join(inside, `${file}.png`));
     for (const folder of new Set(paths.map((file) => dirname(file)))) prepareFolder(folder, begun);
     const job: StylizeJob = { source: images.source, samples: images.samples, paths, seed };
@@ -72,7 +75,7 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
     await runUnits("stylize-worker", job, { units: paths.length, workers, onProgress });
   }
   completeSet(to, MANIFEST);
-  return { to, part, images: images.length };
+  return { to, part, images: images.length, findings: images.findings };
 }
 
 /** Makes a folder, and removes from one what a killed process left behind. */

@@ -52,8 +52,8 @@ export function knownSet(folders: readonly string[]): KnownSet | undefined {
  *   stands for, argmax over 16 (Geirhos et al. 2019, https://github.com/rgeirhos/texture-vs-shape,
  *   `probabilities_to_decision.py`).
  * * Else argmax over all classes of the model, also those that the set lacks. Classes are matched by name; those of
- *   ImageNet also by synset or words, and by number where the folders are 0 to 999, as ImageNet V2 has them, and the model has no
- *   classes of these names.
+ *   ImageNet also by synset or words, and by number where the folders are 0 to 999, as ImageNet V2 has them, and the model's
+ *   classes are ImageNet's.
  *
  * @throws ERR_CLASSES a class of the set is none of the model's; ERR_CLASS_MAP the map does not fit
  */
@@ -77,8 +77,7 @@ export function classRule(model: readonly string[], set: SetClasses, map?: Class
       "16 entry-level classes: argmax over the mean probabilities of their classes",
     );
   }
-  const own = new Set(model);
-  const byNumber = isNumbered(set.classes) && !set.classes.some((number) => own.has(number));
+  const byNumber = isNumbered(set.classes) && isImagenet(model);
   const names = byNumber ? set.classes.map((number) => imagenetSynsets()[Number(number)]) : set.classes;
   return wholeRule(model, columnsOf(names, column, set.name));
 }
@@ -153,7 +152,7 @@ function mappedRule(
   column: (name: string) => number | undefined,
 ): ClassRule {
   const groups = set.classes.map((folder) => {
-    const names = classes[folder];
+    const names = Object.hasOwn(classes, folder) ? classes[folder] : undefined;
     if (names !== undefined) return columnsOf(names, column, `the class map for ${folder}`).sort((a, b) => a - b);
     throw new UsageError(
       "ERR_CLASS_MAP",
@@ -221,7 +220,13 @@ function columnsOf(names: readonly string[], column: (name: string) => number | 
 
 /** Whether the folders are the numbers of ImageNet's classes. */
 const isNumbered = (folders: readonly string[]): boolean =>
-  folders.length === 1000 && folders.every((name) => /^\d+$/.test(name) && Number(name) < 1000);
+  folders.length === 1000 &&
+  folders.every((name) => /^\d+$/.test(name) && Number(name) < 1000) &&
+  new Set(folders.map(Number)).size === 1000;
+
+/** Whether a model knows ImageNet's classes, in any order. */
+const isImagenet = (model: readonly string[]): boolean =>
+  new Set(model.map(imagenetIndex).filter((index) => index !== undefined)).size === 1000;
 
 /** Whether two lists have the same names, in any order. */
 function isSameList(a: readonly string[], b: readonly string[]): boolean {

@@ -1,6 +1,5 @@
 /** What a run on photos takes where the user leaves it open: the recipe, and the size of a mini-batch. */
-import { statSync } from "node:fs";
-import { findDataset } from "../data/open.js";
+import { recogniseFolder } from "../data/recognise-folder.js";
 import { SHAPES } from "./data.js";
 import { scaledRate } from "./scaled-rate.js";
 import type { Recipe, ResolvedRecipe } from "./schema.js";
@@ -8,11 +7,15 @@ import type { Recipe, ResolvedRecipe } from "./schema.js";
 /** The recipe for photos where neither a recipe nor a model is named: the default network is made for images of 32 pixels. */
 export const PHOTO_RECIPE = "finetune-photos";
 
-/** Whether a run is on a folder of photos, and says neither by a recipe nor by a model how. */
+/**
+ * Whether a run is on a folder of photos, and says neither by a recipe nor by a model how.
+ *
+ * @throws what {@link recogniseFolder} throws
+ */
 export function needsPhotoRecipe({ data, model }: Recipe): boolean {
   const path = data?.path ?? null;
   if (model !== undefined || path === null || path === SHAPES) return false;
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && findDataset(path) === undefined;
+  return recogniseFolder(path, "train").kind === "photos";
 }
 
 /** Fewer images than this do not make statistics for a batch norm. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { evaluationAttacks } from "../../src/attacks/auto-attack.js";
 import type { EvaluationAttackName } from "../../src/attacks/evaluation-names.js";
 import { evaluationBatches } from "../../src/data/loader.js";
-import { openDataset } from "../../src/data/open.js";
+import { openDataset } from "../../src/data/open-data.js";
 import { limitPrefix } from "../../src/data/subset.js";
 import { measureRobustness } from "../../src/evaluation/robustness.js";
 import { openPredictor } from "../../src/predictors/open.js";

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { describeEvaluation } from "../../src/cli/evaluation-text.js";
-import { describeFindings } from "../../src/cli/finding-text.js";
 import { describeParts } from "../../src/cli/photo-text.js";
+import { findingLines } from "../../src/data/findings.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
 import { advprop } from "../support/cli.js";
 import { temporaryFolder } from "../support/folders.js";
@@ -93,7 +93,7 @@ describe("texts", () => {
       files: [],
       remedy: "Add some.",
     } as const;
-    expect(describeFindings(new Array(12).fill(finding)).at(-1)).toContain("and 2 more of few-images");
+    expect(findingLines(new Array(12).fill(finding)).at(-1)).toContain("and 2 more of few-images");
   });
 
   test("an evaluation on photos that the run was trained on is marked", () => {

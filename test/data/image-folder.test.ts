@@ -1,20 +1,9 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkClasses, scanImageFolder } from "../../src/data/image-folder.js";
 import { codedError } from "../support/errors.js";
-import { temporaryFolder } from "../support/folders.js";
-
-/** Makes empty files; a name that ends in "/" makes a folder. */
-function folderOf(...names: string[]): string {
-  const root = temporaryFolder();
-  for (const name of names) {
-    const path = join(root, name);
-    mkdirSync(name.endsWith("/") ? path : dirname(path), { recursive: true });
-    if (!name.endsWith("/")) writeFileSync(path, "");
-  }
-  return root;
-}
+import { folderOf } from "../support/folders.js";
 
 describe("scanImageFolder", () => {
   test("without parts everything is for training, classes in the order of their names", () => {
@@ -84,7 +73,7 @@ describe("scanImageFolder", () => {
       { path: "train/a/.hidden.jpg", reason: "hidden" },
       { path: "train/a/Thumbs.db", reason: "hidden" },
       { path: "train/a/notes.txt", reason: "not-an-image" },
-      { path: "train/b/3.heic", reason: "unread-format" },
+      { path: "train/b/3.heic", reason: "unread-format", detail: "heic" },
       { path: "train/empty/", reason: "empty" },
       { path: "train/loose.jpg", reason: "stray" },
     ]);

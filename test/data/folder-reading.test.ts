@@ -1,0 +1,220 @@
+/** Folders as file systems hold them: what cannot be read or named is named itself, and ends nothing else. */
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { checkData } from "../../src/data/check.js";
+import { type Finding, findingLines } from "../../src/data/findings.js";
+import { openData } from "../../src/data/open-data.js";
+import { openSourceImages } from "../../src/data/source-images.js";
+import { codedRejection } from "../support/errors.js";
+import { folderOf, sharedTemporaryFolder, temporaryFolder, unprivileged } from "../support/folders.js";
+import { writeClasses } from "../support/photos.js";
+
+const good = sharedTemporaryFolder();
+await writeClasses(good, { a: 10, b: 10 });
+
+/** A good folder that something was done to. */
+function folderAfter(harm: (root: string) => void): string {
+  const root = temporaryFolder();
+  cpSync(good, root, { recursive: true });
+  chmodSync(root, 0o755);
+  harm(root);
+  return root;
+}
+
+/** What is found by `data check`; opening the folder refuses the errors among it, and gives the rest. */
+async function findings(root: string): Promise<Pick<Finding, "code" | "severity" | "files" | "message">[]> {
+  const report = await checkData(root, { quick: true });
+  const errors = report.findings.filter(({ severity }) => severity === "error");
+  const open = async () => {
+    const data = await openData(root, {
+      seed: 0,
+      augmentation: { crop: 0, flip: false },
+      allForTest: true,
+      parts: ["test"],
+    });
+    await data.close();
+    return data;
+  };
+  if (errors.length === 0) {
+    expect((await open()).findings).toEqual(report.findings);
+    expect((await openSourceImages(root, { part: "test", seed: 0 })).findings).toEqual(report.findings);
+  } else {
+    const reading = errors.filter(({ code }) => code !== "one-class");
+    for (const refused of [open, () => openSourceImages(root, { part: "test", seed: 0 })]) {
+      const { code, message } = await codedRejection(refused());
+      expect(code).toBe("ERR_DATA_CHECK");
+      for (const line of findingLines(reading)) expect(message).toContain(line);
+    }
+  }
+  return report.findings.map(({ code, severity, files, message }) => ({ code, severity, files, message }));
+}
+
+const bytes = (...parts: (string | number)[]): Buffer =>
+  Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.of(part))));
+
+describe("names that are not UTF-8", () => {
+  test("of a class's folder and of a photo are errors that name them", async () => {
+    const folder = folderAfter((root) => renameSync(join(root, "b"), bytes(`${root}/caf`, 0xe9)));
+    mkdirSync(join(folder, "c"));
+    expect(await findings(folder)).toMatchObject(
+      expect.arrayContaining([
+        expect.objectContaining({ code: "name-not-utf8", severity: "error", files: ["caf\\xE9/"] }),
+      ]),
+    );
+    const photo = folderAfter((root) => renameSync(join(root, "b", "001.jpg"), bytes(`${root}/b/caf`, 0xe9, ".jpg")));
+    const [found, ...others] = (await findings(photo)).filter(({ severity }) => severity === "error");
+    expect([found.files, others]).toEqual([["b/caf\\xE9.jpg"], []]);
+    expect(found.message).toMatch(/the name is not UTF-8/);
+  });
+
+  test("of other files are told among what is not used", async () => {
+    const root = folderAfter((folder) => writeFileSync(bytes(`${folder}/a/notes`, 0xff, ".txt"), ""));
+    writeFileSync(bytes(`${root}/read`, 0xff), "");
+    expect(await findings(root)).toMatchObject([
+      { code: "stray", files: ["read\\xFF"] },
+      { code: "not-an-image", files: ["a/notes\\xFF.txt"] },
+    ]);
+  });
+
+  test("a name with the replacement character itself is a name like others", async () => {
+    const root = folderAfter((folder) => renameSync(join(folder, "b"), join(folder, "caf\ufffd")));
+    expect((await checkData(root, { quick: true })).classes.map(({ name }) => name)).toEqual(["a", "caf\ufffd"]);
+  });
+});
+
+describe("what must not be read", () => {
+  test("a class's folder, or one in it, is an error that names it", async () => {
+    for (const closed of ["b", "b/inner"]) {
+      const root = folderAfter((folder) => mkdirSync(join(folder, closed), { recursive: true }));
+      chmodSync(join(root, closed), 0o000);
+      const [first] = await unprivileged(() => findings(root));
+      expect(first).toMatchObject({ code: "unreadable-class", severity: "error", files: [`${closed}/`] });
+      expect(first.message).toMatch(/cannot be read \(permission denied\)/);
+      chmodSync(join(root, closed), 0o700);
+    }
+  });
+
+  test("the part that is asked for", async () => {
+    const root = folderOf("train/a/1.jpg", "train/b/1.jpg", "test/");
+    chmodSync(root, 0o755);
+    chmodSync(join(root, "test"), 0o000);
+    const { message } = await unprivileged(() =>
+      codedRejection(openData(root, { seed: 0, augmentation: { crop: 0, flip: false } })),
+    );
+    expect(message).toMatch(/test\/: cannot be read \(permission denied\)/);
+  });
+
+  test("what the file system keeps for itself is passed by, with a word", async () => {
+    const root = folderAfter((folder) => mkdirSync(join(folder, "lost+found"), { mode: 0o000 }));
+    expect(await unprivileged(() => findings(root))).toMatchObject([
+      { code: "unreadable", severity: "warning", files: ["lost+found/"] },
+    ]);
+    chmodSync(join(root, "lost+found"), 0o700);
+    expect(await findings(root)).toMatchObject([{ code: "hidden", severity: "note", files: ["lost+found/"] }]);
+  });
+
+  test("the folder itself", async () => {
+    const root = folderAfter((folder) => chmodSync(folder, 0o000));
+    const { code, message } = await unprivileged(() => codedRejection(checkData(root)));
+    expect(code).toBe("ERR_DATA_MISSING");
+    expect(message).toMatch(/cannot be read: permission denied/);
+  });
+});
+
+describe("links and special files", () => {
+  test("a link that leads nowhere is an error in the place of a class, and a warning elsewhere", async () => {
+    const root = folderAfter((folder) => {
+      symlinkSync("/nowhere", join(folder, "c"));
+      symlinkSync("/nowhere", join(folder, "readme.txt"));
+      symlinkSync(join(folder, "a", "loop"), join(folder, "a", "loop"));
+    });
+    expect(await findings(root)).toMatchObject([
+      { code: "broken-class-link", severity: "error", files: ["c"] },
+      { code: "broken-link", severity: "warning", files: ["readme.txt", "a/loop"] },
+    ]);
+  });
+
+  test("a link to a folder above is not followed", async () => {
+    const root = folderAfter((folder) => symlinkSync(folder, join(folder, "a", "up")));
+    expect(await findings(root)).toMatchObject([{ code: "broken-link", files: ["a/up/"] }]);
+    expect((await checkData(root, { quick: true })).images).toBe(20);
+  });
+
+  test("a pipe is not opened, which would wait for ever", async () => {
+    const root = folderAfter((folder) => expect(spawnSync("mkfifo", [join(folder, "a", "pipe.jpg")]).status).toBe(0));
+    expect(await findings(root)).toMatchObject([{ code: "special-file", severity: "warning", files: ["a/pipe.jpg"] }]);
+  });
+});
+
+describe("what names mean", () => {
+  test("a class of which every image is in a format that is not read is an error", async () => {
+    const root = folderAfter((folder) => {
+      for (const name of ["x.heic", "y.heic", "z.ppm"]) writeFileSync(join(folder, "a", name), "");
+      mkdirSync(join(folder, "c"));
+      for (const name of ["x.ppm", "y.pgm"]) writeFileSync(join(folder, "c", name), "");
+    });
+    const found = await findings(root);
+    expect(found).toMatchObject([
+      { code: "unread-class", severity: "error", files: ["c/"] },
+      { code: "unread-format", severity: "warning" },
+    ]);
+    expect(found[0].message).toMatch(/not read \(1 ppm, 1 pgm\)/);
+    expect(found[1].message).toMatch(/^5 files are in a format that is not read \(2 heic, 2 ppm, 1 pgm\)/);
+  });
+
+  test("classes whose names differ by capitals or signs, and one class in two spellings", async () => {
+    const root = folderAfter((folder) => {
+      for (const name of ["Red_car", "red car", "e\u0301te", "\u00e9te"]) {
+        cpSync(join(good, "a"), join(folder, name), { recursive: true });
+      }
+    });
+    expect(await findings(root)).toMatchObject([
+      { code: "alike-classes", severity: "warning", message: expect.stringMatching(/"Red_car" and "red car"/) },
+      { code: "joined-spellings", severity: "note", files: ["e\u0301te/"] },
+    ]);
+  });
+
+  test("folders in the folders of classes are told, and a warning where all have the same ones", async () => {
+    const some = folderAfter((folder) => cpSync(join(good, "a"), join(folder, "a", "more"), { recursive: true }));
+    expect(await findings(some)).toMatchObject([{ code: "folders-inside", severity: "note", files: ["a/more/"] }]);
+    const all = temporaryFolder();
+    for (const site of ["north", "south"]) cpSync(good, join(all, site), { recursive: true });
+    expect(await findings(all)).toMatchObject([{ code: "same-folders-inside", severity: "warning" }]);
+  });
+
+  test("parts that are known by other names are told", async () => {
+    const root = temporaryFolder();
+    for (const part of ["training_set", "test"]) cpSync(good, join(root, part), { recursive: true });
+    const { findings: found } = await checkData(root, { quick: true });
+    expect(found).toMatchObject([
+      { code: "part-names", message: expect.stringMatching(/training_set is read as the train part$/) },
+    ]);
+  });
+
+  test("classes one folder too deep: where they are", async () => {
+    const deeper = async (root: string) => (await checkData(root, { quick: true })).findings[0];
+    const around = temporaryFolder();
+    cpSync(good, join(around, "photos"), { recursive: true });
+    expect(await deeper(around)).toMatchObject({
+      code: "one-class",
+      remedy: `If the folders in photos (a, b) are the classes or the parts, give ${join(around, "photos")}.`,
+    });
+    const parts = temporaryFolder();
+    for (const part of ["train", "test"]) cpSync(good, join(parts, part, "images"), { recursive: true });
+    expect((await deeper(parts)).remedy).toMatch(/images \(a, b\) lie one folder too deep to be classes: move them up/);
+  });
+});
+
+test("lines of findings: long lists are cut with a count, control characters are written out", () => {
+  const finding = { code: "stray", severity: "warning", remedy: "Move it." } as const;
+  const files = Array.from({ length: 8 }, (_, i) => `${i}\n`);
+  expect(findingLines([{ ...finding, message: "is stray", files }])[1].trim()).toBe(
+    "0\\u000a, 1\\u000a, 2\\u000a, 3\\u000a, 4\\u000a and 3 more",
+  );
+  const many = Array.from({ length: 13 }, (_, i) => ({ ...finding, message: "is stray", files: [`${i}`] }));
+  expect(findingLines(many).at(-1)).toMatch(/and 3 more of stray/);
+  const error = { ...finding, code: "empty", severity: "error", message: "is empty", files: ["x"] } as const;
+  expect(findingLines([...many, error])[0]).toMatch(/^error +x: is empty/);
+});
