@@ -13,6 +13,9 @@ import { writeClasses } from "../support/photos.js";
 
 const TRAIN = [
   "train",
+  // Without a model the recipe for photos is taken, which leaves out what cannot be read.
+  "--model",
+  "resnet20",
   "--image-size",
   "32",
   "--batch-size",
