@@ -33,6 +33,7 @@ import { packageVersion } from "./package-version.js";
 import { describeLeftOut, describeParts } from "./photo-text.js";
 import { ProgressLine } from "./progress.js";
 import { checkChanges, describeChanges, type ResumeChanges, withResumeAdvice } from "./resume-changes.js";
+import { checkSameImages } from "./same-images.js";
 import { describeStrength } from "./training-text.js";
 
 export interface RunTrainingOptions {
@@ -71,7 +72,10 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
     },
   });
   try {
-    if (!resume) checkValidationFraction(options.recipe, data);
+    if (resume) {
+      const note = checkSameImages(RunDirectory.open(options.runPath), data);
+      if (note !== undefined) say(note);
+    } else checkValidationFraction(options.recipe, data);
     if (recorded === undefined && data.validation?.fileOf !== undefined) sayView(view, data, say);
     const images = data.train?.length ?? 0;
     const recipe = resume ? options.recipe : withEnoughUpdates(options.recipe, images);
@@ -327,7 +331,7 @@ function restoreInto(
 function writeNewRun(
   run: RunDirectory,
   recipe: ResolvedRecipe,
-  { name, classes, train, validation, sizes, split, photos }: OpenedData,
+  { name, classes, train, validation, sizes, split, photos, digest }: OpenedData,
   reproducibility: Reproducibility,
 ): void {
   writeFileAtomic(run.recipe, stringifyRecipe(recipe));
@@ -347,6 +351,7 @@ function writeNewRun(
       trainingImages: train?.length ?? 0,
       validationImages: validation?.length ?? 0,
       ...(sizes.test !== undefined && { testImages: sizes.test }),
+      ...(digest && { digest: digest() }),
     },
   };
   run.writeInfo(info);

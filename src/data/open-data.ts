@@ -5,6 +5,7 @@ import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import type { BadPhoto } from "./bad-photos.js";
 import { readingFindings, refuseFolder } from "./check-structure.js";
 import type { Dataset, Split } from "./dataset.js";
+import { digestOf } from "./digest.js";
 import type { Finding } from "./findings.js";
 import { checkClasses, PARTS, type Part } from "./image-folder.js";
 import {
@@ -61,6 +62,8 @@ export interface OpenedData {
   readonly findings: readonly Finding[];
   /** The photos of the parts that are read; undefined for images in memory. */
   readonly photos: readonly UsedPhoto[] | undefined;
+  /** SHA-256 of the training and validation images in memory, with their labels and identities; undefined for photos. */
+  readonly digest: (() => string) | undefined;
   /** What one should know of how the images were chosen, a sentence each. */
   readonly notes: readonly string[];
   /** Photos that were left out so far, because they cannot be read. */
@@ -205,6 +208,7 @@ export function openInMemory(
     undivided: false,
     split: undefined,
     photos: undefined,
+    digest: () => digestOf([train, validation]),
     notes: [],
     leftOut: () => [],
     findings: [],

@@ -127,6 +127,7 @@ export async function openPhotos(
     undivided,
     split,
     photos,
+    digest: undefined,
     notes: [
       ...(drawn ? divisionNotes(split, folder) : []),
       ...(options.split === undefined ? [] : grownNotes(folder, options.split)),

@@ -11,7 +11,7 @@ import { apportion } from "./subset.js";
  *
  * @param all the part as the folder has it, before anything was split off: a photo's place there is its identity
  */
-export function photoSet(folder: ImageFolder, photos: readonly Photo[], all: readonly Photo[]): PhotoSet {
+export function photoSet(folder: ImageFolder, photos: readonly Photo[], all: readonly Pick<Photo, "file">[]): PhotoSet {
   const identity = new Map(all.map(({ file }, index) => [file, index]));
   return {
     name: folder.name,

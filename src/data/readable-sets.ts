@@ -8,6 +8,7 @@ import type { OpenDataOptions } from "./open-data.js";
 import { badPhotos, lookAtPhotos } from "./photo-look.js";
 import type { PhotoSet } from "./photo-reader.js";
 import { keepPhotos, limitStratified, photoSet } from "./photo-set.js";
+import type { SavedSplit } from "./photo-split.js";
 import type { UsedPhoto } from "./used-photos.js";
 
 /** Of the draw of images to evaluate on, whatever the run's own seed: runs are compared on the same images. */
@@ -33,11 +34,12 @@ export async function readableSets(
   const limits = { train: limitTrain, validation: limitValidation, test: limitTest };
   const sets = new Map<Part, PhotoSet>();
   const keys = new Map<string, string>();
+  const divided = split === undefined ? (folder.parts.train ?? []) : dividedPhotos(split);
   for (const part of PARTS) {
     const photos = parts[part] ?? [];
     if (photos.length === 0 || !(training || wanted.includes(part))) continue;
     // Parts that were split off the training photos share their identities.
-    const set = photoSet(folder, photos, photos === folder.parts[part] ? photos : (folder.parts.train ?? []));
+    const set = photoSet(folder, photos, photos === folder.parts[part] ? photos : divided);
     const limit = limits[part];
     sets.set(part, limit == null ? set : limitStratified(set, limit, part === "train" ? seed : EVALUATION_SEED));
   }
@@ -73,6 +75,10 @@ export async function readableSets(
   const photos = [...sets].flatMap(([part, set]) => set.files.map((file) => ({ key: keys.get(file)!, part, file })));
   return { sets, photos, notes };
 }
+
+/** What a saved split divided, in the order of a folder: photos that came later change the identity of none. */
+const dividedPhotos = ({ parts, leftOut = [] }: SavedSplit): { readonly file: string }[] =>
+  [...PARTS.flatMap((part) => parts[part]), ...leftOut.map(({ file }) => file)].sort().map((file) => ({ file }));
 
 /** @throws UsageError ERR_DATA_CLASSES where a class has no photo to train on that can be read */
 function checkEveryClass({ root, classes }: ImageFolder, train: readonly Photo[], leftOut: LeftOutPhotos): void {

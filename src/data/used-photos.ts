@@ -15,7 +15,17 @@ export interface UsedPhoto {
 export const formatUsedPhotos = (photos: readonly UsedPhoto[]): string =>
   photos.map(({ key, part, file }) => `${key} ${part} ${file}\n`).join("");
 
-/** Reads what {@link formatUsedPhotos} wrote: the part of each photo by its key; training wins where a photo is in several. */
+/** Reads what {@link formatUsedPhotos} wrote. */
+export const parseUsedPhotos = (text: string): UsedPhoto[] =>
+  text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [, key, part, file] = /^(\S+) (\S+) (.*)$/.exec(line) as unknown as [string, string, Part, string];
+      return { key, part, file };
+    });
+
+/** Reads what {@link formatUsedPhotos} wrote into a file: the part of each photo by its key; training wins where a photo is in several. */
 export function readUsedPhotos(path: string): Map<string, Part> {
   const parts = new Map<string, Part>();
   for (const line of readFileSync(path, "utf8").split("\n")) {

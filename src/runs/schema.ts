@@ -54,6 +54,8 @@ export interface RunInfo {
     readonly validationImages: number;
     /** Where it was known. */
     readonly testImages?: number;
+    /** SHA-256 of the training and validation images in memory; photos are in photos.txt. */
+    readonly digest?: string;
   };
   /** How photos are cut for validation; absent in runs from before it was recorded, which took size / (size + 32). */
   readonly view?: EvaluationView;
