@@ -155,3 +155,6 @@ export {
 export { vanillaStep } from "./training/vanilla.js";
 export { vanillaDoubledStep } from "./training/vanilla-doubled.js";
 export { vanillaTwoViewsStep } from "./training/vanilla-two-views.js";
+export { type OpenedWeights, type OpenWeightsOptions, openWeights } from "./weights/open.js";
+export { PRESET_NAMES, type PresetName } from "./weights/presets.js";
+export { PUBLISHED_WEIGHTS, type PublishedWeights } from "./weights/published.js";

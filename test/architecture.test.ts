@@ -12,6 +12,7 @@ const LAYERS = [
   ["attacks", "optim", "distributed"],
   ["models"],
   ["training", "export"],
+  ["weights"],
   ["predictors"],
   ["recipes"],
   ["api"],

@@ -17,7 +17,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["bench", "time an update of the weights, and profile it by operator"],
   ["corrupt", "write a set with the corruptions of ImageNet-C"],
   ["stylize", "write a set with other textures and the same shapes"],
-  ["models", "list the models"],
+  ["models", "list the networks and published weights, or convert weights"],
   ["recipes", "list the recipes"],
   ["data", "check a folder of images, or download a data set"],
   ["setup", "build the engine and install ONNX Runtime"],

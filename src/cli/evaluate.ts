@@ -44,7 +44,7 @@ export function define(command: Command): void {
   command
     .argument(
       "<models...>",
-      "a run folder, a checkpoint's .safetensors file, or any classifier's .onnx file; several with --suite",
+      "a run folder, weights (.safetensors, .pth, .pt, .th; an https address; hf:OWNER/NAME), or any classifier's .onnx file; several with --suite",
     )
     .option("--data <path>", "folder of the images, or a corrupted set (default: the images the run was trained on)")
     .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
-import { resolveModel } from "../runs/model-argument.js";
+import { downloadProgress } from "./download-progress.js";
 
 interface ExportCommandOptions {
   readonly to: string;
@@ -12,14 +12,14 @@ interface ExportCommandOptions {
 /** `advprop export MODEL --to FILE [--auxiliary]`: weights that other programs can read. */
 export function define(command: Command): void {
   command
-    .argument("<model>", "a run folder, or a checkpoint's .safetensors file")
+    .argument("<model>", "a run folder, or weights: see docs/weights.md")
     .requiredOption("--to <file>", "where to write, a name that ends in .safetensors")
     .option("--auxiliary", "with the batch norms of the auxiliary routes (default: those of main alone)")
     .option(
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     )
-    .option("--json", "print one JSON object: { file, from, model, tensors, routes, bytes, preprocessing }")
+    .option("--json", "print one JSON object: { file, from, notes, model, tensors, routes, bytes, preprocessing }")
     .action(exportModel);
 }
 
@@ -28,16 +28,17 @@ async function exportModel(model: string, options: ExportCommandOptions): Promis
   if (!to.endsWith(".safetensors")) {
     throw new UsageError("ERR_EXPORT", `export: --to must name a file that ends in .safetensors; got ${to}`);
   }
-  const { weights } = resolveModel("export", model, checkpoint);
   const { runExport } = await import("./run-export.js");
-  const result = runExport(weights, to, auxiliary);
+  const progress = downloadProgress(false);
+  const result = await runExport(model, to, auxiliary, { checkpoint, onProgress: progress.show });
+  progress.end(result.notes);
   if (json) {
     console.log(JSON.stringify(result));
     return;
   }
   const size = `${(result.bytes / 1e6).toFixed(1)} MB`;
   const { describePreprocessing } = await import("../export/preprocessing.js");
-  const what = `${to}: ${result.model}, ${result.tensors} tensors, ${size}, ${result.routes.join(" and ")} (from ${weights})`;
+  const what = `${to}: ${result.model}, ${result.tensors} tensors, ${size}, ${result.routes.join(" and ")} (from ${result.from})`;
   const lines = describePreprocessing(result.preprocessing).map((line) => `  ${line}`);
   console.log(
     [what, "What a program that uses it has to do, which is in the file's metadata too:", ...lines].join("\n"),

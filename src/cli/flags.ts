@@ -63,7 +63,12 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     description:
       "advprop, vanilla, adversarial, mixture, or a control: noise, vanilla-doubled, vanilla-two-views (default: advprop)",
   },
-  { flag: "--weights <file>", path: "finetune.weights", description: "weights to start from, of any classes" },
+  {
+    flag: "--weights <file>",
+    path: "finetune.weights",
+    description:
+      "weights to start from, of any classes: a run, a file of ours, timm's or torchvision's, an https address or hf:OWNER/NAME",
+  },
   {
     flag: "--image-size <pixels>",
     path: "data.imageSize",

@@ -22,6 +22,7 @@ import { evaluateAttack } from "./attack-evaluation.js";
 import { attackOfFlags, COSTLY_ATTACK_IMAGES, type CommandAttack } from "./attack-plan.js";
 import { badImagesOf } from "./bad-image-settings.js";
 import { chosenByImages } from "./chosen-by.js";
+import { downloadProgress } from "./download-progress.js";
 import { type EvaluationData, type EvaluationSplit, openEvaluationData, usedBy } from "./evaluation-data.js";
 import { describeEvaluation } from "./evaluation-text.js";
 import { BatchProgress } from "./progress.js";
@@ -29,7 +30,7 @@ import { protocolOf } from "./protocol.js";
 import { sayFindings } from "./say-findings.js";
 
 export interface RunEvaluationOptions {
-  /** A run's folder, a weights file of ours or an ONNX file. */
+  /** A run's folder, a weights file or its address, or an ONNX file. */
   readonly model: string;
   readonly checkpoint: string | undefined;
   readonly data: string | undefined;
@@ -62,7 +63,10 @@ export async function runEvaluation(options: RunEvaluationOptions): Promise<void
   const { precision, device } = machine;
   const memoryLimit = machine.memoryLimit ?? undefined;
   const computing = { threads, precision, device, memoryLimit };
-  const predictor = await openPredictor(options.model, { checkpoint, route, ...computing, onnx });
+  const progress = downloadProgress(options.quiet);
+  const opening = { checkpoint, route, ...computing, onnx, onProgress: progress.show };
+  const predictor = await openPredictor(options.model, opening);
+  progress.end(predictor.notes);
   try {
     const data = await openEvaluationData({
       ...options,

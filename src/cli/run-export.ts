@@ -1,4 +1,4 @@
-/** One export, from a checkpoint to the file that was written. */
+/** One export, from weights to the file that was written. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
@@ -9,12 +9,14 @@ import { loadState } from "../models/weights.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import { resolveRecipe } from "../recipes/resolve.js";
 import { parseSavedRecipe } from "../recipes/saved.js";
-import { readCheckpoint } from "../training/checkpoint.js";
+import { type OpenWeightsOptions, openWeights } from "../weights/open.js";
 
 export interface ExportResult {
   readonly file: string;
-  /** The checkpoint that it was made from. */
+  /** The file that it was made from. */
   readonly from: string;
+  /** What was recognised in weights of another code base. */
+  readonly notes: readonly string[];
   readonly model: string;
   readonly tensors: number;
   readonly routes: readonly string[];
@@ -22,15 +24,20 @@ export interface ExportResult {
   readonly preprocessing: Preprocessing;
 }
 
-/** @throws ERR_EXPORT the checkpoint would be overwritten */
-export function runExport(weights: string, to: string, auxiliary: boolean): ExportResult {
+/** @throws ERR_EXPORT the weights would be overwritten; and what `openWeights` throws */
+export async function runExport(
+  reference: string,
+  to: string,
+  auxiliary: boolean,
+  options: OpenWeightsOptions = {},
+): Promise<ExportResult> {
+  const { specification, tensors, file: weights, notes } = await openWeights(reference, options);
   if (resolve(weights) === resolve(to)) {
     throw new UsageError(
       "ERR_EXPORT",
-      `export: --to must not be the checkpoint itself, ${weights}. Choose another file`,
+      `export: --to must not be the weights themselves, ${weights}. Choose another file`,
     );
   }
-  const { specification, tensors } = readCheckpoint(weights);
   const model = createClassifier(specification.name, specification).initialize(0);
   try {
     loadState(model.network.state(), tensors, weights);
@@ -43,6 +50,7 @@ export function runExport(weights: string, to: string, auxiliary: boolean): Expo
   return {
     file: to,
     from: weights,
+    notes,
     model: specification.name,
     tensors: written.tensors.size,
     routes: [MAIN_ROUTE, ...written.specification.routes],

@@ -13,6 +13,7 @@ import type { OpenedPredictor } from "../predictors/opened.js";
 import { applySettings, resolveRecipe } from "../recipes/resolve.js";
 import { badImagesOf } from "./bad-image-settings.js";
 import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
+import { downloadProgress } from "./download-progress.js";
 import { trainedRecipe } from "./evaluation-data.js";
 import { sayFindings } from "./say-findings.js";
 import { openSetPanel } from "./set-panel.js";
@@ -58,7 +59,11 @@ export async function runSuiteCommand(options: RunSuiteOptions): Promise<void> {
       // What is said of ONNX files is not meant for our own.
       const settings = path.toLowerCase().endsWith(".onnx") ? onnx : {};
       const computing = { threads, precision, device, memoryLimit };
-      models.push(await openPredictor(path, { checkpoint, route, ...computing, onnx: settings }));
+      const progress = downloadProgress(options.quiet);
+      const opening = { checkpoint, route, ...computing, onnx: settings, onProgress: progress.show };
+      const model = await openPredictor(path, opening);
+      models.push(model);
+      progress.end(model.notes);
     }
     const names = modelNames(models);
     const badImages = badImagesOf(options.badImageSettings);

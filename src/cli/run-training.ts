@@ -28,6 +28,7 @@ import {
 import { type FitResult, fit, updatesPerEpoch } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { runRecorder } from "../training/run-recorder.js";
+import type { OpenedWeights } from "../weights/open.js";
 import { evaluateCommand } from "./chosen-by.js";
 import { packageVersion } from "./package-version.js";
 import { describeLeftOut, describeParts } from "./photo-text.js";
@@ -46,6 +47,8 @@ export interface RunTrainingOptions {
   readonly runPath: string;
   /** Makes or opens it; called when everything else is known to be good. */
   readonly run: () => RunDirectory;
+  /** The weights that a new run starts from, where they are open already. */
+  readonly source?: OpenedWeights;
   readonly resume: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -62,7 +65,7 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
   setMemoryLimit(options.recipe.memoryLimit ?? undefined);
   if (!resume) checkPhotos(options.recipe.data.path, say);
   const recorded = resume ? RunDirectory.open(options.runPath).readInfo().view : undefined;
-  const view = resume && recorded === undefined ? viewBeforeRecording(options.recipe) : recorded;
+  const view = resume && recorded === undefined ? viewBeforeRecording(options.recipe) : (recorded ?? viewOf(options));
   const data = await openRecipeData(options.recipe, {
     parts: ["train", "validation"],
     split: resume ? savedSplit(options.runPath) : undefined,
@@ -75,13 +78,14 @@ export async function runTraining(options: RunTrainingOptions): Promise<void> {
     if (resume) {
       const note = checkSameImages(RunDirectory.open(options.runPath), data);
       if (note !== undefined) say(note);
+      if (recorded === undefined && data.validation?.fileOf !== undefined) sayView(view, data, say);
     } else checkValidationFraction(options.recipe, data);
-    if (recorded === undefined && data.validation?.fileOf !== undefined) sayView(view, data, say);
     const images = data.train?.length ?? 0;
     const recipe = resume ? options.recipe : withEnoughUpdates(options.recipe, images);
     const changed = describeUpdates(options.recipe, recipe, images);
     if (changed !== undefined) say(changed);
-    await trainOn(data, { ...options, recipe, view }, say);
+    // Whole images are not cut, whatever the weights say of photos.
+    await trainOn(data, { ...options, recipe, view: data.whole && !resume ? undefined : view }, say);
   } finally {
     await data.close();
   }
@@ -133,6 +137,10 @@ function checkValidationFraction(
 const viewBeforeRecording = ({ data: { imageSize } }: ResolvedRecipe): EvaluationView | undefined =>
   imageSize === null ? undefined : unrecordedView(imageSize);
 
+/** The rule that comes with the weights that a run starts from, where they say one. */
+const viewOf = ({ source }: RunTrainingOptions): EvaluationView | undefined =>
+  source?.viewRecorded ? source.specification.view : undefined;
+
 /** Says where a resumed run keeps a rule that a new one would not have. */
 function sayView(view: EvaluationView | undefined, { imageSize }: OpenedData, say: (line: string) => void): void {
   const now = defaultView(imageSize).cropFraction;
@@ -152,7 +160,7 @@ async function trainOn(
   const last = resume ? RunDirectory.open(options.runPath).checkpoint("last").weights : undefined;
   const continued = last !== undefined && existsSync(last) ? readCheckpoint(last) : undefined;
   checkChanges(options.recipe, changes, continued?.state);
-  const learner = await buildLearner(options.recipe, data, continued?.specification, options.view);
+  const learner = await buildLearner(options.recipe, data, continued?.specification, options.view, options.source);
   sayTransfer(options.recipe, learner, say);
   const { recipe, estimate } = settleBatchSize(options.recipe, learner, data, options.referenceSize);
   const training = buildTraining(recipe, learner, data);

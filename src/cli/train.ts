@@ -52,11 +52,19 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const { applySettings, resolveRecipe } = await import("../recipes/resolve.js");
   const { loadRecipe } = await import("../recipes/library.js");
   const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../recipes/photos.js");
+  const { openStart } = await import("./opening-weights.js");
   const settings = [...settingsOf(FLAGS, options), ...options.set];
   const byDefault = recipeName === undefined && needsPhotoRecipe(applySettings({}, settings));
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);
-  const recipe = resolveRecipe(applySettings(written, settings));
+  const asked = applySettings(written, settings);
+  // The network of a recipe that nobody named does not stand against that of the weights.
+  const { model: _, ...withoutModel } = asked;
+  const { recipe: complete, source } = await openStart(
+    byDefault && asked.finetune?.weights ? withoutModel : asked,
+    quiet === true,
+  );
+  const recipe = resolveRecipe(complete);
   if (byDefault && !quiet) {
     const { model, data } = recipe;
     process.stderr.write(
@@ -77,6 +85,7 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
     referenceSize: typeof batchSize === "number" ? batchSize : undefined,
     runPath: path,
     run: () => RunDirectory.create(path),
+    source,
     resume: false,
     json,
     quiet,

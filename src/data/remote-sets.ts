@@ -49,7 +49,7 @@ export const REMOTE_SETS: Readonly<Record<string, RemoteSet>> = {
   },
 };
 
-export interface GetOptions extends Omit<DownloadOptions, "url" | "path" | "md5"> {
+export interface GetOptions extends Omit<DownloadOptions, "url" | "path" | "checksum" | "advice"> {
   /** The folder that the set's own folder is put into. */
   readonly to: string;
   /** Takes the archive from another address, for instance a mirror; its sum must be the same. */
@@ -67,7 +67,17 @@ export async function getRemoteSet(set: RemoteSet, options: GetOptions): Promise
   const folder = join(to, set.contents.folder);
   if (set.contents.required.every((name) => existsSync(join(folder, name)))) return { folder, existed: true };
   const path = join(to, set.archive);
-  await download({ ...rest, url: `${base.replace(/\/*$/, "/")}${set.archive}`, path, md5: set.md5 });
+  await download({
+    ...rest,
+    url: `${base.replace(/\/*$/, "/")}${set.archive}`,
+    path,
+    checksum: { algorithm: "md5", begins: set.md5 },
+    advice: {
+      offline:
+        "Is this machine connected to the network? Otherwise download the file elsewhere, unpack it, and give its folder with --data",
+      address: "Check the address, or get it from another (--url)",
+    },
+  });
   await unpack(path, folder, set.contents);
   rmSync(path);
   return { folder, existed: false };

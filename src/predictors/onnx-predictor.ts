@@ -57,6 +57,7 @@ export async function openOnnx(file: string, { onnx = {}, threads = 0 }: OpenOnn
       name: modelName(file),
       file,
       run: undefined,
+      notes: [],
       classes,
       imageSize: format.imageSize,
       view: { cropFraction, interpolation },

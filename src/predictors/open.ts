@@ -1,8 +1,8 @@
 /** Opens any classifier as a predictor. */
 import { extname } from "node:path";
 import { UsageError } from "../errors.js";
-import { resolveModel } from "../runs/model-argument.js";
 import type { DeviceName } from "../tensor/index.js";
+import { localFile } from "../weights/reference.js";
 import type { OnnxOptions } from "./onnx-settings.js";
 import type { OpenedPredictor } from "./opened.js";
 
@@ -19,15 +19,17 @@ export interface OpenPredictorOptions {
   readonly device?: DeviceName;
   /** Most bytes for the tensors of our models. */
   readonly memoryLimit?: number;
+  /** Of a download: bytes so far, and of the whole file where the server says it. */
+  readonly onProgress?: (done: number, total: number | undefined) => void;
   /** What an ONNX file does not say of itself. */
   readonly onnx?: OnnxOptions;
 }
 
 /**
- * Opens a run's folder, a safetensors file of ours, or any classifier in an ONNX file, which needs no libtorch.
+ * Opens a run's folder, weights of ours or of another code base (see `openWeights`), or any classifier in an ONNX file, which needs
+ * no libtorch.
  *
- * @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_WEIGHTS, ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_CHECKPOINT, ERR_ONNX it
- *   cannot be read
+ * @throws what `openWeights` throws, and ERR_ONNX it cannot be read
  * @throws ERR_ROUTE it has no such route; ERR_PREPROCESSING, ERR_CLASSES what an ONNX file leaves open must be said
  */
 export async function openPredictor(path: string, options: OpenPredictorOptions = {}): Promise<OpenedPredictor> {
@@ -36,14 +38,13 @@ export async function openPredictor(path: string, options: OpenPredictorOptions 
     const [flag] = [...(options.route ? ["--route"] : []), ...(options.checkpoint ? ["--checkpoint"] : [])];
     if (flag) throw new UsageError("ERR_FLAG", `evaluate: ${flag} is for our own models; got ${path}. Leave it out`);
     const { openOnnx } = await import("./onnx-predictor.js");
-    return openOnnx(path, options);
+    return openOnnx(await localFile(path, options), options);
   }
   if (options.onnx !== undefined && Object.keys(options.onnx).length > 0) {
     throw new UsageError("ERR_PREPROCESSING", `evaluate: --onnx is for files that end in .onnx; got ${path}`);
   }
-  const model = resolveModel("evaluate", path, options.checkpoint);
   const { openClassifier } = await import("./open-classifier.js");
-  return openClassifier(model, options);
+  return openClassifier(path, options);
 }
 
 /** Whether a model is an ONNX file, by its name. */

@@ -12,6 +12,8 @@ interface Opened extends Predictor {
   readonly file: string;
   /** The run's folder where it is one. */
   readonly run: string | undefined;
+  /** What was recognised and chosen when it was opened, for the user: sentences. */
+  readonly notes: readonly string[];
   /** How photos become its images. */
   readonly view: EvaluationView;
   /** Whether its file says so; where it does not, `view` is the rule from before rules were recorded. */

@@ -10,7 +10,6 @@ import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
 import { predict } from "../evaluation/predictions.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { type EvaluationView, WHOLE_VIEW } from "../evaluation/view.js";
-import { importWeights } from "../export/safetensors.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { withFrozenStages } from "../models/staged-network.js";
@@ -29,6 +28,7 @@ import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
 import { writeSnapshot } from "../training/snapshots.js";
 import type { TrainingStep } from "../training/step.js";
+import { type OpenedWeights, openWeights } from "../weights/open.js";
 import { parameterGroups } from "./parameter-groups.js";
 import { scaledRate } from "./scaled-rate.js";
 import { DEFAULT_BATCH_SIZE, type ResolvedRecipe } from "./schema.js";
@@ -74,13 +74,16 @@ export interface Training extends Learner {
  * @throws ERR_DEVICE there is no such device, or it cannot do what the recipe asks; ERR_FINETUNE stages cannot be frozen
  * @param continued what the run's checkpoint says of its network, where one will be restored: the weights that
  *   fine-tuning began with are then not needed any more
- * @param view how photos are cut where it is evaluated; by default the checkpoint's rule, else whole where it trains on whole images, else that of the image size
+ * @param view how photos are cut where it is evaluated; by default the checkpoint's rule, else whole where it trains on whole images, else that
+ *   of the weights it starts from where they say one, else that of the image size
+ * @param opened the weights of the recipe's `finetune.weights`, where they are open already
  */
 export async function buildLearner(
   recipe: ResolvedRecipe,
   data: Pick<OpenedData, "classes" | "imageSize" | "whole" | "preview">,
   continued?: ModelSpecification,
   view?: EvaluationView,
+  opened?: OpenedWeights,
 ): Promise<Learner> {
   const { seed, training } = recipe;
   const device = resolveDevice(recipe.device);
@@ -93,14 +96,15 @@ export async function buildLearner(
       "train: finetune.frozenStages keeps stages as the weights have them, and no weights are given. Add --weights FILE",
     );
   }
-  const source = weights === null || continued !== undefined ? undefined : importWeights(weights);
+  const source = weights === null || continued !== undefined ? undefined : (opened ?? (await openWeights(weights)));
+  const comesWithWeights = source?.viewRecorded ? source.specification.view : undefined;
   const make = () =>
     createClassifier(recipe.model, {
       classes: data.classes,
       routes: method.routes,
       imageSize: data.imageSize,
       normalization: (continued ?? source?.specification)?.normalization,
-      view: view ?? continued?.view ?? (data.whole ? WHOLE_VIEW : undefined),
+      view: view ?? continued?.view ?? (data.whole ? WHOLE_VIEW : comesWithWeights),
     }).initialize(seed, recipe.precision === "bf16" ? "bfloat16" : "float32", device);
   const model = make();
   const transfer = source && transferWeights(model, source, weights ?? "");

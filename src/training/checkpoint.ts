@@ -41,6 +41,9 @@ const LIVE = "live.";
 /** The key of the metadata that holds everything but tensors, as JSON. */
 const METADATA = "advprop";
 
+/** Whether a tensor of a checkpoint is of the network to evaluate, neither the optimiser's nor of the live weights beside an average. */
+export const isNetworkTensor = (name: string): boolean => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE);
+
 interface Metadata {
   readonly specification: ModelSpecification;
   readonly state: TrainingState;
@@ -102,8 +105,8 @@ export function readCheckpoint(path: string): WeightsFile {
     new Map(
       Array.from(all).flatMap(([name, one]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), one]] : [])),
     );
-  const tensors = new Map(Array.from(all).filter(([name]) => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE)));
-  const written = JSON.parse(metadata[METADATA]) as Metadata;
+  const tensors = new Map(Array.from(all).filter(([name]) => isNetworkTensor(name)));
+  const written = parseMetadata(metadata[METADATA], path);
   const { view } = written.specification as Partial<ModelSpecification>;
   return {
     ...written,
@@ -113,6 +116,17 @@ export function readCheckpoint(path: string): WeightsFile {
     live: below(LIVE),
     optimizer: below(OPTIMIZER),
   };
+}
+
+function parseMetadata(text: string, path: string): Metadata {
+  try {
+    const metadata = JSON.parse(text) as Metadata;
+    if (typeof metadata.specification.name === "string") return metadata;
+  } catch {}
+  throw new UsageError(
+    "ERR_WEIGHTS",
+    `${path}: the entry ${METADATA} of its metadata does not say what the weights are`,
+  );
 }
 
 /** Puts a checkpoint's tensors into parts of the same kind. @throws ERR_WEIGHTS they do not fit */

@@ -102,7 +102,7 @@ test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, a
   expect(own.images).toBe("images: short side to 37 pixels, bicubic, centre 32 x 32 (crop fraction 0.875)");
 
   const exported = join(folder, "exported.safetensors");
-  runExport(weights, exported, false);
+  await runExport(weights, exported, false);
   expect(importWeights(exported).specification.view).toEqual(NOW);
   expect(await evaluated(exported)).toEqual(own);
 
@@ -134,6 +134,6 @@ test("a run from before keeps its rule when it is resumed, evaluated and exporte
 
   forgetRuleOfWeights(weights, BEFORE);
   const exported = join(folder, "exported-old.safetensors");
-  runExport(weights, exported, false);
+  await runExport(weights, exported, false);
   expect(importWeights(exported).specification.view).toEqual(BEFORE);
 });

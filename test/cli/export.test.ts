@@ -61,7 +61,7 @@ describe("export", () => {
     expect(ofFile.loss).toBe(ofRun.loss);
   });
 
-  test.each(METHODS)("names an epsilon of %s where it has one", (method) => {
+  test.each(METHODS)("names an epsilon of %s where it has one", async (method) => {
     // The same weights beside the recipe of another method, as this version and as an earlier one wrote it.
     const other = temporaryFolder();
     mkdirSync(join(other, "checkpoints"));
@@ -74,7 +74,7 @@ describe("export", () => {
     ]) {
       writeFileSync(join(other, "recipe.yaml"), text);
       const file = join(other, "weights.safetensors");
-      runExport(weights, file, false);
+      await runExport(weights, file, false);
       expect(importWeights(file).metadata).toEqual(attacks ? { method, epsilon: 3 / 255 } : { method });
     }
   });
@@ -118,7 +118,7 @@ describe("export", () => {
     const bytes = statSync(checkpoint).size;
     const result = advprop(["export", checkpoint, "--to", checkpoint]);
     expect(result.status).toBe(2);
-    expect(result.stderr).toContain("must not be the checkpoint itself");
+    expect(result.stderr).toContain("must not be the weights themselves");
     expect(statSync(checkpoint).size).toBe(bytes);
   });
 });

@@ -1,69 +1,27 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type DownloadOptions, download } from "../../src/data/download.js";
 import { getRemoteSet, REMOTE_SETS, type RemoteSet } from "../../src/data/remote-sets.js";
 import { unpack } from "../../src/data/unpack.js";
 import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
+import { sendHalf, sendRange, serve } from "../support/server.js";
 
 const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => (i * i + 31 * i) % 251);
 const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
-
-type Answer = (request: IncomingMessage, response: ServerResponse, connection: number) => void;
-
-/** A server that answers connection after connection as `answer` says. */
-async function serve(answer: Answer): Promise<{ url: string; ranges: (string | undefined)[] }> {
-  const ranges: (string | undefined)[] = [];
-  const server = createServer((request, response) => {
-    ranges.push(request.headers.range);
-    answer(request, response, ranges.length);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, ranges };
-}
-
-/** Sends what is asked for, as servers with ranges do. */
-function sendRange(bytes: Uint8Array): Answer {
-  return ({ headers }, response) => {
-    const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? "bytes=0-")![1]);
-    if (start >= bytes.length) {
-      response.writeHead(416, { "content-range": `bytes */${bytes.length}` }).end();
-      return;
-    }
-    const range = headers.range && { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` };
-    response.writeHead(headers.range ? 206 : 200, { "content-length": bytes.length - start, ...range });
-    response.end(bytes.subarray(start));
-  };
-}
-
-/** Sends the first half of what is left, then ends the connection or keeps silent. */
-function sendHalf(how: "break" | "stall"): Answer {
-  return ({ headers }, response) => {
-    const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? "bytes=0-")![1]);
-    const rest = BYTES.subarray(start);
-    const range = headers.range && { "content-range": `bytes ${start}-${BYTES.length - 1}/${BYTES.length}` };
-    response.writeHead(headers.range ? 206 : 200, { "content-length": rest.length, ...range });
-    response.write(rest.subarray(0, rest.length / 2), () => how === "break" && response.socket!.end());
-  };
-}
 
 function optionsFor(url: string, more: Partial<DownloadOptions> = {}): DownloadOptions {
   return {
     url,
     path: join(temporaryFolder(), "deep", "file.bin"),
-    md5: md5(BYTES),
+    checksum: { algorithm: "md5", begins: md5(BYTES) },
     stallMs: 10_000,
     pauseMs: 1,
+    advice: { offline: "Is this machine connected to the network?", address: "Check the address" },
     ...more,
   };
 }
@@ -83,7 +41,7 @@ describe("download", () => {
 
   test("goes on where a connection stalled", async () => {
     const { url, ranges } = await serve((request, response, connection) =>
-      (connection < 3 ? sendHalf("stall") : sendRange(BYTES))(request, response, connection),
+      (connection < 3 ? sendHalf(BYTES, "stall") : sendRange(BYTES))(request, response, connection),
     );
     const options = optionsFor(url, { stallMs: 500 });
     await download(options);
@@ -93,7 +51,7 @@ describe("download", () => {
 
   test("survives connections that break off, and loses at most what was on its way", async () => {
     const { url, ranges } = await serve((request, response, connection) =>
-      (connection < 4 ? sendHalf("break") : sendRange(BYTES))(request, response, connection),
+      (connection < 4 ? sendHalf(BYTES, "break") : sendRange(BYTES))(request, response, connection),
     );
     const options = optionsFor(url);
     await download(options);
@@ -102,7 +60,7 @@ describe("download", () => {
   });
 
   test("gives up after its attempts, keeps what it has, and goes on from there", async () => {
-    const failing = await serve(sendHalf("stall"));
+    const failing = await serve(sendHalf(BYTES, "stall"));
     const options = optionsFor(failing.url, { attempts: 2, stallMs: 500 });
     const error = await codedRejection(download(options));
     expect(error.code).toBe("ERR_NETWORK");
@@ -117,7 +75,7 @@ describe("download", () => {
 
   test("starts over where the server ignores ranges", async () => {
     const { url, ranges } = await serve((request, response, connection) => {
-      if (connection === 1) sendHalf("stall")(request, response, connection);
+      if (connection === 1) sendHalf(BYTES, "stall")(request, response, connection);
       else response.writeHead(200, { "content-length": BYTES.length }).end(BYTES);
     });
     const options = optionsFor(url, { stallMs: 500 });

@@ -23,10 +23,10 @@ import { every, type Golden, relativeL2 } from "./golden.js";
 export const GOLDEN_PASSES = ["main/batch", "main/running", "aux/batch", "aux/running"] as const;
 export type GoldenPass = (typeof GOLDEN_PASSES)[number];
 
-const INPUT_STREAM = 1_000_000;
+export const INPUT_STREAM = 1_000_000;
 
 /** The tensor of a stream, as philox.py makes it: (2 u - 1) * scale, float64. */
-function keyed(stream: number, shape: readonly number[], scale = 1): Tensor {
+export function keyed(stream: number, shape: readonly number[], scale = 1): Tensor {
   const size = shape.reduce((product, length) => product * length, 1);
   const key = { seed: 7, epoch: 0, purpose: Purpose.initialization, stream };
   return scope(() => {
@@ -36,7 +36,7 @@ function keyed(stream: number, shape: readonly number[], scale = 1): Tensor {
 }
 
 /** The value of a tensor of the state by its place among the sorted names. */
-function initial(name: string, place: number, shape: readonly number[]): Tensor {
+export function initial(name: string, place: number, shape: readonly number[]): Tensor {
   if (name.endsWith("running_mean")) return keyed(place, shape, 0.2);
   if (name.endsWith("running_var")) return add(keyed(place, shape, 0.1), 0.4);
   if (name.endsWith("bias")) return keyed(place, shape, 0.2);

@@ -1,0 +1,33 @@
+/** One import: weights of another code base as a file of ours. */
+import { statSync } from "node:fs";
+import { UsageError } from "../errors.js";
+import { exportWeights } from "../export/safetensors.js";
+import { createClassifier } from "../models/registry.js";
+import { loadState } from "../models/weights.js";
+import { type OpenWeightsOptions, openWeights } from "../weights/open.js";
+
+export interface ImportResult {
+  readonly file: string;
+  readonly from: string;
+  readonly model: string;
+  readonly tensors: number;
+  readonly bytes: number;
+  /** What was recognised and chosen. */
+  readonly notes: readonly string[];
+}
+
+/** @throws ERR_IMPORT the weights are ours already; and what `openWeights` and `exportWeights` throw */
+export async function runImport(reference: string, to: string, options: OpenWeightsOptions): Promise<ImportResult> {
+  const { specification, tensors, file, notes } = await openWeights(reference, options);
+  if (notes.length === 0) {
+    throw new UsageError("ERR_IMPORT", `models import: ${file} is ours already; advprop export writes it anew`);
+  }
+  const model = createClassifier(specification.name, specification).initialize(0);
+  try {
+    loadState(model.network.state(), tensors, file);
+    exportWeights(model, to, { auxiliary: true });
+  } finally {
+    model.dispose();
+  }
+  return { file: to, from: file, model: specification.name, tensors: tensors.size, bytes: statSync(to).size, notes };
+}
