@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { DataReport } from "../data/check.js";
 import { findingLines, type Severity } from "../data/findings.js";
-import { didYouMean, UsageError } from "../errors.js";
+import { didYouMean, printable, UsageError } from "../errors.js";
 import { CountLine } from "./count-line.js";
 
 /** Classes that are printed: of more, those with the fewest images. */
@@ -81,7 +81,7 @@ export function render(report: DataReport): string {
     present.reduce((all, part) => all + (counts[part] ?? 0), 0);
   const more = report.classes.length - SHOWN_CLASSES;
   const shown = more > 0 ? report.classes.toSorted((a, b) => sum(a) - sum(b)).slice(0, SHOWN_CLASSES) : report.classes;
-  const width = Math.max(5, ...shown.map(({ name }) => name.length));
+  const width = Math.max(5, ...shown.map(({ name }) => printable(name).length));
   const row = (name: string, cells: readonly (string | number)[]) =>
     [name.padEnd(width), ...cells.map((cell) => String(cell).padStart(10))].join("  ");
   const total = (part: (typeof parts)[number]) =>
@@ -90,7 +90,7 @@ export function render(report: DataReport): string {
     row("class", present),
     ...shown.map(({ name, counts }) =>
       row(
-        name,
+        printable(name),
         present.map((part) => counts[part] ?? 0),
       ),
     ),

@@ -1,4 +1,5 @@
 /** The result of an evaluation as text. */
+import { printable } from "../errors.js";
 import type { EvaluationFile } from "../runs/schema.js";
 import { describeRobustness } from "./attack-evaluation.js";
 import { CHOSEN_BY_IMAGES } from "./chosen-by.js";
@@ -32,9 +33,9 @@ export function describeEvaluation(result: EvaluationFile): string {
   const shown = worst.slice(0, SHOWN_CLASSES);
   const these = worst.length > SHOWN_CLASSES ? `${SHOWN_CLASSES} of ${worst.length} classes` : "by class";
   lines.push(`balanced accuracy ${percent(balancedAccuracy)}; ${these}, the lowest first:`);
-  const width = Math.max(...shown.map(({ name }) => name.length));
+  const width = Math.max(...shown.map(({ name }) => printable(name).length));
   for (const { name, count: own, accuracy: share } of shown) {
-    lines.push(`  ${name.padEnd(width)}  ${percent(share).padStart(8)} of ${own}`);
+    lines.push(`  ${printable(name).padEnd(width)}  ${percent(share).padStart(8)} of ${own}`);
   }
   return lines.join("\n");
 }

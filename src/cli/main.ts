@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
-import { AdvPropError } from "../errors.js";
+import { Command } from "commander";
 import { COMMANDS, loadCommand } from "./commands.js";
+import { reportError } from "./report-error.js";
 
 // Whoever reads our output may stop early (`advprop models | head -1`): that is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -14,7 +14,7 @@ try {
   const program = await buildProgram(process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = report(error);
+  process.exitCode = reportError(error);
 }
 
 /** The program with all commands; only the one asked for has its options, so that the others are not loaded. */
@@ -30,16 +30,4 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     if (name === asked) (await loadCommand(name)).define(command);
   }
   return program;
-}
-
-/** Tells the user what went wrong, and returns the exit code: 1 for a failed run, 2 for misuse. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
-  if (error instanceof AdvPropError) {
-    console.error(`advprop: ${error.message}`);
-    return error.exitCode;
-  }
-  console.error(error);
-  console.error("\nThis is a bug in advprop: please report it with the lines above.");
-  return 1;
 }

@@ -1,7 +1,9 @@
 /** Photographs of frost, for those who have the published ones or their own. */
 
-import { readdirSync, readFileSync } from "node:fs";
-import { extname, join } from "node:path";
+import { join } from "node:path";
+import { FolderReader } from "../data/folder-reader.js";
+import { isHidden, isPhotoName } from "../data/image-names.js";
+import { readPhotoFile } from "../data/read-photo-file.js";
 import { UsageError } from "../errors.js";
 import { decodeImage, IMAGE_FORMATS } from "../images/decode.js";
 import type { RawImage } from "../images/resize.js";
@@ -14,27 +16,20 @@ import type { RawImage } from "../images/resize.js";
  * @throws RunError ERR_IMAGE where one cannot be decoded
  */
 export async function readFrostTextures(folder: string): Promise<readonly RawImage[]> {
-  const extensions = new Set(Object.values(IMAGE_FORMATS).flat());
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (cause) {
+  const { files, failure } = new FolderReader(folder).list(folder);
+  if (failure !== undefined) {
     throw new UsageError(
       "ERR_FROST_TEXTURES",
-      `frost textures: ${folder} must be a folder of photographs; ${(cause as Error).message}.`,
-      { cause },
+      `frost textures: ${folder} must be a folder of photographs; ${failure}.`,
     );
   }
-  const photographs = names
-    .filter((name) => !name.startsWith(".") && extensions.has(extname(name).slice(1).toLowerCase()))
-    .sort()
-    .map((name) => join(folder, name));
+  const photographs = files.filter((name) => !isHidden(name) && isPhotoName(name)).map((name) => join(folder, name));
   if (photographs.length === 0) {
     throw new UsageError(
       "ERR_FROST_TEXTURES",
-      `frost textures: ${folder} must hold photographs (${[...extensions].join(", ")}); found none. ` +
+      `frost textures: ${folder} must hold photographs (${Object.keys(IMAGE_FORMATS).join(", ")}); found none. ` +
         "Leave the flag out for textures made by program.",
     );
   }
-  return Promise.all(photographs.map((file) => decodeImage(readFileSync(file), file)));
+  return Promise.all(photographs.map((file) => decodeImage(readPhotoFile(file), file)));
 }

@@ -10,6 +10,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { type Dataset, InMemoryDataset, type Split } from "./dataset.js";
+import { systemReason } from "./folder-reader.js";
 
 const SIZE = 32;
 const PLANE_BYTES = SIZE * SIZE;
@@ -76,7 +77,7 @@ function layoutOf(entries: readonly string[]): CifarLayout | undefined {
  *
  * @param path the folder with the files themselves
  * @returns samples in file order, 32 x 32 pixels
- * @throws UsageError ERR_DATA_MISSING where no file or not every file of the part is there
+ * @throws UsageError ERR_DATA_MISSING where no file or not every file of the part is there, or one cannot be read
  * @throws UsageError ERR_CIFAR_SIZE where a file has not the published size
  * @throws UsageError ERR_CIFAR_LABEL where a label is out of range
  * @throws UsageError ERR_CIFAR_CLASSES where the file of class names has not one name per class
@@ -167,7 +168,7 @@ function readRecords(file: string, layout: CifarLayout, into: { labels: Int32Arr
         "unpack or download the binary version again.",
     );
   }
-  const bytes = readFileSync(file);
+  const bytes = bytesOf(file);
   for (let record = 0; record < labels.length; record++) {
     const image = record * recordBytes + layout.labelBytes;
     const label = bytes[image - 1];
@@ -183,6 +184,15 @@ function readRecords(file: string, layout: CifarLayout, into: { labels: Int32Arr
   }
 }
 
+function bytesOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const message = `loadCifar: ${file} cannot be read: ${systemReason(cause)}. Change its permissions, or copy it from the archive.`;
+    throw new UsageError("ERR_DATA_MISSING", message, { cause });
+  }
+}
+
 /** One image from (3, H, W) at `from` in `source` to (H, W, 3) at `to` in `target`. */
 function planarToInterleaved(source: Uint8Array, from: number, target: Uint8Array, to: number): void {
   for (let pixel = 0; pixel < PLANE_BYTES; pixel++) {
@@ -195,7 +205,8 @@ function planarToInterleaved(source: Uint8Array, from: number, target: Uint8Arra
 function readClasses(path: string, layout: CifarLayout): readonly string[] {
   const file = join(path, layout.classesFile);
   if (!existsSync(file)) return layout.classes;
-  const names = readFileSync(file, "utf8")
+  const names = bytesOf(file)
+    .toString()
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");

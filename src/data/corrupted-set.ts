@@ -1,14 +1,14 @@
 /** Sets of corrupted images on disk, in the layouts of ImageNet-C and of CIFAR-10-C, as they were published or as `advprop corrupt` writes them. */
 
 import { createHash } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, type Stats, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { didYouMean, UsageError } from "../errors.js";
 import { readingFindings, refuseFolder } from "./check-structure.js";
 import { CIFAR_CLASSES } from "./cifar.js";
 import { CORRUPTED_SET_MANIFEST, type CorruptedLayout, corruptedLayout, SEVERITIES } from "./corrupted-layout.js";
 import { InMemoryDataset } from "./dataset.js";
-import { FolderReader } from "./folder-reader.js";
+import { FolderReader, systemReason } from "./folder-reader.js";
 import { scanImageFolder } from "./image-folder.js";
 import { evaluationBatches } from "./loader.js";
 import { type NpyFile, openNpy, readNpyBytes, readNpyIntegers } from "./npy.js";
@@ -47,7 +47,7 @@ export interface CorruptedSet {
    * SHA-256 over names, sizes and times of last change of the files that these images are read from: another one where a file
    * was written since, without reading them.
    *
-   * @throws what {@link images} throws
+   * @throws UsageError ERR_DATA_MISSING where a file is gone, and what {@link images} throws
    */
   fingerprint(corruption: string, severity: number): string;
 }
@@ -189,10 +189,19 @@ class ArraySet implements CorruptedSet {
 function fingerprintOf(root: string, files: readonly string[]): string {
   const hash = createHash("sha256");
   for (const file of files) {
-    const { size, mtimeMs } = statSync(join(root, file));
+    const { size, mtimeMs } = statusOf(join(root, file));
     hash.update(JSON.stringify([file, size, mtimeMs]));
   }
   return hash.digest("hex");
+}
+
+function statusOf(file: string): Stats {
+  try {
+    return statSync(file);
+  } catch (cause) {
+    const message = `openCorruptedSet: ${file} cannot be read: ${systemReason(cause)}. Restore it, or remove it everywhere in the set.`;
+    throw new UsageError("ERR_DATA_MISSING", message, { cause });
+  }
 }
 
 /** (N) labels from an array of the labels of all severities, which must repeat, or of one. */

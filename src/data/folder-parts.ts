@@ -104,10 +104,12 @@ export function partFolders(reader: FolderReader, what: string): ReadonlyMap<Par
   }
   if (named.length > 0 && sorted.length === 0 && (others.length === 0 || distinctParts(named) > 1)) {
     const [one] = named;
+    // A label file helps only where nothing is to be trained on: it is not read for the training part.
+    const byFile = named.every((top) => top.named!.part !== "train") && others.length === 0;
     throw refuse(
       `${names(named)} ${is(named)} called like parts of a set, but hold${s(named)} images without a folder for each class. If ` +
         `${they(named)} parts, sort the images of each into folders of classes (${one.name}/CLASS/photo.jpg)` +
-        `${one.named!.part === "train" ? "" : ` or write ${labelFileOf(one.name)}`}` +
+        `${byFile ? ` or write ${labelFileOf(one.name)}` : ""}` +
         `${others.length === 0 ? "" : `, and move ${names(others)} into the folder train`}. If they are classes, give ` +
         `${named.length === 1 ? "it another name" : "them other names"}.`,
     );

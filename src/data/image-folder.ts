@@ -141,7 +141,7 @@ class Scan {
     const classes = new Map<string, string[]>();
     const labelFile = labelFileOf(folder);
     if (part !== "train" && this.#reader.list(join(folder, "..")).files.includes(basename(labelFile))) {
-      const photos = files.filter((file) => this.#isPhoto(join(folder, file)));
+      const photos = files.filter((file) => this.#isPhoto(folder, file));
       for (const [name, label] of readLabelFile(labelFile, photos, trained)) {
         classes.set(label, classes.get(label) ?? []);
         classes.get(label)!.push(this.#relative(join(folder, name)));
@@ -194,7 +194,7 @@ class Scan {
       this.#ignore(folder, "broken-link", true);
       return [];
     }
-    const photos = files.filter((file) => this.#isPhoto(join(folder, file)));
+    const photos = files.filter((file) => this.#isPhoto(folder, file));
     for (const entry of odd) {
       // A photo that a link does not lead to is a photo that cannot be read.
       if (entry.why === "broken-link" && isPhotoName(entry.name)) {
@@ -206,14 +206,15 @@ class Scan {
     }
     const within = new Set(above).add(real);
     const deeper = folders.flatMap((inner) => this.#photos(join(folder, inner), within));
-    return [...photos.map((file) => this.#relative(join(folder, file))), ...deeper];
+    const place = this.#relative(folder);
+    return [...photos.map((file) => `${place}/${file}`), ...deeper];
   }
 
   /** Whether a file is a photo by its name; it is listed as ignored where it is not. */
-  #isPhoto(file: string): boolean {
+  #isPhoto(folder: string, file: string): boolean {
     if (isPhotoName(file)) return true;
-    if (isUnreadImageName(file)) this.#ignore(file, "unread-format", false, extensionOf(file));
-    else this.#ignore(file, "not-an-image");
+    if (isUnreadImageName(file)) this.#ignore(join(folder, file), "unread-format", false, extensionOf(file));
+    else this.#ignore(join(folder, file), "not-an-image");
     return false;
   }
 

@@ -65,7 +65,7 @@ function recognise(reader: FolderReader, folder: string): FoundDataset | undefin
 export function unknownLayout(path: string, reader: FolderReader, what: string): UsageError {
   const { folders, files, odd } = reader.list(reader.root);
   const entries = [...folders, ...files, ...odd.map(({ name }) => name)].sort();
-  const found = entries.length === 0 ? "nothing, the folder is empty" : listed(entries);
+  const found = entries.length === 0 ? "nothing, the folder is empty" : listed(entries, 8);
   return new UsageError(
     "ERR_DATA_LAYOUT",
     `${what}: ${path} is not a data set in a known layout. Found: ${found}. Understood:\n` +

@@ -1,13 +1,16 @@
 /** Folders as file systems hold them: what cannot be read or named is named itself, and ends nothing else. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readFrostTextures } from "../../src/corruptions/frost-photographs.js";
 import { checkData } from "../../src/data/check.js";
+import { loadCifar } from "../../src/data/cifar.js";
+import { openCorruptedSet } from "../../src/data/corrupted-set.js";
 import { type Finding, findingLines } from "../../src/data/findings.js";
 import { openData } from "../../src/data/open-data.js";
 import { openSourceImages } from "../../src/data/source-images.js";
-import { codedRejection } from "../support/errors.js";
+import { codedError, codedRejection } from "../support/errors.js";
 import { folderOf, sharedTemporaryFolder, temporaryFolder, unprivileged } from "../support/folders.js";
 import { writeClasses } from "../support/photos.js";
 
@@ -121,6 +124,31 @@ describe("what must not be read", () => {
     expect(code).toBe("ERR_DATA_MISSING");
     expect(message).toMatch(/cannot be read: permission denied/);
   });
+});
+
+test("a file of CIFAR that may not be read, and a photo of a corrupted set that is gone, are named", async () => {
+  const cifar = folderOf("train.bin");
+  chmodSync(cifar, 0o755);
+  truncateSync(join(cifar, "train.bin"), 50_000 * 3074);
+  chmodSync(join(cifar, "train.bin"), 0o000);
+  const closed = await unprivileged(() => codedError(() => loadCifar(cifar, "train")));
+  expect(closed).toMatchObject({ code: "ERR_DATA_MISSING", message: expect.stringMatching(/permission denied/) });
+
+  const set = folderOf("fog/1/a/1.jpg", "fog/1/b/1.jpg");
+  symlinkSync("/nowhere", join(set, "fog/1/b/2.jpg"));
+  const gone = codedError(() => openCorruptedSet(set)!.fingerprint("fog", 1));
+  expect(gone).toMatchObject({
+    code: "ERR_DATA_MISSING",
+    message: expect.stringMatching(/2\.jpg cannot be read: no such/),
+  });
+});
+
+test("photographs of frost: what cannot be read is named, what is no file not opened", async () => {
+  const folder = folderOf("a.jpg");
+  expect(spawnSync("mkfifo", [join(folder, "pipe.jpg")]).status).toBe(0);
+  expect(await codedRejection(readFrostTextures(folder))).toMatchObject({ message: expect.stringMatching(/a\.jpg/) });
+  const missing = await codedRejection(readFrostTextures(join(folder, "gone")));
+  expect(missing).toMatchObject({ code: "ERR_FROST_TEXTURES", message: expect.stringMatching(/no such file/) });
 });
 
 describe("links and special files", () => {

@@ -59,7 +59,13 @@ describe("parts and classes", () => {
     expect(message).toMatch(/sort the images of each into folders of classes/);
     expect(refusal("training_set/1.jpg", "test_set/1.jpg")).toMatch(/called like parts/);
     expect(refusal("train/1.jpg", "test/1.jpg", "bus/1.jpg")).toMatch(/move bus into the folder train/);
-    expect(refusal("train/1.jpg")).toMatch(/called like parts/);
+    expect(refusal("train/1.jpg")).toMatch(/train is called like parts of a set, but holds images/);
+    // A label file is advised only where it helps.
+    expect(message).not.toMatch(/labels\.txt/);
+    expect(refusal("test/1.jpg")).toMatch(/or write test_labels\.txt/);
+    const labelled = folderOf("test/1.jpg", "test/2.jpg");
+    writeFileSync(join(labelled, "test_labels.txt"), "1.jpg cat\n2.jpg dog\n");
+    expect(recogniseFolder(labelled, "test")).toMatchObject({ kind: "photos", parts: new Map([["test", "test"]]) });
   });
 
   test("folders of the same classes are not classes themselves", () => {

@@ -70,6 +70,9 @@ describe("classes are matched by what they are", () => {
     expect(classRule(SYNSETS, set(numbers)).labels.slice(0, 4)).toEqual([0, 1, 10, 100]);
     // Folders that the model calls so itself are its own.
     expect(classRule(numbers, set(numbers)).labels).toEqual(numbers.map((_, i) => i));
+    // Of another model they are names that it lacks, not synsets.
+    const others = numbers.map((number) => `c${number}`);
+    expect(() => classRule(others, set(numbers))).toThrow("1000 of 1000 are missing: 0, 1, 10, ...");
     // Ten numbered folders are digits, not fish; "crane" is a bird and a machine.
     expect(() => classRule(SYNSETS, set(numbers.slice(0, 10)))).toThrow("10 of 10 are missing");
     expect(imagenetIndex("crane")).toBeUndefined();
@@ -227,6 +230,10 @@ describe("class maps", () => {
     expect([...predicted]).toEqual([0, 1]);
   });
 
+  test("a folder may be called as what every object has", () => {
+    expect(() => classRule(MODEL, set(["constructor"]), yaml("cats: tabby"))).toThrow("none for constructor");
+  });
+
   test.each([
     ["cats: [tabby]\nwolves: wulf", "1 of 1 are missing: wulf"],
     ["cat: tabby\nwolves: wolf", "none for cats. Did you mean cat?"],
@@ -235,6 +242,7 @@ describe("class maps", () => {
     ["- cats", "says for each folder"],
     ["decide: some\nclasses: { cats: tabby }", "decide"],
     ["cats: [", "map.yaml"],
+    ["{}", "none for cats"],
   ])("refuses %j", (text, message) => {
     expect(() => classRule(MODEL, set(["cats", "wolves"]), yaml(text))).toThrow(message);
   });

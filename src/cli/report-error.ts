@@ -1,0 +1,25 @@
+/** What a user is told when a command fails. */
+import { CommanderError } from "commander";
+import { AdvPropError } from "../errors.js";
+
+/**
+ * Tells the user what went wrong. A file that the system does not give or take is the user's to look at, whoever asked for it;
+ * only what is left is a mistake of ours.
+ *
+ * @returns the exit code: 1 for a failed run, 2 for misuse
+ */
+export function reportError(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
+  if (error instanceof AdvPropError) {
+    console.error(`advprop: ${error.message}`);
+    return error.exitCode;
+  }
+  const { syscall, path, message } = Object(error) as NodeJS.ErrnoException;
+  if (syscall !== undefined && path !== undefined) {
+    console.error(`advprop: ${message}. Look whether ${path} is there, and who may read or write it.`);
+    return 1;
+  }
+  console.error(error);
+  console.error("\nThis is a bug in advprop: please report it with the lines above.");
+  return 1;
+}
