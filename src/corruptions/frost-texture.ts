@@ -1,6 +1,7 @@
 /**
  * Frost on a window pane, made by program. The published sets use five photographs that cannot be passed on here, so
- * that of all corruptions frost alone is not the published one pixel for pixel: only its weights are. With photographs of
+ * that of all corruptions frost alone is not the published one pixel for pixel. The textures have the means and deviations of these
+ * photographs, and so change an image's brightness and contrast as much as they do (test/corruptions/frost.test.ts). With photographs of
  * frost (`frost-photographs.ts`) it is the published definition.
  */
 
@@ -8,21 +9,50 @@ import type { RawImage } from "../images/resize.js";
 import { Draws } from "./draws.js";
 import { plasma } from "./plasma.js";
 
-const COUNT = 5;
-/** Side of a texture, which repeats at its borders. */
+/** Raised whenever the textures change, so that nothing that was measured on others is taken for theirs. */
+export const MADE_TEXTURES = "made by program, version 2";
+
+type Channels = readonly [red: number, green: number, blue: number];
+
+interface TextureStyle {
+  /** Mean and standard deviation of each channel, in grey levels. */
+  readonly mean: Channels;
+  readonly deviation: Channels;
+  /** How many plumes of ice there are, and their mean length in pixels. */
+  readonly plumes: number;
+  readonly length: number;
+  /** How fast ice becomes opaque: large values leave a white pane with dark gaps, small ones bright lines on glass. */
+  readonly opacity: number;
+}
+
+/**
+ * The five textures. Means and deviations are those of the photographs frost1.png to frost5.jpg of the published code
+ * (https://github.com/hendrycks/robustness, `ImageNet-C/create_c`); the second and the third have the same.
+ */
+const STYLES: readonly TextureStyle[] = [
+  { mean: [78, 149, 166], deviation: [27, 16, 15], plumes: 22, length: 170, opacity: 0.7 },
+  { mean: [201, 205, 215], deviation: [21, 22, 23], plumes: 70, length: 130, opacity: 1.3 },
+  { mean: [201, 205, 215], deviation: [21, 22, 23], plumes: 34, length: 220, opacity: 1.3 },
+  { mean: [138, 153, 166], deviation: [29, 29, 30], plumes: 30, length: 180, opacity: 0.9 },
+  { mean: [112, 123, 135], deviation: [44, 43, 42], plumes: 14, length: 280, opacity: 0.6 },
+];
+
+/** Side of a texture, which repeats at its borders: a power of two. */
 const SIDE = 512;
 /** A stream beyond those of the corruptions. */
 const STREAM = 1000;
-/** Colours of bare glass and of thick frost. */
-const GLASS = [30, 45, 66];
-const ICE = [232, 240, 248];
+
+/** Barbs leave a stem at 60 degrees, the angle at which ice grows, every so many pixels by level; each is a smaller plume. */
+const ANGLE = Math.PI / 3;
+const SPACING = [0, 6, 11];
+const BARB_LENGTH = [0, 0.4, 0.42];
 
 /** The five textures at their own size; made once. */
 let made: readonly RawImage[] | undefined;
 
 /** The five textures, of which frost takes windows unless photographs are given. They repeat at their borders. */
 export function madeTextures(): readonly RawImage[] {
-  made ??= Array.from({ length: COUNT }, (_, i) => drawTexture(i));
+  made ??= STYLES.map(drawTexture);
   return made;
 }
 
@@ -38,53 +68,109 @@ export function shrunkTexture(texture: RawImage, factor: number): RawImage {
   return known;
 }
 
-/** Feathers of ice over a cloudy film; each texture has its own size and number of feathers. */
-function drawTexture(index: number): RawImage {
+/** Plumes of ice, each in the haze of its own fine crystals, over a cloudy film. */
+function drawTexture(style: TextureStyle, index: number): RawImage {
   const draws = new Draws(0, STREAM, 0, index);
-  const film = plasma(SIDE, 1.7 + 0.1 * index, draws);
+  const film = plasma(SIDE, 1.75, draws);
   const ice = new Float64Array(SIDE * SIDE);
-  const feathers = 110 - 18 * index;
-  for (let i = 0; i < feathers; i++) {
-    const length = (80 + 50 * index) * draws.uniform(0.5, 1.3);
-    drawFeather(ice, draws.uniform(0, SIDE), draws.uniform(0, SIDE), draws.uniform(0, 2 * Math.PI), length, 2, draws);
+  for (let i = 0; i < style.plumes; i++) {
+    const length = style.length * draws.uniform(0.5, 1.3);
+    drawPlume(
+      ice,
+      draws.uniform(0, SIDE),
+      draws.uniform(0, SIDE),
+      draws.uniform(0, 2 * Math.PI),
+      length,
+      2,
+      draws.uniform(0.45, 1),
+      draws,
+    );
   }
-  const pixels = new Uint8Array(SIDE * SIDE * 3);
-  for (let i = 0; i < ice.length; i++) {
-    const grain = draws.uniform(-0.06, 0.06);
-    const thickness = Math.min(1, Math.max(0, 0.5 * film[i] ** 2 + 1.05 * ice[i] + grain));
-    for (let channel = 0; channel < 3; channel++) {
-      pixels[3 * i + channel] = GLASS[channel] + (ICE[channel] - GLASS[channel]) * thickness;
-    }
-  }
-  return { pixels, height: SIDE, width: SIDE };
+  const haze = blurred(ice, 2);
+  const body = blurred(haze, 9);
+  const opaque = ice.map((line, i) => {
+    const thickness = 0.5 * film[i] ** 2 + line + 0.7 * haze[i] + 0.4 * body[i] + draws.uniform(0, 0.1);
+    return 1 - Math.exp(-style.opacity * thickness);
+  });
+  return { pixels: coloured(opaque, style), height: SIDE, width: SIDE };
 }
 
-/**
- * A slightly bent stem that thins out, with barbs on both sides at 60 degrees, the angle at which ice grows; each barb is
- * a smaller feather.
- */
-function drawFeather(
+/** A map in three channels with the style's means and deviations, which rounding and the limits of 8 bits move a little. */
+function coloured(map: Float64Array, { mean, deviation }: TextureStyle): Uint8Array {
+  const pixels = new Uint8ClampedArray(3 * map.length);
+  const own = momentsOf(map, 1, 0);
+  for (let channel = 0; channel < 3; channel++) {
+    let scale = deviation[channel] / own.deviation;
+    let offset = mean[channel] - scale * own.mean;
+    for (let pass = 0; pass < 4; pass++) {
+      for (let i = 0; i < map.length; i++) pixels[3 * i + channel] = offset + scale * map[i];
+      const found = momentsOf(pixels, 3, channel);
+      const factor = deviation[channel] / found.deviation;
+      scale *= factor;
+      offset = mean[channel] + factor * (offset - found.mean);
+    }
+  }
+  return new Uint8Array(pixels.buffer);
+}
+
+function momentsOf(values: ArrayLike<number>, step: number, first: number): { mean: number; deviation: number } {
+  let sum = 0;
+  let squares = 0;
+  for (let i = first; i < values.length; i += step) {
+    sum += values[i];
+    squares += values[i] ** 2;
+  }
+  const mean = (sum * step) / values.length;
+  return { mean, deviation: Math.sqrt((squares * step) / values.length - mean ** 2) };
+}
+
+/** Two means in turn over 2 radius + 1 pixels along both axes, around the borders. */
+function blurred(map: Float64Array, radius: number): Float64Array {
+  const result = map.slice();
+  for (const step of [1, SIDE, 1, SIDE]) meanAlong(result, step, radius);
+  return result;
+}
+
+/** The mean over 2 radius + 1 pixels of every row (step 1) or column (step SIDE), in place. */
+function meanAlong(map: Float64Array, step: number, radius: number): void {
+  const line = new Float64Array(SIDE);
+  for (let start = 0; start < SIDE; start++) {
+    const first = start * (step === 1 ? SIDE : 1);
+    for (let i = 0; i < SIDE; i++) line[i] = map[first + i * step];
+    let sum = 0;
+    for (let i = -radius; i <= radius; i++) sum += line[i & (SIDE - 1)];
+    for (let i = 0; i < SIDE; i++) {
+      map[first + i * step] = sum / (2 * radius + 1);
+      sum += line[(i + radius + 1) & (SIDE - 1)] - line[(i - radius) & (SIDE - 1)];
+    }
+  }
+}
+
+/** A bent stem that thins out, with barbs on both sides that grow and shrink along it, as those of a feather. */
+function drawPlume(
   ice: Float64Array,
   x: number,
   y: number,
   direction: number,
   length: number,
   level: number,
+  amount: number,
   draws: Draws,
 ): void {
-  const bend = draws.uniform(-0.5, 0.5) / length;
-  const spacing = level === 2 ? 8 : 5;
+  const bend = draws.uniform(-0.9, 0.9) / length;
   let angle = direction;
   for (let step = 0; step < length; step++) {
-    const left = 1 - step / length;
-    dab(ice, x, y, 0.45 + 0.25 * left * (level + 1));
+    const along = step / length;
+    dab(ice, x, y, amount * (0.35 + 0.22 * (1 - along) * (level + 1)));
     x += Math.cos(angle);
     y += Math.sin(angle);
     angle += bend;
-    if (level === 0 || step % spacing !== 0) continue;
-    const barb = left * length * (level === 2 ? 0.35 : 0.4) * draws.uniform(0.5, 1.2);
-    const side = (step / spacing) % 2 === 0 ? 1 : -1;
-    if (barb > 2) drawFeather(ice, x, y, angle + (side * Math.PI) / 3, barb, level - 1, draws);
+    if (level === 0 || step % SPACING[level] !== 0) continue;
+    const barb = Math.sin(Math.PI * (0.1 + 0.9 * along)) * length * BARB_LENGTH[level] * draws.uniform(0.6, 1.1);
+    if (barb < 2) continue;
+    for (const side of [-1, 1]) {
+      drawPlume(ice, x, y, angle + side * ANGLE * draws.uniform(0.75, 1), barb, level - 1, amount, draws);
+    }
   }
 }
 

@@ -25,6 +25,7 @@ import { assert, UsageError } from "../errors.js";
 import { checkSeed } from "../random.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "../runs/atomic-file.js";
 import { readFrostTextures } from "./frost-photographs.js";
+import { MADE_TEXTURES } from "./frost-texture.js";
 import { CORRUPTIONS, type CorruptionName, checkCorruption, SEVERITIES, type TableName } from "./index.js";
 import { arrayFiles, chunksOfArray, photoFile, type SetJob, unitsOf } from "./set-job.js";
 
@@ -96,7 +97,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
     frostTextures,
   };
   const shape = layout === "cifar-c" ? arrayShape(job) : [];
-  const frostDigest = frostTextures === undefined ? null : await digestOfTextures(frostTextures);
+  const frostDigest = frostTextures === undefined ? MADE_TEXTURES : await digestOfTextures(frostTextures);
 
   const madeFrom = {
     layout,

@@ -1,4 +1,5 @@
 /** What a suite measures: a list of cells, each some images and how a model is asked about them. */
+import { MADE_TEXTURES } from "../../corruptions/frost-texture.js";
 import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
 import type { PixelBatch } from "../../data/loader.js";
 import type { RawImage } from "../../images/resize.js";
@@ -65,7 +66,7 @@ export interface FrostPhotographs {
 export function corruptionCells(images: SuiteImages, seed: number, photographs?: FrostPhotographs): Cell[] {
   return CORRUPTIONS.flatMap((name) =>
     SEVERITIES.map((severity): Cell => {
-      const frost = name === "frost" ? photographs : undefined;
+      const frost = name === "frost" ? (photographs ?? { digest: MADE_TEXTURES, textures: undefined }) : undefined;
       const corrupted = (batches: AsyncIterable<PixelBatch>) =>
         changed(batches, (pixels, { height, width }, sample) =>
           corrupt(pixels, height, width, name, severity, { seed, sample, frostTextures: frost?.textures }),
@@ -73,7 +74,7 @@ export function corruptionCells(images: SuiteImages, seed: number, photographs?:
       const protocol = { corruption: name, severity, seed, parameters: "by image size" };
       return {
         id: corruptionId(name, severity),
-        protocol: frost === undefined ? protocol : { ...protocol, photographs: frost.digest },
+        protocol: frost === undefined ? protocol : { ...protocol, textures: frost.digest },
         corruption: { name, severity, at: (places) => corrupted(images.batches(places)) },
         passes: 2,
         batches: () => corrupted(images.batches()),
