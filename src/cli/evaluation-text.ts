@@ -1,5 +1,5 @@
 /** The result of an evaluation as text. */
-import { printable } from "../errors.js";
+import { listed, printable } from "../errors.js";
 import type { EvaluationFile } from "../runs/schema.js";
 import { describeRobustness } from "./attack-evaluation.js";
 import { CHOSEN_BY_IMAGES } from "./chosen-by.js";
@@ -37,6 +37,8 @@ export function describeEvaluation(result: EvaluationFile): string {
   for (const { name, count: own, accuracy: share } of shown) {
     lines.push(`  ${printable(name).padEnd(width)}  ${percent(share).padStart(8)} of ${own}`);
   }
+  const absent = result.perClass.filter(({ count: own }) => own === 0).map(({ name }) => name);
+  if (absent.length > 0) lines.push(`  no images of ${listed(absent)}, which count in no mean`);
   return lines.join("\n");
 }
 

@@ -1,6 +1,6 @@
 /** Photos that cannot be read: what is said about them, and how many may be left out. */
 
-import { RunError, UsageError } from "../errors.js";
+import { printable, RunError, UsageError } from "../errors.js";
 
 /** A photo that cannot be read or decoded. */
 export interface BadPhoto {
@@ -23,7 +23,7 @@ export const SHOWN_LINES = 10;
 
 /** A line for each photo, the first {@link SHOWN_LINES}, and how many more there are. */
 export function listBadPhotos(photos: readonly BadPhoto[]): string[] {
-  const lines = photos.slice(0, SHOWN_LINES).map(({ file, reason }) => `  ${file}: ${reason}`);
+  const lines = photos.slice(0, SHOWN_LINES).map(({ file, reason }) => `  ${printable(file)}: ${reason}`);
   const more = photos.length - lines.length;
   return more > 0 ? [...lines, `  and ${more} more`] : lines;
 }

@@ -35,12 +35,12 @@ export function divisionNotes(
   );
 }
 
-/** What a limit leaves classes without. */
-export function limitNotes(train: PhotoSet | undefined): string[] {
+/** What a limit or a split leaves without training images. */
+export function untrainedNotes(train: Pick<PhotoSet, "classes" | "labels"> | undefined): string[] {
   if (train === undefined) return [];
   const seen = new Set(train.labels);
-  const none = train.classes.filter((_, label) => !seen.has(label));
-  return none.length === 0 ? [] : [`There are no training images of ${listed(none)}, by the limit that is set.`];
+  const absent = train.classes.filter((_, label) => !seen.has(label));
+  return absent.length === 0 ? [] : [`There are no training images of ${listed(absent)}.`];
 }
 
 /** What came to a folder after it was divided is in no part. */

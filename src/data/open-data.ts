@@ -6,6 +6,7 @@ import type { BadPhoto } from "./bad-photos.js";
 import { readingFindings, refuseFolder } from "./check-structure.js";
 import type { Dataset, Split } from "./dataset.js";
 import { digestOf } from "./digest.js";
+import { untrainedNotes } from "./division-notes.js";
 import type { Finding } from "./findings.js";
 import { checkClasses, PARTS, type Part } from "./image-folder.js";
 import {
@@ -209,7 +210,7 @@ export function openInMemory(
     split: undefined,
     photos: undefined,
     digest: () => digestOf([train, validation]),
-    notes: [],
+    notes: untrainedNotes(train),
     leftOut: () => [],
     findings: [],
     preview: async (count) => {

@@ -2,7 +2,7 @@
 
 import { listed, UsageError } from "../errors.js";
 import type { LeftOutPhotos } from "./bad-photos.js";
-import { limitNotes } from "./division-notes.js";
+import { untrainedNotes } from "./division-notes.js";
 import { countByClass, type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
 import type { OpenDataOptions } from "./open-data.js";
 import { badPhotos, lookAtPhotos } from "./photo-look.js";
@@ -70,7 +70,7 @@ export async function readableSets(
   }
   if (training) {
     checkEveryClass(folder, parts.train ?? [], leftOut);
-    notes.push(...limitNotes(sets.get("train")));
+    notes.push(...untrainedNotes(sets.get("train")));
   }
   const photos = [...sets].flatMap(([part, set]) => set.files.map((file) => ({ key: keys.get(file)!, part, file })));
   return { sets, photos, notes };

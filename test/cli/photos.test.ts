@@ -13,7 +13,6 @@ import { writeClasses } from "../support/photos.js";
 
 const TRAIN = [
   "train",
-  // Without a model the recipe for photos is taken, which leaves out what cannot be read.
   "--model",
   "resnet20",
   "--image-size",
@@ -37,6 +36,9 @@ test("train refuses photos by name, or leaves them out; evaluate counts the same
   const run = join(temporaryFolder(), "run");
   const refused = advprop([...TRAIN, "--data", data, "--run", run]);
   expect([refused.status, existsSync(run)]).toEqual([2, false]);
+  // The recipe for photos, which is taken without a model, refuses them too.
+  const byDefault = advprop(["train", "--data", data, "--run", run, "--quiet"]);
+  expect([byDefault.status, byDefault.stderr]).toEqual([2, expect.stringContaining("  train/a/zero.jpg: it is empty")]);
   expect(refused.stderr).toContain(
     "  train/a/zero.jpg: it is empty\n  test/b/003.jpg: it is a JPEG, cut off or damaged",
   );
@@ -108,7 +110,10 @@ describe("texts", () => {
         data: { name: "p", split: "all", ...data },
         protocol: { images: "i", classes: "c" },
         count: 200,
-        perClass: [],
+        perClass: [
+          { name: "cat", count: 200, accuracy: 1 },
+          { name: "dog", count: 0, accuracy: Number.NaN },
+        ],
         balancedAccuracy: 1,
         accuracy: 1,
         loss: 0,
@@ -121,5 +126,6 @@ describe("texts", () => {
     );
     expect(result({ trainedOn: 0, validatedOn: 30, split: "validation" })).not.toContain("Warning");
     expect(result({ trainedOn: 0, validatedOn: 0 })).not.toContain("Warning");
+    expect(result({})).toContain("no images of dog, which count in no mean");
   });
 });

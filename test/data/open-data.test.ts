@@ -119,7 +119,7 @@ describe("openData on photos", () => {
       "Class film has no validation photos and no test photos, because photos that nearly repeat each other stay in one part.",
     ]);
     const limited = await open(divided, { limitTrain: 1 });
-    expect(limited.notes).toEqual(["There are no training images of dog, by the limit that is set."]);
+    expect(limited.notes).toEqual(["There are no training images of dog."]);
   });
 
   test("limits are draws by class and seed", async () => {
@@ -179,6 +179,9 @@ describe("openData on images in memory", () => {
       options,
     );
     expect([data.train!.length, data.validation!.length]).toEqual([12, 6]);
+    expect(data.notes).toEqual([]);
+    const few = openInMemory({ train }, { ...options, validationFraction: null, limitTrain: 1 });
+    expect(few.notes).toEqual(["There are no training images of class 1."]);
     expect(codedError(() => openInMemory({}, options)).code).toBe("ERR_DATA_MISSING");
   });
 });
