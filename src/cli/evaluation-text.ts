@@ -1,9 +1,9 @@
 /** The result of an evaluation as text. */
+import { describeLeftOut } from "../data/photo-text.js";
 import { listed, printable } from "../errors.js";
 import type { EvaluationFile } from "../runs/schema.js";
 import { describeRobustness } from "./attack-evaluation.js";
 import { CHOSEN_BY_IMAGES } from "./chosen-by.js";
-import { describeLeftOut } from "./photo-text.js";
 
 /** Classes whose accuracy is printed; all are in the saved file. */
 const SHOWN_CLASSES = 10;

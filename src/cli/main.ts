@@ -14,7 +14,7 @@ try {
   const program = await buildProgram(process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = reportError(error);
+  process.exitCode = await reportError(error);
 }
 
 /** The program with all commands; only the one asked for has its options, so that the others are not loaded. */

@@ -1,12 +1,11 @@
 /** What the quickstart trains. Size, length and strength were chosen on validation images (docs/quickstart.md). */
-import { resolveRecipe } from "../recipes/resolve.js";
-import type { ResolvedRecipe } from "../recipes/schema.js";
+import type { Recipe } from "../recipes/schema.js";
 
 /** Radius of the attack in training, and in the test under attack. */
 export const EPSILON = 2 / 255;
 
-export function quickstartRecipe(method: "vanilla" | "advprop", textureCorrelation: number): ResolvedRecipe {
-  return resolveRecipe({
+export function quickstartRecipe(method: "vanilla" | "advprop", textureCorrelation: number): Recipe {
+  return {
     name: `quickstart-${method}`,
     model: "resnet8",
     method,
@@ -18,5 +17,5 @@ export function quickstartRecipe(method: "vanilla" | "advprop", textureCorrelati
     training: { epochs: 12, batchSize: 64 },
     optimizer: { name: "sgd", lr: 0.1 },
     ...(method === "advprop" && { attack: { name: "pgd", epsilon: EPSILON, stepSize: EPSILON, steps: 1 } }),
-  });
+  };
 }

@@ -9,14 +9,16 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { train } from "../api/train.js";
 import { pairedDifference } from "../evaluation/statistics.js";
+import { resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
-import { defaultRunPath, RunDirectory, writeJson } from "../runs/run-directory.js";
+import { defaultRunPath, writeJson } from "../runs/run-directory.js";
 import { duration } from "./progress.js";
 import { drawQuickstart } from "./quickstart-figure.js";
 import { adversarialExamples, curveOf, type Measured, measure, TESTS, type TestName } from "./quickstart-measure.js";
 import { EPSILON, quickstartRecipe } from "./quickstart-recipe.js";
-import { runTraining } from "./run-training.js";
+import { TrainingReport } from "./training-report.js";
 
 const CORRELATIONS = [0.9, 0];
 const METHODS = ["vanilla", "advprop"] as const;
@@ -45,11 +47,11 @@ console.log("\nYour own photos, a folder per class:\n\n    npx advprop train fin
 /** One training, with its own run folder, and its tests. */
 async function trainAndMeasure(method: (typeof METHODS)[number], correlation: number): Promise<Measured> {
   const path = runPath(method, correlation);
-  const recipe = quickstartRecipe(method, correlation);
+  const recipe = resolveRecipe(quickstartRecipe(method, correlation));
   console.log(`\n${LOOK[method].name}, textureCorrelation ${correlation}`);
   const from = performance.now();
-  await runTraining({ recipe, runPath: path, run: () => RunDirectory.create(path), resume: false });
-  if (process.exitCode !== undefined) process.exit();
+  const report = new TrainingReport(false);
+  await train(quickstartRecipe(method, correlation), { run: path, onEvent: (event) => report.show(event) });
   const seconds = (performance.now() - from) / 1000;
   return { ...(await measure(recipe, path)), seconds };
 }
@@ -113,7 +115,7 @@ async function save(): Promise<void> {
   }));
   writeJson(join(folder, "quickstart.json"), { results: numbers });
   const curves = METHODS.map((method) => ({ ...LOOK[method], ...curveOf(runPath(method, CORRELATIONS[0])) }));
-  const recipe = quickstartRecipe("advprop", CORRELATIONS[0]);
+  const recipe = resolveRecipe(quickstartRecipe("advprop", CORRELATIONS[0]));
   const examples = await adversarialExamples(recipe, runPath("advprop", CORRELATIONS[0]));
   const epsilon = `${Math.round(EPSILON * 255)}/255`;
   writeFileAtomic(join(folder, "quickstart.png"), await drawQuickstart(curves, examples, 32, epsilon));

@@ -8,10 +8,12 @@ import { AdvPropError } from "../errors.js";
  *
  * @returns the exit code: 1 for a failed run, 2 for misuse
  */
-export function reportError(error: unknown): number {
+export async function reportError(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
   if (error instanceof AdvPropError) {
-    console.error(`advprop: ${error.message}`);
+    // Loaded only now, so that the program starts quickly.
+    const { withFlags } = await import("./flag-names.js");
+    console.error(`advprop: ${withFlags(error.message)}`);
     return error.exitCode;
   }
   const { syscall, path, message } = Object(error) as NodeJS.ErrnoException;

@@ -5,6 +5,7 @@ import { readFrostTextures } from "../corruptions/frost-photographs.js";
 import type { BadImagePolicy } from "../data/bad-photos.js";
 import type { Finding } from "../data/findings.js";
 import { evaluationBatches } from "../data/loader.js";
+import { describeLeftOut } from "../data/photo-text.js";
 import { shapesDataset } from "../data/shapes.js";
 import { stylize } from "../data/stylize.js";
 import { UsageError } from "../errors.js";
@@ -32,7 +33,6 @@ import {
   usedBy,
 } from "./evaluation-data.js";
 import { usedLines } from "./evaluation-text.js";
-import { describeLeftOut } from "./photo-text.js";
 import { protocolOf } from "./protocol.js";
 
 /** What decides which images a suite is measured on. */

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
+import type { StartedEvent } from "../api/events.js";
 import { UsageError } from "../errors.js";
+import type { Recipe } from "../recipes/schema.js";
 import { ATTACK_FLAGS, addFlags, settingsOf, TRAINING_FLAGS } from "./flags.js";
 
 interface TrainOptions extends Readonly<Record<string, unknown>> {
@@ -31,9 +33,9 @@ export function define(command: Command): void {
 }
 
 async function train(recipeName: string | undefined, options: TrainOptions): Promise<void> {
-  const { json, quiet } = options;
-  const { runTraining } = await import("./run-training.js");
-  const { RunDirectory, defaultRunPath } = await import("../runs/run-directory.js");
+  const quiet = options.quiet === true;
+  const { applySettings } = await import("../recipes/resolve.js");
+  const settings = [...settingsOf(FLAGS, options), ...options.set];
   if (options.resume) {
     if (options.run === undefined || recipeName !== undefined) {
       throw new UsageError(
@@ -42,52 +44,82 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
           (options.run === undefined ? "--run is missing." : `leave out ${recipeName}.`),
       );
     }
-    const { parseSavedRecipe } = await import("../recipes/saved.js");
-    const { changedRecipe } = await import("./resume-changes.js");
-    const run = RunDirectory.resume(options.run);
-    const saved = parseSavedRecipe(run.recipeText(), run.recipe);
-    const { recipe, changes } = changedRecipe(saved, [...settingsOf(FLAGS, options), ...options.set]);
-    return runTraining({ recipe, changes, runPath: options.run, run: () => run, resume: true, json, quiet });
+    return runTraining(applySettings({}, settings), options, {});
   }
-  const { applySettings, resolveRecipe } = await import("../recipes/resolve.js");
   const { loadRecipe } = await import("../recipes/library.js");
   const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../recipes/photos.js");
-  const { openStart } = await import("./opening-weights.js");
-  const settings = [...settingsOf(FLAGS, options), ...options.set];
   const byDefault = recipeName === undefined && needsPhotoRecipe(applySettings({}, settings));
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);
   const asked = applySettings(written, settings);
   // The network of a recipe that nobody named does not stand against that of the weights.
-  const { model: _, ...withoutModel } = asked;
-  const { recipe: complete, source } = await openStart(
-    byDefault && asked.finetune?.weights ? withoutModel : asked,
-    quiet === true,
-  );
-  const recipe = resolveRecipe(complete);
+  const { model, ...withoutModel } = asked;
+  const ofWeights = byDefault && asked.finetune?.weights != null;
+  const recipe = ofWeights ? withoutModel : asked;
   if (byDefault && !quiet) {
-    const { model, data } = recipe;
+    const network = ofWeights ? "the network of the weights" : model;
     process.stderr.write(
-      `Photos, and neither a recipe nor a model: taking the recipe ${PHOTO_RECIPE}, ${model} at ${data.imageSize} pixels. ` +
-        "Another one: --model NAME, or a recipe (advprop recipes)\n",
+      `Photos, and neither a recipe nor a model: taking the recipe ${PHOTO_RECIPE}, ${network} at ${asked.data?.imageSize} ` +
+        "pixels. Another one: --model NAME, or a recipe (advprop recipes)\n",
     );
   }
   if (options.maxBad !== undefined) {
     const { checkMaxBad } = await import("./bad-image-settings.js");
-    checkMaxBad(recipe.data.onBadImage);
+    checkMaxBad(recipe.data?.onBadImage ?? "fail");
   }
-  const path = options.run ?? defaultRunPath(recipe.method, recipe.model, new Date());
-  // Refused now, made only when the data and the model are known to be good.
-  RunDirectory.checkFree(path);
   const { batchSize } = written.training ?? {};
-  return runTraining({
-    recipe,
-    referenceSize: typeof batchSize === "number" ? batchSize : undefined,
-    runPath: path,
-    run: () => RunDirectory.create(path),
-    source,
-    resume: false,
-    json,
-    quiet,
-  });
+  return runTraining(recipe, options, { referenceSize: typeof batchSize === "number" ? batchSize : undefined });
+}
+
+/** Trains, shows what happens, and sets the exit code: 0 done or out of its time budget, 1 stopped by a signal. */
+async function runTraining(
+  recipe: Recipe,
+  { run, resume, json, quiet }: TrainOptions,
+  given: { readonly referenceSize?: number },
+): Promise<void> {
+  const { train } = await import("../api/train.js");
+  const { TrainingReport } = await import("./training-report.js");
+  const { withResumeAdvice } = await import("./resume-advice.js");
+  const report = new TrainingReport(quiet === true);
+  const stop = stopOnSignals((line) => report.say(line));
+  let started: StartedEvent | undefined;
+  try {
+    const result = await train(recipe, {
+      ...given,
+      run,
+      resume,
+      signal: stop.signal,
+      command: ["advprop", ...process.argv.slice(2)],
+      onEvent: (event) => {
+        if (event.type === "started") started = event;
+        report.show(event);
+      },
+    });
+    if (result.reason === "signal") process.exitCode = 1;
+    if (json) console.log(JSON.stringify(result));
+  } catch (error) {
+    report.end();
+    throw started === undefined ? error : withResumeAdvice(error, started.run, started.recipe);
+  } finally {
+    stop.dispose();
+  }
+}
+
+/** Ctrl-C and SIGTERM ask the run to stop after its step; a second one ends the process at once. */
+function stopOnSignals(say: (line: string) => void): { signal: AbortSignal; dispose(): void } {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(1);
+    say(`\n${name}: finishing this step and saving. Once more to stop at once, without saving.`);
+    controller.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+    },
+  };
 }

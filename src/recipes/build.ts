@@ -57,8 +57,8 @@ export interface Learner {
   readonly evaluated: Classifier;
   /** What a step costs, in training passes of vanilla: {@link forwardBackwardUnits}. */
   readonly unitsPerStep: number;
-  /** Writes a picture of the epoch's adversarial images into a folder; undefined for a method without an attack. */
-  readonly snapshot: ((folder: string, epoch: number) => Promise<void>) | undefined;
+  /** Writes a picture of the epoch's adversarial images into a folder, and gives its name; undefined for a method without an attack. */
+  readonly snapshot: ((folder: string, epoch: number) => Promise<string>) | undefined;
 }
 
 /** Everything that {@link fit} needs from a recipe. */

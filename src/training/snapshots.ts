@@ -36,11 +36,16 @@ export function attackImages({ model, attack, route, fullRange, seed, pixels }: 
   });
 }
 
-/** Writes `epoch-0001.png` and so on into the run's folder of images: {@link attackImages}, a row each. */
-export async function writeSnapshot(images: AttackedImages, folder: string, epoch: number): Promise<void> {
+/**
+ * Writes `epoch-0001.png` and so on into the run's folder of images: {@link attackImages}, a row each.
+ *
+ * @returns the name of the file
+ */
+export async function writeSnapshot(images: AttackedImages, folder: string, epoch: number): Promise<string> {
   const side = images.pixels.height;
   const name = `epoch-${String(epoch + 1).padStart(4, "0")}.png`;
   writeFileAtomic(join(folder, name), await gridPng(attackImages(images), side, side <= 64 ? 3 : 1));
+  return name;
 }
 
 /** [N, 3, H, W] in [0, 1] to N arrays of uint8 HWC. */

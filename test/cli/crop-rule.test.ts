@@ -1,17 +1,17 @@
 /** A run and its files remember how photos are cut for evaluation; those from before keep the earlier rule, and it is said. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
+import { train } from "../../src/api/train.js";
 import { openEvaluationData } from "../../src/cli/evaluation-data.js";
 import { protocolOf } from "../../src/cli/protocol.js";
 import { runExport } from "../../src/cli/run-export.js";
-import { runTraining } from "../../src/cli/run-training.js";
 import { accuracyOf } from "../../src/evaluation/accuracy.js";
 import { classRule } from "../../src/evaluation/class-rule.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import { importWeights } from "../../src/export/safetensors.js";
 import { openPredictor } from "../../src/predictors/open.js";
-import { parseRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
+import type { Recipe } from "../../src/recipes/schema.js";
 import { writeFileAtomic } from "../../src/runs/atomic-file.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";
 import { decodeSafetensors, encodeSafetensors } from "../../src/runs/safetensors.js";
@@ -30,31 +30,27 @@ await writeClasses(join(folder, "validation"), { cat: 9, dog: 9 }, 100);
 /** A run of two steps, stopped after the first. @returns its folder */
 async function stoppedRun(name: string): Promise<string> {
   const runPath = join(folder, name);
-  const recipe = resolveRecipe({
+  const recipe: Recipe = {
     model: "resnet8",
     method: "vanilla",
     threads: 1,
     data: { path: folder, imageSize: SIZE, workers: 1 },
     training: { epochs: 1, batchSize: 12, timeBudgetHours: 1e-9 },
-  });
-  await runTraining({ recipe, runPath, run: () => RunDirectory.create(runPath), resume: false, quiet: true });
+  };
+  await train(recipe, { run: runPath });
   return runPath;
 }
 
 /** Ends it. @returns what was said, and the loss of the validation at its end */
 async function finishRun(path: string): Promise<{ said: string; loss: number }> {
-  const run = RunDirectory.resume(path);
-  const recipe = resolveRecipe(parseRecipe(readFileSync(run.recipe, "utf8"), run.recipe));
-  const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-  try {
-    await runTraining({ recipe, runPath: path, run: () => run, resume: true });
-    const said = write.mock.calls.map(([text]) => String(text)).join("");
-    const lines = readFileSync(run.metrics.path, "utf8").trim().split("\n");
-    const { loss } = lines.map((line) => JSON.parse(line)).findLast(({ type }) => type === "validation");
-    return { said, loss };
-  } finally {
-    write.mockRestore();
-  }
+  const notes: string[] = [];
+  await train(
+    {},
+    { run: path, resume: true, onEvent: (event) => void (event.type === "note" && notes.push(event.message)) },
+  );
+  const lines = readFileSync(RunDirectory.open(path).metrics.path, "utf8").trim().split("\n");
+  const { loss } = lines.map((line) => JSON.parse(line)).findLast(({ type }) => type === "validation");
+  return { said: notes.join("\n"), loss };
 }
 
 /** What `evaluate` measures on the validation images and says of their crop. */

@@ -4,28 +4,28 @@ import { expect, test, vi } from "vitest";
 import { reportError } from "../../src/cli/report-error.js";
 import { RunError, UsageError } from "../../src/errors.js";
 
-function said(error: unknown): [code: number, text: string] {
+async function said(error: unknown): Promise<[code: number, text: string]> {
   const spy = vi.spyOn(console, "error").mockImplementation(() => {});
-  const code = reportError(error);
+  const code = await reportError(error);
   const text = spy.mock.calls.flat().map(String).join("\n");
   spy.mockRestore();
   return [code, text];
 }
 
-test("a mistake of the user's, a run that failed, a file that cannot be read, and a mistake of ours", () => {
-  expect(said(new UsageError("ERR_X", "wrong flag"))).toEqual([2, "advprop: wrong flag"]);
-  expect(said(new RunError("ERR_X", "disk full"))).toEqual([1, "advprop: disk full"]);
+test("a mistake of the user's, a run that failed, a file that cannot be read, and a mistake of ours", async () => {
+  expect(await said(new UsageError("ERR_X", "wrong flag"))).toEqual([2, "advprop: wrong flag"]);
+  expect(await said(new RunError("ERR_X", "disk full"))).toEqual([1, "advprop: disk full"]);
   let system: unknown;
   try {
     readFileSync("/nowhere/x");
   } catch (error) {
     system = error;
   }
-  const [code, text] = said(system);
+  const [code, text] = await said(system);
   expect(code).toBe(1);
   expect(text).toMatch(/^advprop: ENOENT: .*'\/nowhere\/x'\. Look whether \/nowhere\/x is there/);
   for (const ours of [new Error("odd"), undefined]) {
-    const [status, message] = said(ours);
+    const [status, message] = await said(ours);
     expect([status, message]).toEqual([1, expect.stringContaining("This is a bug in advprop")]);
   }
 });

@@ -74,7 +74,7 @@ test("a share of validation images is refused where there are some", async () =>
   ] as const) {
     const error = await codedRejection(train(run, { ...recipe, data: { ...recipe.data, validationFraction: 0.2 } }));
     expect(error).toMatchObject({ code: "ERR_VALIDATION_FRACTION", exitCode: 2 });
-    expect(error.message).toContain("--validation-fraction");
+    expect(error.message).toContain("`data.validationFraction: 0.2`");
     expect(error.message).toContain(why);
     expect(existsSync(run)).toBe(false);
   }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openStart } from "../../src/cli/opening-weights.js";
+import { openStartWeights } from "../../src/api/start-weights.js";
 import { runImport } from "../../src/cli/run-import.js";
 import { architecture } from "../../src/models/registry.js";
 import { buildLearner } from "../../src/recipes/build.js";
@@ -67,7 +67,7 @@ test("models --published lists references with presets, accuracies and what was 
 describe("a run that starts from weights of another code base", () => {
   test("has their network, their normalisation, their crop and their body; the head is new", async () => {
     const weights = savedNetwork("resnet8", "w.th");
-    const { recipe, source } = await openStart({ finetune: { weights }, method: "advprop" }, true);
+    const { recipe, source } = await openStartWeights({ finetune: { weights }, method: "advprop" }, () => {});
     expect(recipe.model).toBe("resnet8");
     const data = { classes: ["a", "b"], imageSize: 32, whole: false, preview: async () => ({}) as never };
     const { model, transfer } = await buildLearner(
@@ -91,8 +91,14 @@ describe("a run that starts from weights of another code base", () => {
       writeFileSync(join(path, name, "1.jpg"), "");
     }
     const asked = { model: "resnet20", finetune: { weights }, data: { path, imageSize: 48 } };
-    expect((await openStart(asked, true)).recipe).toMatchObject({ model: "resnet20", data: { imageSize: 48 } });
+    expect((await openStartWeights(asked, () => {})).recipe).toMatchObject({
+      model: "resnet20",
+      data: { imageSize: 48 },
+    });
     const open = { finetune: { weights }, data: { path } };
-    expect((await openStart(open, true)).recipe).toMatchObject({ model: "resnet8", data: { imageSize: 32 } });
+    expect((await openStartWeights(open, () => {})).recipe).toMatchObject({
+      model: "resnet8",
+      data: { imageSize: 32 },
+    });
   });
 });

@@ -1,19 +1,31 @@
-/** Training runs of the command line, in this process. */
+/** Training runs as the command line makes them, in this process. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { vi } from "vitest";
-import { changedRecipe } from "../../src/cli/resume-changes.js";
-import { runTraining } from "../../src/cli/run-training.js";
-import { parseRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
+import type { TrainEvent } from "../../src/api/events.js";
+import { type TrainOptions, train as trainRun } from "../../src/api/train.js";
+import { withResumeAdvice } from "../../src/cli/resume-advice.js";
+import { TrainingReport } from "../../src/cli/training-report.js";
+import { applySettings, parseRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
-import { RunDirectory } from "../../src/runs/run-directory.js";
 
-/** Everything that is said on standard error meanwhile. */
-export async function said(work: () => Promise<unknown>): Promise<string> {
+/** What was said of a training; its error names the command that goes on. */
+async function said(recipe: Recipe, options: TrainOptions): Promise<string> {
+  const events: TrainEvent[] = [];
   const lines: string[] = [];
+  const report = new TrainingReport(false);
   const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => lines.push(String(text)) > 0);
   try {
-    await work();
+    await trainRun(recipe, {
+      ...options,
+      onEvent: (event) => {
+        events.push(event);
+        report.show(event);
+      },
+    });
+  } catch (error) {
+    const started = events.find((event) => event.type === "started");
+    throw started === undefined ? error : withResumeAdvice(error, started.run, started.recipe);
   } finally {
     spy.mockRestore();
   }
@@ -21,10 +33,7 @@ export async function said(work: () => Promise<unknown>): Promise<string> {
 }
 
 /** Trains a new run, and gives what was said. */
-export const train = (path: string, recipe: Recipe): Promise<string> =>
-  said(() =>
-    runTraining({ recipe: resolveRecipe(recipe), runPath: path, run: () => RunDirectory.create(path), resume: false }),
-  );
+export const train = (path: string, recipe: Recipe): Promise<string> => said(recipe, { run: path });
 
 /** The recipe that a run has saved. */
 export const savedRecipe = (path: string): Recipe =>
@@ -32,7 +41,4 @@ export const savedRecipe = (path: string): Recipe =>
 
 /** Resumes a run with settings `path=value`, and gives what was said. */
 export const resume = (path: string, ...settings: string[]): Promise<string> =>
-  said(() => {
-    const change = changedRecipe(savedRecipe(path), settings);
-    return runTraining({ ...change, runPath: path, run: () => RunDirectory.resume(path), resume: true });
-  });
+  said(applySettings({}, settings), { run: path, resume: true });

@@ -1,8 +1,8 @@
 /** Sentences about the images of a training run or an evaluation. */
 
-import { type BadPhoto, listBadPhotos } from "../data/bad-photos.js";
-import type { OpenedData } from "../data/open-data.js";
 import { listed } from "../errors.js";
+import { type BadPhoto, listBadPhotos } from "./bad-photos.js";
+import type { OpenedData } from "./open-data.js";
 
 /** The classes, and how many images are in each part. */
 export function describeParts({ classes, sizes }: Pick<OpenedData, "classes" | "sizes">): string {

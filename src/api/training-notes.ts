@@ -1,5 +1,6 @@
 /** What a training will do, in words. */
 import { defaultEpsilon, epsilonSource } from "../attacks/strength.js";
+import type { Learner, SizedRecipe } from "../recipes/build.js";
 import { asFraction } from "../recipes/rules.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { METHOD_TRAITS } from "../training/method-traits.js";
@@ -28,4 +29,34 @@ export function describeStrength({ method, model, attack, training }: ResolvedRe
     lines.push(`Label smoothing: ${labelSmoothing}${perturbation !== "none" && cleanLoss ? ", in both losses" : ""}.`);
   }
   return lines;
+}
+
+/** What an automatic batch size is, and what it leaves of the learning rate. */
+export function describeAutomaticBatch(before: ResolvedRecipe, { training, optimizer }: SizedRecipe): string {
+  const { batchSize, accumulationSteps } = training;
+  const update =
+    accumulationSteps === 1
+      ? `an update is a mini-batch of ${batchSize} images`
+      : `an update is ${accumulationSteps} mini-batches of ${batchSize} images, whose gradients are averaged`;
+  const { lr } = before.optimizer;
+  const share = optimizer.lr / lr;
+  const rate =
+    share === 1
+      ? `the learning rate stays ${lr}, which is for so many images`
+      : `the learning rate is ${+optimizer.lr.toPrecision(3)} instead of ${lr}, which is for ` +
+        `${Math.round((batchSize * accumulationSteps) / share)} images an update`;
+  return `Batch size auto: ${update}; ${rate}.`;
+}
+
+/** What became of the weights that fine-tuning starts from. */
+export function describeTransfer({ finetune }: ResolvedRecipe, { transfer }: Learner): string[] {
+  if (transfer === undefined) return [];
+  const { headReplaced, routesFromMain } = transfer;
+  return [
+    `Starting from ${finetune.weights}.`,
+    ...(headReplaced ? ["Its classes are others: the head is new and starts from random values."] : []),
+    ...(routesFromMain.length > 0
+      ? [`Auxiliary norms (${routesFromMain.join(", ")}) start as copies of the main ones.`]
+      : []),
+  ];
 }

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { changedRecipe, withResumeAdvice } from "../../src/cli/resume-changes.js";
+import { changedRecipe } from "../../src/api/resume-changes.js";
+import { withResumeAdvice } from "../../src/cli/resume-advice.js";
 import { RunError } from "../../src/errors.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
@@ -42,7 +43,7 @@ describe("a run that has finished", () => {
     for (const setting of ["optimizer.lr=0.01", "training.clipGradientNorm=5"]) {
       const error = await codedRejection(resume(path, setting));
       expect(error).toMatchObject({ code: "ERR_RESUME", exitCode: 2 });
-      expect(error.message).toContain("add --epochs");
+      expect(error.message).toContain("give a larger `training.epochs`");
     }
     expect((await codedRejection(resume(path, "training.epochs=1"))).message).toContain("2 epochs are done; got 1");
     expect(weights()).toEqual(before);
@@ -103,19 +104,24 @@ test("a run that stopped early says what lets it go on, and does", async () => {
   const training = { ...RECIPE.training, epochs: 4, earlyStoppingEpochs: 1 };
   expect(await train(path, { ...RECIPE, optimizer: { lr: 1e-30 }, training })).toContain("Validation got no better");
   const error = await codedRejection(resume(path, "training.epochs=6"));
-  expect(error.message).toContain("--set training.earlyStoppingEpochs=null");
+  expect(error.message).toContain("`training.earlyStoppingEpochs: null`");
   await resume(path, "training.earlyStoppingEpochs=null");
   expect(readCheckpoint(join(path, "checkpoints", "last.safetensors")).state.step).toBe(8);
 });
 
 test("nothing else of a recipe can be changed", () => {
-  for (const setting of ["seed=1", "training.batchSize=8", "model=resnet20", "no path"]) {
-    const { code, message } = codedError(() => changedRecipe(RECIPE, [setting]));
+  const changes: readonly (readonly [Recipe, string])[] = [
+    [{ seed: 1 }, "seed"],
+    [{ training: { batchSize: 8 } }, "training.batchSize"],
+    [{ model: "resnet20" }, "model"],
+  ];
+  for (const [change, path] of changes) {
+    const { code, message } = codedError(() => changedRecipe(RECIPE, change));
     expect(code).toBe("ERR_RESUME");
-    expect(message).toContain("--lr, --epochs, --set training.clipGradientNorm");
-    expect(message).toContain(`leave out ${setting.split("=")[0]}`);
+    expect(message).toContain("`optimizer.lr`, `training.epochs`, `training.clipGradientNorm`");
+    expect(message).toContain(`leave out \`${path}\``);
   }
-  expect(codedError(() => changedRecipe(RECIPE, ["optimizer.lr=-1"])).code).toBe("ERR_SETTING");
+  expect(codedError(() => changedRecipe(RECIPE, { optimizer: { lr: -1 } })).code).toBe("ERR_RECIPE");
 });
 
 test("a full disk is advised to be resumed where a run is trained, and nowhere else", () => {

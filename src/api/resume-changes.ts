@@ -1,52 +1,66 @@
 /** What may be changed where a run is resumed: what helps one that failed or ended, and nothing that its checkpoint rests on. */
-import { RunError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import { createSchedule } from "../optim/create.js";
-import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+import { resolveRecipe } from "../recipes/resolve.js";
+import { isMapping } from "../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../recipes/schema.js";
 import type { TrainingState } from "../training/checkpoint.js";
 import { stalled } from "../training/fit.js";
 
-/** By path in the recipe, the flag that sets it. */
-const CHANGEABLE: Readonly<Record<string, string>> = {
-  "optimizer.lr": "--lr",
-  "training.epochs": "--epochs",
-  "training.clipGradientNorm": "--set training.clipGradientNorm",
-  "training.earlyStoppingEpochs": "--set training.earlyStoppingEpochs",
-  "data.onBadImage": "--on-bad-image",
-  "data.maxBad": "--max-bad",
-};
+/** By their paths in the recipe. */
+const CHANGEABLE: readonly string[] = [
+  "optimizer.lr",
+  "training.epochs",
+  "training.clipGradientNorm",
+  "training.earlyStoppingEpochs",
+  "data.onBadImage",
+  "data.maxBad",
+];
 
 /** Each changed value, by its path in the recipe. */
 export type ResumeChanges = Readonly<Record<string, { readonly before: unknown; readonly after: unknown }>>;
 
 /**
- * The recipe of a run with settings `path=value` applied.
+ * The recipe of a run with some values changed.
  *
- * @throws ERR_RESUME a setting cannot be changed any more; ERR_SETTING a value breaks its rule
+ * @param changed the values, in their sections
+ * @throws ERR_RESUME one of them cannot be changed any more; ERR_RECIPE a value breaks its rule
  */
 export function changedRecipe(
   saved: Recipe,
-  settings: readonly string[],
+  changed: Recipe,
 ): { readonly recipe: ResolvedRecipe; readonly changes: ResumeChanges } {
-  const fixed = settings.filter((setting) => !Object.hasOwn(CHANGEABLE, pathOf(setting)));
+  const paths = pathsOf(changed);
+  const fixed = paths.filter((path) => !CHANGEABLE.includes(path));
   if (fixed.length > 0) {
     throw new UsageError(
       "ERR_RESUME",
-      "train: --resume continues the run in --run DIR with the recipe saved there, in which only " +
-        `${Object.values(CHANGEABLE).join(", ")} can be changed; leave out ${fixed.map(pathOf).join(", ")}`,
+      "train: a run goes on with the recipe that is saved in its folder, in which only " +
+        `${CHANGEABLE.map(quoted).join(", ")} can be changed; leave out ${fixed.map(quoted).join(", ")}`,
     );
   }
   const before = resolveRecipe(saved);
-  const recipe = resolveRecipe(applySettings(saved, settings));
+  const recipe = resolveRecipe(merged(saved, changed) as Recipe);
   const changes: Record<string, { before: unknown; after: unknown }> = {};
-  for (const path of settings.map(pathOf)) {
+  for (const path of paths) {
     const [old, now] = [valueAt(before, path), valueAt(recipe, path)];
     if (old !== now) changes[path] = { before: old, after: now };
   }
   return { recipe, changes };
 }
 
-const pathOf = (setting: string): string => setting.slice(0, Math.max(0, setting.indexOf("="))).trim() || setting;
+const quoted = (path: string): string => `\`${path}\``;
+
+/** The paths of the values of a recipe, sections left out. */
+const pathsOf = (section: object, prefix = ""): string[] =>
+  Object.entries(section).flatMap(([key, value]) =>
+    isMapping(value) ? pathsOf(value, `${prefix}${key}.`) : [`${prefix}${key}`],
+  );
+
+const merged = (base: unknown, over: unknown): unknown =>
+  isMapping(base) && isMapping(over)
+    ? { ...base, ...Object.fromEntries(Object.entries(over).map(([key, value]) => [key, merged(base[key], value)])) }
+    : over;
 
 const valueAt = (recipe: ResolvedRecipe, path: string): unknown =>
   path.split(".").reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], recipe);
@@ -68,14 +82,14 @@ export function checkChanges(
   if (training.epochs <= state.epoch) {
     throw refused(
       changes["training.epochs"] === undefined
-        ? `the run has finished, and nothing is left to change: ${done}. To train on, add --epochs with a larger number`
-        : `--epochs must be larger than what the run has done: ${done}; got ${training.epochs}`,
+        ? `the run has finished, and nothing is left to change: ${done}. To train on, give a larger \`training.epochs\``
+        : `\`training.epochs\` must be larger than what the run has done: ${done}; got ${training.epochs}`,
     );
   }
   if (stalled(training, state)) {
     throw refused(
       `validation got no better for ${training.earlyStoppingEpochs} epochs, so the run has stopped early, and the changes would have ` +
-        "no effect. Add --set training.earlyStoppingEpochs=null, or a larger number",
+        "no effect. Set `training.earlyStoppingEpochs: null`, or a larger number",
     );
   }
 }
@@ -104,16 +118,3 @@ export function describeChanges(
 }
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));
-
-/** The error with the command that goes on after what it advises. */
-export function withResumeAdvice(error: unknown, run: string, { optimizer, training }: ResolvedRecipe): unknown {
-  if (!(error instanceof RunError)) return error;
-  const resume = `advprop train --run ${run} --resume`;
-  const lower = `${resume} --lr ${Number((optimizer.lr / 3).toPrecision(2))}`;
-  const clipped = `${resume} --set training.clipGradientNorm=${short((training.clipGradientNorm ?? 25) / 5)}`;
-  const advice = {
-    ERR_NON_FINITE: `The run goes on with: ${lower}, or ${clipped}`,
-    ERR_WRITE: `Then the run goes on with: ${resume}`,
-  }[error.code];
-  return advice === undefined ? error : new RunError(error.code, `${error.message} ${advice}`, { cause: error });
-}

@@ -1,0 +1,78 @@
+/** What is written into a run's folder before the first step, and read when a run goes on. */
+import { existsSync } from "node:fs";
+import type { OpenedData } from "../data/open-data.js";
+import { formatUsedPhotos } from "../data/used-photos.js";
+import { stringifyRecipe } from "../recipes/resolve.js";
+import type { ResolvedRecipe } from "../recipes/schema.js";
+import { writeFileAtomic } from "../runs/atomic-file.js";
+import { environment } from "../runs/environment.js";
+import { packageVersion } from "../runs/package-version.js";
+import { type RunDirectory, writeJson } from "../runs/run-directory.js";
+import { RUN_SCHEMA } from "../runs/schema.js";
+import {
+  type Reproducibility,
+  readCheckpoint,
+  restore,
+  type TrainedParts,
+  type TrainingState,
+} from "../training/checkpoint.js";
+
+/** Writes everything of a new run that does not change later, and its run.json. @throws RunError ERR_WRITE */
+export function writeNewRun(
+  run: RunDirectory,
+  recipe: ResolvedRecipe,
+  { name, classes, train, validation, sizes, split, photos, digest }: OpenedData,
+  reproducibility: Reproducibility,
+  command: readonly string[],
+): void {
+  writeFileAtomic(run.recipe, stringifyRecipe(recipe));
+  writeJson(run.environment, environment(reproducibility));
+  if (split !== undefined) writeJson(run.split, split);
+  if (photos !== undefined) writeFileAtomic(run.photos, formatUsedPhotos(photos));
+  run.writeInfo({
+    schema: RUN_SCHEMA,
+    version: packageVersion(),
+    command,
+    createdAt: new Date().toISOString(),
+    resumedAt: [],
+    status: "running",
+    data: {
+      name,
+      classes,
+      trainingImages: train?.length ?? 0,
+      validationImages: validation?.length ?? 0,
+      ...(sizes.test !== undefined && { testImages: sizes.test }),
+      ...(digest && { digest: digest() }),
+    },
+  });
+}
+
+/**
+ * Puts the last checkpoint into the run's parts, and takes back the log lines written after it.
+ *
+ * @returns where the run stands, undefined where it has no checkpoint yet, and what the user should know
+ */
+export function resumeState(
+  run: RunDirectory,
+  parts: TrainedParts,
+  now: Reproducibility,
+): { readonly state: TrainingState | undefined; readonly notes: readonly string[] } {
+  const path = run.checkpoint("last").weights;
+  const file = existsSync(path) ? readCheckpoint(path) : undefined;
+  if (file !== undefined) restore(file, path, parts);
+  const state = file?.state;
+  run.metrics.truncateAfter(state?.step ?? 0);
+  run.batchNormDrift.truncateAfter(state?.step ?? 0);
+  const before = file?.reproducibility ?? now;
+  const differences = (["processor", "threads", "torch"] as const).filter((key) => before[key] !== now[key]);
+  return {
+    state,
+    notes: [
+      ...differences.map(
+        (key) =>
+          `Note: ${key} was ${before[key]} and is ${now[key]}; the run goes on, but not bit for bit as it would have.`,
+      ),
+      state === undefined ? "No checkpoint yet: starting from the beginning." : `Resuming after step ${state.step}.`,
+    ],
+  };
+}

@@ -1,0 +1,44 @@
+/** Messages of the library name its options in backticks, as \`optimizer.lr: 0.1\`; here they become flags. */
+import { ATTACK_FLAGS, TRAINING_FLAGS } from "./flags.js";
+
+/** Options that are no values of a recipe: their flags have the same name, with hyphens. */
+const OTHER_OPTIONS: readonly string[] = [
+  "run",
+  "resume",
+  "checkpoint",
+  "route",
+  "split",
+  "onnx",
+  "classMap",
+  "cropFraction",
+  "attack",
+  "restarts",
+  "suite",
+  "frostTextures",
+  "url",
+  "to",
+];
+
+/**
+ * A message with flags in the place of options.
+ *
+ * @param message for example "give a larger \`training.epochs\`, or \`data.validationFraction: 0.1\`"
+ * @returns       for example "give a larger --epochs, or --validation-fraction 0.1"; other words in backticks stay
+ */
+export function withFlags(message: string): string {
+  return message.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
+    const flag = flagOf(option);
+    if (flag !== undefined) return value === undefined ? flag : `${flag} ${value}`;
+    if (!option.includes(".")) return whole;
+    return value === undefined ? `--set ${option}` : `--set ${option}=${value}`;
+  });
+}
+
+function flagOf(option: string): string | undefined {
+  const recipeFlag = [...TRAINING_FLAGS, ...ATTACK_FLAGS].find(
+    ({ path }) => path === option || (!option.includes(".") && path.split(".").at(-1) === option),
+  );
+  if (recipeFlag !== undefined) return recipeFlag.flag.split(" ")[0];
+  if (!OTHER_OPTIONS.includes(option)) return undefined;
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
