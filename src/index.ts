@@ -3,12 +3,23 @@
  * knows the paper starts at `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  */
 
+export type {
+  DownloadEvent,
+  FinishedEvent,
+  NoteEvent,
+  PictureEvent,
+  SavedEvent,
+  StartedEvent,
+  TrainEvent,
+  TrainResult,
+} from "./api/events.js";
 export {
   openClassifier,
   type Photo,
   type PhotoClassifier,
   type Prediction,
 } from "./api/photo-classifier.js";
+export { type TrainOptions, train } from "./api/train.js";
 export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
 export type { Attack, LogitsFunction } from "./attacks/attack.js";
 export { type EvaluationAttack, type EvaluationAttackOptions, evaluationAttacks } from "./attacks/auto-attack.js";
@@ -120,6 +131,7 @@ export type { OnnxOptions } from "./predictors/onnx-settings.js";
 export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
 export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
 export { whiteBox } from "./predictors/white-box.js";
+export { defineRecipe, type Recipe, type ResolvedRecipe } from "./recipes/schema.js";
 export {
   call,
   type Device,

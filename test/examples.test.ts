@@ -1,21 +1,39 @@
 /** The programs of examples/ compile against the package and run. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { cifarRecord, writeCifar10 } from "./support/cifar.js";
 import { temporaryFolder } from "./support/folders.js";
+import { writeClasses } from "./support/photos.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-test("examples/train.ts trains and evaluates", () => {
+beforeAll(() => {
   execFileSync("npx", ["tsc", "-p", "examples"], { cwd: root, stdio: "pipe" });
+});
+
+const run = (...program: string[]) => execFileSync(process.execPath, program, { cwd: root, encoding: "utf8" });
+
+test("examples/photos.ts trains on photos and classifies one; README shows the same program", async () => {
+  const folder = temporaryFolder();
+  await writeClasses(join(folder, "photos"), { cat: 16, dog: 16 });
+  const photo = join(folder, "photos", "cat", "000.jpg");
+  const output = run("build/examples/photos.js", join(folder, "photos"), photo, join(folder, "run"));
+  expect(output).toContain("epoch 2:");
+  expect(output).toMatch(/^(cat|dog) \d+\.\d %$/m);
+  const program = readFileSync(join(root, "examples/photos.ts"), "utf8").split("\n").slice(1).join("\n").trim();
+  expect(readFileSync(join(root, "README.md"), "utf8")).toContain(program);
+});
+
+test("examples/train.ts trains and evaluates", () => {
   const folder = temporaryFolder();
   writeCifar10(
     folder,
     cifarRecord([1], (row, column) => row + column),
   );
-  const program = ["build/examples/train.js", folder, "256", "1"];
-  const output = execFileSync(process.execPath, program, { cwd: root, encoding: "utf8" });
+  const output = run("build/examples/train.js", folder, "256", "1");
   // All but one of these images are black and of class 0, and training sees as much.
   const accuracy = Number(/test accuracy: (\S+)/.exec(output)?.[1]);
   expect(accuracy).toBeGreaterThanOrEqual(0);

@@ -1,0 +1,24 @@
+// Trains on a folder of photos, a folder per class, and classifies one photo: node build/examples/photos.js PHOTOS PHOTO RUN
+import { defineRecipe, openClassifier, train } from "advprop";
+
+const [photos, photo, folder] = process.argv.slice(2);
+const recipe = defineRecipe({
+  model: "resnet20",
+  method: "advprop",
+  data: { path: photos, imageSize: 64 },
+  training: { epochs: 2, batchSize: 8 },
+});
+const { run, step, best } = await train(recipe, {
+  run: folder,
+  onEvent: (event) => {
+    if (event.type === "note") console.log(event.message);
+    if (event.type === "epoch") console.log(`epoch ${event.epoch + 1}:`, event.meanLosses);
+  },
+});
+console.log(`${step} updates; best accuracy on the validation images: ${best?.accuracy ?? "none"}`);
+
+const classifier = await openClassifier(run);
+for (const { class: name, probability } of await classifier.classify(photo)) {
+  console.log(name, `${(100 * probability).toFixed(1)} %`);
+}
+await classifier.close();
