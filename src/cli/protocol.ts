@@ -34,8 +34,8 @@ function cutOf(imageSize: number, { cropFraction, interpolation }: EvaluationVie
 function unrecorded({ imageSize, view: own, viewRecorded }: OpenedPredictor, { cropFraction }: EvaluationView): string {
   const now = defaultView(imageSize).cropFraction;
   if (viewRecorded || cropFraction !== own.cropFraction || cropFraction === now) return "";
-  const before = "its file records no crop rule, so that from before rules were recorded holds";
-  return `; ${before}; models made now take ${now}: --crop-fraction ${now}`;
+  const before = "the model's file records no crop rule, so the earlier default holds, size / (size + 32)";
+  return `; ${before}; today's is ${now} (--crop-fraction ${now})`;
 }
 
 /** What an ONNX file is given, and how its answer is read. */

@@ -108,8 +108,8 @@ test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, a
   const kept = await evaluated(exported);
   expect(kept.loss).not.toBeCloseTo(loss, 3);
   expect(kept.images).toBe(
-    "images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5); its file records no crop rule, so that from " +
-      "before rules were recorded holds; models made now take 0.875: --crop-fraction 0.875",
+    "images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5); the model's file records no crop rule, so the " +
+      "earlier default holds, size / (size + 32); today's is 0.875 (--crop-fraction 0.875)",
   );
   expect(await evaluated(exported, 0.875)).toEqual(own);
 });
@@ -118,7 +118,7 @@ test("a run from before keeps its rule when it is resumed, evaluated and exporte
   const run = await stoppedRun("old");
   forgetRule(run);
   const { weights } = RunDirectory.open(run).checkpoint("last");
-  expect((await evaluated(weights)).images).toContain("its file records no crop rule");
+  expect((await evaluated(weights)).images).toContain("the model's file records no crop rule");
 
   const { loss, said } = await finishRun(run);
   expect(said).toContain("the run records no crop rule; it keeps the one it began with, the middle 0.500");

@@ -35,8 +35,8 @@ test.each(["imagenet-efficientnet-b0-advprop", "imagenet-resnet50-advprop", "ima
     const trained = advprop(["train", recipe, "--data", mini, ...SMALL, "--run", run, "--json"]);
     expect(trained.status, trained.stderr).toBe(0);
     expect(JSON.parse(trained.stdout)).toMatchObject({ status: "finished", step: 2 });
-    // There is no test part.
-    expect(trained.stderr).toContain(`Evaluate with: advprop evaluate ${run} --split validation\n`);
+    // There is no test part, and the validation images chose `best`.
+    expect(trained.stderr).toContain(`Evaluate with: advprop evaluate ${run} --split validation --checkpoint last\n`);
     expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8")).data).toMatchObject({
       classes: CLASSES,
       trainingImages: 24,
