@@ -1,7 +1,8 @@
 /**
- * EfficientNet B0 to B8 (Tan and Le 2019, https://arxiv.org/abs/1905.11946), as the official TensorFlow code builds them
- * (tensorflow/tpu, models/official/efficientnet), under timm's names: `conv_stem`, `bn1`, `blocks.0.0.conv_dw`, ...,
- * `conv_head`, `bn2`, `classifier`. Written once, for any set of routes: the norm factory decides.
+ * EfficientNet B0 to B8 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) and EfficientNet-Lite 0 to 4, as the official
+ * TensorFlow code builds them (tensorflow/tpu, models/official/efficientnet and its folder lite), under timm's names:
+ * `conv_stem`, `bn1`, `blocks.0.0.conv_dw`, ..., `conv_head`, `bn2`, `classifier`. Written once, for any set of routes: the
+ * norm factory decides.
  */
 import { contextOfStage, type ForwardContext } from "../nn/context.js";
 import { Conv2d, isOurs } from "../nn/convolution.js";
@@ -28,6 +29,11 @@ export interface EfficientNetConfig {
   readonly depth: number;
   /** Share of the features dropped before the classifier. */
   readonly dropout: number;
+  /**
+   * The form for phones: no squeeze and excitation, ReLU6 in the place of swish, stem and head of B0's width, and no more
+   * blocks in the first and the last stage than B0 has.
+   */
+  readonly lite?: boolean;
 }
 
 /** The official momentum is 0.99, the share that stays: 0.01 in the convention of {@link BatchNormOptions}. */
@@ -62,7 +68,7 @@ function scaleChannels(channels: number, width: number): number {
 const scaleBlocks = (blocks: number, depth: number): number => Math.ceil(depth * blocks);
 
 /**
- * [N, 3, H, W] to [N, K], swish throughout. In a stochastic pass there are dropout before the classifier and stochastic
+ * [N, 3, H, W] to [N, K], swish throughout (in the Lite form ReLU6). In a stochastic pass there are dropout before the classifier and stochastic
  * depth in the residual blocks, drawn by the context's keys.
  *
  * Convolutions start as {@link Conv2d} says, the classifier uniform within 1 / sqrt(K), as in the official code.
@@ -79,17 +85,23 @@ export class EfficientNet extends StagedNetwork {
 
   constructor(config: EfficientNetConfig, classes: number, norm: NormFactory) {
     super();
-    const { width, depth } = config;
-    let inputs = scaleChannels(STEM_CHANNELS, width);
+    const { width, depth, lite = false } = config;
+    const endWidth = lite ? 1 : width;
+    const activation = lite ? "relu6" : "silu";
+    let inputs = scaleChannels(STEM_CHANNELS, endWidth);
     this.#stem = this.child("conv_stem", new SameConv2d(3, inputs, 3, { stride: 2 }));
-    this.#stemNorm = this.child("bn1", norm(inputs, "silu"));
+    this.#stemNorm = this.child("bn1", norm(inputs, activation));
 
-    const total = STAGES.reduce((sum, { blocks }) => sum + scaleBlocks(blocks, depth), 0);
+    const counts = STAGES.map(({ blocks }, i) => {
+      const fixed = lite && (i === 0 || i === STAGES.length - 1);
+      return fixed ? blocks : scaleBlocks(blocks, depth);
+    });
+    const total = counts.reduce((sum, count) => sum + count, 0);
     let position = 0;
-    this.#stages = STAGES.map(({ blocks, size, stride, expansion, channels }, i) => {
+    this.#stages = STAGES.map(({ size, stride, expansion, channels }, i) => {
       const outputs = scaleChannels(channels, width);
-      const stage = Array.from({ length: scaleBlocks(blocks, depth) }, (_, j) => {
-        const options = { inputs, outputs, size, stride: j === 0 ? stride : 1, expansion, position, total };
+      const stage = Array.from({ length: counts[i] }, (_, j) => {
+        const options = { inputs, outputs, size, stride: j === 0 ? stride : 1, expansion, position, total, lite };
         inputs = outputs;
         position += 1;
         return new InvertedResidual(options, norm);
@@ -97,9 +109,9 @@ export class EfficientNet extends StagedNetwork {
       return this.child(`blocks.${i}`, new Sequence(stage));
     });
 
-    const features = scaleChannels(HEAD_CHANNELS, width);
+    const features = scaleChannels(HEAD_CHANNELS, endWidth);
     this.#head = this.child("conv_head", new Conv2d(inputs, features, 1));
-    this.#headNorm = this.child("bn2", norm(features, "silu"));
+    this.#headNorm = this.child("bn2", norm(features, activation));
     this.#dropout = config.dropout;
     this.#classifier = this.child("classifier", new Linear(features, classes, uniform(1 / Math.sqrt(classes))));
   }
@@ -132,18 +144,21 @@ interface InvertedResidualOptions {
   /** Which of the network's blocks this is, from 0, and how many there are. */
   readonly position: number;
   readonly total: number;
+  /** ReLU6 in the place of swish, and no squeeze and excitation. */
+  readonly lite: boolean;
 }
 
 /**
  * The mobile inverted bottleneck: 1x1 convolution to `expansion` times the channels (none where that is 1), depthwise
- * convolution, squeeze and excitation, 1x1 projection without activation. Where shapes allow, x is added to the branch.
+ * convolution, squeeze and excitation (not in the Lite form), 1x1 projection without activation. Where shapes allow, x is added
+ * to the branch.
  */
 class InvertedResidual extends Module {
   readonly #expand: Conv2d | undefined;
   readonly #expandNorm: RoutedBatchNorm | undefined;
   readonly #depthwise: SameConv2d;
   readonly #depthwiseNorm: RoutedBatchNorm;
-  readonly #squeeze: SqueezeExcitation;
+  readonly #squeeze: SqueezeExcitation | undefined;
   readonly #project: Conv2d;
   readonly #projectNorm: RoutedBatchNorm;
   readonly #size: number;
@@ -154,19 +169,22 @@ class InvertedResidual extends Module {
 
   constructor(options: InvertedResidualOptions, norm: NormFactory) {
     super();
-    const { inputs, outputs, size, stride, expansion, position, total } = options;
+    const { inputs, outputs, size, stride, expansion, position, total, lite } = options;
+    const activation = lite ? "relu6" : "silu";
     const expanded = inputs * expansion;
     // timm numbers the norms of a block from 1, and calls its first 1x1 convolution conv_pw: without an expansion that
     // is the projection.
     const expands = expansion !== 1;
     if (expands) {
       this.#expand = this.child("conv_pw", new Conv2d(inputs, expanded, 1));
-      this.#expandNorm = this.child("bn1", norm(expanded, "silu"));
+      this.#expandNorm = this.child("bn1", norm(expanded, activation));
     }
     this.#depthwise = this.child("conv_dw", new SameConv2d(expanded, expanded, size, { stride, groups: expanded }));
-    this.#depthwiseNorm = this.child(expands ? "bn2" : "bn1", norm(expanded, "silu"));
-    const squeezed = Math.max(1, Math.floor(inputs * SQUEEZE_RATIO));
-    this.#squeeze = this.child("se", new SqueezeExcitation(expanded, squeezed));
+    this.#depthwiseNorm = this.child(expands ? "bn2" : "bn1", norm(expanded, activation));
+    if (!lite) {
+      const squeezed = Math.max(1, Math.floor(inputs * SQUEEZE_RATIO));
+      this.#squeeze = this.child("se", new SqueezeExcitation(expanded, squeezed));
+    }
     this.#project = this.child(expands ? "conv_pwl" : "conv_pw", new Conv2d(expanded, outputs, 1));
     this.#projectNorm = this.child(expands ? "bn3" : "bn2", norm(outputs, "identity"));
     this.#size = size;
@@ -179,9 +197,14 @@ class InvertedResidual extends Module {
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const fixed = context.statistics === "running" && !context.trainable && !context.stochastic;
     const dtype = x.device === "cpu" && isOurs(x.dtype) ? x.dtype : undefined;
-    if (fixed && dtype !== undefined) return this.#computeByImages(x, dtype, context);
+    const squeeze = this.#squeeze;
+    // The operators of a whole block are for swish and a gate; the Lite form goes layer by layer.
+    if (squeeze !== undefined && fixed && dtype !== undefined) return this.#computeByImages(x, dtype, squeeze, context);
     const whole = context.statistics === "batch" && dtype !== undefined;
-    const y = whole ? this.#computeByBatch(x, dtype, context) : this.#computeByLayers(x, context);
+    const y =
+      squeeze !== undefined && whole
+        ? this.#computeByBatch(x, dtype, squeeze, context)
+        : this.#computeByLayers(x, context);
     if (!this.#residual) return this.#projectNorm.forward(y, context);
     if (!context.stochastic) return this.#projectNorm.forwardWithResidual(y, x, context);
     return add_(stochasticDepth(this.#projectNorm.forward(y, context), this.#survival, this.#position, context), x);
@@ -194,11 +217,16 @@ class InvertedResidual extends Module {
       y = this.#expandNorm.forward(this.#expand.forward(x, context), context);
     }
     y = this.#depthwiseNorm.forward(this.#depthwise.forward(y, context), context);
-    return this.#project.forward(this.#squeeze.forward(y, context), context);
+    return this.#project.forward(this.#squeeze?.forward(y, context) ?? y, context);
   }
 
   /** The same by the batch's statistics: one operator, which applies norms, activations and gate as it reads and writes. */
-  #computeByBatch(x: Tensor, dtype: "float32" | "bfloat16", context: ForwardContext): Tensor {
+  #computeByBatch(
+    x: Tensor,
+    dtype: "float32" | "bfloat16",
+    squeeze: SqueezeExcitation,
+    context: ForwardContext,
+  ): Tensor {
     const { route, trainable } = context;
     const shape = x.shape;
     const rows = Math.ceil(shape[2] / this.#stride);
@@ -209,13 +237,13 @@ class InvertedResidual extends Module {
     const y = invertedResidualTraining(x, {
       expand: this.#expand && norm1?.layerOf(this.#expand.weight.for(trainable), trainable),
       depthwise: norm2.layerOf(this.#depthwise.weight.for(trainable), trainable),
-      squeeze: this.#squeeze.operands(trainable),
+      squeeze: squeeze.operands(trainable),
       project: this.#project.weight.for(trainable),
       packed: {
         expand: this.#expand?.packed(dtype),
         depthwise: this.#depthwise.packed(dtype),
         project: this.#project.packed(dtype),
-        turned: this.#squeeze.turned,
+        turned: squeeze.turned,
       },
       size: this.#size,
       stride: this.#stride,
@@ -231,11 +259,16 @@ class InvertedResidual extends Module {
   }
 
   /** The whole block where no image depends on another and nothing but x has a gradient: one operator, a thread an image. */
-  #computeByImages(x: Tensor, dtype: "float32" | "bfloat16", { route }: ForwardContext): Tensor {
+  #computeByImages(
+    x: Tensor,
+    dtype: "float32" | "bfloat16",
+    squeeze: SqueezeExcitation,
+    { route }: ForwardContext,
+  ): Tensor {
     return invertedResidual(x, {
       expand: this.#expand && this.#expandNorm?.norm(route).layerOf(this.#expand.packed(dtype), false),
       depthwise: this.#depthwiseNorm.norm(route).layerOf(this.#depthwise.packed(dtype), false),
-      squeeze: this.#squeeze.gate,
+      squeeze: squeeze.gate,
       project: this.#projectNorm.norm(route).layerOf(this.#project.packed(dtype), false),
       size: this.#size,
       stride: this.#stride,
@@ -262,4 +295,10 @@ export const EFFICIENTNETS: Readonly<Record<string, PublishedEfficientNet>> = {
   "efficientnet-b6": { width: 1.8, depth: 2.6, imageSize: 528, dropout: 0.5 },
   "efficientnet-b7": { width: 2.0, depth: 3.1, imageSize: 600, dropout: 0.5 },
   "efficientnet-b8": { width: 2.2, depth: 3.6, imageSize: 672, dropout: 0.5 },
+  // efficientnet_lite_builder.py of the same code.
+  "efficientnet-lite0": { lite: true, width: 1.0, depth: 1.0, imageSize: 224, dropout: 0.2 },
+  "efficientnet-lite1": { lite: true, width: 1.0, depth: 1.1, imageSize: 240, dropout: 0.2 },
+  "efficientnet-lite2": { lite: true, width: 1.1, depth: 1.2, imageSize: 260, dropout: 0.3 },
+  "efficientnet-lite3": { lite: true, width: 1.2, depth: 1.4, imageSize: 280, dropout: 0.3 },
+  "efficientnet-lite4": { lite: true, width: 1.4, depth: 1.8, imageSize: 300, dropout: 0.3 },
 };

@@ -40,6 +40,11 @@ const COUNTS: readonly (readonly [name: string, ...counts: [number, number, numb
   ["efficientnet-b6", 43_040_704, 134, 112_216, 528],
   ["efficientnet-b7", 66_347_960, 163, 155_360, 600],
   ["efficientnet-b8", 87_413_142, 181, 190_016, 672],
+  ["efficientnet-lite0", 4_652_008, 49, 21_008, 224],
+  ["efficientnet-lite1", 5_416_680, 64, 26_832, 240],
+  ["efficientnet-lite2", 6_092_072, 64, 29_048, 260],
+  ["efficientnet-lite3", 8_197_096, 73, 38_336, 280],
+  ["efficientnet-lite4", 13_006_568, 91, 56_184, 300],
 ];
 
 /** Every listed network, in the order of the registry. */

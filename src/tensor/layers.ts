@@ -102,13 +102,16 @@ export interface BatchNormArguments {
   readonly activation: Activation;
 }
 
-export type Activation = "identity" | "relu" | "silu";
+/** relu6 is min(max(x, 0), 6). */
+export type Activation = "identity" | "relu" | "silu" | "relu6";
 
 const ACTIVATION_CODES = { identity: 0, relu: 1, silu: 2 } as const;
 
 /** activation(scale * (x - mean) / sqrt(variance + epsilon) + shift + residual) by channel, [N, C, H, W]. */
-export const batchNorm = (x: Tensor, a: BatchNormArguments): Tensor =>
-  call("advprop::batch_norm", [
+export function batchNorm(x: Tensor, a: BatchNormArguments): Tensor {
+  // Our operator knows three activations.
+  if (a.activation === "relu6") return call("aten::hardtanh", [batchNorm(x, { ...a, activation: "identity" }), 0, 6]);
+  return call("advprop::batch_norm", [
     x,
     a.scale,
     a.shift,
@@ -120,6 +123,7 @@ export const batchNorm = (x: Tensor, a: BatchNormArguments): Tensor =>
     a.epsilon,
     ACTIVATION_CODES[a.activation],
   ]);
+}
 
 /**
  * {@link conv2d3x3} of relu(norm(x)), which is computed wherever it is needed rather than kept: for the gradient the operator

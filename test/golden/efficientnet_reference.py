@@ -1,11 +1,12 @@
-"""EfficientNet B0 .. B8 in plain PyTorch with routed batch norms, from the published description; checks its counts.
+"""EfficientNet B0 .. B8 and Lite 0 .. 4 in plain PyTorch with routed batch norms, from the published description; checks its counts.
 
     /usr/bin/python3 test/golden/efficientnet_reference.py
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for CNNs", ICML 2019, with the official TensorFlow builder's
 rules: 'SAME' padding (the smaller half before), channel and repeat rounding, squeeze width from the block's input
 channels, batch norm eps 1e-3. Parameter names are timm's (`tf_efficientnet_*`); the auxiliary set of every batch norm
-is <bn>.aux_bn.0.*. No dropout and no stochastic depth. Takes normalised images. Makes no file.
+is <bn>.aux_bn.0.*. The Lite form has ReLU6 in the place of swish, no squeeze and excitation, stem and head of B0's width, and
+as many blocks in the first and the last stage as B0. No dropout and no stochastic depth. Takes normalised images. Makes no file.
 """
 
 import math
@@ -41,6 +42,13 @@ MODELS = {
     "b6": (1.8, 2.6, 43_040_704, 134, 112_216),
     "b7": (2.0, 3.1, 66_347_960, 163, 155_360),
     "b8": (2.2, 3.6, 87_413_142, 181, 190_016),
+}
+LITE_MODELS = {
+    "lite0": (1.0, 1.0, 4_652_008, 49, 21_008),
+    "lite1": (1.0, 1.1, 5_416_680, 64, 26_832),
+    "lite2": (1.1, 1.2, 6_092_072, 64, 29_048),
+    "lite3": (1.2, 1.4, 8_197_096, 73, 38_336),
+    "lite4": (1.4, 1.8, 13_006_568, 91, 56_184),
 }
 
 
@@ -89,17 +97,18 @@ class SqueezeExcitation(nn.Module):
 class SeparableBlock(nn.Module):
     """The block without expansion: depthwise, squeeze and excitation, projection (conv_pw, bn2)."""
 
-    def __init__(self, inputs, outputs, kernel, stride, auxiliary):
+    def __init__(self, inputs, outputs, kernel, stride, auxiliary, lite):
         super().__init__()
+        self.activation = F.relu6 if lite else F.silu
         self.residual = stride == 1 and inputs == outputs
         self.conv_dw = SameConvolution(inputs, inputs, kernel, stride, groups=inputs)
         self.bn1 = batch_norm(inputs, auxiliary)
-        self.se = SqueezeExcitation(inputs, inputs)
+        self.se = nn.Identity() if lite else SqueezeExcitation(inputs, inputs)
         self.conv_pw = SameConvolution(inputs, outputs, 1)
         self.bn2 = batch_norm(outputs, auxiliary)
 
     def forward(self, x, context):
-        y = F.silu(self.bn1(self.conv_dw(x), context))
+        y = self.activation(self.bn1(self.conv_dw(x), context))
         y = self.bn2(self.conv_pw(self.se(y)), context)
         return x + y if self.residual else y
 
@@ -107,21 +116,22 @@ class SeparableBlock(nn.Module):
 class InvertedBlock(nn.Module):
     """Expansion (conv_pw, bn1), depthwise (conv_dw, bn2), squeeze and excitation, projection (conv_pwl, bn3)."""
 
-    def __init__(self, inputs, outputs, kernel, stride, expansion, auxiliary):
+    def __init__(self, inputs, outputs, kernel, stride, expansion, auxiliary, lite):
         super().__init__()
+        self.activation = F.relu6 if lite else F.silu
         expanded = inputs * expansion
         self.residual = stride == 1 and inputs == outputs
         self.conv_pw = SameConvolution(inputs, expanded, 1)
         self.bn1 = batch_norm(expanded, auxiliary)
         self.conv_dw = SameConvolution(expanded, expanded, kernel, stride, groups=expanded)
         self.bn2 = batch_norm(expanded, auxiliary)
-        self.se = SqueezeExcitation(expanded, inputs)
+        self.se = nn.Identity() if lite else SqueezeExcitation(expanded, inputs)
         self.conv_pwl = SameConvolution(expanded, outputs, 1)
         self.bn3 = batch_norm(outputs, auxiliary)
 
     def forward(self, x, context):
-        y = F.silu(self.bn1(self.conv_pw(x), context))
-        y = F.silu(self.bn2(self.conv_dw(y), context))
+        y = self.activation(self.bn1(self.conv_pw(x), context))
+        y = self.activation(self.bn2(self.conv_dw(y), context))
         y = self.bn3(self.conv_pwl(self.se(y)), context)
         return x + y if self.residual else y
 
@@ -129,47 +139,50 @@ class InvertedBlock(nn.Module):
 class EfficientNet(nn.Module):
     """Logits (N, classes) from normalised images (N, 3, H, W)."""
 
-    def __init__(self, width, depth, classes, auxiliary=1):
+    def __init__(self, width, depth, classes, auxiliary=1, lite=False):
         super().__init__()
-        channels = round_channels(STEM_CHANNELS, width)
+        self.activation = F.relu6 if lite else F.silu
+        channels = round_channels(STEM_CHANNELS, 1 if lite else width)
         self.conv_stem = SameConvolution(3, channels, 3, stride=2)
         self.bn1 = batch_norm(channels, auxiliary)
         self.blocks = nn.ModuleList()
-        for repeats, kernel, stride, expansion, stage_channels in STAGES:
+        for place, (repeats, kernel, stride, expansion, stage_channels) in enumerate(STAGES):
             outputs = round_channels(stage_channels, width)
             stage = nn.ModuleList()
-            for repeat in range(math.ceil(depth * repeats)):
+            fixed = lite and place in (0, len(STAGES) - 1)
+            for repeat in range(repeats if fixed else math.ceil(depth * repeats)):
                 block_stride = stride if repeat == 0 else 1
                 if expansion == 1:
-                    stage.append(SeparableBlock(channels, outputs, kernel, block_stride, auxiliary))
+                    stage.append(SeparableBlock(channels, outputs, kernel, block_stride, auxiliary, lite))
                 else:
-                    stage.append(InvertedBlock(channels, outputs, kernel, block_stride, expansion, auxiliary))
+                    stage.append(InvertedBlock(channels, outputs, kernel, block_stride, expansion, auxiliary, lite))
                 channels = outputs
             self.blocks.append(stage)
-        head = round_channels(HEAD_CHANNELS, width)
+        head = round_channels(HEAD_CHANNELS, 1 if lite else width)
         self.conv_head = SameConvolution(channels, head, 1)
         self.bn2 = batch_norm(head, auxiliary)
         self.classifier = nn.Linear(head, classes)
 
     def forward(self, x, context):
-        x = F.silu(self.bn1(self.conv_stem(x), context))
+        x = self.activation(self.bn1(self.conv_stem(x), context))
         for stage in self.blocks:
             for block in stage:
                 x = block(x, context)
-        x = F.silu(self.bn2(self.conv_head(x), context))
+        x = self.activation(self.bn2(self.conv_head(x), context))
         return self.classifier(x.mean((2, 3)))
 
 
 def check_counts():
-    for name, (width, depth, parameters, norms, norm_channels) in MODELS.items():
-        model = EfficientNet(width, depth, classes=1000, auxiliary=0)
+    for name, (width, depth, parameters, norms, norm_channels) in {**MODELS, **LITE_MODELS}.items():
+        lite = name in LITE_MODELS
+        model = EfficientNet(width, depth, classes=1000, auxiliary=0, lite=lite)
         sizes = [module.weight.numel() for module in model.modules() if isinstance(module, RoutedBatchNorm)]
         found = (sum(parameter.numel() for parameter in model.parameters()), len(sizes), sum(sizes))
         assert found == (parameters, norms, norm_channels), f"{name}: {found}"
-        routed = sum(parameter.numel() for parameter in EfficientNet(width, depth, classes=1000).parameters())
+        routed = sum(parameter.numel() for parameter in EfficientNet(width, depth, classes=1000, lite=lite).parameters())
         assert routed == parameters + 2 * norm_channels, f"{name}: {routed} with the auxiliary set"
 
 
 if __name__ == "__main__":
     check_counts()
-    print("parameters, batch norms and their channels of B0 .. B8 are the published ones")
+    print("parameters, batch norms and their channels of B0 .. B8 and Lite 0 .. 4 are the published ones")

@@ -1,9 +1,9 @@
-"""Makes efficientnet_narrow.safetensors and efficientnet_b0.safetensors: logits and gradients in float64.
+"""Makes efficientnet_narrow.safetensors, efficientnet_b0.safetensors and efficientnet_lite.safetensors: logits and gradients in float64.
 
-    /usr/bin/python3 test/golden/make_efficientnet.py
+    /usr/bin/python3 test/golden/make_efficientnet.py [narrow | lite | b0 ...]
 
 Networks of efficientnet_reference.py: `narrow` has width 0.25, depth 0.5 (the same rounding rules), 10 classes, a
-batch of 8 images of 32x32; `b0` has width 1, depth 1, 1000 classes, a batch of 4 images of 64x64.
+batch of 8 images of 32x32; `lite` is the Lite form of the same; `b0` has width 1, depth 1, 1000 classes, a batch of 4 images of 64x64.
 
 State. Sort the names of the whole state dict (main and auxiliary, parameters and running statistics, without
 num_batches_tracked) by their ASCII codes, as JavaScript's sort() does; s is the place of a name in that list (metadata
@@ -27,14 +27,14 @@ part, sorted as above), `sampling` (31 or 1009). Keys, F64 except labels:
     labels                     I64 (N)
     <pass>/logits              (N, K)
     <pass>/loss                scalar
-    <pass>/grad.input          every 31st (narrow) or 1009th (b0) element of the flattened gradient of the input
+    <pass>/grad.input          every 31st (narrow, lite) or 1009th (b0) element of the flattened gradient of the input
     <pass>/grad.<name>         the same of the gradient of each parameter that takes part
     <pass>/gradient_norms      (P) L2 norm of the whole gradient of each of `parameters`[route]
 
 With batch statistics the shift of a block's last batch norm (bn3, or bn2 in blocks.0) has gradient zero, because the
 next batch norm takes it away again: golden values there are rounding, about 1e-15, and need an absolute tolerance.
 
-What fp32 reaches (printed by this script, PyTorch 1.13, one thread, AVX2): relative L2 of the logits, the gradient of
+What fp32 reaches (printed by this script, PyTorch 1.13, of `lite` 2.13, one thread, AVX2): relative L2 of the logits, the gradient of
 the input, the gradients of all parameters together, and the worst parameter whose gradient is not zero as above.
 
     pass                  std of  logits    input     gradients worst
@@ -43,11 +43,21 @@ the input, the gradients of all parameters together, and the worst parameter who
     narrow main running   0.25    5.6e-07   1.9e-06   1.4e-06   9.6e-06
     narrow aux batch      0.70    3.5e-06   7.9e-06   8.1e-06   1.2e-05
     narrow aux running    0.34    3.2e-07   1.4e-06   8.7e-07   1.0e-05
+    lite main batch       0.58    9.1e-06   1.3e-05   1.3e-05   2.2e-05
+    lite main running     1.12    7.5e-07   9.4e-07   8.8e-07   2.0e-06
+    lite aux batch        0.60    1.1e-05   1.4e-05   1.4e-05   3.2e-05
+    lite aux running      1.49    1.3e-06   1.2e-06   1.1e-06   2.4e-06
+    lite main batch       0.58    9.1e-06   1.3e-05   1.3e-05   2.2e-05  (PyTorch 2.13)
+    lite main running     1.12    7.5e-07   9.4e-07   8.8e-07   2.0e-06
+    lite aux batch        0.60    1.1e-05   1.4e-05   1.4e-05   3.2e-05
+    lite aux running      1.49    1.3e-06   1.2e-06   1.1e-06   2.4e-06
     b0 main batch         0.40    5.1e-06   1.2e-05   1.2e-05   1.8e-05
     b0 main running       1.87    1.7e-06   5.2e-06   4.4e-06   9.9e-06
     b0 aux batch          0.37    4.5e-06   1.5e-05   1.4e-05   2.1e-05
     b0 aux running        2.07    1.7e-06   3.7e-06   3.4e-06   6.1e-06
 """
+
+import sys
 
 import numpy as np
 import torch
@@ -60,10 +70,11 @@ from torch_common import AUX, MAIN, Context, gradients
 
 INPUT_STREAM = 1_000_000
 
-# width, depth, classes, batch, image size, sampling of gradients
+# width, depth, Lite form, classes, batch, image size, sampling of gradients
 NETWORKS = {
-    "narrow": (0.25, 0.5, 10, 8, 32, 31),
-    "b0": (1.0, 1.0, 1000, 4, 64, 1009),
+    "narrow": (0.25, 0.5, False, 10, 8, 32, 31),
+    "lite": (0.25, 0.5, True, 10, 8, 32, 31),
+    "b0": (1.0, 1.0, False, 1000, 4, 64, 1009),
 }
 
 
@@ -140,8 +151,9 @@ def make(title, network, classes, batch, size, sampling):
 
 def main():
     check_counts()
-    for title, (width, depth, classes, *settings) in NETWORKS.items():
-        make(f"efficientnet_{title}", lambda: EfficientNet(width, depth, classes), classes, *settings)
+    for title in sys.argv[1:] or NETWORKS:
+        width, depth, lite, classes, *settings = NETWORKS[title]
+        make(f"efficientnet_{title}", lambda: EfficientNet(width, depth, classes, lite=lite), classes, *settings)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ const parametersOf = (name: string, routes: readonly string[] = []): number => {
 
 describe("ImageNet networks", () => {
   // Parameters, batch norms, their channels, image size, and the scales and shifts of one auxiliary set in percent of
-  // the parameters. EfficientNet: the official builder's rules, equal to timm's tf_efficientnet_b0 .. b8. ResNet:
+  // the parameters. EfficientNet: the official builder's rules, equal to timm's tf_efficientnet_b0 .. b8 and tf_efficientnet_lite0 .. lite4. ResNet:
   // torchvision and timm.
   test.each([
     ["efficientnet-b0", 5_288_548, 49, 21_008, 224, "0.79"],
@@ -23,6 +23,11 @@ describe("ImageNet networks", () => {
     ["efficientnet-b6", 43_040_704, 134, 112_216, 528, "0.52"],
     ["efficientnet-b7", 66_347_960, 163, 155_360, 600, "0.47"],
     ["efficientnet-b8", 87_413_142, 181, 190_016, 672, "0.43"],
+    ["efficientnet-lite0", 4_652_008, 49, 21_008, 224, "0.90"],
+    ["efficientnet-lite1", 5_416_680, 64, 26_832, 240, "0.99"],
+    ["efficientnet-lite2", 6_092_072, 64, 29_048, 260, "0.95"],
+    ["efficientnet-lite3", 8_197_096, 73, 38_336, 280, "0.94"],
+    ["efficientnet-lite4", 13_006_568, 91, 56_184, 300, "0.86"],
     ["resnet18", 11_689_512, 20, 4_800, 224, "0.08"],
     ["resnet34", 21_797_672, 36, 8_512, 224, "0.08"],
     ["resnet50", 25_557_032, 53, 26_560, 224, "0.21"],
@@ -47,6 +52,11 @@ describe("ImageNet networks", () => {
     ["efficientnet-b6", 986],
     ["efficientnet-b7", 1200],
     ["efficientnet-b8", 1332],
+    ["efficientnet-lite0", 296],
+    ["efficientnet-lite1", 386],
+    ["efficientnet-lite2", 386],
+    ["efficientnet-lite3", 440],
+    ["efficientnet-lite4", 548],
     ["resnet18", 122],
     ["resnet34", 218],
     ["resnet50", 320],

@@ -11,9 +11,11 @@ import { readGolden } from "../support/golden.js";
 import { compareWithGolden, GOLDEN_PASSES, initializeAsGolden } from "../support/networks.js";
 
 const NARROW = { width: 0.25, depth: 0.5, dropout: 0.3 };
+const NARROW_LITE = { ...NARROW, lite: true };
 
 describe.each([
   { title: "narrow", config: NARROW, classes: 10, images: [8, 3, 32, 32] },
+  { title: "lite", config: NARROW_LITE, classes: 10, images: [8, 3, 32, 32] },
   { title: "b0", config: EFFICIENTNETS["efficientnet-b0"], classes: 1000, images: [4, 3, 64, 64] },
 ])("EfficientNet $title", ({ title, config, classes, images }) => {
   const golden = readGolden(`efficientnet_${title}.safetensors`);

@@ -116,6 +116,14 @@ describe("batch norm kernel", () => {
 
   const setting = { shape: [3, 24, 6, 5], activation: "silu", batch: true, residual: false } as const;
 
+  test("relu6 is cut at both ends, and neither end has a gradient", () => {
+    const { y, gradX } = run({ ...setting, activation: "relu6", batch: false }, "float32");
+    const identity = run({ ...setting, activation: "identity", batch: false }, "float32");
+    expect(y).toEqual(identity.y.map((value) => Math.min(Math.max(value, 0), 6)));
+    expect(gradX).toEqual(identity.gradX.map((value, i) => (identity.y[i] > 0 && identity.y[i] < 6 ? value : 0)));
+    for (const end of [0, 6]) expect(y.filter((value) => value === end).length).toBeGreaterThan(10);
+  });
+
   test("strided views give what their copies give", () => {
     const expected = run(setting, "float64", { view: true });
     const actual = run(setting, "float32", { view: true });
