@@ -3,10 +3,12 @@ import type { ResolvedRecipe } from "../recipes/schema.js";
 import type { EpochEvent, StepEvent, ValidationEvent } from "../training/events.js";
 import type { FitResult } from "../training/fit.js";
 
-/** Something that the user should know: what was left out, what changed a number, what a resume means. */
+/** Something that the user should know. */
 export interface NoteEvent {
   readonly type: "note";
   readonly message: string;
+  /** Whether it changes what the run or its numbers mean: images that were left out, a value that is another than was asked for. */
+  readonly warning: boolean;
 }
 
 /** Weights to start from are downloaded. */

@@ -56,7 +56,7 @@ export function resumeState(
   run: RunDirectory,
   parts: TrainedParts,
   now: Reproducibility,
-): { readonly state: TrainingState | undefined; readonly notes: readonly string[] } {
+): { readonly state: TrainingState | undefined; readonly note: string; readonly warnings: readonly string[] } {
   const path = run.checkpoint("last").weights;
   const file = existsSync(path) ? readCheckpoint(path) : undefined;
   if (file !== undefined) restore(file, path, parts);
@@ -67,12 +67,11 @@ export function resumeState(
   const differences = (["processor", "threads", "torch"] as const).filter((key) => before[key] !== now[key]);
   return {
     state,
-    notes: [
-      ...differences.map(
-        (key) =>
-          `Note: ${key} was ${before[key]} and is ${now[key]}; the run goes on, but not bit for bit as it would have.`,
-      ),
+    note:
       state === undefined ? "No checkpoint yet: starting from the beginning." : `Resuming after step ${state.step}.`,
-    ],
+    warnings: differences.map(
+      (key) =>
+        `Note: ${key} was ${before[key]} and is ${now[key]}; the run goes on, but not bit for bit as it would have.`,
+    ),
   };
 }

@@ -58,7 +58,12 @@ interface Plan {
   readonly source?: OpenedWeights;
 }
 
-type Note = (message: string) => Promise<void>;
+type Note = (message: string, warning?: boolean) => Promise<void>;
+
+const noteTo =
+  (tell: (event: TrainEvent) => Promise<void>): Note =>
+  (message, warning = false) =>
+    tell({ type: "note", message, warning });
 
 /**
  * Trains a classifier, and records it in a run's folder: the resolved recipe, logs, checkpoints, pictures.
@@ -73,14 +78,14 @@ type Note = (message: string) => Promise<void>;
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const tell = async (event: TrainEvent) => options.onEvent?.(event);
-  const note: Note = (message) => tell({ type: "note", message });
+  const note = noteTo(tell);
   const plan = options.resume ? resumePlan(recipe, options.run) : await newPlan(recipe, options.run, tell);
   const { resumed, source } = plan;
   for (const line of source?.notes ?? []) await note(line);
   resolveDevice(plan.recipe.device); // refused before anything is read
   setThreads(plan.recipe.threads);
   setMemoryLimit(plan.recipe.memoryLimit ?? undefined);
-  if (resumed === undefined) for (const line of checkPhotos(plan.recipe.data.path)) await note(line);
+  if (resumed === undefined) for (const line of checkPhotos(plan.recipe.data.path)) await note(line, true);
   const recorded = resumed?.readInfo().view;
   const view =
     resumed !== undefined && recorded === undefined ? viewBeforeRecording(plan.recipe) : (recorded ?? viewOf(source));
@@ -97,15 +102,15 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
       checkValidationFraction(plan.recipe, data);
     } else {
       const unknown = checkSameImages(resumed, data);
-      if (unknown !== undefined) await note(unknown);
+      if (unknown !== undefined) await note(unknown, true);
       if (recorded === undefined && data.validation?.fileOf !== undefined) {
-        for (const line of describeView(view, data)) await note(line);
+        for (const line of describeView(view, data)) await note(line, true);
       }
     }
     const images = data.train?.length ?? 0;
     const enough = resumed === undefined ? withEnoughUpdates(plan.recipe, images) : plan.recipe;
     const changed = describeUpdates(plan.recipe, enough, images);
-    if (changed !== undefined) await note(changed);
+    if (changed !== undefined) await note(changed, true);
     // Whole images are not cut, whatever the weights say of photos.
     const ownView = data.whole && resumed === undefined ? undefined : view;
     return await trainOn(data, { ...plan, recipe: enough }, ownView, options, tell);
@@ -180,14 +185,13 @@ async function trainOn(
       const notes = [
         ...describeTransfer(plan.recipe, learner),
         describeParts(data),
-        ...data.notes,
-        ...describeLeftOut(data.leftOut()),
         ...(plan.recipe.training.batchSize === "auto" ? [describeAutomaticBatch(plan.recipe, recipe)] : []),
         ...describeStrength(recipe),
         `A batch of ${recipe.training.batchSize}${memory ?? ` on ${training.device}`}; a step costs ` +
           `${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
       ];
-      return await record({ run, plan, recipe, training, data, notes, options, tell });
+      const warnings = [...data.notes, ...describeLeftOut(data.leftOut())];
+      return await record({ run, plan, recipe, training, data, notes, warnings, options, tell });
     } finally {
       unlock();
     }
@@ -204,20 +208,32 @@ interface Recording {
   readonly data: OpenedData;
   /** What is said of it at its start. */
   readonly notes: readonly string[];
+  readonly warnings: readonly string[];
   readonly options: TrainOptions;
   readonly tell: (event: TrainEvent) => Promise<void>;
 }
 
 /** Trains, and keeps the run's folder up to date. */
-async function record({ run, plan, recipe, training, data, notes, options, tell }: Recording): Promise<TrainResult> {
+async function record({
+  run,
+  plan,
+  recipe,
+  training,
+  data,
+  notes,
+  warnings,
+  options,
+  tell,
+}: Recording): Promise<TrainResult> {
   const reproducibility = thisMachine();
-  const note: Note = (message) => tell({ type: "note", message });
+  const note = noteTo(tell);
   let state: TrainingState | undefined;
   if (plan.resumed === undefined) {
     writeNewRun(run, recipe, data, reproducibility, options.command ?? []);
   } else {
     const resumed = resumeState(run, training, reproducibility);
-    for (const line of resumed.notes) await note(line);
+    for (const line of resumed.warnings) await note(line, true);
+    await note(resumed.note);
     state = resumed.state;
   }
   const setStatus = noteResume(run, plan, recipe, training, state);
@@ -236,6 +252,7 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
   for (const line of [...describeChanges(recipe, plan.changes, stepsPerEpoch, state?.step ?? 0), ...notes]) {
     await note(line);
   }
+  for (const line of warnings) await note(line, true);
   try {
     const { logEverySteps } = recipe.training;
     const result = await fit({
@@ -247,7 +264,7 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
       onEvent: listener(run, training, { reproducibility, logEverySteps }, tell),
     });
     setStatus(result.status);
-    for (const line of describeLeftOut(data.leftOut().slice(leftOutBefore))) await note(line);
+    for (const line of describeLeftOut(data.leftOut().slice(leftOutBefore))) await note(line, true);
     const ended = resultOf(run, result, data);
     await tell({ type: "finished", ...ended });
     return ended;

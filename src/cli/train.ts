@@ -28,12 +28,11 @@ export function define(command: Command): void {
       [],
     )
     .option("--json", "print one JSON object at the end")
-    .option("--quiet", "no progress")
+    .option("--quiet", "no progress; warnings alone")
     .action(train);
 }
 
 async function train(recipeName: string | undefined, options: TrainOptions): Promise<void> {
-  const quiet = options.quiet === true;
   const { applySettings } = await import("../recipes/resolve.js");
   const settings = [...settingsOf(FLAGS, options), ...options.set];
   if (options.resume) {
@@ -56,7 +55,7 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const { model, ...withoutModel } = asked;
   const ofWeights = byDefault && asked.finetune?.weights != null;
   const recipe = ofWeights ? withoutModel : asked;
-  if (byDefault && !quiet) {
+  if (byDefault) {
     const network = ofWeights ? "the network of the weights" : model;
     process.stderr.write(
       `Photos, and neither a recipe nor a model: taking the recipe ${PHOTO_RECIPE}, ${network} at ${asked.data?.imageSize} ` +

@@ -5,7 +5,7 @@ import { CountLine } from "./count-line.js";
 import { withFlags } from "./flag-names.js";
 import { ProgressLine } from "./progress.js";
 
-/** Prints notes and progress as they come. */
+/** Prints notes and progress as they come; where it is quiet, warnings alone. */
 export class TrainingReport {
   readonly #progress = new ProgressLine();
   readonly #quiet: boolean;
@@ -25,7 +25,10 @@ export class TrainingReport {
   }
 
   show(event: TrainEvent): void {
-    if (this.#quiet) return;
+    if (this.#quiet) {
+      if (event.type === "note" && event.warning) process.stderr.write(`${withFlags(event.message)}\n`);
+      return;
+    }
     switch (event.type) {
       case "download":
         this.#download.show(event.doneBytes, event.totalBytes);

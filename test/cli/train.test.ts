@@ -244,7 +244,7 @@ describe("a run that is stopped or killed", () => {
     rmSync(weights);
     const other = advprop(["train", "--run", run, "--resume", "--seed", "1"]);
     expect(other.status).toBe(2);
-    expect(other.stderr).toContain("leave out seed");
+    expect(other.stderr).toContain("leave out --seed");
     const resumed = advprop(["train", "--run", run, "--resume"]);
     expect(resumed.stderr).toContain("Finished");
     const info = JSON.parse(readFileSync(join(run, "run.json"), "utf8"));
