@@ -184,14 +184,12 @@ async function trainOn(
         ` takes about ${readableBytes(bytesFor(estimate, recipe.training.batchSize))} of ${readableBytes(memoryStats().limitBytes)}`;
       const notes = [
         ...describeTransfer(plan.recipe, learner),
-        describeParts(data),
         ...(plan.recipe.training.batchSize === "auto" ? [describeAutomaticBatch(plan.recipe, recipe)] : []),
         ...describeStrength(recipe),
         `A batch of ${recipe.training.batchSize}${memory ?? ` on ${training.device}`}; a step costs ` +
           `${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
       ];
-      const warnings = [...data.notes, ...describeLeftOut(data.leftOut())];
-      return await record({ run, plan, recipe, training, data, notes, warnings, options, tell });
+      return await record({ run, plan, recipe, training, data, notes, options, tell });
     } finally {
       unlock();
     }
@@ -208,23 +206,12 @@ interface Recording {
   readonly data: OpenedData;
   /** What is said of it at its start. */
   readonly notes: readonly string[];
-  readonly warnings: readonly string[];
   readonly options: TrainOptions;
   readonly tell: (event: TrainEvent) => Promise<void>;
 }
 
 /** Trains, and keeps the run's folder up to date. */
-async function record({
-  run,
-  plan,
-  recipe,
-  training,
-  data,
-  notes,
-  warnings,
-  options,
-  tell,
-}: Recording): Promise<TrainResult> {
+async function record({ run, plan, recipe, training, data, notes, options, tell }: Recording): Promise<TrainResult> {
   const reproducibility = thisMachine();
   const note = noteTo(tell);
   let state: TrainingState | undefined;
@@ -248,11 +235,12 @@ async function record({
     data: { name, classes, trainingImages },
   });
   const leftOutBefore = data.leftOut().length;
+  await note(describeParts(data));
+  for (const line of [...data.notes, ...describeLeftOut(data.leftOut())]) await note(line, true);
   const stepsPerEpoch = updatesPerEpoch(training.loader, recipe.training.accumulationSteps);
   for (const line of [...describeChanges(recipe, plan.changes, stepsPerEpoch, state?.step ?? 0), ...notes]) {
     await note(line);
   }
-  for (const line of warnings) await note(line, true);
   try {
     const { logEverySteps } = recipe.training;
     const result = await fit({
