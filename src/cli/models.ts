@@ -49,8 +49,8 @@ async function list({ published, json }: { readonly published?: boolean; readonl
   ]);
   printTable([["network", "preset", "published", "checked", "training", "reference"], ...rows], 6);
   console.log(
-    "\npublished: top-1 accuracy by its authors. checked: the real file was evaluated here (file), or files of the same " +
-      "layout with random weights were (layout).",
+    "\npublished: top-1 accuracy by its authors. checked: the real file was evaluated here (file); files that the same library saved " +
+      "of this network (layout), or of another size of it (family), with random weights gave its own logits.",
   );
 }
 

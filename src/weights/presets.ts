@@ -50,7 +50,8 @@ export function presetOf(
 /** The same in a sentence. */
 export function describePreset(name: PresetName, { imageSize, view }: Preset): string {
   const share = +view.cropFraction.toFixed(3);
-  return `Pixels are normalised ${WORDS[name]}; images have ${imageSize} pixels, photos are cut to ${share} of their short side, ${view.interpolation}`;
+  const cut = share === 1 ? "the whole middle square" : `the middle ${share} of the short side`;
+  return `Pixels are normalised ${WORDS[name]}; images have ${imageSize} pixels, of photos ${cut}, ${view.interpolation}`;
 }
 
 /** `_ap`, `adv-`, `.ap_in1k`, `advprop`: how the published AdvProp files are called. */

@@ -22,8 +22,11 @@ export interface PublishedWeights {
   readonly sha256: string;
   /** The file's name where `reference` is of another form of it. */
   readonly file?: string;
-  /** "file": the real file was loaded and evaluated; "layout": files of the same names and shapes with random weights were. */
-  readonly checked: "file" | "layout";
+  /**
+   * "file": the real file was evaluated; "layout": files that the same library saved of this network with random weights gave its own
+   * logits; "family": those of another size of the network did.
+   */
+  readonly checked: "file" | "layout" | "family";
 }
 
 const TIMM_RELEASE = "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/";
@@ -34,6 +37,10 @@ const AKAMASTER = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/maste
 /** The first digits of the hash in a name such as resnet18-f37072fd.pth. */
 const hashOf = (file: string): string => /-([0-9a-f]{8})\./.exec(file)?.[1] ?? "";
 
+/** Sizes of which each library's own files were compared: `npm run test:peers`, docs/weights.md. */
+const COMPARED: readonly string[] = ["efficientnet-b0", "efficientnet-b3", "resnet18", "resnet50"];
+const checked = (model: string) => (COMPARED.includes(model) ? "layout" : "family");
+
 /** B0, B1, ... of a kind, by file, with the accuracies of the rows of tensorflow/tpu's README. */
 const series = (
   base: string,
@@ -42,15 +49,12 @@ const series = (
   preset: PresetName,
   training: string,
 ): PublishedWeights[] =>
-  files.map((file, i) => ({
-    reference: `${base}${file}`,
-    model: `efficientnet-b${/b(\d)/.exec(file)?.[1]}`,
-    training,
-    preset,
-    accuracy: accuracies[i] / 100,
-    sha256: hashOf(file),
-    checked: "layout",
-  }));
+  files.map((file, i) => {
+    const model = `efficientnet-b${/b(\d)/.exec(file)?.[1]}`;
+    const accuracy = accuracies[i] / 100;
+    const reference = `${base}${file}`;
+    return { reference, model, training, preset, accuracy, sha256: hashOf(file), checked: checked(model) };
+  });
 
 /** README of models/official/efficientnet, https://github.com/tensorflow/tpu: AdvProp, AutoAugment and plain, B0 on. */
 const ADVPROP = [77.6, 79.6, 80.5, 81.9, 83.3, 84.3, 84.8, 85.2, 85.5];
@@ -135,7 +139,7 @@ const torchvision = (file: string, accuracy: number, resized: number): Published
   view: { cropFraction: 224 / resized, interpolation: "bilinear" },
   accuracy: accuracy / 100,
   sha256: hashOf(file),
-  checked: "layout",
+  checked: checked(file.slice(0, file.indexOf("-"))),
 });
 
 const resnets = [
@@ -165,7 +169,7 @@ const timm = (
   accuracy: test.accuracy / 100,
   sha256: hashOf(file),
   file,
-  checked: "layout",
+  checked: checked(name.slice(0, name.indexOf("."))),
 });
 
 const timmResnets = [

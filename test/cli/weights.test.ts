@@ -59,7 +59,7 @@ describe("models import", () => {
 test("models --published lists references with presets, accuracies and what was checked", () => {
   const { stdout } = advprop(["models", "--published"]);
   expect(stdout).toMatch(
-    /efficientnet-b7\s+advprop\s+85\.2 %\s+layout\s+AdvProp.*https:\/\/.*tf_efficientnet_b7_ap-ddb28fec\.pth\n/,
+    /efficientnet-b7\s+advprop\s+85\.2 %\s+family\s+AdvProp.*https:\/\/.*tf_efficientnet_b7_ap-ddb28fec\.pth\n/,
   );
   expect(stdout).toMatch(/resnet20\s+imagenet\s+91\.7 %\s+file/);
 });

@@ -291,7 +291,7 @@ describe("presets", () => {
     expect([timm.size, timm.view]).toEqual([288, { cropFraction: 1, interpolation: "bicubic" }]);
     const first = presetFor("resnet18", "resnet18-f37072fd.pth");
     expect(first.view).toEqual({ cropFraction: 0.875, interpolation: "bilinear" });
-    expect(first.notes.join(" ")).toContain("photos are cut to 0.875 of their short side, bilinear (as published)");
+    expect(first.notes.join(" ")).toContain("of photos the middle 0.875 of the short side, bilinear (as published)");
     expect(findPublished("resnet50-11ad3fa6.pth")?.view?.cropFraction).toBe(224 / 232);
     expect(presetFor("resnet18", "resnet18-f37072fd.pth", { preset: "none" }).mean).toBe(0);
     expect(presetFor("efficientnet-b0", "tf_efficientnet_b0_ap-f262efe1.pth").view).toEqual({
