@@ -3,12 +3,13 @@ import { defaultEpsilon, epsilonSource } from "../attacks/strength.js";
 import type { Learner, SizedRecipe } from "../recipes/build.js";
 import { asFraction } from "../recipes/rules.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
-import { METHOD_TRAITS } from "../training/method-traits.js";
+import { hasTwoLosses, METHOD_TRAITS } from "../training/method-traits.js";
 
 /** The attack of a training with its strength and where that is from, and the smoothing of its labels; a line each. */
 export function describeStrength({ method, model, attack, training }: ResolvedRecipe): string[] {
-  const { labelSmoothing, adversarialLabelSmoothing } = training;
-  const { perturbation, cleanLoss } = METHOD_TRAITS[method];
+  const { labelSmoothing, adversarialLabelSmoothing, adversarialWeight = 1, lossReduction = "sum" } = training;
+  const { perturbation } = METHOD_TRAITS[method];
+  const twoLosses = hasTwoLosses(METHOD_TRAITS[method]);
   const ofAdversarial = adversarialLabelSmoothing ?? labelSmoothing;
   const lines: string[] = [];
   if (attack === undefined) {
@@ -20,13 +21,25 @@ export function describeStrength({ method, model, attack, training }: ResolvedRe
     const parts = [norm, `epsilon ${asFraction(epsilon)}`];
     if ("steps" in attack)
       parts.push(`${attack.steps} ${attack.steps === 1 ? "step" : "steps"} of ${asFraction(attack.stepSize)}`);
-    if ("target" in attack) parts.push(attack.target === "random" ? "random target" : "untargeted");
-    lines.push(`${"name" in attack ? `Attack: ${attack.name},` : "Noise:"} ${parts.join(", ")}.${source}`);
+    if ("target" in attack) {
+      parts.push(attack.target === "random" ? "random target" : "untargeted");
+      if (attack.labelSmoothing > 0) parts.push(`labels smoothed by ${attack.labelSmoothing}`);
+      if (attack.statistics === "batch") parts.push("through batch statistics");
+    }
+    lines.push(
+      `${"name" in attack ? `Attack: ${attack.name},` : perturbation === "noise" ? "Noise:" : "Random-sign noise:"} ${parts.join(", ")}.${source}`,
+    );
   }
-  if (perturbation !== "none" && cleanLoss && ofAdversarial !== labelSmoothing) {
+  if (twoLosses && ofAdversarial !== labelSmoothing) {
     lines.push(`Label smoothing: ${labelSmoothing} of clean images, ${ofAdversarial} of adversarial ones.`);
   } else if (labelSmoothing > 0) {
-    lines.push(`Label smoothing: ${labelSmoothing}${perturbation !== "none" && cleanLoss ? ", in both losses" : ""}.`);
+    lines.push(`Label smoothing: ${labelSmoothing}${twoLosses ? ", in both losses" : ""}.`);
+  }
+  if (adversarialWeight !== 1 || lossReduction !== "sum") {
+    const second = adversarialWeight === 1 ? "adversarial" : `${adversarialWeight} adversarial`;
+    lines.push(
+      `Loss: ${lossReduction === "sum" ? `clean + ${second}` : `(clean + ${second}) / ${1 + adversarialWeight}`}.`,
+    );
   }
   return lines;
 }

@@ -3,7 +3,7 @@ import type { Attack } from "./attack.js";
 import { fgsm } from "./fgsm.js";
 import { gd } from "./gd.js";
 import { iFgsm } from "./i-fgsm.js";
-import { noise } from "./noise.js";
+import { noise, signNoise } from "./noise.js";
 import { pgd } from "./pgd.js";
 import type { Target } from "./target.js";
 import { type Norm, threatModel } from "./threat-model.js";
@@ -19,6 +19,8 @@ interface Steps extends Ball {
   readonly stepSize: number;
   readonly steps: number;
   readonly target: Target;
+  /** Of the labels or targets of the attack's loss; 0 unless given. */
+  readonly labelSmoothing?: number;
 }
 
 interface RandomStart {
@@ -30,8 +32,8 @@ interface RandomStart {
 export type AttackOptions =
   | ({ readonly name: "pgd" | "gd" } & Steps & RandomStart)
   | ({ readonly name: "i-fgsm" } & Steps)
-  | ({ readonly name: "fgsm"; readonly target: Target } & Ball)
-  | ({ readonly name: "noise" } & Ball);
+  | ({ readonly name: "fgsm"; readonly target: Target; readonly labelSmoothing?: number } & Ball)
+  | ({ readonly name: "noise" | "sign-noise" } & Ball);
 
 /** @throws ERR_EPSILON, ERR_ATTACK_STEPS, ERR_PROBABILITY as {@link pgd} */
 export function createAttack(options: AttackOptions): Attack {
@@ -47,11 +49,13 @@ export function createAttack(options: AttackOptions): Attack {
       return fgsm({ ...options, threatModel: ball });
     case "noise":
       return noise(ball);
+    case "sign-noise":
+      return signNoise(ball);
   }
 }
 
 /** How many gradients of the network an attack takes for each image: what it costs. */
 export function attackGradients(options: AttackOptions): number {
-  if (options.name === "noise") return 0;
-  return options.name === "fgsm" ? 1 : options.steps;
+  if ("steps" in options) return options.steps;
+  return options.name === "fgsm" ? 1 : 0;
 }

@@ -21,20 +21,22 @@ export interface PgdOptions {
   readonly randomStart: boolean;
   /** Of a random start: the probability of each image to start from itself all the same. 0 unless given. */
   readonly cleanStartProbability?: number;
+  /** Of the labels or targets of the attack's loss; 0 unless given. */
+  readonly labelSmoothing?: number;
 }
 
 /**
  * x_0 = start(images); x_{t+1} = advance(x_t, gradient), a step and the projection into the ball, `steps` times.
  *
- * The loss is plain cross-entropy on hard labels, summed over the batch, so that no image's gradient depends on the
- * batch's size. With a random target it descends towards the target, without one it ascends from the label.
+ * The loss is cross-entropy on hard labels, or smoothed ones where that is asked for, summed over the batch, so that no image's
+ * gradient depends on the batch's size. With a random target it descends towards the target, without one it ascends from the label.
  *
  * @throws ERR_EPSILON the step size makes no sense in the threat model's norm
  * @throws ERR_ATTACK_STEPS the steps are not a positive integer
  * @throws ERR_PROBABILITY the probability of a clean start is outside [0, 1]
  */
 export function pgd(options: PgdOptions): Attack {
-  const { threatModel, stepSize, steps, target, randomStart, cleanStartProbability = 0 } = options;
+  const { threatModel, stepSize, steps, target, randomStart, cleanStartProbability = 0, labelSmoothing = 0 } = options;
   threatModel.checkSize(stepSize, "pgd: stepSize");
   checkProbability(cleanStartProbability, "pgd: cleanStartProbability");
   if (!Number.isInteger(steps) || steps < 1) {
@@ -58,7 +60,7 @@ export function pgd(options: PgdOptions): Attack {
             const x = detach(previous).requireGradient();
             const output = logits(x);
             const aim = goal ?? randomTargets(labels, output.shape[1], keys);
-            const gradient = gradientOf(crossEntropy(output, aim, 0, "sum"), x);
+            const gradient = gradientOf(crossEntropy(output, aim, labelSmoothing, "sum"), x);
             const size = target === "random" ? -stepSize : stepSize;
             return [threatModel.advance(previous, gradient, size, images), aim];
           });

@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { attackSteps, defaultEpsilon } from "../attacks/strength.js";
-import type { MethodTraits } from "../training/method-traits.js";
-import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, section, unit } from "./rules.js";
+import type { Perturbation } from "../training/method-traits.js";
+import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, section, share, unit } from "./rules.js";
 
 /** The ball of every attack. */
 const ball = {
@@ -33,6 +33,8 @@ const common = {
   statistics: oneOf(["running", "batch"]).default("running"),
   /** Whether dropout and stochastic depth act during the attack. */
   stochastic: flag.default(false),
+  /** Of the labels or targets of the attack's own loss; the attack of meijieru/fast_advprop has those of the training loss. */
+  labelSmoothing: share.default(0),
 };
 
 const pgd = withinPixels(section({ name: z.literal("pgd"), ...ball, ...steps, ...start, ...common }));
@@ -62,13 +64,13 @@ export const attack = named(pgd, iFgsm, gd, fgsm);
 /** What a method perturbs its images with, at the network's own strength unless it says otherwise. */
 export function resolvedAttack(
   written: Written,
-  perturbation: MethodTraits["perturbation"],
+  perturbation: Perturbation,
   model: string,
 ): ResolvedAttack | ResolvedNoise | undefined {
-  if (perturbation === "none") return undefined;
+  if (perturbation === "none" || perturbation === "copy") return undefined;
   const { norm } = written;
   const epsilon = written.epsilon ?? (norm === "l2" ? 0.5 : defaultEpsilon(model));
-  return perturbation === "noise" ? { norm, epsilon } : withStrength(written, epsilon);
+  return perturbation === "attack" ? withStrength(written, epsilon) : { norm, epsilon };
 }
 
 /** Fills in the steps: the paper's in the L-infinity norm; in the L2 norm, which the paper has not, ours. */

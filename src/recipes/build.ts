@@ -22,12 +22,14 @@ import type { Schedule } from "../optim/schedule.js";
 import { WeightAverage } from "../optim/weight-average.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
 import { canCapture, type Device, GradientStore, memoryStats, resolveDevice, type Tensor } from "../tensor/index.js";
+import { detach } from "../tensor/operators.js";
 import { CapturedStep } from "../training/captured-step.js";
 import { updatesPerEpoch } from "../training/fit.js";
 import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
+import type { Perturbation } from "../training/method-traits.js";
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
 import { writeSnapshot } from "../training/snapshots.js";
-import type { TrainingStep } from "../training/step.js";
+import { type LossWeights, SUM, type TrainingStep } from "../training/step.js";
 import { type OpenedWeights, openWeights } from "../weights/open.js";
 import { parameterGroups } from "./parameter-groups.js";
 import { scaledRate } from "./scaled-rate.js";
@@ -211,6 +213,9 @@ export function settleBatchSize(
   };
 }
 
+/** For a method whose second images are the clean ones. */
+const COPY: Attack = { perturb: (_logits, images) => detach(images) };
+
 /** For a method that makes no attack. */
 const NO_ATTACK: Attack = {
   perturb() {
@@ -222,6 +227,20 @@ const NO_ATTACK: Attack = {
 export const recipeAttackGradients = ({ attack }: Pick<ResolvedRecipe, "attack">): number =>
   attack !== undefined && "name" in attack ? attackGradients(attack) : 0;
 
+/** What the recipe says of the sum of two losses. */
+function lossWeightsOf({ adversarialWeight = 1, lossReduction }: ResolvedRecipe["training"]): LossWeights {
+  if (lossReduction !== "mean") return { ...SUM, adversarial: adversarialWeight };
+  const total = 1 + adversarialWeight;
+  return { clean: 1 / total, adversarial: adversarialWeight / total };
+}
+
+/** The attack of a recipe, or what takes its place. */
+function attackOf(options: ResolvedRecipe["attack"], perturbation: Perturbation): Attack {
+  if (options === undefined) return perturbation === "copy" ? COPY : NO_ATTACK;
+  if ("name" in options) return createAttack(options);
+  return createAttack({ name: perturbation === "sign-noise" ? "sign-noise" : "noise", ...options });
+}
+
 /** The method's step, and the pictures of its attack. */
 function createStep(
   { attack: options, finetune, seed, training }: ResolvedRecipe,
@@ -231,8 +250,7 @@ function createStep(
   pixels: PixelBatch,
 ): Pick<Learner, "step" | "snapshot"> {
   const { statistics, stochastic } = options !== undefined && "name" in options ? options : ATTACK;
-  const whole =
-    options === undefined ? NO_ATTACK : createAttack("name" in options ? options : { name: "noise", ...options });
+  const whole = attackOf(options, perturbation);
   // Batch statistics and draws of the batch tie its images together.
   const attack = statistics === "running" && !stochastic ? inMicroBatches(whole) : whole;
   const { labelSmoothing, adversarialLabelSmoothing } = training;
@@ -244,6 +262,7 @@ function createStep(
   const step = makeStep({
     ...{ model: withFrozenStages(model, finetune.frozenStages), attack, attackContext, gradients, labelSmoothing },
     adversarialLabelSmoothing: adversarialLabelSmoothing ?? labelSmoothing,
+    lossWeights: lossWeightsOf(training),
     recompute: blocks ?? affordable,
   });
   if (options === undefined) return { step, snapshot: undefined };

@@ -1,5 +1,5 @@
 /** Keys of a recipe that have no effect with its method. */
-import { METHOD_TRAITS, type MethodTraits } from "../training/method-traits.js";
+import { hasTwoLosses, METHOD_TRAITS, type MethodTraits } from "../training/method-traits.js";
 import { isMapping } from "./rules.js";
 
 /** The method of a recipe that names none. */
@@ -7,6 +7,9 @@ export const DEFAULT_METHOD = "advprop";
 
 /** What noise, which asks the network nothing, takes of an attack's section. */
 const OF_NOISE: readonly string[] = ["norm", "epsilon"];
+
+/** What only a method with a clean and an adversarial loss takes of the training's section. */
+const OF_TWO_LOSSES = ["adversarialLabelSmoothing", "adversarialWeight", "lossReduction"] as const;
 
 /** A key as written that has no effect, and why. */
 export interface Ineffective {
@@ -19,26 +22,35 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   if (!isMapping(recipe)) return [];
   const method = recipe.method ?? DEFAULT_METHOD;
   if (typeof method !== "string" || !Object.hasOwn(METHOD_TRAITS, method)) return [];
-  const { perturbation, cleanLoss }: MethodTraits = METHOD_TRAITS[method as keyof typeof METHOD_TRAITS];
+  const traits: MethodTraits = METHOD_TRAITS[method as keyof typeof METHOD_TRAITS];
+  const { perturbation } = traits;
   const found: Ineffective[] = [];
   const { attack, training } = recipe;
-  if (perturbation === "none" && attack !== undefined) {
+  if ((perturbation === "none" || perturbation === "copy") && attack !== undefined) {
     found.push({ path: ["attack"], reason: `has no effect with method ${method}, which makes no attack` });
   }
-  if (perturbation === "noise" && isMapping(attack)) {
+  if ((perturbation === "noise" || perturbation === "sign-noise") && isMapping(attack)) {
     for (const key of Object.keys(attack)) {
       if (OF_NOISE.includes(key)) continue;
       const reason = `has no effect with method ${method}, which takes ${OF_NOISE.join(" and ")} alone`;
       found.push({ path: ["attack", key], reason });
     }
   }
-  const smoothing = isMapping(training) ? training.adversarialLabelSmoothing : undefined;
-  if (smoothing !== undefined && smoothing !== null && (perturbation === "none" || !cleanLoss)) {
-    const instead = perturbation === "none" ? "which has no adversarial loss" : "whose one loss takes labelSmoothing";
-    found.push({
-      path: ["training", "adversarialLabelSmoothing"],
-      reason: `has no effect with method ${method}, ${instead}`,
-    });
+  if (perturbation === "attack" && isMapping(attack)) {
+    if (attack.randomStart === false && Number(attack.cleanStartProbability ?? 0) !== 0) {
+      const reason = "has no effect where randomStart is false: every image starts from itself";
+      found.push({ path: ["attack", "cleanStartProbability"], reason });
+    }
+  }
+  if (!hasTwoLosses(traits) && isMapping(training)) {
+    for (const key of OF_TWO_LOSSES) {
+      if (training[key] === undefined || training[key] === null) continue;
+      const instead =
+        perturbation === "none"
+          ? "which has no adversarial loss"
+          : `whose one loss ${key === "adversarialLabelSmoothing" ? "takes labelSmoothing" : "is adversarial"}`;
+      found.push({ path: ["training", key], reason: `has no effect with method ${method}, ${instead}` });
+    }
   }
   return found;
 }

@@ -1,5 +1,5 @@
 /** The recipe that a run saved in its folder. */
-import { METHOD_TRAITS } from "../training/method-traits.js";
+import { hasTwoLosses, METHOD_TRAITS } from "../training/method-traits.js";
 import { withoutIneffective } from "./effect.js";
 import { parseRecipe } from "./resolve.js";
 import { isMapping } from "./rules.js";
@@ -21,7 +21,7 @@ function asItWasMeant(written: unknown): unknown {
   const recipe = withoutIneffective(written, undefined);
   const { training, method = "advprop" } = recipe;
   const traits = Object.entries(METHOD_TRAITS).find(([name]) => name === method)?.[1];
-  const twoLosses = traits?.cleanLoss && traits.perturbation !== "none";
+  const twoLosses = traits !== undefined && hasTwoLosses(traits);
   if (!twoLosses || !isMapping(training) || Number(training.labelSmoothing) === 0) return recipe;
   if (training.labelSmoothing === undefined || "adversarialLabelSmoothing" in training) return recipe;
   return { ...recipe, training: { ...training, adversarialLabelSmoothing: 0 } };

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { SAMPLERS } from "../data/sampler.js";
 import { AUTO_AUGMENT_POLICIES } from "../images/auto-augment.js";
 import type { DeviceName } from "../tensor/index.js";
-import { METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
+import { hasTwoLosses, METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
 import { attack, resolvedAttack } from "./attack-schema.js";
 import { DEFAULT_METHOD } from "./effect.js";
 import {
@@ -172,6 +172,13 @@ const written = section({
     labelSmoothing: share.default(0),
     /** Of the adversarial loss beside a clean one; null takes labelSmoothing. */
     adversarialLabelSmoothing: shareOrNull.default(null),
+    /** Of the adversarial loss in the sum or mean of both. */
+    adversarialWeight: positive.default(1),
+    /**
+     * sum adds adversarialWeight times the adversarial loss to the clean one, as the paper does; mean divides that by 1 +
+     * adversarialWeight, as tingxueronghua/pytorch-classification-advprop does with a weight of 1.
+     */
+    lossReduction: oneOf(["sum", "mean"]).default("sum"),
     clipGradientNorm: positiveOrNull.default(null),
     /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */
     accumulationSteps: count.default(1),
@@ -197,12 +204,25 @@ const written = section({
 
 /**
  * The whole recipe. Parsing fills the defaults in. The attack's strength is that of the network; a method that makes no
- * attack has none, and noise has a norm and an epsilon alone.
+ * attack has none, and noise has a norm and an epsilon alone. A method that has not two losses has no weight of the second.
  */
 export const recipeSchema = written.transform((recipe) => ({
   ...recipe,
+  training: ofMethod(recipe.training, recipe.method),
   attack: resolvedAttack(recipe.attack, METHOD_TRAITS[recipe.method].perturbation, recipe.model),
 }));
+
+type WrittenTraining = z.output<typeof written>["training"];
+
+function ofMethod(
+  training: WrittenTraining,
+  method: MethodName,
+): Omit<WrittenTraining, "adversarialWeight" | "lossReduction"> &
+  Partial<Pick<WrittenTraining, "adversarialWeight" | "lossReduction">> {
+  if (hasTwoLosses(METHOD_TRAITS[method])) return training;
+  const { adversarialWeight, lossReduction, ...others } = training;
+  return others;
+}
 
 /** A recipe as it is written: what it leaves out has its default. */
 export type Recipe = z.input<typeof recipeSchema>;

@@ -1,7 +1,7 @@
 /** Gradients: of an input alone, as attacks need them, or added into a store, as training does. */
 import { UsageError } from "../errors.js";
 import { native } from "./native.js";
-import { detach } from "./operators.js";
+import { detach, mul } from "./operators.js";
 import { Tensor } from "./tensor.js";
 
 /**
@@ -28,13 +28,14 @@ export class GradientStore {
   }
 
   /**
-   * Adds the gradient of a scalar loss to the store and returns the loss, outside of its graph. It is not read: on a GPU that
-   * would wait for all that went before.
+   * Adds the gradient of weight * loss, a scalar, to the store and returns the loss without the weight, outside of its graph. It is
+   * not read: on a GPU that would wait for all that went before.
    *
+   * @param weight 1 unless given
    * @throws ERR_SHAPE the loss has several elements; ERR_GRADIENT it depends on nothing that requires a gradient
    */
-  add(loss: Tensor): Tensor {
-    native.accumulateGradients(loss, this.#leaves);
+  add(loss: Tensor, weight = 1): Tensor {
+    native.accumulateGradients(weight === 1 ? loss : mul(loss, weight), this.#leaves);
     return detach(loss);
   }
 

@@ -4,12 +4,12 @@
  */
 import { ATTACK, TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
-import type { AttackStepParts, Batch, StepLosses } from "./step.js";
+import { type AttackStepParts, type Batch, type StepLosses, SUM } from "./step.js";
 
 /**
  * One step: attacks the mini-batch through the auxiliary batch norms, then adds the gradient of
- * mean loss(clean, main) + mean loss(adversarial, aux) to the store. The sum, as the paper minimises, is twice the mean
- * over both mini-batches: against a mean, halve the learning rate.
+ * mean loss(clean, main) + mean loss(adversarial, aux) to the store, each times its weight. The sum, as the paper minimises, is
+ * twice the mean over both mini-batches, which tingxueronghua/pytorch-classification-advprop takes.
  *
  * Label smoothing acts on both losses; the attack's own is plain cross-entropy on hard labels. What the paper did is not
  * published: so do both public ports (tingxueronghua/pytorch-classification-advprop, meijieru/fast_advprop).
@@ -22,6 +22,7 @@ export function advPropStep(
     gradients,
     labelSmoothing,
     adversarialLabelSmoothing = labelSmoothing,
+    lossWeights = SUM,
     recompute,
   }: AttackStepParts,
   { images, labels, keys }: Batch,
@@ -38,6 +39,7 @@ export function advPropStep(
   // as soon as it is known, so that only one graph lives at a time.
   const cleanLoss = gradients.add(
     crossEntropy(model.forward(images, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
+    lossWeights.clean,
   );
   const adversarialLoss = gradients.add(
     crossEntropy(
@@ -45,6 +47,7 @@ export function advPropStep(
       labels,
       adversarialLabelSmoothing,
     ),
+    lossWeights.adversarial,
   );
   return { cleanLoss, adversarialLoss };
 }

@@ -24,6 +24,18 @@ export interface Method extends MethodTraits {
 /** Trains on clean images, through the main batch norms. */
 const CLEAN = { routes: [], perturbedRoute: MAIN_ROUTE, views: 1 } as const;
 
+/** AdvProp's step, whatever takes the place of its adversarial images. */
+const AUXILIARY = {
+  routes: ["aux"],
+  perturbedRoute: "aux",
+  views: 1,
+  trainingPasses: 2,
+  makeStep:
+    (parts: AttackStepParts): TrainingStep =>
+    (batch) =>
+      advPropStep(parts, batch),
+} as const;
+
 /** The methods by name. */
 export const METHOD_TABLE = {
   vanilla: {
@@ -57,23 +69,13 @@ export const METHOD_TABLE = {
     trainingPasses: 2,
     makeStep: (parts) => (batch) => mixtureStep(parts, batch),
   },
-  /** AdvProp with random noise in place of the attack: the control for the second batch norm alone. */
-  noise: {
-    ...METHOD_TRAITS.noise,
-    routes: ["aux"],
-    perturbedRoute: "aux",
-    views: 1,
-    trainingPasses: 2,
-    makeStep: (parts) => (batch) => advPropStep(parts, batch),
-  },
-  advprop: {
-    ...METHOD_TRAITS.advprop,
-    routes: ["aux"],
-    perturbedRoute: "aux",
-    views: 1,
-    trainingPasses: 2,
-    makeStep: (parts) => (batch) => advPropStep(parts, batch),
-  },
+  /** AdvProp without any perturbation: the control for the second batch norm and the second pass alone. */
+  "clean-copy": { ...METHOD_TRAITS["clean-copy"], ...AUXILIARY },
+  /** AdvProp with uniform noise in place of the attack. */
+  noise: { ...METHOD_TRAITS.noise, ...AUXILIARY },
+  /** AdvProp with noise that is as large as PGD-1: the control for the direction of the attack. */
+  "sign-noise": { ...METHOD_TRAITS["sign-noise"], ...AUXILIARY },
+  advprop: { ...METHOD_TRAITS.advprop, ...AUXILIARY },
 } as const satisfies Readonly<Record<MethodName, Method>>;
 
 /**

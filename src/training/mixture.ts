@@ -6,14 +6,14 @@
 import { ATTACK, TRAIN } from "../nn/context.js";
 import { keysTwice } from "../nn/keys.js";
 import { crossEntropy } from "../nn/loss.js";
-import { add, concat, detach, rows } from "../tensor/operators.js";
-import type { AttackStepParts, Batch, StepLosses } from "./step.js";
+import { add, concat, detach, mul, rows } from "../tensor/operators.js";
+import { type AttackStepParts, type Batch, type StepLosses, SUM } from "./step.js";
 
 /**
  * One step: attacks the mini-batch through the main batch norms' running statistics, then passes the clean and the
  * adversarial images as one batch of 2N, so that both are normalised by their joint statistics, and adds the gradient of
- * mean loss(clean) + mean loss(adversarial) to the store: AdvProp's sum, in which only the batch norms differ. Label
- * smoothing acts on both, as in AdvProp.
+ * mean loss(clean) + mean loss(adversarial), each times its weight, to the store: AdvProp's sum, in which only the batch norms
+ * differ. Label smoothing acts on both, as in AdvProp.
  */
 export function mixtureStep(
   {
@@ -23,6 +23,7 @@ export function mixtureStep(
     gradients,
     labelSmoothing,
     adversarialLabelSmoothing = labelSmoothing,
+    lossWeights = SUM,
     recompute,
   }: AttackStepParts,
   { images, labels, keys }: Batch,
@@ -42,6 +43,7 @@ export function mixtureStep(
   const count = labels.size;
   const cleanLoss = crossEntropy(rows(logits, 0, count), labels, labelSmoothing);
   const adversarialLoss = crossEntropy(rows(logits, count, 2 * count), labels, adversarialLabelSmoothing);
-  gradients.add(add(cleanLoss, adversarialLoss));
+  const { clean, adversarial: weight } = lossWeights;
+  gradients.add(add(mul(cleanLoss, clean), mul(adversarialLoss, weight)));
   return { cleanLoss: detach(cleanLoss), adversarialLoss: detach(adversarialLoss) };
 }

@@ -90,11 +90,22 @@ export interface StepParts {
   readonly recompute?: Recompute;
 }
 
+/** What the clean and the adversarial loss count in the gradient. */
+export interface LossWeights {
+  readonly clean: number;
+  readonly adversarial: number;
+}
+
+/** The weights of AdvProp: the sum of both losses. */
+export const SUM: LossWeights = { clean: 1, adversarial: 1 };
+
 /** What a step that attacks is made from. */
 export interface AttackStepParts extends StepParts {
   readonly attack: Attack;
   /** Of the adversarial loss of a step that has a clean one beside it; labelSmoothing unless given. */
   readonly adversarialLabelSmoothing?: number;
+  /** Of the losses of a step that has both; {@link SUM} unless given. */
+  readonly lossWeights?: LossWeights;
   /** How the attack's passes meet the network; the default is the paper's: running statistics, nothing updated. */
   readonly attackContext?: Omit<ForwardContext, "route">;
 }

@@ -4,7 +4,6 @@
  */
 import { TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
-import { mul } from "../tensor/operators.js";
 import type { Batch, StepLosses, StepParts } from "./step.js";
 
 /** One step: adds the gradient of 2 mean loss(clean, main) to the store. */
@@ -13,5 +12,5 @@ export function vanillaDoubledStep(
   { images, labels, keys }: Batch,
 ): Required<Pick<StepLosses, "cleanLoss">> {
   const logits = model.forward(images, { ...TRAIN, recompute, route: "main", keys });
-  return { cleanLoss: mul(gradients.add(mul(crossEntropy(logits, labels, labelSmoothing), 2)), 0.5) };
+  return { cleanLoss: gradients.add(crossEntropy(logits, labels, labelSmoothing), 2) };
 }

@@ -31,6 +31,24 @@ test.each<[Recipe, string[]]>([
       "Label smoothing: 0.1 of clean images, 0 of adversarial ones.",
     ],
   ],
+  [
+    {
+      attack: { statistics: "batch", labelSmoothing: 0.2 },
+      training: { adversarialWeight: 0.5, lossReduction: "mean" },
+    },
+    [
+      "Attack: pgd, linf, epsilon 1/255, 1 step of 1/255, random target, labels smoothed by 0.2, through batch statistics. This epsilon is the default of resnet20: the paper's smallest, as nothing is published on this network.",
+      "Loss: (clean + 0.5 adversarial) / 1.5.",
+    ],
+  ],
+  [
+    { method: "sign-noise", attack: { epsilon: "3/255" }, training: { adversarialWeight: 2 } },
+    ["Random-sign noise: linf, epsilon 3/255.", "Loss: clean + 2 adversarial."],
+  ],
+  [
+    { method: "clean-copy", training: { labelSmoothing: 0.1 } },
+    ["Attack: none, as clean-copy trains on clean images.", "Label smoothing: 0.1, in both losses."],
+  ],
   [{ method: "noise", attack: { epsilon: "3/255" } }, ["Noise: linf, epsilon 3/255."]],
   [
     { method: "vanilla", training: { labelSmoothing: 0.1 } },

@@ -103,6 +103,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
     ...Object.entries(attackers("none")),
     ...Object.entries(attackers("random")).map(([name, options]) => [`${name}, targeted`, options] as const),
     ["noise", { name: "noise", ...ball }],
+    ["sign-noise", { name: "sign-noise", ...ball }],
   ];
 
   test("no two attacks give the same images, but PGD without its random start, which is I-FGSM", () => {

@@ -67,7 +67,7 @@ describe("export", () => {
     mkdirSync(join(other, "checkpoints"));
     const weights = join(other, "checkpoints", "last.safetensors");
     copyFileSync(join(run, "checkpoints", "last.safetensors"), weights);
-    const attacks = !method.startsWith("vanilla");
+    const attacks = !method.startsWith("vanilla") && method !== "clean-copy";
     for (const text of [
       stringifyRecipe(resolveRecipe({ method, ...(attacks && { attack: { epsilon: "3/255" } }) })),
       `method: ${method}\nattack: { name: pgd, epsilon: 3/255, stepSize: 1/255, steps: 4 }\n`,

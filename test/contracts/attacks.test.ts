@@ -12,13 +12,26 @@ import { KeyedRandom, Purpose } from "../../src/random.js";
 import {
   fromArray,
   GradientStore,
+  gradientOf,
   keep,
   keyedNormal,
   memoryStats,
   scope,
   type Tensor,
 } from "../../src/tensor/index.js";
-import { channelsLast, keyedUniform, linear, mul, reshape, rows } from "../../src/tensor/operators.js";
+import {
+  add,
+  channelsLast,
+  clamp,
+  detach,
+  keyedUniform,
+  linear,
+  mul,
+  remainder,
+  reshape,
+  rows,
+  sign,
+} from "../../src/tensor/operators.js";
 import { maxDifference } from "../support/golden.js";
 
 const steps = { stepSize: 2 / 255, steps: 4 };
@@ -40,6 +53,9 @@ const ATTACKS: Readonly<Record<string, AttackOptions>> = {
   "fgsm, l2": { name: "fgsm", norm: "l2", epsilon: 1.5, target: "none" },
   noise: { name: "noise", ...near },
   "noise, l2": { name: "noise", norm: "l2", epsilon: 1.5 },
+  "sign-noise": { name: "sign-noise", ...near },
+  "sign-noise, l2": { name: "sign-noise", norm: "l2", epsilon: 1.5 },
+  "pgd, smoothed targets": { name: "pgd", ...near, ...steps, ...start, target: "random", labelSmoothing: 0.1 },
 };
 
 const CLASSES = 10;
@@ -107,7 +123,7 @@ describe.each(Object.entries(ATTACKS))("%s", (_name, options) => {
     });
   });
 
-  test.skipIf(options.name === "noise")("moves the loss its own way", () => {
+  test.skipIf(attackGradients(options) === 0)("moves the loss its own way", () => {
     scope(() => {
       const goal = targeted(options) ? randomTargets(labels, CLASSES, keys) : labels;
       const gain = meanLoss(run(attack), goal) - meanLoss(images, goal);
@@ -131,7 +147,7 @@ describe.each(Object.entries(ATTACKS))("%s", (_name, options) => {
   test("repeats itself, and its draws are of the seed", () => {
     scope(() => {
       expect(run(attack).toNumbers()).toEqual(run(attack).toNumbers());
-      const random = options.name === "noise" || "randomStart" in options || targeted(options);
+      const random = attackGradients(options) === 0 || "randomStart" in options || targeted(options);
       const other = run(attack, images, labels, { ...keys, seed: 8 });
       expect(maxDifference(run(attack).toNumbers(), other.toNumbers()) > 0).toBe(random);
     });
@@ -172,6 +188,74 @@ describe("linf start", () => {
       expect(Math.max(...changes)).toBeGreaterThan(0.99);
       expect(changes.reduce((total, change) => total + change, 0) / changes.length).toBeCloseTo(0, 1);
     });
+  });
+});
+
+describe("sign noise", () => {
+  test("is as large as PGD-1, and noise is not", () => {
+    scope(() => {
+      const [count, side] = [64, 16];
+      const many = fromArray(
+        Array.from({ length: count }, (_, i) => i),
+        undefined,
+        "int64",
+      );
+      const grey = fromArray(new Array(count * 3 * side * side).fill(0.5), [count, 3, side, side], "float64");
+      const size = (options: AttackOptions) => {
+        const perturbed = createAttack(options).perturb(logits, grey, remainder(many, CLASSES), {
+          ...keys,
+          samples: many,
+        });
+        const changes = perturbed.toNumbers().map((value) => (value - 0.5) / near.epsilon);
+        const mean = changes.reduce((total, change) => total + change, 0) / changes.length;
+        const edge = changes.filter((change) => Math.abs(change) > 1 - 1e-6).length / changes.length;
+        return {
+          mean,
+          edge,
+          rms: Math.sqrt(changes.reduce((total, change) => total + change ** 2, 0) / changes.length),
+        };
+      };
+      const signed = size({ name: "sign-noise", ...near });
+      // One step of epsilon from a uniform start: half of the pixels end on the ball, the others uniformly within.
+      expect(signed.rms).toBeCloseTo(Math.sqrt(2 / 3), 2);
+      expect(signed.edge).toBeCloseTo(1 / 2, 1);
+      expect(signed.mean).toBeCloseTo(0, 1);
+      expect(size({ name: "noise", ...near }).rms).toBeCloseTo(Math.sqrt(1 / 3), 2);
+      const once = { stepSize: near.epsilon, steps: 1 };
+      // Of a network that looks at the pixels, some gradients are 0: of this one hardly any.
+      const ofAttack = size({ name: "pgd", ...near, ...once, ...start, target: "none" });
+      expect(ofAttack.rms).toBeCloseTo(signed.rms, 1);
+    });
+  });
+
+  test("asks the network nothing, and is not its start", () => {
+    scope(() => {
+      const signed = run(createAttack({ name: "sign-noise", ...near })).toNumbers();
+      expect(maxDifference(signed, run(createAttack({ name: "noise", ...near })).toNumbers())).toBeGreaterThan(
+        near.epsilon / 2,
+      );
+    });
+  });
+});
+
+test("an attack on smoothed labels is another one, and is PGD of the smoothed loss", () => {
+  scope(() => {
+    const of = {
+      ...near,
+      stepSize: near.epsilon,
+      steps: 1,
+      randomStart: false,
+      cleanStartProbability: 0,
+      target: "none",
+    } as const;
+    const [hard, smoothed] = [0, 0.8].map((labelSmoothing) =>
+      run(createAttack({ name: "pgd", ...of, labelSmoothing })).toNumbers(),
+    );
+    expect(maxDifference(hard, smoothed)).toBeGreaterThan(near.epsilon);
+    const x = detach(images).requireGradient();
+    const gradient = gradientOf(crossEntropy(logits(x), labels, 0.8, "sum"), x);
+    const expected = clamp(add(images, mul(sign(gradient), near.epsilon)), 0, 1).toNumbers();
+    expect(maxDifference(smoothed, expected)).toBeLessThan(1e-12);
   });
 });
 

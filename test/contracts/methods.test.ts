@@ -9,9 +9,10 @@ import { crossEntropy } from "../../src/nn/loss.js";
 import { Purpose } from "../../src/random.js";
 import { METHODS } from "../../src/recipes/schema.js";
 import { fromArray, GradientStore, memoryStats, scope, type Tensor } from "../../src/tensor/index.js";
-import { add, concat, keyedUniform, mul, rows } from "../../src/tensor/operators.js";
+import { add, concat, detach, keyedUniform, mul, rows } from "../../src/tensor/operators.js";
+import type { Perturbation } from "../../src/training/method-traits.js";
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../../src/training/methods.js";
-import type { Batch, StepLosses } from "../../src/training/step.js";
+import { type Batch, type LossWeights, type StepLosses, SUM } from "../../src/training/step.js";
 import { maxDifference, relativeL2 } from "../support/golden.js";
 
 type MethodName = (typeof METHODS)[number];
@@ -31,8 +32,13 @@ const adversary = createAttack({
   randomStart: true,
   cleanStartProbability: 0,
 });
-const noise = createAttack({ name: "noise", norm: "linf", epsilon: 8 / 255 });
-const attackOf = ({ perturbation }: Method): Attack => (perturbation === "noise" ? noise : adversary);
+const ball = { norm: "linf", epsilon: 8 / 255 } as const;
+const OTHERS: Partial<Record<Perturbation, Attack>> = {
+  noise: createAttack({ name: "noise", ...ball }),
+  "sign-noise": createAttack({ name: "sign-noise", ...ball }),
+  copy: { perturb: (_logits, images) => detach(images) },
+};
+const attackOf = ({ perturbation }: Method): Attack => OTHERS[perturbation] ?? adversary;
 
 interface Pass extends ForwardContext {
   readonly images: number;
@@ -52,9 +58,9 @@ class Recorded extends Classifier {
 class Counted extends GradientStore {
   added = 0;
 
-  override add(loss: Tensor): Tensor {
+  override add(loss: Tensor, weight?: number): Tensor {
     this.added += 1;
-    return super.add(loss);
+    return super.add(loss, weight);
   }
 }
 
@@ -86,7 +92,9 @@ const EXPECTED: Readonly<Record<MethodName, { passes: Omit<Pass, "keys">[]; loss
   "vanilla-two-views": { passes: [training("main"), training("main")], losses: 2, units: 2 },
   adversarial: { passes: [...attacking("main"), training("main")], losses: 1, units: 3 },
   mixture: { passes: [...attacking("main"), training("main", 2 * COUNT)], losses: 1, units: 4 },
+  "clean-copy": { passes: [training("main"), training("aux")], losses: 2, units: 2 },
   noise: { passes: [training("main"), training("aux")], losses: 2, units: 2 },
+  "sign-noise": { passes: [training("main"), training("aux")], losses: 2, units: 2 },
   advprop: { passes: [...attacking("aux"), training("main"), training("aux")], losses: 2, units: 4 },
 };
 
@@ -94,7 +102,11 @@ const EXPECTED: Readonly<Record<MethodName, { passes: Omit<Pass, "keys">[]; loss
  * The method's loss as its definition says, on a fresh network of the same weights, added as a whole: one graph, so that
  * neither the order nor the splitting of the step's own sums is repeated here.
  */
-function defined(name: MethodName, ofAdversarial = SMOOTHING): { losses: StepLosses; gradient: number[] } {
+function defined(
+  name: MethodName,
+  ofAdversarial = SMOOTHING,
+  weights: LossWeights = SUM,
+): { losses: StepLosses; gradient: number[] } {
   const method = METHOD_TABLE[name];
   const { model, gradients } = make(method.routes);
   const { images, secondView, labels, keys } = batch();
@@ -127,12 +139,18 @@ function defined(name: MethodName, ofAdversarial = SMOOTHING): { losses: StepLos
           adversarialLoss: crossEntropy(rows(logits, COUNT, 2 * COUNT), labels, ofAdversarial),
         };
       },
+      "clean-copy": () => ({
+        cleanLoss: clean(images),
+        adversarialLoss: crossEntropy(pass(images, "aux"), labels, ofAdversarial),
+      }),
       noise: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
+      "sign-noise": () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
       advprop: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
     };
   const { cleanLoss, adversarialLoss, factor = 1 } = losses[name]();
   const [first, second] = [cleanLoss, adversarialLoss].filter((loss) => loss !== undefined);
-  gradients.add(mul(second === undefined ? first : add(first, second), factor));
+  const whole = second === undefined ? first : add(mul(first, weights.clean), mul(second, weights.adversarial));
+  gradients.add(mul(whole, factor));
   return {
     losses: { ...(cleanLoss && { cleanLoss }), ...(adversarialLoss && { adversarialLoss }) },
     gradient: gradients.read().flatMap((one) => one?.toNumbers() ?? []),
@@ -143,7 +161,7 @@ describe.each(METHODS)("%s", (name) => {
   const method: Method = METHOD_TABLE[name];
   const { passes, losses, units } = EXPECTED[name];
 
-  function step(options: { readonly adversarialLabelSmoothing?: number } = {}) {
+  function step(options: { readonly adversarialLabelSmoothing?: number; readonly lossWeights?: LossWeights } = {}) {
     const { model, gradients } = make(method.routes);
     const parts = { model, gradients, attack: attackOf(method), labelSmoothing: SMOOTHING, ...options };
     const run = method.makeStep(parts);
@@ -178,13 +196,15 @@ describe.each(METHODS)("%s", (name) => {
   });
 
   test.each([
-    ["the labels of all losses smoothed", undefined],
-    ["hard labels of its adversarial images beside clean ones", 0],
-    ["labels of its adversarial images smoothed in their own way", 0.4],
-  ])("its losses and gradient are those of the definition, %s", (_, adversarialLabelSmoothing) => {
+    ["the labels of all losses smoothed", undefined, undefined],
+    ["hard labels of its adversarial images beside clean ones", 0, undefined],
+    ["labels of its adversarial images smoothed in their own way", 0.4, undefined],
+    ["a third of the adversarial loss", undefined, { clean: 1, adversarial: 1 / 3 }],
+    ["the mean of both losses", undefined, { clean: 0.5, adversarial: 0.5 }],
+  ])("its losses and gradient are those of the definition, %s", (_, adversarialLabelSmoothing, lossWeights) => {
     scope(() => {
-      const { losses, gradients } = step({ adversarialLabelSmoothing });
-      const { losses: expected, gradient } = defined(name, adversarialLabelSmoothing);
+      const { losses, gradients } = step({ adversarialLabelSmoothing, lossWeights });
+      const { losses: expected, gradient } = defined(name, adversarialLabelSmoothing, lossWeights);
       expect(Object.keys(losses).sort()).toEqual(Object.keys(expected).sort());
       for (const key of Object.keys(expected) as (keyof StepLosses)[]) {
         expect(losses[key]?.item(), key).toBeCloseTo(expected[key]?.item() ?? Number.NaN, 10);

@@ -85,6 +85,8 @@ test.each(official.filter(({ recipe }) => recipe.method === "advprop"))(
     });
     expect(attack).toMatchObject({ target: "random", randomStart: true, statistics: "running" });
     const vanilla = resolveRecipe(loadRecipe(name.replace("advprop", "vanilla")));
-    expect({ ...vanilla, method, attack }).toEqual(recipe);
+    const { adversarialWeight, lossReduction } = recipe.training;
+    const training = { ...vanilla.training, adversarialWeight, lossReduction };
+    expect({ ...vanilla, method, attack, training }).toEqual(recipe);
   },
 );

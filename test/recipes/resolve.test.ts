@@ -62,7 +62,13 @@ const recipes: fc.Arbitrary<Recipe> = fc
         optional,
       ),
       training: fc.record(
-        { epochs: count, labelSmoothing: share, adversarialLabelSmoothing: share, clipGradientNorm: positive },
+        {
+          epochs: count,
+          labelSmoothing: share,
+          adversarialLabelSmoothing: share,
+          adversarialWeight: positive,
+          clipGradientNorm: positive,
+        },
         optional,
       ),
       attack: fc.oneof(pgd, fgsm),
@@ -104,6 +110,8 @@ describe("resolveRecipe", () => {
         minUpdatesPerEpoch: null,
         labelSmoothing: 0,
         adversarialLabelSmoothing: null,
+        adversarialWeight: 1,
+        lossReduction: "sum",
         clipGradientNorm: null,
         accumulationSteps: 1,
         averageDecay: null,
@@ -135,6 +143,7 @@ describe("resolveRecipe", () => {
         cleanStartProbability: 0,
         statistics: "running",
         stochastic: false,
+        labelSmoothing: 0,
       },
     });
   });
@@ -355,6 +364,9 @@ describe("what has no effect with a method", () => {
     ["vanilla-doubled", "attack.steps=3", "attack has no effect with method vanilla-doubled, which makes no attack."],
     ["vanilla-two-views", "attack.name=pgd", "attack has no effect with method vanilla-two-views, which makes no"],
     ["noise", "attack.steps=3", "attack.steps has no effect with method noise, which takes norm and epsilon alone."],
+    ["clean-copy", "attack.epsilon=1/255", "attack has no effect with method clean-copy, which makes no attack."],
+    ["sign-noise", "attack.steps=3", "has no effect with method sign-noise, which takes norm and epsilon alone."],
+    ["noise", "attack.labelSmoothing=0.1", "attack.labelSmoothing has no effect with method noise"],
     ["noise", "attack.name=fgsm", "attack.name has no effect with method noise"],
     ["noise", "attack.target=none", "attack.target has no effect with method noise"],
     [
@@ -363,6 +375,9 @@ describe("what has no effect with a method", () => {
       "has no effect with method vanilla, which has no adversarial loss",
     ],
     ["adversarial", "training.adversarialLabelSmoothing=0.1", "whose one loss takes labelSmoothing"],
+    ["vanilla-two-views", "training.adversarialWeight=1", "has no effect with method vanilla-two-views, which has no"],
+    ["adversarial", "training.adversarialWeight=0.5", "has no effect with method adversarial, whose one loss is"],
+    ["vanilla", "training.lossReduction=sum", "has no effect with method vanilla, which has no adversarial loss"],
   ])("with %s, %s is refused", (method, setting, message) => {
     for (const order of [
       [`method=${method}`, setting],
@@ -373,6 +388,22 @@ describe("what has no effect with a method", () => {
       expect(error.message).toContain(`--set ${setting}: `);
       expect(error.message).toContain(message);
       expect(error.message).toContain("Leave it out");
+    }
+  });
+
+  test("a probability of clean starts without random starts is refused", () => {
+    const settings = ["attack.randomStart=false", "attack.cleanStartProbability=0.2"];
+    expect(refused({}, settings).message).toContain(
+      "attack.cleanStartProbability has no effect where randomStart is false: every image starts from itself. Leave it out",
+    );
+    expect(resolveRecipe({ attack: { randomStart: false, cleanStartProbability: 0 } }).attack).toBeDefined();
+  });
+
+  test("the weights of two losses are of methods that have two", () => {
+    for (const method of METHODS) {
+      const { training } = resolveRecipe({ method });
+      const two = ["mixture", "clean-copy", "noise", "sign-noise", "advprop"].includes(method);
+      expect([training.adversarialWeight, training.lossReduction]).toEqual(two ? [1, "sum"] : [undefined, undefined]);
     }
   });
 

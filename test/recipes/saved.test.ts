@@ -24,9 +24,9 @@ describe("parseSavedRecipe", () => {
 
   test.each(METHODS)("an earlier run of %s goes on as it began", (method) => {
     const { attack, training } = read(earlier(method, 0.1));
-    const smoothsCleanAlone = ["mixture", "noise", "advprop"].includes(method);
+    const smoothsCleanAlone = ["mixture", "clean-copy", "noise", "sign-noise", "advprop"].includes(method);
     expect(training.adversarialLabelSmoothing).toBe(smoothsCleanAlone ? 0 : null);
-    if (method.startsWith("vanilla")) expect(attack).toBeUndefined();
+    if (method.startsWith("vanilla") || method === "clean-copy") expect(attack).toBeUndefined();
     else expect(attack).toMatchObject({ norm: "linf", epsilon: 4 / 255 });
     if (method === "advprop") expect(attack).toMatchObject({ name: "pgd", steps: 5 });
     expect(read(earlier(method, 0)).training.adversarialLabelSmoothing).toBeNull();
