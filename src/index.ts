@@ -13,6 +13,7 @@ export type {
   TrainEvent,
   TrainResult,
 } from "./api/events.js";
+export { type ExportModelOptions, type ExportResult, exportModel } from "./api/export-model.js";
 export {
   openClassifier,
   type Photo,
@@ -109,6 +110,7 @@ export { type SuiteImages, suiteImages } from "./evaluation/suite/images.js";
 export { type Panel, runSuite, type SuiteModel } from "./evaluation/suite/run.js";
 export { type MeasuredModel, type SuiteSummary, summarise } from "./evaluation/suite/summary.js";
 export type { EvaluationView } from "./evaluation/view.js";
+export type { OnnxExportOptions } from "./export/onnx.js";
 export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";

@@ -1,46 +1,59 @@
 import type { Command } from "commander";
-import { UsageError } from "../errors.js";
+import type { ExportModelOptions, ExportResult } from "../api/export-model.js";
 import { downloadProgress } from "./download-progress.js";
 
-interface ExportCommandOptions {
+interface ExportCommandOptions extends Omit<ExportModelOptions, "imageSize"> {
   readonly to: string;
-  readonly auxiliary?: boolean;
-  readonly checkpoint?: string;
+  readonly imageSize?: string;
   readonly json?: boolean;
 }
 
-/** `advprop export MODEL --to FILE [--auxiliary]`: weights that other programs can read. */
+/** `advprop export MODEL --to FILE`: a trained classifier for other programs. */
 export function define(command: Command): void {
   command
     .argument("<model>", "a run folder, or weights: see docs/weights.md")
-    .requiredOption("--to <file>", "where to write, a name that ends in .safetensors")
-    .option("--auxiliary", "with the batch norms of the auxiliary routes (default: those of main alone)")
+    .requiredOption("--to <file>", "where to write, a name that ends in .onnx or .safetensors")
+    .option("--format <name>", "onnx or safetensors (default: what the name ends in)")
     .option(
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     )
-    .option("--json", "print one JSON object: { file, from, notes, model, tensors, routes, bytes, preprocessing }")
-    .action(exportModel);
+    .option("--input <form>", "of ONNX: uint8-nhwc, bytes, or float32-nchw, pixels in [0, 1] (default: uint8-nhwc)")
+    .option("--image-size <pixels>", "of ONNX: side of its images (default: the model's)")
+    .option("--softmax", "of ONNX: probabilities in the place of logits")
+    .option("--keep-norms", "of ONNX: batch norms as they are (default: folded into the convolutions)")
+    .option("--auxiliary", "of safetensors: with the batch norms of the auxiliary routes (default: main alone)")
+    .option("--json", "print one JSON object")
+    .action(runExport);
 }
 
-async function exportModel(model: string, options: ExportCommandOptions): Promise<void> {
-  const { to, auxiliary = false, checkpoint, json } = options;
-  if (!to.endsWith(".safetensors")) {
-    throw new UsageError("ERR_EXPORT", `export: --to must name a file that ends in .safetensors; got ${to}`);
-  }
-  const { runExport } = await import("./run-export.js");
+async function runExport(model: string, { to, json, imageSize, ...options }: ExportCommandOptions): Promise<void> {
+  const { exportModel } = await import("../api/export-model.js");
   const progress = downloadProgress(false);
-  const result = await runExport(model, to, auxiliary, { checkpoint, onProgress: progress.show });
+  const result = await exportModel(model, to, {
+    ...options,
+    ...(imageSize !== undefined && { imageSize: Number(imageSize) }),
+    onProgress: progress.show,
+  });
   progress.end(result.notes);
-  if (json) {
-    console.log(JSON.stringify(result));
-    return;
-  }
+  console.log(json ? JSON.stringify(result) : (await describe(result)).join("\n"));
+}
+
+async function describe(result: ExportResult): Promise<string[]> {
+  const { file, model, from } = result;
   const size = `${(result.bytes / 1e6).toFixed(1)} MB`;
-  const { describePreprocessing } = await import("../export/preprocessing.js");
-  const what = `${to}: ${result.model}, ${result.tensors} tensors, ${size}, ${result.routes.join(" and ")} (from ${result.from})`;
-  const lines = describePreprocessing(result.preprocessing).map((line) => `  ${line}`);
-  console.log(
-    [what, "What a program that uses it has to do, which is in the file's metadata too:", ...lines].join("\n"),
-  );
+  const { describePreprocessing, describeOnnxPreprocessing } = await import("../export/preprocessing.js");
+  const title = "What a program that uses it has to do, which is in the file's metadata too:";
+  if (result.format === "safetensors") {
+    const lines = describePreprocessing(result.preprocessing).map((line) => `  ${line}`);
+    const what = `${result.tensors} tensors, ${size}, ${result.routes.join(" and ")}`;
+    return [`${file}: ${model}, ${what} (from ${from})`, title, ...lines];
+  }
+  const { images, of, difference } = result.verification;
+  return [
+    `${file}: ${model}, ${size} (from ${from})`,
+    `ONNX Runtime gives the same logits on ${images} images, ${of}: at most ${difference.toExponential(1)} of the largest apart`,
+    title,
+    ...describeOnnxPreprocessing(result.preprocessing).map((line) => `  ${line}`),
+  ];
 }

@@ -17,6 +17,11 @@ const OTHER_OPTIONS: readonly string[] = [
   "frostTextures",
   "url",
   "to",
+  "format",
+  "input",
+  "softmax",
+  "keepNorms",
+  "auxiliary",
 ];
 
 /**

@@ -20,6 +20,15 @@ export interface Preprocessing {
   readonly classes: readonly string[];
 }
 
+/** What another program does with an image before an exported ONNX graph takes it, and what the graph gives: keys of `--onnx`. */
+export interface OnnxPreprocessing
+  extends Pick<Preprocessing, "imageSize" | "cropFraction" | "interpolation" | "channels" | "classes"> {
+  readonly layout: "NHWC" | "NCHW";
+  /** What black and white are: 0 and 255 of a graph that takes bytes. The normalisation is in the graph. */
+  readonly pixelRange: "0-255" | "0-1";
+  readonly output: "logits" | "probabilities";
+}
+
 export const preprocessingOf = ({ imageSize, view, normalization, classes }: ModelSpecification): Preprocessing => ({
   imageSize,
   ...view,
@@ -38,14 +47,37 @@ const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /** The same in words, a line each. */
 export function describePreprocessing(preprocessing: Preprocessing): string[] {
-  const { imageSize, cropFraction, interpolation, mean, std, classes } = preprocessing;
-  const short = Math.round(imageSize / cropFraction);
+  const { mean, std, classes } = preprocessing;
   const usual = String(mean) === String(IMAGENET.mean) && String(std) === String(IMAGENET.std);
   const other = usual ? "" : `, not ImageNet's usual ${IMAGENET.mean.join(", ")} and ${IMAGENET.std.join(", ")}`;
-  const more = classes.length > SHOWN_CLASSES ? `, ... ${classes[classes.length - 1]}` : "";
   return [
-    `images: RGB, short side resized to ${short} pixels (${interpolation}, with antialiasing), then the middle ${imageSize} x ${imageSize}`,
+    describeImages(preprocessing),
     `pixels: byte / 255, then less the mean ${mean.join(", ")}, divided by the deviation ${std.join(", ")}${other}`,
-    `outputs: logits of ${classes.length} classes in this order: ${classes.slice(0, SHOWN_CLASSES).join(", ")}${more}`,
+    describeOutputs("logits", classes),
   ];
+}
+
+/** What an ONNX graph wants in words, a line each. */
+export function describeOnnxPreprocessing(preprocessing: OnnxPreprocessing): string[] {
+  const { imageSize: size, layout, output, classes } = preprocessing;
+  const input =
+    layout === "NHWC"
+      ? `uint8 [N, ${size}, ${size}, 3], the bytes as they are`
+      : `float32 [N, 3, ${size}, ${size}], byte / 255`;
+  return [
+    describeImages(preprocessing),
+    `input images: ${input}; the graph normalises them`,
+    describeOutputs(output, classes),
+  ];
+}
+
+function describeImages(images: Pick<Preprocessing, "imageSize" | "cropFraction" | "interpolation">): string {
+  const { imageSize, cropFraction, interpolation } = images;
+  const short = Math.round(imageSize / cropFraction);
+  return `images: RGB, short side resized to ${short} pixels (${interpolation}, with antialiasing), then the middle ${imageSize} x ${imageSize}`;
+}
+
+function describeOutputs(output: string, classes: readonly string[]): string {
+  const more = classes.length > SHOWN_CLASSES ? `, ... ${classes[classes.length - 1]}` : "";
+  return `outputs: ${output} of ${classes.length} classes in this order: ${classes.slice(0, SHOWN_CLASSES).join(", ")}${more}`;
 }

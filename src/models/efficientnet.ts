@@ -195,7 +195,8 @@ class InvertedResidual extends Module {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    const fixed = context.statistics === "running" && !context.trainable && !context.stochastic;
+    const { trainable, stochastic, byLayers = false } = context;
+    const fixed = context.statistics === "running" && !trainable && !stochastic && !byLayers;
     const dtype = x.device === "cpu" && isOurs(x.dtype) ? x.dtype : undefined;
     const squeeze = this.#squeeze;
     // The operators of a whole block are for swish and a gate; the Lite form goes layer by layer.

@@ -24,6 +24,8 @@ export interface ForwardContext {
   readonly trainable: boolean;
   /** What of the network is computed a second time when its gradient is asked for, rather than kept. Results are the same. */
   readonly recompute?: Recompute;
+  /** Whether every layer is computed by itself, never a block as one operator: what an export records. */
+  readonly byLayers?: boolean;
   /**
    * Stages, counted from the input with the stem as the first, that the pass meets by running statistics, without updating them and
    * without a graph to their parameters, whatever the rest of the context says; none unless given.

@@ -1,6 +1,7 @@
 /**
  * The one way to run an operator: by its name in libtorch's dispatcher, for example `call("aten::conv2d", [...])`.
  */
+import { assert } from "../errors.js";
 import { native } from "./native.js";
 import { type Tensor, wrapResult } from "./tensor.js";
 
@@ -33,7 +34,32 @@ function find(name: string): Operator {
  */
 export function callAny(name: string, values: readonly Argument[]): unknown {
   const operator = find(name);
-  return wrapResult(native.callOperator(operator.id, values), operator.returns, values);
+  const result = wrapResult(native.callOperator(operator.id, values), operator.returns, values);
+  recorded?.push({ name, values, result });
+  return result;
+}
+
+/** A call as it was made. */
+export interface RecordedCall {
+  readonly name: string;
+  readonly values: readonly Argument[];
+  /** Of an operator that changes its first argument, that argument. */
+  readonly result: unknown;
+}
+
+let recorded: RecordedCall[] | undefined;
+
+/** Every call that a function makes, in order. Tensors that were freed on the way still tell calls apart. */
+export function recordCalls(run: () => void): readonly RecordedCall[] {
+  assert(recorded === undefined, "calls are recorded already");
+  const calls: RecordedCall[] = [];
+  recorded = calls;
+  try {
+    run();
+  } finally {
+    recorded = undefined;
+  }
+  return calls;
 }
 
 /** As {@link callAny}, for an operator with one tensor as its result. */

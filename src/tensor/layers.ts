@@ -105,7 +105,8 @@ export interface BatchNormArguments {
 /** relu6 is min(max(x, 0), 6). */
 export type Activation = "identity" | "relu" | "silu" | "relu6";
 
-const ACTIVATION_CODES = { identity: 0, relu: 1, silu: 2 } as const;
+/** What our batch norm calls them. */
+export const ACTIVATION_CODES = { identity: 0, relu: 1, silu: 2 } as const;
 
 /** activation(scale * (x - mean) / sqrt(variance + epsilon) + shift + residual) by channel, [N, C, H, W]. */
 export function batchNorm(x: Tensor, a: BatchNormArguments): Tensor {

@@ -20,6 +20,8 @@ export interface ForeignOptions {
 
 export interface ForeignWeights {
   readonly specification: ModelSpecification;
+  /** How its images become its input. */
+  readonly preset: PresetName;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
   /** What was recognised and chosen, for the user: sentences. */
   readonly notes: readonly string[];
@@ -59,6 +61,7 @@ export function foreignWeights(file: StateFile, path: string, options: ForeignOp
           : "the usual for its family: if it was trained otherwise, convert it by advprop models import, with --preset";
   return {
     specification: { name: found.name, classes: names, routes: found.routes, ...chosen },
+    preset,
     tensors: converted(found, path),
     notes: [
       ...file.notes,

@@ -7,6 +7,7 @@ import type { SafetensorsTensor } from "../runs/safetensors.js";
 import { readStateFile } from "../torch-files/state-file.js";
 import { readCheckpoint } from "../training/checkpoint.js";
 import { type ForeignOptions, foreignWeights } from "./foreign.js";
+import type { PresetName } from "./presets.js";
 import { type FetchOptions, isRemote, localFile } from "./reference.js";
 
 export interface OpenWeightsOptions extends ForeignOptions, FetchOptions {
@@ -21,6 +22,8 @@ export interface OpenedWeights {
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
   /** Whether the weights say how photos are cut, or only the default stands for it. */
   readonly viewRecorded: boolean;
+  /** Of weights of another code base: how their images are normalised, by its name. */
+  readonly preset?: PresetName;
   /** The file that they are of. */
   readonly file: string;
   /** The run's folder where it is one. */

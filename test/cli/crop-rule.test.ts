@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { exportModel } from "../../src/api/export-model.js";
 import { train } from "../../src/api/train.js";
 import { openEvaluationData } from "../../src/cli/evaluation-data.js";
 import { protocolOf } from "../../src/cli/protocol.js";
-import { runExport } from "../../src/cli/run-export.js";
 import { accuracyOf } from "../../src/evaluation/accuracy.js";
 import { classRule } from "../../src/evaluation/class-rule.js";
 import { predict } from "../../src/evaluation/predictions.js";
@@ -98,7 +98,7 @@ test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, a
   expect(own.images).toBe("images: short side to 37 pixels, bicubic, centre 32 x 32 (crop fraction 0.875)");
 
   const exported = join(folder, "exported.safetensors");
-  await runExport(weights, exported, false);
+  await exportModel(weights, exported);
   expect(importWeights(exported).specification.view).toEqual(NOW);
   expect(await evaluated(exported)).toEqual(own);
 
@@ -130,6 +130,6 @@ test("a run from before keeps its rule when it is resumed, evaluated and exporte
 
   forgetRuleOfWeights(weights, BEFORE);
   const exported = join(folder, "exported-old.safetensors");
-  await runExport(weights, exported, false);
+  await exportModel(weights, exported);
   expect(importWeights(exported).specification.view).toEqual(BEFORE);
 });

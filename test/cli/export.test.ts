@@ -1,16 +1,20 @@
 /** The export command as a user meets it: the built program, its files, its errors. */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { runExport } from "../../src/cli/run-export.js";
+import { exportModel } from "../../src/api/export-model.js";
 import { preprocessingOf } from "../../src/export/preprocessing.js";
 import { importWeights } from "../../src/export/safetensors.js";
+import { readOnnxMetadata } from "../../src/predictors/onnx-metadata.js";
 import { resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
 import { METHODS } from "../../src/recipes/schema.js";
 import { decodeSafetensors } from "../../src/runs/safetensors.js";
 import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+
+const BLOCK = fileURLToPath(new URL("../support/block-addon.cjs", import.meta.url));
 
 describe("export", () => {
   const folder = sharedTemporaryFolder();
@@ -61,6 +65,33 @@ describe("export", () => {
     expect(ofFile.loss).toBe(ofRun.loss);
   });
 
+  test("writes an ONNX file that evaluates like the run, where libtorch cannot be loaded and nothing is said of it", () => {
+    const file = join(temporaryFolder(), "model.onnx");
+    const evaluated = (model: string, env = {}) => {
+      const flags = ["--data", data, "--limit-test", "32", "--threads", "1", "--json", "--quiet"];
+      const { status, stdout, stderr } = advprop(["evaluate", model, ...flags], env);
+      expect(status, stderr).toBe(0);
+      return JSON.parse(stdout);
+    };
+    const ofRun = evaluated(run);
+    const { status, stdout, stderr } = advprop(["export", run, "--to", file]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(/model\.onnx: resnet20, \d\.\d MB \(from .*last\.safetensors\)\n/);
+    expect(stdout).toMatch(
+      /\nONNX Runtime gives the same logits on 8 images, cifar10: at most \d\.\de-\d+ of the largest/,
+    );
+    expect(stdout).toContain(
+      "\n  input images: uint8 [N, 32, 32, 3], the bytes as they are; the graph normalises them\n",
+    );
+    const facts = JSON.parse(readOnnxMetadata(file).get("advprop") ?? "");
+    const accuracy = { value: ofRun.accuracy, images: 32, data: "cifar10", split: "test" };
+    expect(facts).toEqual({ model: "resnet20", method: "advprop", epsilon: 2 / 255, accuracy });
+
+    const ofFile = evaluated(file, { NODE_OPTIONS: `--require ${BLOCK}` });
+    expect(ofFile.accuracy).toBe(ofRun.accuracy);
+    expect(ofFile.loss).toBeCloseTo(ofRun.loss, 4);
+  });
+
   test.each(METHODS)("names an epsilon of %s where it has one", async (method) => {
     // The same weights beside the recipe of another method, as this version and as an earlier one wrote it.
     const other = temporaryFolder();
@@ -74,7 +105,7 @@ describe("export", () => {
     ]) {
       writeFileSync(join(other, "recipe.yaml"), text);
       const file = join(other, "weights.safetensors");
-      await runExport(weights, file, false);
+      await exportModel(weights, file);
       expect(importWeights(file).metadata).toEqual(attacks ? { method, epsilon: 3 / 255 } : { method });
     }
   });
@@ -98,7 +129,12 @@ describe("export", () => {
 
   test.each([
     ["a folder that is no run", "", ["--to", "x.safetensors"], "is not the folder of a run"],
-    ["another format", "run", ["--to", "x.bin"], "must name a file that ends in .safetensors; got x.bin"],
+    [
+      "another format",
+      "run",
+      ["--to", "x.bin"],
+      "must name a file that ends in .onnx or .safetensors, or --format must say which; got x.bin",
+    ],
     ["a step that was not kept", "run", ["--to", "x.safetensors", "--checkpoint", "7"], "there is no checkpoint"],
     [
       "an unknown checkpoint",

@@ -1,0 +1,48 @@
+/** Every listed network as ONNX, ten steps into training at a small size; and the figure of a published file from its ONNX form. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { exportModel } from "../../src/api/export-model.js";
+import { exportWeights } from "../../src/export/safetensors.js";
+import { createClassifier, modelNames } from "../../src/models/registry.js";
+import { setThreads } from "../../src/tensor/index.js";
+import { advprop } from "../support/cli.js";
+import { testData } from "../support/data.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { checkOnnx, hasChecker } from "../support/onnx-checker.js";
+import { trainTenSteps } from "../support/trained.js";
+
+const folder = sharedTemporaryFolder();
+const checked = hasChecker();
+
+test.each(modelNames())("%s is exported and verified", async (name) => {
+  setThreads(1);
+  const weights = join(folder, "weights.safetensors");
+  const file = join(folder, "model.onnx");
+  // 33: halved, it is odd, even, odd, so that 'SAME' pads differently from stage to stage.
+  const model = createClassifier(name, { classes: ["x", "y", "z"], imageSize: 33 }).initialize(0);
+  exportWeights(trainTenSteps(model), weights, { auxiliary: false });
+  model.dispose();
+  const result = await exportModel(weights, file);
+  if (result.format !== "onnx") throw new Error("it is ONNX");
+  expect(result.verification.images).toBe(8);
+  if (checked) expect(checkOnnx([file])).toBe("");
+  rmSync(file);
+});
+
+const published = testData("weights/resnet20-12fca82f.th");
+const cifar = testData("cifar10");
+const BLOCK = fileURLToPath(new URL("../support/block-addon.cjs", import.meta.url));
+
+describe.skipIf(published === undefined || cifar === undefined)("resnet20-12fca82f.th", () => {
+  test("has 9173 of CIFAR-10's 10000 test images right as an ONNX file, where libtorch cannot be loaded", async () => {
+    const file = join(temporaryFolder(), "resnet20.onnx");
+    await exportModel(published as string, file);
+    const { status, stdout, stderr } = advprop(["evaluate", file, "--data", cifar as string, "--json", "--quiet"], {
+      NODE_OPTIONS: `--require ${BLOCK}`,
+    });
+    expect(status, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ accuracy: 0.9173, count: 10000, model: { kind: "onnx" } });
+  });
+});

@@ -1,0 +1,37 @@
+/** Classifiers a few steps into training: the norms of an untrained network change nothing, and hide mistakes. */
+import type { Pixels } from "../../src/data/loader.js";
+import type { Classifier } from "../../src/models/classifier.js";
+import { Sgd } from "../../src/optim/sgd.js";
+import { GradientStore, scope } from "../../src/tensor/index.js";
+import { batchFromPixels } from "../../src/training/step.js";
+import { vanillaStep } from "../../src/training/vanilla.js";
+import { makeDataset } from "./datasets.js";
+
+/** Ten steps on images of noise, of any classes, then frees what training needed. */
+export function trainTenSteps(model: Classifier, batch = 4): Classifier {
+  const { imageSize, classes } = model.specification;
+  const options = { momentum: 0.9, nesterov: true, weightDecay: 5e-4, decays: () => true };
+  const gradients = new GradientStore(model.parameters.map(({ value }) => value));
+  const optimizer = new Sgd([...model.network.namedParameters()], options);
+  const set = makeDataset({ length: 10 * batch, classes: classes.length, height: imageSize, width: imageSize });
+  for (let step = 0; step < 10; step++) {
+    const samples = set.samples.subarray(step * batch, (step + 1) * batch);
+    const labels = set.labels.subarray(step * batch, (step + 1) * batch);
+    const pixels = Buffer.concat(Array.from(samples, (sample) => set.pixels(sample)));
+    scope(() => {
+      const images = { pixels, labels, samples, height: imageSize, width: imageSize };
+      vanillaStep({ model, gradients, labelSmoothing: 0 }, batchFromPixels(images, { seed: 0, epoch: 0 }));
+      optimizer.step(gradients.read(), 0.01);
+      gradients.clear();
+    });
+  }
+  for (const tensor of optimizer.state().values()) tensor.dispose();
+  return model;
+}
+
+/** Images of noise that no training has seen. */
+export function noiseImages(count: number, size: number): Pixels {
+  const set = makeDataset({ length: 1000 + count, classes: 2, height: size, width: size });
+  const pixels = Buffer.concat(Array.from({ length: count }, (_, i) => set.pixels(1000 + i)));
+  return { pixels, height: size, width: size };
+}
