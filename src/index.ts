@@ -15,9 +15,12 @@ export type {
 } from "./api/events.js";
 export { type ExportModelOptions, type ExportResult, exportModel } from "./api/export-model.js";
 export {
+  type ClassifyAllOptions,
+  type ClassifyOptions,
   openClassifier,
   type Photo,
   type PhotoClassifier,
+  type PhotoResult,
   type Prediction,
 } from "./api/photo-classifier.js";
 export { type TrainOptions, train } from "./api/train.js";

@@ -148,7 +148,13 @@ describe("architecture", () => {
   });
 
   test("nothing that evaluates an ONNX file loads libtorch", () => {
-    const entries = ["cli/run-evaluation.ts", "cli/run-suite.ts", "predictors/open.ts", "predictors/onnx-predictor.ts"];
+    const entries = [
+      "cli/run-evaluation.ts",
+      "cli/run-suite.ts",
+      "predictors/open.ts",
+      "predictors/onnx-predictor.ts",
+      "cli/run-predict.ts",
+    ];
     const loaded = entries.flatMap((path) => [...loadedBy(path)]);
     expect(loaded.filter((name) => name.startsWith("tensor/"))).toEqual([]);
     expect(loaded).toContain("predictors/onnx-runtime.ts");

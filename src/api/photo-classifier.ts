@@ -1,13 +1,10 @@
-/** One photo classified: what a program that uses a trained classifier calls. */
-import { readFile } from "node:fs/promises";
-import type { Pixels } from "../data/loader.js";
-import { RunError, UsageError } from "../errors.js";
-import { cutCentre } from "../images/centre-cut.js";
-import { centreCrop, whole } from "../images/crop.js";
-import { cutImage, imageSize } from "../images/cut.js";
-import type { RawImage } from "../images/resize.js";
+/** Photos classified: what a program that uses a trained classifier calls. */
+import { UsageError } from "../errors.js";
+import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
-import type { OpenedPredictor } from "../predictors/opened.js";
+import { type Photo, photoBatches, squareOf } from "./photo-batches.js";
+
+export type { Photo } from "./photo-batches.js";
 
 /** A class with the probability that the classifier gives it. */
 export interface Prediction {
@@ -16,24 +13,45 @@ export interface Prediction {
   readonly probability: number;
 }
 
-/** A photo: the path of its file, the bytes of such a file, or RGB pixels (height, width, 3) of any size. */
-export type Photo = string | Uint8Array | RawImage;
+export interface ClassifyOptions {
+  /** Classes that are returned; by default 5, or all where there are fewer. */
+  readonly top?: number;
+}
+
+export interface ClassifyAllOptions extends ClassifyOptions {
+  /** Threads that read files; by default one a core. */
+  readonly workers?: number;
+}
+
+/** What became of a photo of a list. */
+export type PhotoResult =
+  | { readonly photo: Photo; readonly predictions: readonly Prediction[] }
+  /** It cannot be read or decoded: why. */
+  | { readonly photo: Photo; readonly error: string };
 
 export interface PhotoClassifier {
   /** Names of the classes. */
   readonly classes: readonly string[];
   /** Side in pixels of the square that the network sees. */
   readonly imageSize: number;
+  /** What was recognised and chosen when it was opened, for the user: sentences. */
+  readonly notes: readonly string[];
   /**
    * Classifies a photo: upright by its EXIF orientation, as 8-bit sRGB on white, resized and cut by the classifier's own
    * rule.
    *
-   * @param options.top classes that are returned; by default 5, or all where there are fewer
    * @returns the most probable classes, the most probable first
    * @throws RunError ERR_IMAGE the photo cannot be read or decoded; UsageError ERR_PHOTO its pixels are not (height, width, 3);
    *   UsageError ERR_TOP `top` is not a positive integer; UsageError ERR_CLOSED the classifier was closed
    */
-  classify(photo: Photo, options?: { readonly top?: number }): Promise<Prediction[]>;
+  classify(photo: Photo, options?: ClassifyOptions): Promise<Prediction[]>;
+  /**
+   * Classifies photos in batches, in their order. Files are read ahead by worker threads, so that a list of files is faster than
+   * one call for each; a photo that cannot be read is a result with its `error`, and the others go on.
+   *
+   * @throws as {@link classify}, but for ERR_IMAGE; UsageError ERR_WORKERS
+   */
+  classifyAll(photos: readonly Photo[], options?: ClassifyAllOptions): AsyncGenerator<PhotoResult, void>;
   /** Frees its memory; it answers no more. */
   close(): Promise<void>;
 }
@@ -45,21 +63,36 @@ export interface PhotoClassifier {
  */
 export async function openClassifier(model: string, options: OpenPredictorOptions = {}): Promise<PhotoClassifier> {
   const predictor = await openPredictor(model, options);
-  const { classes, imageSize: size } = predictor;
+  const { classes, imageSize: size, view, notes } = predictor;
   let open = true;
+  const checked = ({ top = Math.min(5, classes.length) }: ClassifyOptions): number => {
+    if (!open) throw new UsageError("ERR_CLOSED", "classify: the classifier was closed. Open it again");
+    if (Number.isInteger(top) && top >= 1) return top;
+    throw new UsageError("ERR_TOP", `classify: \`top\` must be a positive integer; got ${top}`);
+  };
   return {
     classes,
     imageSize: size,
-    async classify(photo, { top = Math.min(5, classes.length) } = {}) {
-      if (!open) throw new UsageError("ERR_CLOSED", "classify: the classifier was closed. Open it again");
-      if (!Number.isInteger(top) || top < 1) {
-        throw new UsageError("ERR_TOP", `classify: top must be a positive integer; got ${top}`);
+    notes,
+    async classify(photo, given = {}) {
+      const top = checked(given);
+      return mostProbable(await predictor.logits(await squareOf(photo, { size, view })), classes, top);
+    },
+    async *classifyAll(photos, given = {}) {
+      const top = checked(given);
+      const { workers } = given;
+      const batchSize = evaluationBatchSize(size);
+      for await (const { places, bad, ...pixels } of photoBatches(photos, { size, view }, { batchSize, workers })) {
+        checked(given); // it may have been closed meanwhile
+        const logits = places.length === 0 ? new Float32Array(0) : await predictor.logits(pixels);
+        const results = new Map<number, PhotoResult>();
+        for (const { place, reason } of bad) results.set(place, { photo: photos[place], error: reason });
+        for (const [i, place] of places.entries()) {
+          const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
+          results.set(place, { photo: photos[place], predictions: mostProbable(row, classes, top) });
+        }
+        for (const place of [...results.keys()].sort((a, b) => a - b)) yield results.get(place)!;
       }
-      const logits = await predictor.logits(await squareOf(photo, predictor));
-      return softmax(logits)
-        .map((probability, k) => ({ class: classes[k], probability }))
-        .sort((a, b) => b.probability - a.probability)
-        .slice(0, top);
     },
     async close() {
       if (open) await predictor.close();
@@ -68,35 +101,11 @@ export async function openClassifier(model: string, options: OpenPredictorOption
   };
 }
 
-/** What the network sees of a photo. */
-async function squareOf(photo: Photo, { imageSize: size, view }: OpenedPredictor): Promise<Pixels> {
-  const pixels = new Uint8Array(size * size * 3);
-  if (typeof photo === "string" || photo instanceof Uint8Array) {
-    const [bytes, name] = typeof photo === "string" ? [await bytesOf(photo), photo] : [photo, "the photo"];
-    await cutCentre(bytes, name, await imageSize(bytes, name), { size, ...view }, pixels);
-  } else {
-    checkPixels(photo);
-    const { width, height, window } = centreCrop(photo.width, photo.height, size, view.cropFraction);
-    const cut = { region: whole(photo), size: { width, height }, window, interpolation: view.interpolation };
-    cutImage(photo, cut, pixels);
-  }
-  return { pixels, height: size, width: size };
-}
-
-async function bytesOf(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    throw new RunError("ERR_IMAGE", `cannot read ${file}: ${(cause as Error).message}`, { cause });
-  }
-}
-
-function checkPixels({ pixels, height, width }: RawImage): void {
-  if (height >= 1 && width >= 1 && pixels.length === height * width * 3) return;
-  throw new UsageError(
-    "ERR_PHOTO",
-    `classify: pixels must be (height, width, 3) bytes; got ${pixels.length} for ${height} x ${width}`,
-  );
+function mostProbable(logits: Float32Array, classes: readonly string[], top: number): Prediction[] {
+  return softmax(logits)
+    .map((probability, k) => ({ class: classes[k], probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, top);
 }
 
 function softmax(logits: Float32Array): number[] {

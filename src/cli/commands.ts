@@ -13,7 +13,8 @@ export interface CommandModule {
 export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
   ["evaluate", "measure classifiers on clean, corrupted or attacked images"],
-  ["export", "write a trained classifier's weights for other programs"],
+  ["predict", "classify photos"],
+  ["export", "write a trained classifier as ONNX or safetensors"],
   ["bench", "time an update of the weights, and profile it by operator"],
   ["corrupt", "write a set with the corruptions of ImageNet-C"],
   ["stylize", "write a set with other textures and the same shapes"],

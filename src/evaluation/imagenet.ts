@@ -46,6 +46,13 @@ export function imagenetIndex(name: string): number | undefined {
   return imagenet().index.get(/^n\d{8}(?= )/.exec(text)?.[0] ?? text);
 }
 
+/** All words of a class of ImageNet that is named by its synset, as "tench, tinca tinca"; undefined for any other name. */
+export function imagenetWords(synset: string): string | undefined {
+  if (!/^n\d{8}$/.test(synset)) return undefined;
+  const index = imagenetIndex(synset);
+  return index === undefined ? undefined : imagenet().words[index][0];
+}
+
 /** Whether names are those of ImageNet's 1,000 classes, in any order. */
 export const areImagenetClasses = (names: readonly string[]): boolean =>
   names.length === 1000 &&

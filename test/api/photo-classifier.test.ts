@@ -1,8 +1,8 @@
 /** One photo classified: the same answer as an evaluation gives, however the photo is given. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openClassifier, type PhotoClassifier } from "../../src/api/photo-classifier.js";
+import { openClassifier, type PhotoClassifier, type PhotoResult } from "../../src/api/photo-classifier.js";
 import { evaluationPhotos } from "../../src/data/photo-loader.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { decodeImage } from "../../src/images/decode.js";
@@ -18,6 +18,12 @@ import { trainingSet, writeClasses } from "../support/photos.js";
 
 const CLASSES = ["apple", "pear", "quince"];
 const SIZE = 40;
+
+async function collected(results: AsyncIterable<PhotoResult>): Promise<PhotoResult[]> {
+  const all: PhotoResult[] = [];
+  for await (const one of results) all.push(one);
+  return all;
+}
 
 describe("a classifier of photos", () => {
   const folder = sharedTemporaryFolder();
@@ -81,6 +87,40 @@ describe("a classifier of photos", () => {
     expect((await codedRejection(classifier.classify(pixels))).code).toBe("ERR_PHOTO");
     expect((await codedRejection(classifier.classify(file, { top: 0 }))).code).toBe("ERR_TOP");
     expect(await classifier.classify(file)).toHaveLength(3);
+  });
+
+  test("a list of files gives what each gives alone, in order; what cannot be read is named and the others go on", async () => {
+    writeFileSync(join(photos, "broken.jpg"), "no photo");
+    const files = ["apple/000.jpg", "broken.jpg", "pear/001.jpg", "none.jpg", "quince/000.jpg", "apple/000.jpg"];
+    const paths = files.map((name) => join(photos, name));
+    const results = await collected(classifier.classifyAll(paths, { top: 2, workers: 2 }));
+    expect(results.map((one) => one.photo)).toEqual(paths);
+    for (const [i, result] of results.entries()) {
+      if ("error" in result) expect([1, 3]).toContain(i);
+      else expect(result.predictions).toEqual(await classifier.classify(paths[i], { top: 2 }));
+    }
+    expect(results[1]).toMatchObject({ error: expect.stringContaining("it is text") });
+    expect(results[3]).toMatchObject({ error: expect.stringContaining("cannot be read (ENOENT") });
+  });
+
+  test("a list of which nothing can be read has an error for each, and an empty one nothing", async () => {
+    const paths = ["none.jpg", "neither.jpg", "nor.jpg"].map((name) => join(photos, name));
+    const results = await collected(classifier.classifyAll(paths, { workers: 1 }));
+    expect(results.map((one) => "error" in one)).toEqual([true, true, true]);
+    expect(await collected(classifier.classifyAll([]))).toEqual([]);
+  });
+
+  test("a list may hold bytes and pixels", async () => {
+    const bytes = readFileSync(file);
+    const results = await collected(
+      classifier.classifyAll([bytes, Buffer.from("no photo"), await decodeImage(bytes, file)]),
+    );
+    const predictions = await classifier.classify(file);
+    expect(results.map((one) => ("error" in one ? "error" : one.predictions))).toEqual([
+      predictions,
+      "error",
+      predictions,
+    ]);
   });
 
   test("after close it answers no more", async () => {

@@ -16,7 +16,11 @@ export function renderCsv({ blocks }: Document): string {
       });
     }
   }
-  return lines.map((fields) => `${fields.map(quoted).join(",")}\r\n`).join("");
+  return csv(lines);
 }
+
+/** Lines of fields, quoted as in RFC 4180. */
+export const csv = (lines: readonly (readonly string[])[]): string =>
+  lines.map((fields) => `${fields.map(quoted).join(",")}\r\n`).join("");
 
 const quoted = (field: string): string => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);

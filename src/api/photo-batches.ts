@@ -1,0 +1,133 @@
+/** Photos in batches as a classifier sees them: files by worker threads, everything else here. */
+import { readFile } from "node:fs/promises";
+import { LeftOutPhotos } from "../data/bad-photos.js";
+import type { Pixels } from "../data/loader.js";
+import { evaluationPhotos } from "../data/photo-loader.js";
+import { unreadable } from "../data/read-photo-file.js";
+import { AdvPropError, UsageError } from "../errors.js";
+import type { EvaluationView } from "../evaluation/view.js";
+import { cutCentre } from "../images/centre-cut.js";
+import { centreCrop, whole } from "../images/crop.js";
+import { cutImage, imageSize } from "../images/cut.js";
+import { ImageError } from "../images/decode.js";
+import type { RawImage } from "../images/resize.js";
+
+/** A photo: the path of its file, the bytes of such a file, or RGB pixels (height, width, 3) of any size. */
+export type Photo = string | Uint8Array | RawImage;
+
+/** How photos become images. */
+export interface Squares {
+  /** Side in pixels. */
+  readonly size: number;
+  readonly view: EvaluationView;
+}
+
+/** Some photos of a list. */
+export interface PhotoBatch extends Pixels {
+  /** (N) places in the list of those that were read. */
+  readonly places: readonly number[];
+  /** Photos that could not be read, which come before the next batch. */
+  readonly bad: readonly { readonly place: number; readonly reason: string }[];
+}
+
+/** What the network sees of a photo. @throws RunError ERR_IMAGE, UsageError ERR_PHOTO */
+export async function squareOf(photo: Photo, { size, view }: Squares): Promise<Pixels> {
+  const pixels = new Uint8Array(size * size * 3);
+  if (typeof photo === "string" || photo instanceof Uint8Array) {
+    const [bytes, name] = typeof photo === "string" ? [await bytesOf(photo), photo] : [photo, "the photo"];
+    await cutCentre(bytes, name, await imageSize(bytes, name), { size, ...view }, pixels);
+  } else {
+    checkPixels(photo);
+    const { width, height, window } = centreCrop(photo.width, photo.height, size, view.cropFraction);
+    const cut = { region: whole(photo), size: { width, height }, window, interpolation: view.interpolation };
+    cutImage(photo, cut, pixels);
+  }
+  return { pixels, height: size, width: size };
+}
+
+async function bytesOf(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new ImageError(file, unreadable(cause), { cause });
+  }
+}
+
+function checkPixels({ pixels, height, width }: RawImage): void {
+  if (height >= 1 && width >= 1 && pixels.length === height * width * 3) return;
+  throw new UsageError(
+    "ERR_PHOTO",
+    `classify: pixels must be (height, width, 3) bytes; got ${pixels.length} for ${height} x ${width}`,
+  );
+}
+
+/**
+ * All photos of a list in order, without those that cannot be read, which are named.
+ *
+ * @param workers threads that read files, by default one a core
+ */
+export function photoBatches(
+  photos: readonly Photo[],
+  squares: Squares,
+  options: { readonly batchSize: number; readonly workers?: number },
+): AsyncGenerator<PhotoBatch> {
+  const files = photos.filter((photo) => typeof photo === "string");
+  return files.length === photos.length && photos.length > 1
+    ? fileBatches(files, squares, options)
+    : ownBatches(photos, squares, options.batchSize);
+}
+
+async function* fileBatches(
+  files: readonly string[],
+  { size, view }: Squares,
+  { batchSize, workers }: { batchSize: number; workers?: number },
+): AsyncGenerator<PhotoBatch> {
+  const { length } = files;
+  const samples = Uint32Array.from({ length }, (_, place) => place);
+  // Paths are taken as they are, so that they mean what they mean here.
+  const set = { name: "the photos", classes: [], length, root: "", files, labels: new Int32Array(length), samples };
+  const leftOut = new LeftOutPhotos("", { onBadImage: "skip" });
+  const reader = evaluationPhotos(set, { batchSize, size, ...view, workers, leftOut });
+  let next = 0;
+  /** Those before a place that did not come. */
+  const badBefore = (end: number, come: ReadonlySet<number>) => {
+    const places = Array.from({ length: end - next }, (_, i) => next + i).filter((place) => !come.has(place));
+    next = end;
+    if (places.length === 0) return [];
+    const reasons = new Map(leftOut.photos.map(({ file, reason }) => [file, reason]));
+    return places.map((place) => ({ place, reason: reasons.get(files[place]) ?? "it was not read" }));
+  };
+  try {
+    for await (const { pixels, height, width, samples: read } of reader) {
+      const places = Array.from(read);
+      const bad = badBefore(places[places.length - 1] + 1, new Set(places));
+      yield { pixels, height, width, places, bad };
+    }
+  } catch (error) {
+    // Where none can be read at all, that is what there is to say of each.
+    if (!(error instanceof AdvPropError && error.code === "ERR_BAD_IMAGES")) throw error;
+  } finally {
+    await reader.close();
+  }
+  const bad = badBefore(length, new Set());
+  if (bad.length > 0) yield { pixels: new Uint8Array(0), height: size, width: size, places: [], bad };
+}
+
+async function* ownBatches(photos: readonly Photo[], squares: Squares, batchSize: number): AsyncGenerator<PhotoBatch> {
+  const { size } = squares;
+  for (let first = 0; first < photos.length; first += batchSize) {
+    const places: number[] = [];
+    const bad: { place: number; reason: string }[] = [];
+    const pixels: Uint8Array[] = [];
+    for (let place = first; place < Math.min(first + batchSize, photos.length); place++) {
+      try {
+        pixels.push((await squareOf(photos[place], squares)).pixels);
+        places.push(place);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        bad.push({ place, reason: error.reason });
+      }
+    }
+    yield { pixels: Buffer.concat(pixels), height: size, width: size, places, bad };
+  }
+}

@@ -1,0 +1,97 @@
+/** Photos classified from the command line. Nothing here may load libtorch: an ONNX file needs none. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { text } from "node:stream/consumers";
+import { openClassifier, type PhotoResult, type Prediction } from "../api/photo-classifier.js";
+import { listBadPhotos } from "../data/bad-photos.js";
+import { listPhotos } from "../data/photo-list.js";
+import { listed, printable, RunError, UsageError } from "../errors.js";
+import { imagenetWords } from "../evaluation/imagenet.js";
+import { csv } from "../evaluation/report/csv.js";
+import type { OpenPredictorOptions } from "../predictors/open.js";
+import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+import { writeFileAtomic } from "../runs/atomic-file.js";
+import { CountLine } from "./count-line.js";
+import { downloadProgress } from "./download-progress.js";
+
+export interface RunPredictOptions {
+  readonly model: string;
+  /** As {@link listPhotos} takes them. */
+  readonly photos: readonly string[];
+  readonly top: number;
+  /** A CSV file. */
+  readonly to: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly opening: OpenPredictorOptions;
+  /** Settings of where and how to compute. */
+  readonly machineSettings: readonly string[];
+}
+
+/** @throws RunError ERR_BAD_IMAGES photos could not be read: all others are classified, printed and written */
+export async function runPredict(options: RunPredictOptions): Promise<void> {
+  const { model, top, to, json, quiet, opening } = options;
+  // Said before the work, not after it.
+  if (to !== undefined && !existsSync(dirname(to))) {
+    throw new UsageError("ERR_WRITE", `predict: there is no folder ${dirname(to)} to write into. Make it first`);
+  }
+  const { precision, device, memoryLimit, data } = resolveRecipe(applySettings({}, options.machineSettings));
+  const { photos, others } = await listPhotos(options.photos, () => text(process.stdin));
+  if (others.length > 0 && !quiet) {
+    process.stderr.write(`Left aside ${others.length} files that are no photos by their names: ${listed(others, 5)}\n`);
+  }
+  const download = downloadProgress(quiet);
+  const computing = { precision, device, memoryLimit: memoryLimit ?? undefined, onProgress: download.show };
+  const classifier = await openClassifier(model, { ...opening, ...computing });
+  download.end(classifier.notes);
+  const results: PhotoResult[] = [];
+  try {
+    const progress = new CountLine("photos", quiet);
+    for await (const result of classifier.classifyAll(photos, { top, workers: data.workers ?? undefined })) {
+      results.push(result);
+      if (!json && to === undefined) {
+        progress.end();
+        process.stdout.write(lines(result));
+      }
+      progress.show(results.length, photos.length);
+    }
+    progress.end();
+  } finally {
+    await classifier.close();
+  }
+  if (to !== undefined) writeFileAtomic(to, table(results, Math.min(top, classifier.classes.length)));
+  if (json) console.log(JSON.stringify({ model, photos: results }));
+  const bad = results.flatMap((one) => ("error" in one ? [{ file: String(one.photo), reason: one.error }] : []));
+  const read = results.length - bad.length;
+  if (to !== undefined && !quiet) process.stderr.write(`${to}: ${read === 1 ? "1 photo" : `${read} photos`}\n`);
+  if (bad.length > 0) {
+    const counted = `${bad.length} of ${results.length === 1 ? "1 photo" : `${results.length} photos`}`;
+    const rest = read > 0 ? "; the others are done" : "";
+    throw new RunError(
+      "ERR_BAD_IMAGES",
+      `predict: ${counted} could not be read${rest}:\n${listBadPhotos(bad).join("\n")}`,
+    );
+  }
+}
+
+/** "  93.1 %  shirt" for each class, below the photo's name. */
+function lines(result: PhotoResult): string {
+  const name = printable(String(result.photo));
+  if ("error" in result) return `${name}\n  cannot be read: ${result.error}\n`;
+  return `${name}\n${result.predictions.map((one) => `  ${line(one)}\n`).join("")}`;
+}
+
+function line({ class: name, probability }: Prediction): string {
+  const words = imagenetWords(name);
+  const shown = words === undefined ? printable(name) : `${words} (${name})`;
+  return `${(100 * probability).toFixed(1).padStart(5)} %  ${shown}`;
+}
+
+function table(results: readonly PhotoResult[], top: number): string {
+  const columns = Array.from({ length: top }, (_, i) => [`class ${i + 1}`, `probability ${i + 1}`]).flat();
+  const rows = results.map((one) => {
+    if ("error" in one) return [String(one.photo), ...columns.map(() => ""), one.error];
+    return [String(one.photo), ...one.predictions.flatMap((p) => [p.class, String(p.probability)]), ""];
+  });
+  return csv([["photo", ...columns, "error"], ...rows]);
+}
