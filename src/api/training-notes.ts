@@ -1,15 +1,16 @@
 /** What a training will do, in words. */
 import { defaultEpsilon, epsilonSource } from "../attacks/strength.js";
 import type { Learner, SizedRecipe } from "../recipes/build.js";
+import { perturbationOf } from "../recipes/effect.js";
 import { asFraction } from "../recipes/rules.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { hasTwoLosses, METHOD_TRAITS } from "../training/method-traits.js";
 
 /** The attack of a training with its strength and where that is from, and the smoothing of its labels; a line each. */
-export function describeStrength({ method, model, attack, training }: ResolvedRecipe): string[] {
+export function describeStrength({ method, model, attack, routes, training }: ResolvedRecipe): string[] {
   const { labelSmoothing, adversarialLabelSmoothing, adversarialWeight = 1, lossReduction = "sum" } = training;
   const { perturbation } = METHOD_TRAITS[method];
-  const twoLosses = hasTwoLosses(METHOD_TRAITS[method]);
+  const twoLosses = hasTwoLosses(METHOD_TRAITS[method]) && perturbationOf(method, routes) !== "none";
   const ofAdversarial = adversarialLabelSmoothing ?? labelSmoothing;
   const lines: string[] = [];
   if (attack === undefined) {
@@ -33,7 +34,13 @@ export function describeStrength({ method, model, attack, training }: ResolvedRe
   if (twoLosses && ofAdversarial !== labelSmoothing) {
     lines.push(`Label smoothing: ${labelSmoothing} of clean images, ${ofAdversarial} of adversarial ones.`);
   } else if (labelSmoothing > 0) {
-    lines.push(`Label smoothing: ${labelSmoothing}${twoLosses ? ", in both losses" : ""}.`);
+    lines.push(
+      `Label smoothing: ${labelSmoothing}${twoLosses ? `, in ${routes === undefined ? "both" : "all"} losses` : ""}.`,
+    );
+  }
+  for (const [route, { source, attacked, weight }] of Object.entries(routes ?? {})) {
+    const what = `${attacked ? "adversarial images made of " : ""}${source} images`;
+    lines.push(`Route ${route}: ${what}${weight === 1 ? "" : `, the loss times ${weight}`}.`);
   }
   if (adversarialWeight !== 1 || lossReduction !== "sum") {
     const second = adversarialWeight === 1 ? "adversarial" : `${adversarialWeight} adversarial`;

@@ -72,7 +72,8 @@ export class Workload {
     resetPeakResident();
     const learner = await buildLearner(recipe, randomData(side, classes));
     if (learner.captured !== undefined) count(learner.model, UPDATES);
-    return new Workload(recipe, learner, batch, footprint);
+    const moreViews = new Array<Uint8Array>(learner.views - 1).fill(batch.pixels);
+    return new Workload(recipe, learner, { ...batch, ...(learner.views > 1 && { moreViews }) }, footprint);
   }
 
   /** Steps until the peak of memory grows no more. Returns how many. */
@@ -141,7 +142,6 @@ function randomBatch(count: number, side: number, classes: number): PixelBatch {
   const pixels = Uint8Array.from({ length: count * side * side * 3 }, (_, i) => random.uint32(i) >>> 24);
   return {
     pixels,
-    secondView: pixels,
     labels: Int32Array.from({ length: count }, (_, i) => random.integer(i, classes)),
     samples: Uint32Array.from({ length: count }, (_, i) => i),
     height: side,

@@ -6,6 +6,7 @@ import { type AutoAugmentPolicy, autoAugment } from "../images/auto-augment.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
 import { epochOrder, type Sampler } from "./sampler.js";
+import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 
 /** N images of one size. */
 export interface Pixels {
@@ -23,8 +24,8 @@ export interface PixelBatch extends Pixels {
   readonly samples: Uint32Array;
   /** (N) how often the epoch visited each sample before, part of the key too; absent where all are first visits. */
   readonly repeats?: Uint32Array;
-  /** (N, H, W, 3) uint8, the same images augmented once more, where the loader gives two views */
-  readonly secondView?: Uint8Array;
+  /** (N, H, W, 3) uint8 each, other views of the same images, where the loader gives several */
+  readonly moreViews?: readonly Uint8Array[];
   /** Set where crop and mirroring are left to the training step: the pixels are those of the set, for all views. */
   readonly pending?: PendingAugmentation;
 }
@@ -33,8 +34,8 @@ export interface PixelBatch extends Pixels {
 export interface PendingAugmentation extends CropAndFlip {
   readonly seed: number;
   readonly epoch: number;
-  readonly views: 1 | 2;
-  /** (N) stream of each image's first view; that of a second one is the next. */
+  readonly views: number;
+  /** (N) stream of each image's first view; those of others follow. */
   readonly streams: Uint32Array;
 }
 
@@ -68,9 +69,9 @@ export interface TrainingLoaderOptions {
     /** Policy that is applied last; none unless given. */
     readonly autoAugment?: AutoAugmentPolicy;
   };
-  /** How often each image of a batch is augmented, each time by draws of its own; 1 unless given. */
-  readonly views?: 1 | 2;
-  /** Leaves crop and mirroring to the step, which does them where the network is; not where a policy is to follow them. */
+  /** The views of each image of a batch, each with draws of its own; one, `strong`, unless given. */
+  readonly views?: readonly ViewSource[];
+  /** Leaves crop and mirroring to the step, which does them where the network is; not where a view is plain or a policy is to follow. */
   readonly leavePending?: boolean;
 }
 
@@ -85,7 +86,7 @@ export interface TrainingLoaderOptions {
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
 export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
-  const { batchSize, seed, sampler = "uniform", augmentation, views = 1, leavePending = false } = options;
+  const { batchSize, seed, sampler = "uniform", augmentation, views = ONE_VIEW, leavePending = false } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip, autoAugment: policy = "none" } = augmentation;
@@ -106,7 +107,17 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
   const stepsPerEpoch = Math.floor(dataset.length / batchSize);
 
   /** `stream` tells apart the times that an epoch sees one image: its repeats, and the views of each. */
-  function augment(source: Uint8Array, sample: number, epoch: number, stream: number, target: Uint8Array): void {
+  function augment(
+    source: Uint8Array,
+    sample: number,
+    epoch: number,
+    { stream, view }: { readonly stream: number; readonly view: ViewSource },
+    target: Uint8Array,
+  ): void {
+    if (view === "plain") {
+      target.set(source);
+      return;
+    }
     if (crop > 0) {
       const random = new KeyedRandom(seed, Purpose.crop, epoch, sample, stream);
       const offsets = 2 * crop + 1;
@@ -117,7 +128,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, stream).uniform(0) < 0.5) {
       flipHorizontal(target, height, width);
     }
-    if (policy === "v0") {
+    if (view === "strong" && policy === "v0") {
       const random = new KeyedRandom(seed, Purpose.augmentation, epoch, sample, stream);
       autoAugment({ pixels: target, height, width }, random);
     }
@@ -129,21 +140,23 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     async *epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, dataset, seed, epoch);
       for (let step = firstStep; step < stepsPerEpoch; step++) {
-        const first = step * batchSize;
-        const indicesOfStep = indices.subarray(first, first + batchSize);
-        const repeatsOfStep = repeats.slice(first, first + batchSize);
-        const streams = repeatsOfStep.map((repeat) => views * repeat);
+        const start = step * batchSize;
+        const indicesOfStep = indices.subarray(start, start + batchSize);
+        const repeatsOfStep = repeats.slice(start, start + batchSize);
+        const streams = repeatsOfStep.map((repeat) => views.length * repeat);
         const visits = visitsOf(repeatsOfStep);
-        if (leavePending && policy === "none") {
-          const pending = { crop, flip, seed, epoch, views, streams };
+        if (leavePending && views.every((view) => view === "weak" || (view === "strong" && policy === "none"))) {
+          const pending = { crop, flip, seed, epoch, views: views.length, streams };
           yield { ...gather(dataset, indicesOfStep, asItIs), ...visits, pending };
           continue;
         }
-        const drawView = (view: number) =>
+        const [first, ...others] = views.map((view, number) =>
           gather(dataset, indicesOfStep, (source, i, sample, target) =>
-            augment(source, sample, epoch, streams[i] + view, target),
-          );
-        yield { ...drawView(0), ...visits, ...(views === 2 && { secondView: drawView(1).pixels }) };
+            augment(source, sample, epoch, { stream: streams[i] + number, view }, target),
+          ),
+        );
+        const moreViews = others.map(({ pixels }) => pixels);
+        yield { ...first, ...visits, ...(moreViews.length > 0 && { moreViews }) };
       }
     },
   };

@@ -3,6 +3,7 @@
 import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
+import type { ViewSource } from "./view-sources.js";
 
 /** A photo is cut at random. */
 export interface TrainingTransform {
@@ -13,6 +14,10 @@ export interface TrainingTransform {
   readonly flip: boolean;
   /** Applied last. */
   readonly autoAugment: AutoAugmentPolicy;
+  /** Of a batch, whose photos come once for each view, one view after the other. */
+  readonly views: readonly ViewSource[];
+  /** Of plain views. */
+  readonly cropFraction: number;
   readonly seed: number;
 }
 

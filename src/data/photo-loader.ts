@@ -9,6 +9,7 @@ import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
 import { checkBatchSize, type Loader, type PixelBatch, visitsOf } from "./loader.js";
 import { PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
 import { epochOrder, type Sampler } from "./sampler.js";
+import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 import { checkWorkers, defaultWorkers } from "./worker-threads.js";
 
 /** What training and evaluation have in common. */
@@ -43,8 +44,8 @@ export interface TrainingPhotoOptions extends PhotoOptions {
    * the photo as one of the file, and is as sharp.
    */
   readonly cacheBytes?: number;
-  /** How often each photo of a batch is read, each time cut and mirrored by draws of its own; 1 unless given. */
-  readonly views?: 1 | 2;
+  /** The views of each photo of a batch, each with draws of its own; one, `strong`, unless given. */
+  readonly views?: readonly ViewSource[];
 }
 
 export interface EvaluationPhotoOptions extends PhotoOptions {
@@ -75,7 +76,7 @@ export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch>
 export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Loader & PhotoSource {
   const what = "trainingPhotos";
   const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
-  const { autoAugment = "none", cacheBytes = 0, views = 1 } = options;
+  const { autoAugment = "none", cacheBytes = 0, views = ONE_VIEW } = options;
   const common = checked(what, set, options);
   checkSeed(seed, what);
   checkCrop(crop);
@@ -91,7 +92,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
   }
   const reader = new PhotoReader(set, {
     ...common,
-    batchSize: views * batchSize,
+    batchSize: views.length * batchSize,
     cacheBytes,
     transform: {
       kind: "train",
@@ -100,6 +101,8 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
       crop,
       flip,
       autoAugment,
+      views,
+      cropFraction: defaultCropFraction(size),
       interpolation: common.interpolation,
     },
   });
@@ -112,45 +115,55 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
       const range = [firstStep * batchSize, stepsPerEpoch * batchSize] as const;
       const visited = indices.slice(...range);
       const streams = repeats.slice(...range);
-      return views === 1 ? reader.pass(epoch, visited, streams) : twoViews(reader, epoch, visited, streams, batchSize);
+      const { length } = views;
+      return length === 1
+        ? reader.pass(epoch, visited, streams)
+        : severalViews(reader, epoch, { indices: visited, repeats: streams, batchSize, views: length });
     },
     statistics: () => reader.statistics(),
     close: () => reader.close(),
   };
 }
 
-/** Reads each batch's photos twice, as one batch of twice the size, whose second half becomes the second view. */
-async function* twoViews(
+interface Visits {
+  readonly indices: Uint32Array;
+  readonly repeats: Uint32Array;
+  readonly batchSize: number;
+  readonly views: number;
+}
+
+/** Reads each batch's photos once a view, as one batch whose parts, one after the other, become the views. */
+async function* severalViews(
   reader: PhotoReader,
   epoch: number,
-  indices: Uint32Array,
-  repeats: Uint32Array,
-  batchSize: number,
+  { indices, repeats, batchSize, views }: Visits,
 ): AsyncGenerator<PixelBatch> {
-  const visited = new Uint32Array(2 * indices.length);
-  const streams = new Uint32Array(2 * indices.length);
+  const visited = new Uint32Array(views * indices.length);
+  const streams = new Uint32Array(views * indices.length);
   for (let first = 0; first < indices.length; first += batchSize) {
-    for (const view of [0, 1]) {
-      const place = 2 * first + view * batchSize;
+    for (let view = 0; view < views; view++) {
+      const place = views * first + view * batchSize;
       visited.set(indices.subarray(first, first + batchSize), place);
       streams.set(
-        repeats.subarray(first, first + batchSize).map((repeat) => 2 * repeat + view),
+        repeats.subarray(first, first + batchSize).map((repeat) => views * repeat + view),
         place,
       );
     }
   }
   for await (const batch of reader.pass(epoch, visited, streams)) {
-    // A photo that cannot be read is missing from both halves.
-    const { repeats, ...both } = batch;
-    const { pixels, labels, samples } = both;
+    // A photo that cannot be read is missing from all parts.
+    const { repeats, ...all } = batch;
+    const { pixels, labels, samples } = all;
+    const part = (view: number) =>
+      pixels.subarray((view * pixels.length) / views, ((view + 1) * pixels.length) / views);
     yield {
-      ...both,
-      pixels: pixels.subarray(0, pixels.length / 2),
-      secondView: pixels.subarray(pixels.length / 2),
-      labels: labels.subarray(0, labels.length / 2),
-      samples: samples.subarray(0, samples.length / 2),
-      // The streams of a photo's two views follow each other.
-      ...(repeats && visitsOf(repeats.slice(0, repeats.length / 2).map((stream) => stream >>> 1))),
+      ...all,
+      pixels: part(0),
+      moreViews: Array.from({ length: views - 1 }, (_, i) => part(i + 1)),
+      labels: labels.subarray(0, labels.length / views),
+      samples: samples.subarray(0, samples.length / views),
+      // The streams of a photo's views follow each other.
+      ...(repeats && visitsOf(repeats.slice(0, repeats.length / views).map((stream) => Math.floor(stream / views)))),
     };
   }
 }

@@ -49,7 +49,7 @@ async function run({ epoch, indices, repeats, taken }: PhotoPass): Promise<void>
       if (index % setup.workers !== setup.worker) continue;
       const target = new Uint8Array(setup.ring, ((batch % slots) * batchSize + place) * imageBytes, imageBytes);
       try {
-        await readPhoto(index, epoch, repeats[first + place], target);
+        await readPhoto(index, place, epoch, repeats[first + place], target);
         images++;
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
@@ -81,9 +81,17 @@ function waitForRoom(batch: number, taken: SharedArrayBuffer): boolean {
   }
 }
 
-/** Writes a photo of the pass to its place. @throws ImageError where it cannot be read or decoded */
-async function readPhoto(index: number, epoch: number, repeat: number, target: Uint8Array): Promise<void> {
-  if (transform.kind === "evaluate") {
+/** Writes a photo of the pass, at a place of its batch, to its target. @throws ImageError where it cannot be read or decoded */
+async function readPhoto(
+  index: number,
+  place: number,
+  epoch: number,
+  repeat: number,
+  target: Uint8Array,
+): Promise<void> {
+  const view =
+    transform.kind === "train" ? transform.views[Math.floor((place * transform.views.length) / batchSize)] : "plain";
+  if (transform.kind === "evaluate" || view === "plain") {
     const bytes = readPhotoFile(fileOf(index));
     await cutCentre(bytes, fileOf(index), await sizeOf(index, bytes), transform, target);
     return;
@@ -91,7 +99,7 @@ async function readPhoto(index: number, epoch: number, repeat: number, target: U
   const draws = (purpose: number) => new KeyedRandom(transform.seed, purpose, epoch, setup.samples[index], repeat);
   await cutRandomly(index, transform, draws, target);
   const { size } = transform;
-  if (transform.autoAugment === "v0") {
+  if (view === "strong" && transform.autoAugment === "v0") {
     autoAugment({ pixels: target, height: size, width: size }, draws(Purpose.augmentation));
   }
 }

@@ -27,7 +27,7 @@ import { CapturedStep } from "../training/captured-step.js";
 import { updatesPerEpoch } from "../training/fit.js";
 import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
 import type { Perturbation } from "../training/method-traits.js";
-import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
+import { fineGrained, forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
 import { writeSnapshot } from "../training/snapshots.js";
 import { type LossWeights, SUM, type TrainingStep } from "../training/step.js";
 import { type OpenedWeights, openWeights } from "../weights/open.js";
@@ -57,6 +57,8 @@ export interface Learner {
   readonly statistics: ReadonlyMap<string, Tensor>;
   /** What is evaluated: the average's network where there is one, else the model. */
   readonly evaluated: Classifier;
+  /** Views of each image in a mini-batch. */
+  readonly views: number;
   /** What a step costs, in training passes of vanilla: {@link forwardBackwardUnits}. */
   readonly unitsPerStep: number;
   /** Writes a picture of the epoch's adversarial images into a folder, and gives its name; undefined for a method without an attack. */
@@ -90,7 +92,7 @@ export async function buildLearner(
   const { seed, training } = recipe;
   const device = resolveDevice(recipe.device);
   checkDevice(recipe, device);
-  const method: Method = METHOD_TABLE[recipe.method];
+  const method = methodOf(recipe);
   const { weights } = recipe.finetune;
   if (weights === null && recipe.finetune.frozenStages > 0) {
     throw new UsageError(
@@ -120,6 +122,7 @@ export async function buildLearner(
     transfer,
     ...step,
     captured: canCapture(device) ? new CapturedStep(model, step.step, gradients) : undefined,
+    views: method.views.length,
     unitsPerStep: forwardBackwardUnits(method, recipeAttackGradients(recipe)),
     gradients,
     optimizer: groupedOptimizer(groups, (parameters) => createOptimizer(recipe.optimizer, parameters)),
@@ -130,6 +133,10 @@ export async function buildLearner(
     statistics: new Map(Array.from(model.network.state()).filter(([name]) => /\.running_(?:mean|var)$/.test(name))),
   };
 }
+
+/** The method of a recipe, with the routes that it says. */
+const methodOf = ({ method, routes }: ResolvedRecipe): Method =>
+  routes === undefined ? METHOD_TABLE[method] : fineGrained(routes);
 
 /** @throws ERR_DEVICE the recipe asks for something that is done on the CPU alone */
 function checkDevice({ training }: ResolvedRecipe, device: Device): void {
@@ -156,7 +163,7 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
     );
   }
   assert(train !== undefined, "training data were opened without their training part");
-  const { views } = METHOD_TABLE[recipe.method];
+  const { views } = methodOf(recipe);
   // A GPU waits for the program, which therefore leaves it what it can.
   const loader = train.loader(batchSize, { views, leavePending: learner.device !== "cpu" });
   const totalSteps = epochs * updatesPerEpoch(loader, accumulationSteps);
@@ -194,13 +201,13 @@ export function settleBatchSize(
     return { recipe: { ...recipe, training: { ...training, batchSize } } };
   const available = memoryStats().limitBytes;
   if (batchSize !== "auto") {
-    const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps });
+    const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps, views: learner.views });
     checkMemory(estimate, batchSize, available);
     return { recipe: { ...recipe, training: { ...training, batchSize } }, estimate };
   }
   const updateImages = referenceSize * accumulationSteps;
   // Whether there are several mini-batches is not known yet, and they take more.
-  const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps: 2 });
+  const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps: 2, views: learner.views });
   const automatic = automaticBatch(estimate, available, train?.length ?? 1, updateImages);
   const share = (automatic.batchSize * automatic.accumulationSteps) / updateImages;
   return {

@@ -1,5 +1,12 @@
 /** Keys of a recipe that have no effect with its method. */
-import { hasTwoLosses, METHOD_TRAITS, type MethodTraits } from "../training/method-traits.js";
+import {
+  hasTwoLosses,
+  METHOD_TRAITS,
+  type MethodName,
+  type MethodTraits,
+  type Perturbation,
+} from "../training/method-traits.js";
+import { FINE_GRAINED_ROUTES } from "../training/routes.js";
 import { isMapping } from "./rules.js";
 
 /** The method of a recipe that names none. */
@@ -23,11 +30,22 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   const method = recipe.method ?? DEFAULT_METHOD;
   if (typeof method !== "string" || !Object.hasOwn(METHOD_TRAITS, method)) return [];
   const traits: MethodTraits = METHOD_TRAITS[method as keyof typeof METHOD_TRAITS];
-  const { perturbation } = traits;
+  const { routes } = recipe;
+  const perturbation = perturbationOf(method as MethodName, routes);
   const found: Ineffective[] = [];
-  const { attack, training } = recipe;
+  const { attack, data, training } = recipe;
+  if (routes !== undefined && method !== "fine-grained") {
+    found.push({ path: ["routes"], reason: `has no effect with method ${method}; only fine-grained takes routes` });
+  }
+  const augmentation = isMapping(data) ? data.augmentation : undefined;
+  const policy = isMapping(augmentation) ? (augmentation.autoAugment ?? "none") : "none";
+  if (method === "fine-grained" && policy !== "none" && isMapping(routes) && !takesStrong(routes)) {
+    const reason = "has no effect where no route has the source strong";
+    found.push({ path: ["data", "augmentation", "autoAugment"], reason });
+  }
   if ((perturbation === "none" || perturbation === "copy") && attack !== undefined) {
-    found.push({ path: ["attack"], reason: `has no effect with method ${method}, which makes no attack` });
+    const why = method === "fine-grained" ? "whose routes are not attacked" : "which makes no attack";
+    found.push({ path: ["attack"], reason: `has no effect with method ${method}, ${why}` });
   }
   if ((perturbation === "noise" || perturbation === "sign-noise") && isMapping(attack)) {
     for (const key of Object.keys(attack)) {
@@ -42,18 +60,50 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
       found.push({ path: ["attack", "cleanStartProbability"], reason });
     }
   }
-  if (!hasTwoLosses(traits) && isMapping(training)) {
+  const [smoothing] = OF_TWO_LOSSES;
+  if (isMapping(training)) {
     for (const key of OF_TWO_LOSSES) {
       if (training[key] === undefined || training[key] === null) continue;
       const instead =
         perturbation === "none"
           ? "which has no adversarial loss"
-          : `whose one loss ${key === "adversarialLabelSmoothing" ? "takes labelSmoothing" : "is adversarial"}`;
+          : !hasTwoLosses(traits)
+            ? `whose one loss ${key === smoothing ? "takes labelSmoothing" : "is adversarial"}`
+            : method === "fine-grained" && key !== smoothing
+              ? "whose routes have a weight each"
+              : undefined;
+      if (instead === undefined) continue;
       found.push({ path: ["training", key], reason: `has no effect with method ${method}, ${instead}` });
     }
   }
   return found;
 }
+
+/** What a method perturbs its images with; of fine-grained AdvProp nothing where no route is attacked. */
+export function perturbationOf(method: MethodName, routes: unknown): Perturbation {
+  const { perturbation } = METHOD_TRAITS[method];
+  if (method !== "fine-grained" || !isMapping(routes)) return perturbation;
+  return Object.values(routes).some((route) => isMapping(route) && route.attacked === true) ? perturbation : "none";
+}
+
+/** Why routes cannot have what they ask for; undefined where they can. */
+export function missingPolicy(recipe: unknown): Ineffective | undefined {
+  if (!isMapping(recipe) || recipe.method !== "fine-grained") return undefined;
+  const { data, routes } = recipe;
+  const augmentation = isMapping(data) ? data.augmentation : undefined;
+  const policy = isMapping(augmentation) ? (augmentation.autoAugment ?? "none") : "none";
+  const feeds: unknown = routes ?? FINE_GRAINED_ROUTES;
+  if (policy !== "none" || !isMapping(feeds) || !takesStrong(feeds)) return undefined;
+  return {
+    path: routes === undefined ? ["method"] : ["routes"],
+    reason:
+      "has a route of strongly augmented images, and data.augmentation.autoAugment, the policy that they go through, is none. " +
+      "Choose one, such as v0, or routes without the source strong.",
+  };
+}
+
+const takesStrong = (routes: Readonly<Record<string, unknown>>): boolean =>
+  Object.values(routes).some((route) => isMapping(route) && route.source === "strong");
 
 /** A copy of a recipe as written without its keys that have no effect with a method. */
 export function withoutIneffective<R extends object>(recipe: R, method: unknown): R {

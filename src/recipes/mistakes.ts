@@ -2,8 +2,9 @@
 
 import { z } from "zod";
 import { didYouMean } from "../errors.js";
-import { ineffectiveKeys } from "./effect.js";
+import { ineffectiveKeys, missingPolicy } from "./effect.js";
 import { usualKey } from "./other-names.js";
+import { anyRoute } from "./route-names.js";
 import { isMapping } from "./rules.js";
 import { recipeSchema } from "./schema.js";
 
@@ -28,7 +29,13 @@ export function findMistakes(recipe: unknown): Mistake[] {
   const ineffective = ineffectiveKeys(recipe).map(({ path, reason }): Mistake => {
     return { path, atKey: true, message: `${path.join(".")} ${reason}. Leave it out, or choose another method.` };
   });
-  return [...mistakes, ...ineffective];
+  const missing = missingPolicy(recipe);
+  const ofRoutes = missing && {
+    path: missing.path,
+    atKey: false,
+    message: `${missing.path[0] === "method" ? "method fine-grained" : "routes"} ${missing.reason}`,
+  };
+  return [...mistakes, ...ineffective, ...(ofRoutes ? [ofRoutes] : [])];
 }
 
 /** Every path of the schema, sections and values alike, for recipes of whatever optimizer, schedule and attack. */
@@ -56,7 +63,7 @@ const lastKey = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 function unknownKey(sectionPath: readonly string[], key: string, recipe: unknown): string {
   const path = [...sectionPath, key].join(".");
   const known = pathsBelow(recipeSchema, recipe);
-  const prefix = sectionPath.map((part) => `${part}.`).join("");
+  const prefix = anyRoute(sectionPath.join(".")) + (sectionPath.length > 0 ? "." : "");
   const siblings = known
     .filter((candidate) => candidate.startsWith(prefix))
     .map((candidate) => candidate.slice(prefix.length))
@@ -75,6 +82,10 @@ function unknownKey(sectionPath: readonly string[], key: string, recipe: unknown
 /** The paths below a schema; of a union, those of the member that `value` names, or of all where it names none. */
 function pathsBelow(schema: z.core.$ZodType, value: unknown): string[] {
   const inner = unwrap(schema);
+  // Of a mapping with names of the user's own.
+  if (inner instanceof z.ZodRecord) {
+    return ["*", ...pathsBelow(inner.valueType, undefined).map((path) => `*.${path}`)];
+  }
   const paths = objectsIn(inner, value).flatMap((object) =>
     Object.entries(object.shape).flatMap(([key, field]) => {
       const below = pathsBelow(field, isMapping(value) ? value[key] : undefined);

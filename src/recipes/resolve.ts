@@ -4,6 +4,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, str
 import { UsageError } from "../errors.js";
 import { withoutIneffective } from "./effect.js";
 import { didYouMeanPath, findMistakes, knownPaths, type Mistake } from "./mistakes.js";
+import { anyRoute } from "./route-names.js";
 import { asFraction, isMapping } from "./rules.js";
 import { type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
 
@@ -56,7 +57,7 @@ export function applySettings(recipe: Recipe, settings: readonly string[]): Reci
     const value = parseDocument(setting.slice(equals + 1), { prettyErrors: false });
     if (equals < 1) {
       problems.push(`--set ${setting}: must have the form path=value, as in optimizer.lr=0.2.`);
-    } else if (!known.includes(path)) {
+    } else if (!known.includes(anyRoute(path))) {
       // Checked before anything is assigned, so that no path reaches a prototype.
       problems.push(`--set ${setting}: unknown path ${path}.${didYouMeanPath(path, known)}`);
     } else if (value.errors.length > 0) {

@@ -5,11 +5,15 @@
 
 import { z } from "zod";
 import { SAMPLERS } from "../data/sampler.js";
+import { VIEW_SOURCES } from "../data/view-sources.js";
 import { AUTO_AUGMENT_POLICIES } from "../images/auto-augment.js";
+import { MAIN_ROUTE } from "../nn/context.js";
 import type { DeviceName } from "../tensor/index.js";
 import { hasTwoLosses, METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
+import { FINE_GRAINED_ROUTES } from "../training/routes.js";
 import { attack, resolvedAttack } from "./attack-schema.js";
-import { DEFAULT_METHOD } from "./effect.js";
+import { DEFAULT_METHOD, perturbationOf } from "./effect.js";
+import { isRouteName } from "./route-names.js";
 import {
   count,
   countOrAuto,
@@ -100,6 +104,32 @@ const multiStep = section({
 });
 
 const oneCycle = section({ name: z.literal("one-cycle") });
+
+const routes = z
+  .record(
+    z.string(),
+    section({
+      source: oneOf(VIEW_SOURCES).default("weak"),
+      /** Whether the images are attacked first, through the norms of this route. */
+      attacked: flag.default(false),
+      /** Of the route's loss in the sum. */
+      weight: positive.default(1),
+    }),
+    { error: ({ input }) => `must be a mapping of names to routes; got ${JSON.stringify(input)}.` },
+  )
+  .superRefine((value, context) => {
+    const names = Object.keys(value);
+    for (const name of names) {
+      if (isRouteName(name)) continue;
+      const message =
+        "is no name of a route: it must be of small letters, digits and hyphens, and begin with a letter.";
+      context.addIssue({ code: "custom", path: [name], message });
+    }
+    if (!names.includes(MAIN_ROUTE) || names.length < 2) {
+      const message = `must name ${MAIN_ROUTE}, which is evaluated, and at least one other route; got ${names.join(", ") || "none"}.`;
+      context.addIssue({ code: "custom", message });
+    }
+  });
 
 const written = section({
   name: text.optional(),
@@ -197,6 +227,8 @@ const written = section({
     /** Stops the run, saved and ready to be resumed, after so many hours. */
     timeBudgetHours: positiveOrNull.default(null),
   }).prefault({}),
+  /** Of fine-grained AdvProp: what each route takes; {@link FINE_GRAINED_ROUTES} unless given, else all of them. */
+  routes: routes.optional(),
   attack: attack.prefault({}),
   optimizer: named(sgd, rmsprop, adamw).prefault({}),
   schedule: named(cosine, exponential, multiStep, oneCycle).prefault({}),
@@ -206,11 +238,15 @@ const written = section({
  * The whole recipe. Parsing fills the defaults in. The attack's strength is that of the network; a method that makes no
  * attack has none, and noise has a norm and an epsilon alone. A method that has not two losses has no weight of the second.
  */
-export const recipeSchema = written.transform((recipe) => ({
-  ...recipe,
-  training: ofMethod(recipe.training, recipe.method),
-  attack: resolvedAttack(recipe.attack, METHOD_TRAITS[recipe.method].perturbation, recipe.model),
-}));
+export const recipeSchema = written.transform(({ routes, ...recipe }) => {
+  const all = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
+  return {
+    ...recipe,
+    ...(all && { routes: all }),
+    training: ofMethod(recipe.training, recipe.method),
+    attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, all), recipe.model),
+  };
+});
 
 type WrittenTraining = z.output<typeof written>["training"];
 
@@ -219,7 +255,7 @@ function ofMethod(
   method: MethodName,
 ): Omit<WrittenTraining, "adversarialWeight" | "lossReduction"> &
   Partial<Pick<WrittenTraining, "adversarialWeight" | "lossReduction">> {
-  if (hasTwoLosses(METHOD_TRAITS[method])) return training;
+  if (hasTwoLosses(METHOD_TRAITS[method]) && method !== "fine-grained") return training;
   const { adversarialWeight, lossReduction, ...others } = training;
   return others;
 }

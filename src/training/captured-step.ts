@@ -26,7 +26,7 @@ interface Captured {
   readonly counts: readonly number[];
 }
 
-const valuesOf = (tensors: Upload | StepLosses): Tensor[] => Object.values(tensors);
+const valuesOf = (tensors: Upload | StepLosses): Tensor[] => Object.values(tensors).flat();
 
 /**
  * Runs a method's step, and from the second mini-batch of a size on captures and replays it. Random draws are keyed by the epoch, which

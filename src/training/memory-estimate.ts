@@ -27,7 +27,11 @@ const SMALL_SIDE = 64;
  */
 export function estimateMemory(
   parts: UpdateParts & TrainedParts,
-  { side, accumulationSteps }: { readonly side: number; readonly accumulationSteps: number },
+  {
+    side,
+    accumulationSteps,
+    views = 1,
+  }: { readonly side: number; readonly accumulationSteps: number; readonly views?: number },
 ): MemoryEstimate {
   const { model, optimizer } = parts;
   const weights = stateOf(model.network);
@@ -35,7 +39,9 @@ export function estimateMemory(
   const classes = model.specification.classes.length;
   const peak = (batchSize: number): number => {
     // With accumulation the second mini-batch stands beside the gradients of the first; more change nothing.
-    const batches = new Array<PixelBatch>(Math.min(accumulationSteps, 2)).fill(patterned(batchSize, side, classes));
+    const batches = new Array<PixelBatch>(Math.min(accumulationSteps, 2)).fill(
+      patterned(batchSize, side, classes, views),
+    );
     releaseCachedMemory();
     resetPeakMemory();
     update({ ...parts, average: undefined }, batches, { seed: 0, epoch: 0, step: 0, rate: 0, saved: 0 });
@@ -111,11 +117,11 @@ export const readableBytes = (bytes: number): string =>
   bytes < 1e9 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** A mini-batch of no particular images. */
-function patterned(count: number, side: number, classes: number): PixelBatch {
+function patterned(count: number, side: number, classes: number, views: number): PixelBatch {
   const pixels = Uint8Array.from({ length: count * side * side * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
   return {
     pixels,
-    secondView: pixels,
+    ...(views > 1 && { moreViews: new Array<Uint8Array>(views - 1).fill(pixels) }),
     labels: Int32Array.from({ length: count }, (_, i) => i % classes),
     samples: Uint32Array.from({ length: count }, (_, i) => i),
     height: side,

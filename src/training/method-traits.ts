@@ -23,6 +23,7 @@ export const METHOD_TRAITS = {
   noise: { perturbation: "noise", cleanLoss: true },
   "sign-noise": { perturbation: "sign-noise", cleanLoss: true },
   advprop: { perturbation: "attack", cleanLoss: true },
+  "fine-grained": { perturbation: "attack", cleanLoss: true },
 } as const satisfies Readonly<Record<string, MethodTraits>>;
 
 export type MethodName = keyof typeof METHOD_TRAITS;

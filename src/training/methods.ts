@@ -1,9 +1,12 @@
 /** The training methods: what each needs, what it costs, and its step. */
+import { ONE_VIEW, type ViewSource } from "../data/view-sources.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import { adversarialStep } from "./adversarial.js";
 import { advPropStep } from "./advprop.js";
+import { fineGrainedStep } from "./fine-grained.js";
 import { METHOD_TRAITS, type MethodName, type MethodTraits } from "./method-traits.js";
 import { mixtureStep } from "./mixture.js";
+import { FINE_GRAINED_ROUTES, type RouteFeeds, viewsOf } from "./routes.js";
 import type { AttackStepParts, TrainingStep } from "./step.js";
 import { vanillaStep } from "./vanilla.js";
 import { vanillaDoubledStep } from "./vanilla-doubled.js";
@@ -15,26 +18,45 @@ export interface Method extends MethodTraits {
   /** The route that perturbed images go through. */
   readonly perturbedRoute: string;
   /** Views of each image that the loader must give. */
-  readonly views: 1 | 2;
+  readonly views: readonly ViewSource[];
   /** Training passes over the mini-batch's N images in a step. */
   readonly trainingPasses: number;
+  /** How often a step attacks the mini-batch's N images. */
+  readonly attacks: number;
   makeStep(parts: AttackStepParts): TrainingStep;
 }
 
 /** Trains on clean images, through the main batch norms. */
-const CLEAN = { routes: [], perturbedRoute: MAIN_ROUTE, views: 1 } as const;
+const CLEAN = { routes: [], perturbedRoute: MAIN_ROUTE, views: ONE_VIEW, attacks: 0 } as const;
 
 /** AdvProp's step, whatever takes the place of its adversarial images. */
 const AUXILIARY = {
   routes: ["aux"],
   perturbedRoute: "aux",
-  views: 1,
+  views: ONE_VIEW,
   trainingPasses: 2,
+  attacks: 0,
   makeStep:
     (parts: AttackStepParts): TrainingStep =>
     (batch) =>
       advPropStep(parts, batch),
 } as const;
+
+/** Fine-grained AdvProp with routes of one's own, in place of the paper's, which METHOD_TABLE has. */
+export function fineGrained(routes: RouteFeeds): Method {
+  const names = Object.keys(routes);
+  const attacked = names.filter((name) => routes[name].attacked);
+  return {
+    ...METHOD_TRAITS["fine-grained"],
+    perturbation: attacked.length > 0 ? "attack" : "none",
+    routes: names.filter((name) => name !== MAIN_ROUTE),
+    perturbedRoute: attacked[0] ?? MAIN_ROUTE,
+    views: viewsOf(routes),
+    trainingPasses: names.length,
+    attacks: attacked.length,
+    makeStep: (parts) => (batch) => fineGrainedStep(parts, routes, batch),
+  };
+}
 
 /** The methods by name. */
 export const METHOD_TABLE = {
@@ -53,19 +75,21 @@ export const METHOD_TABLE = {
   "vanilla-two-views": {
     ...METHOD_TRAITS["vanilla-two-views"],
     ...CLEAN,
-    views: 2,
+    views: ["strong", "strong"],
     trainingPasses: 2,
     makeStep: (parts) => (batch) => vanillaTwoViewsStep(parts, batch),
   },
   adversarial: {
     ...METHOD_TRAITS.adversarial,
     ...CLEAN,
+    attacks: 1,
     trainingPasses: 1,
     makeStep: (parts) => (batch) => adversarialStep(parts, batch),
   },
   mixture: {
     ...METHOD_TRAITS.mixture,
     ...CLEAN,
+    attacks: 1,
     trainingPasses: 2,
     makeStep: (parts) => (batch) => mixtureStep(parts, batch),
   },
@@ -75,7 +99,8 @@ export const METHOD_TABLE = {
   noise: { ...METHOD_TRAITS.noise, ...AUXILIARY },
   /** AdvProp with noise that is as large as PGD-1: the control for the direction of the attack. */
   "sign-noise": { ...METHOD_TRAITS["sign-noise"], ...AUXILIARY },
-  advprop: { ...METHOD_TRAITS.advprop, ...AUXILIARY },
+  advprop: { ...METHOD_TRAITS.advprop, ...AUXILIARY, attacks: 1 },
+  "fine-grained": fineGrained(FINE_GRAINED_ROUTES),
 } as const satisfies Readonly<Record<MethodName, Method>>;
 
 /**
@@ -85,6 +110,6 @@ export const METHOD_TABLE = {
  *
  * @param attackGradients of the attack for each image
  */
-export function forwardBackwardUnits({ trainingPasses, perturbation }: Method, attackGradients: number): number {
-  return trainingPasses + (perturbation === "attack" ? (2 / 3) * attackGradients : 0);
+export function forwardBackwardUnits({ trainingPasses, attacks }: Method, attackGradients: number): number {
+  return trainingPasses + (2 / 3) * attackGradients * attacks;
 }

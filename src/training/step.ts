@@ -13,8 +13,8 @@ import { add, augmentedImages, imagesFromBytes } from "../tensor/operators.js";
 export interface Batch {
   /** [N, 3, H, W] float, channels-last, pixels in [0, 1] */
   readonly images: Tensor;
-  /** As `images`, augmented once more, for the method that needs it. */
-  readonly secondView?: Tensor;
+  /** As `images`, other views of the same, for a method that needs them. */
+  readonly moreViews?: readonly Tensor[];
   /** int64 [N] */
   readonly labels: Tensor;
   /** The keys of the samples' random draws. */
@@ -36,7 +36,7 @@ export function batchFromPixels(pixels: PixelBatch, context: DrawContext, device
 export interface Upload {
   /** uint8 [N, H, W, 3] */
   readonly pixels: Tensor;
-  readonly secondView?: Tensor;
+  readonly moreViews?: readonly Tensor[];
   /** int64 [N] */
   readonly labels: Tensor;
   /** int64 [N] */
@@ -46,13 +46,13 @@ export interface Upload {
 }
 
 export function uploadPixels(
-  { pixels, secondView, labels, samples, pending, height, width }: PixelBatch,
+  { pixels, moreViews, labels, samples, pending, height, width }: PixelBatch,
   device: Device,
 ): Upload {
   const images = (bytes: Uint8Array) => fromArray(bytes, [labels.length, height, width, 3], undefined, device);
   return {
     pixels: images(pixels),
-    ...(secondView && { secondView: images(secondView) }),
+    ...(moreViews && { moreViews: moreViews.map(images) }),
     labels: labelsTensor(labels, device),
     samples: labelsTensor(samples, device),
     ...(pending && { streams: labelsTensor(pending.streams, device) }),
@@ -60,21 +60,23 @@ export function uploadPixels(
 }
 
 export function batchFromUpload(
-  { pixels, secondView, labels, samples, streams }: Upload,
+  { pixels, moreViews, labels, samples, streams }: Upload,
   { pending, repeats }: Pick<PixelBatch, "pending" | "repeats">,
   { seed, epoch }: DrawContext,
 ): Batch {
   const keys = { seed, epoch, samples, repeats: repeats && Array.from(repeats) };
   if (pending === undefined || streams === undefined) {
     const images = (bytes: Tensor) => imagesFromBytes(bytes, "float32");
-    return { images: images(pixels), secondView: secondView && images(secondView), labels, keys };
+    return { images: images(pixels), moreViews: moreViews?.map(images), labels, keys };
   }
   const view = (number: number) => augmentedImages(pixels, samples, add(streams, number), pending);
-  return { images: view(0), secondView: pending.views === 2 ? view(1) : undefined, labels, keys };
+  const others = Array.from({ length: pending.views - 1 }, (_, i) => view(i + 1));
+  return { images: view(0), moreViews: others.length > 0 ? others : undefined, labels, keys };
 }
 
-/** The mean losses of a step, scalars in nats, before the update. Nothing has waited for them yet. */
+/** The mean losses of a step by what they are of, scalars in nats, before the update. Nothing has waited for them yet. */
 export interface StepLosses {
+  readonly [loss: `${string}Loss`]: Tensor | undefined;
   readonly cleanLoss?: Tensor;
   readonly adversarialLoss?: Tensor;
 }

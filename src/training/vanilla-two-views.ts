@@ -11,10 +11,10 @@ import type { Batch, StepLosses, StepParts } from "./step.js";
 /** One step: adds the gradient of mean loss(first view, main) + mean loss(second view, main); gives the mean of the two. */
 export function vanillaTwoViewsStep(
   { model, gradients, labelSmoothing, recompute }: StepParts,
-  { images, secondView, labels, keys }: Batch,
+  { images, moreViews, labels, keys }: Batch,
 ): Required<Pick<StepLosses, "cleanLoss">> {
-  assert(secondView !== undefined, "the loader gives one view");
-  const [first, second] = [images, secondView].map((view) =>
+  assert(moreViews !== undefined, "the loader gives one view");
+  const [first, second] = [images, ...moreViews].map((view) =>
     gradients.add(
       crossEntropy(model.forward(view, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
     ),

@@ -99,9 +99,10 @@ describe("export", () => {
     const weights = join(other, "checkpoints", "last.safetensors");
     copyFileSync(join(run, "checkpoints", "last.safetensors"), weights);
     const attacks = !method.startsWith("vanilla") && method !== "clean-copy";
+    const policy = { data: { augmentation: { autoAugment: "v0" as const } } };
     for (const text of [
-      stringifyRecipe(resolveRecipe({ method, ...(attacks && { attack: { epsilon: "3/255" } }) })),
-      `method: ${method}\nattack: { name: pgd, epsilon: 3/255, stepSize: 1/255, steps: 4 }\n`,
+      stringifyRecipe(resolveRecipe({ method, ...policy, ...(attacks && { attack: { epsilon: "3/255" } }) })),
+      `method: ${method}\ndata: ${JSON.stringify(policy.data)}\nattack: { name: pgd, epsilon: 3/255, stepSize: 1/255, steps: 4 }\n`,
     ]) {
       writeFileSync(join(other, "recipe.yaml"), text);
       const file = join(other, "weights.safetensors");

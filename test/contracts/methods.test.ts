@@ -79,7 +79,7 @@ function batch(): Batch {
   const keys = { seed: 5, epoch: 1, samples };
   const draw = (stream: number) =>
     keyedUniform(samples, [3, 8, 8], { seed: 5, epoch: 0, purpose: Purpose.synthesis, stream }, "float64");
-  return { images: draw(0), secondView: draw(1), labels: fromArray([0, 4, 2, 2], [COUNT], "int64"), keys };
+  return { images: draw(0), moreViews: [draw(1)], labels: fromArray([0, 4, 2, 2], [COUNT], "int64"), keys };
 }
 
 const training = (route: string, images = COUNT) => ({ ...TRAIN, route, images });
@@ -96,6 +96,11 @@ const EXPECTED: Readonly<Record<MethodName, { passes: Omit<Pass, "keys">[]; loss
   noise: { passes: [training("main"), training("aux")], losses: 2, units: 2 },
   "sign-noise": { passes: [training("main"), training("aux")], losses: 2, units: 2 },
   advprop: { passes: [...attacking("aux"), training("main"), training("aux")], losses: 2, units: 4 },
+  "fine-grained": {
+    passes: [training("main"), training("autoaugment"), ...attacking("adversarial"), training("adversarial")],
+    losses: 3,
+    units: 5,
+  },
 };
 
 /**
@@ -109,7 +114,7 @@ function defined(
 ): { losses: StepLosses; gradient: number[] } {
   const method = METHOD_TABLE[name];
   const { model, gradients } = make(method.routes);
-  const { images, secondView, labels, keys } = batch();
+  const { images, moreViews, labels, keys } = batch();
   const pass = (x: Tensor, route: string) => model.forward(x, { ...TRAIN, route, keys });
   const clean = (x: Tensor) => crossEntropy(pass(x, "main"), labels, SMOOTHING);
   const perturbed = attackOf(method).perturb(
@@ -119,42 +124,52 @@ function defined(
     keys,
   );
   const adversarial = () => crossEntropy(pass(perturbed, "aux"), labels, ofAdversarial);
-  const losses: Readonly<Record<MethodName, () => { cleanLoss?: Tensor; adversarialLoss?: Tensor; factor?: number }>> =
-    {
-      vanilla: () => ({ cleanLoss: clean(images) }),
-      "vanilla-doubled": () => ({ cleanLoss: clean(images), factor: 2 }),
-      "vanilla-two-views": () => {
-        const sum = crossEntropy(
-          concat([pass(images, "main"), pass(secondView as Tensor, "main")]),
-          concat([labels, labels]),
-          SMOOTHING,
-        );
-        return { cleanLoss: sum, factor: 2 };
-      },
-      adversarial: () => ({ adversarialLoss: clean(perturbed) }),
-      mixture: () => {
-        const logits = pass(concat([images, perturbed]), "main");
-        return {
-          cleanLoss: crossEntropy(rows(logits, 0, COUNT), labels, SMOOTHING),
-          adversarialLoss: crossEntropy(rows(logits, COUNT, 2 * COUNT), labels, ofAdversarial),
-        };
-      },
-      "clean-copy": () => ({
-        cleanLoss: clean(images),
-        adversarialLoss: crossEntropy(pass(images, "aux"), labels, ofAdversarial),
-      }),
-      noise: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
-      "sign-noise": () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
-      advprop: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
-    };
-  const { cleanLoss, adversarialLoss, factor = 1 } = losses[name]();
-  const [first, second] = [cleanLoss, adversarialLoss].filter((loss) => loss !== undefined);
-  const whole = second === undefined ? first : add(mul(first, weights.clean), mul(second, weights.adversarial));
-  gradients.add(mul(whole, factor));
-  return {
-    losses: { ...(cleanLoss && { cleanLoss }), ...(adversarialLoss && { adversarialLoss }) },
-    gradient: gradients.read().flatMap((one) => one?.toNumbers() ?? []),
+  const losses: Readonly<
+    Record<MethodName, () => { readonly factor?: number } & { readonly [loss: `${string}Loss`]: Tensor }>
+  > = {
+    vanilla: () => ({ cleanLoss: clean(images) }),
+    "vanilla-doubled": () => ({ cleanLoss: clean(images), factor: 2 }),
+    "vanilla-two-views": () => {
+      const sum = crossEntropy(
+        concat([pass(images, "main"), pass(moreViews![0], "main")]),
+        concat([labels, labels]),
+        SMOOTHING,
+      );
+      return { cleanLoss: sum, factor: 2 };
+    },
+    adversarial: () => ({ adversarialLoss: clean(perturbed) }),
+    mixture: () => {
+      const logits = pass(concat([images, perturbed]), "main");
+      return {
+        cleanLoss: crossEntropy(rows(logits, 0, COUNT), labels, SMOOTHING),
+        adversarialLoss: crossEntropy(rows(logits, COUNT, 2 * COUNT), labels, ofAdversarial),
+      };
+    },
+    "clean-copy": () => ({
+      cleanLoss: clean(images),
+      adversarialLoss: crossEntropy(pass(images, "aux"), labels, ofAdversarial),
+    }),
+    noise: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
+    "sign-noise": () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
+    advprop: () => ({ cleanLoss: clean(images), adversarialLoss: adversarial() }),
+    "fine-grained": () => ({
+      mainLoss: clean(images),
+      autoaugmentLoss: crossEntropy(pass(moreViews![0], "autoaugment"), labels, SMOOTHING),
+      adversarialLoss: crossEntropy(pass(perturbed, "adversarial"), labels, ofAdversarial),
+    }),
   };
+  const { factor = 1, ...named } = losses[name]();
+  const two = "cleanLoss" in named && "adversarialLoss" in named;
+  const weighted = Object.entries(named).map(([loss, value]) =>
+    two ? mul(value, loss === "cleanLoss" ? weights.clean : weights.adversarial) : value,
+  );
+  gradients.add(
+    mul(
+      weighted.reduce((sum, loss) => add(sum, loss)),
+      factor,
+    ),
+  );
+  return { losses: named, gradient: gradients.read().flatMap((one) => one?.toNumbers() ?? []) };
 }
 
 describe.each(METHODS)("%s", (name) => {
@@ -166,7 +181,12 @@ describe.each(METHODS)("%s", (name) => {
     const parts = { model, gradients, attack: attackOf(method), labelSmoothing: SMOOTHING, ...options };
     const run = method.makeStep(parts);
     const given = batch();
-    return { model, gradients, given, losses: run(method.views === 2 ? given : { ...given, secondView: undefined }) };
+    return {
+      model,
+      gradients,
+      given,
+      losses: run(method.views.length === 2 ? given : { ...given, moreViews: undefined }),
+    };
   }
 
   test("makes its passes through its routes, and no others", () => {
@@ -185,7 +205,8 @@ describe.each(METHODS)("%s", (name) => {
       const trained = passes.filter(({ update }) => update);
       for (const [key, tensor] of model.network.state()) {
         if (key.endsWith("num_batches_tracked")) {
-          const route = key.includes("aux_bn") ? "aux" : "main";
+          const auxiliary = /aux_bn\.(\d+)/.exec(key);
+          const route = auxiliary === null ? "main" : method.routes[Number(auxiliary[1])];
           expect(tensor.item()).toBe(trained.filter((pass) => pass.route === route).length);
         } else {
           const moved = maxDifference(tensor.toNumbers(), (before.get(key) as Tensor).toNumbers()) > 0;

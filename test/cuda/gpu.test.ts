@@ -297,7 +297,7 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
     labels: Int32Array.from({ length: count }, (_, i) => i % 3),
     samples: Uint32Array.from({ length: count }, (_, i) => count * step + i),
     pending: {
-      ...{ crop: 2, flip: true, seed: 0, epoch: Math.floor(step / 4), views: 1 as const },
+      ...{ crop: 2, flip: true, seed: 0, epoch: Math.floor(step / 4), views: 1 },
       streams: Uint32Array.from({ length: count }, (_, i) => i + step),
     },
     height: SIDE,

@@ -7,6 +7,7 @@ import {
   trainingLoader,
 } from "../../src/data/loader.js";
 import { subset } from "../../src/data/subset.js";
+import type { ViewSource } from "../../src/data/view-sources.js";
 import { autoAugment } from "../../src/images/auto-augment.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
@@ -32,6 +33,8 @@ async function epochImages(dataset: ReturnType<typeof subset>, options: Training
   }
   return images;
 }
+
+const TWO = ["strong", "strong"] as const;
 
 describe("trainingLoader", () => {
   test("without augmentation gives each image unchanged with its label, once, and drops the rest", async () => {
@@ -67,12 +70,38 @@ describe("trainingLoader", () => {
     const dataset = makeDataset({ length: 40, classes: 2 });
     const options = { batchSize: 40, seed: 1, augmentation: AUGMENTED };
     const [one] = await collect(trainingLoader(dataset, options).epoch(0, 0));
-    const [two] = await collect(trainingLoader(dataset, { ...options, views: 2 }).epoch(0, 0));
-    expect(one.secondView).toBeUndefined();
-    expect({ ...two, secondView: undefined }).toEqual({ ...one, secondView: undefined });
-    expect(two.secondView).not.toEqual(two.pixels);
-    const [plain] = await collect(trainingLoader(dataset, { ...options, augmentation: PLAIN, views: 2 }).epoch(0, 0));
-    expect(plain.secondView).toEqual(plain.pixels);
+    const [two] = await collect(trainingLoader(dataset, { ...options, views: TWO }).epoch(0, 0));
+    expect(one.moreViews).toBeUndefined();
+    expect({ ...two, moreViews: undefined }).toEqual({ ...one, moreViews: undefined });
+    expect(two.moreViews).not.toEqual([two.pixels]);
+    const [plain] = await collect(trainingLoader(dataset, { ...options, augmentation: PLAIN, views: TWO }).epoch(0, 0));
+    expect(plain.moreViews).toEqual([plain.pixels]);
+  });
+
+  test("gives plain, weak and strong views, each with draws of its own", async () => {
+    const dataset = makeDataset({ length: 40, classes: 2 });
+    const options = { batchSize: 40, seed: 1, augmentation: AUGMENTED };
+    const viewsOf = async (...views: ViewSource[]) => {
+      const [{ pixels, moreViews = [] }] = await collect(trainingLoader(dataset, { ...options, views }).epoch(0, 0));
+      return [pixels, ...moreViews];
+    };
+    const [plain, weak, strong] = await viewsOf("plain", "weak", "strong");
+    const images = (pixels: Uint8Array) =>
+      new Set(
+        Array.from({ length: 40 }, (_, i) =>
+          String(pixels.subarray((i * plain.length) / 40, ((i + 1) * plain.length) / 40)),
+        ),
+      );
+    expect(images(plain)).toEqual(new Set(Array.from({ length: 40 }, (_, i) => String(dataset.pixels(i)))));
+    expect(weak).not.toEqual(plain);
+    // Weak views are those of a loader without a policy; a strong one is a weak one that went through the policy.
+    const [first] = await collect(
+      trainingLoader(dataset, { ...options, augmentation: { ...AUGMENTED, autoAugment: "none" } }).epoch(0, 0),
+    );
+    const [weakFirst] = await viewsOf("weak", "plain", "strong");
+    expect(weakFirst).toEqual(first.pixels);
+    expect(strong).not.toEqual((await viewsOf("plain", "strong", "weak"))[2]);
+    expect((await viewsOf("weak", "plain", "strong"))[2]).toEqual(strong);
   });
 
   test("shuffles each epoch differently", async () => {

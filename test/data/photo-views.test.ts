@@ -4,12 +4,13 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { expect, onTestFinished, test } from "vitest";
 import type { PixelBatch } from "../../src/data/loader.js";
-import { type TrainingPhotoOptions, trainingPhotos } from "../../src/data/photo-loader.js";
+import { evaluationPhotos, type TrainingPhotoOptions, trainingPhotos } from "../../src/data/photo-loader.js";
 import type { PhotoSet } from "../../src/data/photo-reader.js";
 import { temporaryFolder } from "../support/folders.js";
 
 const SIZE = 16;
 const COUNT = 9;
+const TWO = ["strong", "strong"] as const;
 
 /** Photos of noise, the broken ones of which are no images. */
 async function writePhotos(...broken: number[]): Promise<PhotoSet> {
@@ -49,28 +50,29 @@ async function read(
 test("the first view is that of a loader of one, the second another cut of the same photos", async () => {
   const set = await writePhotos();
   const one = await read(set, {});
-  const two = await read(set, { views: 2 });
-  expect(two.map((batch) => ({ ...batch, secondView: undefined }))).toEqual(
-    one.map((batch) => ({ ...batch, secondView: undefined })),
+  const two = await read(set, { views: TWO });
+  expect(two.map((batch) => ({ ...batch, moreViews: undefined }))).toEqual(
+    one.map((batch) => ({ ...batch, moreViews: undefined })),
   );
-  for (const { pixels, secondView } of two) {
-    expect(secondView).toHaveLength(pixels.length);
-    expect(secondView).not.toEqual(pixels);
+  for (const { pixels, moreViews } of two) {
+    expect(moreViews).toHaveLength(1);
+    expect(moreViews?.[0]).toHaveLength(pixels.length);
+    expect(moreViews?.[0]).not.toEqual(pixels);
   }
-  expect(await read(set, { views: 2 }, 0, 1)).toEqual(two.slice(1));
+  expect(await read(set, { views: TWO }, 0, 1)).toEqual(two.slice(1));
 });
 
 test("a photo that cannot be read is missing from both views", async () => {
-  const whole = await read(await writePhotos(), { views: 2 });
+  const whole = await read(await writePhotos(), { views: TWO });
   const bytes = SIZE * SIZE * 3;
-  const views = ({ samples, pixels, secondView }: PixelBatch) =>
+  const views = ({ samples, pixels, moreViews }: PixelBatch) =>
     Array.from(samples, (sample, i) => {
       const range = [i * bytes, (i + 1) * bytes] as const;
-      return [sample, { first: pixels.slice(...range), second: secondView?.slice(...range) }] as const;
+      return [sample, { first: pixels.slice(...range), second: moreViews?.[0].slice(...range) }] as const;
     });
   const complete = new Map(whole.flatMap(views));
   const broken = Number([...complete.keys()][1]);
-  const left = (await read(await writePhotos(broken - 100), { views: 2, onBadImage: "skip" })).flatMap(views);
+  const left = (await read(await writePhotos(broken - 100), { views: TWO, onBadImage: "skip" })).flatMap(views);
   expect(left.map(([sample]) => sample)).toEqual([...complete.keys()].filter((sample) => sample !== broken));
   for (const [sample, seen] of left) expect(seen).toEqual(complete.get(sample));
 });
@@ -79,11 +81,43 @@ test("the visits of a photo are counted alike in one view and in two, without th
   // One photo of class 1 beside eight of class 0: four visits or five.
   const set = { ...(await writePhotos(3)), labels: Int32Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0) };
   const options = { sampler: "class-balanced", onBadImage: "skip" } as const;
-  const [one, two] = [await read(set, options), await read(set, { ...options, views: 2 })];
+  const [one, two] = [await read(set, options), await read(set, { ...options, views: TWO })];
   const visits = ({ samples, repeats = samples.map(() => 0) }: PixelBatch) =>
     Array.from(samples, (sample, i) => [sample, repeats[i]]);
   expect(two.flatMap(visits)).toEqual(one.flatMap(visits));
   const rare = one.flatMap(visits).filter(([sample]) => sample === 101);
   expect(rare.map(([, repeat]) => repeat)).toEqual(rare.map((_, i) => i));
   expect(rare.length).toBeGreaterThan(2);
+});
+
+test("a plain view is the photo as it is evaluated, whatever is kept in memory", async () => {
+  const set = await writePhotos();
+  const evaluated = evaluationPhotos(set, { batchSize: COUNT, size: SIZE, workers: 1 });
+  onTestFinished(() => evaluated.close());
+  const expected = new Map<number, Uint8Array>();
+  const bytes = SIZE * SIZE * 3;
+  for await (const { samples, pixels } of evaluated) {
+    samples.forEach((sample, i) => {
+      expected.set(sample, pixels.slice(i * bytes, (i + 1) * bytes));
+    });
+  }
+  for (const cacheBytes of [0, 1e7]) {
+    for (const { samples, pixels, moreViews } of await read(set, {
+      views: ["weak", "plain"],
+      autoAugment: "v0",
+      cacheBytes,
+    })) {
+      samples.forEach((sample, i) => {
+        expect(moreViews?.[0].slice(i * bytes, (i + 1) * bytes)).toEqual(expected.get(sample));
+        expect(pixels.slice(i * bytes, (i + 1) * bytes)).not.toEqual(expected.get(sample));
+      });
+    }
+  }
+});
+
+test("a weak view is a strong one before its policy", async () => {
+  const set = await writePhotos();
+  const [weak, none] = [await read(set, { views: ["weak"], autoAugment: "v0" }), await read(set, {})];
+  expect(weak).toEqual(none);
+  expect(await read(set, { views: ["strong"], autoAugment: "v0" })).not.toEqual(none);
 });

@@ -39,6 +39,12 @@ const multiStep = fc.record({
   milestones: fc.option(fc.uniqueArray(count).map((epochs) => epochs.sort((a, b) => a - b))),
 });
 
+/** The same with a policy, which fine-grained AdvProp needs. */
+const withPolicy = (recipe: Recipe): Recipe => ({
+  ...recipe,
+  data: { ...recipe.data, augmentation: { ...recipe.data?.augmentation, autoAugment: "v0" } },
+});
+
 /** Any recipe that is right. */
 const recipes: fc.Arbitrary<Recipe> = fc
   .record(
@@ -77,7 +83,8 @@ const recipes: fc.Arbitrary<Recipe> = fc
     },
     optional,
   )
-  .map((recipe) => withoutIneffective(recipe, undefined));
+  .map((recipe) => withoutIneffective(recipe, undefined))
+  .map((recipe) => (recipe.method === "fine-grained" ? withPolicy(recipe) : recipe));
 
 describe("resolveRecipe", () => {
   test("fills in the documented defaults", () => {
@@ -401,7 +408,7 @@ describe("what has no effect with a method", () => {
 
   test("the weights of two losses are of methods that have two", () => {
     for (const method of METHODS) {
-      const { training } = resolveRecipe({ method });
+      const { training } = resolveRecipe(withPolicy({ method }));
       const two = ["mixture", "clean-copy", "noise", "sign-noise", "advprop"].includes(method);
       expect([training.adversarialWeight, training.lossReduction]).toEqual(two ? [1, "sum"] : [undefined, undefined]);
     }

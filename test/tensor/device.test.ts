@@ -19,9 +19,9 @@ describe("devices", () => {
       const model = createClassifier("resnet8", { classes: ["a", "b"], imageSize: 8 }).initialize(0, "float32", "cpu");
       expect(model.device).toBe("cpu");
       const pixels = { pixels: new Uint8Array(8 * 8 * 3), height: 8, width: 8 };
-      const one = { ...pixels, labels: Int32Array.of(1), samples: Uint32Array.of(3), secondView: pixels.pixels };
-      const { images, secondView, labels, keys } = batchFromPixels(one, { seed: 0, epoch: 0 }, model.device);
-      expect([images, secondView, labels, keys.samples].map((tensor) => tensor?.device)).toEqual(
+      const one = { ...pixels, labels: Int32Array.of(1), samples: Uint32Array.of(3), moreViews: [pixels.pixels] };
+      const { images, moreViews, labels, keys } = batchFromPixels(one, { seed: 0, epoch: 0 }, model.device);
+      expect([images, moreViews?.[0], labels, keys.samples].map((tensor) => tensor?.device)).toEqual(
         new Array(4).fill("cpu"),
       );
       model.dispose();

@@ -24,18 +24,18 @@ async function batchesOf(options: Partial<TrainingLoaderOptions>): Promise<Pixel
 /** What a step gets, as numbers. */
 const numbersOf = (pixels: PixelBatch) =>
   scope(() => {
-    const { images, secondView, labels, keys } = batchFromPixels(pixels, { seed: 2 ** 40 + 7, epoch: EPOCH });
+    const { images, moreViews, labels, keys } = batchFromPixels(pixels, { seed: 2 ** 40 + 7, epoch: EPOCH });
     const { shape, strides, dtype } = images;
-    const values = [images, secondView, labels, keys.samples].map((tensor) => tensor?.toNumbers());
+    const values = [images, moreViews?.[0], labels, keys.samples].map((tensor) => tensor?.toNumbers());
     return { shape, strides, dtype, values };
   });
 
 describe("pending augmentation", () => {
   test.each([
     [{}, 1],
-    [{ views: 2 }, 2],
+    [{ views: ["strong", "weak"] }, 2],
     [{ sampler: "class-balanced" }, 1],
-    [{ sampler: "class-balanced", views: 2 }, 2],
+    [{ sampler: "class-balanced", views: ["strong", "strong"] }, 2],
     [{ augmentation: { crop: 0, flip: true } }, 1],
     [{ augmentation: { crop: 3, flip: false } }, 1],
     [{ augmentation: { crop: 9, flip: true } }, 1],
@@ -45,7 +45,7 @@ describe("pending augmentation", () => {
     expect(pending.length).toBe(done.length);
     for (const batch of pending) {
       expect(batch.pending?.views).toBe(views);
-      expect(batch.secondView).toBeUndefined();
+      expect(batch.moreViews).toBeUndefined();
       batch.samples.forEach((sample, i) => {
         const index = DATASET.samples.indexOf(sample);
         expect(batch.pixels.subarray(i * 60, (i + 1) * 60)).toEqual(DATASET.pixels(index));
