@@ -75,6 +75,9 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 export const printable = (name: string): string =>
   name.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+/** "1 photo", "2 photos". */
+export const numbered = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
 /** Names for a message, "a, b, c" or "a, b, c and 7 more", at most ten of them written out unless told. */
 export function listed(names: readonly string[], shown = 10): string {
   const first = names.slice(0, shown).map(printable).join(", ");

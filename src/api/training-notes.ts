@@ -74,7 +74,7 @@ export function describeTransfer({ finetune }: ResolvedRecipe, { transfer }: Lea
   const { headReplaced, routesFromMain } = transfer;
   return [
     `Starting from ${finetune.weights}.`,
-    ...(headReplaced ? ["Its classes are others: the head is new and starts from random values."] : []),
+    ...(headReplaced ? ["Its classes are others: the head is new and starts from zeros."] : []),
     ...(routesFromMain.length > 0
       ? [`Auxiliary norms (${routesFromMain.join(", ")}) start as copies of the main ones.`]
       : []),

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { DataReport } from "../data/check.js";
 import { findingLines, type Severity } from "../data/findings.js";
-import { didYouMean, printable, UsageError } from "../errors.js";
+import { didYouMean, numbered, printable, UsageError } from "../errors.js";
 import { CountLine } from "./count-line.js";
 
 /** Classes that are printed: of more, those with the fewest images. */
@@ -99,8 +99,9 @@ export function render(report: DataReport): string {
   ];
   const findings = findingLines(report.findings);
   const count = (severity: Severity) => report.findings.filter((finding) => finding.severity === severity).length;
+  const found = `${numbered(count("warning"), "warning")} in ${numbered(report.images, "image")}`;
   const verdict = report.ok
-    ? `No errors, ${count("warning")} warnings in ${report.images} images.`
-    : `${count("error")} errors, ${count("warning")} warnings in ${report.images} images: see what to do about the errors above.`;
+    ? `No errors, ${found}.`
+    : `${numbered(count("error"), "error")}, ${found}: see what to do about the errors above.`;
   return [...table, "", ...findings, ...(findings.length > 0 ? [""] : []), verdict].join("\n");
 }

@@ -25,13 +25,17 @@ const OTHER_OPTIONS: readonly string[] = [
 ];
 
 /**
- * A message with flags in the place of options.
+ * A message with flags in the place of options, and of settings that begin a line and have a flag.
  *
  * @param message for example "give a larger \`training.epochs\`, or \`data.validationFraction: 0.1\`"
  * @returns       for example "give a larger --epochs, or --validation-fraction 0.1"; other words in backticks stay
  */
 export function withFlags(message: string): string {
-  return message.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
+  const named = message.replace(/^--set ([\w.]+)=(.+?): (?=\1 )/gm, (whole, path: string, value: string) => {
+    const flag = flagOf(path);
+    return flag === undefined ? whole : `${flag} ${value.replace(/^"(.*)"$/, "$1")}: `;
+  });
+  return named.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
     const flag = flagOf(option);
     if (flag !== undefined) return value === undefined ? flag : `${flag} ${value}`;
     if (!option.includes(".")) return whole;

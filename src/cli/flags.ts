@@ -59,7 +59,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   {
     flag: "--model <name>",
     path: "model",
-    description: "the network (default: resnet20, of photos that of the recipe finetune-photos; list: advprop models)",
+    description: "the network (default: resnet20, of photos that of the recipe photos; list: advprop models)",
   },
   {
     flag: "--method <name>",

@@ -42,7 +42,9 @@ await save();
 console.log(
   `All of it took ${duration((performance.now() - started) / 1000)}. The picture: ${join(folder, "quickstart.png")}`,
 );
-console.log("\nYour own photos, a folder per class:\n\n    npx advprop train finetune-photos --data PATH\n");
+console.log(
+  "\nYour own photos, a folder per class:\n\n    npx advprop train --data PATH --weights hf:timm/tf_efficientnet_lite0.in1k\n",
+);
 
 /** One training, with its own run folder, and its tests. */
 async function trainAndMeasure(method: (typeof METHODS)[number], correlation: number): Promise<Measured> {

@@ -51,15 +51,23 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);
   const asked = applySettings(written, settings);
-  // The network of a recipe that nobody named does not stand against that of the weights.
   const { model, ...withoutModel } = asked;
-  const ofWeights = byDefault && asked.finetune?.weights != null;
+  const fromWeights = asked.finetune?.weights != null;
+  // The photos' recipe is for any network, so that its own does not stand against that of the weights.
+  const ofWeights = named === PHOTO_RECIPE && fromWeights && applySettings({}, settings).model === undefined;
   const recipe = ofWeights ? withoutModel : asked;
-  if (byDefault) {
+  if (named === PHOTO_RECIPE) {
+    const { SMALL_WEIGHTS } = await import("../weights/published.js");
     const network = ofWeights ? "the network of the weights" : model;
     process.stderr.write(
-      `Photos, and neither a recipe nor a model: taking the recipe ${PHOTO_RECIPE}, ${network} at ${asked.data?.imageSize} ` +
-        "pixels. Another one: --model NAME, or a recipe (advprop recipes)\n",
+      (byDefault ? "Photos, and neither a recipe nor a model: taking the recipe" : "The recipe") +
+        ` ${PHOTO_RECIPE}, ${network} at ${asked.data?.imageSize} pixels${
+          fromWeights
+            ? "."
+            : ", from random weights. Of a few thousand photos " +
+              `a network learns much more from published ones: add --weights ${SMALL_WEIGHTS} (list: advprop models --published).`
+        }` +
+        (byDefault ? " Another one: --model NAME, or a recipe (advprop recipes)\n" : "\n"),
     );
   }
   if (options.maxBad !== undefined) {

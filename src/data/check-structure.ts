@@ -91,11 +91,12 @@ function imbalanceFindings({ classes, parts }: ImageFolder): Finding[] {
         "Add images of the small classes, or draw classes equally often (data.sampler: class-balanced), and judge by balanced accuracy.",
     });
   }
-  for (const { name, count } of counted.filter((entry) => entry.count < FEW)) {
+  const few = counted.filter(({ count }) => count < FEW).map(({ name, count }) => `${name} ${count}`);
+  if (few.length > 0) {
     findings.push({
       code: "few-images",
       severity: "warning",
-      message: `class ${name} has only ${count} training images`,
+      message: `${few.length === 1 ? "1 class has" : `${few.length} classes have`} fewer than ${FEW} training images: ${listed(few)}`,
       files: [],
       remedy: "A class needs tens of images at least; add some.",
     });

@@ -15,7 +15,7 @@ export interface TransferSource {
 
 /** What a transfer did, for the user. */
 export interface TransferReport {
-  /** Whether the head keeps its initial values because the classes are others. */
+  /** Whether the head starts from zeros because the classes are others. */
   readonly headReplaced: boolean;
   /** Auxiliary routes that start as copies of the main one. */
   readonly routesFromMain: readonly string[];
@@ -24,8 +24,8 @@ export interface TransferReport {
 /**
  * Overwrites an initialised classifier with another's weights of the same architecture.
  *
- * The head is taken over where the classes are the same, by name and order, and keeps its initial values where they are
- * not. An auxiliary route that the source has too is taken over; one that it has not starts as a copy of the main norms.
+ * The head is taken over where the classes are the same, by name and order. Where they are not it starts from zeros: every class is
+ * as likely as the others, and the first gradients do not pass through random weights to the features. An auxiliary route that the source has too is taken over; one that it has not starts as a copy of the main norms.
  *
  * @throws ERR_WEIGHTS the source is of another architecture
  */
@@ -45,18 +45,23 @@ export function transferWeights(
   const sameClasses =
     specification.classes.length === classes.length && specification.classes.every((c, i) => c === classes[i]);
   const chosen = new Map<string, SafetensorsTensor>();
-  for (const key of target.keys()) {
-    if (!sameClasses && isHead(key)) continue;
-    const found = tensors.get(sourceKey(key, routes, specification.routes));
+  for (const [key, { shape }] of target) {
+    const found =
+      sameClasses || !isHead(key) ? tensors.get(sourceKey(key, routes, specification.routes)) : zerosOf(shape);
     if (found !== undefined) chosen.set(key, found);
   }
-  const wanted = new Map([...target].filter(([key]) => sameClasses || !isHead(key)));
-  loadState(wanted, chosen, source);
+  loadState(target, chosen, source);
   return {
     headReplaced: !sameClasses,
     routesFromMain: routes.filter((route) => !specification.routes.includes(route)),
   };
 }
+
+const zerosOf = (shape: readonly number[]): SafetensorsTensor => ({
+  dtype: "F32",
+  shape,
+  data: new Uint8Array(4 * shape.reduce((product, length) => product * length, 1)),
+});
 
 /** Where the source has what a key of the target holds: auxiliary norms are found by the name of their route. */
 function sourceKey(key: string, routes: readonly string[], sourceRoutes: readonly string[]): string {

@@ -19,6 +19,9 @@ export interface RecipeFile {
 // The same two levels up from src/recipes and from dist/recipes.
 const PACKAGE_RECIPES = fileURLToPath(new URL("../../recipes", import.meta.url));
 
+/** Recipes of earlier versions, by what took their place. */
+const FORMER_NAMES: Readonly<Record<string, string>> = { "finetune-photos": "photos" };
+
 /** The recipes in a folder by name; the package's own unless another folder is given. */
 export function listRecipes(folder: string = PACKAGE_RECIPES): RecipeFile[] {
   if (!existsSync(folder)) return [];
@@ -44,6 +47,13 @@ export function findRecipe(nameOrPath: string, folder: string = PACKAGE_RECIPES)
   const found = recipes.find(({ name }) => name === nameOrPath);
   if (found !== undefined) return found;
   const names = recipes.map(({ name }) => name);
+  const now = Object.hasOwn(FORMER_NAMES, nameOrPath) ? FORMER_NAMES[nameOrPath] : undefined;
+  if (now !== undefined && names.includes(now)) {
+    throw new UsageError(
+      "ERR_RECIPE_MISSING",
+      `the recipe ${nameOrPath} is ${now} now, with another network and other values: take ${now}, or a copy of the former file by its path.`,
+    );
+  }
   throw new UsageError(
     "ERR_RECIPE_MISSING",
     `there is no recipe ${nameOrPath}; there are ${names.join(", ") || "none"}.${didYouMean(nameOrPath, names)} ` +

@@ -38,9 +38,12 @@ export function findMistakes(recipe: unknown): Mistake[] {
   return [...mistakes, ...ineffective, ...(ofRoutes ? [ofRoutes] : [])];
 }
 
-/** Every path of the schema, sections and values alike, for recipes of whatever optimizer, schedule and attack. */
-export function knownPaths(): string[] {
-  return pathsBelow(recipeSchema, undefined);
+/**
+ * Every path of the schema, sections and values alike: for recipes of whatever optimizer, schedule and attack, or of those
+ * that `recipe` names.
+ */
+export function knownPaths(recipe?: unknown): string[] {
+  return pathsBelow(recipeSchema, recipe);
 }
 
 /**

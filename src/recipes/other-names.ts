@@ -16,6 +16,7 @@ export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   validationFraction: ["valfraction", "validationsplit", "valsplit"],
   weights: ["checkpoint", "initcheckpoint", "pretrained"],
   frozenStages: ["freeze", "frozen"],
+  layerDecay: ["llrd", "layerwisedecay", "layerwiselrdecay", "lrlayerdecay"],
   epochs: ["maxepochs", "numepochs", "numtrainepochs"],
   batchSize: ["batch", "bs", "minibatch", "perdevicetrainbatchsize"],
   labelSmoothing: ["smoothing"],

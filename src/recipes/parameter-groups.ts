@@ -3,32 +3,45 @@ import { assert, UsageError } from "../errors.js";
 import { isHead, StagedNetwork } from "../models/staged-network.js";
 import type { Module } from "../nn/module.js";
 import type { ParameterGroup } from "../optim/grouped.js";
+import type { NamedParameter } from "../optim/optimizer.js";
 
 export interface Finetuning {
-  /** Learning rate of everything but the head, as a share of the schedule's. */
+  /** Learning rate of the last stage and of what comes after it but for the head, as a share of the schedule's. */
   readonly bodyRate: number;
+  /** Learning rate of each stage as a share of the next one's. */
+  readonly layerDecay: number;
   /** Stages that do not learn, counted from the input. */
   readonly frozenStages: number;
 }
 
 /**
- * The parameters that learn: the body at `bodyRate` of the learning rate, the head at all of it. Frozen stages are in
- * neither.
+ * The parameters that learn: the head at all of the learning rate; of n stages, counted from the stem as 0, stage s at
+ * `bodyRate` layerDecay^(n - 1 - s) of it, and what comes after all stages as the last one. Frozen stages are in no group.
+ *
+ * Source of the decay over layers: Clark et al. 2020, ELECTRA, appendix A, https://arxiv.org/abs/2003.10555
  *
  * @throws ERR_FINETUNE the network has not so many stages
  */
-export function parameterGroups(network: Module, { bodyRate, frozenStages }: Finetuning): ParameterGroup[] {
+export function parameterGroups(network: Module, { bodyRate, layerDecay, frozenStages }: Finetuning): ParameterGroup[] {
   assert(network instanceof StagedNetwork, "a network of the registry has stages");
-  if (frozenStages > network.stages) {
+  const { stages } = network;
+  if (frozenStages > stages) {
     throw new UsageError(
       "ERR_FINETUNE",
-      `train: finetune.frozenStages must be at most ${network.stages}, the stem and the stages of this network; got ${frozenStages}`,
+      `train: finetune.frozenStages must be at most ${stages}, the stem and the stages of this network; got ${frozenStages}`,
     );
   }
-  const learning = Array.from(network.namedParameters()).filter(([name]) => network.stageOf(name) >= frozenStages);
-  if (bodyRate === 1) return [{ parameters: learning, rateFactor: 1 }];
-  const body = learning.filter(([name]) => !isHead(name));
-  const head = learning.filter(([name]) => isHead(name));
-  // A body that does not learn needs no gradients.
-  return [...(bodyRate === 0 ? [] : [{ parameters: body, rateFactor: bodyRate }]), { parameters: head, rateFactor: 1 }];
+  const groups = new Map<number, NamedParameter[]>();
+  for (const parameter of network.namedParameters()) {
+    const [name] = parameter;
+    const stage = network.stageOf(name);
+    if (stage < frozenStages) continue;
+    const rateFactor = isHead(name) ? 1 : bodyRate * layerDecay ** Math.max(0, stages - 1 - stage);
+    // What does not learn needs no gradients.
+    if (rateFactor === 0) continue;
+    const group = groups.get(rateFactor);
+    if (group === undefined) groups.set(rateFactor, [parameter]);
+    else group.push(parameter);
+  }
+  return Array.from(groups, ([rateFactor, parameters]) => ({ parameters, rateFactor }));
 }

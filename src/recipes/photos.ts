@@ -5,7 +5,7 @@ import { scaledRate } from "./scaled-rate.js";
 import type { Recipe, ResolvedRecipe } from "./schema.js";
 
 /** The recipe for photos where neither a recipe nor a model is named: the default network is made for images of 32 pixels. */
-export const PHOTO_RECIPE = "finetune-photos";
+export const PHOTO_RECIPE = "photos";
 
 /**
  * Whether a run is on a folder of photos, and says neither by a recipe nor by a model how.

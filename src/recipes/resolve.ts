@@ -42,6 +42,8 @@ export function parseRecipe(
 /**
  * A copy of a recipe with settings of the form `path=value` applied, for instance `optimizer.lr=0.2`; the value is YAML.
  * Where they choose another method, what the recipe itself says of an attack goes as far as that method makes none.
+ * Where they choose another attack, schedule or optimizer, what the recipe says of the former goes as far as the new one has no such key; of an
+ * optimizer all of it goes, because its numbers mean something else.
  * A batch size that is set stands: the recipe's `training.minUpdatesPerEpoch` then does not change it.
  *
  * @throws UsageError ERR_SETTING where a setting has another form, an unknown path or a value that breaks its rule; all
@@ -68,6 +70,10 @@ export function applySettings(recipe: Recipe, settings: readonly string[]): Reci
   }
   const method = applied.findLast(({ path }) => path.join(".") === "method")?.value;
   const changed: Record<string, unknown> = withoutIneffective(recipe, method);
+  for (const section of ["attack", "optimizer", "schedule"] as const) {
+    const chosen = applied.findLast(({ path }) => path.join(".") === `${section}.name`)?.value;
+    if (typeof chosen === "string") changed[section] = withOtherName(section, changed[section], chosen);
+  }
   for (const { path, value } of applied) assign(changed, path, value);
   const isSet = (path: string) => applied.some((one) => one.path.join(".") === path);
   if (isSet("training.batchSize") && isMapping(changed.training) && !isSet("training.minUpdatesPerEpoch")) {
@@ -113,6 +119,17 @@ function contentsOf(document: Document, where: string): unknown {
   } catch (cause) {
     throw new UsageError("ERR_RECIPE_SYNTAX", `${where}${(cause as Error).message}`, { cause });
   }
+}
+
+/** Sections of which there are several kinds, told apart by their key `name`: what is meant where none is written. */
+const NAMED_SECTIONS = { attack: "pgd", optimizer: "sgd", schedule: "cosine" } as const;
+
+/** What is left of a section as written where another kind of it is chosen. */
+function withOtherName(section: keyof typeof NAMED_SECTIONS, written: unknown, name: string): unknown {
+  if (!isMapping(written) || (written.name ?? NAMED_SECTIONS[section]) === name) return written;
+  const known = new Set(knownPaths({ [section]: { name } }));
+  const kept = section === "optimizer" ? [] : Object.entries(written).filter(([key]) => known.has(`${section}.${key}`));
+  return Object.fromEntries(kept.filter(([key]) => key !== "name"));
 }
 
 /** Sets a value by its path, making the sections on the way. */

@@ -187,8 +187,10 @@ const written = section({
   /** Another classifier's weights to start from; a head for other classes is new, auxiliary norms copy the main ones. */
   finetune: section({
     weights: textOrNull.default(null),
-    /** Learning rate of everything but the head, as a share of the schedule's. */
+    /** Learning rate of the last stage, as a share of the schedule's, at which the head learns. */
     bodyRate: unit.default(1),
+    /** Learning rate of each stage as a share of the next one's: below 1, the layers near the input learn more slowly. */
+    layerDecay: unit.default(1),
     /** Stages that do not learn, counted from the input: 1 is the stem alone. Their norms keep the statistics that they have. */
     frozenStages: natural.default(0),
   }).prefault({}),

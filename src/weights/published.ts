@@ -38,7 +38,13 @@ const AKAMASTER = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/maste
 const hashOf = (file: string): string => /-([0-9a-f]{8})\./.exec(file)?.[1] ?? "";
 
 /** Sizes of which each library's own files were compared: `npm run test:peers`, docs/weights.md. */
-const COMPARED: readonly string[] = ["efficientnet-b0", "efficientnet-b3", "resnet18", "resnet50"];
+const COMPARED: readonly string[] = [
+  "efficientnet-b0",
+  "efficientnet-b3",
+  "efficientnet-lite0",
+  "resnet18",
+  "resnet50",
+];
 const checked = (model: string) => (COMPARED.includes(model) ? "layout" : "family");
 
 /** B0, B1, ... of a kind, by file, with the accuracies of the rows of tensorflow/tpu's README. */
@@ -195,6 +201,39 @@ const timmResnets = [
   }),
 ];
 
+/**
+ * The weights for a network that trains and runs on small machines, which fine-tuning proposes where none are given.
+ */
+export const SMALL_WEIGHTS = "hf:timm/tf_efficientnet_lite0.in1k";
+
+/**
+ * Google's, with the sizes, crops and accuracies of timm's test (models/efficientnet.py of timm 1.0.31, results/results-imagenet.csv):
+ * its files of Lite3 and Lite4 are tested at larger images than the 280 and 300 pixels that they were made for.
+ */
+const lite = (file: string, accuracy: number, imageSize: number, cropFraction: number): PublishedWeights => {
+  const size = Number(/lite(\d)/.exec(file)?.[1]);
+  return {
+    reference: `hf:timm/tf_efficientnet_lite${size}.in1k`,
+    model: `efficientnet-lite${size}`,
+    training: "plain (Google, converted by timm)",
+    preset: "half",
+    imageSize,
+    view: { cropFraction, interpolation: size < 3 ? "bicubic" : "bilinear" },
+    accuracy: accuracy / 100,
+    sha256: hashOf(file),
+    file,
+    checked: checked(`efficientnet-lite${size}`),
+  };
+};
+
+const lites = [
+  lite("tf_efficientnet_lite0-0aa007d2.pth", 74.83, 224, 0.875),
+  lite("tf_efficientnet_lite1-bde8b488.pth", 76.64, 240, 0.882),
+  lite("tf_efficientnet_lite2-dcccb7df.pth", 77.46, 260, 0.89),
+  lite("tf_efficientnet_lite3-b733e338.pth", 79.83, 300, 0.904),
+  lite("tf_efficientnet_lite4-741542c3.pth", 81.54, 380, 0.92),
+];
+
 /** Its accuracy is of CIFAR-10's test images, and was measured here too: 91.73 %. */
 const cifar: PublishedWeights = {
   reference: `${AKAMASTER}resnet20-12fca82f.th`,
@@ -206,7 +245,13 @@ const cifar: PublishedWeights = {
   checked: "file",
 };
 
-export const PUBLISHED_WEIGHTS: readonly PublishedWeights[] = [...efficientNets, ...resnets, ...timmResnets, cifar];
+export const PUBLISHED_WEIGHTS: readonly PublishedWeights[] = [
+  ...efficientNets,
+  ...lites,
+  ...resnets,
+  ...timmResnets,
+  cifar,
+];
 
 /** The entry of a file by its name, wherever it lies; of a file of Hugging Face by its place `/OWNER/NAME/resolve/`. */
 export function findPublished(path: string): PublishedWeights | undefined {

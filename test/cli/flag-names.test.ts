@@ -10,6 +10,12 @@ test.each([
   ["`classMap: FILE`", "--class-map FILE"],
   ["run `advprop doctor`, or `npm test`", "run `advprop doctor`, or `npm test`"],
   ["`epsilon` is 8", "--epsilon is 8"],
+  [
+    '--set attack.epsilon=1: attack.epsilon must be x\n--set optimizer.lr="a b": optimizer.lr must',
+    "--epsilon 1: attack.epsilon must be x\n--lr a b: optimizer.lr must",
+  ],
+  ["--set optimizer.decay=2: optimizer.decay must be", "--set optimizer.decay=2: optimizer.decay must be"],
+  ["--set lr=1: unknown path lr.", "--set lr=1: unknown path lr."],
 ])("%s", (message, expected) => {
   expect(withFlags(message)).toBe(expected);
 });

@@ -79,12 +79,29 @@ describe("train", () => {
     const short = ["--image-size", "32", "--method", "vanilla", "--epochs", "1", "--threads", "1"];
     const { status, stderr } = advprop(["train", "--data", join(folder, "photos"), ...short, "--run", run]);
     expect(status, stderr).toBe(0);
-    expect(stderr).toContain("taking the recipe finetune-photos, resnet18 at 32 pixels");
+    expect(stderr.split("\n")[0]).toMatch(
+      /taking the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
+    );
     expect(stderr).toMatch(
-      /mini-batches of 64: .* a mini-batch has 8 images, .* the learning rate is 0.00625 instead of 0.05/,
+      /mini-batches of 32: .* a mini-batch has 8 images, .* the learning rate is 0.005 instead of 0.02/,
     );
     const { model, method, training, optimizer } = parse(readFileSync(join(run, "recipe.yaml"), "utf8"));
-    expect([model, method, training.batchSize, optimizer.lr]).toEqual(["resnet18", "vanilla", 8, 0.00625]);
+    expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.005]);
+  });
+
+  test("the recipe for photos by its name takes the network of the weights, unless another is asked for", async () => {
+    const folder = temporaryFolder();
+    const data = join(folder, "photos");
+    for (let i = 0; i < 24; i++) await writePicture(join(data, i % 2 ? "a" : "b", `${i}.png`), picture(i));
+    const one = ["--image-size", "32", "--method", "vanilla", "--epochs", "1", "--threads", "1", "--data", data];
+    const first = join(folder, "first");
+    expect(advprop(["train", "--model", "resnet8", ...one, "--batch-size", "8", "--run", first]).status).toBe(0);
+    const second = advprop(["train", "photos", "--weights", first, ...one, "--run", join(folder, "second")]);
+    expect(second.status, second.stderr).toBe(0);
+    expect(second.stderr.split("\n")[0]).toBe("The recipe photos, the network of the weights at 32 pixels.");
+    expect(parse(readFileSync(join(folder, "second", "recipe.yaml"), "utf8")).model).toBe("resnet8");
+    const other = advprop(["train", "photos", "--model", "resnet20", "--weights", first, ...one]);
+    expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("the weights are of resnet8")]);
   });
 
   test("the same command gives the same bytes; vanilla has no auxiliary norms", () => {
@@ -97,6 +114,7 @@ describe("train", () => {
   });
 
   test.each([
+    [["--epsilon", "8"], "--epsilon 8: attack.epsilon must be in (0, 1)"],
     [["--epsilon", "8"], "Did you mean 8/255?"],
     [["--model", "resnet21"], "Did you mean resnet2"],
     [["--method", "advprob"], "Did you mean advprop?"],

@@ -176,11 +176,13 @@ describe("checkData", () => {
 
   test("imbalance, and classes of a few images", async () => {
     const root = temporaryFolder();
-    await writeClasses(root, { cat: 40, dog: 4 });
-    expect((await checkData(root)).findings.map(({ code, severity }) => [code, severity])).toEqual([
+    await writeClasses(root, { cat: 40, dog: 4, cow: 3 });
+    const { findings } = await checkData(root);
+    expect(findings.map(({ code, severity }) => [code, severity])).toEqual([
       ["imbalance", "warning"],
       ["few-images", "warning"],
     ]);
+    expect(findings[1].message).toBe("2 classes have fewer than 10 training images: cow 3, dog 4");
   });
 
   test("stray, hidden, empty and foreign entries", async () => {

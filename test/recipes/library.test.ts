@@ -57,6 +57,13 @@ describe("findRecipe", () => {
     expect(codedError(() => findRecipe(join(folder, "folder.yaml"))).code).toBe("ERR_RECIPE_MISSING");
   });
 
+  test("says what took the place of a recipe of an earlier version", () => {
+    const error = codedError(() => findRecipe("finetune-photos"));
+    expect(error).toMatchObject({ code: "ERR_RECIPE_MISSING", exitCode: 2 });
+    expect(error.message).toContain("the recipe finetune-photos is photos now");
+    expect(() => findRecipe("photos")).not.toThrow();
+  });
+
   test("names the file in mistakes", () => {
     const path = join(temporaryFolder(), "mine.yaml");
     writeFileSync(path, "seed: x\n");

@@ -54,10 +54,13 @@ const batch = (step: number) => ({
   width: SIDE,
 });
 
+/** All at the schedule's rate. */
+const EVEN = { bodyRate: 1, layerDecay: 1 };
+
 /** The names of the state that two AdvProp updates move. */
 function moved(model: Classifier, frozenStages: number, recompute?: Recompute): Set<string> {
   const before = valuesOf(model);
-  const named = parameterGroups(model.network, { bodyRate: 1, frozenStages }).flatMap(({ parameters }) => parameters);
+  const named = parameterGroups(model.network, { ...EVEN, frozenStages }).flatMap(({ parameters }) => parameters);
   const gradients = new GradientStore(named.map(([, { value }]) => value));
   const optimizer = new Sgd(named, { momentum: 0.9, nesterov: true, weightDecay: 1e-2, decays: () => true });
   const ball = { threatModel: linf(4 / 255), stepSize: 2 / 255, steps: 1 };
@@ -126,7 +129,36 @@ test("a wide ResNet's last norm comes after all stages, a ResNet's first norm is
 
 test("more stages than there are cannot be frozen", () => {
   const { network } = createClassifier("resnet8", { classes: CLASSES });
-  const { code, message } = codedError(() => parameterGroups(network, { bodyRate: 1, frozenStages: 5 }));
+  const { code, message } = codedError(() => parameterGroups(network, { ...EVEN, frozenStages: 5 }));
   expect(code).toBe("ERR_FINETUNE");
   expect(message).toContain("at most 4");
+});
+
+describe("learning rates", () => {
+  const ratesOf = (name: string, finetuning: Partial<Parameters<typeof parameterGroups>[1]>) => {
+    const { network } = createClassifier(name, { classes: CLASSES, routes: ["aux"] });
+    const groups = parameterGroups(network, { ...EVEN, frozenStages: 0, ...finetuning });
+    const rates = groups.flatMap(({ parameters, rateFactor }) => parameters.map(([of]) => [of, rateFactor] as const));
+    expect(new Set(groups.map(({ rateFactor }) => rateFactor)).size).toBe(groups.length);
+    return new Map(rates);
+  };
+
+  test("fall from stage to stage towards the input, from that of the body; the head has the schedule's", () => {
+    // resnet18 has a stem, stage 0, and four more stages.
+    const rates = ratesOf("resnet18", { bodyRate: 0.5, layerDecay: 0.5 });
+    expect(["fc.weight", "fc.bias"].map((name) => rates.get(name))).toEqual([1, 1]);
+    expect([4, 3, 2, 1].map((i) => rates.get(`layer${i}.1.conv2.weight`))).toEqual([0.5, 0.25, 0.125, 0.0625]);
+    expect(rates.get("conv1.weight")).toBe(0.03125);
+    expect(rates.get("layer3.0.bn1.aux_bn.0.weight")).toBe(0.25);
+    // What lies between the last stage and the head learns as that stage does.
+    expect(ratesOf("wide-resnet-10-1", { bodyRate: 0.5, layerDecay: 0.1 }).get("bn1.weight")).toBe(0.5);
+  });
+
+  test("are those of the body alone without a decay, and what has none does not learn", () => {
+    const even = ratesOf("resnet18", { bodyRate: 0.25 });
+    expect(new Set(even.values())).toEqual(new Set([0.25, 1]));
+    expect([...ratesOf("resnet18", { bodyRate: 0 }).keys()]).toEqual(["fc.weight", "fc.bias"]);
+    const last = ratesOf("resnet18", { layerDecay: 0, frozenStages: 2 });
+    expect([...last.keys()].every((name) => /^(?:layer4|fc)\./.test(name))).toBe(true);
+  });
 });

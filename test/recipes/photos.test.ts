@@ -30,16 +30,14 @@ test("the recipe for photos is taken for a folder of photos alone, and where no 
 });
 
 describe("the mini-batch follows the number of photos", () => {
-  // By hand: the largest of 64, 32, 16 and 8 with 20 whole updates; 0.05 is for 64.
+  // By hand: the largest of 32, 16 and 8 with 20 whole updates; 0.02 is for 32.
   test.each([
-    [20_000, 64, 0.05],
-    [1280, 64, 0.05],
-    [1279, 32, 0.025],
-    [640, 32, 0.025],
-    [639, 16, 0.0125],
-    [320, 16, 0.0125],
-    [168, 8, 0.00625],
-    [30, 8, 0.00625],
+    [20_000, 32, 0.02],
+    [640, 32, 0.02],
+    [639, 16, 0.01],
+    [320, 16, 0.01],
+    [168, 8, 0.005],
+    [30, 8, 0.005],
   ])("%i photos: %i images at a rate of %d", (images, size, lr) => {
     expect(sizeAndRate(withEnoughUpdates(recipeOf(), images))).toEqual([size, lr]);
   });
@@ -52,12 +50,12 @@ describe("the mini-batch follows the number of photos", () => {
 
   test("updates of several mini-batches are counted as they are done", () => {
     const recipe = recipeOf("training.accumulationSteps=2");
-    expect(sizeAndRate(withEnoughUpdates(recipe, 1000))).toEqual([16, 0.0125]);
+    expect(sizeAndRate(withEnoughUpdates(recipe, 500))).toEqual([8, 0.005]);
   });
 
   test("a batch size that is given stands, whatever the recipe asks; so does every recipe that does not ask", () => {
     for (const recipe of [
-      recipeOf("training.batchSize=64"),
+      recipeOf("training.batchSize=32"),
       recipeOf("training.batchSize=auto"),
       recipeOf("training.minUpdatesPerEpoch=null"),
       resolveRecipe({}),
@@ -65,15 +63,15 @@ describe("the mini-batch follows the number of photos", () => {
       expect(withEnoughUpdates(recipe, 168)).toBe(recipe);
       expect(describeUpdates(recipe, recipe, 168)).toBeUndefined();
     }
-    const both = recipeOf("training.batchSize=32", "training.minUpdatesPerEpoch=10");
-    expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.025]);
+    const both = recipeOf("training.batchSize=64", "training.minUpdatesPerEpoch=10");
+    expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.005]);
   });
 
   test("the change is said with all of its numbers", () => {
     const recipe = recipeOf();
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
-      "168 training images make 2 updates an epoch by mini-batches of 64: the recipe asks for 20, so that a mini-batch has 8 images, " +
-        "which makes 21; the learning rate is 0.00625 instead of 0.05, which is for 64. --batch-size COUNT leaves both as they are",
+      "168 training images make 5 updates an epoch by mini-batches of 32: the recipe asks for 20, so that a mini-batch has 8 images, " +
+        "which makes 21; the learning rate is 0.005 instead of 0.02, which is for 32. --batch-size COUNT leaves both as they are",
     );
   });
 });

@@ -110,7 +110,7 @@ describe("resolveRecipe", () => {
         maxBad: 100,
         shapes: { images: 4000, validationImages: 1000, testImages: 2000, textureCorrelation: 0, seed: 0 },
       },
-      finetune: { weights: null, bodyRate: 1, frozenStages: 0 },
+      finetune: { weights: null, bodyRate: 1, layerDecay: 1, frozenStages: 0 },
       training: {
         epochs: 15,
         batchSize: 128,
@@ -249,6 +249,28 @@ describe("applySettings", () => {
     expect(recipe).toEqual({ seed: 1, optimizer: { lr: 0.1, momentum: 0.5 } });
   });
 
+  test("another attack, schedule or optimizer takes the place of the recipe's, whose keys it has not are dropped", () => {
+    const written = {
+      attack: { name: "pgd", epsilon: "2/255", steps: 3, target: "none" },
+      optimizer: { lr: 0.3, momentum: 0.5 },
+      schedule: { warmupFraction: 0.1, finalFactor: 0.1 },
+    } as const;
+    const set = (...settings: string[]) => applySettings(written, settings);
+    expect(set("attack.name=fgsm").attack).toEqual({ name: "fgsm", epsilon: "2/255", target: "none" });
+    expect(set("attack.name=i-fgsm").attack).toEqual({ ...written.attack, name: "i-fgsm" });
+    expect(set("schedule.name=exponential").schedule).toEqual({ name: "exponential", warmupFraction: 0.1 });
+    // A rate of another optimizer is no rate of this one.
+    expect(set("optimizer.name=adamw", "optimizer.beta1=0.8").optimizer).toEqual({ name: "adamw", beta1: 0.8 });
+    expect(set("optimizer.name=sgd").optimizer).toEqual({ name: "sgd", lr: 0.3, momentum: 0.5 });
+    // What is set beside it is not the recipe's.
+    expect(codedError(() => set("attack.name=fgsm", "attack.steps=2")).message).toContain("unknown key attack.steps");
+    expect(codedError(() => set("attack.name=fgms")).message).toContain("must be pgd, i-fgsm, gd or fgsm");
+    for (const name of ["cifar10-resnet20-advprop", "photos"]) {
+      const { attack } = resolveRecipe(applySettings(loadRecipe(name), ["attack.name=fgsm"]));
+      expect(attack).toMatchObject({ name: "fgsm", epsilon: 1 / 255 });
+    }
+  });
+
   test("lists every setting that is wrong, with the nearest known path", () => {
     const error = codedError(() =>
       applySettings({ seed: -1 }, [
@@ -348,7 +370,7 @@ describe("the strength of training's attack", () => {
   });
 
   test("the recipe for photos has that of the network that is chosen", () => {
-    const photos = loadRecipe("finetune-photos");
+    const photos = loadRecipe("photos");
     const strengthOf = (...settings: string[]) => resolveRecipe(applySettings(photos, settings)).attack;
     expect(strengthOf()).toMatchObject({ epsilon: 1 / 255, stepSize: 1 / 255, steps: 1, target: "random" });
     expect(strengthOf("model=efficientnet-b3")).toMatchObject({ epsilon: 2 / 255, steps: 3 });

@@ -14,7 +14,7 @@ import { foreignWeights } from "../../src/weights/foreign.js";
 import { COUNTER, layoutOf } from "../../src/weights/layout.js";
 import { openWeights } from "../../src/weights/open.js";
 import { PRESET_NAMES, presetOf, usualPreset } from "../../src/weights/presets.js";
-import { findPublished, PUBLISHED_WEIGHTS } from "../../src/weights/published.js";
+import { findPublished, PUBLISHED_WEIGHTS, SMALL_WEIGHTS } from "../../src/weights/published.js";
 import { recognize } from "../../src/weights/recognize.js";
 import { codedError, codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
@@ -298,6 +298,20 @@ describe("presets", () => {
       cropFraction: 0.875,
       interpolation: "bicubic",
     });
+  });
+
+  test("of EfficientNet-Lite are those of timm's test, with each file's name or on the Hub", () => {
+    const hub = "c/huggingface.co/timm/tf_efficientnet_lite3.in1k/resolve/main/model.safetensors";
+    for (const path of ["tf_efficientnet_lite3-b733e338.pth", hub]) {
+      const lite = presetFor("efficientnet-lite3", path);
+      expect([lite.mean, lite.size, lite.view]).toEqual([0.5, 300, { cropFraction: 0.904, interpolation: "bilinear" }]);
+    }
+    const smallest = findPublished("tf_efficientnet_lite0-0aa007d2.pth");
+    expect([smallest?.reference, smallest?.imageSize, smallest?.view?.interpolation]).toEqual([
+      SMALL_WEIGHTS,
+      224,
+      "bicubic",
+    ]);
   });
 
   test("of EfficientNets cut what timm's table says", () => {
