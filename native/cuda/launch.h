@@ -16,7 +16,7 @@ constexpr int kColors = 3;
 // Batch norm with what follows it, y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual)
 
 /// Codes of `activation`.
-enum Activation : int { kIdentity = 0, kRelu = 1, kSilu = 2 };
+enum Activation : int { kIdentity = 0, kRelu = 1, kSilu = 2, kRelu6 = 3 };
 
 struct Rows {
   int64_t rows, channels;

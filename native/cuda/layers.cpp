@@ -73,10 +73,10 @@ bool isParameter(const at::Tensor& values, const at::Tensor& x) {
 at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
                      const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
                      double epsilon, int64_t activation) {
-  TORCH_CHECK(activation >= kIdentity && activation <= kSilu, "activation must be 0, 1 or 2; got ", activation);
+  TORCH_CHECK(activation >= kIdentity && activation <= kRelu6, "activation must be 0, 1, 2 or 3; got ", activation);
   const bool running = runningMean.has_value() && runningVariance.has_value();
   const bool ours = isOurs(x) && isKernelDtype(x) && x.dim() == 4 && x.numel() > 0 && x.is_contiguous(kChannelsLast) && isParameter(weight, x) &&
-                    isParameter(bias, x) && !(residual.has_value() && activation == kSilu) &&
+                    isParameter(bias, x) && !(residual.has_value() && activation >= kSilu) &&
                     (running ? isParameter(*runningMean, x) && isParameter(*runningVariance, x) : batch);
   if (!ours) {
     return composed<decltype(batchNorm)>("advprop::batch_norm", x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon,

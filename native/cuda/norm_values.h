@@ -15,6 +15,7 @@ template <typename T>
 __device__ inline float activate(float x, int activation) {
   if (activation == kRelu) return x < 0.f ? 0.f : x;  // NaN stays
   if (activation == kSilu) return x * sigmoid<T>(x);
+  if (activation == kRelu6) return x < 0.f ? 0.f : x > 6.f ? 6.f : x;
   return x;
 }
 
@@ -22,6 +23,7 @@ __device__ inline float activate(float x, int activation) {
 template <typename T>
 __device__ inline float backThrough(float gradient, float x, int activation) {
   if (activation == kRelu) return x > 0.f ? gradient : 0.f;
+  if (activation == kRelu6) return x > 0.f && x < 6.f ? gradient : 0.f;
   if (activation == kSilu) {
     const float s = sigmoid<T>(x);
     return gradient * (s + x * s * (1.f - s));

@@ -25,6 +25,7 @@ void dispatch(at::ScalarType type, int64_t activation, const Work& work) {
   };
   if (activation == kRelu) return withType(std::integral_constant<Activation, kRelu>{});
   if (activation == kSilu) return withType(std::integral_constant<Activation, kSilu>{});
+  if (activation == kRelu6) return withType(std::integral_constant<Activation, kRelu6>{});
   return withType(std::integral_constant<Activation, kIdentity>{});
 }
 
@@ -118,7 +119,12 @@ at::Tensor composedNorm(const at::Tensor& x, const at::Tensor& weight, const at:
                     double epsilon, int64_t activation) {
   at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVariance, batch, factor, epsilon, /*cudnn_enabled=*/x.is_cuda());
   if (residual.has_value()) y = y + *residual;
-  return activation == kRelu ? at::relu(y) : activation == kSilu ? at::silu(y) : y;
+  switch (activation) {
+    case kRelu: return at::relu(y);
+    case kSilu: return at::silu(y);
+    case kRelu6: return at::clamp(y, 0, 6);
+    default: return y;
+  }
 }
 
 void checkChannelValues(const at::Tensor& values, const char* name, const at::Tensor& x) {
@@ -227,9 +233,9 @@ NormGradients normGradients(const at::Tensor& gradientOfY, const at::Tensor& x, 
 at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
                      const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
                      double epsilon, int64_t activation) {
-  TORCH_CHECK(activation >= kIdentity && activation <= kSilu, "activation must be 0, 1 or 2; got ", activation);
-  // A residual before silu would have to be kept for the gradient, which is what the composition does.
-  if (!isChannelsLast(x) || (residual.has_value() && activation == kSilu)) {
+  TORCH_CHECK(activation >= kIdentity && activation <= kRelu6, "activation must be 0, 1, 2 or 3; got ", activation);
+  // A residual before silu or relu6 would have to be kept for the gradient, which is what the composition does.
+  if (!isChannelsLast(x) || (residual.has_value() && activation >= kSilu)) {
     return composedNorm(x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon, activation);
   }
   c10::optional<at::Tensor> other;

@@ -6,13 +6,14 @@
 namespace advprop {
 
 /// Codes of the schema.
-enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2 };
+enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2, kRelu6 = 3 };
 
 /// `T` is the tensor's type.
 template <typename T, Activation kind>
 Floats activate(Floats x) {
   if constexpr (kind == kRelu) return maximum(Floats{}, x);
   if constexpr (kind == kSilu) return silu<T>(x);
+  if constexpr (kind == kRelu6) return minimum(spread(6.f), maximum(Floats{}, x));
   return x;
 }
 
@@ -21,6 +22,7 @@ template <typename T, Activation kind>
 Floats backThrough(Floats gradient, Floats x) {
   if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
   if constexpr (kind == kSilu) return gradient * siluSlope<T>(x);
+  if constexpr (kind == kRelu6) return (x > 0.f) & (x < 6.f) ? gradient : Floats{};
   return gradient;
 }
 

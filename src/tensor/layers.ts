@@ -106,12 +106,10 @@ export interface BatchNormArguments {
 export type Activation = "identity" | "relu" | "silu" | "relu6";
 
 /** What our batch norm calls them. */
-export const ACTIVATION_CODES = { identity: 0, relu: 1, silu: 2 } as const;
+export const ACTIVATION_CODES = { identity: 0, relu: 1, silu: 2, relu6: 3 } as const;
 
 /** activation(scale * (x - mean) / sqrt(variance + epsilon) + shift + residual) by channel, [N, C, H, W]. */
 export function batchNorm(x: Tensor, a: BatchNormArguments): Tensor {
-  // Our operator knows three activations.
-  if (a.activation === "relu6") return call("aten::hardtanh", [batchNorm(x, { ...a, activation: "identity" }), 0, 6]);
   return call("advprop::batch_norm", [
     x,
     a.scale,

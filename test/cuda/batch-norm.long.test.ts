@@ -6,7 +6,7 @@ import { cast, channelsLast, mul, permute, sum } from "../../src/tensor/operator
 import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
 import { error } from "../support/errors.js";
 
-const CODES = { identity: 0, relu: 1, silu: 2 } as const;
+const CODES = { identity: 0, relu: 1, silu: 2, relu6: 3 } as const;
 
 interface Setting {
   readonly shape: readonly [number, number, number, number];
@@ -99,6 +99,8 @@ const FORMS = [
   { activation: "silu", batch: true, residual: false },
   { activation: "silu", batch: false, residual: false },
   { activation: "silu", batch: false, residual: false, frozen: true },
+  { activation: "relu6", batch: true, residual: false },
+  { activation: "relu6", batch: false, residual: false, frozen: true },
 ] as const;
 
 describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {

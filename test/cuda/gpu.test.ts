@@ -94,9 +94,9 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
       [9, 32, 31, 33],
       [2, 1280, 3, 3],
     ])("batch norm of [%i, %i, %i, %i]", (...shape) => {
-      for (const activation of ["identity", "relu", "silu"] as const) {
+      for (const activation of ["identity", "relu", "silu", "relu6"] as const) {
         for (const batch of [true, false]) {
-          for (const residual of activation === "silu" ? [false] : [false, true]) {
+          for (const residual of activation === "silu" || activation === "relu6" ? [false] : [false, true]) {
             expectSame(
               onBoth((device) => {
                 const channels = [shape[1]];
