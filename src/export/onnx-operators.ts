@@ -132,10 +132,4 @@ export const ONNX_RULES: Readonly<Record<string, Rule>> = {
   "advprop::linear": ([x, weight, bias], { graph, name, layer }) =>
     graph.node(layer, "Gemm", [name(x), name(weight), name(bias)], { transB: 1 }),
   "aten::add_.Tensor": ([a, b], { graph, name, layer }) => graph.node(layer, "Add", [name(a), name(b)]),
-  "aten::hardtanh": ([x, low, high], { graph, name, layer }) =>
-    graph.node(layer, "Clip", [
-      name(x),
-      graph.float(`${layer}/low`, low as number),
-      graph.float(`${layer}/high`, high as number),
-    ]),
 };
