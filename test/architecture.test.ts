@@ -66,6 +66,19 @@ function importsOf(path: string, text: string): Import[] {
   return imports;
 }
 
+/** The texts of a file, comments aside. */
+function messagesOf(path: string, text: string): string[] {
+  const messages: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node)) {
+      messages.push(node.text);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true));
+  return messages;
+}
+
 /** The file of src/ that an import names, relative to src/; undefined for a package or a file elsewhere. */
 function target(file: SourceFile, { specifier }: Import): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
@@ -149,8 +162,8 @@ describe("architecture", () => {
 
   test("nothing that evaluates an ONNX file loads libtorch", () => {
     const entries = [
-      "cli/run-evaluation.ts",
-      "cli/run-suite.ts",
+      "api/evaluation/evaluate.ts",
+      "api/evaluation/suite.ts",
       "predictors/open.ts",
       "predictors/onnx-predictor.ts",
       "cli/run-predict.ts",
@@ -158,6 +171,24 @@ describe("architecture", () => {
     const loaded = entries.flatMap((path) => [...loadedBy(path)]);
     expect(loaded.filter((name) => name.startsWith("tensor/"))).toEqual([]);
     expect(loaded).toContain("predictors/onnx-runtime.ts");
+  });
+
+  test("nothing below the command line prints, reads its arguments, sets an exit code or names a flag", () => {
+    const below = files.filter(({ path }) => unitOf(path) !== "cli");
+    const printing = below.filter(({ text }) => /console\.|process\.(argv|exit|exitCode|stdout|stderr)\b/.test(text));
+    expect(printing.map(({ path }) => path)).toEqual([]);
+    // Other programs' flags, and files that are no messages, aside.
+    const allowed = [
+      "evaluation/report/html-style.ts",
+      "evaluation/report/html.ts",
+      "evaluation/report/line-figure.ts",
+    ];
+    const naming = below.flatMap(({ path, text }) =>
+      messagesOf(path, text)
+        .filter((message) => /(^|[\s(\u0060])--[a-z]/.test(message) && !/npm install|timm's --/.test(message))
+        .map((message) => `${path}: ${message}`),
+    );
+    expect(naming.filter((one) => !allowed.some((path) => one.startsWith(path)))).toEqual([]);
   });
 
   test("no file is over 400 lines", () => {

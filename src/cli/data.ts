@@ -3,6 +3,7 @@ import type { DataReport } from "../data/check.js";
 import { findingLines, type Severity } from "../data/findings.js";
 import { didYouMean, numbered, printable, UsageError } from "../errors.js";
 import { CountLine } from "./count-line.js";
+import { withFlags } from "./flag-names.js";
 
 /** Classes that are printed: of more, those with the fewest images. */
 const SHOWN_CLASSES = 30;
@@ -42,7 +43,7 @@ async function check(path: string, { quick, json, quiet }: CheckFlags): Promise<
   const progress = new CountLine("images", quiet === true);
   const report = await checkData(path, { quick, onProgress: (done, total) => progress.show(done, total) });
   progress.end();
-  console.log(json ? JSON.stringify(report, undefined, 2) : render(report));
+  console.log(json ? JSON.stringify(report, undefined, 2) : withFlags(render(report)));
   process.exitCode = report.ok ? 0 : 1;
 }
 

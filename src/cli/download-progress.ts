@@ -1,5 +1,6 @@
 /** A download of weights, for the user. */
 import { CountLine } from "./count-line.js";
+import { withFlags } from "./flag-names.js";
 
 /** Shows bytes as they come, and then what was recognised; nothing where it is quiet. */
 export function downloadProgress(quiet: boolean): {
@@ -11,7 +12,7 @@ export function downloadProgress(quiet: boolean): {
     show: (done, total) => line.show(done, total),
     end: (notes) => {
       line.end();
-      if (!quiet) for (const note of notes) process.stderr.write(`${note}\n`);
+      if (!quiet) for (const note of notes) process.stderr.write(`${withFlags(note)}\n`);
     },
   };
 }

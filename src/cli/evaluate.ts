@@ -1,10 +1,13 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import type { EvaluationAttackSpec } from "../api/evaluation/attack.js";
+import type { EvaluationSplit } from "../api/evaluation/data.js";
+import type { EvaluationOptions } from "../api/evaluation/options.js";
 import { UsageError } from "../errors.js";
-import type { EvaluationSplit } from "./evaluation-data.js";
-import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, givenFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
+import { withFlags } from "./flag-names.js";
+import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, changesOf, givenFlags, MACHINE_FLAGS } from "./flags.js";
 import { onnxOptions } from "./onnx-flag.js";
 
-interface EvaluateOptions extends Readonly<Record<string, unknown>> {
+interface EvaluateFlags extends Readonly<Record<string, unknown>> {
   readonly data?: string;
   readonly split?: string;
   readonly route?: string;
@@ -14,6 +17,8 @@ interface EvaluateOptions extends Readonly<Record<string, unknown>> {
   readonly cropFraction?: string;
   readonly suite?: string;
   readonly frostTextures?: string;
+  readonly to?: string;
+  /** The earlier name of `to`. */
   readonly output?: string;
   readonly attack?: string;
   readonly restarts?: string;
@@ -57,10 +62,8 @@ export function define(command: Command): void {
     )
     .option("--suite <name>", "standard: clean, corrupted, stylised and attacked images, of all models side by side")
     .option("--frost-textures <dir>", "photographs of frost for the suite, instead of textures made by program")
-    .option(
-      "--output <folder>",
-      "of the suite's or the corrupted set's report and what was measured (default: robustness)",
-    )
+    .option("--to <folder>", "of the suite's or the corrupted set's report and what was measured (default: robustness)")
+    .addOption(new Option("--output <folder>").hideHelp())
     .option("--route <name>", "the batch norms to go through (default: main)")
     .option(
       "--checkpoint <which>",
@@ -79,9 +82,16 @@ export function define(command: Command): void {
     .action(evaluate);
 }
 
-async function evaluate(models: readonly string[], options: EvaluateOptions): Promise<void> {
-  const attackFlags = settingsOf(ATTACK_FLAGS, options);
-  const common = {
+async function evaluate(models: readonly string[], options: EvaluateFlags): Promise<void> {
+  checkNames(options);
+  const { changeRecipe } = await import("../recipes/resolve.js");
+  const { device, precision, memoryLimit, data } = changeRecipe(
+    {},
+    changesOf([...MACHINE_FLAGS, ...BAD_IMAGE_FLAGS], options),
+  );
+  const { EvaluationReport } = await import("./evaluation-report.js");
+  const report = new EvaluationReport(options.quiet === true);
+  const common: EvaluationOptions = {
     checkpoint: options.checkpoint,
     data: options.data,
     split: splitOf(options),
@@ -89,77 +99,78 @@ async function evaluate(models: readonly string[], options: EvaluateOptions): Pr
     onnx: onnxOptions(options.onnx ?? []),
     classMap: options.classMap,
     cropFraction: cropFractionOf(options),
-    machineSettings: settingsOf(MACHINE_FLAGS, options),
-    badImageSettings: settingsOf(BAD_IMAGE_FLAGS, options),
+    ...{ device, precision, memoryLimit, ...data },
     limitTest: options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1),
     seed: wholeNumber(options.seed, "--seed", 0),
     threads: wholeNumber(options.threads, "--threads", 0),
-    json: options.json === true,
-    quiet: options.quiet === true,
+    command: ["advprop", ...process.argv.slice(2)],
+    onEvent: (event) => report.show(event),
   };
-  const corruptedSet = await corruptedSetOf(options);
-  if (options.suite !== undefined || corruptedSet !== undefined) {
-    checkSuite(options, corruptedSet);
-    const { runSuiteCommand } = await import("./run-suite.js");
-    const { frostTextures, output = "robustness" } = options;
-    return runSuiteCommand({ ...common, models, frostTextures, corruptedSet, output });
+  const { evaluateSuite, isCorruptedSet } = await import("../api/evaluation/suite.js");
+  const corrupted = isCorruptedSet(options.data);
+  if (options.suite !== undefined || corrupted) {
+    checkSuite(options, corrupted);
+    const { frostTextures, to = "robustness" } = options;
+    const { result, document } = await evaluateSuite(models, { ...common, frostTextures, to });
+    const { renderText } = await import("../evaluation/report/text.js");
+    return print(options, result, () => renderText(document));
   }
   const [model, ...others] = models;
-  const flag = options.frostTextures === undefined ? "--output" : "--frost-textures";
-  if (others.length > 0 || options.output !== undefined || options.frostTextures !== undefined) {
-    const what = others.length > 0 ? "several models are for a suite, side by side" : `${flag} is for a suite`;
+  const suiteFlag = options.frostTextures === undefined ? "--to" : "--frost-textures";
+  if (others.length > 0 || options.to !== undefined || options.frostTextures !== undefined) {
+    const what = others.length > 0 ? "several models are for a suite, side by side" : `${suiteFlag} is for a suite`;
     throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
   }
-  if (options.attack === undefined && (attackFlags.length > 0 || options.restarts !== undefined)) {
-    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
-  }
-  const { runEvaluation } = await import("./run-evaluation.js");
-  await runEvaluation({
-    ...common,
-    model,
-    attackSettings: options.attack === undefined ? undefined : attackFlags,
-    restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1),
-  });
+  const { evaluate: evaluateOne } = await import("../api/evaluation/evaluate.js");
+  const result = await evaluateOne(model, { ...common, attack: attackOf(options) });
+  const { describeEvaluation } = await import("./evaluation-text.js");
+  return print(options, result, () => describeEvaluation(result));
 }
 
-/** The folder of the data where it is a corrupted set, which is measured cell by cell. */
-async function corruptedSetOf({ data }: EvaluateOptions): Promise<string | undefined> {
-  const { SHAPES } = await import("../recipes/data.js");
-  if (data === undefined || data === SHAPES) return undefined;
-  const { recogniseFolder } = await import("../data/recognise-folder.js");
-  return recogniseFolder(data, "evaluate").kind === "corrupted" ? data : undefined;
+function print({ json }: EvaluateFlags, result: object, text: () => string): void {
+  console.log(json ? JSON.stringify(result) : withFlags(text()));
+}
+
+/** @throws UsageError ERR_FLAG an earlier name of a flag; ERR_SUITE a suite that is not known */
+function checkNames({ output, suite }: EvaluateFlags): void {
+  if (output !== undefined) {
+    throw new UsageError("ERR_FLAG", `evaluate: --output is called --to now. Write --to ${output}`);
+  }
+  if (suite !== undefined && suite !== "standard") {
+    throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${suite}`);
+  }
+}
+
+/** @throws UsageError ERR_ATTACK flags of an attack that is not asked for */
+function attackOf(options: EvaluateFlags): EvaluationAttackSpec | undefined {
+  const keys = changesOf(ATTACK_FLAGS, options).map(({ path, value }) => [path.replace("attack.", ""), value]);
+  if (options.attack === undefined) {
+    if (keys.length === 0 && options.restarts === undefined) return undefined;
+    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
+  }
+  // Its keys and values are checked where it is planned.
+  const spec = Object.fromEntries(keys) as EvaluationAttackSpec;
+  return { ...spec, restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1) };
 }
 
 /** @throws UsageError ERR_SUITE, ERR_ATTACK flags that say nothing of a suite, or of a corrupted set */
-function checkSuite(options: EvaluateOptions, corruptedSet: string | undefined): void {
-  if (options.suite !== undefined && options.suite !== "standard") {
-    throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${options.suite}`);
-  }
+function checkSuite(options: EvaluateFlags, corrupted: boolean): void {
   const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
   if (attackFlag !== undefined) {
-    const why = corruptedSet === undefined ? "the suite has attacks of its own" : "a corrupted set is not attacked";
+    const why = corrupted ? "a corrupted set is not attacked" : "the suite has attacks of its own";
     throw new UsageError("ERR_ATTACK", `evaluate: ${why}; leave ${attackFlag} out`);
   }
-  if (corruptedSet === undefined) return;
-  const [badImageFlag] = givenFlags(BAD_IMAGE_FLAGS, options);
-  if (badImageFlag !== undefined) {
-    const what = "the images of a corrupted set are the same under every corruption, so none can be left out of one";
-    throw new UsageError("ERR_FLAG", `evaluate: ${what}; leave ${badImageFlag} out, and replace the photo`);
-  }
-  const flags = { "--suite": options.suite, "--split": options.split, "--frost-textures": options.frostTextures };
-  for (const [flag, value] of Object.entries(flags)) {
-    if (value === undefined) continue;
-    const what = `${corruptedSet} is a corrupted set, whose images are measured as they are`;
-    throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave ${flag} out, or give the clean images to --data`);
-  }
+  if (!corrupted || options.suite === undefined) return;
+  const what = `${options.data} is a corrupted set, whose images are measured as they are`;
+  throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave --suite out, or give the clean images to --data`);
 }
 
-function splitOf({ split }: EvaluateOptions): EvaluationSplit | undefined {
+function splitOf({ split }: EvaluateFlags): EvaluationSplit | undefined {
   if (split === undefined || SPLITS.includes(split)) return split as EvaluationSplit | undefined;
   throw new UsageError("ERR_SPLIT", `evaluate: --split must be ${SPLITS.join(", ")}; got ${split}`);
 }
 
-function cropFractionOf({ cropFraction }: EvaluateOptions): number | undefined {
+function cropFractionOf({ cropFraction }: EvaluateFlags): number | undefined {
   const share = cropFraction === undefined ? undefined : Number(cropFraction);
   if (share === undefined || (share > 0 && share <= 1)) return share;
   throw new UsageError("ERR_FLAG", `evaluate: --crop-fraction must be in (0, 1]; got ${cropFraction}`);

@@ -1,9 +1,9 @@
 /** The result of an evaluation as text. */
+import { CHOSEN_BY_IMAGES, usedLines } from "../api/evaluation/chosen-by.js";
 import { describeLeftOut } from "../data/photo-text.js";
 import { listed, printable } from "../errors.js";
 import type { EvaluationFile } from "../runs/schema.js";
-import { describeRobustness } from "./attack-evaluation.js";
-import { CHOSEN_BY_IMAGES } from "./chosen-by.js";
+import { duration } from "./progress.js";
 
 /** Classes whose accuracy is printed; all are in the saved file. */
 const SHOWN_CLASSES = 10;
@@ -48,19 +48,25 @@ function imageLines({ data, count }: EvaluationFile): string[] {
   return [...usedLines(count, split, { trainedOn, validatedOn }), ...notes, ...describeLeftOut(leftOut)];
 }
 
-/** Says that images are not new to a run. */
-export function usedLines(
-  count: number,
-  split: string,
-  { trainedOn = 0, validatedOn = 0 }: { readonly trainedOn?: number; readonly validatedOn?: number },
-): string[] {
-  if (trainedOn > 0) {
-    return [
-      `Warning: the run was trained on ${trainedOn} of these ${count} images, and does better on them than on new ones.`,
-    ];
-  }
-  if (split === "validation" || validatedOn === 0) return [];
-  return [
-    `Warning: ${validatedOn} of these ${count} images are the run's validation images, by which its checkpoint was chosen.`,
+/** What the attack left, one line for each member; empty where none was made. */
+export function describeRobustness({ count, attack, robustAccuracy, robustness }: EvaluationFile): string[] {
+  if (attack === undefined || robustAccuracy === undefined || robustness === undefined) return [];
+  const restarts = Number(attack.restarts) > 1 ? `${attack.restarts} runs, ` : "";
+  const size = (distance: unknown) =>
+    attack.norm === "l2" ? `${+Number(distance).toPrecision(6)}` : `${+(Number(distance) * 255).toFixed(2)}/255`;
+  const ofSize = attack.stepSize === undefined ? "" : ` of ${size(attack.stepSize)}`;
+  const steps = attack.steps === undefined ? "" : `${attack.steps} steps${ofSize}, `;
+  const target = attack.target === "random" ? "random target, " : "";
+  const radius = attack.radius === undefined ? "" : `, counted within ${size(attack.radius)}`;
+  const lines = [
+    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${target}${restarts}epsilon ${size(attack.epsilon)}${radius})`,
   ];
+  const width = Math.max(...robustness.attacks.map(({ name }) => name.length));
+  for (const { name, attacked, broken, outside, accuracy, seconds } of robustness.attacks) {
+    const cheated = outside === 0 ? "" : `, gave back ${outside} outside the ball`;
+    lines.push(
+      `  ${name.padEnd(width)}  broke ${broken} of ${attacked}${cheated}, leaves ${percent(accuracy)}; ${duration(seconds)}`,
+    );
+  }
+  return lines;
 }

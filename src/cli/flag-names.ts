@@ -3,25 +3,30 @@ import { ATTACK_FLAGS, TRAINING_FLAGS } from "./flags.js";
 
 /** Options that are no values of a recipe: their flags have the same name, with hyphens. */
 const OTHER_OPTIONS: readonly string[] = [
-  "run",
-  "resume",
+  "attack",
+  "auxiliary",
   "checkpoint",
-  "route",
-  "split",
-  "onnx",
   "classMap",
   "cropFraction",
-  "attack",
-  "restarts",
-  "suite",
-  "frostTextures",
-  "url",
-  "to",
+  "data",
   "format",
+  "frostTextures",
   "input",
-  "softmax",
+  "json",
   "keepNorms",
-  "auxiliary",
+  "limitTest",
+  "onnx",
+  "preset",
+  "published",
+  "restarts",
+  "resume",
+  "route",
+  "run",
+  "softmax",
+  "split",
+  "suite",
+  "to",
+  "url",
 ];
 
 /**
@@ -31,11 +36,9 @@ const OTHER_OPTIONS: readonly string[] = [
  * @returns       for example "give a larger --epochs, or --validation-fraction 0.1"; other words in backticks stay
  */
 export function withFlags(message: string): string {
-  const named = message.replace(/^--set ([\w.]+)=(.+?): (?=\1 )/gm, (whole, path: string, value: string) => {
-    const flag = flagOf(path);
-    return flag === undefined ? whole : `${flag} ${value.replace(/^"(.*)"$/, "$1")}: `;
-  });
-  return named.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
+  return message.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
+    const [, onnxKey] = /^onnx\.(\w+)$/.exec(option) ?? [];
+    if (onnxKey !== undefined) return `--onnx ${onnxKey}${value === undefined ? "" : `=${value}`}`;
     const flag = flagOf(option);
     if (flag !== undefined) return value === undefined ? flag : `${flag} ${value}`;
     if (!option.includes(".")) return whole;

@@ -1,6 +1,7 @@
 /** Flags that several commands share, and what they set in a recipe. */
 import type { Command } from "commander";
 import { usualKey } from "../recipes/other-names.js";
+import type { RecipeChange } from "../recipes/resolve.js";
 
 /** A flag that is a short form of `--set path=value`. */
 interface RecipeFlag {
@@ -120,11 +121,11 @@ export function addFlags(command: Command, flags: readonly RecipeFlag[]): void {
   for (const { flag, description } of flags) command.option(flag, description);
 }
 
-/** The settings `path=value` of the flags that were given. */
-export function settingsOf(flags: readonly RecipeFlag[], options: Readonly<Record<string, unknown>>): string[] {
+/** What the flags that were given set in a recipe: each a number where its text is one, else the text. */
+export function changesOf(flags: readonly RecipeFlag[], options: Readonly<Record<string, unknown>>): RecipeChange[] {
   return flags.flatMap(({ flag, path }) => {
     const value = options[camelCase(flag)];
-    return value === undefined ? [] : [`${path}=${JSON.stringify(plain(String(value)))}`];
+    return value === undefined ? [] : [{ path, value: plain(String(value)) }];
   });
 }
 
@@ -152,6 +153,6 @@ const camelCase = (flag: string): string =>
     .slice(2)
     .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-/** A number where the text is one, so that a setting keeps its type. */
+/** A number where the text is one. */
 const plain = (text: string): string | number =>
   text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;

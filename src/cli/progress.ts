@@ -61,15 +61,11 @@ export function duration(seconds: number): string {
 export class BatchProgress {
   readonly #shown: boolean;
 
-  constructor(
-    readonly what: string,
-    readonly total: number,
-    quiet: boolean,
-  ) {
+  constructor(quiet: boolean) {
     this.#shown = !quiet && process.stderr.isTTY === true;
   }
 
-  show(done: number): void {
-    if (this.#shown) process.stderr.write(`\r\x1b[2K${done < this.total ? `${this.what} ${done}/${this.total}` : ""}`);
+  show(what: string, done: number, total: number): void {
+    if (this.#shown) process.stderr.write(`\r\x1b[2K${done < total ? `${what} ${done}/${total}` : ""}`);
   }
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { StartedEvent } from "../api/events.js";
 import { UsageError } from "../errors.js";
 import type { Recipe } from "../recipes/schema.js";
-import { ATTACK_FLAGS, addFlags, settingsOf, TRAINING_FLAGS } from "./flags.js";
+import { ATTACK_FLAGS, addFlags, changesOf, TRAINING_FLAGS } from "./flags.js";
 
 interface TrainOptions extends Readonly<Record<string, unknown>> {
   readonly run?: string;
@@ -33,8 +33,9 @@ export function define(command: Command): void {
 }
 
 async function train(recipeName: string | undefined, options: TrainOptions): Promise<void> {
-  const { applySettings } = await import("../recipes/resolve.js");
-  const settings = [...settingsOf(FLAGS, options), ...options.set];
+  const { changeRecipe } = await import("../recipes/resolve.js");
+  const { settingChanges } = await import("./settings.js");
+  const changes = [...changesOf(FLAGS, options), ...settingChanges(options.set)];
   if (options.resume) {
     if (options.run === undefined || recipeName !== undefined) {
       throw new UsageError(
@@ -43,18 +44,18 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
           (options.run === undefined ? "--run is missing." : `leave out ${recipeName}.`),
       );
     }
-    return runTraining(applySettings({}, settings), options, {});
+    return runTraining(changeRecipe({}, changes), options, {});
   }
   const { loadRecipe } = await import("../recipes/library.js");
   const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../recipes/photos.js");
-  const byDefault = recipeName === undefined && needsPhotoRecipe(applySettings({}, settings));
+  const byDefault = recipeName === undefined && needsPhotoRecipe(changeRecipe({}, changes));
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);
-  const asked = applySettings(written, settings);
+  const asked = changeRecipe(written, changes);
   const { model, ...withoutModel } = asked;
   const fromWeights = asked.finetune?.weights != null;
   // The photos' recipe is for any network, so that its own does not stand against that of the weights.
-  const ofWeights = named === PHOTO_RECIPE && fromWeights && applySettings({}, settings).model === undefined;
+  const ofWeights = named === PHOTO_RECIPE && fromWeights && changeRecipe({}, changes).model === undefined;
   const recipe = ofWeights ? withoutModel : asked;
   if (named === PHOTO_RECIPE) {
     const { SMALL_WEIGHTS } = await import("../weights/published.js");
@@ -71,7 +72,7 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
     );
   }
   if (options.maxBad !== undefined) {
-    const { checkMaxBad } = await import("./bad-image-settings.js");
+    const { checkMaxBad } = await import("../data/bad-photos.js");
     checkMaxBad(recipe.data?.onBadImage ?? "fail");
   }
   const { batchSize } = written.training ?? {};

@@ -1,6 +1,6 @@
 /** A training's events on standard error, and how it ended on standard output. */
 import type { TrainEvent, TrainResult } from "../api/events.js";
-import { evaluateCommand } from "./chosen-by.js";
+import type { Part } from "../data/image-folder.js";
 import { CountLine } from "./count-line.js";
 import { withFlags } from "./flag-names.js";
 import { ProgressLine } from "./progress.js";
@@ -77,4 +77,17 @@ function describeEnd(result: TrainResult): string[] {
   const why = reason === "early stopping" ? "Validation got no better: finished" : "Finished";
   const command = evaluateCommand(run, data.parts, best !== undefined);
   return [...lines, `${why} after step ${step}. Evaluate with: ${command}`];
+}
+
+/**
+ * The command that evaluates a run on images that chose nothing.
+ *
+ * @param available the parts of its images
+ * @param chosen    whether validation images chose a best checkpoint
+ */
+export function evaluateCommand(run: string, available: readonly Part[], chosen: boolean): string {
+  const command = `advprop evaluate ${run}`;
+  if (available.includes("test")) return command;
+  if (!available.includes("validation")) return `${command} --data PATH`;
+  return `${command} --split validation${chosen ? " --checkpoint last" : ""}`;
 }

@@ -76,13 +76,13 @@ export class LeftOutPhotos {
     if (bad.length === 0) return undefined;
     const { onBadImage, maxBad = Number.POSITIVE_INFINITY } = this.policy;
     if (onBadImage !== "skip") {
-      const skipping = onBadImage === "fail" ? ", or let such files be skipped (--on-bad-image skip)" : "";
+      const skipping = onBadImage === "fail" ? ", or let such files be skipped (`data.onBadImage: skip`)" : "";
       return this.#message("cannot be read", bad, `Replace or remove ${bad.length === 1 ? "it" : "them"}${skipping}.`);
     }
     for (const { file, reason } of bad) this.#reasons.set(file, reason);
     if (this.#reasons.size <= maxBad) return undefined;
     const allowed = `cannot be read, and at most ${maxBad} may be skipped`;
-    return this.#message(allowed, this.photos, "Replace or remove them, or allow more (--max-bad).");
+    return this.#message(allowed, this.photos, "Replace or remove them, or allow more (`data.maxBad`).");
   }
 
   #message(what: string, photos: readonly BadPhoto[], remedy: string): string {
@@ -90,4 +90,13 @@ export class LeftOutPhotos {
     const list = listBadPhotos(photos).join("\n");
     return `${count} of ${this.root} ${what}:\n${list}\n${remedy} \`advprop data check\` looks at all files of a folder.`;
   }
+}
+
+/** @throws UsageError ERR_FLAG where `maxBad` is given and nothing is skipped */
+export function checkMaxBad(onBadImage: "fail" | "skip"): void {
+  if (onBadImage === "skip") return;
+  throw new UsageError(
+    "ERR_FLAG",
+    "`data.maxBad` counts photos that are skipped, and none are. Add `data.onBadImage: skip`",
+  );
 }

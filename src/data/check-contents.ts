@@ -37,7 +37,7 @@ export const undecodable = ({ file, reason }: BadPhoto): Finding => ({
   severity: "error",
   message: `cannot be decoded: ${reason}`,
   files: [file],
-  remedy: "Replace or remove it, or let such files be skipped (--on-bad-image skip).",
+  remedy: "Replace or remove it, or let such files be skipped (`data.onBadImage: skip`).",
 });
 
 function decodingFindings(photos: readonly Examined[]): Finding[] {

@@ -78,7 +78,7 @@ async function checkInMemory(path: string, found: FoundDataset): Promise<DataRep
         severity: "error",
         message: error.message,
         files: [],
-        remedy: "Get the set again: advprop data get cifar10 (or cifar100) --to DIR.",
+        remedy: "Get the set again: advprop data get cifar10 (or cifar100) `to: DIR`.",
       });
     }
   }

@@ -35,7 +35,7 @@ export function findingLines(findings: readonly Finding[]): string[] {
     const more = all.length - SHOWN_FINDINGS;
     return [
       ...all.slice(0, SHOWN_FINDINGS).flatMap(linesOf),
-      ...(more > 0 ? [`         and ${more} more of ${code} (data check --json lists all)`] : []),
+      ...(more > 0 ? [`         and ${more} more of ${code} (advprop data check \`json\` lists all)`] : []),
     ];
   });
 }

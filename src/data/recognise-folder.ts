@@ -74,7 +74,7 @@ export function photosIn(path: string, recognised: Exclude<RecognisedFolder, { k
   throw new UsageError(
     "ERR_DATA_LAYOUT",
     `${what}: ${path} is a corrupted set in the layout ${layout} (${listed([...severities.keys()])}), which is measured as a whole: ` +
-      `advprop evaluate MODEL --data ${path}. Give the clean images here` +
+      `advprop evaluate MODEL \`data: ${path}\`. Give the clean images here` +
       (layout === "cifar-c"
         ? "."
         : ", one severity of it, or, where these are classes, a folder train that holds them."),

@@ -74,8 +74,8 @@ export async function getRemoteSet(set: RemoteSet, options: GetOptions): Promise
     checksum: { algorithm: "md5", begins: set.md5 },
     advice: {
       offline:
-        "Is this machine connected to the network? Otherwise download the file elsewhere, unpack it, and give its folder with --data",
-      address: "Check the address, or get it from another (--url)",
+        "Is this machine connected to the network? Otherwise download the file elsewhere, unpack it, and give its folder as `data.path`",
+      address: "Check the address, or get it from another (`url`)",
     },
   });
   await unpack(path, folder, set.contents);

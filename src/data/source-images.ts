@@ -145,6 +145,6 @@ function digestOf(
 function missing(path: string, part: Part, parts: string): UsageError {
   return new UsageError(
     "ERR_DATA_MISSING",
-    `openSourceImages: ${path} has no part ${part}; it has ${parts}. Choose one of them with --split.`,
+    `openSourceImages: ${path} has no part ${part}; it has ${parts}. Choose one of them with \`split\`.`,
   );
 }

@@ -211,9 +211,9 @@ function columnsOf(names: readonly string[], column: (name: string) => number | 
   throw new UsageError(
     "ERR_CLASSES",
     `evaluate: the model's classes must include those of ${source}; ${missing.length} of ${names.length} are missing: ${list}. ` +
-      "Classes are matched by name; say what each folder stands for with --class-map FILE" +
+      "Classes are matched by name; say what each folder stands for with `classMap: FILE`" +
       (imagenet
-        ? ". An ONNX file whose outputs are ImageNet's classes in their usual order: --onnx classes=imagenet"
+        ? ". An ONNX file whose outputs are ImageNet's classes in their usual order: `onnx.classes: imagenet`"
         : ""),
   );
 }

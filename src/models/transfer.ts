@@ -38,7 +38,7 @@ export function transferWeights(
   if (specification.name !== name) {
     throw new UsageError(
       "ERR_WEIGHTS",
-      `${source}: the weights are of ${specification.name}, the model is ${name}. Choose --model ${specification.name}`,
+      `${source}: the weights are of ${specification.name}, the model is ${name}. Choose \`model: ${specification.name}\``,
     );
   }
   const target = model.network.state();

@@ -45,7 +45,7 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
       const name = "evaluation" in attack ? attack.evaluation : attack.name;
       throw new UsageError(
         "ERR_ATTACK",
-        `evaluate: ${name} needs gradients, and an ONNX file only answers. Use --attack square, which asks for answers alone`,
+        `evaluate: ${name} needs gradients, and an ONNX file only answers. Use \`attack: square\`, which asks for answers alone`,
       );
     }
     const runs = Array.from({ length: restarts }, (_, epoch) =>

@@ -48,20 +48,20 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   if (layout === undefined) {
     throw unknown(
       "its layout does not follow from its shape",
-      `Add --onnx layout=NCHW or --onnx layout=NHWC${orSidecar}`,
+      `Add \`onnx.layout: NCHW\` or \`onnx.layout: NHWC\`${orSidecar}`,
     );
   }
   const colours = layout === "NCHW" ? shape[1] : shape[3];
   if (typeof colours === "number" && colours !== 3) {
     throw unknown(
       `in the layout ${layout} it would have ${colours} colours and must have 3`,
-      "Give the other --onnx layout",
+      "Give the other `onnx.layout`",
     );
   }
   const [height, width] = layout === "NCHW" ? shape.slice(2) : shape.slice(1, 3);
   const fixed = [height, width].filter((length) => typeof length === "number");
   const imageSize = settings.imageSize ?? fixed[0];
-  if (imageSize === undefined) throw unknown("its image size is not fixed", `Add --onnx imageSize=224${orSidecar}`);
+  if (imageSize === undefined) throw unknown("its image size is not fixed", `Add \`onnx.imageSize: 224\`${orSidecar}`);
   const other = fixed.find((length) => length !== imageSize);
   if (other !== undefined) {
     throw unknown(
@@ -74,8 +74,8 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   if (pixelRange === undefined) {
     throw unknown(
       "what its pixels are must be said",
-      "For a network of torchvision or timm add --onnx pixelRange=0-1 --onnx mean=0.485,0.456,0.406 --onnx " +
-        `std=0.229,0.224,0.225; for one that normalises by itself --onnx pixelRange=0-1 or 0-255${orSidecar}`,
+      "For a network of torchvision or timm add `onnx.pixelRange: 0-1`, `onnx.mean: 0.485,0.456,0.406` and " +
+        `\`onnx.std: 0.229,0.224,0.225\`; for one that normalises by itself \`onnx.pixelRange: 0-1\` or 0-255${orSidecar}`,
     );
   }
   if (known === "uint8" && (pixelRange !== "0-255" || mean.some((m) => m !== 0) || std.some((s) => s !== 1))) {

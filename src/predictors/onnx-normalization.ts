@@ -22,11 +22,11 @@ export function normalizationMistake({
   std,
 }: Normalization): [what: string, fix: string] | undefined {
   if (std.some((value) => !(value > 0))) {
-    return [`std must be above 0; got ${std.join(", ")}`, "Correct --onnx std"];
+    return [`std must be above 0; got ${std.join(", ")}`, "Correct `onnx.std`"];
   }
   if (mean.some((value) => value < 0)) {
     const got = `mean is that of pixels and must not be below 0; got ${mean.join(", ")}`;
-    return [got, "It is subtracted: leave the minus out of --onnx mean"];
+    return [got, "It is subtracted: leave the minus out of `onnx.mean`"];
   }
   const units = { mean: unitOf(mean, 0), std: unitOf(std, 1) };
   const given = { mean, std };
@@ -34,7 +34,7 @@ export function normalizationMistake({
   if (names.length === 0) return undefined;
   const [largest] = [...mean, ...std].filter((value) => value > 255);
   if (largest !== undefined) {
-    return [`mean and std must be values of pixels, at most 255; got ${largest}`, "Correct --onnx mean and --onnx std"];
+    return [`mean and std must be values of pixels, at most 255; got ${largest}`, "Correct `onnx.mean` and `onnx.std`"];
   }
   const other: Unit = pixelRange === "0-1" ? "0-255" : "0-1";
   const listed = names.map((name) => `${name} ${given[name].join(", ")}`).join(" and ");
@@ -43,7 +43,7 @@ export function normalizationMistake({
   const agrees = Object.values(units).some((unit) => unit === pixelRange);
   const scaled = `${pixelRange === "0-1" ? "divide" : "multiply"} ${names.join(" and ")} by 255`;
   // Where the other of the two is right, another range would only move the mistake.
-  return [what, agrees ? `To bring both into one unit, ${scaled}` : `Give --onnx pixelRange=${other}, or ${scaled}`];
+  return [what, agrees ? `To bring both into one unit, ${scaled}` : `Give \`onnx.pixelRange: ${other}\`, or ${scaled}`];
 }
 
 /** The unit that values are in; undefined where every value is `neutral`, which is right in both. */

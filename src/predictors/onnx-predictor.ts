@@ -100,7 +100,7 @@ function outputOf(file: string, { outputNames }: InferenceSession, wanted: strin
   if (wanted !== undefined && outputNames.includes(wanted)) return wanted;
   throw new UsageError(
     "ERR_PREPROCESSING",
-    `${file}: which of its outputs holds the classes must be said: --onnx outputName=NAME, one of ${outputNames.join(", ")}` +
+    `${file}: which of its outputs holds the classes must be said: \`onnx.outputName: NAME\`, one of ${outputNames.join(", ")}` +
       `${wanted === undefined ? "" : `; got ${wanted}`}`,
   );
 }
@@ -206,10 +206,10 @@ function checkDistinct(file: string, classes: readonly string[]): void {
 }
 
 function unnamed(file: string, count: number): never {
-  const imagenet = count === 1000 ? "; for the classes of ImageNet in their usual order, --onnx classes=imagenet" : "";
+  const imagenet = count === 1000 ? "; for the classes of ImageNet in their usual order, `onnx.classes: imagenet`" : "";
   throw new UsageError(
     "ERR_PREPROCESSING",
-    `${file}: the names of its ${count} classes must be known. Add --onnx classes=FILE, a text file with a name a line in ` +
+    `${file}: the names of its ${count} classes must be known. Add \`onnx.classes: FILE\`, a text file with a name a line in ` +
       `the order of the outputs${imagenet}; or write them into ${file}.json`,
   );
 }

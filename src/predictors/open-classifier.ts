@@ -28,7 +28,7 @@ export async function openClassifier(reference: string, options: OpenPredictorOp
     loadState(classifier.network.state(), tensors, file);
     if (!classifier.routes.includes(route)) {
       const known = classifier.routes.join(", ");
-      throw new UsageError("ERR_ROUTE", `evaluate: --route must be one of ${known}; got ${route}`);
+      throw new UsageError("ERR_ROUTE", `evaluate: \`route\` must be one of ${known}; got ${route}`);
     }
   } catch (error) {
     classifier.dispose();

@@ -35,13 +35,14 @@ export interface OpenPredictorOptions {
 export async function openPredictor(path: string, options: OpenPredictorOptions = {}): Promise<OpenedPredictor> {
   // Each is loaded only when it is needed: whoever opens an ONNX file needs no libtorch.
   if (isOnnx(path)) {
-    const [flag] = [...(options.route ? ["--route"] : []), ...(options.checkpoint ? ["--checkpoint"] : [])];
-    if (flag) throw new UsageError("ERR_FLAG", `evaluate: ${flag} is for our own models; got ${path}. Leave it out`);
+    const [option] = [...(options.route ? ["route"] : []), ...(options.checkpoint ? ["checkpoint"] : [])];
+    if (option)
+      throw new UsageError("ERR_FLAG", `evaluate: \`${option}\` is for our own models; got ${path}. Leave it out`);
     const { openOnnx } = await import("./onnx-predictor.js");
     return openOnnx(await localFile(path, options), options);
   }
   if (options.onnx !== undefined && Object.keys(options.onnx).length > 0) {
-    throw new UsageError("ERR_PREPROCESSING", `evaluate: --onnx is for files that end in .onnx; got ${path}`);
+    throw new UsageError("ERR_PREPROCESSING", `evaluate: \`onnx\` is for files that end in .onnx; got ${path}`);
   }
   const { openClassifier } = await import("./open-classifier.js");
   return openClassifier(path, options);

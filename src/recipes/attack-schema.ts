@@ -61,6 +61,9 @@ export interface ResolvedNoise {
 /** The attack's section of a recipe. */
 export const attack = named(pgd, iFgsm, gd, fgsm);
 
+/** An attack as it is written: its name (pgd where there is none) and what differs from the defaults. */
+export type AttackSpec = z.input<typeof attack>;
+
 /** What a method perturbs its images with, at the network's own strength unless it says otherwise. */
 export function resolvedAttack(
   written: Written,

@@ -97,7 +97,7 @@ export async function buildLearner(
   if (weights === null && recipe.finetune.frozenStages > 0) {
     throw new UsageError(
       "ERR_FINETUNE",
-      "train: finetune.frozenStages keeps stages as the weights have them, and no weights are given. Add --weights FILE",
+      "train: finetune.frozenStages keeps stages as the weights have them, and no weights are given. Add `finetune.weights: FILE`",
     );
   }
   const source = weights === null || continued !== undefined ? undefined : (opened ?? (await openWeights(weights)));
@@ -142,8 +142,8 @@ const methodOf = ({ method, routes }: ResolvedRecipe): Method =>
 function checkDevice({ training }: ResolvedRecipe, device: Device): void {
   if (device === "cpu") return;
   const refused = (what: string, instead: string) =>
-    new UsageError("ERR_DEVICE", `--device ${device}: ${what} is done on the CPU alone. ${instead}`);
-  if (training.batchSize === "auto") throw refused("finding a batch size", "Give --batch-size a number");
+    new UsageError("ERR_DEVICE", `\`device: ${device}\`: ${what} is done on the CPU alone. ${instead}`);
+  if (training.batchSize === "auto") throw refused("finding a batch size", "Give `training.batchSize` a number");
   if (training.recompute)
     throw refused("gradient checkpointing", "Leave training.recompute out, and take a smaller batch");
 }
@@ -159,7 +159,7 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   if (training.earlyStoppingEpochs !== null && validation === undefined) {
     throw new UsageError(
       "ERR_VALIDATION",
-      "train: training.earlyStoppingEpochs needs validation images, and there are none. Add --validation-fraction 0.1",
+      "train: training.earlyStoppingEpochs needs validation images, and there are none. Add `data.validationFraction: 0.1`",
     );
   }
   assert(train !== undefined, "training data were opened without their training part");

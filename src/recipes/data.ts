@@ -38,7 +38,7 @@ export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOption
   if (data.path === null) {
     throw new UsageError(
       "ERR_DATA_MISSING",
-      "the data must be given. Add --data PATH, a folder of images, or --data shapes, the built-in set",
+      "the data must be given. Add `data.path: PATH`, a folder of images, or `data.path: shapes`, the built-in set",
     );
   }
   const opening: OpenDataOptions = {

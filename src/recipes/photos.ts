@@ -53,7 +53,7 @@ export function describeUpdates(before: ResolvedRecipe, after: ResolvedRecipe, i
   return (
     `${images} training images make ${count(before)} updates an epoch by mini-batches of ${was}: the recipe asks for ` +
     `${before.training.minUpdatesPerEpoch}, so that a mini-batch has ${is} images, which makes ${count(after)}; the learning rate is ` +
-    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}, which is for ${was}. --batch-size COUNT leaves both as they are`
+    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}, which is for ${was}. \`training.batchSize: COUNT\` leaves both as they are`
   );
 }
 

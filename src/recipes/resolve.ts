@@ -39,55 +39,53 @@ export function parseRecipe(
   return recipe as Recipe;
 }
 
+/** One value of a recipe that is set, by its path: `optimizer.lr`. */
+export interface RecipeChange {
+  readonly path: string;
+  readonly value: unknown;
+  /** What messages call it; by default the path and the value in backticks. */
+  readonly source?: string;
+}
+
 /**
- * A copy of a recipe with settings of the form `path=value` applied, for instance `optimizer.lr=0.2`; the value is YAML.
- * Where they choose another method, what the recipe itself says of an attack goes as far as that method makes none.
- * Where they choose another attack, schedule or optimizer, what the recipe says of the former goes as far as the new one has no such key; of an
- * optimizer all of it goes, because its numbers mean something else.
- * A batch size that is set stands: the recipe's `training.minUpdatesPerEpoch` then does not change it.
+ * A copy of a recipe with other values. Where they choose another method, what the recipe itself says of an attack goes as
+ * far as that method makes none. Where they choose another attack, schedule or optimizer, what the recipe says of the former
+ * goes as far as the new one has no such key; of an optimizer all of it goes, because its numbers mean something else. A batch
+ * size that is set stands: the recipe's `training.minUpdatesPerEpoch` then does not change it.
  *
- * @throws UsageError ERR_SETTING where a setting has another form, an unknown path or a value that breaks its rule; all
- *   of them are listed
+ * @throws UsageError ERR_SETTING where a path is unknown or a value breaks its rule; all of them are listed
  */
-export function applySettings(recipe: Recipe, settings: readonly string[]): Recipe {
+export function changeRecipe(recipe: Recipe, changes: readonly RecipeChange[]): Recipe {
   const known = knownPaths();
-  const problems: string[] = [];
-  const applied: { setting: string; path: readonly string[]; value: unknown }[] = [];
-  for (const setting of settings) {
-    const equals = setting.indexOf("=");
-    const path = setting.slice(0, equals).trim();
-    const value = parseDocument(setting.slice(equals + 1), { prettyErrors: false });
-    if (equals < 1) {
-      problems.push(`--set ${setting}: must have the form path=value, as in optimizer.lr=0.2.`);
-    } else if (!known.includes(anyRoute(path))) {
-      // Checked before anything is assigned, so that no path reaches a prototype.
-      problems.push(`--set ${setting}: unknown path ${path}.${didYouMeanPath(path, known)}`);
-    } else if (value.errors.length > 0) {
-      problems.push(`--set ${setting}: the value must be YAML: ${value.errors[0].message}`);
-    } else {
-      applied.push({ setting, path: path.split("."), value: value.toJS() });
-    }
-  }
-  const method = applied.findLast(({ path }) => path.join(".") === "method")?.value;
-  const changed: Record<string, unknown> = withoutIneffective(recipe, method);
+  // Checked before anything is assigned, so that no path reaches a prototype.
+  const isKnown = ({ path }: RecipeChange) => known.includes(anyRoute(path));
+  const problems = changes
+    .filter((change) => !isKnown(change))
+    .map((change) => `${sourceOf(change)}: unknown path ${change.path}.${didYouMeanPath(change.path, known)}`);
+  const applied = changes.filter(isKnown);
+  const valueOf = (path: string) => applied.findLast((one) => one.path === path)?.value;
+  const changed: Record<string, unknown> = withoutIneffective(recipe, valueOf("method"));
   for (const section of ["attack", "optimizer", "schedule"] as const) {
-    const chosen = applied.findLast(({ path }) => path.join(".") === `${section}.name`)?.value;
+    const chosen = valueOf(`${section}.name`);
     if (typeof chosen === "string") changed[section] = withOtherName(section, changed[section], chosen);
   }
-  for (const { path, value } of applied) assign(changed, path, value);
-  const isSet = (path: string) => applied.some((one) => one.path.join(".") === path);
+  for (const { path, value } of applied) assign(changed, path.split("."), value);
+  const isSet = (path: string) => applied.some((one) => one.path === path);
   if (isSet("training.batchSize") && isMapping(changed.training) && !isSet("training.minUpdatesPerEpoch")) {
     delete changed.training.minUpdatesPerEpoch;
   }
   for (const mistake of findMistakes(changed)) {
-    const source = applied.findLast(({ path }) =>
-      path.every((key, i) => mistake.path[i] === key || i >= mistake.path.length),
+    const change = applied.findLast(({ path }) =>
+      path.split(".").every((key, i) => mistake.path[i] === key || i >= mistake.path.length),
     );
-    problems.push(`${source === undefined ? "recipe" : `--set ${source.setting}`}: ${mistake.message}`);
+    problems.push(`${change === undefined ? "recipe" : sourceOf(change)}: ${mistake.message}`);
   }
   if (problems.length > 0) throw new UsageError("ERR_SETTING", problems.join("\n"));
   return changed as Recipe;
 }
+
+const sourceOf = ({ path, value, source }: RecipeChange): string =>
+  source ?? `\`${path}: ${typeof value === "string" ? value : JSON.stringify(value)}\``;
 
 /**
  * Fills in every default and turns fractions and sizes into numbers.

@@ -27,6 +27,6 @@ export function resolveModel(command: string, model: string, checkpoint: string 
   if (/^\d+$/.test(checkpoint)) return { run: model, weights: run.checkpoint(Number(checkpoint)).weights };
   throw new UsageError(
     "ERR_CHECKPOINT",
-    `${command}: --checkpoint must be last, best or the step of a kept checkpoint; got ${checkpoint} (files are in ${join(basename(model), "checkpoints")})`,
+    `${command}: \`checkpoint\` must be last, best or the step of a kept checkpoint; got ${checkpoint} (files are in ${join(basename(model), "checkpoints")})`,
   );
 }

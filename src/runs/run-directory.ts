@@ -46,12 +46,15 @@ export class RunDirectory {
   static checkFree(path: string): void {
     const existing = existsSync(path) ? statSync(path) : undefined;
     if (existing !== undefined && !existing.isDirectory()) {
-      throw new UsageError("ERR_RUN_EXISTS", `a run needs a folder, but ${path} is a file. Choose another with --run.`);
+      throw new UsageError(
+        "ERR_RUN_EXISTS",
+        `a run needs a folder, but ${path} is a file. Choose another with \`run\`.`,
+      );
     }
     if (existing !== undefined && readdirSync(path).length > 0) {
       const remedy = existsSync(join(path, "run.json"))
-        ? "Pass --resume to continue the run in it, or choose another folder with --run."
-        : "Choose another folder with --run.";
+        ? "Pass `resume` to continue the run in it, or choose another folder with `run`."
+        : "Choose another folder with `run`.";
       throw new UsageError("ERR_RUN_EXISTS", `a new run needs an empty folder, but ${path} holds files. ${remedy}`);
     }
   }
@@ -100,7 +103,7 @@ export class RunDirectory {
     if (!existsSync(join(path, "run.json"))) {
       throw new UsageError(
         "ERR_RUN_MISSING",
-        `there is no run to resume in ${path}: it has no run.json. Check the path, or leave out --resume to start a new run.`,
+        `there is no run to resume in ${path}: it has no run.json. Check the path, or leave out \`resume\` to start a new run.`,
       );
     }
     const run = RunDirectory.open(path);

@@ -31,7 +31,7 @@ export function resolveDevice(name: DeviceName): Device {
   if (cuda) return name === "cuda" ? "cuda:0" : name;
   throw new UsageError(
     "ERR_DEVICE",
-    `--device ${name}: this libtorch (${torch}) has no CUDA, or no GPU that it can use. Install one that has ` +
+    `\`device: ${name}\`: this libtorch (${torch}) has no CUDA, or no GPU that it can use. Install one that has ` +
       `(pip install torch), a driver that fits it, then run ${SETUP}; npx advprop doctor says what it finds, and docs/cuda.md the rest`,
   );
 }

@@ -103,12 +103,12 @@ export function checkMemory(estimate: MemoryEstimate, batchSize: number, availab
   const most = Math.floor((available - estimate.fixedBytes) / estimate.bytesPerImage);
   const advice =
     most >= 2
-      ? `Take a batch of at most ${most} (--batch-size auto finds one; in several mini-batches an update where it must)`
+      ? `Take a batch of at most ${most} (\`training.batchSize: auto\` finds one; in several mini-batches an update where it must)`
       : "Take a smaller model or smaller images";
   throw new UsageError(
     "ERR_MEMORY",
     `train: a batch of ${batchSize} images takes about ${readableBytes(needed)}, and ${readableBytes(available)} are available. ` +
-      `${advice}, or raise --memory-limit where the machine has more.`,
+      `${advice}, or raise \`memoryLimit\` where the machine has more.`,
   );
 }
 

@@ -107,6 +107,6 @@ export function refuseLookAlikes(names: ReadonlyMap<string, unknown>, source: st
   throw new UsageError(
     "ERR_WEIGHTS",
     `${source}: the weights are of torchvision's EfficientNet, which pads its images otherwise and is another network. ` +
-      "Take those of timm's tf_efficientnet or of efficientnet_pytorch: advprop models --published",
+      "Take those of timm's tf_efficientnet or of efficientnet_pytorch: advprop models `published`",
   );
 }

@@ -58,7 +58,7 @@ export function foreignWeights(file: StateFile, path: string, options: ForeignOp
         ? "as published"
         : usual.byName
           ? "by the file's name"
-          : "the usual for its family: if it was trained otherwise, convert it by advprop models import, with --preset";
+          : "the usual for its family: if it was trained otherwise, convert it by advprop models import, with `preset`";
   return {
     specification: { name: found.name, classes: names, routes: found.routes, ...chosen },
     preset,
@@ -84,7 +84,7 @@ function refusePaddedOtherwise({ layoutName, name }: Recognized, path: string): 
   throw new UsageError(
     "ERR_WEIGHTS",
     `${path}: by its name, the weights are of timm's ${name.replace(/-/g, "_")} without tf_, which pads its images otherwise and is another network. ` +
-      `Take those of tf_${name.replace(/-/g, "_")}: advprop models --published`,
+      `Take those of tf_${name.replace(/-/g, "_")}: advprop models \`published\``,
   );
 }
 

@@ -65,12 +65,12 @@ const isDamage = (error: unknown): error is AdvPropError =>
 function ourWeights(file: string, { model, preset }: OpenWeightsOptions) {
   const { specification, viewRecorded, tensors } = readCheckpoint(file);
   if (model !== undefined && model !== specification.name) {
-    throw new UsageError("ERR_WEIGHTS", `${file}: the weights are of ${specification.name}; got --model ${model}`);
+    throw new UsageError("ERR_WEIGHTS", `${file}: the weights are of ${specification.name}; got \`model: ${model}\``);
   }
   if (preset !== undefined) {
     throw new UsageError(
       "ERR_PRESET",
-      `${file}: weights of ours say themselves how images are normalised; leave --preset out`,
+      `${file}: weights of ours say themselves how images are normalised; leave \`preset\` out`,
     );
   }
   return { specification, viewRecorded, tensors };

@@ -61,7 +61,7 @@ export function recognize(given: Tensors, source: string, model?: string): Recog
   const advice =
     model === undefined
       ? "That is the nearest network here; the file is of another one."
-      : "Leave --model out to find the network by its tensors.";
+      : "Leave `model` out to find the network by its tensors.";
   return refuseMisfit(misfit, name, source, advice);
 }
 

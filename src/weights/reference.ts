@@ -61,7 +61,7 @@ export async function localFile(reference: string, options: FetchOptions = {}): 
       offline: `Is this machine connected to the network? Otherwise fetch ${file} elsewhere from that address, and give its path instead of ${reference}, or put it at ${path}`,
       address: remote.hub
         ? "Check OWNER, NAME and FILE; files that are not public need HF_TOKEN"
-        : "Check the address: advprop models --published lists those that are known",
+        : "Check the address: advprop models `published` lists those that are known",
     },
   });
   return path;

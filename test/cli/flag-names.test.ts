@@ -10,12 +10,8 @@ test.each([
   ["`classMap: FILE`", "--class-map FILE"],
   ["run `advprop doctor`, or `npm test`", "run `advprop doctor`, or `npm test`"],
   ["`epsilon` is 8", "--epsilon is 8"],
-  [
-    '--set attack.epsilon=1: attack.epsilon must be x\n--set optimizer.lr="a b": optimizer.lr must',
-    "--epsilon 1: attack.epsilon must be x\n--lr a b: optimizer.lr must",
-  ],
-  ["--set optimizer.decay=2: optimizer.decay must be", "--set optimizer.decay=2: optimizer.decay must be"],
-  ["--set lr=1: unknown path lr.", "--set lr=1: unknown path lr."],
+  ["give `onnx.pixelRange: 0-1`, or correct `onnx.mean`", "give --onnx pixelRange=0-1, or correct --onnx mean"],
+  ["`attack.epsilon: 1`: attack.epsilon must be", "--epsilon 1: attack.epsilon must be"],
 ])("%s", (message, expected) => {
   expect(withFlags(message)).toBe(expected);
 });

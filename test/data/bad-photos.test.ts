@@ -16,7 +16,7 @@ test("photos are refused by name, and skipping is advised only where it can be a
   const asked = codedError(() => new LeftOutPhotos("set", { onBadImage: "fail" }).addBefore(bad(1)));
   expect(asked).toBeInstanceOf(UsageError);
   expect(asked.message).toContain("1 photo of set cannot be read:\n  a/0.jpg: it is empty\n");
-  expect(asked.message).toContain("(--on-bad-image skip)");
+  expect(asked.message).toContain("(`data.onBadImage: skip`)");
   const met = codedError(() => new LeftOutPhotos("set", {}).add(bad(2)));
   expect(met).toBeInstanceOf(RunError);
   expect(met.code).toBe("ERR_IMAGE");

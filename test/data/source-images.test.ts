@@ -24,7 +24,7 @@ describe("openSourceImages", () => {
     expect((await openSourceImages(divided, { part: "train", seed: 0 })).files).toEqual(["cat/000.jpg", "dog/000.jpg"]);
     expect((await openSourceImages(divided, { part: "validation", seed: 0 })).files).toEqual(["dog/a.jpg"]);
     const error = await codedRejection(openSourceImages(divided, { part: "test", seed: 0 }));
-    expect(error.message).toMatch(/has no part test; it has train, validation. Choose one of them with --split/);
+    expect(error.message).toMatch(/has no part test; it has train, validation. Choose one of them with `split`/);
   });
 
   test("brings photos to the square that evaluation cuts, and notes how", async () => {

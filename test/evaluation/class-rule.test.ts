@@ -101,11 +101,11 @@ describe("classes are matched by what they are", () => {
 
   test("a model with other names than ImageNet's learns of the way out that an ONNX file has", () => {
     const model = SYNSETS.map((_, i) => `c${i}`);
-    expect(() => classRule(model, set(SYNSETS))).toThrow("in their usual order: --onnx classes=imagenet");
+    expect(() => classRule(model, set(SYNSETS))).toThrow("in their usual order: `onnx.classes: imagenet`");
   });
 
   test("a class that the model lacks is named", () => {
-    expect(() => classRule(["cat", "dog"], set(["cat", "wolf"]))).toThrow(/1 of 2 are missing: wolf.*--class-map FILE/);
+    expect(() => classRule(["cat", "dog"], set(["cat", "wolf"]))).toThrow(/1 of 2 are missing: wolf.*`classMap: FILE`/);
   });
 });
 

@@ -52,6 +52,6 @@ test("weights of another architecture are refused and nothing is changed", () =>
   const before = stateOf(model.network);
   const error = codedError(() => transferWeights(model, trained(names(10), []), "weights.safetensors"));
   expect(error.code).toBe("ERR_WEIGHTS");
-  expect(error.message).toContain("--model resnet20");
+  expect(error.message).toContain("`model: resnet20`");
   expect(stateOf(model.network)).toEqual(before);
 });

@@ -151,8 +151,8 @@ describe("where settings come from", () => {
 describe("what is missing or wrong is said", () => {
   const cases: [string, Partial<OnnxFile>, string[], string][] = [
     ["the range of the pixels", {}, [], "what its pixels are must be said"],
-    ["the layout", { shape: ["n", 3, 3, 3] }, NORMALIZED, "--onnx layout=NCHW or --onnx layout=NHWC"],
-    ["the size", { shape: ["n", 3, "h", "w"] }, NORMALIZED, "--onnx imageSize=224"],
+    ["the layout", { shape: ["n", 3, 3, 3] }, NORMALIZED, "`onnx.layout: NCHW` or `onnx.layout: NHWC`"],
+    ["the size", { shape: ["n", 3, "h", "w"] }, NORMALIZED, "`onnx.imageSize: 224`"],
     ["images that are not square", { shape: ["n", 3, 8, 12] }, NORMALIZED, "images must be square"],
     ["the wrong layout", {}, [...NORMALIZED, "layout=NHWC"], "8 colours and must have 3"],
     [
@@ -169,7 +169,7 @@ describe("what is missing or wrong is said", () => {
     ["no such file of names", {}, [...NORMALIZED, "classes=nowhere.txt"], "there is no file"],
     ["a key that is no key", {}, ["layuot=NCHW"], "Did you mean layout?"],
     ["a value that is none", {}, ["pixelRange=0-100"], "onnx: pixelRange"],
-    ["a mean in another unit", {}, ["pixelRange=0-255", "mean=0.5,0.5,0.5"], "Give --onnx pixelRange=0-1"],
+    ["a mean in another unit", {}, ["pixelRange=0-255", "mean=0.5,0.5,0.5"], "Give `onnx.pixelRange: 0-1`"],
     ["two values for three colours", {}, ["pixelRange=0-1", "mean=0.5,0.5"], "onnx: mean: must be three numbers"],
     ["a list in brackets", {}, ["pixelRange=0-1", "std=[0.5,0.5,0.5]"], "onnx: std.0: must be three numbers"],
     ["a key twice", {}, ["pixelRange=0-1", "pixelRange=0-255"], "--onnx pixelRange is given twice"],
@@ -182,7 +182,7 @@ describe("what is missing or wrong is said", () => {
   test("names, for which ImageNet's are offered where they may fit", async () => {
     await expect(open({}, NORMALIZED, {})).rejects.toThrow(/names of its 4 classes.*in the order of the outputs; or/);
     const thousand = Array.from({ length: 1000 }, () => WEIGHTS[0]);
-    await expect(open({ weights: thousand }, NORMALIZED, {})).rejects.toThrow("--onnx classes=imagenet");
+    await expect(open({ weights: thousand }, NORMALIZED, {})).rejects.toThrow("`onnx.classes: imagenet`");
     const predictor = await open({ weights: thousand }, [...NORMALIZED, "classes=imagenet"]);
     expect(predictor.classes.slice(0, 2)).toEqual(["n01440764", "n01443537"]);
   });

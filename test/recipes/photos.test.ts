@@ -2,12 +2,18 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { settingChanges } from "../../src/cli/settings.js";
 import { loadRecipe } from "../../src/recipes/library.js";
 import { describeUpdates, needsPhotoRecipe, PHOTO_RECIPE, withEnoughUpdates } from "../../src/recipes/photos.js";
-import { applySettings, resolveRecipe } from "../../src/recipes/resolve.js";
+import { changeRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
+import type { Recipe } from "../../src/recipes/schema.js";
 import { writeCifar10 } from "../support/cifar.js";
 import { codedError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
+
+/** A recipe with settings `path=value`. */
+const applySettings = (recipe: Recipe, settings: readonly string[]): Recipe =>
+  changeRecipe(recipe, settingChanges(settings));
 
 const recipeOf = (...settings: string[]) => resolveRecipe(applySettings(loadRecipe(PHOTO_RECIPE), settings));
 const sizeAndRate = ({ training, optimizer }: ReturnType<typeof recipeOf>) => [training.batchSize, optimizer.lr];
@@ -71,7 +77,7 @@ describe("the mini-batch follows the number of photos", () => {
     const recipe = recipeOf();
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
       "168 training images make 5 updates an epoch by mini-batches of 32: the recipe asks for 20, so that a mini-batch has 8 images, " +
-        "which makes 21; the learning rate is 0.005 instead of 0.02, which is for 32. --batch-size COUNT leaves both as they are",
+        "which makes 21; the learning rate is 0.005 instead of 0.02, which is for 32. `training.batchSize: COUNT` leaves both as they are",
     );
   });
 });

@@ -1,12 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { withFlags } from "../../src/cli/flag-names.js";
+import { settingChanges } from "../../src/cli/settings.js";
 import { withoutIneffective } from "../../src/recipes/effect.js";
 import { loadRecipe } from "../../src/recipes/library.js";
 import { knownPaths } from "../../src/recipes/mistakes.js";
 import { OTHER_NAMES } from "../../src/recipes/other-names.js";
-import { applySettings, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
+import { changeRecipe, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
 import { METHODS, type Recipe } from "../../src/recipes/schema.js";
 import { codedError } from "../support/errors.js";
+
+/** A recipe with settings `path=value`. */
+const applySettings = (recipe: Recipe, settings: readonly string[]): Recipe =>
+  changeRecipe(recipe, settingChanges(settings));
 
 const positive = fc.double({ min: 1e-12, max: 1e6, noNaN: true });
 const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -226,7 +232,7 @@ describe("stringifyRecipe", () => {
   });
 });
 
-describe("applySettings", () => {
+describe("changeRecipe", () => {
   test("changes what it names and nothing else, the last one winning", () => {
     const recipe: Recipe = { seed: 1, optimizer: { lr: 0.1, momentum: 0.5 } };
     const changed = applySettings(recipe, [
@@ -273,16 +279,7 @@ describe("applySettings", () => {
 
   test("lists every setting that is wrong, with the nearest known path", () => {
     const error = codedError(() =>
-      applySettings({ seed: -1 }, [
-        "lr=1",
-        "optimiser.lr=2",
-        "optimizer.lr=abc",
-        "seed",
-        "=3",
-        "training.epochs=[",
-        "data=3",
-        "zzzzzzzzzzzzzz=1",
-      ]),
+      applySettings({ seed: -1 }, ["lr=1", "optimiser.lr=2", "optimizer.lr=abc", "data=3", "zzzzzzzzzzzzzz=1"]),
     );
     expect(error).toMatchObject({ code: "ERR_SETTING", exitCode: 2 });
     expect(error.message.split("\n").sort()).toEqual(
@@ -290,14 +287,27 @@ describe("applySettings", () => {
         "--set lr=1: unknown path lr. Did you mean optimizer.lr?",
         "--set optimiser.lr=2: unknown path optimiser.lr. Did you mean optimizer.lr?",
         '--set optimizer.lr=abc: optimizer.lr must be a positive number; got "abc".',
-        "--set seed: must have the form path=value, as in optimizer.lr=0.2.",
-        "--set =3: must have the form path=value, as in optimizer.lr=0.2.",
-        "--set training.epochs=[: the value must be YAML: Flow sequence must end with a ]",
         "--set data=3: data must be a mapping of keys to values; got 3.",
         "--set zzzzzzzzzzzzzz=1: unknown path zzzzzzzzzzzzzz.",
         "recipe: seed must be an integer in [0, 2^53); got -1.",
       ].sort(),
     );
+  });
+
+  test("lists every setting of another form", () => {
+    const error = codedError(() => settingChanges(["seed", "=3", "optimizer.lr=0.1", "training.epochs=["]));
+    expect(error).toMatchObject({ code: "ERR_SETTING", exitCode: 2 });
+    expect(error.message.split("\n")).toEqual([
+      "--set seed: must have the form path=value, as in optimizer.lr=0.2.",
+      "--set =3: must have the form path=value, as in optimizer.lr=0.2.",
+      "--set training.epochs=[: the value must be YAML: Flow sequence must end with a ]",
+    ]);
+  });
+
+  test("names a value that does not say where it was written by its path, which is a flag on the command line", () => {
+    const { message } = codedError(() => changeRecipe({}, [{ path: "attack.epsilon", value: 1 }]));
+    expect(message).toMatch(/^`attack\.epsilon: 1`: attack\.epsilon must be in \(0, 1\)/);
+    expect(withFlags(message)).toMatch(/^--epsilon 1: attack\.epsilon must be/);
   });
 
   test.each([

@@ -52,8 +52,8 @@ describe("RunDirectory", () => {
     RunDirectory.create(path).writeInfo(info);
     const error = codedError(() => RunDirectory.create(path));
     expect(error).toMatchObject({ code: "ERR_RUN_EXISTS", exitCode: 2 });
-    expect(error.message).toContain("--resume");
-    expect(error.message).toContain("--run");
+    expect(error.message).toContain("`resume`");
+    expect(error.message).toContain("`run`");
     expect(RunDirectory.open(path).readInfo()).toEqual(info);
   });
 
@@ -62,7 +62,7 @@ describe("RunDirectory", () => {
     writeFileSync(join(folder, "thesis.tex"), "");
     const error = codedError(() => RunDirectory.create(folder));
     expect(error.code).toBe("ERR_RUN_EXISTS");
-    expect(error.message).not.toContain("--resume");
+    expect(error.message).not.toContain("`resume`");
     expect(readdirSync(folder)).toEqual(["thesis.tex"]);
     expect(codedError(() => RunDirectory.create(join(folder, "thesis.tex"))).message).toContain("is a file");
   });
@@ -70,7 +70,7 @@ describe("RunDirectory", () => {
   test("opens and resumes only runs of this schema", () => {
     const folder = temporaryFolder();
     expect(codedError(() => RunDirectory.open(folder)).code).toBe("ERR_RUN_MISSING");
-    expect(codedError(() => RunDirectory.resume(join(folder, "absent"))).message).toContain("leave out --resume");
+    expect(codedError(() => RunDirectory.resume(join(folder, "absent"))).message).toContain("leave out `resume`");
     for (const text of ['{"schema":2}', "[]", "null", '{"schema":']) {
       writeFileSync(join(folder, "run.json"), text);
       expect(codedError(() => RunDirectory.open(folder)).code).toBe("ERR_RUN_SCHEMA");

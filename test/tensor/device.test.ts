@@ -38,7 +38,7 @@ describe("devices", () => {
       const { code, message } = codedError(() => resolveDevice(name));
       expect(code).toBe("ERR_DEVICE");
       expect(message).toMatch(
-        new RegExp(`^--device ${name}: this libtorch \\(\\d.*has no CUDA.*npx advprop doctor.*docs/cuda.md`),
+        new RegExp(`^\`device: ${name}\`: this libtorch \\(\\d.*has no CUDA.*npx advprop doctor.*docs/cuda.md`),
       );
     }
   });

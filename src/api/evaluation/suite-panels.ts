@@ -1,17 +1,17 @@
 /** The models of a suite and the images that they see. Nothing here may load libtorch: an ONNX file needs none. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFrostTextures } from "../corruptions/frost-photographs.js";
-import type { BadImagePolicy } from "../data/bad-photos.js";
-import type { Finding } from "../data/findings.js";
-import { evaluationBatches } from "../data/loader.js";
-import { describeLeftOut } from "../data/photo-text.js";
-import { shapesDataset } from "../data/shapes.js";
-import { stylize } from "../data/stylize.js";
-import { UsageError } from "../errors.js";
-import { readClassMap } from "../evaluation/class-map.js";
-import { type ClassRule, classRule, relabelled, underRule } from "../evaluation/class-rule.js";
-import { evaluationBatchSize } from "../evaluation/predictor.js";
+import { readFrostTextures } from "../../corruptions/frost-photographs.js";
+import type { BadImagePolicy } from "../../data/bad-photos.js";
+import type { Finding } from "../../data/findings.js";
+import { evaluationBatches } from "../../data/loader.js";
+import { describeLeftOut } from "../../data/photo-text.js";
+import { shapesDataset } from "../../data/shapes.js";
+import { stylize } from "../../data/stylize.js";
+import { UsageError } from "../../errors.js";
+import { readClassMap } from "../../evaluation/class-map.js";
+import { type ClassRule, classRule, relabelled, underRule } from "../../evaluation/class-rule.js";
+import { evaluationBatchSize } from "../../evaluation/predictor.js";
 import {
   type Cell,
   cleanCell,
@@ -20,30 +20,21 @@ import {
   STYLISED,
   squareCell,
   stylisedCell,
-} from "../evaluation/suite/cell.js";
-import { changed, drawPlaces, type SuiteImages, suiteImages } from "../evaluation/suite/images.js";
-import type { Panel, SuiteModel } from "../evaluation/suite/run.js";
-import type { OpenedPredictor } from "../predictors/opened.js";
-import { SHAPES } from "../recipes/data.js";
-import {
-  type EvaluationData,
-  type EvaluationSplit,
-  openEvaluationData,
-  trainedRecipe,
-  usedBy,
-} from "./evaluation-data.js";
-import { usedLines } from "./evaluation-text.js";
+} from "../../evaluation/suite/cell.js";
+import { changed, drawPlaces, type SuiteImages, suiteImages } from "../../evaluation/suite/images.js";
+import type { Panel, SuiteModel } from "../../evaluation/suite/run.js";
+import type { OpenedPredictor } from "../../predictors/opened.js";
+import { SHAPES } from "../../recipes/data.js";
+import { usedLines } from "./chosen-by.js";
+import { type EvaluationData, type EvaluationSplit, openEvaluationData, trainedRecipe, usedBy } from "./data.js";
+import type { EvaluationOptions } from "./options.js";
 import { protocolOf } from "./protocol.js";
 
 /** What decides which images a suite is measured on. */
-export interface SuiteDataOptions {
-  readonly data: string | undefined;
-  readonly split: EvaluationSplit | undefined;
-  readonly classMap: string | undefined;
-  readonly cropFraction: number | undefined;
-  readonly limitTest: number | undefined;
+export interface SuiteDataOptions
+  extends Pick<EvaluationOptions, "data" | "split" | "classMap" | "cropFraction" | "limitTest"> {
   /** Folder of photographs of frost, instead of textures made by program. */
-  readonly frostTextures: string | undefined;
+  readonly frostTextures?: string;
   readonly workers: number | null;
   /** What is done about photos that cannot be read. */
   readonly badImages: BadImagePolicy;
@@ -137,7 +128,7 @@ async function cellsOf(
   if (rule.columns !== undefined) return cells;
   const places = drawPlaces(images.labels.length, subsetAt(images.imageSize).attacked, seed);
   if (all.some(({ access }) => access === "white-box")) {
-    const { whiteBoxCells } = await import("../predictors/white-box-cells.js");
+    const { whiteBoxCells } = await import("../../predictors/white-box-cells.js");
     cells.push(...whiteBoxCells(images, places, seed));
   }
   // Where one model only answers, all are given the attack that it can be given.
@@ -220,8 +211,8 @@ function imageLines(
 
 /** How many images are measured, and why so many. */
 export function numberOfImages({ labels, imageSize }: SuiteImages, limitTest: number | undefined): string {
-  const most = `at most ${subsetAt(imageSize).images} at this size, unless --limit-test says otherwise`;
-  return `${labels.length}, ${limitTest === undefined ? most : "by --limit-test"}`;
+  const most = `at most ${subsetAt(imageSize).images} at this size, unless \`limitTest\` says otherwise`;
+  return `${labels.length}, ${limitTest === undefined ? most : "by `limitTest`"}`;
 }
 
 export const attackedImages = (cells: readonly Cell[]): number =>

@@ -1,12 +1,12 @@
 /** Whether a folder holds the photos that a run was trained on. */
 import { existsSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { PARTS } from "../data/image-folder.js";
-import { lookAtPhotos } from "../data/photo-look.js";
-import type { SavedSplit } from "../data/photo-split.js";
-import { readUsedPhotos } from "../data/used-photos.js";
-import { SHAPES } from "../recipes/data.js";
-import { RunDirectory, savedSplit } from "../runs/run-directory.js";
+import { PARTS } from "../../data/image-folder.js";
+import { lookAtPhotos } from "../../data/photo-look.js";
+import type { SavedSplit } from "../../data/photo-split.js";
+import { readUsedPhotos } from "../../data/used-photos.js";
+import { SHAPES } from "../../recipes/data.js";
+import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
 /**
  * The division of a run where a folder holds its photos: the folder that it was trained on, or one that has all the files of

@@ -1,10 +1,10 @@
 /** How a model was measured on a set, in words that are printed and saved with the result. */
-import { type ClassRule, knownSet } from "../evaluation/class-rule.js";
-import { defaultView, type EvaluationView } from "../evaluation/view.js";
-import { orderRemark } from "../predictors/onnx-normalization.js";
-import type { OpenedPredictor } from "../predictors/opened.js";
-import type { EvaluationFile } from "../runs/schema.js";
-import type { EvaluationData } from "./evaluation-data.js";
+import { type ClassRule, knownSet } from "../../evaluation/class-rule.js";
+import { defaultView, type EvaluationView } from "../../evaluation/view.js";
+import { orderRemark } from "../../predictors/onnx-normalization.js";
+import type { OpenedPredictor } from "../../predictors/opened.js";
+import type { EvaluationFile } from "../../runs/schema.js";
+import type { EvaluationData } from "./data.js";
 
 /** What a result depends on beside the model and the images. */
 export function protocolOf(
@@ -35,7 +35,7 @@ function unrecorded({ imageSize, view: own, viewRecorded }: OpenedPredictor, { c
   const now = defaultView(imageSize).cropFraction;
   if (viewRecorded || cropFraction !== own.cropFraction || cropFraction === now) return "";
   const before = "the model's file records no crop rule, so the earlier default holds, size / (size + 32)";
-  return `; ${before}; today's is ${now} (--crop-fraction ${now})`;
+  return `; ${before}; today's is ${now} (\`cropFraction: ${now}\`)`;
 }
 
 /** What an ONNX file is given, and how its answer is read. */

@@ -1,9 +1,11 @@
 /** Validation images choose the best checkpoint: what is said where they also measure it, and where a share of them is asked for in vain. */
 import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { CHOSEN_BY_IMAGES, evaluateCommand } from "../../src/cli/chosen-by.js";
-import { runEvaluation } from "../../src/cli/run-evaluation.js";
+import { expect, test } from "vitest";
+import { CHOSEN_BY_IMAGES } from "../../src/api/evaluation/chosen-by.js";
+import { evaluate } from "../../src/api/evaluation/evaluate.js";
+import { describeEvaluation } from "../../src/cli/evaluation-text.js";
+import { evaluateCommand } from "../../src/cli/training-report.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
@@ -26,23 +28,8 @@ const OF_SHAPES: Recipe = {
   data: { path: "shapes", shapes: { images: 32, validationImages: 10, testImages: 10 } },
 };
 
-/** What `evaluate` prints of a run on a part. */
-async function evaluated(model: string, split: "validation" | "test", checkpoint?: string, json = false) {
-  const printed: string[] = [];
-  const spy = vi.spyOn(console, "log").mockImplementation((text) => void printed.push(String(text)));
-  onTestFinished(() => spy.mockRestore());
-  const none = {
-    data: undefined,
-    route: undefined,
-    classMap: undefined,
-    cropFraction: undefined,
-    limitTest: undefined,
-  };
-  const attack = { attackSettings: undefined, restarts: 1, machineSettings: ["data.workers=1"], badImageSettings: [] };
-  const rest = { onnx: {}, seed: 0, threads: 1, quiet: true };
-  await runEvaluation({ ...none, ...attack, ...rest, model, split, checkpoint, json });
-  return printed.join("\n");
-}
+const evaluated = (model: string, split: "validation" | "test", checkpoint?: string) =>
+  evaluate(model, { split, checkpoint, threads: 1, workers: 1 });
 
 test("the command at the end measures on images that chose nothing", () => {
   expect(evaluateCommand("r", ["train", "validation", "test"], true)).toBe("advprop evaluate r");
@@ -59,11 +46,14 @@ test.each([
 ])("of %s, a result on the images that chose is marked, and no other", async (_name, recipe, flags) => {
   const run = join(temporaryFolder(), "run");
   expect(await train(run, recipe)).toContain(`Evaluate with: advprop evaluate ${run}${flags}\n`);
-  expect(await evaluated(run, "validation")).toContain(CHOSEN_BY_IMAGES);
-  expect(JSON.parse(await evaluated(run, "validation", "best", true)).data.choseCheckpoint).toBe(true);
-  expect(await evaluated(run, "validation", "last")).not.toContain(CHOSEN_BY_IMAGES);
-  expect(JSON.parse(await evaluated(run, "validation", "last", true)).data).not.toHaveProperty("choseCheckpoint");
-  if (flags === "") expect(await evaluated(run, "test")).not.toContain(CHOSEN_BY_IMAGES);
+  const best = await evaluated(run, "validation");
+  expect(best.data.choseCheckpoint).toBe(true);
+  expect(describeEvaluation(best)).toContain(CHOSEN_BY_IMAGES);
+  expect((await evaluated(run, "validation", "best")).data.choseCheckpoint).toBe(true);
+  const last = await evaluated(run, "validation", "last");
+  expect(last.data).not.toHaveProperty("choseCheckpoint");
+  expect(describeEvaluation(last)).not.toContain(CHOSEN_BY_IMAGES);
+  if (flags === "") expect((await evaluated(run, "test")).data).not.toHaveProperty("choseCheckpoint");
 });
 
 test("a share of validation images is refused where there are some", async () => {

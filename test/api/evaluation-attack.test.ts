@@ -1,15 +1,12 @@
-/** From the flags of an evaluation to its attack. */
+/** From what is asked of an evaluation's attack to the attack. */
 import { describe, expect, test } from "vitest";
+import { type EvaluationAttackSpec, planAttack } from "../../src/api/evaluation/attack.js";
 import { evaluationPgd } from "../../src/attacks/evaluation-defaults.js";
-import { describeRobustness } from "../../src/cli/attack-evaluation.js";
-import { attackOfFlags } from "../../src/cli/attack-plan.js";
+import { describeRobustness } from "../../src/cli/evaluation-text.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
 import { codedError } from "../support/errors.js";
 
-const flags = (values: Readonly<Record<string, string | number>>) =>
-  Object.entries(values).map(([key, value]) => `attack.${key}=${JSON.stringify(value)}`);
-const planOf = (values: Readonly<Record<string, string | number>>, restarts = 1) =>
-  attackOfFlags(flags(values), restarts);
+const planOf = (keys: Readonly<Record<string, string | number>>) => planAttack(keys as EvaluationAttackSpec);
 
 describe("gd, which leaves its ball", () => {
   const plan = planOf({ name: "gd", epsilon: "1/255", stepSize: "0.5/255", steps: 4 });
@@ -36,7 +33,9 @@ test.each(["pgd", "i-fgsm", "gd", "fgsm", "apgd-ce", "square", "autoattack"])(
     expect(codedError(() => planOf({ name, epsilon: 1 }))).toMatchObject({
       code: "ERR_SETTING",
       exitCode: 2,
-      message: expect.stringMatching(/attack\.epsilon must be in \(0, 1\).*got 1\. Did you mean 1\/255\?$/),
+      message: expect.stringMatching(
+        /^`attack\.epsilon: 1`: attack\.epsilon must be in \(0, 1\).*got 1\. Did you mean 1\/255\?$/,
+      ),
     });
     expect(planOf({ name, norm: "l2", epsilon: 1 }).settings).toMatchObject({ epsilon: 1 });
   },

@@ -1,9 +1,8 @@
-/** Images that chose a run's checkpoint tell less of it than others: where that is so, and how it is said. */
+/** Images that a run knows tell less of it than others: where that is so, and how it is said. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Part } from "../data/image-folder.js";
-import { RunDirectory } from "../runs/run-directory.js";
-import { type EvaluationSplit, trainedRecipe } from "./evaluation-data.js";
+import { RunDirectory } from "../../runs/run-directory.js";
+import { type EvaluationSplit, trainedRecipe } from "./data.js";
 
 /** What is evaluated, and on what. */
 export interface Evaluated {
@@ -28,17 +27,21 @@ export function chosenByImages({ run, file, split, data, validatedOn = 0 }: Eval
 
 /** What is said of it. */
 export const CHOSEN_BY_IMAGES =
-  "These images chose the checkpoint, so it does better on them than on others. Without that choice: --checkpoint last";
+  "These images chose the checkpoint, so it does better on them than on others. Without that choice: `checkpoint: last`";
 
-/**
- * The command that evaluates a run on images that chose nothing.
- *
- * @param available the parts of its images
- * @param chosen    whether validation images chose a best checkpoint
- */
-export function evaluateCommand(run: string, available: readonly Part[], chosen: boolean): string {
-  const command = `advprop evaluate ${run}`;
-  if (available.includes("test")) return command;
-  if (!available.includes("validation")) return `${command} --data PATH`;
-  return `${command} --split validation${chosen ? " --checkpoint last" : ""}`;
+/** Says that images are not new to a run. */
+export function usedLines(
+  count: number,
+  split: string,
+  { trainedOn = 0, validatedOn = 0 }: { readonly trainedOn?: number; readonly validatedOn?: number },
+): string[] {
+  if (trainedOn > 0) {
+    return [
+      `Warning: the run was trained on ${trainedOn} of these ${count} images, and does better on them than on new ones.`,
+    ];
+  }
+  if (split === "validation" || validatedOn === 0) return [];
+  return [
+    `Warning: ${validatedOn} of these ${count} images are the run's validation images, by which its checkpoint was chosen.`,
+  ];
 }

@@ -1,12 +1,12 @@
 /** The models of a suite over a corrupted set on disk. Nothing here may load libtorch: an ONNX file needs none. */
-import { CORRUPTIONS, SEVERITIES } from "../corruptions/index.js";
-import { type CorruptedSet, openCorruptedSet } from "../data/corrupted-set.js";
-import { UsageError } from "../errors.js";
-import { readClassMap } from "../evaluation/class-map.js";
-import { classRule, relabelled } from "../evaluation/class-rule.js";
-import { suiteImages } from "../evaluation/suite/images.js";
-import { benchmarkFirst, corruptedSetCells } from "../evaluation/suite/set-cells.js";
-import type { OpenedPredictor } from "../predictors/opened.js";
+import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
+import { type CorruptedSet, openCorruptedSet } from "../../data/corrupted-set.js";
+import { UsageError } from "../../errors.js";
+import { readClassMap } from "../../evaluation/class-map.js";
+import { classRule, relabelled } from "../../evaluation/class-rule.js";
+import { suiteImages } from "../../evaluation/suite/images.js";
+import { benchmarkFirst, corruptedSetCells } from "../../evaluation/suite/set-cells.js";
+import type { OpenedPredictor } from "../../predictors/opened.js";
 import { protocolOf } from "./protocol.js";
 import { numberOfImages, type OpenedPanel, type SuiteDataOptions, subsetAt, suiteModels } from "./suite-panels.js";
 
@@ -18,7 +18,7 @@ import { numberOfImages, type OpenedPanel, type SuiteDataOptions, subsetAt, suit
  * @throws UsageError ERR_IMAGE_SIZE its arrays have another size than the models take; what the reader and the class rule throw
  */
 export async function openSetPanel(
-  { data, classMap, cropFraction, limitTest, workers, precision, seed }: SuiteDataOptions & { readonly data: string },
+  { data = "", classMap, cropFraction, limitTest, workers, precision, seed }: SuiteDataOptions,
   own: readonly OpenedPredictor[],
   nameOf: (model: OpenedPredictor) => string,
 ): Promise<OpenedPanel> {

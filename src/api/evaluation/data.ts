@@ -1,20 +1,19 @@
 /** The images of an evaluation. */
 import { existsSync } from "node:fs";
-import type { BadImagePolicy, BadPhoto } from "../data/bad-photos.js";
-import type { Finding } from "../data/findings.js";
-import type { Part } from "../data/image-folder.js";
-import type { EvaluationImages } from "../data/open-data.js";
-import { recogniseFolder } from "../data/recognise-folder.js";
-import { readUsedPhotos } from "../data/used-photos.js";
-import { UsageError } from "../errors.js";
-import { knownSet } from "../evaluation/class-rule.js";
-import type { EvaluationView } from "../evaluation/view.js";
-import { openRecipeData, SHAPES } from "../recipes/data.js";
-import { resolveRecipe } from "../recipes/resolve.js";
-import { parseSavedRecipe } from "../recipes/saved.js";
-import type { ResolvedRecipe } from "../recipes/schema.js";
-import { RunDirectory } from "../runs/run-directory.js";
-import { checkMaxBad } from "./bad-image-settings.js";
+import { type BadImagePolicy, type BadPhoto, checkMaxBad } from "../../data/bad-photos.js";
+import type { Finding } from "../../data/findings.js";
+import type { Part } from "../../data/image-folder.js";
+import type { EvaluationImages } from "../../data/open-data.js";
+import { recogniseFolder } from "../../data/recognise-folder.js";
+import { readUsedPhotos } from "../../data/used-photos.js";
+import { UsageError } from "../../errors.js";
+import { knownSet } from "../../evaluation/class-rule.js";
+import type { EvaluationView } from "../../evaluation/view.js";
+import { openRecipeData, SHAPES } from "../../recipes/data.js";
+import { resolveRecipe } from "../../recipes/resolve.js";
+import { parseSavedRecipe } from "../../recipes/saved.js";
+import type { ResolvedRecipe } from "../../recipes/schema.js";
+import { RunDirectory } from "../../runs/run-directory.js";
 import { ownDivision } from "./own-division.js";
 
 /** Which images: `all` are those of a folder of photos without parts. */
@@ -22,15 +21,15 @@ export type EvaluationSplit = "validation" | "test" | "all";
 
 export interface EvaluationDataOptions {
   /** By default what the run was trained on. */
-  readonly data: string | undefined;
+  readonly data?: string | undefined;
   readonly run: string | undefined;
   /** By default test, and all of a folder without parts that the run was not trained on. */
-  readonly split: EvaluationSplit | undefined;
+  readonly split?: EvaluationSplit | undefined;
   readonly imageSize: number;
   /** The model's crop rule. */
   readonly view: EvaluationView;
   /** The share that is cut instead of the rule's. */
-  readonly cropFraction: number | undefined;
+  readonly cropFraction?: number | undefined;
   readonly workers: number | null;
   /** What is done about photos that cannot be read; what is left out is as the run has it, else they are refused. */
   readonly badImages?: BadImagePolicy;
@@ -85,7 +84,7 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   const images = opened[part];
   const refuse = async (reason: string) => {
     await opened.close();
-    return new UsageError("ERR_SPLIT", `evaluate: ${opened.name} ${reason}. Choose another with --split`);
+    return new UsageError("ERR_SPLIT", `evaluate: ${opened.name} ${reason}. Choose another \`split\``);
   };
   if (options.split === "all" && !opened.undivided)
     throw await refuse("has parts of its own, or is no folder of photos");

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openEvaluationData } from "../../src/api/evaluation/data.js";
+import { protocolOf } from "../../src/api/evaluation/protocol.js";
 import { exportModel } from "../../src/api/export-model.js";
 import { train } from "../../src/api/train.js";
-import { openEvaluationData } from "../../src/cli/evaluation-data.js";
-import { protocolOf } from "../../src/cli/protocol.js";
 import { accuracyOf } from "../../src/evaluation/accuracy.js";
 import { classRule } from "../../src/evaluation/class-rule.js";
 import { predict } from "../../src/evaluation/predictions.js";
@@ -109,7 +109,7 @@ test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, a
   expect(kept.loss).not.toBeCloseTo(loss, 3);
   expect(kept.images).toBe(
     "images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5); the model's file records no crop rule, so the " +
-      "earlier default holds, size / (size + 32); today's is 0.875 (--crop-fraction 0.875)",
+      "earlier default holds, size / (size + 32); today's is 0.875 (`cropFraction: 0.875`)",
   );
   expect(await evaluated(exported, 0.875)).toEqual(own);
 });

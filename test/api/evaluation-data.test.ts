@@ -2,7 +2,7 @@
 import { cpSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
-import { type EvaluationDataOptions, openEvaluationData, usedBy } from "../../src/cli/evaluation-data.js";
+import { type EvaluationDataOptions, openEvaluationData, usedBy } from "../../src/api/evaluation/data.js";
 import { openData } from "../../src/data/open-data.js";
 import type { SavedSplit } from "../../src/data/photo-split.js";
 import { formatUsedPhotos } from "../../src/data/used-photos.js";
@@ -112,7 +112,7 @@ test("photos that cannot be read are refused by name, or left out as the run lea
   const { run } = await trainedRun();
   const data = copied((folder) => truncateSync(join(folder, "cat/003.jpg"), 300));
   await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, cut off or damaged");
-  await expect(opened({ data, badImages: { maxBad: 3 } })).rejects.toThrow("Add --on-bad-image skip");
+  await expect(opened({ data, badImages: { maxBad: 3 } })).rejects.toThrow("Add `data.onBadImage: skip`");
   expect((await opened({ data, badImages: { onBadImage: "skip" } })).length).toBe(23);
   await expect(opened({ data, badImages: { onBadImage: "skip", maxBad: 0 } })).rejects.toThrow(
     "at most 0 may be skipped",

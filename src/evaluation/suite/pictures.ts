@@ -1,11 +1,11 @@
 /** Sample images of a suite's report: clean, corrupted, stylised and attacked. */
 import sharp from "sharp";
-import type { PixelBatch } from "../data/loader.js";
-import type { Picture, PictureGrid } from "../evaluation/report/document.js";
-import { CLEAN, corruptionId, STYLISED } from "../evaluation/suite/cell.js";
-import { imagesAt } from "../evaluation/suite/images.js";
-import { corruptionCellsOf } from "../evaluation/suite/measures.js";
-import type { MeasuredModel } from "../evaluation/suite/summary.js";
+import type { PixelBatch } from "../../data/loader.js";
+import type { Picture, PictureGrid } from "../report/document.js";
+import { CLEAN, corruptionId, STYLISED } from "./cell.js";
+import { imagesAt } from "./images.js";
+import { corruptionCellsOf } from "./measures.js";
+import type { MeasuredModel } from "./summary.js";
 
 const SAMPLES = 4;
 /** The corruptions that are shown, where they are measured. */

@@ -1,0 +1,208 @@
+/** One model measured on images, clean and attacked. Nothing here may load libtorch: an ONNX file needs none. */
+import { join } from "node:path";
+import { findingLines } from "../../data/findings.js";
+import type { PixelBatch } from "../../data/loader.js";
+import { RunError, UsageError } from "../../errors.js";
+import { accuracyOf } from "../../evaluation/accuracy.js";
+import { readClassMap } from "../../evaluation/class-map.js";
+import { classRule, knownSet, relabelled, underRule } from "../../evaluation/class-rule.js";
+import { confusionOf, savedConfusion } from "../../evaluation/confusion.js";
+import { predict } from "../../evaluation/predictions.js";
+import { evaluationBatchSize } from "../../evaluation/predictor.js";
+import { measureRobustness, type Robustness } from "../../evaluation/robustness.js";
+import { shapeBias } from "../../evaluation/shape-bias.js";
+import { confusionPng } from "../../images/confusion-chart.js";
+import { type Adversaries, adversariesOf } from "../../predictors/adversaries.js";
+import type { OpenedPredictor } from "../../predictors/opened.js";
+import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { RunDirectory, writeJson } from "../../runs/run-directory.js";
+import { type EvaluationFile, RUN_SCHEMA } from "../../runs/schema.js";
+import { COSTLY_ATTACK_IMAGES, type EvaluationAttackPlan, type EvaluationAttackSpec, planAttack } from "./attack.js";
+import { chosenByImages } from "./chosen-by.js";
+import { type EvaluationData, openEvaluationData, usedBy } from "./data.js";
+import type { EvaluationEvent } from "./events.js";
+import { type EvaluationOptions, machineOf, openModel } from "./options.js";
+import { protocolOf } from "./protocol.js";
+
+export interface EvaluateOptions extends EvaluationOptions {
+  /** By default none: clean images alone. */
+  readonly attack?: EvaluationAttackSpec;
+}
+
+/**
+ * The accuracy of a model on images, and under an attack. Of a run it is also saved in the run's folder, with a picture of
+ * the confusion matrix.
+ *
+ * @param model a run's folder, a weights file or its address (see `openWeights`), or an ONNX file, for which libtorch is
+ *   not needed
+ * @throws UsageError ERR_RECIPE, ERR_SETTING, ERR_ATTACK, ERR_SPLIT, ERR_CLASSES and what opening the model and the images
+ *   throws
+ * @throws RunError ERR_DATA_CHANGED the images changed meanwhile
+ */
+export async function evaluate(model: string, options: EvaluateOptions = {}): Promise<EvaluationFile> {
+  const machine = machineOf(options);
+  const attack = options.attack && planAttack(options.attack);
+  const predictor = await openModel(model, options, machine);
+  try {
+    const data = await openEvaluationData({
+      ...options,
+      limitTest: options.limitTest ?? (attack?.costly ? COSTLY_ATTACK_IMAGES : undefined),
+      run: predictor.run,
+      imageSize: predictor.imageSize,
+      view: predictor.view,
+      workers: machine.workers,
+      badImages: machine.badImages,
+    });
+    try {
+      for (const message of findingLines(data.findings)) options.onEvent?.({ type: "note", message, warning: false });
+      return await measure(options, predictor, attack, data);
+    } finally {
+      await data.close();
+    }
+  } finally {
+    await predictor.close();
+  }
+}
+
+/** Measures, and saves what was measured of a run. */
+async function measure(
+  options: EvaluateOptions,
+  predictor: OpenedPredictor,
+  attack: EvaluationAttackPlan | undefined,
+  data: EvaluationData,
+): Promise<EvaluationFile> {
+  const { seed = 0, classMap, command = [], onEvent } = options;
+  const rule = classRule(predictor.classes, data, classMap === undefined ? undefined : readClassMap(classMap));
+  const images = relabelled(data.images, rule);
+  const files: string[] = [];
+  const batches = images.batches(evaluationBatchSize(predictor.imageSize));
+  // Before the clean pass, so that what cannot be attacked is said at once.
+  const opened = attack && (await openAttack(predictor, attack, seed, rule.columns === undefined));
+  const seen = noting(batches, files, images.fileOf);
+  const predictions = await predict(underRule(predictor, rule), seen, (done) =>
+    onEvent?.({ type: "pass", name: "clean", done, total: images.length, costly: false }),
+  );
+  const { classes: perClass, balancedAccuracy, counts } = confusionOf(predictions);
+  const bias = knownSet(data.classes) === "cue-conflict" ? shapeBias(predictions, files) : undefined;
+  const limited = options.limitTest === undefined;
+  const { length } = predictions.labels;
+  const robust = opened && (await makeAttack(attack, opened, { length, batches, limited }, onEvent));
+  if (robust !== undefined && robust.outcomes.length !== length) {
+    throw new RunError(
+      "ERR_DATA_CHANGED",
+      `evaluate: ${data.name} had ${length} images and has others now. Begin again`,
+    );
+  }
+  const used = usedBy(predictor.run, data);
+  const chose = chosenByImages({ ...predictor, ...used, split: data.split, data: options.data });
+
+  const result: EvaluationFile = {
+    schema: RUN_SCHEMA,
+    createdAt: new Date().toISOString(),
+    command,
+    weights: predictor.file,
+    model: { kind: predictor.access === "white-box" ? "advprop" : "onnx", access: predictor.access },
+    ...(predictor.access === "white-box" && { route: predictor.route }),
+    data: {
+      name: data.name,
+      split: data.split,
+      ...(chose && { choseCheckpoint: true }),
+      ...used,
+      ...(data.leftOut && { leftOut: data.leftOut() }),
+      ...(data.notes.length > 0 && { notes: data.notes }),
+    },
+    protocol: protocolOf(predictor, data, rule),
+    ...accuracyOf(predictions),
+    balancedAccuracy,
+    perClass,
+    ...savedConfusion(counts, perClass.length),
+    ...(bias && { shapeBias: bias }),
+    ...(robust && {
+      attack: { ...attack.settings, seed },
+      robustAccuracy: robust.robustAccuracy,
+      robustness: { attacks: robust.attacks, outcomes: robust.outcomes, warnings: robust.warnings },
+    }),
+  };
+  if (predictor.run !== undefined) {
+    const which = [data.split, result.route, ...(attack === undefined ? [] : [attack.name])].join("-");
+    const path = join(
+      RunDirectory.open(predictor.run).evaluation,
+      `${which}-${result.createdAt.replace(/[:.]/g, "-")}`,
+    );
+    const [file, chart] = [`${path}.json`, `${path}.png`];
+    writeJson(file, result);
+    writeFileAtomic(chart, await confusionPng(predictions.classes, counts));
+    onEvent?.({ type: "written", files: [file, chart] });
+  }
+  return result;
+}
+
+/**
+ * @param ownClasses whether the model's logits are the scores, which is what an attack works on
+ * @throws ERR_ATTACK the attack needs gradients that the model does not give, or the set has other classes than it
+ */
+async function openAttack(
+  predictor: OpenedPredictor,
+  attack: EvaluationAttackPlan,
+  seed: number,
+  ownClasses: boolean,
+): Promise<Adversaries> {
+  if (ownClasses) return adversariesOf(predictor, attack, seed);
+  throw new UsageError(
+    "ERR_ATTACK",
+    "evaluate: a model is attacked among its own classes, and this set joins or leaves out some. Leave out `attack`",
+  );
+}
+
+/** The images that are attacked. */
+interface AttackedImages {
+  readonly length: number;
+  readonly batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>;
+  /** Whether the number of images was chosen by the attack, and not by the user. */
+  readonly limited: boolean;
+}
+
+/** Makes an attack, and counts what stands. */
+async function makeAttack(
+  { name: attack, norm, epsilon, costly }: EvaluationAttackPlan,
+  { subject, adversaries, warnings }: Adversaries,
+  { length, batches, limited }: AttackedImages,
+  onEvent: ((event: EvaluationEvent) => void) | undefined,
+): Promise<Robustness> {
+  const warn = (message: string) => onEvent?.({ type: "note", message: `Warning: ${message}`, warning: true });
+  warnings.forEach(warn);
+  const result = await measureRobustness(
+    {
+      subject,
+      adversaries,
+      norm,
+      epsilon,
+      count: length,
+      onCost: (cost) =>
+        onEvent?.({
+          type: "cost",
+          attack,
+          images: length,
+          limited: limited && length === COSTLY_ATTACK_IMAGES,
+          ...cost,
+        }),
+      onWarning: warn,
+      onProgress: (done, name, standing) =>
+        onEvent?.({ type: "pass", name: costly ? name : attack, done, total: length, standing, costly }),
+    },
+    batches,
+  );
+  return { ...result, warnings: [...warnings, ...result.warnings] };
+}
+
+/** The batches, noting the file of each photo as it comes. */
+async function* noting(
+  batches: AsyncIterable<PixelBatch>,
+  files: string[],
+  fileOf: ((sample: number) => string) | undefined,
+): AsyncGenerator<PixelBatch> {
+  for await (const batch of batches) {
+    for (const sample of batch.samples) files.push(fileOf?.(sample) ?? "");
+    yield batch;
+  }
+}

@@ -1,0 +1,220 @@
+/** Everything that is measured of some models, side by side: the standard suite, or a corrupted set. */
+import { join } from "node:path";
+import { findingLines } from "../../data/findings.js";
+import { recogniseFolder } from "../../data/recognise-folder.js";
+import { UsageError } from "../../errors.js";
+import type { Document } from "../../evaluation/report/document.js";
+import { writeReport } from "../../evaluation/report/write.js";
+import { CellStore } from "../../evaluation/suite/cell-store.js";
+import { referenceRemark, suiteDocument } from "../../evaluation/suite/document.js";
+import { type AttackSamples, samplePictures } from "../../evaluation/suite/pictures.js";
+import { runSuite } from "../../evaluation/suite/run.js";
+import { type SeedGroup, type SeedSummary, summariseSeeds } from "../../evaluation/suite/seeds.js";
+import { type SuiteSummary, summarise } from "../../evaluation/suite/summary.js";
+import { isOnnx } from "../../predictors/open.js";
+import type { OpenedPredictor } from "../../predictors/opened.js";
+import { SHAPES } from "../../recipes/data.js";
+import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
+import { trainedRecipe } from "./data.js";
+import { type EvaluationOptions, type Machine, machineOf, openModel } from "./options.js";
+import { openSetPanel } from "./set-panel.js";
+import {
+  attackedImages,
+  bySight,
+  modelNames,
+  type OpenedPanel,
+  openPanel,
+  type SuiteDataOptions,
+} from "./suite-panels.js";
+
+export interface EvaluateSuiteOptions extends EvaluationOptions {
+  /** Folder of the report, and of what is measured: a call with the same folder measures only what is missing there. */
+  readonly to: string;
+  /** Folder of photographs of frost, instead of textures made by program. */
+  readonly frostTextures?: string;
+}
+
+/** What report.json holds. */
+export interface SuiteResult extends SuiteSummary {
+  /** Of the runs that differ in nothing but their seed; absent where there are none. */
+  readonly seeds?: SeedSummary;
+  readonly createdAt: string;
+  readonly command: readonly string[];
+  readonly protocol: Readonly<Record<string, string>>;
+  readonly remarks: readonly string[];
+  /** The weights file of each model. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** A suite's result, and its report, which `renderText`, `renderMarkdown` and `renderHtml` turn into text. */
+export interface SuiteReport {
+  readonly result: SuiteResult;
+  readonly document: Document;
+}
+
+/**
+ * Measures models side by side and writes a report (report.html, .md, .csv and .json in `to`): clean, corrupted, stylised
+ * and attacked images; or, where `data` is a corrupted set, all of its corruptions and severities.
+ *
+ * @param models runs, weights files or their addresses, ONNX files; each once
+ * @throws UsageError ERR_SUITE a model is given twice; an option means nothing for a corrupted set; and what opening the
+ *   models and the images throws
+ */
+export async function evaluateSuite(models: readonly string[], options: EvaluateSuiteOptions): Promise<SuiteReport> {
+  const machine = machineOf(options);
+  const corrupted = isCorruptedSet(options.data);
+  if (corrupted) checkForCorruptedSet(options);
+  const opened: OpenedPredictor[] = [];
+  const panels: OpenedPanel[] = [];
+  try {
+    for (const path of models) {
+      // What is said of ONNX files is not meant for our own.
+      opened.push(await openModel(path, isOnnx(path) ? options : { ...options, onnx: undefined }, machine));
+    }
+    const names = modelNames(opened);
+    const nameOf = (model: OpenedPredictor) => names.get(model)!;
+    const given: SuiteDataOptions = { ...options, ...machine, seed: options.seed ?? 0 };
+    for (const own of bySight(opened)) {
+      const panel = corrupted ? openSetPanel(given, own, nameOf) : openPanel(given, own, opened, nameOf);
+      panels.push(await panel);
+    }
+    return await measureAndReport(options, machine, panels, opened, [...names.values()]);
+  } finally {
+    for (const panel of panels) await panel.close();
+    for (const model of opened) await model.close();
+  }
+}
+
+/** Whether data are a corrupted set on disk, which a suite measures subset by subset. */
+export const isCorruptedSet = (data: string | undefined): boolean =>
+  data !== undefined && data !== SHAPES && recogniseFolder(data, "evaluate").kind === "corrupted";
+
+/** @throws UsageError ERR_FLAG, ERR_SUITE an option means nothing for a corrupted set */
+function checkForCorruptedSet({ data, onBadImage, maxBad, split, frostTextures }: EvaluateSuiteOptions): void {
+  const badImages = { "data.onBadImage": onBadImage, "data.maxBad": maxBad };
+  const [skipping] = Object.entries(badImages).find(([, value]) => value !== undefined) ?? [];
+  if (skipping !== undefined) {
+    const what = "the images of a corrupted set are the same under every corruption, so none can be left out of one";
+    throw new UsageError("ERR_FLAG", `evaluate: ${what}; leave \`${skipping}\` out, and replace the photo`);
+  }
+  const [other] = Object.entries({ split, frostTextures }).find(([, value]) => value !== undefined) ?? [];
+  if (other === undefined) return;
+  const what = `${data} is a corrupted set, whose images are measured as they are`;
+  throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave \`${other}\` out, or give the clean images as \`data\``);
+}
+
+/** Measures, and writes the report. */
+async function measureAndReport(
+  options: EvaluateSuiteOptions,
+  { precision }: Machine,
+  panels: readonly OpenedPanel[],
+  opened: readonly OpenedPredictor[],
+  names: readonly string[],
+): Promise<SuiteReport> {
+  const { to, seed = 0, command = [], onEvent } = options;
+  const note = (message: string) => onEvent?.({ type: "note", message, warning: false });
+  findingLines(panels[0].findings).forEach(note);
+  const store = new CellStore(join(to, "cells"));
+  for (const { images, cells, models } of panels) {
+    const attacked = attackedImages(cells);
+    note(
+      `${models.map(({ name }) => name).join(", ")}: ${cells.length} cells on ${images.labels.length} images of ${images.name}` +
+        (attacked === 0 ? "" : `, attacks on ${attacked} of them`),
+    );
+  }
+  note(`Each cell is saved in ${store.folder}: after a stop the same command goes on from there`);
+  const { results, measured, reused } = await runSuite(panels, store, (progress) =>
+    onEvent?.({ type: "subset", ...progress }),
+  );
+  note(`${measured} measured, ${reused} found in ${store.folder}`);
+
+  // In the order in which they were given.
+  const models = names.map((name) => {
+    const panel = panels.find((one) => one.models.some((model) => model.name === name))!;
+    const model = panel.models.find((one) => one.name === name)!;
+    return { model, panel, measurements: results.get(model)! };
+  });
+  const summary = summarise(models, seed);
+  const protocol = protocolLines(options, precision, panels, summary);
+  const remarks = [...accessRemarks(opened, names), ...choiceRemarks(options, opened, names)];
+  const attack = models[0].measurements.has("pgd-10/8") ? await attackSamples(opened[0], seed) : undefined;
+  const pictures = await samplePictures(models[0], attack);
+  const seeds = summariseSeeds(summary, seedGroups(opened, names));
+  const document = suiteDocument(summary, { protocol, remarks, seeds, pictures });
+  const result: SuiteResult = {
+    ...summary,
+    ...(seeds && { seeds }),
+    createdAt: new Date().toISOString(),
+    command,
+    protocol: Object.fromEntries(protocol),
+    remarks,
+    files: Object.fromEntries(names.map((name, i) => [name, opened[i].file])),
+  };
+  writeReport(to, "report", document, result);
+  onEvent?.({ type: "written", files: ["html", "md", "csv", "json"].map((kind) => join(to, `report.${kind}`)) });
+  return { result, document };
+}
+
+/** How it was measured, in words. */
+function protocolLines(
+  { route = "main" }: EvaluateSuiteOptions,
+  precision: Machine["precision"],
+  panels: readonly OpenedPanel[],
+  { reference }: SuiteSummary,
+): (readonly [what: string, how: string])[] {
+  const [{ images, protocol }] = panels;
+  return [
+    ...protocol,
+    ...panels.map(({ sight, models }): [string, string] => [
+      `seen by ${models.map(({ name }) => name).join(", ")}`,
+      sight.join("; "),
+    ]),
+    ["mCE reference", referenceRemark(reference)],
+    ["batch norm route", route],
+    ["precision", precision],
+    ["SHA-256 of the images", images.digest.slice(0, 16)],
+  ];
+}
+
+function accessRemarks(models: readonly OpenedPredictor[], names: readonly string[]): string[] {
+  const closed = names.filter((_, i) => models[i].access === "black-box");
+  if (closed.length === 0) return [];
+  return [
+    `${closed.join(", ")}: an ONNX file only answers and gives no gradients, so it is attacked by a black-box attack alone, which is ` +
+      "weaker. Its accuracy under that attack must not be compared with another model's under PGD.",
+  ];
+}
+
+function choiceRemarks(
+  { data, split = "test" }: EvaluateSuiteOptions,
+  models: readonly OpenedPredictor[],
+  names: readonly string[],
+): string[] {
+  const chosen = names.filter((_, i) => chosenByImages({ ...models[i], split, data }));
+  return chosen.length === 0 ? [] : [`${chosen.join(", ")}: ${CHOSEN_BY_IMAGES}`];
+}
+
+/** The runs by their recipes without what does not matter to a method: seed, threads and device. */
+function seedGroups(models: readonly OpenedPredictor[], names: readonly string[]): SeedGroup[] {
+  const groups = new Map<string, { name: string; members: { model: string; seed: number }[] }>();
+  for (const [i, { run }] of models.entries()) {
+    if (run === undefined) continue;
+    const { seed, threads: _, device: __, ...recipe } = trainedRecipe(run);
+    const key = JSON.stringify(recipe);
+    const group = groups.get(key) ?? { name: `${recipe.method}, ${recipe.model}`, members: [] };
+    groups.set(key, group);
+    if (group.members.every((member) => member.seed !== seed)) group.members.push({ model: names[i], seed });
+  }
+  const all = [...groups.values()];
+  return all.map((group, g) => {
+    const before = all.slice(0, g).filter(({ name }) => name === group.name).length;
+    return before === 0 ? group : { ...group, name: `${group.name} (${before + 1})` };
+  });
+}
+
+/** How the first model is attacked for the sample images, where it can be: at the largest radius, to be seen. */
+async function attackSamples(model: OpenedPredictor, seed: number): Promise<AttackSamples | undefined> {
+  if (model.access !== "white-box") return undefined;
+  const { pgd10Images } = await import("../../predictors/white-box-cells.js");
+  return (batch) => ({ name: "PGD-10, 8/255", cell: "pgd-10/8", pixels: pgd10Images(model, batch, 8 / 255, seed) });
+}
