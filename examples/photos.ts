@@ -1,5 +1,5 @@
-// Trains on a folder of photos, a folder per class, and classifies one photo: node build/examples/photos.js PHOTOS PHOTO RUN
-import { defineRecipe, openClassifier, train } from "advprop";
+// Trains on a folder of photos, a folder per class, measures the result and classifies one photo: node build/examples/photos.js PHOTOS PHOTO RUN
+import { defineRecipe, evaluate, openClassifier, train } from "advprop";
 
 const [photos, photo, folder] = process.argv.slice(2);
 const recipe = defineRecipe({
@@ -8,14 +8,15 @@ const recipe = defineRecipe({
   data: { path: photos, imageSize: 64 },
   training: { epochs: 2, batchSize: 8 },
 });
-const { run, step, best } = await train(recipe, {
+const { run, step } = await train(recipe, {
   run: folder,
   onEvent: (event) => {
     if (event.type === "note") console.log(event.message);
     if (event.type === "epoch") console.log(`epoch ${event.epoch + 1}:`, event.meanLosses);
   },
 });
-console.log(`${step} updates; best accuracy on the validation images: ${best?.accuracy ?? "none"}`);
+const { accuracy, robustAccuracy } = await evaluate(run, { attack: { name: "pgd", epsilon: "1/255" } });
+console.log(`${step} updates; accuracy ${accuracy} on the test photos, ${robustAccuracy} under PGD-10`);
 
 const classifier = await openClassifier(run);
 for (const { class: name, probability } of await classifier.classify(photo)) {

@@ -17,7 +17,7 @@ const LAYERS = [
   ["recipes"],
   ["api"],
   ["cli", "dashboard"],
-  ["index"],
+  ["index", "engine"],
 ];
 /** Without libtorch, on typed arrays only: importable by all layers, importing none of them. */
 const FREE = ["images", "corruptions", "data", "evaluation", "runs", "torch-files"];

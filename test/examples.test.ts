@@ -22,9 +22,18 @@ test("examples/photos.ts trains on photos and classifies one; README shows the s
   const photo = join(folder, "photos", "cat", "000.jpg");
   const output = run("build/examples/photos.js", join(folder, "photos"), photo, join(folder, "run"));
   expect(output).toContain("epoch 2:");
+  expect(output).toMatch(/updates; accuracy \S+ on the test photos/);
   expect(output).toMatch(/^(cat|dog) \d+\.\d %$/m);
   const program = readFileSync(join(root, "examples/photos.ts"), "utf8").split("\n").slice(1).join("\n").trim();
   expect(readFileSync(join(root, "README.md"), "utf8")).toContain(program);
+});
+
+test("examples/own-parts.ts registers a network, an attack and a corruption, and uses them by their names", () => {
+  const output = run("build/examples/own-parts.js", join(temporaryFolder(), "run"));
+  const [, accuracy, attacked] = /^20 updates; accuracy (\S+), under the attack (\S+)$/m.exec(output) ?? [];
+  expect(Number(accuracy)).toBeGreaterThan(0.1);
+  expect(Number(attacked)).toBeLessThanOrEqual(Number(accuracy));
+  expect(output).toMatch(/^accuracy with scan lines: 0\.\d+$/m);
 });
 
 test("examples/train.ts trains and evaluates", () => {

@@ -5,6 +5,7 @@ import { gd } from "./gd.js";
 import { iFgsm } from "./i-fgsm.js";
 import { noise, signNoise } from "./noise.js";
 import { pgd } from "./pgd.js";
+import { registeredAttack } from "./registered.js";
 import type { Target } from "./target.js";
 import { type Norm, threatModel } from "./threat-model.js";
 
@@ -31,6 +32,7 @@ interface RandomStart {
 /** An attack by its name, with what that attack needs. */
 export type AttackOptions =
   | ({ readonly name: "pgd" | "gd" } & Steps & RandomStart)
+  | ({ readonly name: "registered"; readonly attack: string } & Steps & RandomStart)
   | ({ readonly name: "i-fgsm" } & Steps)
   | ({ readonly name: "fgsm"; readonly target: Target; readonly labelSmoothing?: number } & Ball)
   | ({ readonly name: "noise" | "sign-noise" } & Ball);
@@ -43,6 +45,8 @@ export function createAttack(options: AttackOptions): Attack {
       return pgd({ ...options, threatModel: ball });
     case "gd":
       return gd({ ...options, threatModel: ball });
+    case "registered":
+      return registeredAttack(options.attack).create(options);
     case "i-fgsm":
       return iFgsm({ ...options, threatModel: ball });
     case "fgsm":
@@ -56,6 +60,9 @@ export function createAttack(options: AttackOptions): Attack {
 
 /** How many gradients of the network an attack takes for each image: what it costs. */
 export function attackGradients(options: AttackOptions): number {
+  if (options.name === "registered") {
+    return registeredAttack(options.attack).gradients?.(options) ?? options.steps;
+  }
   if ("steps" in options) return options.steps;
   return options.name === "fgsm" ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
-import { addFlags, MACHINE_FLAGS, settingsOf } from "./flags.js";
+import { addFlags, changesOf, MACHINE_FLAGS } from "./flags.js";
 import { onnxOptions } from "./onnx-flag.js";
 
 interface PredictOptions extends Readonly<Record<string, unknown>> {
@@ -50,7 +50,7 @@ async function predict(model: string, photos: readonly string[], options: Predic
     json,
     quiet,
     opening: { route, checkpoint, onnx: onnxOptions(onnx), threads: wholeNumber(threads, "--threads", 0) },
-    machineSettings: settingsOf(MACHINE_FLAGS, options),
+    machine: changesOf(MACHINE_FLAGS, options),
   });
 }
 

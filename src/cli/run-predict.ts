@@ -9,7 +9,7 @@ import { listed, printable, RunError, UsageError } from "../errors.js";
 import { imagenetWords } from "../evaluation/imagenet.js";
 import { csv } from "../evaluation/report/csv.js";
 import type { OpenPredictorOptions } from "../predictors/open.js";
-import { applySettings, resolveRecipe } from "../recipes/resolve.js";
+import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { CountLine } from "./count-line.js";
 import { downloadProgress } from "./download-progress.js";
@@ -24,8 +24,8 @@ export interface RunPredictOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly opening: OpenPredictorOptions;
-  /** Settings of where and how to compute. */
-  readonly machineSettings: readonly string[];
+  /** Where and how to compute. */
+  readonly machine: readonly RecipeChange[];
 }
 
 /** @throws RunError ERR_BAD_IMAGES photos could not be read: all others are classified, printed and written */
@@ -35,7 +35,7 @@ export async function runPredict(options: RunPredictOptions): Promise<void> {
   if (to !== undefined && !existsSync(dirname(to))) {
     throw new UsageError("ERR_WRITE", `predict: there is no folder ${dirname(to)} to write into. Make it first`);
   }
-  const { precision, device, memoryLimit, data } = resolveRecipe(applySettings({}, options.machineSettings));
+  const { precision, device, memoryLimit, data } = resolveRecipe(changeRecipe({}, options.machine));
   const { photos, others } = await listPhotos(options.photos, () => text(process.stdin));
   if (others.length > 0 && !quiet) {
     process.stderr.write(`Left aside ${others.length} files that are no photos by their names: ${listed(others, 5)}\n`);

@@ -22,7 +22,7 @@ export interface CorruptedDatasetOptions {
  */
 export function corruptedDataset(
   dataset: Dataset,
-  name: CorruptionName,
+  name: CorruptionName | (string & {}),
   { severity, seed, table, frostTextures }: CorruptedDatasetOptions,
 ): Dataset {
   checkCorruption(name, severity);

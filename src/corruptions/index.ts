@@ -50,7 +50,7 @@ export const EXTRA_CORRUPTIONS = [
 export const SEVERITIES = [1, 2, 3, 4, 5] as const;
 
 /** All nineteen in order; the index of a corruption is part of the key of its draws. */
-const NAMES: readonly CorruptionName[] = [...CORRUPTIONS, ...EXTRA_CORRUPTIONS];
+export const PUBLISHED: readonly CorruptionName[] = [...CORRUPTIONS, ...EXTRA_CORRUPTIONS];
 
 const FUNCTIONS: { readonly [K in CorruptionName]: Corruption<K> } = {
   gaussian_noise: gaussianNoise,
@@ -73,6 +73,41 @@ const FUNCTIONS: { readonly [K in CorruptionName]: Corruption<K> } = {
   spatter,
   saturate,
 };
+
+/**
+ * A corruption of one's own: an image of at least 16 x 16 pixels to new pixels (H, W, 3).
+ *
+ * @param severity 1 .. 5
+ * @param draws the only source of randomness, keyed by (seed, name, severity, sample)
+ */
+export type OwnCorruption = (image: RawImage, severity: number, draws: Draws) => Uint8Array;
+
+const OWN = new Map<string, OwnCorruption>();
+
+/**
+ * Adds a corruption, which {@link corrupt} and `corruptedDataset` then know by its name. It counts in no mean, and sets on
+ * disk, which other threads write, have the published ones alone.
+ *
+ * @throws UsageError ERR_CORRUPTION the name is taken
+ */
+export function registerCorruption(name: string, corruption: OwnCorruption): void {
+  if (OWN.has(name) || PUBLISHED.some((known) => known === name)) {
+    throw new UsageError(
+      "ERR_CORRUPTION",
+      `registerCorruption: there is a corruption ${name} already. Choose another name`,
+    );
+  }
+  OWN.set(name, corruption);
+}
+
+/** Part of the key of a corruption's draws: the index of a published one; of one's own 32 bits of its name (FNV-1a), not below 1000. */
+function keyOf(name: string): number {
+  const index = (PUBLISHED as readonly string[]).indexOf(name);
+  if (index >= 0) return index;
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return Math.max(hash, 1000);
+}
 
 /** The smallest side of an image: below it the largest offsets and blocks make no sense. */
 const MINIMUM_SIDE = 16;
@@ -107,10 +142,11 @@ export function corrupt(
   pixels: Uint8Array,
   height: number,
   width: number,
-  name: CorruptionName,
+  name: CorruptionName | (string & {}),
   severity: number,
   { seed, sample, table, frostTextures }: CorruptOptions,
 ): Uint8Array {
+  const own = OWN.get(name);
   checkCorruption(name, severity);
   checkSeed(seed, "corrupt");
   if (pixels.length !== height * width * 3 || Math.min(height, width) < MINIMUM_SIDE) {
@@ -128,7 +164,8 @@ export function corrupt(
     );
   }
   const image = { pixels, height, width };
-  const draws = new Draws(seed, NAMES.indexOf(name), severity, sample);
+  const draws = new Draws(seed, keyOf(name), severity, sample);
+  if (own !== undefined) return own(image, severity, draws);
   return apply(name, image, parametersFor(name, severity, Math.min(height, width), table), draws, frostTextures);
 }
 
@@ -137,11 +174,15 @@ export function corrupt(
  *
  * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY
  */
-export function checkCorruption(name: string, severity: number): asserts name is CorruptionName {
-  if (!NAMES.some((known) => known === name)) {
+export function checkCorruption(
+  name: string,
+  severity: number,
+  known: readonly string[] = [...PUBLISHED, ...OWN.keys()],
+): asserts name is CorruptionName {
+  if (!known.includes(name)) {
     throw new UsageError(
       "ERR_CORRUPTION",
-      `corrupt: name must be one of ${NAMES.join(", ")}; got ${name}.${didYouMean(name, NAMES)}`,
+      `corrupt: name must be one of ${known.join(", ")}; got ${name}.${didYouMean(name, known)}`,
     );
   }
   if (!Number.isInteger(severity) || severity < 1 || severity > 5) {

@@ -26,7 +26,7 @@ import { checkSeed } from "../random.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "../runs/atomic-file.js";
 import { readFrostTextures } from "./frost-photographs.js";
 import { MADE_TEXTURES } from "./frost-texture.js";
-import { CORRUPTIONS, type CorruptionName, checkCorruption, SEVERITIES, type TableName } from "./index.js";
+import { CORRUPTIONS, type CorruptionName, checkCorruption, PUBLISHED, SEVERITIES, type TableName } from "./index.js";
 import { arrayFiles, chunksOfArray, photoFile, type SetJob, unitsOf } from "./set-job.js";
 
 export interface WriteCorruptedSetOptions extends Pick<WorkOptions, "workers" | "onProgress"> {
@@ -74,7 +74,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
   const corruptions = options.corruptions ?? CORRUPTIONS;
   const severities = options.severities ?? SEVERITIES;
   checkSeed(seed, "writeCorruptedSet");
-  for (const name of corruptions) for (const severity of severities) checkCorruption(name, severity);
+  for (const name of corruptions) for (const severity of severities) checkCorruption(name, severity, PUBLISHED);
   if (layout === "cifar-c" && severities.join() !== SEVERITIES.join()) {
     throw new UsageError(
       "ERR_SEVERITY",

@@ -11,11 +11,17 @@ import { parseWideResNet, WideResNet, type WideResNetConfig } from "./wide-resne
 
 /** An entry of the registry. */
 export interface Architecture {
+  /** As recipes and files name it. */
   readonly name: string;
   /** Side of the images it was published for. */
   readonly imageSize: number;
   /** Classes of the data set it was published for, which its published parameter count includes. */
   readonly classes: number;
+  /**
+   * The network, not yet initialised: images (N, 3, H, W), normalised, to logits (N, classes).
+   *
+   * @param routes the auxiliary routes; `normFactory(routes)` makes batch norms that have them
+   */
   build(classes: number, routes: readonly string[]): Module;
 }
 
@@ -52,9 +58,22 @@ const efficientNets = Object.entries(EFFICIENTNETS).map(
   }),
 );
 
-const ARCHITECTURES: ReadonlyMap<string, Architecture> = new Map(
+const ARCHITECTURES = new Map<string, Architecture>(
   [...resnets, ...wideResNets, ...efficientNets].map((entry) => [entry.name, entry]),
 );
+
+/**
+ * Adds a network, which `train`, recipes, runs and weights files then know by its name. A program that opens its weights later
+ * registers it first.
+ *
+ * @throws UsageError ERR_MODEL the name is taken
+ */
+export function registerModel(entry: Architecture): void {
+  if (ARCHITECTURES.has(entry.name) || parseWideResNet(entry.name) !== undefined) {
+    throw new UsageError("ERR_MODEL", `registerModel: there is a network ${entry.name} already. Choose another name`);
+  }
+  ARCHITECTURES.set(entry.name, entry);
+}
 
 /** Every name that is listed. Wide ResNets of other sizes have names too: see {@link architecture}. */
 export const modelNames = (): string[] => [...ARCHITECTURES.keys()];

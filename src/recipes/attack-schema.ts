@@ -1,9 +1,10 @@
 /** What a recipe may say of the attack. */
 
 import { z } from "zod";
+import { isRegistered } from "../attacks/registered.js";
 import { attackSteps, defaultEpsilon } from "../attacks/strength.js";
 import type { Perturbation } from "../training/method-traits.js";
-import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, section, share, unit } from "./rules.js";
+import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, rule, section, share, unit } from "./rules.js";
 
 /** The ball of every attack. */
 const ball = {
@@ -42,7 +43,19 @@ const iFgsm = withinPixels(section({ name: z.literal("i-fgsm"), ...ball, ...step
 const gd = withinPixels(section({ name: z.literal("gd"), ...ball, ...steps, ...start, ...common }));
 const fgsm = withinPixels(section({ name: z.literal("fgsm"), ...ball, ...common }));
 
-type Written = z.output<typeof pgd | typeof iFgsm | typeof gd | typeof fgsm>;
+/** One of one's own: see `registerAttack`. */
+const registered = withinPixels(
+  section({
+    name: z.literal("registered"),
+    attack: rule<string>("the name of an attack that registerAttack has added", isRegistered),
+    ...ball,
+    ...steps,
+    ...start,
+    ...common,
+  }),
+);
+
+type Written = z.output<typeof pgd | typeof iFgsm | typeof gd | typeof fgsm | typeof registered>;
 
 /** With every number in place of null. */
 type WithStrength<A extends Written> = A extends unknown
@@ -59,7 +72,7 @@ export interface ResolvedNoise {
 }
 
 /** The attack's section of a recipe. */
-export const attack = named(pgd, iFgsm, gd, fgsm);
+export const attack = named(pgd, iFgsm, gd, fgsm, registered);
 
 /** An attack as it is written: its name (pgd where there is none) and what differs from the defaults. */
 export type AttackSpec = z.input<typeof attack>;

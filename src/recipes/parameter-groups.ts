@@ -1,5 +1,5 @@
 /** Which parameters learn in fine-tuning, and how fast. */
-import { assert, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import { isHead, StagedNetwork } from "../models/staged-network.js";
 import type { Module } from "../nn/module.js";
 import type { ParameterGroup } from "../optim/grouped.js";
@@ -23,8 +23,8 @@ export interface Finetuning {
  * @throws ERR_FINETUNE the network has not so many stages
  */
 export function parameterGroups(network: Module, { bodyRate, layerDecay, frozenStages }: Finetuning): ParameterGroup[] {
-  assert(network instanceof StagedNetwork, "a network of the registry has stages");
-  const { stages } = network;
+  // A network of one's own need not be one of stages.
+  const stages = network instanceof StagedNetwork ? network.stages : 0;
   if (frozenStages > stages) {
     throw new UsageError(
       "ERR_FINETUNE",
@@ -34,7 +34,7 @@ export function parameterGroups(network: Module, { bodyRate, layerDecay, frozenS
   const groups = new Map<number, NamedParameter[]>();
   for (const parameter of network.namedParameters()) {
     const [name] = parameter;
-    const stage = network.stageOf(name);
+    const stage = network instanceof StagedNetwork ? network.stageOf(name) : 0;
     if (stage < frozenStages) continue;
     const rateFactor = isHead(name) ? 1 : bodyRate * layerDecay ** Math.max(0, stages - 1 - stage);
     // What does not learn needs no gradients.

@@ -63,10 +63,10 @@ export function changeRecipe(recipe: Recipe, changes: readonly RecipeChange[]): 
     .filter((change) => !isKnown(change))
     .map((change) => `${sourceOf(change)}: unknown path ${change.path}.${didYouMeanPath(change.path, known)}`);
   const applied = changes.filter(isKnown);
-  const valueOf = (path: string) => applied.findLast((one) => one.path === path)?.value;
-  const changed: Record<string, unknown> = withoutIneffective(recipe, valueOf("method"));
+  const chosenAt = (path: string) => applied.findLast((one) => one.path === path)?.value;
+  const changed: Record<string, unknown> = withoutIneffective(recipe, chosenAt("method"));
   for (const section of ["attack", "optimizer", "schedule"] as const) {
-    const chosen = valueOf(`${section}.name`);
+    const chosen = chosenAt(`${section}.name`);
     if (typeof chosen === "string") changed[section] = withOtherName(section, changed[section], chosen);
   }
   for (const { path, value } of applied) assign(changed, path.split("."), value);

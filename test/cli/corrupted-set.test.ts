@@ -41,7 +41,7 @@ describe("the layout of CIFAR-10-C", () => {
   const set = join(folder, "CIFAR-10-C");
   const output = join(folder, "report");
   const LABELS = [0, 1, 2, 0];
-  const args = ["evaluate", join(folder, "one.onnx"), join(folder, "two.onnx"), "--data", set, "--output", output];
+  const args = ["evaluate", join(folder, "one.onnx"), join(folder, "two.onnx"), "--data", set, "--to", output];
   const onnx = ["--onnx", "pixelRange=0-1", "--threads", "1"];
 
   /** Solid images of the colour of their class, but for those that are said to be of the next one. */
@@ -119,7 +119,7 @@ describe("the layout of ImageNet-C", () => {
   const set = join(folder, "ImageNet-C");
   const output = join(folder, "report");
   const model = join(folder, "model.onnx");
-  const args = ["evaluate", model, "--data", set, "--output", output, "--workers", "1", "--threads", "1"];
+  const args = ["evaluate", model, "--data", set, "--to", output, "--workers", "1", "--threads", "1"];
   const onnx = ["--onnx", "pixelRange=0-1", "--onnx", "classes=imagenet"];
 
   beforeAll(async () => {
@@ -206,7 +206,7 @@ test("what advprop corrupt wrote, by a run and an ONNX file", () => {
   writeFileSync(`${onnx}.json`, JSON.stringify({ classes: SHAPES_CLASSES, pixelRange: "0-1" }));
   const made = ["corrupt", "--data", "shapes", "--to", set, "--corruptions", "fog,contrast", "--limit-test", "6"];
   expect(advprop([...made, "--workers", "1", "--quiet"]).status).toBe(0);
-  const args = ["evaluate", run, onnx, "--data", set, "--output", output, "--threads", "1"];
+  const args = ["evaluate", run, onnx, "--data", set, "--to", output, "--threads", "1"];
   const { stderr, status } = advprop([...args, "--json"]);
   expect(stderr).toContain("20 measured, 0 found");
   expect(status).toBe(0);

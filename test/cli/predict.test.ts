@@ -45,7 +45,7 @@ async function predicted(
     write.mockRestore();
     log.mockRestore();
   });
-  const rest = { quiet: true, opening: { threads: 1 }, machineSettings: ["data.workers=1"] };
+  const rest = { quiet: true, opening: { threads: 1 }, machine: [{ path: "data.workers", value: 1 }] };
   await runPredict({ model, photos: given, top: 5, to: undefined, json: false, ...options, ...rest });
   return out.join("");
 }

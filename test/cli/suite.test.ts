@@ -25,7 +25,7 @@ describe("a run of ours and an ONNX file", () => {
   const onnx = join(folder, "colours.v2.onnx");
   const output = join(folder, "report");
   const args = [
-    ...["evaluate", run, onnx, "--suite", "standard", "--output", output, "--limit-test", String(IMAGES)],
+    ...["evaluate", run, onnx, "--suite", "standard", "--to", output, "--limit-test", String(IMAGES)],
     ...["--threads", "1", "--onnx", "pixelRange=0-1"],
   ];
 
@@ -119,7 +119,7 @@ test("models of one name get numbers, and no number is given twice", () => {
 describe("misuse", () => {
   test.each([
     [["a", "b"], "Add --suite standard"],
-    [["a", "--output", "b"], "Add --suite standard"],
+    [["a", "--to", "b"], "Add --suite standard"],
     [["a", "--frost-textures", "b"], "--frost-textures is for a suite"],
     [["a", "--suite", "stanard"], "--suite must be standard"],
     [["a", "--suite", "standard", "--attack", "pgd"], "leave --attack out"],

@@ -87,33 +87,34 @@ test("npx advprop prints no warning", (context) => {
 
 const PROGRAM = `
 import * as ap from "advprop";
+import * as engine from "advprop/engine";
 
 ap.setThreads(1);
 const shapes = (split: ap.ShapesSplit, count: number) => ap.shapesDataset({ split, count, size: 32, seed: 0 });
 const train: ap.Dataset = shapes("train", 320);
 const model = ap.createClassifier("resnet20", { classes: train.classes, routes: ["aux"] }).initialize(0);
-const threatModel = ap.linf(1 / 255);
-const attack = ap.pgd({ threatModel, stepSize: 1 / 255, steps: 1, target: "random", randomStart: true });
+const threatModel = engine.linf(1 / 255);
+const attack = engine.pgd({ threatModel, stepSize: 1 / 255, steps: 1, target: "random", randomStart: true });
 const loader = ap.trainingLoader(train, { batchSize: 32, seed: 0, augmentation: { crop: 4, flip: true } });
-const gradients = new ap.GradientStore(model.parameters.map((parameter) => parameter.value));
-const optimizer: ap.Optimizer = new ap.Sgd([...model.network.namedParameters()], {
+const gradients = new engine.GradientStore(model.parameters.map((parameter) => parameter.value));
+const optimizer: engine.Optimizer = new engine.Sgd([...model.network.namedParameters()], {
   momentum: 0.9,
   nesterov: true,
   weightDecay: 5e-4,
-  decays: (parameter: ap.Parameter) => parameter.kind !== "norm",
+  decays: (parameter: engine.Parameter) => parameter.kind !== "norm",
 });
 const losses: number[] = [];
 for (let epoch = 0; epoch < 2; epoch++) {
   for await (const pixels of loader.epoch(epoch, 0)) {
-    ap.scope(() => {
-      const batch = ap.batchFromPixels(pixels, { seed: 0, epoch });
-      losses.push(ap.advPropStep({ model, attack, gradients, labelSmoothing: 0 }, batch).cleanLoss.item());
+    engine.scope(() => {
+      const batch = engine.batchFromPixels(pixels, { seed: 0, epoch });
+      losses.push(engine.advPropStep({ model, attack, gradients, labelSmoothing: 0 }, batch).cleanLoss.item());
       optimizer.step(gradients.read(), 0.05);
       gradients.clear();
     });
   }
 }
-const { accuracy } = await ap.evaluateAccuracy(ap.classifierPredictor(model), shapes("test", 100), 50);
+const { accuracy } = await engine.evaluateAccuracy(engine.classifierPredictor(model), shapes("test", 100), 50);
 console.log(JSON.stringify({ losses, accuracy }));
 `;
 

@@ -83,7 +83,7 @@ describe("parseRecipe", () => {
       "attack.epsilon must be a positive number, a fraction such as 4/255, or null; got 0.",
     ],
     ["attack: {name: fgsm, steps: 3}", "unknown key attack.steps."],
-    ["attack: {name: apgd}", 'attack.name must be pgd, i-fgsm, gd or fgsm; got "apgd".'],
+    ["attack: {name: apgd}", 'attack.name must be pgd, i-fgsm, gd, fgsm or registered; got "apgd".'],
     ["attack: {cleanStartProbability: 1.5}", "attack.cleanStartProbability must be a number in [0, 1]; got 1.5."],
     ["schedule: {warmupFraction: 5/4}", 'must be a number in [0, 1) or a fraction such as 5/350; got "5/4".'],
     ["schedule: {name: multi-step, milestones: [60, 30]}", "must be a rising list of positive numbers"],

@@ -2,18 +2,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { settingChanges } from "../../src/cli/settings.js";
 import { loadRecipe } from "../../src/recipes/library.js";
 import { describeUpdates, needsPhotoRecipe, PHOTO_RECIPE, withEnoughUpdates } from "../../src/recipes/photos.js";
-import { changeRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
-import type { Recipe } from "../../src/recipes/schema.js";
+import { resolveRecipe } from "../../src/recipes/resolve.js";
 import { writeCifar10 } from "../support/cifar.js";
 import { codedError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
-
-/** A recipe with settings `path=value`. */
-const applySettings = (recipe: Recipe, settings: readonly string[]): Recipe =>
-  changeRecipe(recipe, settingChanges(settings));
+import { applySettings } from "../support/settings.js";
 
 const recipeOf = (...settings: string[]) => resolveRecipe(applySettings(loadRecipe(PHOTO_RECIPE), settings));
 const sizeAndRate = ({ training, optimizer }: ReturnType<typeof recipeOf>) => [training.batchSize, optimizer.lr];

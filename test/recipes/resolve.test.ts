@@ -9,10 +9,7 @@ import { OTHER_NAMES } from "../../src/recipes/other-names.js";
 import { changeRecipe, parseRecipe, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
 import { METHODS, type Recipe } from "../../src/recipes/schema.js";
 import { codedError } from "../support/errors.js";
-
-/** A recipe with settings `path=value`. */
-const applySettings = (recipe: Recipe, settings: readonly string[]): Recipe =>
-  changeRecipe(recipe, settingChanges(settings));
+import { applySettings } from "../support/settings.js";
 
 const positive = fc.double({ min: 1e-12, max: 1e6, noNaN: true });
 const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });

@@ -5,10 +5,10 @@ import { vi } from "vitest";
 import type { TrainEvent } from "../../src/api/events.js";
 import { type TrainOptions, train as trainRun } from "../../src/api/train.js";
 import { withResumeAdvice } from "../../src/cli/resume-advice.js";
-import { settingChanges } from "../../src/cli/settings.js";
 import { TrainingReport } from "../../src/cli/training-report.js";
-import { changeRecipe, parseRecipe } from "../../src/recipes/resolve.js";
+import { parseRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
+import { applySettings } from "./settings.js";
 
 /** What was said of a training; its error names the command that goes on. */
 async function said(recipe: Recipe, options: TrainOptions): Promise<string> {
@@ -42,4 +42,4 @@ export const savedRecipe = (path: string): Recipe =>
 
 /** Resumes a run with settings `path=value`, and gives what was said. */
 export const resume = (path: string, ...settings: string[]): Promise<string> =>
-  said(changeRecipe({}, settingChanges(settings)), { run: path, resume: true });
+  said(applySettings({}, settings), { run: path, resume: true });

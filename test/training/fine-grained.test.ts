@@ -9,7 +9,7 @@ import { describeStrength } from "../../src/api/training-notes.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { transferWeights } from "../../src/models/transfer.js";
 import { openClassifier } from "../../src/predictors/open-classifier.js";
-import { applySettings, resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
+import { resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
 import { parseSavedRecipe } from "../../src/recipes/saved.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { readJsonLines } from "../../src/runs/metrics-log.js";
@@ -20,6 +20,7 @@ import { readCheckpoint } from "../../src/training/checkpoint.js";
 import { openWeights } from "../../src/weights/open.js";
 import { codedError, codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { applySettings } from "../support/settings.js";
 
 /** Three updates. */
 const RECIPE = {

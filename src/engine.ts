@@ -1,0 +1,94 @@
+/**
+ * advprop/engine: tensors, layers, attacks, optimizers and training steps, for a network, an attack or a training loop of
+ * one's own. The engine, libtorch with kernels of ours, is loaded by the first call that needs it.
+ */
+
+// Attacks.
+export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
+export type { Attack, LogitsFunction } from "./attacks/attack.js";
+export { type EvaluationAttack, type EvaluationAttackOptions, evaluationAttacks } from "./attacks/auto-attack.js";
+export { bestIterate } from "./attacks/best-iterate.js";
+export { type AttackOptions, createAttack } from "./attacks/create.js";
+export { type FabOptions, fab, type Nearest, nearestAdversarial } from "./attacks/fab.js";
+export { type FgsmOptions, fgsm } from "./attacks/fgsm.js";
+export { gd } from "./attacks/gd.js";
+export { type IFgsmOptions, iFgsm } from "./attacks/i-fgsm.js";
+export { inTurn, restarted } from "./attacks/in-turn.js";
+export { noise } from "./attacks/noise.js";
+export { dlr, type Objective, rankedTargets, targetedDlr } from "./attacks/objective.js";
+export { type PgdOptions, pgd } from "./attacks/pgd.js";
+export { square } from "./attacks/square.js";
+export { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "./attacks/strength.js";
+export { randomTargets, type Target } from "./attacks/target.js";
+export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
+// Measuring a network that lies in memory.
+export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
+export { type Predictions, predict } from "./evaluation/predictions.js";
+export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
+export {
+  type Adversary,
+  type AttackOutcome,
+  measureRobustness,
+  type Robustness,
+  type RobustnessOptions,
+  type Subject,
+} from "./evaluation/robustness.js";
+export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
+// Training steps, and the loop around them.
+export { StagedNetwork } from "./models/staged-network.js";
+// Layers.
+export { ATTACK, EVAL, type ForwardContext, MAIN_ROUTE, TRAIN } from "./nn/context.js";
+export { Conv2d, type Conv2dOptions } from "./nn/convolution.js";
+export { dropout } from "./nn/dropout.js";
+export type { SampleKeys } from "./nn/keys.js";
+export { Linear } from "./nn/linear.js";
+export { crossEntropy } from "./nn/loss.js";
+export { Module } from "./nn/module.js";
+export { Parameter } from "./nn/parameter.js";
+export { avgPool2d, globalAveragePool, maxPool2d } from "./nn/pooling.js";
+export { type BatchNormOptions, type NormFactory, normFactory, RoutedBatchNorm } from "./nn/routed-batch-norm.js";
+export { Sequence } from "./nn/sequence.js";
+// Optimizers.
+export { AdamW, type AdamWOptions } from "./optim/adamw.js";
+export type { Optimizer } from "./optim/optimizer.js";
+export { RmsProp, type RmsPropOptions } from "./optim/rmsprop.js";
+export { cosine, exponential, multiStep, oneCycle, type Schedule } from "./optim/schedule.js";
+export { Sgd, type SgdOptions } from "./optim/sgd.js";
+export { WeightAverage } from "./optim/weight-average.js";
+export { attackedPredictor, classifierPredictor } from "./predictors/classifier-predictor.js";
+export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
+export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
+export { whiteBox } from "./predictors/white-box.js";
+// Tensors.
+export {
+  call,
+  type Device,
+  type DeviceName,
+  type DType,
+  fromArray,
+  GradientStore,
+  gradientOf,
+  keep,
+  type MemoryStats,
+  memoryStats,
+  resolveDevice,
+  scope,
+  Tensor,
+} from "./tensor/index.js";
+export { add, relu } from "./tensor/operators.js";
+export { adversarialStep } from "./training/adversarial.js";
+export { advPropStep } from "./training/advprop.js";
+export { type FitOptions, fit } from "./training/fit.js";
+export { forwardBackwardUnits } from "./training/methods.js";
+export { mixtureStep } from "./training/mixture.js";
+export {
+  type AttackStepParts,
+  type Batch,
+  batchFromPixels,
+  type StepLosses,
+  type StepParts,
+  type TrainingStep,
+} from "./training/step.js";
+export { vanillaStep } from "./training/vanilla.js";
+export { vanillaDoubledStep } from "./training/vanilla-doubled.js";
+export { vanillaTwoViewsStep } from "./training/vanilla-two-views.js";
