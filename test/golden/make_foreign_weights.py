@@ -1,7 +1,7 @@
-"""Makes foreign_weights.json: names, shapes and logits of networks of timm, efficientnet_pytorch and torchvision.
+"""Makes foreign_weights.json: names, shapes and logits of networks of timm, efficientnet_pytorch, efficientnet-lite-pytorch and torchvision.
 
     PYTHON test/golden/make_foreign_weights.py        (pip install torch==2.14.1 torchvision==0.29.1 timm==1.0.31
-                                                       efficientnet_pytorch==0.7.1)
+                                                       efficientnet_pytorch==0.7.1 efficientnet-lite-pytorch==0.1.0)
 
 State: as make_efficientnet.py says, by the place of a name among the library's own sorted names. Input: pixels
 (philox.tensor(1000000, (2, 3, 64, 64)) + 1) / 2, normalised as `preset` says. Logits in float64, 10 classes.
@@ -11,6 +11,7 @@ import json
 import math
 import pathlib
 
+import efficientnet_lite_pytorch
 import efficientnet_pytorch
 import timm
 import torch
@@ -37,6 +38,9 @@ def networks():
     lukemelas = efficientnet_pytorch.EfficientNet.from_name("efficientnet-b0", image_size=SIZE, num_classes=10)
     yield "efficientnet_pytorch", "efficientnet-b0", "imagenet", lukemelas
     yield "torchvision", "resnet18", "imagenet", torchvision.models.resnet18(num_classes=10)
+    yield "timm", "efficientnet-lite0", "half", timm.create_model("tf_efficientnet_lite0", num_classes=10)
+    lite = efficientnet_lite_pytorch.EfficientNet.from_name("efficientnet-lite0", image_size=SIZE, num_classes=10)
+    yield "efficientnet-lite-pytorch", "efficientnet-lite0", "half", lite
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Saves networks of timm, torchvision and efficientnet_pytorch with seeded random weights, and their logits.
+"""Saves networks of timm, torchvision, efficientnet_pytorch and efficientnet-lite-pytorch with seeded random weights, and their logits.
 
     PYTHON test/peers/weights.py --list
     PYTHON test/peers/weights.py --name NAME --out DIR        npm run test:peers does it
@@ -16,6 +16,7 @@ import json
 import math
 import pathlib
 
+import efficientnet_lite_pytorch
 import efficientnet_pytorch
 import timm
 import torch
@@ -71,6 +72,10 @@ def lukemelas(size):
     return efficientnet_pytorch.EfficientNet.from_name(f"efficientnet-{size}", image_size=SIZE)
 
 
+def lukemelas_lite(size):
+    return efficientnet_lite_pytorch.EfficientNet.from_name(f"efficientnet-{size}", image_size=SIZE)
+
+
 def networks():
     """Name of the files, name here, preset, and the network."""
     for i in range(9):
@@ -79,6 +84,8 @@ def networks():
         yield f"efficientnet-b{i}", f"efficientnet-b{i}", IMAGENET, lambda i=i: lukemelas(f"b{i}")
     for i in range(5):
         yield f"tf_efficientnet_lite{i}", f"efficientnet-lite{i}", HALF, lambda i=i: timm.create_model(f"tf_efficientnet_lite{i}")
+        if i < 3:
+            yield f"efficientnet-lite{i}", f"efficientnet-lite{i}", HALF, lambda i=i: lukemelas_lite(f"lite{i}")
     for depth in (18, 34, 50, 101, 152):
         yield f"torchvision-resnet{depth}", f"resnet{depth}", IMAGENET, getattr(torchvision.models, f"resnet{depth}")
     for depth in (18, 50):
