@@ -98,9 +98,14 @@ test("images that a run was trained on are counted, and are in no part that is d
   });
   const all = await opened({ run, data: renamed });
   expect(all).toMatchObject({ split: "all", length: 23, used: { ...known, trainedOn: train.length - 1 } });
+  const lost = `(${train.length} of 24 are missing or others), so that the run's own division does not hold: all photos`;
+  expect(all.notes).toContainEqual(expect.stringContaining(lost));
   const drawn = await opened({ run, data: renamed, split: "test" }).catch((error: Error) => error);
   if (drawn instanceof Error) expect(drawn.message).toContain("the run was trained or validated on them");
-  else expect([drawn.used, drawn.length <= tests]).toEqual([{ trainedOn: 0, validatedOn: 0 }, true]);
+  else {
+    expect([drawn.used, drawn.length <= tests]).toEqual([{ trainedOn: 0, validatedOn: 0 }, true]);
+    expect(drawn.notes).toContainEqual(expect.stringContaining("does not hold: a new division was made"));
+  }
   // The folder of its training photos, of a set with parts.
   const parts = temporaryFolder();
   cpSync(photos, join(parts, "train"), { recursive: true });

@@ -14,7 +14,7 @@ import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { RunDirectory } from "../../runs/run-directory.js";
-import { ownDivision } from "./own-division.js";
+import { type LostDivision, ownDivision } from "./own-division.js";
 
 /** Which images: `all` are those of a folder of photos without parts. */
 export type EvaluationSplit = "validation" | "test" | "all";
@@ -68,7 +68,8 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   if (badImages.maxBad !== undefined) checkMaxBad(onBadImage);
   const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest, onBadImage, maxBad } };
   // A split of the run's own photos holds for these alone; other photos without parts are evaluated as a whole.
-  const own = run === undefined || path === null ? undefined : await ownDivision(run, trained.data.path, path);
+  const found = run === undefined || path === null ? undefined : await ownDivision(run, trained.data.path, path);
+  const own = found !== undefined && "split" in found ? found : undefined;
   const split =
     options.split === "all" || (options.split === undefined && own === undefined) ? "all" : (options.split ?? "test");
   const part = split === "all" ? "test" : split;
@@ -84,7 +85,9 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   const images = opened[part];
   const refuse = async (reason: string) => {
     await opened.close();
-    return new UsageError("ERR_SPLIT", `evaluate: ${opened.name} ${reason}. Choose another \`split\``);
+    const other =
+      run === undefined || data !== undefined ? "" : ", or give images that the run has not seen: `data: PATH`";
+    return new UsageError("ERR_SPLIT", `evaluate: ${opened.name} ${reason}. Choose another \`split\`${other}`);
   };
   if (options.split === "all" && !opened.undivided)
     throw await refuse("has parts of its own, or is no folder of photos");
@@ -101,10 +104,18 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
     view: images.fileOf && view,
     keys: opened.photos?.filter((photo) => photo.part === part).map(({ key }) => key),
     leftOut: opened.photos && (() => opened.leftOut()),
-    notes: opened.notes,
+    notes: [...(found !== undefined && "missing" in found ? [lostNote(found, opened.undivided)] : []), ...opened.notes],
     findings: opened.findings,
     close: () => opened.close(),
   };
+}
+
+/** Says that a run's division does not hold for a folder, and what is measured instead. */
+function lostNote({ missing, photos }: LostDivision, undivided: boolean): string {
+  return (
+    `The folder has not all of the photos that the run divided (${missing} of ${photos} are missing or others), so that the run's own division ` +
+    `does not hold: ${undivided ? "all photos are measured" : "a new division was made"}.`
+  );
 }
 
 /** The part of a run that each photo was in, by its key; undefined where the run did not note its photos. */

@@ -8,29 +8,44 @@ import { readUsedPhotos } from "../../data/used-photos.js";
 import { SHAPES } from "../../recipes/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
+/** The division of a run that holds for a folder; without a split where the run divided nothing. */
+export interface OwnDivision {
+  readonly split: SavedSplit | undefined;
+}
+
+/** A folder that has some of the photos that a run divided, and not all. */
+export interface LostDivision {
+  /** How many are not there under their names, or are others now. */
+  readonly missing: number;
+  readonly photos: number;
+}
+
 /**
  * The division of a run where a folder holds its photos: the folder that it was trained on, or one that has all the files of
  * the division, with the same contents. Links, moved folders and folders to which photos were added are the run's own.
  *
  * @param trained where the run's images lay
  * @param path    where the images lie that are asked for
- * @returns undefined for other images; without a split where the run divided nothing
+ * @returns undefined for other images
  */
 export async function ownDivision(
   run: string,
   trained: string | null,
   path: string,
-): Promise<{ readonly split: SavedSplit | undefined } | undefined> {
+): Promise<OwnDivision | LostDivision | undefined> {
   const split = savedSplit<SavedSplit>(run);
   if (trained !== null && realPath(trained) === realPath(path)) return { split };
   if (path === SHAPES || split === undefined || !existsSync(path)) return undefined;
   const files = PARTS.flatMap((part) => split.parts[part]);
-  if (!files.every((file) => existsSync(join(path, file)))) return undefined;
+  const there = files.filter((file) => existsSync(join(path, file)));
   const { photos } = RunDirectory.open(run);
-  if (!existsSync(photos)) return { split };
+  if (!existsSync(photos)) return there.length === files.length ? { split } : undefined;
   const used = readUsedPhotos(photos);
-  const looks = await lookAtPhotos(path, files);
-  return looks.every(({ key }) => key === undefined || used.has(key)) ? { split } : undefined;
+  const looks = await lookAtPhotos(path, there);
+  const own = looks.filter(({ key }) => key === undefined || used.has(key)).length;
+  if (own === files.length) return { split };
+  const known = looks.some(({ key }) => key !== undefined && used.has(key));
+  return known ? { missing: files.length - own, photos: files.length } : undefined;
 }
 
 const realPath = (path: string): string => (existsSync(path) ? realpathSync(path) : resolve(path));
