@@ -78,13 +78,19 @@ export {
 export { add, relu } from "./tensor/operators.js";
 export { adversarialStep } from "./training/adversarial.js";
 export { advPropStep } from "./training/advprop.js";
+export { fastAdvPropStep } from "./training/fast-advprop.js";
+export { fineGrainedStep } from "./training/fine-grained.js";
 export { type FitOptions, fit } from "./training/fit.js";
 export { forwardBackwardUnits } from "./training/methods.js";
 export { mixtureStep } from "./training/mixture.js";
+export { FINE_GRAINED_ROUTES, type RouteFeed, type RouteFeeds } from "./training/routes.js";
 export {
   type AttackStepParts,
   type Batch,
   batchFromPixels,
+  type LossWeights,
+  type ParameterOwner,
+  type SingleStepParts,
   type StepLosses,
   type StepParts,
   type TrainingStep,

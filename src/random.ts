@@ -27,6 +27,7 @@ export const Purpose = {
   evaluation: 15,
   stylization: 16,
   noiseSign: 17,
+  shuffle: 18,
 } as const;
 
 // Multipliers and Weyl constants of Philox4x32, Salmon et al. 2011, section 4.1 and the authors' philox.h.

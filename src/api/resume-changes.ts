@@ -1,6 +1,7 @@
 /** What may be changed where a run is resumed: what helps one that failed or ended, and nothing that its checkpoint rests on. */
 import { UsageError } from "../errors.js";
 import { createSchedule } from "../optim/create.js";
+import { epochsOf } from "../recipes/epochs.js";
 import { resolveRecipe } from "../recipes/resolve.js";
 import { isMapping } from "../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../recipes/schema.js";
@@ -72,18 +73,20 @@ const valueAt = (recipe: ResolvedRecipe, path: string): unknown =>
  * @throws ERR_RESUME the changes have no effect
  */
 export function checkChanges(
-  { training }: ResolvedRecipe,
+  recipe: ResolvedRecipe,
   changes: ResumeChanges,
   state: Pick<TrainingState, "epoch" | "best"> | undefined,
 ): void {
   if (state === undefined || Object.keys(changes).length === 0) return;
+  const { training } = recipe;
   const refused = (why: string) => new UsageError("ERR_RESUME", `train: ${why}`);
   const done = `${state.epoch} epochs are done`;
-  if (training.epochs <= state.epoch) {
+  if (epochsOf(recipe) <= state.epoch) {
     throw refused(
       changes["training.epochs"] === undefined
         ? `the run has finished, and nothing is left to change: ${done}. To train on, give a larger \`training.epochs\``
-        : `\`training.epochs\` must be larger than what the run has done: ${done}; got ${training.epochs}`,
+        : `\`training.epochs\` must be larger than what the run has done: ${done}; got ${training.epochs}` +
+            (epochsOf(recipe) === training.epochs ? "" : `, which ${recipe.method} trains as ${epochsOf(recipe)}`),
     );
   }
   if (stalled(training, state)) {
@@ -107,7 +110,11 @@ export function describeChanges(
   const { "optimizer.lr": lr, "training.epochs": epochs } = changes;
   if (lr === undefined && epochs === undefined) return lines;
   const rate = (peak: number, all: number) =>
-    createSchedule(recipe.schedule, { peak, totalSteps: all * stepsPerEpoch, epochs: all })(step);
+    createSchedule(recipe.schedule, {
+      peak,
+      totalSteps: epochsOf({ training: { ...recipe.training, epochs: all } }) * stepsPerEpoch,
+      epochs: all,
+    })(step);
   const now = rate(recipe.optimizer.lr, recipe.training.epochs);
   const was = rate(Number(lr?.before ?? recipe.optimizer.lr), Number(epochs?.before ?? recipe.training.epochs));
   return [

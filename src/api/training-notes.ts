@@ -2,12 +2,20 @@
 import { defaultEpsilon, epsilonSource } from "../attacks/strength.js";
 import type { Learner, SizedRecipe } from "../recipes/build.js";
 import { perturbationOf } from "../recipes/effect.js";
+import { epochsOf } from "../recipes/epochs.js";
 import { asFraction } from "../recipes/rules.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import { hasTwoLosses, METHOD_TRAITS } from "../training/method-traits.js";
 
+const PLACES_OF_ATTACK: Readonly<Record<string, string>> = {
+  noise: "Noise:",
+  "sign-noise": "Random-sign noise:",
+  "single-step": "Attack: one step along the gradient of a training pass,",
+};
+
 /** The attack of a training with its strength and where that is from, and the smoothing of its labels; a line each. */
-export function describeStrength({ method, model, attack, routes, training }: ResolvedRecipe): string[] {
+export function describeStrength(recipe: ResolvedRecipe): string[] {
+  const { method, model, attack, routes, training } = recipe;
   const { labelSmoothing, adversarialLabelSmoothing, adversarialWeight = 1, lossReduction = "sum" } = training;
   const { perturbation } = METHOD_TRAITS[method];
   const twoLosses = hasTwoLosses(METHOD_TRAITS[method]) && perturbationOf(method, routes) !== "none";
@@ -27,15 +35,23 @@ export function describeStrength({ method, model, attack, routes, training }: Re
       if (attack.labelSmoothing > 0) parts.push(`labels smoothed by ${attack.labelSmoothing}`);
       if (attack.statistics === "batch") parts.push("through batch statistics");
     }
-    lines.push(
-      `${"name" in attack ? `Attack: ${attack.name},` : perturbation === "noise" ? "Noise:" : "Random-sign noise:"} ${parts.join(", ")}.${source}`,
-    );
+    if (!("name" in attack) && attack.stepSize !== undefined)
+      parts.push(`step ${asFraction(attack.stepSize)}`, "untargeted");
+    const what = "name" in attack ? `Attack: ${attack.name},` : PLACES_OF_ATTACK[perturbation];
+    lines.push(`${what} ${parts.join(", ")}.${source}`);
   }
   if (twoLosses && ofAdversarial !== labelSmoothing) {
     lines.push(`Label smoothing: ${labelSmoothing} of clean images, ${ofAdversarial} of adversarial ones.`);
   } else if (labelSmoothing > 0) {
     lines.push(
-      `Label smoothing: ${labelSmoothing}${twoLosses ? `, in ${routes === undefined ? "both" : "all"} losses` : ""}.`,
+      `Label smoothing: ${labelSmoothing}${twoLosses ? `, in ${routes === undefined && training.adversarialShare === undefined ? "both" : "all"} losses` : ""}.`,
+    );
+  }
+  if (training.adversarialShare !== undefined) {
+    const passes = 1 + training.adversarialShare;
+    lines.push(
+      `Epochs: ${epochsOf(recipe)}, which cost about what ${training.epochs} of vanilla do, as each costs ${passes} times as much. ` +
+        `Of the images ${+(100 * training.adversarialShare).toPrecision(3)} % are adversarial, the others clean.`,
     );
   }
   for (const [route, { source, attacked, weight }] of Object.entries(routes ?? {})) {

@@ -66,7 +66,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     flag: "--method <name>",
     path: "method",
     description:
-      "advprop, fine-grained, vanilla, adversarial, mixture, or a control: clean-copy, noise, sign-noise, vanilla-doubled, vanilla-two-views (default: advprop)",
+      "advprop, fine-grained, fast-advprop, vanilla, adversarial, mixture, or a control: clean-copy, noise, sign-noise, vanilla-doubled, vanilla-two-views (default: advprop)",
   },
   {
     flag: "--weights <file>",

@@ -65,10 +65,12 @@ type WithStrength<A extends Written> = A extends unknown
 /** An attack with its strength. */
 export type ResolvedAttack = WithStrength<Written>;
 
-/** How far noise goes. */
+/** How far noise goes, or the one step of Fast AdvProp. */
 export interface ResolvedNoise {
   readonly norm: Written["norm"];
   readonly epsilon: number;
+  /** Of the one step of Fast AdvProp. */
+  readonly stepSize?: number;
 }
 
 /** The attack's section of a recipe. */
@@ -86,6 +88,10 @@ export function resolvedAttack(
   if (perturbation === "none" || perturbation === "copy") return undefined;
   const { norm } = written;
   const epsilon = written.epsilon ?? (norm === "l2" ? 0.5 : defaultEpsilon(model));
+  if (perturbation === "single-step") {
+    // The published code raises a step to epsilon / steps, so that one step reaches the ball's surface.
+    return { norm, epsilon, stepSize: ("stepSize" in written ? written.stepSize : null) ?? epsilon };
+  }
   return perturbation === "attack" ? withStrength(written, epsilon) : { norm, epsilon };
 }
 

@@ -1,8 +1,4 @@
 /** From a resolved recipe to the parts of a training run. */
-import type { Attack } from "../attacks/attack.js";
-import { attackGradients, createAttack } from "../attacks/create.js";
-import { inMicroBatches } from "../attacks/micro-batches.js";
-import { attackReach } from "../attacks/strength.js";
 import type { Loader, PixelBatch } from "../data/loader.js";
 import type { OpenedData } from "../data/open-data.js";
 import { assert, UsageError } from "../errors.js";
@@ -12,9 +8,7 @@ import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { type EvaluationView, WHOLE_VIEW } from "../evaluation/view.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
-import { withFrozenStages } from "../models/staged-network.js";
 import { type TransferReport, transferWeights } from "../models/transfer.js";
-import { ATTACK, type Recompute } from "../nn/context.js";
 import { createOptimizer, createSchedule } from "../optim/create.js";
 import { groupedOptimizer } from "../optim/grouped.js";
 import type { Optimizer } from "../optim/optimizer.js";
@@ -22,15 +16,14 @@ import type { Schedule } from "../optim/schedule.js";
 import { WeightAverage } from "../optim/weight-average.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
 import { canCapture, type Device, GradientStore, memoryStats, resolveDevice, type Tensor } from "../tensor/index.js";
-import { detach } from "../tensor/operators.js";
 import { CapturedStep } from "../training/captured-step.js";
 import { updatesPerEpoch } from "../training/fit.js";
 import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
-import type { Perturbation } from "../training/method-traits.js";
-import { fineGrained, forwardBackwardUnits, METHOD_TABLE, type Method } from "../training/methods.js";
-import { writeSnapshot } from "../training/snapshots.js";
-import { type LossWeights, SUM, type TrainingStep } from "../training/step.js";
+import { forwardBackwardUnits } from "../training/methods.js";
+import type { TrainingStep } from "../training/step.js";
 import { type OpenedWeights, openWeights } from "../weights/open.js";
+import { epochsOf } from "./epochs.js";
+import { createStep, methodOf, recipeAttackGradients, snapshotOf } from "./method-step.js";
 import { parameterGroups } from "./parameter-groups.js";
 import { scaledRate } from "./scaled-rate.js";
 import { DEFAULT_BATCH_SIZE, type ResolvedRecipe } from "./schema.js";
@@ -67,6 +60,7 @@ export interface Learner {
 
 /** Everything that {@link fit} needs from a recipe. */
 export interface Training extends Learner {
+  readonly epochs: number;
   readonly schedule: Schedule;
   readonly loader: Loader;
   readonly validate: (() => Promise<Accuracy>) | undefined;
@@ -116,12 +110,14 @@ export async function buildLearner(
   const groups = parameterGroups(model.network, recipe.finetune);
   const named = groups.flatMap(({ parameters }) => parameters);
   const gradients = new GradientStore(named.map(([, { value }]) => value));
-  const step = createStep(recipe, method, model, gradients, await data.preview(SNAPSHOT_IMAGES));
+  const made = createStep(recipe, method, { model, device, parameters: named, gradients });
+  const { step } = made;
   return {
     model,
     transfer,
-    ...step,
-    captured: canCapture(device) ? new CapturedStep(model, step.step, gradients) : undefined,
+    step,
+    snapshot: snapshotOf(recipe, method, made.attack, model, await data.preview(SNAPSHOT_IMAGES)),
+    captured: canCapture(device) ? new CapturedStep(model, step, gradients) : undefined,
     views: method.views.length,
     unitsPerStep: forwardBackwardUnits(method, recipeAttackGradients(recipe)),
     gradients,
@@ -133,10 +129,6 @@ export async function buildLearner(
     statistics: new Map(Array.from(model.network.state()).filter(([name]) => /\.running_(?:mean|var)$/.test(name))),
   };
 }
-
-/** The method of a recipe, with the routes that it says. */
-const methodOf = ({ method, routes }: ResolvedRecipe): Method =>
-  routes === undefined ? METHOD_TABLE[method] : fineGrained(routes);
 
 /** @throws ERR_DEVICE the recipe asks for something that is done on the CPU alone */
 function checkDevice({ training }: ResolvedRecipe, device: Device): void {
@@ -166,11 +158,13 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   const { views } = methodOf(recipe);
   // A GPU waits for the program, which therefore leaves it what it can.
   const loader = train.loader(batchSize, { views, leavePending: learner.device !== "cpu" });
-  const totalSteps = epochs * updatesPerEpoch(loader, accumulationSteps);
+  const trained = epochsOf(recipe);
+  const totalSteps = trained * updatesPerEpoch(loader, accumulationSteps);
   // Without a graph, twice the batch of a training step takes less memory than that step.
   const evaluationBatch = Math.min(evaluationBatchSize(learner.model.specification.imageSize), 2 * batchSize);
   return {
     ...learner,
+    epochs: trained,
     schedule: createSchedule(recipe.schedule, { peak: recipe.optimizer.lr, totalSteps, epochs }),
     loader,
     validate: validation && (() => validateOn(learner.evaluated, validation.batches(evaluationBatch))),
@@ -217,67 +211,5 @@ export function settleBatchSize(
       optimizer: scaledRate(recipe.optimizer, share),
     },
     estimate,
-  };
-}
-
-/** For a method whose second images are the clean ones. */
-const COPY: Attack = { perturb: (_logits, images) => detach(images) };
-
-/** For a method that makes no attack. */
-const NO_ATTACK: Attack = {
-  perturb() {
-    throw new Error("advprop internal error: the method makes no attack");
-  },
-};
-
-/** How many gradients of the network the attack of a recipe takes for each image; 0 where it makes none. */
-export const recipeAttackGradients = ({ attack }: Pick<ResolvedRecipe, "attack">): number =>
-  attack !== undefined && "name" in attack ? attackGradients(attack) : 0;
-
-/** What the recipe says of the sum of two losses. */
-function lossWeightsOf({ adversarialWeight = 1, lossReduction }: ResolvedRecipe["training"]): LossWeights {
-  if (lossReduction !== "mean") return { ...SUM, adversarial: adversarialWeight };
-  const total = 1 + adversarialWeight;
-  return { clean: 1 / total, adversarial: adversarialWeight / total };
-}
-
-/** The attack of a recipe, or what takes its place. */
-function attackOf(options: ResolvedRecipe["attack"], perturbation: Perturbation): Attack {
-  if (options === undefined) return perturbation === "copy" ? COPY : NO_ATTACK;
-  if ("name" in options) return createAttack(options);
-  return createAttack({ name: perturbation === "sign-noise" ? "sign-noise" : "noise", ...options });
-}
-
-/** The method's step, and the pictures of its attack. */
-function createStep(
-  { attack: options, finetune, seed, training }: ResolvedRecipe,
-  { perturbation, perturbedRoute: route, makeStep }: Method,
-  model: Classifier,
-  gradients: GradientStore,
-  pixels: PixelBatch,
-): Pick<Learner, "step" | "snapshot"> {
-  const { statistics, stochastic } = options !== undefined && "name" in options ? options : ATTACK;
-  const whole = attackOf(options, perturbation);
-  // Batch statistics and draws of the batch tie its images together.
-  const attack = statistics === "running" && !stochastic ? inMicroBatches(whole) : whole;
-  const { labelSmoothing, adversarialLabelSmoothing } = training;
-  const blocks: Recompute | undefined = training.recompute ? "blocks" : undefined;
-  // Beside an attack's passes the first stage costs little to compute again: 3 to 4 % of the operations of a step with PGD-5.
-  const affordable: Recompute | undefined =
-    perturbation === "attack" && model.device === "cpu" ? "first stage" : undefined;
-  const attackContext = { ...ATTACK, statistics, stochastic, recompute: blocks };
-  const step = makeStep({
-    ...{ model: withFrozenStages(model, finetune.frozenStages), attack, attackContext, gradients, labelSmoothing },
-    adversarialLabelSmoothing: adversarialLabelSmoothing ?? labelSmoothing,
-    lossWeights: lossWeightsOf(training),
-    recompute: blocks ?? affordable,
-  });
-  if (options === undefined) return { step, snapshot: undefined };
-  // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
-  const reach = attackReach({ name: "noise", ...options });
-  const fullRange = options.norm === "l2" ? (3 * reach) / Math.sqrt(3 * pixels.height * pixels.width) : reach;
-  return {
-    step,
-    snapshot: (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels }, folder, epoch),
   };
 }

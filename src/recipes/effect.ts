@@ -12,8 +12,12 @@ import { isMapping } from "./rules.js";
 /** The method of a recipe that names none. */
 export const DEFAULT_METHOD = "advprop";
 
-/** What noise, which asks the network nothing, takes of an attack's section. */
-const OF_NOISE: readonly string[] = ["norm", "epsilon"];
+/** What takes a part of an attack's section: noise, which asks the network nothing, and the one untargeted step of Fast AdvProp. */
+const PARTS_OF_ATTACK: Partial<Record<Perturbation, readonly string[]>> = {
+  noise: ["norm", "epsilon"],
+  "sign-noise": ["norm", "epsilon"],
+  "single-step": ["norm", "epsilon", "stepSize"],
+};
 
 /** What only a method with a clean and an adversarial loss takes of the training's section. */
 const OF_TWO_LOSSES = ["adversarialLabelSmoothing", "adversarialWeight", "lossReduction"] as const;
@@ -47,10 +51,12 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
     const why = method === "fine-grained" ? "whose routes are not attacked" : "which makes no attack";
     found.push({ path: ["attack"], reason: `has no effect with method ${method}, ${why}` });
   }
-  if ((perturbation === "noise" || perturbation === "sign-noise") && isMapping(attack)) {
+  const taken = PARTS_OF_ATTACK[perturbation];
+  if (taken !== undefined && isMapping(attack)) {
     for (const key of Object.keys(attack)) {
-      if (OF_NOISE.includes(key)) continue;
-      const reason = `has no effect with method ${method}, which takes ${OF_NOISE.join(" and ")} alone`;
+      if (taken.includes(key)) continue;
+      const names = `${taken.slice(0, -1).join(", ")} and ${taken.at(-1)}`;
+      const reason = `has no effect with method ${method}, which takes ${names} alone`;
       found.push({ path: ["attack", key], reason });
     }
   }
@@ -59,6 +65,10 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
       const reason = "has no effect where randomStart is false: every image starts from itself";
       found.push({ path: ["attack", "cleanStartProbability"], reason });
     }
+  }
+  if (isMapping(training) && training.adversarialShare !== undefined && method !== "fast-advprop") {
+    const reason = `has no effect with method ${method}; only fast-advprop attacks a share of the images`;
+    found.push({ path: ["training", "adversarialShare"], reason });
   }
   const [smoothing] = OF_TWO_LOSSES;
   if (isMapping(training)) {
@@ -69,8 +79,8 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
           ? "which has no adversarial loss"
           : !hasTwoLosses(traits)
             ? `whose one loss ${key === smoothing ? "takes labelSmoothing" : "is adversarial"}`
-            : method === "fine-grained" && key !== smoothing
-              ? "whose routes have a weight each"
+            : key !== smoothing && !takesLossWeights(method as MethodName)
+              ? `whose ${method === "fine-grained" ? "routes have a weight each" : "losses count as their images do"}`
               : undefined;
       if (instead === undefined) continue;
       found.push({ path: ["training", key], reason: `has no effect with method ${method}, ${instead}` });
@@ -78,6 +88,10 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   }
   return found;
 }
+
+/** Whether the weight of the second loss, and sum or mean of both, can be chosen. */
+export const takesLossWeights = (method: MethodName): boolean =>
+  hasTwoLosses(METHOD_TRAITS[method]) && method !== "fine-grained" && method !== "fast-advprop";
 
 /** What a method perturbs its images with; of fine-grained AdvProp nothing where no route is attacked. */
 export function perturbationOf(method: MethodName, routes: unknown): Perturbation {

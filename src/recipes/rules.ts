@@ -80,6 +80,11 @@ export const shareOrNull = rule<number | null>(
   (value) => value === null || isShare(value),
   percentHint,
 );
+export const properShare = rule<number>(
+  "a number between 0 and 1",
+  (value) => isNumber(value) && value > 0 && value < 1,
+  percentHint,
+);
 export const unit = rule<number>("a number in [0, 1]", (value) => isNumber(value) && value >= 0 && value <= 1);
 
 /** A share that may also be written as a fraction such as "5/350"; a number when resolved. */

@@ -9,10 +9,10 @@ import { VIEW_SOURCES } from "../data/view-sources.js";
 import { AUTO_AUGMENT_POLICIES } from "../images/auto-augment.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import type { DeviceName } from "../tensor/index.js";
-import { hasTwoLosses, METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
+import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
 import { FINE_GRAINED_ROUTES } from "../training/routes.js";
 import { attack, resolvedAttack } from "./attack-schema.js";
-import { DEFAULT_METHOD, perturbationOf } from "./effect.js";
+import { DEFAULT_METHOD, perturbationOf, takesLossWeights } from "./effect.js";
 import { isRouteName } from "./route-names.js";
 import {
   count,
@@ -27,6 +27,7 @@ import {
   oneOf,
   positive,
   positiveOrNull,
+  properShare,
   rule,
   section,
   seed,
@@ -195,6 +196,7 @@ const written = section({
     frozenStages: natural.default(0),
   }).prefault({}),
   training: section({
+    /** Passes over the training images; of Fast AdvProp as many fewer as each costs more, see {@link epochsOf}. */
     epochs: count.default(15),
     /** Images in a mini-batch; auto makes the update's images fit the memory in mini-batches of at most 256. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
@@ -211,6 +213,8 @@ const written = section({
      * adversarialWeight, as tingxueronghua/pytorch-classification-advprop does with a weight of 1.
      */
     lossReduction: oneOf(["sum", "mean"]).default("sum"),
+    /** Of Fast AdvProp: the share of the images that are attacked, and are not clean ones. */
+    adversarialShare: properShare.default(ADVERSARIAL_SHARE),
     clipGradientNorm: positiveOrNull.default(null),
     /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */
     accumulationSteps: count.default(1),
@@ -251,15 +255,15 @@ export const recipeSchema = written.transform(({ routes, ...recipe }) => {
 });
 
 type WrittenTraining = z.output<typeof written>["training"];
+type OfSomeMethods = "adversarialWeight" | "lossReduction" | "adversarialShare";
 
+/** Without the keys that have no effect with the method. */
 function ofMethod(
-  training: WrittenTraining,
+  { adversarialWeight, lossReduction, adversarialShare, ...others }: WrittenTraining,
   method: MethodName,
-): Omit<WrittenTraining, "adversarialWeight" | "lossReduction"> &
-  Partial<Pick<WrittenTraining, "adversarialWeight" | "lossReduction">> {
-  if (hasTwoLosses(METHOD_TRAITS[method]) && method !== "fine-grained") return training;
-  const { adversarialWeight, lossReduction, ...others } = training;
-  return others;
+): Omit<WrittenTraining, OfSomeMethods> & Partial<Pick<WrittenTraining, OfSomeMethods>> {
+  if (method === "fast-advprop") return { ...others, adversarialShare };
+  return takesLossWeights(method) ? { ...others, adversarialWeight, lossReduction } : others;
 }
 
 /** A recipe as it is written: what it leaves out has its default. */

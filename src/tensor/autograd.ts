@@ -1,7 +1,7 @@
 /** Gradients: of an input alone, as attacks need them, or added into a store, as training does. */
 import { UsageError } from "../errors.js";
 import { native } from "./native.js";
-import { detach, mul } from "./operators.js";
+import { add_, detach, eachMul_, mul } from "./operators.js";
 import { Tensor } from "./tensor.js";
 
 /**
@@ -37,6 +37,40 @@ export class GradientStore {
   add(loss: Tensor, weight = 1): Tensor {
     native.accumulateGradients(weight === 1 ? loss : mul(loss, weight), this.#leaves);
     return detach(loss);
+  }
+
+  /**
+   * As {@link add}, and gives the gradient of weight * loss with respect to an input that is no leaf of the store, from the same
+   * backward pass.
+   */
+  addWithInput(loss: Tensor, input: Tensor, weight = 1): { readonly loss: Tensor; readonly gradient: Tensor } {
+    native.accumulateGradients(weight === 1 ? loss : mul(loss, weight), [...this.#leaves, input]);
+    const handle = native.storedGradient(input);
+    if (handle === null) throw new UsageError("ERR_GRADIENT", "addWithInput: the loss does not depend on the input");
+    native.clearGradients([input]);
+    return { loss: detach(loss), gradient: new Tensor(handle) };
+  }
+
+  /**
+   * Multiplies what `run` adds to the store, leaf by leaf, before it joins the sum so far.
+   *
+   * @param factors one for each leaf
+   */
+  scaled<T>(factors: readonly number[], run: () => T): T {
+    const earlier = this.read();
+    this.clear();
+    const result = run();
+    const added = this.read();
+    for (const factor of new Set(factors)) {
+      if (factor !== 1)
+        eachMul_(
+          added.filter((one, i): one is Tensor => one !== undefined && factors[i] === factor),
+          factor,
+        );
+    }
+    if (earlier.every((one) => one === undefined)) return result;
+    this.write(added.map((one, i) => (one && earlier[i] ? add_(one, earlier[i]) : (one ?? earlier[i]))));
+    return result;
   }
 
   /** The sum so far, one tensor for each leaf in order; undefined for a leaf that no loss touched. */

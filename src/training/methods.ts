@@ -3,8 +3,9 @@ import { ONE_VIEW, type ViewSource } from "../data/view-sources.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import { adversarialStep } from "./adversarial.js";
 import { advPropStep } from "./advprop.js";
+import { fastAdvPropStep } from "./fast-advprop.js";
 import { fineGrainedStep } from "./fine-grained.js";
-import { METHOD_TRAITS, type MethodName, type MethodTraits } from "./method-traits.js";
+import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName, type MethodTraits } from "./method-traits.js";
 import { mixtureStep } from "./mixture.js";
 import { FINE_GRAINED_ROUTES, type RouteFeeds, viewsOf } from "./routes.js";
 import type { AttackStepParts, TrainingStep } from "./step.js";
@@ -58,6 +59,19 @@ export function fineGrained(routes: RouteFeeds): Method {
   };
 }
 
+/** Fast AdvProp that attacks a share of the images, each of which passes twice, and whose gradient for the attack costs nothing. */
+export function fastAdvProp(share: number): Method {
+  return {
+    ...METHOD_TRAITS["fast-advprop"],
+    routes: ["aux"],
+    perturbedRoute: "aux",
+    views: ONE_VIEW,
+    trainingPasses: 1 + share,
+    attacks: 0,
+    makeStep: (parts) => (batch) => fastAdvPropStep(parts, share, batch),
+  };
+}
+
 /** The methods by name. */
 export const METHOD_TABLE = {
   vanilla: {
@@ -101,6 +115,7 @@ export const METHOD_TABLE = {
   "sign-noise": { ...METHOD_TRAITS["sign-noise"], ...AUXILIARY },
   advprop: { ...METHOD_TRAITS.advprop, ...AUXILIARY, attacks: 1 },
   "fine-grained": fineGrained(FINE_GRAINED_ROUTES),
+  "fast-advprop": fastAdvProp(ADVERSARIAL_SHARE),
 } as const satisfies Readonly<Record<MethodName, Method>>;
 
 /**

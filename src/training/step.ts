@@ -1,6 +1,7 @@
 /** What every method's step takes and gives. */
 
 import type { Attack } from "../attacks/attack.js";
+import type { ThreatModel } from "../attacks/threat-model.js";
 import type { PixelBatch } from "../data/loader.js";
 import { labelsTensor } from "../models/pixels.js";
 import type { Forward } from "../models/staged-network.js";
@@ -101,6 +102,18 @@ export interface LossWeights {
 /** The weights of AdvProp: the sum of both losses. */
 export const SUM: LossWeights = { clean: 1, adversarial: 1 };
 
+/** What batch norm a parameter is of: the main one, an auxiliary one, or none, so that all passes share it. */
+export type ParameterOwner = "main" | "auxiliary" | "shared";
+
+/** What a step is made from whose attack reuses the gradients of a training pass. */
+export interface SingleStepParts {
+  readonly threatModel: ThreatModel;
+  /** Of the one step, with pixels in [0, 1]. */
+  readonly stepSize: number;
+  /** Of each leaf of the gradient store, in its order. */
+  readonly owners: readonly ParameterOwner[];
+}
+
 /** What a step that attacks is made from. */
 export interface AttackStepParts extends StepParts {
   readonly attack: Attack;
@@ -108,6 +121,8 @@ export interface AttackStepParts extends StepParts {
   readonly adversarialLabelSmoothing?: number;
   /** Of the losses of a step that has both; {@link SUM} unless given. */
   readonly lossWeights?: LossWeights;
+  /** For Fast AdvProp, in place of the attack. */
+  readonly singleStep?: SingleStepParts;
   /** How the attack's passes meet the network; the default is the paper's: running statistics, nothing updated. */
   readonly attackContext?: Omit<ForwardContext, "route">;
 }

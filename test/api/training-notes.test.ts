@@ -46,6 +46,14 @@ test.each<[Recipe, string[]]>([
     ["Random-sign noise: linf, epsilon 3/255.", "Loss: clean + 2 adversarial."],
   ],
   [
+    { method: "fast-advprop", training: { epochs: 105, labelSmoothing: 0.1 }, attack: { epsilon: "2/255" } },
+    [
+      "Attack: one step along the gradient of a training pass, linf, epsilon 2/255, step 2/255, untargeted.",
+      "Label smoothing: 0.1, in all losses.",
+      "Epochs: 88, which cost about what 105 of vanilla do, as each costs 1.2 times as much. Of the images 20 % are adversarial, the others clean.",
+    ],
+  ],
+  [
     { method: "clean-copy", training: { labelSmoothing: 0.1 } },
     ["Attack: none, as clean-copy trains on clean images.", "Label smoothing: 0.1, in both losses."],
   ],

@@ -2,17 +2,20 @@
 import { describe, expect, test } from "vitest";
 import type { Attack } from "../../src/attacks/attack.js";
 import { createAttack } from "../../src/attacks/create.js";
+import { linf } from "../../src/attacks/threat-model.js";
 import { Classifier } from "../../src/models/classifier.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { ATTACK, type ForwardContext, TRAIN } from "../../src/nn/context.js";
+import { keysOfRows, type SampleKeys } from "../../src/nn/keys.js";
 import { crossEntropy } from "../../src/nn/loss.js";
+import { isAuxiliary } from "../../src/nn/routed-batch-norm.js";
 import { Purpose } from "../../src/random.js";
 import { METHODS } from "../../src/recipes/schema.js";
-import { fromArray, GradientStore, memoryStats, scope, type Tensor } from "../../src/tensor/index.js";
-import { add, concat, detach, keyedUniform, mul, rows } from "../../src/tensor/operators.js";
+import { fromArray, GradientStore, gradientOf, memoryStats, scope, type Tensor } from "../../src/tensor/index.js";
+import { add, concat, detach, keyedUniform, mul, rows, sign } from "../../src/tensor/operators.js";
 import type { Perturbation } from "../../src/training/method-traits.js";
 import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../../src/training/methods.js";
-import { type Batch, type LossWeights, type StepLosses, SUM } from "../../src/training/step.js";
+import { type Batch, type LossWeights, type SingleStepParts, type StepLosses, SUM } from "../../src/training/step.js";
 import { maxDifference, relativeL2 } from "../support/golden.js";
 
 type MethodName = (typeof METHODS)[number];
@@ -58,6 +61,11 @@ class Recorded extends Classifier {
 class Counted extends GradientStore {
   added = 0;
 
+  override addWithInput(...given: Parameters<GradientStore["addWithInput"]>) {
+    this.added += 1;
+    return super.addWithInput(...given);
+  }
+
   override add(loss: Tensor, weight?: number): Tensor {
     this.added += 1;
     return super.add(loss, weight);
@@ -101,7 +109,17 @@ const EXPECTED: Readonly<Record<MethodName, { passes: Omit<Pass, "keys">[]; loss
     losses: 3,
     units: 5,
   },
+  "fast-advprop": { passes: [training("main", 3), training("aux", 1), training("aux", 1)], losses: 3, units: 1.2 },
 };
+
+/** What Fast AdvProp has in place of an attack, for a network. */
+const singleStepOf = (model: Classifier): SingleStepParts => ({
+  threatModel: linf(ball.epsilon),
+  stepSize: ball.epsilon,
+  owners: Array.from(model.network.namedParameters(), ([name, { kind }]) =>
+    isAuxiliary(name) ? "auxiliary" : kind === "norm" ? "main" : "shared",
+  ),
+});
 
 /**
  * The method's loss as its definition says, on a fresh network of the same weights, added as a whole: one graph, so that
@@ -157,9 +175,38 @@ function defined(
       autoaugmentLoss: crossEntropy(pass(moreViews![0], "autoaugment"), labels, SMOOTHING),
       adversarialLoss: crossEntropy(pass(perturbed, "adversarial"), labels, ofAdversarial),
     }),
+    "fast-advprop": () => {
+      // Three clean images and one that is attacked, by the ascent of one step from its noise.
+      const [[cleanImages, ofClean], [attacked, ofAttacked]] = [
+        [0, 3],
+        [3, 4],
+      ].map(([from, to]) => [rows(images, from, to), rows(labels, from, to)]);
+      const keysOf = (from: number, to: number) => keysOfRows(keys, from, to);
+      const through = (x: Tensor, route: string, own: SampleKeys) => model.forward(x, { ...TRAIN, route, keys: own });
+      const x = detach(linf(ball.epsilon).start(attacked, keysOf(3, 4))).requireGradient();
+      const ofNoise = () => crossEntropy(through(x, "aux", keysOf(3, 4)), ofAttacked, ofAdversarial);
+      const moved = add(x, mul(sign(gradientOf(ofNoise(), x)), ball.epsilon));
+      const projected = linf(ball.epsilon).project(detach(moved), attacked);
+      return {
+        cleanLoss: crossEntropy(through(cleanImages, "main", keysOf(0, 3)), ofClean, SMOOTHING),
+        noiseLoss: ofNoise(),
+        adversarialLoss: crossEntropy(through(projected, "aux", keysOf(3, 4)), ofAttacked, ofAdversarial),
+      };
+    },
   };
   const { factor = 1, ...named } = losses[name]();
   const two = "cleanLoss" in named && "adversarialLoss" in named;
+  if (name === "fast-advprop") {
+    // Each parameter's sum over images, weighted by 1 and 1/2, over the weighted number of images that touched it.
+    const sums = [mul(named.cleanLoss, 3), mul(add(named.noiseLoss, named.adversarialLoss), 1 / 2)];
+    gradients.add(add(sums[0], sums[1]));
+    const touched = { shared: 4, main: 3, auxiliary: 1 };
+    const { owners } = singleStepOf(model);
+    const gradient = gradients
+      .read()
+      .flatMap((one, i) => one?.toNumbers().map((value) => value / touched[owners[i]]) ?? []);
+    return { losses: named, gradient };
+  }
   const weighted = Object.entries(named).map(([loss, value]) =>
     two ? mul(value, loss === "cleanLoss" ? weights.clean : weights.adversarial) : value,
   );
@@ -178,7 +225,14 @@ describe.each(METHODS)("%s", (name) => {
 
   function step(options: { readonly adversarialLabelSmoothing?: number; readonly lossWeights?: LossWeights } = {}) {
     const { model, gradients } = make(method.routes);
-    const parts = { model, gradients, attack: attackOf(method), labelSmoothing: SMOOTHING, ...options };
+    const parts = {
+      model,
+      gradients,
+      attack: attackOf(method),
+      labelSmoothing: SMOOTHING,
+      ...options,
+      singleStep: singleStepOf(model),
+    };
     const run = method.makeStep(parts);
     const given = batch();
     return {
@@ -239,7 +293,14 @@ describe.each(METHODS)("%s", (name) => {
     scope(() => {
       const { model, gradients } = make(method.routes);
       const given = batch();
-      const run = method.makeStep({ model, gradients, attack: attackOf(method), labelSmoothing: SMOOTHING });
+      const singleStep = singleStepOf(model);
+      const run = method.makeStep({
+        model,
+        gradients,
+        attack: attackOf(method),
+        labelSmoothing: SMOOTHING,
+        singleStep,
+      });
       const { liveTensors } = memoryStats();
       scope(() => void run(given));
       expect(memoryStats().liveTensors).toBe(liveTensors);
