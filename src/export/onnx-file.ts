@@ -10,7 +10,7 @@ const IR_VERSION = 8;
 const OPSET = 17;
 
 /** TensorProto.DataType */
-export const ELEMENT = { float32: 1, uint8: 2, int64: 7 } as const;
+export const ELEMENT = { float32: 1, uint8: 2 } as const;
 /** AttributeProto.AttributeType */
 const ATTRIBUTE = { float: 1, integer: 2, integers: 7 } as const;
 
@@ -115,7 +115,7 @@ function attribute(name: string, value: Attribute) {
 }
 
 function tensor(name: string, { shape, values }: Constant) {
-  const dataType = values instanceof Float32Array ? ELEMENT.float32 : ELEMENT.int64;
+  const dataType = ELEMENT.float32;
   // Little-endian, as the specification has it and as every processor that Node runs on.
   return { name, dims: shape, dataType, rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }

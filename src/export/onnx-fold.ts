@@ -1,4 +1,4 @@
-/** Batch norms folded into the convolutions before them: one pass over memory less each, and the same function. */
+/** Arithmetic folded into the weights of convolutions: one pass over memory less each, and the same function. */
 import type { OnnxGraph, OnnxNode } from "./onnx-graph.js";
 
 /**
@@ -29,11 +29,11 @@ export function foldNorms(graph: OnnxGraph): void {
 function fold(graph: OnnxGraph, convolution: OnnxNode, norm: OnnxNode): OnnxNode {
   const [x, weight] = convolution.inputs;
   const statistics = norm.inputs.slice(1);
-  const [scale, shift, mean, variance] = statistics.map((name) => graph.constants.get(name)!.values as Float32Array);
+  const [scale, shift, mean, variance] = statistics.map((name) => graph.constants.get(name)!.values);
   const { epsilon } = norm.attributes as { epsilon: { float: number } };
   const { shape, values } = graph.constants.get(weight)!;
   const factors = Float64Array.from(scale, (s, channel) => s / Math.sqrt(variance[channel] + epsilon.float));
-  const scaled = (values as Float32Array).slice();
+  const scaled = values.slice();
   const size = values.length / shape[0];
   for (const [channel, factor] of factors.entries()) {
     for (let i = channel * size; i < (channel + 1) * size; i++) scaled[i] *= factor;
@@ -43,4 +43,26 @@ function fold(graph: OnnxGraph, convolution: OnnxNode, norm: OnnxNode): OnnxNode
   graph.constant(weight, shape, scaled);
   const biasName = graph.constant(weight.replace(/weight$/, "bias"), [bias.length], bias);
   return { ...convolution, inputs: [x, weight, biasName] };
+}
+
+/**
+ * Where a convolution is all that reads a quotient by channel, such as pixels divided by their deviation, divides the weights instead.
+ * Zeros that it pads with stay what they are.
+ */
+export function foldDivision(graph: OnnxGraph): void {
+  const division = graph.nodes.find(({ operator }) => operator === "Div");
+  const readers = graph.nodes.filter(({ inputs }) => division !== undefined && inputs.includes(division.output));
+  const [convolution] = readers;
+  if (division === undefined || readers.length !== 1 || convolution.operator !== "Conv") return;
+  const [x, divisorName] = division.inputs;
+  const [, weight, ...bias] = convolution.inputs;
+  const { shape, values } = graph.constants.get(weight)!;
+  const divisor = graph.constants.get(divisorName)!.values;
+  const size = shape[2] * shape[3];
+  const divided = values.map((value, i) => value / divisor[Math.floor(i / size) % divisor.length]);
+  graph.constant(weight, shape, divided);
+  graph.constants.delete(divisorName);
+  graph.nodes = graph.nodes
+    .filter((node) => node !== division)
+    .map((node) => (node === convolution ? { ...node, inputs: [x, weight, ...bias] } : node));
 }

@@ -1,10 +1,10 @@
 /** The graph of an ONNX file while it is built: nodes in order of computation, and constants, under names. */
 import { assert } from "../errors.js";
 
-/** Numbers that the file holds: float32, int64, or none for an attribute's own. */
+/** Numbers that the file holds. */
 export interface Constant {
   readonly shape: readonly number[];
-  readonly values: Float32Array | BigInt64Array;
+  readonly values: Float32Array;
 }
 
 /** A float is given as { float }; other numbers are integers. */
@@ -26,20 +26,15 @@ export class OnnxGraph {
   readonly #names = new Set<string>();
 
   /** Adds a constant; one of the same name must be the same. */
-  constant(name: string, shape: readonly number[], values: Float32Array | BigInt64Array): string {
+  constant(name: string, shape: readonly number[], values: Float32Array): string {
     this.constants.set(name, { shape, values });
     this.#names.add(name);
     return name;
   }
 
-  /** A list of integers, as some operators take them in the place of an attribute. */
-  integers(name: string, values: readonly number[]): string {
-    return this.constant(this.#unused(name), [values.length], BigInt64Array.from(values, BigInt));
-  }
-
   /** One float without dimensions. */
   float(name: string, value: number): string {
-    return this.constant(this.#unused(name), [], Float32Array.of(value));
+    return this.constant(this.unused(name), [], Float32Array.of(value));
   }
 
   /** Adds a node, and gives the name of what it computes, by default the node's own. */
@@ -50,7 +45,7 @@ export class OnnxGraph {
     attributes: Readonly<Record<string, Attribute>> = {},
     output?: string,
   ): string {
-    const name = this.#unused(`${layer}/${operator}`);
+    const name = this.unused(`${layer}/${operator}`);
     this.nodes.push({ operator, name, inputs, output: output ?? name, attributes });
     return output ?? name;
   }
@@ -62,7 +57,8 @@ export class OnnxGraph {
     this.nodes.push({ ...last, output });
   }
 
-  #unused(name: string): string {
+  /** A name, with a number behind it where it is taken. */
+  unused(name: string): string {
     let free = name;
     for (let i = 2; this.#names.has(free); i++) free = `${name}_${i}`;
     this.#names.add(free);

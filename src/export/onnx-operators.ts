@@ -1,5 +1,5 @@
 /** What each operator of an evaluation pass is in ONNX: the closed list that an export knows. */
-import type { Argument, Tensor } from "../tensor/index.js";
+import type { Argument, RecordedCall, Tensor } from "../tensor/index.js";
 import { ACTIVATION_CODES, type Activation } from "../tensor/layers.js";
 import type { OnnxGraph } from "./onnx-graph.js";
 
@@ -10,6 +10,8 @@ export interface Lowering {
   readonly layer: string;
   /** The name of a tensor's value in the graph; a parameter becomes a constant under its own name. */
   name(tensor: Argument): string;
+  /** Of the call's arguments that are tensors, for one image. */
+  readonly shapes: RecordedCall["shapes"];
   /** The layer of a parameter. */
   layerOf(parameter: Argument): string;
 }
@@ -120,13 +122,15 @@ export const ONNX_RULES: Readonly<Record<string, Rule>> = {
 
   // Both branches read the same value, which nothing in a graph can change.
   "advprop::branch": ([x], { name }) => [name(x), name(x)],
-  "advprop::padding_shortcut": ([x, stride, before, after], { graph, name, layer }) => {
-    const integers = (what: string, values: number[]) => graph.integers(`${layer}/${what}`, values);
-    const end = Number.MAX_SAFE_INTEGER; // to the last pixel, whatever the size
-    const every = [integers("axes", [2, 3]), integers("steps", [stride as number, stride as number])];
-    const inputs = [name(x), integers("starts", [0, 0]), integers("ends", [end, end]), ...every];
-    const fewer = graph.node(layer, "Slice", inputs);
-    return graph.node(layer, "Pad", [fewer, integers("pads", [0, before as number, 0, 0, 0, after as number, 0, 0])]);
+  // As a convolution whose weights are zeros and ones: runtimes fuse it with what follows, and keep their own layout of memory.
+  "advprop::padding_shortcut": ([x, stride, before, after], { graph, name, layer, shapes }) => {
+    const inputs = shapes[0]![1];
+    const outputs = inputs + (before as number) + (after as number);
+    const weights = new Float32Array(outputs * inputs);
+    for (let channel = 0; channel < inputs; channel++) weights[((before as number) + channel) * inputs + channel] = 1;
+    const selection = graph.constant(graph.unused(`${layer}.shortcut.weight`), [outputs, inputs, 1, 1], weights);
+    const strides = [stride as number, stride as number];
+    return graph.node(layer, "Conv", [name(x), selection], { kernel_shape: [1, 1], strides });
   },
 
   "advprop::linear": ([x, weight, bias], { graph, name, layer }) =>

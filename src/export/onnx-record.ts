@@ -59,7 +59,7 @@ class Lowered {
     this.#values.set(tensor.handle, name);
   }
 
-  lower({ name: operator, values, result }: RecordedCall): void {
+  lower({ name: operator, values, shapes, result }: RecordedCall): void {
     this.#layer = layerIn(values.map((value) => this.#stateName(value))) ?? this.#layer;
     const rule = ONNX_RULES[operator];
     if (rule === undefined) {
@@ -74,6 +74,7 @@ class Lowered {
     const lowering: Lowering = {
       graph: this.#graph,
       layer: this.#layer,
+      shapes,
       name: (tensor) => this.name(tensor),
       layerOf: (parameter) => layerIn([this.#stateName(parameter)]) ?? this.#layer,
     };

@@ -2,7 +2,7 @@
 import type { Classifier, ModelSpecification, Normalization } from "../models/classifier.js";
 import { packageVersion } from "../runs/package-version.js";
 import { ELEMENT, encodeOnnx, type GraphValue } from "./onnx-file.js";
-import { foldNorms } from "./onnx-fold.js";
+import { foldDivision, foldNorms } from "./onnx-fold.js";
 import type { OnnxGraph } from "./onnx-graph.js";
 import { recordGraph } from "./onnx-record.js";
 import { type OnnxPreprocessing, PREPROCESSING_ENTRY } from "./preprocessing.js";
@@ -17,7 +17,7 @@ export interface OnnxExportOptions {
   readonly input?: OnnxInput;
   /** Whether the output is probabilities rather than logits. */
   readonly softmax?: boolean;
-  /** Whether batch norms stay operators of their own rather than being folded into convolutions. */
+  /** Whether batch norms and the pixels' deviation stay operators of their own rather than being folded into convolutions. */
   readonly keepNorms?: boolean;
 }
 
@@ -69,7 +69,10 @@ export function onnxOf(classifier: Classifier, options: OnnxExportOptions = {}, 
     input === "uint8-nhwc" ? normalizedBytes(graph, normalization) : normalized(graph, normalization);
   const graph = recordGraph(classifier.network, imageSize, begin, "logits");
   if (softmax) graph.node("output", "Softmax", ["logits"], { axis: 1 }, "probabilities");
-  if (!keepNorms) foldNorms(graph);
+  if (!keepNorms) {
+    foldNorms(graph);
+    foldDivision(graph);
+  }
   return encodeOnnx({
     graph,
     input: images,

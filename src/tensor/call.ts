@@ -3,7 +3,7 @@
  */
 import { assert } from "../errors.js";
 import { native } from "./native.js";
-import { type Tensor, wrapResult } from "./tensor.js";
+import { Tensor, wrapResult } from "./tensor.js";
 
 interface Operator {
   readonly id: number;
@@ -35,7 +35,12 @@ function find(name: string): Operator {
 export function callAny(name: string, values: readonly Argument[]): unknown {
   const operator = find(name);
   const result = wrapResult(native.callOperator(operator.id, values), operator.returns, values);
-  recorded?.push({ name, values, result });
+  recorded?.push({
+    name,
+    values,
+    shapes: values.map((one) => (one instanceof Tensor ? one.shape : undefined)),
+    result,
+  });
   return result;
 }
 
@@ -43,6 +48,8 @@ export function callAny(name: string, values: readonly Argument[]): unknown {
 export interface RecordedCall {
   readonly name: string;
   readonly values: readonly Argument[];
+  /** Of the values that are tensors, which may be freed by now. */
+  readonly shapes: readonly (readonly number[] | undefined)[];
   /** Of an operator that changes its first argument, that argument. */
   readonly result: unknown;
 }

@@ -14,8 +14,8 @@ import { noiseImages, trainTenSteps } from "../support/trained.js";
 
 // Folding as it is, unless a test breaks it.
 vi.mock("../../src/export/onnx-fold.js", async (original) => {
-  const { foldNorms } = await original<typeof import("../../src/export/onnx-fold.js")>();
-  return { foldNorms: vi.fn(foldNorms) };
+  const module = await original<typeof import("../../src/export/onnx-fold.js")>();
+  return { ...module, foldNorms: vi.fn(module.foldNorms) };
 });
 
 const CLASSES = ["x", "y", "z"];
@@ -63,7 +63,7 @@ test("a file that does not give the model's logits is not left behind, and an ea
     graph.constant(
       "layer2.0.bn1.weight",
       shape,
-      (values as Float32Array).map((scale) => 1.01 * scale),
+      values.map((scale) => 1.01 * scale),
     );
   });
   const { code, message } = await codedRejection(exportModel(weights, file));
