@@ -5,6 +5,7 @@
  */
 
 // Train, evaluate, classify, read a run.
+export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack-photo.js";
 export type { EvaluationAttackSpec } from "./api/evaluation/attack.js";
 export type { EvaluationSplit } from "./api/evaluation/data.js";
 export { type EvaluateOptions, evaluate } from "./api/evaluation/evaluate.js";

@@ -101,7 +101,7 @@ export async function openClassifier(model: string, options: OpenPredictorOption
   };
 }
 
-function mostProbable(logits: Float32Array, classes: readonly string[], top: number): Prediction[] {
+export function mostProbable(logits: Float32Array, classes: readonly string[], top: number): Prediction[] {
   return softmax(logits)
     .map((probability, k) => ({ class: classes[k], probability }))
     .sort((a, b) => b.probability - a.probability)

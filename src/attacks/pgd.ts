@@ -16,7 +16,8 @@ export interface PgdOptions {
   /** With pixels in [0, 1]. */
   readonly stepSize: number;
   readonly steps: number;
-  readonly target: Target;
+  /** "given": the labels are the targets. */
+  readonly target: Target | "given";
   /** Whether to start from a random point of the ball rather than from the images. */
   readonly randomStart: boolean;
   /** Of a random start: the probability of each image to start from itself all the same. 0 unless given. */
@@ -29,7 +30,7 @@ export interface PgdOptions {
  * x_0 = start(images); x_{t+1} = advance(x_t, gradient), a step and the projection into the ball, `steps` times.
  *
  * The loss is cross-entropy on hard labels, or smoothed ones where that is asked for, summed over the batch, so that no image's
- * gradient depends on the batch's size. With a random target it descends towards the target, without one it ascends from the label.
+ * gradient depends on the batch's size. With a target it descends towards the target, without one it ascends from the label.
  *
  * @throws ERR_EPSILON the step size makes no sense in the threat model's norm
  * @throws ERR_ATTACK_STEPS the steps are not a positive integer
@@ -61,7 +62,7 @@ export function pgd(options: PgdOptions): Attack {
             const output = logits(x);
             const aim = goal ?? randomTargets(labels, output.shape[1], keys);
             const gradient = gradientOf(crossEntropy(output, aim, labelSmoothing, "sum"), x);
-            const size = target === "random" ? -stepSize : stepSize;
+            const size = target === "none" ? stepSize : -stepSize;
             return [threatModel.advance(previous, gradient, size, images), aim];
           });
           if (previous !== images) previous.dispose();

@@ -14,6 +14,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
   ["evaluate", "measure classifiers on clean, corrupted or attacked images"],
   ["predict", "classify photos"],
+  ["attack", "draw an attack on a photo: original, perturbation, adversarial"],
   ["export", "write a trained classifier as ONNX or safetensors"],
   ["bench", "time an update of the weights, and profile it by operator"],
   ["corrupt", "write a set with the corruptions of ImageNet-C"],

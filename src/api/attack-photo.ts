@@ -1,0 +1,181 @@
+/** One photo attacked: what the smallest changes make a classifier see, through each of its routes. */
+
+import { bestIterate } from "../attacks/best-iterate.js";
+import { EVALUATION_STEPS, evaluationStepSize } from "../attacks/evaluation-defaults.js";
+import { pgd } from "../attacks/pgd.js";
+import { linf } from "../attacks/threat-model.js";
+import { didYouMean, listed, UsageError } from "../errors.js";
+import { imagenetIndex } from "../evaluation/imagenet.js";
+import { ATTACK } from "../nn/context.js";
+import { classifierPredictor } from "../predictors/classifier-predictor.js";
+import { isOnnx, type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
+import type { WhiteBoxPredictor } from "../predictors/opened.js";
+import { scope, type Tensor } from "../tensor/index.js";
+import { permute } from "../tensor/operators.js";
+import { batchFromPixels } from "../training/step.js";
+import { type Photo, squareOf } from "./photo-batches.js";
+import { mostProbable, type Prediction } from "./photo-classifier.js";
+
+export interface AttackPhotoOptions extends Omit<OpenPredictorOptions, "onnx"> {
+  /** Most that a pixel changes, in the L-infinity norm, with pixels in [0, 1]: at least 1/255, as the result has whole bytes. */
+  readonly epsilon: number;
+  /** The class that the attack aims at; by default it leads away from the class that the classifier gives. */
+  readonly target?: string;
+  /** Steps of PGD: 10 unless given. */
+  readonly steps?: number;
+  /** Of a step, with pixels in [0, 1]: epsilon / 4 unless given. */
+  readonly stepSize?: number;
+  /** Of the random start: 0 unless given. */
+  readonly seed?: number;
+  /** Classes that are returned of each route: 5 unless given. */
+  readonly top?: number;
+}
+
+/** A photo as the network sees it, before and after. Images are (S, S, 3) bytes, RGB. */
+export interface AttackedPhoto {
+  /** S */
+  readonly side: number;
+  readonly original: Uint8Array;
+  readonly adversarial: Uint8Array;
+  /** Most that a byte changed. */
+  readonly largestChange: number;
+  /** The class of the original through the attacked route. */
+  readonly from: string;
+  /** The class that was aimed at; undefined where the attack leads away from `from`. */
+  readonly target: string | undefined;
+  /** Whether the adversarial photo is of the target, or of another class than `from`, through the attacked route. */
+  readonly reached: boolean;
+  /** The route that was attacked. */
+  readonly route: string;
+  /** The most probable classes through each route, main first. */
+  readonly routes: readonly {
+    readonly route: string;
+    readonly original: readonly Prediction[];
+    readonly adversarial: readonly Prediction[];
+  }[];
+}
+
+/**
+ * Attacks a photo by PGD within the L-infinity ball: what one would save as a PNG and classify again. Its bytes are rounded, and stay in
+ * the ball.
+ *
+ * @param model a run's folder or weights: all that `openWeights` opens
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients; ERR_EPSILON; ERR_CLASS there is no class of the
+ *   target's name, or it is the photo's own; ERR_ROUTE; and what `openPredictor` and `classify` throw
+ */
+export async function attack(model: string, photo: Photo, options: AttackPhotoOptions): Promise<AttackedPhoto> {
+  if (isOnnx(model)) {
+    throw new UsageError(
+      "ERR_ATTACK",
+      `attack: an ONNX file gives no gradients, which the attack follows; got ${model}. Give the run or the weights that it was exported from`,
+    );
+  }
+  const { epsilon, target, steps, stepSize, seed, top = 5, ...opening } = options;
+  if (!(epsilon >= 1 / 255 && epsilon < 1)) {
+    const hint = Number.isInteger(epsilon) && epsilon >= 1 && epsilon < 255 ? ` Did you mean ${epsilon} / 255?` : "";
+    throw new UsageError(
+      "ERR_EPSILON",
+      `attack: epsilon must be at least 1/255, a whole byte, and below 1, as pixels are in [0, 1]; got ${epsilon}.${hint}`,
+    );
+  }
+  const predictor = await openPredictor(model, opening);
+  if (predictor.access !== "white-box") throw new Error("weights give gradients");
+  try {
+    const square = await squareOf(photo, { size: predictor.imageSize, view: predictor.view });
+    return await attackSquare(predictor, square.pixels, { epsilon, target, steps, stepSize, seed, top });
+  } finally {
+    await predictor.close();
+  }
+}
+
+type Settings = Pick<AttackPhotoOptions, "epsilon" | "target" | "steps" | "stepSize" | "seed"> & {
+  readonly top: number;
+};
+
+async function attackSquare(
+  { classifier, route, imageSize: side }: WhiteBoxPredictor,
+  original: Uint8Array,
+  settings: Settings,
+): Promise<AttackedPhoto> {
+  const { classes } = classifier.specification;
+  const predictions = async (pixels: Uint8Array, through: string, top = settings.top): Promise<Prediction[]> => {
+    const logits = await classifierPredictor(classifier, { route: through }).logits({
+      pixels,
+      height: side,
+      width: side,
+    });
+    return mostProbable(logits, classes, top);
+  };
+  const [{ class: from }] = await predictions(original, route);
+  const target = settings.target === undefined ? undefined : classOf(settings.target, classes);
+  if (target === from) {
+    throw new UsageError("ERR_CLASS", `attack: the photo is ${from} already, through ${route}. Choose another target`);
+  }
+  const { epsilon, steps = EVALUATION_STEPS, stepSize = evaluationStepSize(epsilon), seed = 0 } = settings;
+  const threatModel = linf(epsilon);
+  const descent = pgd({
+    threatModel,
+    stepSize,
+    steps,
+    target: target === undefined ? "none" : "given",
+    randomStart: true,
+  });
+  // Towards a class the last iterate is what the attack is after; away from one, the worst.
+  const chosen = target === undefined ? bestIterate(descent) : descent;
+  const label = classes.indexOf(target ?? from);
+  const changed = scope(() => {
+    const pixels = {
+      pixels: original,
+      height: side,
+      width: side,
+      labels: Int32Array.of(label),
+      samples: Uint32Array.of(0),
+    };
+    const { images, labels, keys } = batchFromPixels(pixels, { seed, epoch: 0 }, classifier.device);
+    const logits = (x: Tensor) => classifier.forward(x, { ...ATTACK, route });
+    return permute(chosen.perturb(logits, images, labels, keys), [0, 2, 3, 1]).toArray() as Float32Array;
+  });
+  const adversarial = toBytes(changed, original, epsilon);
+  const through = await Promise.all(
+    classifier.routes.map(async (one) => ({
+      route: one,
+      original: await predictions(original, one),
+      adversarial: await predictions(adversarial, one),
+    })),
+  );
+  const [{ class: to }] = await predictions(adversarial, route);
+  return {
+    side,
+    original,
+    adversarial,
+    largestChange: original.reduce((most, byte, i) => Math.max(most, Math.abs(byte - adversarial[i])), 0),
+    from,
+    target,
+    reached: target === undefined ? to !== from : to === target,
+    route,
+    routes: through,
+  };
+}
+
+/** To the nearest byte that is in the ball. */
+function toBytes(values: Float32Array, original: Uint8Array, epsilon: number): Uint8Array {
+  // 4 / 255 * 255 must be 4.
+  const most = Math.floor(255 * epsilon + 1e-6);
+  return original.map((byte, i) => {
+    const nearest = Math.round(255 * values[i]);
+    return Math.min(255, Math.max(0, Math.min(byte + most, Math.max(byte - most, nearest))));
+  });
+}
+
+/** @throws ERR_CLASS there is no class of that name */
+function classOf(name: string, classes: readonly string[]): string {
+  if (classes.includes(name)) return name;
+  // ImageNet's classes have more than one name.
+  const index = imagenetIndex(name);
+  const found = classes.find((one) => index !== undefined && imagenetIndex(one) === index);
+  if (found !== undefined && classes.length === 1000) return found;
+  throw new UsageError(
+    "ERR_CLASS",
+    `attack: there is no class ${name}.${didYouMean(name, classes)} The classes are ${listed(classes)}`,
+  );
+}

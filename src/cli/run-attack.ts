@@ -1,0 +1,89 @@
+/** One attack on one photo, from the command line to its picture. */
+import { existsSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack-photo.js";
+import { UsageError } from "../errors.js";
+import { imagenetWords } from "../evaluation/imagenet.js";
+import { attackPicture } from "../images/attack-picture.js";
+import { modelName } from "../predictors/opened.js";
+import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
+import { writeFileAtomic } from "../runs/atomic-file.js";
+import { downloadProgress } from "./download-progress.js";
+
+/** The radius of a picture: the largest of the paper's attackers. */
+const EPSILON = 4 / 255;
+
+export interface RunAttackOptions {
+  readonly model: string;
+  readonly photo: string;
+  /** A PNG. */
+  readonly to: string;
+  readonly json: boolean;
+  /** Of the attack's strength, and of where and how to compute. */
+  readonly changes: readonly RecipeChange[];
+  readonly options: Omit<AttackPhotoOptions, "epsilon">;
+}
+
+export async function runAttack({ model, photo, to, json, changes, options }: RunAttackOptions): Promise<void> {
+  if (!existsSync(dirname(to))) {
+    throw new UsageError("ERR_WRITE", `attack: there is no folder ${dirname(to)} to write into. Make it first`);
+  }
+  const written = changeRecipe({}, changes);
+  const { precision, device, memoryLimit } = resolveRecipe(written);
+  const { epsilon, stepSize, steps } = resolveRecipe({ attack: { epsilon: EPSILON, ...written.attack } }).attack as {
+    readonly [key in "epsilon" | "stepSize" | "steps"]: number;
+  };
+  const given = (written.attack ?? {}) as Readonly<Record<string, unknown>>;
+  const progress = downloadProgress(json);
+  const result = await attack(model, photo, {
+    ...options,
+    epsilon,
+    ...(given.stepSize !== undefined && { stepSize }),
+    ...(given.steps !== undefined && { steps }),
+    precision,
+    device,
+    memoryLimit: memoryLimit ?? undefined,
+    onProgress: progress.show,
+  });
+  progress.end([]);
+  writeFileAtomic(to, await pictureOf(result, model, photo, epsilon));
+  const { original: _, adversarial: __, ...said } = result;
+  console.log(json ? JSON.stringify({ file: to, epsilon, ...said }) : describe(result, to));
+}
+
+function pictureOf(result: AttackedPhoto, model: string, photo: string, epsilon: number): Promise<Buffer> {
+  const { route, target } = result;
+  const named = (list: AttackedPhoto["routes"][number]["original"]) =>
+    list.map(({ class: name, probability }) => ({ class: shown(name), probability }));
+  const towards = target === undefined ? `away from ${shown(result.from)}` : `towards ${shown(target)}`;
+  return attackPicture({
+    ...result,
+    title: `${basename(photo)}, as ${modelName(model)} sees it`,
+    subtitle: `PGD ${towards}; each pixel changes by at most ${bytes(epsilon)}/255`,
+    epsilon: bytes(epsilon),
+    routes: result.routes.map((one) => ({
+      route: one.route,
+      attacked: one.route === route,
+      original: named(one.original),
+      adversarial: named(one.adversarial),
+    })),
+  });
+}
+
+const bytes = (epsilon: number): number => Math.floor(255 * epsilon + 1e-6);
+
+/** The first word of ImageNet's classes in the place of their synsets. */
+const shown = (name: string): string => imagenetWords(name)?.split(", ")[0] ?? name;
+
+function describe({ routes, route, from, target, reached, largestChange }: AttackedPhoto, file: string): string {
+  const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
+  const lines = routes.map(({ route: one, original: [before], adversarial: [after] }) => {
+    const words = `${shown(before.class)} ${percent(before.probability)} -> ${shown(after.class)} ${percent(after.probability)}`;
+    return `  through ${one}${one === route ? ", attacked" : ""}: ${words}`;
+  });
+  const aim = target === undefined ? `another class than ${shown(from)}` : shown(target);
+  const outcome = reached
+    ? `The attack made it ${aim}`
+    : `The attack did not make it ${aim}: try a larger --epsilon or more --attack-steps`;
+  return [`${file}: ${outcome}. Pixels change by at most ${largestChange}/255.`, ...lines].join("\n");
+}
