@@ -2,8 +2,6 @@
  * advprop/engine: tensors, layers, attacks, optimizers and training steps, for a network, an attack or a training loop of
  * one's own. The engine, libtorch with kernels of ours, is loaded by the first call that needs it.
  */
-
-// Attacks.
 export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
 export type { Attack, LogitsFunction } from "./attacks/attack.js";
 export { type EvaluationAttack, type EvaluationAttackOptions, evaluationAttacks } from "./attacks/auto-attack.js";
@@ -20,8 +18,7 @@ export { type PgdOptions, pgd } from "./attacks/pgd.js";
 export { square } from "./attacks/square.js";
 export { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
-export { l2, linf, type ThreatModel } from "./attacks/threat-model.js";
-// Measuring a network that lies in memory.
+export { l2, linf, type Norm, type ThreatModel } from "./attacks/threat-model.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
 export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
@@ -34,33 +31,35 @@ export {
   type Subject,
 } from "./evaluation/robustness.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
-// Training steps, and the loop around them.
-export { StagedNetwork } from "./models/staged-network.js";
-// Layers.
+export { type Forward, StagedNetwork } from "./models/staged-network.js";
 export { ATTACK, EVAL, type ForwardContext, MAIN_ROUTE, TRAIN } from "./nn/context.js";
 export { Conv2d, type Conv2dOptions } from "./nn/convolution.js";
 export { dropout } from "./nn/dropout.js";
+export type { Initializer } from "./nn/initialization.js";
 export type { SampleKeys } from "./nn/keys.js";
 export { Linear } from "./nn/linear.js";
-export { crossEntropy } from "./nn/loss.js";
+export { crossEntropy, type Reduction } from "./nn/loss.js";
 export { Module } from "./nn/module.js";
-export { Parameter } from "./nn/parameter.js";
+export { Parameter, type ParameterKind } from "./nn/parameter.js";
 export { avgPool2d, globalAveragePool, maxPool2d } from "./nn/pooling.js";
 export { type BatchNormOptions, type NormFactory, normFactory, RoutedBatchNorm } from "./nn/routed-batch-norm.js";
 export { Sequence } from "./nn/sequence.js";
-// Optimizers.
 export { AdamW, type AdamWOptions } from "./optim/adamw.js";
-export type { Optimizer } from "./optim/optimizer.js";
+export type { NamedParameter, Optimizer } from "./optim/optimizer.js";
 export { RmsProp, type RmsPropOptions } from "./optim/rmsprop.js";
-export { cosine, exponential, multiStep, oneCycle, type Schedule } from "./optim/schedule.js";
+export { cosine, exponential, multiStep, oneCycle, type Schedule, type ScheduleFrame } from "./optim/schedule.js";
 export { Sgd, type SgdOptions } from "./optim/sgd.js";
 export { WeightAverage } from "./optim/weight-average.js";
-export { attackedPredictor, classifierPredictor } from "./predictors/classifier-predictor.js";
+export {
+  type AttackedPredictionOptions,
+  attackedPredictor,
+  classifierPredictor,
+} from "./predictors/classifier-predictor.js";
 export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
 export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
 export { whiteBox } from "./predictors/white-box.js";
-// Tensors.
 export {
+  type Argument,
   call,
   type Device,
   type DeviceName,
@@ -75,12 +74,15 @@ export {
   scope,
   Tensor,
 } from "./tensor/index.js";
-export { add, relu } from "./tensor/operators.js";
+export { type Activation, add, relu } from "./tensor/operators.js";
 export { adversarialStep } from "./training/adversarial.js";
 export { advPropStep } from "./training/advprop.js";
+export type { CapturedStep } from "./training/captured-step.js";
+export type { TrainingState } from "./training/checkpoint.js";
 export { fastAdvPropStep } from "./training/fast-advprop.js";
 export { fineGrainedStep } from "./training/fine-grained.js";
 export { type FitOptions, fit } from "./training/fit.js";
+export type { Perturbation } from "./training/method-traits.js";
 export { forwardBackwardUnits } from "./training/methods.js";
 export { mixtureStep } from "./training/mixture.js";
 export { FINE_GRAINED_ROUTES, type RouteFeed, type RouteFeeds } from "./training/routes.js";
@@ -88,6 +90,7 @@ export {
   type AttackStepParts,
   type Batch,
   batchFromPixels,
+  type DrawContext,
   type LossWeights,
   type ParameterOwner,
   type SingleStepParts,

@@ -3,8 +3,6 @@
  * parts for networks, attacks and training loops of one's own are in `advprop/engine`. A reader who knows the paper starts at
  * `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  */
-
-// Train, evaluate, classify, read a run.
 export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack-photo.js";
 export type { EvaluationAttackSpec } from "./api/evaluation/attack.js";
 export type { EvaluationSplit } from "./api/evaluation/data.js";
@@ -46,7 +44,6 @@ export {
 } from "./api/photo-classifier.js";
 export { type TrainOptions, train } from "./api/train.js";
 export { type OwnAttack, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
-// Images: reading, checking, corrupting, re-texturing.
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
 export type { Draws } from "./corruptions/draws.js";
 export { readFrostTextures } from "./corruptions/frost-photographs.js";
@@ -62,10 +59,12 @@ export {
   type TableName,
 } from "./corruptions/index.js";
 export { type WriteCorruptedSetOptions, type WrittenSet, writeCorruptedSet } from "./corruptions/write-set.js";
-export { checkData, type DataReport } from "./data/check.js";
+export type { BadPhoto } from "./data/bad-photos.js";
+export { type CheckOptions, checkData, type DataReport } from "./data/check.js";
 export { loadCifar } from "./data/cifar.js";
 export { type CorruptedSet, type CorruptedSetOptions, openCorruptedSet } from "./data/corrupted-set.js";
-export { type Dataset, InMemoryDataset, type Split } from "./data/dataset.js";
+export { type Dataset, type InMemoryContents, InMemoryDataset, type Split } from "./data/dataset.js";
+export type { Finding, Severity as FindingSeverity } from "./data/findings.js";
 export {
   type CropAndFlip,
   evaluationBatches,
@@ -73,17 +72,17 @@ export {
   type PendingAugmentation,
   type PixelBatch,
   type Pixels,
+  type TrainingLoaderOptions,
   trainingLoader,
 } from "./data/loader.js";
 export { type OpenDataOptions, type OpenedData, openData, openDataset } from "./data/open-data.js";
+export type { PartFractions, SavedSplit } from "./data/photo-split.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
-export { openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
+export { type ImageSource, openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
 export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { type WriteStylizedSetOptions, type WrittenStylizedSet, writeStylizedSet } from "./data/write-stylized-set.js";
-// What can go wrong.
 export { AdvPropError, RunError, UsageError } from "./errors.js";
-// Figures: errors under corruption, calibration, differences of two models.
 export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export {
   ALEXNET,
@@ -95,17 +94,40 @@ export {
   relativeMCE,
 } from "./evaluation/corruption-error.js";
 export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
-export type { Document } from "./evaluation/report/document.js";
+export type {
+  Block,
+  Document,
+  HeatMap,
+  LineFigure,
+  Picture,
+  PictureGrid,
+  Quantity,
+  Table,
+  TableCell,
+} from "./evaluation/report/document.js";
 export { renderHtml } from "./evaluation/report/html.js";
 export { renderMarkdown } from "./evaluation/report/markdown.js";
 export { renderText } from "./evaluation/report/text.js";
 export { bootstrapMeans, type Interval, pairedDifference } from "./evaluation/statistics.js";
 export type { EvaluationView } from "./evaluation/view.js";
 export type { OnnxExportOptions } from "./export/onnx.js";
-// Networks and their weights.
-export { type ExportOptions, exportWeights, type ImportedWeights, importWeights } from "./export/safetensors.js";
+export {
+  type ExportOptions,
+  exportWeights,
+  type ImportedWeights,
+  importWeights,
+  type Training as TrainingFacts,
+} from "./export/safetensors.js";
+export type { CropLimits } from "./images/crop.js";
+export type { RawImage } from "./images/resize.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
-export { type Architecture, createClassifier, modelNames, registerModel } from "./models/registry.js";
+export {
+  type Architecture,
+  type ClassifierOptions,
+  createClassifier,
+  modelNames,
+  registerModel,
+} from "./models/registry.js";
 export { MODEL_SUMMARIES, type ModelSummary } from "./models/summaries.js";
 export type { OnnxOptions } from "./predictors/onnx-settings.js";
 export type { OpenPredictorOptions } from "./predictors/open.js";
@@ -118,7 +140,7 @@ export type {
   RunInfo,
 } from "./runs/schema.js";
 export { engineInfo, setMemoryLimit, setThreads } from "./tensor/index.js";
-export type { CheckpointEvent, EpochEvent, FitEvent, StepEvent, ValidationEvent } from "./training/events.js";
+export type { CheckpointEvent, EpochEvent, FitEvent, Listener, StepEvent, ValidationEvent } from "./training/events.js";
 export { METHOD_TABLE, type Method } from "./training/methods.js";
 export { type OpenedWeights, type OpenWeightsOptions, openWeights } from "./weights/open.js";
 export { PRESET_NAMES, type PresetName } from "./weights/presets.js";

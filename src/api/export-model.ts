@@ -6,8 +6,7 @@ import { ONNX_INPUTS, type OnnxExportOptions, type OnnxFacts, onnxOf, onnxPrepro
 import { type OnnxPreprocessing, type Preprocessing, preprocessingOf } from "../export/preprocessing.js";
 import { exportWeights, importWeights } from "../export/safetensors.js";
 import type { Classifier } from "../models/classifier.js";
-import { createClassifier } from "../models/registry.js";
-import { loadState } from "../models/weights.js";
+import { loadedClassifier } from "../models/loaded.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
 import { loadOnnxRuntime } from "../predictors/onnx-runtime.js";
@@ -88,9 +87,8 @@ export async function exportModel(model: string, to: string, options: ExportMode
   }
   const { imageSize = opened.specification.imageSize } = options;
   const specification = { ...opened.specification, imageSize };
-  const classifier = createClassifier(specification.name, specification).initialize(0);
+  const classifier = loadedClassifier({ ...opened, specification }, opened.file);
   try {
-    loadState(classifier.network.state(), opened.tensors, opened.file);
     const common = { file: to, from: opened.file, notes: opened.notes, model: specification.name };
     const written =
       format === "onnx"

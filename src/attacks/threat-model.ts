@@ -1,5 +1,7 @@
 /** Threat models: how far an attack may go, as four verbs: start, advance, step freely, project. */
+
 import { checkEuclidean, checkPixelUnits } from "../evaluation/distance-rules.js";
+import type { Norm } from "../evaluation/square.js";
 import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import { keyedNormal, type Tensor } from "../tensor/index.js";
@@ -21,8 +23,7 @@ import {
   sub,
 } from "../tensor/operators.js";
 
-/** The norms by name: largest change of a pixel, and Euclidean distance between images. */
-export type Norm = "linf" | "l2";
+export type { Norm };
 
 export interface ThreatModel {
   /** Radius of the ball, with pixels in [0, 1]. */

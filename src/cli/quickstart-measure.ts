@@ -10,8 +10,7 @@ import { assert } from "../errors.js";
 import { predict } from "../evaluation/predictions.js";
 import { evaluationBatchSize, type Predictor } from "../evaluation/predictor.js";
 import type { Classifier } from "../models/classifier.js";
-import { createClassifier } from "../models/registry.js";
-import { loadState } from "../models/weights.js";
+import { loadedClassifier } from "../models/loaded.js";
 import { attackedPredictor, classifierPredictor } from "../predictors/classifier-predictor.js";
 import { pgd10 } from "../predictors/white-box-cells.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
@@ -82,10 +81,7 @@ async function scoresOf(predictor: Predictor, dataset: Dataset): Promise<Float64
 
 function bestOf(path: string): Classifier {
   const { weights } = RunDirectory.open(path).checkpoint("best");
-  const file = readCheckpoint(weights);
-  const model = createClassifier(file.specification.name, file.specification).initialize(0);
-  loadState(model.network.state(), file.tensors, weights);
-  return model;
+  return loadedClassifier(readCheckpoint(weights), weights);
 }
 
 /** The curves of a run, from its log. */

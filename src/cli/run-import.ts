@@ -2,8 +2,7 @@
 import { statSync } from "node:fs";
 import { UsageError } from "../errors.js";
 import { exportWeights } from "../export/safetensors.js";
-import { createClassifier } from "../models/registry.js";
-import { loadState } from "../models/weights.js";
+import { loadedClassifier } from "../models/loaded.js";
 import { type OpenWeightsOptions, openWeights } from "../weights/open.js";
 
 export interface ImportResult {
@@ -18,13 +17,13 @@ export interface ImportResult {
 
 /** @throws ERR_IMPORT the weights are ours already; and what `openWeights` and `exportWeights` throw */
 export async function runImport(reference: string, to: string, options: OpenWeightsOptions): Promise<ImportResult> {
-  const { specification, tensors, file, notes } = await openWeights(reference, options);
+  const opened = await openWeights(reference, options);
+  const { specification, tensors, file, notes } = opened;
   if (notes.length === 0) {
     throw new UsageError("ERR_IMPORT", `models import: ${file} is ours already; advprop export writes it anew`);
   }
-  const model = createClassifier(specification.name, specification).initialize(0);
+  const model = loadedClassifier(opened, file);
   try {
-    loadState(model.network.state(), tensors, file);
     exportWeights(model, to, { auxiliary: true });
   } finally {
     model.dispose();

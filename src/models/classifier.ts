@@ -58,7 +58,7 @@ export class Classifier {
    *   images, logits and gradients
    * @throws ERR_DEVICE there is no such device
    */
-  initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
+  initialize(seed: number | undefined, dtype: DType = "float32", device: Device = "cpu"): this {
     this.#dtype = dtype;
     this.#device = device;
     const precise = dtype === "bfloat16" ? "float32" : dtype;

@@ -91,11 +91,12 @@ export abstract class Module {
   /**
    * Allocates every parameter and buffer with its initial values.
    *
-   * @param seed  of the random ones: the same seed gives the same main network whatever the auxiliary routes
+   * @param seed  of the random ones: the same seed gives the same main network whatever the auxiliary routes; undefined leaves
+   *   zeros, where weights are loaded next
    * @param dtype float32, or float64 for tests
    * @throws ERR_DEVICE there is no such device
    */
-  initialize(seed: number, dtype: DType = "float32", device: Device = "cpu"): this {
+  initialize(seed: number | undefined, dtype: DType = "float32", device: Device = "cpu"): this {
     let stream = 0;
     const parameters = this.parameters;
     // One array for all, given back at the end: the collector is in no hurry to free the size of the largest weight.
@@ -104,7 +105,7 @@ export abstract class Module {
     const all = new Float32Array(memory);
     for (const parameter of parameters) {
       const values = all.subarray(0, parameter.size).fill(0);
-      parameter.initializer(values, seed, stream);
+      if (seed !== undefined) parameter.initializer(values, seed, stream);
       parameter.allocate(values, dtype, device);
       // Norm parameters are constant, so they take no stream: auxiliary ones must not shift their followers'.
       if (parameter.kind !== "norm") stream += 1;

@@ -1,7 +1,6 @@
 /** A predictor over a run, or weights of ours or of another code base. */
 import { UsageError } from "../errors.js";
-import { createClassifier } from "../models/registry.js";
-import { loadState } from "../models/weights.js";
+import { loadedClassifier } from "../models/loaded.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import { resolveDevice, setMemoryLimit, setThreads } from "../tensor/index.js";
 import { openWeights } from "../weights/open.js";
@@ -15,25 +14,14 @@ export async function openClassifier(reference: string, options: OpenPredictorOp
   setThreads(threads);
   setMemoryLimit(memoryLimit);
   const { checkpoint, onProgress } = options;
-  const { specification, viewRecorded, tensors, file, run, notes } = await openWeights(reference, {
-    checkpoint,
-    onProgress,
-  });
-  const classifier = createClassifier(specification.name, specification).initialize(
-    0,
-    precision === "bf16" ? "bfloat16" : "float32",
-    resolveDevice(device),
-  );
-  try {
-    loadState(classifier.network.state(), tensors, file);
-    if (!classifier.routes.includes(route)) {
-      const known = classifier.routes.join(", ");
-      throw new UsageError("ERR_ROUTE", `evaluate: \`route\` must be one of ${known}; got ${route}`);
-    }
-  } catch (error) {
-    classifier.dispose();
-    throw error;
+  const opened = await openWeights(reference, { checkpoint, onProgress });
+  const { specification, viewRecorded, file, run, notes } = opened;
+  const routes = [MAIN_ROUTE, ...specification.routes];
+  if (!routes.includes(route)) {
+    throw new UsageError("ERR_ROUTE", `evaluate: \`route\` must be one of ${routes.join(", ")}; got ${route}`);
   }
+  const dtype = precision === "bf16" ? "bfloat16" : "float32";
+  const classifier = loadedClassifier(opened, file, dtype, resolveDevice(device));
   return {
     ...classifierPredictor(classifier, { route }),
     access: "white-box",

@@ -1,0 +1,34 @@
+/** A classifier with given weights. */
+import type { SafetensorsTensor } from "../runs/safetensors.js";
+import type { Device, DType } from "../tensor/index.js";
+import type { Classifier, ModelSpecification } from "./classifier.js";
+import { createClassifier } from "./registry.js";
+import { loadState } from "./weights.js";
+
+/** What a weights file holds. */
+export interface StoredClassifier {
+  readonly specification: ModelSpecification;
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+}
+
+/**
+ * Makes the network and gives it the weights; no random number is drawn.
+ *
+ * @param source where the weights came from, for messages
+ * @throws ERR_MODEL, ERR_CLASSES, ERR_DEVICE; ERR_WEIGHTS a name or a shape does not fit
+ */
+export function loadedClassifier(
+  { specification, tensors }: StoredClassifier,
+  source: string,
+  dtype: DType = "float32",
+  device: Device = "cpu",
+): Classifier {
+  const classifier = createClassifier(specification.name, specification).initialize(undefined, dtype, device);
+  try {
+    loadState(classifier.network.state(), tensors, source);
+  } catch (error) {
+    classifier.dispose();
+    throw error;
+  }
+  return classifier;
+}
