@@ -3,7 +3,7 @@
  *
  *     npm run test:peers -- --python PYTHON [--only NAME]
  *
- * PYTHON needs torch, torchvision, timm, efficientnet_pytorch and safetensors (docs/weights.md has the commands). Prints a line a file, and
+ * PYTHON needs torch, torchvision, timm, efficientnet_pytorch and safetensors (docs/deploying.md has the commands). Prints a line a file, and
  * ends with exit code 1 where one does not fit, or its logits differ by more than 1e-4 of the largest.
  */
 import { spawnSync } from "node:child_process";
