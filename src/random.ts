@@ -28,6 +28,8 @@ export const Purpose = {
   stylization: 16,
   noiseSign: 17,
   shuffle: 18,
+  colorJitter: 19,
+  erasing: 20,
 } as const;
 
 // Multipliers and Weyl constants of Philox4x32, Salmon et al. 2011, section 4.1 and the authors' philox.h.

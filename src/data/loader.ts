@@ -2,7 +2,7 @@
 
 import { UsageError } from "../errors.js";
 import { cropPadded, flipHorizontal } from "../images/augmentation.js";
-import { type AutoAugmentPolicy, autoAugment } from "../images/auto-augment.js";
+import { augmentStrongly, isNeutral, type StrongAugmentation } from "../images/strong-augmentation.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
 import { epochOrder, type Sampler } from "./sampler.js";
@@ -65,10 +65,7 @@ export interface TrainingLoaderOptions {
   readonly seed: number;
   /** By default uniform: every image once. */
   readonly sampler?: Sampler;
-  readonly augmentation: CropAndFlip & {
-    /** Policy that is applied last; none unless given. */
-    readonly autoAugment?: AutoAugmentPolicy;
-  };
+  readonly augmentation: CropAndFlip & StrongAugmentation;
   /** The views of each image of a batch, each with draws of its own; one, `strong`, unless given. */
   readonly views?: readonly ViewSource[];
   /** Leaves crop and mirroring to the step, which does them where the network is; not where a view is plain or a policy is to follow. */
@@ -89,7 +86,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
   const { batchSize, seed, sampler = "uniform", augmentation, views = ONE_VIEW, leavePending = false } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
-  const { crop, flip, autoAugment: policy = "none" } = augmentation;
+  const { crop, flip } = augmentation;
   if (!Number.isInteger(crop) || crop < 0) {
     throw new UsageError(
       "ERR_AUGMENTATION",
@@ -128,9 +125,9 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, stream).uniform(0) < 0.5) {
       flipHorizontal(target, height, width);
     }
-    if (view === "strong" && policy === "v0") {
-      const random = new KeyedRandom(seed, Purpose.augmentation, epoch, sample, stream);
-      autoAugment({ pixels: target, height, width }, random);
+    if (view === "strong" && !isNeutral(augmentation)) {
+      const draws = (purpose: number) => new KeyedRandom(seed, purpose, epoch, sample, stream);
+      augmentStrongly({ pixels: target, height, width }, augmentation, draws);
     }
   }
 
@@ -145,7 +142,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
         const repeatsOfStep = repeats.slice(start, start + batchSize);
         const streams = repeatsOfStep.map((repeat) => views.length * repeat);
         const visits = visitsOf(repeatsOfStep);
-        if (leavePending && views.every((view) => view === "weak" || (view === "strong" && policy === "none"))) {
+        if (leavePending && views.every((view) => view === "weak" || (view === "strong" && isNeutral(augmentation)))) {
           const pending = { crop, flip, seed, epoch, views: views.length, streams };
           yield { ...gather(dataset, indicesOfStep, asItIs), ...visits, pending };
           continue;

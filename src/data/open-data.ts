@@ -1,7 +1,7 @@
 /** Opens a data set of any kind as what training and evaluation take: loaders of batches. */
 
 import { UsageError } from "../errors.js";
-import type { AutoAugmentPolicy } from "../images/auto-augment.js";
+import type { StrongAugmentation } from "../images/strong-augmentation.js";
 import type { BadPhoto } from "./bad-photos.js";
 import { readingFindings, refuseFolder } from "./check-structure.js";
 import type { Dataset, Split } from "./dataset.js";
@@ -81,12 +81,10 @@ export interface OpenDataOptions extends PhotoFolderOptions {
   /** The parts that are wanted, by default train and validation. Others are not read. */
   readonly parts?: readonly Part[];
   readonly seed: number;
-  readonly augmentation: {
+  readonly augmentation: StrongAugmentation & {
     /** Zero padding before a window is cut, of images in memory; photos are cut by {@link PhotoFolderOptions.crop}. */
     readonly crop: number;
     readonly flip: boolean;
-    /** Policy that is applied after crop and flip, to photos and images in memory; none unless given. */
-    readonly autoAugment?: AutoAugmentPolicy;
   };
   /** Uses so many training images: the first of a set in memory, of photos a draw by class and seed. */
   readonly limitTrain?: number | null;

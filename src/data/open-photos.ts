@@ -111,9 +111,9 @@ export async function openPhotos(
         ? {
             length: trainSet.length,
             loader(batchSize, { views } = {}) {
-              const { flip, autoAugment } = augmentation;
+              const { crop: _, ...others } = augmentation;
               const loader = opened(
-                trainingPhotos(trainSet, { ...options, leftOut, batchSize, size, flip, autoAugment, views }),
+                trainingPhotos(trainSet, { ...options, leftOut, batchSize, size, ...others, views }),
               );
               reading = loader;
               return loader;

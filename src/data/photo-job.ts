@@ -1,8 +1,8 @@
 /** What the main thread and the worker threads that read photos say to each other. */
 
-import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import type { CropLimits } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
+import type { StrongAugmentation } from "../images/strong-augmentation.js";
 import type { ViewSource } from "./view-sources.js";
 
 /** A photo is cut at random. */
@@ -13,7 +13,7 @@ export interface TrainingTransform {
   readonly crop: CropLimits;
   readonly flip: boolean;
   /** Applied last. */
-  readonly autoAugment: AutoAugmentPolicy;
+  readonly strong: StrongAugmentation;
   /** Of a batch, whose photos come once for each view, one view after the other. */
   readonly views: readonly ViewSource[];
   /** Of plain views. */

@@ -1,9 +1,9 @@
 /** Loaders of photos: random resized crops to train on, centre crops to evaluate on. */
 
 import { UsageError } from "../errors.js";
-import type { AutoAugmentPolicy } from "../images/auto-augment.js";
 import { type CropLimits, defaultCropFraction, INCEPTION_CROP } from "../images/crop.js";
 import type { Interpolation } from "../images/resize.js";
+import type { StrongAugmentation } from "../images/strong-augmentation.js";
 import { checkSeed } from "../random.js";
 import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
 import { checkBatchSize, type Loader, type PixelBatch, visitsOf } from "./loader.js";
@@ -27,7 +27,7 @@ export interface PhotoOptions extends BadImagePolicy {
   readonly leftOut?: LeftOutPhotos;
 }
 
-export interface TrainingPhotoOptions extends PhotoOptions {
+export interface TrainingPhotoOptions extends PhotoOptions, StrongAugmentation {
   readonly seed: number;
   /** By default uniform: every photo once. */
   readonly sampler?: Sampler;
@@ -35,8 +35,6 @@ export interface TrainingPhotoOptions extends PhotoOptions {
   readonly crop?: CropLimits;
   /** Whether half of the images are mirrored; by default they are. */
   readonly flip?: boolean;
-  /** Policy that is applied last; none unless given. */
-  readonly autoAugment?: AutoAugmentPolicy;
   /**
    * Bytes of decoded photos that may be kept in memory; by default 0, none. As many photos as fit, spread evenly over the set, are
    * decoded once, at a size of which hardly any crop must be enlarged (`copySide`), and cut from that copy; all others are cut
@@ -76,7 +74,7 @@ export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch>
 export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Loader & PhotoSource {
   const what = "trainingPhotos";
   const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
-  const { autoAugment = "none", cacheBytes = 0, views = ONE_VIEW } = options;
+  const { autoAugment, randAugment, colorJitter, randomErasing, cacheBytes = 0, views = ONE_VIEW } = options;
   const common = checked(what, set, options);
   checkSeed(seed, what);
   checkCrop(crop);
@@ -100,7 +98,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
       seed,
       crop,
       flip,
-      autoAugment,
+      strong: { autoAugment, randAugment, colorJitter, randomErasing },
       views,
       cropFraction: defaultCropFraction(size),
       interpolation: common.interpolation,

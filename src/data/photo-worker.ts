@@ -6,12 +6,12 @@
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../errors.js";
-import { autoAugment } from "../images/auto-augment.js";
 import { cutCentre } from "../images/centre-cut.js";
 import { randomResizedCrop, type Size, scaleRegion, whole } from "../images/crop.js";
 import { type Cut, cutImage, cutPhoto, imageSize, OVERSAMPLING } from "../images/cut.js";
 import { configureDecoder, ImageError } from "../images/decode.js";
 import type { RawImage } from "../images/resize.js";
+import { augmentStrongly } from "../images/strong-augmentation.js";
 import { KeyedRandom, Purpose } from "../random.js";
 import { copySide, copySize, isKept } from "./photo-cache.js";
 import {
@@ -99,9 +99,7 @@ async function readPhoto(
   const draws = (purpose: number) => new KeyedRandom(transform.seed, purpose, epoch, setup.samples[index], repeat);
   await cutRandomly(index, transform, draws, target);
   const { size } = transform;
-  if (view === "strong" && transform.autoAugment === "v0") {
-    autoAugment({ pixels: target, height: size, width: size }, draws(Purpose.augmentation));
-  }
+  if (view === "strong") augmentStrongly({ pixels: target, height: size, width: size }, transform.strong, draws);
 }
 
 /** Cuts a photo, or the copy of it that is kept in memory: the same part of it. */

@@ -8,10 +8,6 @@ import type { KeyedRandom } from "../random.js";
 import type { RgbImage } from "./auto-augment-operations.js";
 import * as operations from "./auto-augment-operations.js";
 
-/** Policies that can be asked for. */
-export const AUTO_AUGMENT_POLICIES = ["none", "v0"] as const;
-export type AutoAugmentPolicy = (typeof AUTO_AUGMENT_POLICIES)[number];
-
 // Magnitudes of level 10, from `level_to_arg` and `distort_image_with_autoaugment` of the official file.
 const MAX_LEVEL = 10;
 const MAX_DEGREES = 30;

@@ -22,6 +22,10 @@ const PARTS_OF_ATTACK: Partial<Record<Perturbation, readonly string[]>> = {
 /** What only a method with a clean and an adversarial loss takes of the training's section. */
 const OF_TWO_LOSSES = ["adversarialLabelSmoothing", "adversarialWeight", "lossReduction"] as const;
 
+/** What makes a strong view of the augmentation's section. */
+const OF_STRONG = ["autoAugment", "colorJitter", "randomErasing"] as const;
+const isNeutralValue = (value: unknown): boolean => value === undefined || value === "none" || value === 0;
+
 /** A key as written that has no effect, and why. */
 export interface Ineffective {
   readonly path: readonly string[];
@@ -41,11 +45,17 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   if (routes !== undefined && method !== "fine-grained") {
     found.push({ path: ["routes"], reason: `has no effect with method ${method}; only fine-grained takes routes` });
   }
-  const augmentation = isMapping(data) ? data.augmentation : undefined;
-  const policy = isMapping(augmentation) ? (augmentation.autoAugment ?? "none") : "none";
-  if (method === "fine-grained" && policy !== "none" && isMapping(routes) && !takesStrong(routes)) {
-    const reason = "has no effect where no route has the source strong";
-    found.push({ path: ["data", "augmentation", "autoAugment"], reason });
+  const augmentation = isMapping(data) && isMapping(data.augmentation) ? data.augmentation : {};
+  if (augmentation.randAugment !== undefined && augmentation.autoAugment !== "rand-augment") {
+    const reason = `has no effect with the policy ${augmentation.autoAugment ?? "none"}; it is of rand-augment`;
+    found.push({ path: ["data", "augmentation", "randAugment"], reason });
+  }
+  if (method === "fine-grained" && isMapping(routes) && !takesStrong(routes)) {
+    for (const key of OF_STRONG) {
+      if (isNeutralValue(augmentation[key])) continue;
+      const reason = "has no effect where no route has the source strong";
+      found.push({ path: ["data", "augmentation", key], reason });
+    }
   }
   if ((perturbation === "none" || perturbation === "copy") && attack !== undefined) {
     const why = method === "fine-grained" ? "whose routes are not attacked" : "which makes no attack";
@@ -104,15 +114,15 @@ export function perturbationOf(method: MethodName, routes: unknown): Perturbatio
 export function missingPolicy(recipe: unknown): Ineffective | undefined {
   if (!isMapping(recipe) || recipe.method !== "fine-grained") return undefined;
   const { data, routes } = recipe;
-  const augmentation = isMapping(data) ? data.augmentation : undefined;
-  const policy = isMapping(augmentation) ? (augmentation.autoAugment ?? "none") : "none";
+  const augmentation = isMapping(data) && isMapping(data.augmentation) ? data.augmentation : {};
+  const weak = OF_STRONG.every((key) => isNeutralValue(augmentation[key]));
   const feeds: unknown = routes ?? FINE_GRAINED_ROUTES;
-  if (policy !== "none" || !isMapping(feeds) || !takesStrong(feeds)) return undefined;
+  if (!weak || !isMapping(feeds) || !takesStrong(feeds)) return undefined;
   return {
     path: routes === undefined ? ["method"] : ["routes"],
     reason:
       "has a route of strongly augmented images, and data.augmentation.autoAugment, the policy that they go through, is none. " +
-      "Choose one, such as v0, or routes without the source strong.",
+      "Choose one, such as v0 for photos and cifar10 for small images, or routes without the source strong.",
   };
 }
 

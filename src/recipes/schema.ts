@@ -6,7 +6,8 @@
 import { z } from "zod";
 import { SAMPLERS } from "../data/sampler.js";
 import { VIEW_SOURCES } from "../data/view-sources.js";
-import { AUTO_AUGMENT_POLICIES } from "../images/auto-augment.js";
+import { MAX_MAGNITUDE } from "../images/rand-augment.js";
+import { AUTO_AUGMENT_POLICIES, DEFAULT_RAND_AUGMENT } from "../images/strong-augmentation.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import type { DeviceName } from "../tensor/index.js";
 import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
@@ -162,8 +163,23 @@ const written = section({
       /** Zero padding before a window of the original size is cut, of images in memory; photos are cropped at random. */
       crop: natural.default(4),
       flip: flag.default(true),
-      /** v0 is that of the published EfficientNets, for photos: it moves them by up to 225 pixels, whatever their size. */
+      /**
+       * v0 is that of the published EfficientNets, for photos: it moves them by up to 225 pixels, whatever their size. All others move an
+       * image by a share of its side.
+       */
       autoAugment: oneOf(AUTO_AUGMENT_POLICIES).default("none"),
+      /** Of the policy rand-augment. */
+      randAugment: section({
+        operations: count.default(DEFAULT_RAND_AUGMENT.operations),
+        magnitude: rule<number>(
+          `a whole number in [0, ${MAX_MAGNITUDE}]`,
+          (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_MAGNITUDE,
+        ).default(DEFAULT_RAND_AUGMENT.magnitude),
+      }).optional(),
+      /** How far brightness, contrast and saturation may go from 1, up or down; 0 leaves them. */
+      colorJitter: share.default(0),
+      /** Probability that a rectangle of an image is greyed. */
+      randomErasing: unit.default(0),
     }).prefault({}),
     /** uniform sees each image once an epoch, class-balanced each class equally often. */
     sampler: oneOf(SAMPLERS).default("uniform"),
@@ -245,9 +261,12 @@ const written = section({
  * attack has none, and noise has a norm and an epsilon alone. A method that has not two losses has no weight of the second.
  */
 export const recipeSchema = written.transform(({ routes, ...recipe }) => {
+  const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
+  const rand = augmentation.autoAugment === "rand-augment" && { randAugment };
   const all = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
   return {
     ...recipe,
+    data: { ...recipe.data, augmentation: { ...augmentation, ...rand } },
     ...(all && { routes: all }),
     training: ofMethod(recipe.training, recipe.method),
     attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, all), recipe.model),

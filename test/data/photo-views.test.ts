@@ -121,3 +121,18 @@ test("a weak view is a strong one before its policy", async () => {
   expect(weak).toEqual(none);
   expect(await read(set, { views: ["strong"], autoAugment: "v0" })).not.toEqual(none);
 });
+
+test("all of the augmentation reaches the workers, however many there are", async () => {
+  const set = await writePhotos();
+  const strong = {
+    autoAugment: "rand-augment",
+    randAugment: { operations: 3, magnitude: 20 },
+    colorJitter: 0.4,
+    randomErasing: 1,
+  } as const;
+  const one = await read(set, { ...strong, workers: 1 });
+  expect(await read(set, { ...strong, workers: 2 })).toEqual(one);
+  for (const key of Object.keys(strong) as (keyof typeof strong)[]) {
+    expect((await read(set, { ...strong, [key]: undefined }))[0].pixels, key).not.toEqual(one[0].pixels);
+  }
+});

@@ -105,7 +105,7 @@ describe("resolveRecipe", () => {
         limitTest: null,
         validationFraction: null,
         imageSize: null,
-        augmentation: { crop: 4, flip: true, autoAugment: "none" },
+        augmentation: { crop: 4, flip: true, autoAugment: "none", colorJitter: 0, randomErasing: 0 },
         sampler: "uniform",
         workers: null,
         cacheMemory: null,
@@ -168,7 +168,7 @@ describe("resolveRecipe", () => {
     expect(optimizer).toMatchObject({ name: "sgd", lr: 0.2, momentum: 0.9 });
     expect(attack).toMatchObject({ epsilon: 1 / 255, stepSize: 0.5, steps: 1 });
     expect(memoryLimit).toBe(12e9);
-    expect(data.augmentation).toEqual({ crop: 0, flip: true, autoAugment: "none" });
+    expect(data.augmentation).toEqual({ crop: 0, flip: true, autoAugment: "none", colorJitter: 0, randomErasing: 0 });
     expect(resolveRecipe({ schedule: { warmupFraction: "5/350" } }).schedule).toMatchObject({
       warmupFraction: 5 / 350,
     });
@@ -431,6 +431,23 @@ describe("what has no effect with a method", () => {
       expect(error.message).toContain(message);
       expect(error.message).toContain("Leave it out");
     }
+  });
+
+  test("settings of rand-augment are of that policy", () => {
+    const of = (...settings: string[]) => resolveRecipe(applySettings({}, settings)).data.augmentation;
+    const magnitude = "data.augmentation.randAugment.magnitude=12";
+    expect(refused({}, [magnitude]).message).toContain(
+      "data.augmentation.randAugment has no effect with the policy none; it is of rand-augment. Leave it out",
+    );
+    expect(refused({}, ["data.augmentation.randAugment.magnitude=31"]).message).toContain(
+      "must be a whole number in [0, 30]",
+    );
+    expect(of("data.augmentation.autoAugment=rand-augment").randAugment).toEqual({ operations: 2, magnitude: 9 });
+    expect(of("data.augmentation.autoAugment=rand-augment", magnitude).randAugment).toEqual({
+      operations: 2,
+      magnitude: 12,
+    });
+    expect(of("data.augmentation.autoAugment=trivial-augment")).not.toHaveProperty("randAugment");
   });
 
   test("a probability of clean starts without random starts is refused", () => {

@@ -81,7 +81,7 @@ describe("a run of four routes", () => {
     }
     expect(new Set(answers).size).toBe(ROUTES.length);
     const error = await codedRejection(openClassifier(folder, { route: "aux", threads: 1 }));
-    expect(error.message).toContain(`--route must be one of ${ROUTES.join(", ")}; got aux`);
+    expect(error.message).toContain(`must be one of ${ROUTES.join(", ")}; got aux`);
   });
 
   test("is exported with its routes or without, and starts another run by their names", async () => {
