@@ -118,11 +118,34 @@ const { accuracy } = await engine.evaluateAccuracy(engine.classifierPredictor(mo
 console.log(JSON.stringify({ losses, accuracy }));
 `;
 
-test("a program is type-checked and compiled", (context) => {
+/** The calls that are the product: train, evaluate, classify. */
+const CALLS = `
+import { defineRecipe, evaluate, openClassifier, openRun, type TrainEvent, train } from "advprop";
+
+const recipe = defineRecipe({
+  model: "resnet20",
+  threads: 1,
+  data: { path: "shapes", shapes: { images: 320, validationImages: 50, testImages: 50 } },
+  training: { epochs: 2, batchSize: 32 },
+});
+const seen = new Set<TrainEvent["type"]>();
+const { run, step } = await train(recipe, { run: process.argv[2], onEvent: (event) => void seen.add(event.type) });
+const { count, robustAccuracy } = await evaluate(run, { threads: 1, attack: { name: "pgd", epsilon: "1/255" } });
+const classifier = await openClassifier(run);
+const pixels = new Uint8Array(40 * 50 * 3).fill(128);
+const [first] = await classifier.classify({ pixels, height: 40, width: 50 }, { top: 1 });
+await classifier.close();
+const { info, evaluations } = openRun(run);
+const status = { status: info.status, evaluations: evaluations().length };
+console.log(JSON.stringify({ step, seen: [...seen], count, robustAccuracy, first, ...status }));
+`;
+
+test("programs are type-checked and compiled", (context) => {
   needNetwork(context);
   writeFileSync(join(project, "train.ts"), PROGRAM);
+  writeFileSync(join(project, "calls.ts"), CALLS);
   const compilerOptions = { module: "nodenext", target: "es2022", strict: true, skipLibCheck: false };
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["train.ts"] }));
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["train.ts", "calls.ts"] }));
   succeeded(run("npx", ["tsc", "-p", "."]));
 });
 
@@ -182,6 +205,18 @@ test("after set-up it trains, and ONNX files are evaluated", (context) => {
   const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   expect(mean(here.losses.slice(-5))).toBeLessThan(mean(here.losses.slice(0, 5)));
   expect(here.accuracy).toBeGreaterThanOrEqual(0.1);
+});
+
+test("after set-up a program trains, evaluates, classifies and reads its run", (context) => {
+  needNetwork(context);
+  const output = succeeded(run(process.execPath, ["calls.js", join(folder, "run")], { XDG_CACHE_HOME: KEPT }));
+  const result = JSON.parse(output);
+  expect(result).toMatchObject({ step: 20, count: 50, status: "finished", evaluations: 1 });
+  expect(result.seen).toEqual(
+    expect.arrayContaining(["started", "step", "epoch", "validation", "checkpoint", "finished"]),
+  );
+  expect(SHAPES_CLASSES).toContain(result.first.class);
+  expect(result.robustAccuracy).toBeGreaterThanOrEqual(0);
 });
 
 test.for([20, 22, 24])("Node %i trains the same, bit for bit", (major, context) => {
