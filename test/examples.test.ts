@@ -36,7 +36,10 @@ test("examples/own-parts.ts registers a network, an attack and a corruption, and
   expect(output).toMatch(/^accuracy with scan lines: 0\.\d+$/m);
 });
 
-test("examples/train.ts trains and evaluates", () => {
+test("examples/train.ts trains and evaluates; the library's page shows the same program", () => {
+  const source = readFileSync(join(root, "examples/train.ts"), "utf8");
+  const program = source.slice(source.indexOf("import")).trim();
+  expect(readFileSync(join(root, "docs/library.md"), "utf8")).toContain(program);
   const folder = temporaryFolder();
   writeCifar10(
     folder,
