@@ -4,6 +4,7 @@
  * `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  */
 export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack-photo.js";
+export { type AttackSetOptions, attackSet, type WrittenAdversarialSet } from "./api/attack-set.js";
 export type { EvaluationAttackSpec } from "./api/evaluation/attack.js";
 export type { EvaluationSplit } from "./api/evaluation/data.js";
 export { type EvaluateOptions, evaluate } from "./api/evaluation/evaluate.js";

@@ -4,15 +4,15 @@ import { bestIterate } from "../attacks/best-iterate.js";
 import { EVALUATION_STEPS, evaluationStepSize } from "../attacks/evaluation-defaults.js";
 import { pgd } from "../attacks/pgd.js";
 import { linf } from "../attacks/threat-model.js";
-import { didYouMean, listed, UsageError } from "../errors.js";
-import { imagenetIndex } from "../evaluation/imagenet.js";
+import { UsageError } from "../errors.js";
 import { ATTACK } from "../nn/context.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
-import { isOnnx, type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
+import { type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
 import type { WhiteBoxPredictor } from "../predictors/opened.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { permute } from "../tensor/operators.js";
 import { batchFromPixels } from "../training/step.js";
+import { checkEpsilon, classOf, refuseOnnx, toBytes } from "./attack-rules.js";
 import { type Photo, squareOf } from "./photo-batches.js";
 import { mostProbable, type Prediction } from "./photo-classifier.js";
 
@@ -64,20 +64,9 @@ export interface AttackedPhoto {
  *   target's name, or it is the photo's own; ERR_ROUTE; and what `openPredictor` and `classify` throw
  */
 export async function attack(model: string, photo: Photo, options: AttackPhotoOptions): Promise<AttackedPhoto> {
-  if (isOnnx(model)) {
-    throw new UsageError(
-      "ERR_ATTACK",
-      `attack: an ONNX file gives no gradients, which the attack follows; got ${model}. Give the run or the weights that it was exported from`,
-    );
-  }
+  refuseOnnx(model);
   const { epsilon, target, steps, stepSize, seed, top = 5, ...opening } = options;
-  if (!(epsilon >= 1 / 255 && epsilon < 1)) {
-    const hint = Number.isInteger(epsilon) && epsilon >= 1 && epsilon < 255 ? ` Did you mean ${epsilon} / 255?` : "";
-    throw new UsageError(
-      "ERR_EPSILON",
-      `attack: epsilon must be at least 1/255, a whole byte, and below 1, as pixels are in [0, 1]; got ${epsilon}.${hint}`,
-    );
-  }
+  checkEpsilon(epsilon);
   const predictor = await openPredictor(model, opening);
   if (predictor.access !== "white-box") throw new Error("weights give gradients");
   try {
@@ -155,27 +144,4 @@ async function attackSquare(
     route,
     routes: through,
   };
-}
-
-/** To the nearest byte that is in the ball. */
-function toBytes(values: Float32Array, original: Uint8Array, epsilon: number): Uint8Array {
-  // 4 / 255 * 255 must be 4.
-  const most = Math.floor(255 * epsilon + 1e-6);
-  return original.map((byte, i) => {
-    const nearest = Math.round(255 * values[i]);
-    return Math.min(255, Math.max(0, Math.min(byte + most, Math.max(byte - most, nearest))));
-  });
-}
-
-/** @throws ERR_CLASS there is no class of that name */
-function classOf(name: string, classes: readonly string[]): string {
-  if (classes.includes(name)) return name;
-  // ImageNet's classes have more than one name.
-  const index = imagenetIndex(name);
-  const found = classes.find((one) => index !== undefined && imagenetIndex(one) === index);
-  if (found !== undefined && classes.length === 1000) return found;
-  throw new UsageError(
-    "ERR_CLASS",
-    `attack: there is no class ${name}.${didYouMean(name, classes)} The classes are ${listed(classes)}`,
-  );
 }

@@ -4,6 +4,10 @@ import { ATTACK_FLAGS, addFlags, changesOf, MACHINE_FLAGS } from "./flags.js";
 
 interface AttackOptions extends Readonly<Record<string, unknown>> {
   readonly to: string;
+  readonly data?: string;
+  readonly split?: string;
+  readonly limitTest?: string;
+  readonly quiet?: boolean;
   readonly target?: string;
   readonly route?: string;
   readonly checkpoint?: string;
@@ -25,12 +29,15 @@ const STRENGTH_FLAGS = ATTACK_FLAGS.filter(({ path }) =>
 }));
 const ATTACK_MACHINE_FLAGS = MACHINE_FLAGS.filter(({ path }) => path !== "data.workers");
 
-/** `advprop attack MODEL PHOTO --epsilon 4/255 --to picture.png`: the picture of an attack on one photo. */
+/** `advprop attack MODEL PHOTO --to picture.png`: the picture of an attack; with `--data`, an adversarial copy of a set. */
 export function define(command: Command): void {
   command
     .argument("<model>", "a run folder, or weights: see docs/weights.md")
-    .argument("<photo>", "a photo")
-    .requiredOption("--to <file.png>", "where to write the picture");
+    .argument("[photo]", "a photo; without one, --data")
+    .requiredOption("--to <path>", "the picture, a name that ends in .png; with --data the folder of the copy")
+    .option("--data <path>", "attacks every image of a set, and writes a copy of it")
+    .option("--split <name>", "of --data: test or validation (default: test; all of a folder without parts)")
+    .option("--limit-test <count>", "of --data: only so many images");
   addFlags(command, STRENGTH_FLAGS);
   command
     .option("--target <class>", "the class to aim at (default: away from the photo's own)")
@@ -44,29 +51,41 @@ export function define(command: Command): void {
   command
     .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
     .option("--json", "print one JSON object")
-    .action(attackPhoto);
+    .option("--quiet", "no progress")
+    .action(attack);
 }
 
-async function attackPhoto(model: string, photo: string, options: AttackOptions): Promise<void> {
-  const { to, target, route, checkpoint, seed, threads, json = false } = options;
+async function attack(model: string, photo: string | undefined, options: AttackOptions): Promise<void> {
+  const { to, data, split, limitTest, target, route, checkpoint, seed, threads, json = false } = options;
+  if ((photo === undefined) === (data === undefined)) {
+    const got = photo === undefined ? "neither" : "both";
+    throw new UsageError("ERR_FLAG", `attack: give a photo, or a set by --data; got ${got}`);
+  }
+  const changes = [...changesOf(STRENGTH_FLAGS, options), ...changesOf(ATTACK_MACHINE_FLAGS, options)];
+  const own = {
+    target,
+    route,
+    checkpoint,
+    seed: wholeNumber(seed, "--seed"),
+    threads: wholeNumber(threads, "--threads"),
+  };
+  const { runAttack, runAttackSet } = await import("./run-attack.js");
+  if (photo === undefined) {
+    if (split !== undefined && split !== "test" && split !== "validation") {
+      throw new UsageError("ERR_SPLIT", `attack: --split must be test or validation; got ${split}`);
+    }
+    const limit = limitTest === undefined ? undefined : wholeNumber(limitTest, "--limit-test");
+    const set = { ...own, data: data ?? "", to, split, limitTest: limit } as const;
+    return runAttackSet({ model, json, quiet: options.quiet === true, changes, options: set });
+  }
+  for (const [flag, value] of Object.entries({ "--split": split, "--limit-test": limitTest })) {
+    if (value !== undefined)
+      throw new UsageError("ERR_FLAG", `attack: ${flag} is for a set. Leave it out, or give --data`);
+  }
   if (!to.toLowerCase().endsWith(".png")) {
     throw new UsageError("ERR_FLAG", `attack: --to must name a file that ends in .png; got ${to}`);
   }
-  const { runAttack } = await import("./run-attack.js");
-  await runAttack({
-    model,
-    photo,
-    to,
-    json,
-    changes: [...changesOf(STRENGTH_FLAGS, options), ...changesOf(ATTACK_MACHINE_FLAGS, options)],
-    options: {
-      target,
-      route,
-      checkpoint,
-      seed: wholeNumber(seed, "--seed"),
-      threads: wholeNumber(threads, "--threads"),
-    },
-  });
+  await runAttack({ model, photo, to, json, changes, options: own });
 }
 
 function wholeNumber(text: string, flag: string): number {

@@ -1,13 +1,15 @@
-/** One attack on one photo, from the command line to its picture. */
+/** Attacks from the command line: the picture of one photo, or a copy of a set. */
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack-photo.js";
+import { type AttackSetOptions, attackSet } from "../api/attack-set.js";
 import { UsageError } from "../errors.js";
 import { imagenetWords } from "../evaluation/imagenet.js";
 import { attackPicture } from "../images/attack-picture.js";
 import { modelName } from "../predictors/opened.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
+import { CountLine } from "./count-line.js";
 import { downloadProgress } from "./download-progress.js";
 
 /** The radius of a picture: the largest of the paper's attackers. */
@@ -28,27 +30,59 @@ export async function runAttack({ model, photo, to, json, changes, options }: Ru
   if (!existsSync(dirname(to))) {
     throw new UsageError("ERR_WRITE", `attack: there is no folder ${dirname(to)} to write into. Make it first`);
   }
+  const progress = downloadProgress(json);
+  const settings = settingsOf(changes);
+  const result = await attack(model, photo, { ...options, ...settings, onProgress: progress.show });
+  progress.end([]);
+  writeFileAtomic(to, await pictureOf(result, model, photo, settings.epsilon));
+  const { original: _, adversarial: __, ...said } = result;
+  console.log(json ? JSON.stringify({ file: to, epsilon: settings.epsilon, ...said }) : describe(result, to));
+}
+
+export interface RunAttackSetOptions {
+  readonly model: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly changes: readonly RecipeChange[];
+  readonly options: Omit<AttackSetOptions, "epsilon">;
+}
+
+/** An adversarial copy of a set. */
+export async function runAttackSet({ model, json, quiet, changes, options }: RunAttackSetOptions): Promise<void> {
+  const progress = new CountLine("images", quiet);
+  const written = await attackSet(model, {
+    ...options,
+    ...settingsOf(changes),
+    onProgress: (done, total) => progress.show(done, total),
+    onEvent: (event) => {
+      if (event.type === "note" && !quiet) process.stderr.write(`${event.message}\n`);
+    },
+  });
+  progress.end();
+  const { to, images, imageSize } = written;
+  const said =
+    `${images} images of ${options.data}, attacked, are in ${to}, ${imageSize} x ${imageSize} pixels each. ` +
+    `Measure on them as they are with: advprop evaluate MODEL --data ${to} --crop-fraction 1`;
+  console.log(json ? JSON.stringify(written) : said);
+}
+
+/** The strength of the attack, and where and how to compute. */
+function settingsOf(changes: readonly RecipeChange[]) {
   const written = changeRecipe({}, changes);
   const { precision, device, memoryLimit } = resolveRecipe(written);
   const { epsilon, stepSize, steps } = resolveRecipe({ attack: { epsilon: EPSILON, ...written.attack } }).attack as {
     readonly [key in "epsilon" | "stepSize" | "steps"]: number;
   };
-  const given = (written.attack ?? {}) as Readonly<Record<string, unknown>>;
-  const progress = downloadProgress(json);
-  const result = await attack(model, photo, {
-    ...options,
+  // Steps of an evaluation, not the recipe's, unless they were given.
+  const isGiven = (key: string) => changes.some(({ path }) => path === `attack.${key}`);
+  return {
     epsilon,
-    ...(given.stepSize !== undefined && { stepSize }),
-    ...(given.steps !== undefined && { steps }),
+    ...(isGiven("stepSize") && { stepSize }),
+    ...(isGiven("steps") && { steps }),
     precision,
     device,
     memoryLimit: memoryLimit ?? undefined,
-    onProgress: progress.show,
-  });
-  progress.end([]);
-  writeFileAtomic(to, await pictureOf(result, model, photo, epsilon));
-  const { original: _, adversarial: __, ...said } = result;
-  console.log(json ? JSON.stringify({ file: to, epsilon, ...said }) : describe(result, to));
+  };
 }
 
 function pictureOf(result: AttackedPhoto, model: string, photo: string, epsilon: number): Promise<Buffer> {

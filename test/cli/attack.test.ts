@@ -38,6 +38,8 @@ test.each([
   [["--to", "x.jpg"], "must name a file that ends in .png"],
   [["--to", "x.png", "--epsilon", "4"], "Did you mean 4/255?"],
   [["--to", "x.png", "--target", "kiwi"], "there is no class kiwi"],
+  [["--to", "x", "--data", "photos"], "give a photo, or a set by --data; got both"],
+  [["--to", "x.png", "--limit-test", "5"], "--limit-test is for a set"],
 ])("refuses %j", (flags, message) => {
   const { status, stderr } = advprop(["attack", weights, photo, ...flags]);
   expect(status).toBe(2);

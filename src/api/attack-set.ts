@@ -1,0 +1,178 @@
+/** A copy of a set whose images were attacked: what transfers to other models, and what any program can read. */
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import sharp from "sharp";
+import { bestIterate } from "../attacks/best-iterate.js";
+import { EVALUATION_STEPS, evaluationStepSize } from "../attacks/evaluation-defaults.js";
+import { pgd } from "../attacks/pgd.js";
+import { linf } from "../attacks/threat-model.js";
+import type { PixelBatch } from "../data/loader.js";
+import { beginSet, completeSet } from "../data/set-manifest.js";
+import { UsageError } from "../errors.js";
+import { classRule, relabelled } from "../evaluation/class-rule.js";
+import { evaluationBatchSize } from "../evaluation/predictor.js";
+import { ATTACK } from "../nn/context.js";
+import { writeError, writeFileAtomic } from "../runs/atomic-file.js";
+import { scope, type Tensor } from "../tensor/index.js";
+import { permute } from "../tensor/operators.js";
+import { batchFromPixels } from "../training/step.js";
+import { checkEpsilon, classOf, refuseOnnx, toBytes } from "./attack-rules.js";
+import { openEvaluationData } from "./evaluation/data.js";
+import { type EvaluationOptions, machineOf, openModel } from "./evaluation/options.js";
+
+/** The note in such a set. */
+const MANIFEST = "adversarial.json";
+
+export interface AttackSetOptions
+  extends Omit<EvaluationOptions, "onnx" | "classMap" | "cropFraction" | "command" | "data"> {
+  /** The folder of the images, or shapes. */
+  readonly data: string;
+  /** A new or an empty folder, or one in which the same set was begun. */
+  readonly to: string;
+  /** Most that a pixel changes, in the L-infinity norm, with pixels in [0, 1]: at least 1/255, as files hold whole bytes. */
+  readonly epsilon: number;
+  /** The class that the attack aims at; by default it leads away from each image's own. */
+  readonly target?: string;
+  /** Steps of PGD: 10 unless given. */
+  readonly steps?: number;
+  /** Of a step, with pixels in [0, 1]: epsilon / 4 unless given. */
+  readonly stepSize?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What was written. */
+export interface WrittenAdversarialSet {
+  readonly to: string;
+  readonly images: number;
+  /** Side of the images in pixels. */
+  readonly imageSize: number;
+}
+
+/**
+ * Attacks every image of a part of a set by PGD, and writes it as CLASS/NAME.png of the model's image size: what the network saw, attacked.
+ * Measure on it with the crop fraction 1, so that the images are taken as they are. A set that was begun is gone on with.
+ *
+ * @param model a run's folder or weights: all that `openWeights` opens
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, or the set has other classes than it; ERR_EPSILON; ERR_CLASS there is no class
+ *   of the target's name; ERR_SET_EXISTS the folder holds something else, or a set made otherwise; and what `evaluate` throws
+ * @throws RunError ERR_WRITE a file cannot be written
+ */
+export async function attackSet(model: string, options: AttackSetOptions): Promise<WrittenAdversarialSet> {
+  refuseOnnx(model);
+  checkEpsilon(options.epsilon);
+  const machine = machineOf(options);
+  const predictor = await openModel(model, options, machine);
+  try {
+    if (predictor.access !== "white-box") throw new Error("weights give gradients");
+    const data = await openEvaluationData({
+      ...options,
+      limitTest: options.limitTest,
+      run: predictor.run,
+      imageSize: predictor.imageSize,
+      view: predictor.view,
+      workers: machine.workers,
+      badImages: machine.badImages,
+    });
+    try {
+      const rule = classRule(predictor.classes, data);
+      if (rule.columns !== undefined) {
+        throw new UsageError(
+          "ERR_ATTACK",
+          "attack: a model is attacked among its own classes, and this set joins or leaves out some. Give images of the model's classes",
+        );
+      }
+      return await write(predictor, relabelled(data.images, rule), { ...options, name: data.name });
+    } finally {
+      await data.close();
+    }
+  } finally {
+    await predictor.close();
+  }
+}
+
+type Predictor = Extract<Awaited<ReturnType<typeof openModel>>, { access: "white-box" }>;
+type Images = ReturnType<typeof relabelled>;
+
+async function write(
+  { classifier, route, imageSize, file, classes }: Predictor,
+  images: Images,
+  options: AttackSetOptions & { readonly name: string },
+): Promise<WrittenAdversarialSet> {
+  const { to, epsilon, target, steps = EVALUATION_STEPS, stepSize = evaluationStepSize(epsilon), seed = 0 } = options;
+  const aim = target === undefined ? undefined : classes.indexOf(classOf(target, classes));
+  const madeFrom = {
+    data: options.name,
+    weights: file,
+    route,
+    epsilon,
+    target: target ?? null,
+    steps,
+    "step size": stepSize,
+    seed,
+    "image size": imageSize,
+  };
+  beginSet(to, MANIFEST, madeFrom, classes);
+  const descent = pgd({
+    threatModel: linf(epsilon),
+    stepSize,
+    steps,
+    target: aim === undefined ? "none" : "given",
+    randomStart: true,
+  });
+  // Towards a class the last iterate is what the attack is after; away from one, the worst.
+  const chosen = aim === undefined ? bestIterate(descent) : descent;
+  const attacked = (batch: PixelBatch): Uint8Array =>
+    scope(() => {
+      const labels = aim === undefined ? batch.labels : batch.labels.map(() => aim);
+      const {
+        images: x,
+        labels: goal,
+        keys,
+      } = batchFromPixels({ ...batch, labels }, { seed, epoch: 0 }, classifier.device);
+      const logits = (one: Tensor) => classifier.forward(one, { ...ATTACK, route });
+      const changed = permute(chosen.perturb(logits, x, goal, keys), [0, 2, 3, 1]).toArray() as Float32Array;
+      return toBytes(changed, batch.pixels, epsilon);
+    });
+  const bytes = imageSize * imageSize * 3;
+  const taken = new Set<string>();
+  let done = 0;
+  for await (const batch of images.batches(evaluationBatchSize(imageSize))) {
+    const paths = Array.from(batch.samples, (sample, i) => {
+      const name = nameOf(images.fileOf?.(sample) ?? String(sample).padStart(5, "0"), classes[batch.labels[i]], taken);
+      taken.add(name);
+      return join(to, name);
+    });
+    if (!paths.every((path) => existsSync(path))) {
+      const pixels = attacked(batch);
+      for (const [i, path] of paths.entries()) {
+        const raw = { width: imageSize, height: imageSize, channels: 3 } as const;
+        const png = await sharp(pixels.subarray(i * bytes, (i + 1) * bytes), { raw })
+          .png()
+          .toBuffer();
+        makeFolder(dirname(path));
+        writeFileAtomic(path, png, { flush: false });
+      }
+    }
+    done += paths.length;
+    options.onProgress?.(done, images.length);
+  }
+  completeSet(to, MANIFEST);
+  return { to, images: done, imageSize };
+}
+
+/** CLASS/NAME.png, with the names of folders before it where another photo of the class has the same. */
+function nameOf(file: string, label: string, taken: ReadonlySet<string>): string {
+  const parts = file.split("/");
+  for (let first = parts.length - 1; ; first--) {
+    const name = join(label, `${parts.slice(first).join("-")}.png`);
+    if (first <= 0 || !taken.has(name)) return name;
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw writeError(folder, cause);
+  }
+}

@@ -1,0 +1,78 @@
+/** An adversarial copy of a set: in the ball, of what the network sees, and read by an evaluation as it was made. */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type AttackSetOptions, attackSet } from "../../src/api/attack-set.js";
+import { evaluate } from "../../src/api/evaluation/evaluate.js";
+import { squareOf } from "../../src/api/photo-batches.js";
+import { exportWeights } from "../../src/export/safetensors.js";
+import { createClassifier } from "../../src/models/registry.js";
+import { openPredictor } from "../../src/predictors/open.js";
+import { setThreads } from "../../src/tensor/index.js";
+import { codedRejection } from "../support/errors.js";
+import { sharedTemporaryFolder } from "../support/folders.js";
+import { picture, writeClasses, writePicture } from "../support/photos.js";
+import { trainTenSteps } from "../support/trained.js";
+
+const SIZE = 32;
+
+describe("an adversarial copy of a set", () => {
+  const folder = sharedTemporaryFolder();
+  const weights = join(folder, "fruit.safetensors");
+  const data = join(folder, "photos");
+  const to = join(folder, "attacked");
+  const options: AttackSetOptions = { data, to, epsilon: 16 / 255, workers: 1, threads: 1 };
+
+  beforeAll(async () => {
+    setThreads(1);
+    const model = createClassifier("resnet8", { classes: ["apple", "pear"], imageSize: SIZE }).initialize(1);
+    exportWeights(trainTenSteps(model), weights, { auxiliary: false });
+    model.dispose();
+    await writeClasses(data, { apple: 4, pear: 4 });
+    await writePicture(join(data, "apple", "deeper", "000.jpg"), picture(50));
+  });
+
+  test("holds each photo as the network saw it, changed by at most epsilon, and fools the network", async () => {
+    expect(await attackSet(weights, options)).toEqual({ to, images: 9, imageSize: SIZE });
+    const names = readdirSync(join(to, "apple")).sort();
+    expect(names).toEqual(["000.jpg.png", "001.jpg.png", "002.jpg.png", "003.jpg.png", "deeper-000.jpg.png"]);
+    const { view, close } = await openPredictor(weights);
+    await close();
+    const { pixels } = await squareOf(join(data, "pear", "001.jpg"), { size: SIZE, view });
+    const attacked = await sharp(join(to, "pear", "001.jpg.png"))
+      .raw()
+      .toBuffer();
+    const changes = [...pixels].map((byte, i) => Math.abs(byte - attacked[i]));
+    expect(Math.max(...changes)).toBe(16);
+
+    const common = { workers: 1, threads: 1 };
+    const clean = await evaluate(weights, { ...common, data });
+    const adversarial = await evaluate(weights, { ...common, data: to, cropFraction: 1 });
+    expect(adversarial.count).toBe(9);
+    expect(adversarial.loss).toBeGreaterThan(clean.loss + 0.1);
+    expect(adversarial.accuracy).toBeLessThanOrEqual(clean.accuracy);
+  });
+
+  test("is gone on with where it was begun, and never mixed with one made otherwise", async () => {
+    const file = join(to, "pear", "001.jpg.png");
+    const { mtimeMs } = statSync(file);
+    await attackSet(weights, options);
+    expect(statSync(file).mtimeMs).toBe(mtimeMs);
+    const error = await codedRejection(attackSet(weights, { ...options, epsilon: 8 / 255 }));
+    expect(error.code).toBe("ERR_SET_EXISTS");
+  });
+
+  test.each([
+    [{ data: "shapes" }, "ERR_CLASS"],
+    [{ target: "kiwi" }, "ERR_CLASS"],
+    [{ epsilon: 16 }, "ERR_EPSILON"],
+  ])("refuses %j", async (other, code) => {
+    const error = await codedRejection(attackSet(weights, { ...options, to: join(folder, "other"), ...other }));
+    expect(error.code).toContain(code);
+  });
+
+  test("refuses an ONNX file", async () => {
+    expect((await codedRejection(attackSet("model.onnx", options))).code).toBe("ERR_ATTACK");
+  });
+});
