@@ -5,6 +5,15 @@
  */
 export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack-photo.js";
 export { type AttackSetOptions, attackSet, type WrittenAdversarialSet } from "./api/attack-set.js";
+export { type CompareOptions, type CompareResult, compare } from "./api/compare/compare.js";
+export type {
+  ArmEvaluationEvent,
+  ArmFailedEvent,
+  ArmStartedEvent,
+  ArmTrainEvent,
+  CompareEvent,
+} from "./api/compare/events.js";
+export type { Budget, Comparison } from "./api/compare/plan.js";
 export type { EvaluationAttackSpec } from "./api/evaluation/attack.js";
 export type { EvaluationSplit } from "./api/evaluation/data.js";
 export { type EvaluateOptions, evaluate } from "./api/evaluation/evaluate.js";
@@ -22,6 +31,7 @@ export {
   type SuiteReport,
   type SuiteResult,
 } from "./api/evaluation/suite.js";
+export type { SuitePart } from "./api/evaluation/suite-panels.js";
 export type {
   DownloadEvent,
   FinishedEvent,

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { OpenedData } from "../data/open-data.js";
+import type { SavedSplit } from "../data/photo-split.js";
 import { describeLeftOut, describeParts } from "../data/photo-text.js";
 import { UsageError } from "../errors.js";
 import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
@@ -36,6 +37,8 @@ export interface TrainOptions {
   readonly run?: string;
   /** Goes on with the run in `run` and its own recipe, of which the given recipe changes what may still be changed. */
   readonly resume?: boolean;
+  /** How a folder of photos without parts is divided; by default drawn by the recipe's seed. */
+  readonly split?: SavedSplit;
   /** Aborted, the run finishes its step, saves, and the result says that it was stopped. */
   readonly signal?: AbortSignal;
   /** Told of everything that happens; training waits for its promise. */
@@ -91,7 +94,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
     resumed !== undefined && recorded === undefined ? viewBeforeRecording(plan.recipe) : (recorded ?? viewOf(source));
   const data = await openRecipeData(plan.recipe, {
     parts: ["train", "validation"],
-    split: resumed && savedSplit(plan.path),
+    split: resumed ? savedSplit(plan.path) : options.split,
     view,
     onProgress: (done, total) => {
       if (done % 500 === 0) void note(`Looking at the photos, to split them: ${done} of ${total}`);

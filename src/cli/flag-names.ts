@@ -19,6 +19,8 @@ const OTHER_OPTIONS: readonly string[] = [
   "preset",
   "published",
   "restarts",
+  "folds",
+  "seeds",
   "resume",
   "route",
   "run",

@@ -88,6 +88,7 @@ async function runTraining(
   const { train } = await import("../api/train.js");
   const { TrainingReport } = await import("./training-report.js");
   const { withResumeAdvice } = await import("./resume-advice.js");
+  const { stopOnSignals } = await import("./signals.js");
   const report = new TrainingReport(quiet === true);
   const stop = stopOnSignals((line) => report.say(line));
   let started: StartedEvent | undefined;
@@ -111,23 +112,4 @@ async function runTraining(
   } finally {
     stop.dispose();
   }
-}
-
-/** Ctrl-C and SIGTERM ask the run to stop after its step; a second one ends the process at once. */
-function stopOnSignals(say: (line: string) => void): { signal: AbortSignal; dispose(): void } {
-  const controller = new AbortController();
-  const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(1);
-    say(`\n${name}: finishing this step and saving. Once more to stop at once, without saving.`);
-    controller.abort();
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
-    },
-  };
 }

@@ -30,11 +30,16 @@ import { type EvaluationData, type EvaluationSplit, openEvaluationData, trainedR
 import type { EvaluationOptions } from "./options.js";
 import { protocolOf } from "./protocol.js";
 
+/** A part of the standard suite. */
+export type SuitePart = "clean" | "corrupted" | "stylised" | "attacked";
+
 /** What decides which images a suite is measured on. */
 export interface SuiteDataOptions
   extends Pick<EvaluationOptions, "data" | "split" | "classMap" | "cropFraction" | "limitTest"> {
   /** Folder of photographs of frost, instead of textures made by program. */
   readonly frostTextures?: string;
+  /** What is measured; by default all of it. */
+  readonly parts?: readonly SuitePart[];
   readonly workers: number | null;
   /** What is done about photos that cannot be read. */
   readonly badImages: BadImagePolicy;
@@ -121,11 +126,16 @@ async function cellsOf(
   all: readonly OpenedPredictor[],
   rule: ClassRule,
 ): Promise<Cell[]> {
-  const { seed, frostTextures } = options;
+  const { seed, frostTextures, parts } = options;
+  const wants = (part: SuitePart) => parts === undefined || parts.includes(part);
   const frost = frostTextures === undefined ? undefined : await frostPhotographs(frostTextures);
-  const cells = [cleanCell(images), ...corruptionCells(images, seed, frost), stylised(options, images, data, run)];
+  const cells = [
+    ...(wants("clean") ? [cleanCell(images)] : []),
+    ...(wants("corrupted") ? corruptionCells(images, seed, frost) : []),
+    ...(wants("stylised") ? [stylised(options, images, data, run)] : []),
+  ];
   // An attack works on a model's own logits.
-  if (rule.columns !== undefined) return cells;
+  if (rule.columns !== undefined || !wants("attacked")) return cells;
   const places = drawPlaces(images.labels.length, subsetAt(images.imageSize).attacked, seed);
   if (all.some(({ access }) => access === "white-box")) {
     const { whiteBoxCells } = await import("../../predictors/white-box-cells.js");
@@ -170,7 +180,7 @@ async function frostPhotographs(folder: string): Promise<FrostPhotographs> {
 }
 
 function protocolLines(
-  { limitTest, frostTextures, seed }: SuiteDataOptions,
+  { limitTest, frostTextures, seed, parts }: SuiteDataOptions,
   images: SuiteImages,
   split: EvaluationSplit,
   cells: readonly Cell[],
@@ -179,16 +189,19 @@ function protocolLines(
   return [
     ["data", `${images.name}, split ${split}`],
     ["number of images", numberOfImages(images, limitTest)],
+    ...(parts === undefined ? [] : ([["parts of the suite", parts.join(", ")]] as const)),
     [
       "corruptions",
       `the 15 of ImageNet-C, severity 1 to 5, applied in memory after the crop, parameters by image size, seed ${seed}; ` +
         `frost of ${frostTextures === undefined ? "textures made by program" : `the photographs in ${frostTextures}`}`,
     ],
-    ["stylised", String(cells.find(({ id }) => id === STYLISED)?.protocol.variant)],
+    ["stylised", String(cells.find(({ id }) => id === STYLISED)?.protocol.variant ?? "not measured")],
     [
       "attacks",
       attacked === 0
-        ? "none: the set has other classes than the model"
+        ? parts === undefined
+          ? "none: the set has other classes than the model"
+          : "not measured"
         : `L-infinity, untargeted, on ${attacked} images drawn by seed ${seed}; PGD-10: one random start, step epsilon / 4, worst iterate`,
     ],
   ];

@@ -25,6 +25,7 @@ import {
   type OpenedPanel,
   openPanel,
   type SuiteDataOptions,
+  type SuitePart,
 } from "./suite-panels.js";
 
 export interface EvaluateSuiteOptions extends EvaluationOptions {
@@ -32,6 +33,8 @@ export interface EvaluateSuiteOptions extends EvaluationOptions {
   readonly to: string;
   /** Folder of photographs of frost, instead of textures made by program. */
   readonly frostTextures?: string;
+  /** What of the standard suite is measured; by default all of it: clean, corrupted, stylised, attacked. */
+  readonly parts?: readonly SuitePart[];
 }
 
 /** What report.json holds. */
@@ -90,14 +93,14 @@ export const isCorruptedSet = (data: string | undefined): boolean =>
   data !== undefined && data !== SHAPES && recogniseFolder(data, "evaluate").kind === "corrupted";
 
 /** @throws UsageError ERR_FLAG, ERR_SUITE an option means nothing for a corrupted set */
-function checkForCorruptedSet({ data, onBadImage, maxBad, split, frostTextures }: EvaluateSuiteOptions): void {
+function checkForCorruptedSet({ data, onBadImage, maxBad, split, frostTextures, parts }: EvaluateSuiteOptions): void {
   const badImages = { "data.onBadImage": onBadImage, "data.maxBad": maxBad };
   const [skipping] = Object.entries(badImages).find(([, value]) => value !== undefined) ?? [];
   if (skipping !== undefined) {
     const what = "the images of a corrupted set are the same under every corruption, so none can be left out of one";
     throw new UsageError("ERR_FLAG", `evaluate: ${what}; leave \`${skipping}\` out, and replace the photo`);
   }
-  const [other] = Object.entries({ split, frostTextures }).find(([, value]) => value !== undefined) ?? [];
+  const [other] = Object.entries({ split, frostTextures, parts }).find(([, value]) => value !== undefined) ?? [];
   if (other === undefined) return;
   const what = `${data} is a corrupted set, whose images are measured as they are`;
   throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave \`${other}\` out, or give the clean images as \`data\``);

@@ -1,0 +1,305 @@
+/** Methods side by side: trains every arm as often as asked, measures all runs, and says how sure the differences are. */
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { foldSplits } from "../../data/folds.js";
+import type { SavedSplit } from "../../data/photo-split.js";
+import { AdvPropError, UsageError } from "../../errors.js";
+import type { Document } from "../../evaluation/report/document.js";
+import { writeReport } from "../../evaluation/report/write.js";
+import { modelName } from "../../predictors/opened.js";
+import { SHAPES } from "../../recipes/data.js";
+import type { Recipe } from "../../recipes/schema.js";
+import { savedSplit, writeJson } from "../../runs/run-directory.js";
+import type { EvaluationOptions } from "../evaluation/options.js";
+import { evaluateSuite } from "../evaluation/suite.js";
+import type { SuitePart } from "../evaluation/suite-panels.js";
+import { openRun } from "../open-run.js";
+import { train } from "../train.js";
+import type { CompareEvent } from "./events.js";
+import {
+  type Arm,
+  armsOf,
+  type Budget,
+  type Comparison,
+  epochsWithin,
+  planFile,
+  readPlan,
+  type SavedComparison,
+  trainedShare,
+  unitsOf,
+} from "./plan.js";
+import { type ArmResult, type ComparedMeasure, comparisonDocument, measuresOf, type RunResult } from "./result.js";
+
+export interface CompareOptions
+  extends Pick<
+    EvaluationOptions,
+    "limitTest" | "seed" | "workers" | "threads" | "precision" | "device" | "memoryLimit" | "command"
+  > {
+  /** Folder of the runs, of what is measured, and of the report. A call with the same folder goes on where the last one stopped. */
+  readonly to: string;
+  /** How often each arm is trained, with the recipe's seed and the following; by default 3. */
+  readonly seeds?: number;
+  /** Cross-validates a folder of photos without parts instead: each arm is trained once for each fold, on all others. */
+  readonly folds?: number;
+  /** What every arm gets as much of as the first; by default epochs. */
+  readonly budget?: Budget;
+  /** What of the standard suite is measured; by default all of it. */
+  readonly parts?: readonly SuitePart[];
+  /** Of each run: last, best or a kept step; by default last, which no images chose. */
+  readonly checkpoint?: string;
+  /** Aborted, the run that is being trained saves; a later call goes on. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: CompareEvent) => void;
+}
+
+/** What comparison.json holds. */
+export interface CompareResult {
+  readonly schema: 1;
+  readonly status: "finished" | "stopped";
+  readonly budget: Budget;
+  readonly repetitions: readonly string[];
+  readonly arms: readonly ArmResult[];
+  readonly measures: readonly ComparedMeasure[];
+  readonly failures: readonly { readonly run: string; readonly message: string }[];
+  readonly createdAt: string;
+  readonly command: readonly string[];
+}
+
+/** One training of an arm. */
+interface Repetition {
+  readonly name: string;
+  /** "seed-0", "fold-3". */
+  readonly suffix: string;
+  readonly seed: number;
+  readonly split: SavedSplit | undefined;
+}
+
+/**
+ * Trains each arm for each seed or fold, measures all runs on the same images, and writes comparison.html, .md, .csv and .json.
+ * A run that fails is named, and the others go on.
+ *
+ * @throws UsageError ERR_COMPARE, ERR_FOLDS, ERR_SETTING what is asked for is wrong, before anything is trained; ERR_COMPARE no
+ *   run finished
+ */
+export async function compare(
+  comparison: Comparison,
+  options: CompareOptions,
+): Promise<{ readonly result: CompareResult; readonly document: Document }> {
+  const { to, budget = "epochs", command = [], onEvent } = options;
+  const arms = armsOf(comparison);
+  const repetitions = await repetitionsOf(arms, options);
+  const asked = { common: comparison.common ?? {}, arms: comparison.arms, budget, folds: options.folds };
+  const plan = readPlan(to, asked) ?? (await newPlan(arms, asked, options));
+
+  const runs: RunResult[] = [];
+  const failures: { run: string; message: string }[] = [];
+  let stopped = false;
+  let division: SavedSplit | undefined;
+  const all = repetitions.flatMap((repetition) => arms.map((arm) => ({ arm, repetition })));
+  for (const [i, { arm, repetition }] of all.entries()) {
+    const run = join(to, "runs", `${arm.name}-${repetition.suffix}`);
+    const finished = existsSync(join(run, "run.json")) && openRun(run).info.status === "finished";
+    const state = finished ? "finished before" : existsSync(join(run, "run.json")) ? "resumed" : "new";
+    onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, place: i + 1, runs: all.length, state });
+    try {
+      if (!finished) {
+        const recipe = recipeOf(arm, repetition, plan, options);
+        // All runs divide a folder without parts alike: each is tested on photos that none was trained on.
+        const split = repetition.split ?? division;
+        const { status } = await trainOrResume(recipe, run, split, state === "resumed", options);
+        stopped = status === "stopped" && options.signal?.aborted === true;
+        if (stopped) break;
+      }
+      if (options.folds === undefined) division ??= savedSplit<SavedSplit>(run);
+      runs.push(runResult(run, arm, repetition.suffix));
+    } catch (error) {
+      if (!(error instanceof AdvPropError)) throw error;
+      failures.push({ run, message: error.message });
+      onEvent?.({ type: "failed", arm: arm.name, run, message: error.message });
+    }
+  }
+  if (runs.length === 0 && !stopped) {
+    const why = failures.map(({ run, message }) => `${run}: ${message}`).join("\n");
+    throw new UsageError("ERR_COMPARE", `compare: no run finished, so there is nothing to compare\n${why}`);
+  }
+  const measures = stopped ? [] : await measure(arms, repetitions, runs, options);
+  const result: CompareResult = {
+    schema: 1,
+    status: stopped ? "stopped" : "finished",
+    budget,
+    repetitions: repetitions.map(({ name }) => name),
+    arms: arms.map((arm) => ({
+      name: arm.name,
+      method: arm.resolved.method,
+      model: arm.resolved.model,
+      epochs: plan.epochs[arm.name],
+      unitsPerStep: unitsOf(arm.resolved),
+      runs: runs.filter((one) => one.arm === arm.name),
+    })),
+    measures,
+    failures,
+    createdAt: new Date().toISOString(),
+    command,
+  };
+  const document = comparisonDocument(result, options.folds !== undefined);
+  if (!stopped) writeReport(to, "comparison", document, result);
+  return { result, document };
+}
+
+/** @throws UsageError ERR_COMPARE the number of seeds is no whole number; what {@link foldSplits} throws */
+async function repetitionsOf(arms: readonly Arm[], { seeds, folds, workers }: CompareOptions): Promise<Repetition[]> {
+  const { data, seed } = arms[0].resolved;
+  if (folds !== undefined) {
+    if (seeds !== undefined) throw new UsageError("ERR_COMPARE", "compare: give `seeds` or `folds`, not both");
+    if (data.path === null || data.path === SHAPES) {
+      const got = data.path === null ? "none" : "shapes";
+      throw new UsageError("ERR_COMPARE", `compare: \`folds\` divides a folder of photos in \`data.path\`; got ${got}`);
+    }
+    const splits = await foldSplits(data.path, folds, seed, { workers: workers ?? undefined });
+    return splits.map((split, i) => ({ name: `fold ${i}`, suffix: `fold-${i}`, seed, split }));
+  }
+  const count = seeds ?? 3;
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new UsageError("ERR_COMPARE", `compare: \`seeds\` must be a positive integer; got ${count}`);
+  }
+  return Array.from({ length: count }, (_, i) => {
+    return { name: `seed ${seed + i}`, suffix: `seed-${seed + i}`, seed: seed + i, split: undefined };
+  });
+}
+
+/** Settles how long each arm trains, and saves it. */
+async function newPlan(
+  arms: readonly Arm[],
+  asked: Omit<SavedComparison, "schema" | "epochs">,
+  options: CompareOptions,
+): Promise<SavedComparison> {
+  const { to } = options;
+  mkdirSync(to, { recursive: true });
+  const plan: SavedComparison = { schema: 1, ...asked, epochs: await epochsOfArms(arms, asked.budget, options) };
+  writeJson(planFile(to), plan);
+  return plan;
+}
+
+async function epochsOfArms(
+  arms: readonly Arm[],
+  budget: Budget,
+  options: CompareOptions,
+): Promise<Record<string, number>> {
+  if (budget === "epochs") return Object.fromEntries(arms.map((arm) => [arm.name, arm.resolved.training.epochs]));
+  if (budget === "compute") return epochsWithin(arms, ({ resolved }) => unitsOf(resolved) * trainedShare(resolved));
+  const seconds = new Map<string, number>();
+  for (const arm of arms) {
+    options.onEvent?.({ type: "note", message: `Measuring an epoch of ${arm.name}`, warning: false });
+    const run = join(options.to, "trials", arm.name);
+    const once: Recipe = { ...arm.recipe, training: { ...arm.recipe.training, epochs: 1 } };
+    const resumed = existsSync(join(run, "run.json"));
+    if (!resumed || openRun(run).info.status !== "finished") {
+      await trainOrResume(withMachine(once, options), run, undefined, resumed, options);
+    }
+    seconds.set(arm.name, secondsOf(run));
+  }
+  return epochsWithin(arms, ({ name, resolved }) => seconds.get(name)! * trainedShare(resolved));
+}
+
+const recipeOf = (arm: Arm, { seed, split }: Repetition, plan: SavedComparison, options: CompareOptions): Recipe =>
+  withMachine(
+    {
+      ...arm.recipe,
+      seed,
+      training: { ...arm.recipe.training, epochs: plan.epochs[arm.name] },
+      // A fold has no validation photos of its own.
+      ...(split && { data: { ...arm.recipe.data, validationFraction: 0 } }),
+    },
+    options,
+  );
+
+/** A recipe that computes where and how it is asked for. */
+const withMachine = (recipe: Recipe, { threads, precision, device, memoryLimit }: CompareOptions): Recipe => ({
+  ...recipe,
+  ...(threads !== undefined && { threads }),
+  ...(precision !== undefined && { precision }),
+  ...(device !== undefined && { device }),
+  ...(memoryLimit !== undefined && { memoryLimit }),
+});
+
+const trainOrResume = (
+  recipe: Recipe,
+  run: string,
+  split: SavedSplit | undefined,
+  resume: boolean,
+  { signal, command, onEvent }: CompareOptions,
+) =>
+  train(resume ? {} : recipe, {
+    run,
+    resume,
+    split: resume ? undefined : split,
+    signal,
+    command,
+    onEvent: (event) => onEvent?.({ type: "training", run, event }),
+  });
+
+function runResult(run: string, arm: Arm, repetition: string): RunResult {
+  const { info, metrics } = openRun(run);
+  const steps = metrics().reduce((most, { step }) => Math.max(most, step), 0);
+  return {
+    arm: arm.name,
+    repetition,
+    run,
+    status: info.status,
+    seconds: secondsOf(run),
+    steps,
+    units: steps * unitsOf(arm.resolved),
+  };
+}
+
+/** Seconds of all epochs of a run. */
+const secondsOf = (run: string): number =>
+  openRun(run)
+    .metrics()
+    .reduce((sum, record) => sum + (record.type === "epoch" ? record.seconds : 0), 0);
+
+/** Measures all runs; those of a fold on that fold's own photos. */
+async function measure(
+  arms: readonly Arm[],
+  repetitions: readonly Repetition[],
+  runs: readonly RunResult[],
+  options: CompareOptions,
+): Promise<ComparedMeasure[]> {
+  const { to, folds, checkpoint = "last", parts, onEvent } = options;
+  const { limitTest, seed, workers, threads, precision, device, memoryLimit, command } = options;
+  const common = { limitTest, seed, workers, threads, precision, device, memoryLimit, command, checkpoint, parts };
+  const groups =
+    folds === undefined
+      ? [{ folder: join(to, "measured"), members: runs }]
+      : repetitions.map(({ suffix }) => ({
+          folder: join(to, "measured", suffix),
+          members: runs.filter(({ repetition }) => repetition === suffix),
+        }));
+  const values: { arm: string; repetition: string; measure: string; better: "higher" | "lower"; value: number }[] = [];
+  for (const { folder, members } of groups) {
+    if (members.length === 0) continue;
+    const { result } = await evaluateSuite(
+      members.map(({ run }) => run),
+      { ...common, to: folder, onEvent: (event) => onEvent?.({ type: "evaluation", event }) },
+    );
+    for (const member of members) {
+      const place = result.models.findIndex(({ name }) => name === modelName(member.run));
+      const { arm, repetition } = member;
+      for (const { name, better, values: measured } of result.measures) {
+        const value = measured[place]?.value;
+        // What is relative to one of the runs is not the same measure in another fold.
+        if (value === undefined || name.includes("reference: ")) continue;
+        values.push({ arm, repetition, measure: name, better, value });
+      }
+      const balanced = result.models[place]?.clean?.balancedAccuracy;
+      if (balanced !== undefined) {
+        values.push({ arm, repetition, measure: "balanced accuracy", better: "higher", value: balanced });
+      }
+    }
+  }
+  return measuresOf(
+    arms.map(({ name }) => name),
+    repetitions.map(({ suffix }) => suffix),
+    values,
+  );
+}

@@ -1,0 +1,203 @@
+/** What a comparison found out, as numbers and as a report. */
+
+import { type SeedDifference, seedDifference } from "../../evaluation/paired-tests.js";
+import type { Block, Document, TableCell } from "../../evaluation/report/document.js";
+import { signFlipTest } from "../../evaluation/sign-flip.js";
+import type { CompareResult } from "./compare.js";
+
+/** One training of an arm. */
+export interface RunResult {
+  readonly arm: string;
+  readonly repetition: string;
+  readonly run: string;
+  readonly status: string;
+  /** Of all epochs, training alone. */
+  readonly seconds: number;
+  readonly steps: number;
+  /** Forward-backward units: training passes of vanilla over a mini-batch. */
+  readonly units: number;
+}
+
+export interface ArmResult {
+  readonly name: string;
+  readonly method: string;
+  readonly model: string;
+  readonly epochs: number;
+  readonly unitsPerStep: number;
+  readonly runs: readonly RunResult[];
+}
+
+/** One measure of an arm. */
+export interface ArmMeasure {
+  readonly arm: string;
+  readonly mean: number;
+  /** Standard deviation over the repetitions, with count - 1; undefined for one. */
+  readonly deviation: number | undefined;
+  /** By repetition; those that failed are left out. */
+  readonly values: Readonly<Record<string, number>>;
+  /** From the first arm to this one over the repetitions that both have; undefined for the first, and for fewer than two. */
+  readonly difference: (SeedDifference & { readonly signFlip: number }) | undefined;
+}
+
+export interface ComparedMeasure {
+  readonly name: string;
+  readonly better: "higher" | "lower";
+  readonly arms: readonly ArmMeasure[];
+}
+
+export interface MeasuredValue {
+  readonly arm: string;
+  readonly repetition: string;
+  readonly measure: string;
+  readonly better: "higher" | "lower";
+  readonly value: number;
+}
+
+/** Mean, spread and paired differences of every measure. */
+export function measuresOf(
+  arms: readonly string[],
+  repetitions: readonly string[],
+  values: readonly MeasuredValue[],
+): ComparedMeasure[] {
+  const names = [...new Map(values.map(({ measure, better }) => [measure, better]))];
+  return names.map(([name, better]) => {
+    const of = (arm: string) =>
+      new Map(
+        values
+          .filter((one) => one.arm === arm && one.measure === name)
+          .map((one) => [one.repetition, one.value] as const),
+      );
+    const first = of(arms[0]);
+    return {
+      name,
+      better,
+      arms: arms.flatMap((arm) => {
+        const own = of(arm);
+        const all = [...own.values()];
+        if (all.length === 0) return [];
+        const mean = all.reduce((a, b) => a + b, 0) / all.length;
+        const squares = all.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+        const deviation = all.length > 1 ? Math.sqrt(squares / (all.length - 1)) : undefined;
+        const shared = repetitions.filter((one) => first.has(one) && own.has(one));
+        const difference = arm === arms[0] ? undefined : differenceOf(shared, first, own);
+        return [{ arm, mean, deviation, values: Object.fromEntries(own), difference }];
+      }),
+    };
+  });
+}
+
+function differenceOf(
+  shared: readonly string[],
+  first: ReadonlyMap<string, number>,
+  own: ReadonlyMap<string, number>,
+): ArmMeasure["difference"] {
+  if (shared.length < 2) return undefined;
+  const pairs = shared.map((one) => [first.get(one)!, own.get(one)!] as const);
+  return {
+    ...seedDifference(
+      pairs.map(([a]) => a),
+      pairs.map(([, b]) => b),
+    ),
+    signFlip: signFlipTest(pairs.map(([a, b]) => b - a)),
+  };
+}
+
+const quantity = (value: number, text: string): TableCell => ({ value, text });
+const points = (value: number) => `${value >= 0 ? "+" : ""}${(100 * value).toFixed(2)}`;
+const arrow = ({ better }: ComparedMeasure) => (better === "higher" ? "↑" : "↓");
+
+/** The report of a comparison. */
+export function comparisonDocument(
+  { arms, measures, budget, repetitions, failures }: CompareResult,
+  folds: boolean,
+): Document {
+  const [first] = arms;
+  const of = folds ? "folds" : "seeds";
+  const blocks: Block[] = [
+    {
+      kind: "paragraph",
+      text: `${arms.length} arms, ${repetitions.length} ${of} each (${repetitions.join(", ")}); equal ${budget === "compute" ? "forward-backward units" : budget === "time" ? "measured seconds" : "epochs"}.`,
+    },
+    ...failures.map(({ run, message }): Block => ({ kind: "paragraph", text: `Failed: ${run}: ${message}` })),
+    { kind: "heading", text: "Results" },
+    {
+      kind: "table",
+      caption: `In percent: mean ± standard deviation over ${of} (how many); ↑ more is better, ↓ less is.`,
+      columns: ["", ...arms.map(({ name }) => name)],
+      rows: measures.map((measure) => [
+        `${measure.name} ${arrow(measure)}`,
+        ...arms.map(({ name }): TableCell => {
+          const found = measure.arms.find(({ arm }) => arm === name);
+          if (found === undefined) return "not measured";
+          const spread = found.deviation === undefined ? "" : ` ± ${(100 * found.deviation).toFixed(2)}`;
+          return quantity(
+            found.mean,
+            `${(100 * found.mean).toFixed(2)}${spread} (${Object.keys(found.values).length})`,
+          );
+        }),
+      ]),
+    },
+    ...differenceBlocks(first, arms, measures, folds),
+    { kind: "heading", text: "Cost" },
+    {
+      kind: "table",
+      caption:
+        "Mean over the runs of an arm. A unit is a training pass of vanilla over a mini-batch; an attack step is two thirds of one.",
+      columns: ["", "network", "epochs", "updates", "units of a step", "units", "seconds"],
+      rows: arms.map(({ name, model, epochs, unitsPerStep, runs }) => {
+        const mean = (value: (run: RunResult) => number) =>
+          runs.reduce((sum, run) => sum + value(run), 0) / runs.length;
+        const cells = [
+          epochs,
+          mean((run) => run.steps),
+          unitsPerStep,
+          mean((run) => run.units),
+          mean((run) => run.seconds),
+        ];
+        return [
+          name,
+          model,
+          ...cells.map((value) => quantity(value, Number.isNaN(value) ? "none" : `${+value.toFixed(2)}`)),
+        ];
+      }),
+    },
+  ];
+  return { title: `Comparison of ${arms.map(({ name }) => name).join(", ")}`, blocks };
+}
+
+function differenceBlocks(
+  first: ArmResult,
+  arms: readonly ArmResult[],
+  measures: readonly ComparedMeasure[],
+  folds: boolean,
+): Block[] {
+  const rows = measures.flatMap((measure) =>
+    measure.arms.flatMap(({ arm, difference }) => {
+      if (difference === undefined) return [];
+      const { value, low, high, signFlip, detectable, count } = difference;
+      return [
+        [
+          `${arm}, ${measure.name} ${arrow(measure)}`,
+          quantity(value, `${points(value)} [${points(low)}, ${points(high)}]`),
+          quantity(signFlip, signFlip.toFixed(4)),
+          quantity(detectable, (100 * detectable).toFixed(2)),
+          quantity(count, String(count)),
+        ],
+      ];
+    }),
+  );
+  if (rows.length === 0 || arms.length < 2) return [];
+  const of = folds ? "folds" : "seeds";
+  const overlap = folds ? " The folds share most of their training photos, so intervals and p are approximate." : "";
+  return [
+    { kind: "heading", text: `Differences to ${first.name}` },
+    {
+      kind: "table",
+      caption:
+        `In points, paired by ${of}, with Student's 95 % interval; p by the sign-flip test; detectable: the true difference that would be found ` +
+        `with probability 0.8 at the 5 % level.${overlap} Many rows are tested, and no correction is made for their number.`,
+      columns: ["", "difference", "p", "detectable", "pairs"],
+      rows,
+    },
+  ];
+}

@@ -1,0 +1,223 @@
+/** Methods side by side: what is trained, what goes on after a stop or a failure, and what is said of it. */
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { compare } from "../../src/api/compare/compare.js";
+import type { CompareEvent } from "../../src/api/compare/events.js";
+import { readComparison } from "../../src/api/compare/file.js";
+import { armsOf, type Comparison, epochsWithin, trainedShare, unitsOf } from "../../src/api/compare/plan.js";
+import { measuresOf } from "../../src/api/compare/result.js";
+import { openRun } from "../../src/api/open-run.js";
+import { renderText } from "../../src/evaluation/report/text.js";
+import { codedError, codedRejection } from "../support/errors.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { writeClasses } from "../support/photos.js";
+
+const COMPARISON: Comparison = {
+  common: {
+    model: "resnet8",
+    threads: 1,
+    data: { path: "shapes", shapes: { images: 32, validationImages: 0, testImages: 20 } },
+    training: { epochs: 1, batchSize: 16 },
+  },
+  arms: { vanilla: { method: "vanilla" }, advprop: { method: "advprop", attack: { epsilon: "2/255" } } },
+};
+
+describe("a comparison over seeds", () => {
+  const to = join(sharedTemporaryFolder(), "seeds");
+  const events: CompareEvent[] = [];
+  const options = {
+    to,
+    seeds: 2,
+    parts: ["clean"] as const,
+    threads: 1,
+    onEvent: (event: CompareEvent) => void events.push(event),
+  };
+
+  test("trains each arm with each seed, measures all, and gives means, spreads and paired differences", async () => {
+    const { result, document } = await compare(COMPARISON, options);
+    expect(result.status).toBe("finished");
+    expect(result.arms.map(({ name, runs }) => [name, runs.map(({ repetition }) => repetition)])).toEqual([
+      ["vanilla", ["seed-0", "seed-1"]],
+      ["advprop", ["seed-0", "seed-1"]],
+    ]);
+    const recipe = openRun(join(to, "runs/advprop-seed-1")).recipe;
+    expect(recipe).toMatchObject({ seed: 1, method: "advprop", attack: { epsilon: 2 / 255 } });
+    const clean = result.measures.find(({ name }) => name === "clean accuracy")!;
+    const [first, second] = clean.arms;
+    const [a0, a1] = Object.values(first.values);
+    expect(first.mean).toBeCloseTo((a0 + a1) / 2, 12);
+    expect(second.difference?.value).toBeCloseTo(second.mean - first.mean, 12);
+    expect(second.difference?.count).toBe(2);
+    expect(first.difference).toBeUndefined();
+    expect(result.measures.map(({ name }) => name)).toEqual(["clean accuracy", "balanced accuracy"]);
+    expect(renderText(document)).toContain("Differences to vanilla");
+    const saved = JSON.parse(readFileSync(join(to, "comparison.json"), "utf8"));
+    expect(saved.measures).toEqual(JSON.parse(JSON.stringify(result.measures)));
+    for (const kind of ["html", "md", "csv"]) expect(existsSync(join(to, `comparison.${kind}`))).toBe(true);
+  });
+
+  test("called again, it trains nothing that is finished; a run that is gone is trained again", async () => {
+    events.length = 0;
+    rmSync(join(to, "runs/vanilla-seed-1"), { recursive: true });
+    await compare(COMPARISON, options);
+    const states = events.flatMap((event) => (event.type === "run" ? [event.state] : []));
+    expect(states).toEqual(["finished before", "finished before", "new", "finished before"]);
+  });
+
+  test("another comparison in the same folder is refused, and nothing is trained", async () => {
+    const other = { ...COMPARISON, arms: { ...COMPARISON.arms, noise: { method: "noise" as const } } };
+    const error = await codedRejection(compare(other, options));
+    expect(error).toMatchObject({ code: "ERR_COMPARE", exitCode: 2 });
+    expect(existsSync(join(to, "runs/noise-seed-0"))).toBe(false);
+  });
+});
+
+test("a run that fails is named, and the others are compared", async () => {
+  const to = temporaryFolder();
+  // Something lies where a run would.
+  const { result } = await compare(COMPARISON, { to: join(to, "a"), seeds: 1, parts: ["clean"], threads: 1 });
+  expect(result.failures).toEqual([]);
+  rmSync(join(to, "a/runs/advprop-seed-0"), { recursive: true });
+  writeFileSync(join(to, "a/runs/advprop-seed-0"), "a file");
+  const again = await compare(COMPARISON, { to: join(to, "a"), seeds: 1, parts: ["clean"], threads: 1 });
+  expect(again.result.failures).toHaveLength(1);
+  expect(again.result.failures[0].message).toContain("is a file");
+  expect(again.result.measures[0].arms.map(({ arm }) => arm)).toEqual(["vanilla"]);
+});
+
+test("stopped, it says so, and goes on with the next call", async () => {
+  const to = join(temporaryFolder(), "stopped");
+  const controller = new AbortController();
+  const long = { ...COMPARISON, common: { ...COMPARISON.common, training: { epochs: 3, batchSize: 16 } } };
+  const { result } = await compare(long, {
+    to,
+    seeds: 1,
+    parts: ["clean"],
+    threads: 1,
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.type === "training" && event.event.type === "epoch") controller.abort();
+    },
+  });
+  expect(result.status).toBe("stopped");
+  expect(existsSync(join(to, "comparison.json"))).toBe(false);
+  expect(openRun(join(to, "runs/vanilla-seed-0")).info.status).toBe("stopped");
+  const rest = await compare(long, { to, seeds: 1, parts: ["clean"], threads: 1 });
+  expect(rest.result.arms.flatMap(({ runs }) => runs.map(({ steps }) => steps))).toEqual([6, 6]);
+});
+
+test("folds: every photo is measured once, by networks that never saw it", async () => {
+  const photos = temporaryFolder();
+  await writeClasses(photos, { cat: 8, dog: 8 });
+  const common = {
+    model: "resnet8",
+    threads: 1,
+    data: { path: photos, imageSize: 16, workers: 1 },
+    training: { epochs: 1, batchSize: 4 },
+  };
+  const to = join(temporaryFolder(), "folds");
+  const { result, document } = await compare(
+    { common, arms: COMPARISON.arms },
+    { to, folds: 2, parts: ["clean"], threads: 1, workers: 1 },
+  );
+  expect(result.arms[0].runs.map(({ repetition }) => repetition)).toEqual(["fold-0", "fold-1"]);
+  const split = (fold: number) =>
+    JSON.parse(readFileSync(join(to, `runs/vanilla-fold-${fold}/split.json`), "utf8")).parts;
+  expect(split(0).test.sort()).toEqual(split(1).train.sort());
+  expect(result.measures[0].arms.map(({ values }) => Object.keys(values))).toEqual([
+    ["fold-0", "fold-1"],
+    ["fold-0", "fold-1"],
+  ]);
+  expect(renderText(document)).toContain("approximate");
+});
+
+describe("budgets", () => {
+  test("by compute, every arm gets the units of the first", () => {
+    const arms = armsOf({
+      common: { training: { epochs: 24 } },
+      arms: {
+        vanilla: { method: "vanilla" },
+        advprop: { method: "advprop" },
+        five: { method: "advprop", attack: { steps: 5 } },
+        fast: { method: "fast-advprop" },
+      },
+    });
+    // Two training passes and two thirds for each step of the attack.
+    expect(arms.map(({ resolved }) => unitsOf(resolved))).toEqual([
+      1,
+      expect.closeTo(8 / 3),
+      expect.closeTo(16 / 3),
+      expect.closeTo(1.2),
+    ]);
+    const epochs = epochsWithin(arms, ({ resolved }) => unitsOf(resolved) * trainedShare(resolved));
+    // Fast AdvProp shortens its training by itself.
+    expect(epochs).toEqual({ vanilla: 24, advprop: 9, five: 5, fast: 24 });
+  });
+
+  test("by time, seconds of an epoch are measured first, and the plan is kept", async () => {
+    const to = join(temporaryFolder(), "time");
+    const common = { ...COMPARISON.common, training: { epochs: 2, batchSize: 16 } };
+    const { result } = await compare(
+      { ...COMPARISON, common },
+      { to, seeds: 1, budget: "time", parts: ["clean"], threads: 1 },
+    );
+    expect(result.arms[0].epochs).toBe(2);
+    expect(result.arms[1].epochs).toBeGreaterThanOrEqual(1);
+    expect(existsSync(join(to, "trials/advprop/run.json"))).toBe(true);
+    expect(openRun(join(to, "runs/advprop-seed-0")).recipe.training.epochs).toBe(result.arms[1].epochs);
+  });
+});
+
+test("what is missing of an arm is left out of its mean and its pairs", () => {
+  const of = (arm: string, repetition: string, value: number) => ({
+    arm,
+    repetition,
+    measure: "m",
+    better: "higher" as const,
+    value,
+  });
+  const values = [of("a", "s0", 1), of("a", "s1", 2), of("a", "s2", 3), of("b", "s0", 2), of("b", "s2", 5)];
+  const [{ arms }] = measuresOf(["a", "b"], ["s0", "s1", "s2"], values);
+  expect(arms[1]).toMatchObject({ mean: 3.5, values: { s0: 2, s2: 5 } });
+  expect(arms[1].difference).toMatchObject({ value: 1.5, count: 2, signFlip: 0.5 });
+});
+
+describe("misuse", () => {
+  test.each([
+    [{ arms: { a: {} } }, /at least two arms; got 1/],
+    [{ arms: { a: {}, "b/c": {} } }, /an arm's name must be made of/],
+    [{ arms: { a: {}, b: { method: "advprob" as never } } }, /arm b, method: method must be/],
+    [{ arms: { a: {}, b: { training: { epoch: 3 } as never } } }, /arm b, training.epoch: unknown path/],
+  ])("%j", async (comparison, message) => {
+    const error = await codedRejection(compare(comparison, { to: join(temporaryFolder(), "x") }));
+    expect(error.exitCode).toBe(2);
+    expect(error.message).toMatch(message);
+  });
+
+  test("seeds and folds together", async () => {
+    expect(
+      (await codedRejection(compare(COMPARISON, { to: temporaryFolder(), seeds: 2, folds: 2 }))).message,
+    ).toContain("not both");
+  });
+
+  test("files of another form", () => {
+    const path = join(temporaryFolder(), "c.yaml");
+    for (const [text, message] of [
+      ["- a", /must be a mapping with `arms:`/],
+      ["arm: {}", /unknown key arm\. Did you mean arms\?/],
+      ["common: {}", /must have a mapping of arms/],
+      ["arms: {a: 3}", /a is none/],
+      ["arms: [", /must be YAML/],
+    ] as const) {
+      writeFileSync(path, text);
+      expect(codedError(() => readComparison(path)).message).toMatch(message);
+    }
+    writeFileSync(path, "recipe: photos\ncommon: {seed: 1}\narms: {a: {method: vanilla}, b: }\n");
+    expect(readComparison(path)).toEqual({
+      recipe: "photos",
+      common: { seed: 1 },
+      arms: { a: { method: "vanilla" }, b: {} },
+    });
+  });
+});

@@ -1,0 +1,53 @@
+/** `advprop compare` from the command line. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { advprop } from "../support/cli.js";
+import { temporaryFolder } from "../support/folders.js";
+
+test("trains two methods on shapes, prints the table, and goes on where it was", () => {
+  const to = join(temporaryFolder(), "out");
+  const args = [
+    ...[
+      "compare",
+      "--methods",
+      "vanilla,advprop",
+      "--data",
+      "shapes",
+      "--model",
+      "resnet8",
+      "--seeds",
+      "2",
+      "--parts",
+      "clean",
+    ],
+    ...["--set", "data.shapes.images=64", "--set", "data.shapes.testImages=40", "--epochs", "1", "--batch-size", "16"],
+    ...["--threads", "1", "--to", to],
+  ];
+  const first = advprop(args);
+  expect(first.stderr).toContain("Run 4 of 4: advprop, seed 1");
+  expect(first.status).toBe(0);
+  expect(first.stdout).toContain("Differences to vanilla");
+  expect(JSON.parse(readFileSync(join(to, "comparison.json"), "utf8")).command.slice(0, 2)).toEqual([
+    "advprop",
+    "compare",
+  ]);
+  const again = advprop([...args, "--json"]);
+  expect(again.stderr).toContain("is finished");
+  expect(JSON.parse(again.stdout).arms).toHaveLength(2);
+});
+
+test.each([
+  [["compare", "--data", "shapes"], "give a file with arms, or --methods A,B"],
+  [["compare", "--methods", "vanilla", "--data", "shapes"], "at least two arms"],
+  [
+    ["compare", "--methods", "vanilla,advprop", "--data", "shapes", "--folds", "2"],
+    "--folds divides a folder of photos",
+  ],
+  [["compare", "--methods", "vanilla,advprop", "--data", "shapes", "--budget", "money"], "--budget must be one of"],
+  [["compare", "no.yaml"], "cannot be read"],
+])("%j", (args, message) => {
+  const { status, stderr } = advprop(args);
+  expect(stderr).toContain(message);
+  expect(status).toBe(2);
+});
