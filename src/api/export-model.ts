@@ -10,6 +10,7 @@ import { loadedClassifier } from "../models/loaded.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
 import { loadOnnxRuntime } from "../predictors/onnx-runtime.js";
+import { isOnnx } from "../predictors/open.js";
 import { writeError, writeFileAtomic } from "../runs/atomic-file.js";
 import { type OpenedWeights, type OpenWeightsOptions, openWeights } from "../weights/open.js";
 import { accuracyOf, trainingOf } from "./export-facts.js";
@@ -66,6 +67,12 @@ export type ExportResult = {
  *   name stays then
  */
 export async function exportModel(model: string, to: string, options: ExportModelOptions = {}): Promise<ExportResult> {
+  if (isOnnx(model)) {
+    throw new UsageError(
+      "ERR_EXPORT",
+      `export: ${model} is an ONNX file already. Give the run or the weights that it was made from`,
+    );
+  }
   const format = formatOf(to, options);
   checkOptions(format, options);
   const folder = dirname(to);

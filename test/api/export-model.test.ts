@@ -100,3 +100,8 @@ test.each([
   expect(error.code).toBe("ERR_EXPORT");
   expect(error.message).toMatch(message);
 });
+
+test("refuses a model that is ONNX already", async () => {
+  const error = await codedRejection(exportModel("model.onnx", join(folder, "other.onnx")));
+  expect(error).toMatchObject({ code: "ERR_EXPORT", message: expect.stringContaining("is an ONNX file already") });
+});
