@@ -47,6 +47,12 @@ export function describeStrength(recipe: ResolvedRecipe): string[] {
       `Label smoothing: ${labelSmoothing}${twoLosses ? `, in ${routes === undefined && training.adversarialShare === undefined ? "both" : "all"} losses` : ""}.`,
     );
   }
+  for (const [name, alpha] of [
+    ["Mixup", training.mixup],
+    ["CutMix", training.cutmix],
+  ] as const) {
+    if (alpha > 0) lines.push(`${name} of clean images: shares from Beta(${alpha}, ${alpha}).`);
+  }
   if (training.adversarialShare !== undefined) {
     const passes = 1 + training.adversarialShare;
     lines.push(

@@ -5,6 +5,7 @@ import { cropPadded, flipHorizontal } from "../images/augmentation.js";
 import { augmentStrongly, isNeutral, type StrongAugmentation } from "../images/strong-augmentation.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
+import type { MixingMask } from "./mixing.js";
 import { epochOrder, type Sampler } from "./sampler.js";
 import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 
@@ -26,6 +27,8 @@ export interface PixelBatch extends Pixels {
   readonly repeats?: Uint32Array;
   /** (N, H, W, 3) uint8 each, other views of the same images, where the loader gives several */
   readonly moreViews?: readonly Uint8Array[];
+  /** How the clean images are mixed, where they are. */
+  readonly mix?: MixingMask;
   /** Set where crop and mirroring are left to the training step: the pixels are those of the set, for all views. */
   readonly pending?: PendingAugmentation;
 }

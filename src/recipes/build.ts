@@ -1,5 +1,6 @@
 /** From a resolved recipe to the parts of a training run. */
 import type { Loader, PixelBatch } from "../data/loader.js";
+import { withMixing } from "../data/mixing.js";
 import type { OpenedData } from "../data/open-data.js";
 import { assert, UsageError } from "../errors.js";
 import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
@@ -157,7 +158,9 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   assert(train !== undefined, "training data were opened without their training part");
   const { views } = methodOf(recipe);
   // A GPU waits for the program, which therefore leaves it what it can.
-  const loader = train.loader(batchSize, { views, leavePending: learner.device !== "cpu" });
+  const unmixed = train.loader(batchSize, { views, leavePending: learner.device !== "cpu" });
+  const { mixup, cutmix } = training;
+  const loader = withMixing(unmixed, { mixup, cutmix }, recipe.seed);
   const trained = epochsOf(recipe);
   const totalSteps = trained * updatesPerEpoch(loader, accumulationSteps);
   // Without a graph, twice the batch of a training step takes less memory than that step.

@@ -80,6 +80,13 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
     const reason = `has no effect with method ${method}; only fast-advprop attacks a share of the images`;
     found.push({ path: ["training", "adversarialShare"], reason });
   }
+  if (isMapping(training) && !hasCleanMain(traits, routes)) {
+    for (const key of ["mixup", "cutmix"]) {
+      if (training[key] === undefined || training[key] === 0) continue;
+      const reason = `has no effect with method ${method}, which passes no clean images through the main norms`;
+      found.push({ path: ["training", key], reason });
+    }
+  }
   const [smoothing] = OF_TWO_LOSSES;
   if (isMapping(training)) {
     for (const key of OF_TWO_LOSSES) {
@@ -125,6 +132,10 @@ export function missingPolicy(recipe: unknown): Ineffective | undefined {
       "Choose one, such as v0 for photos and cifar10 for small images, or routes without the source strong.",
   };
 }
+
+/** Whether clean images go through the main norms. */
+const hasCleanMain = ({ cleanLoss }: MethodTraits, routes: unknown): boolean =>
+  cleanLoss && !(isMapping(routes) && isMapping(routes.main) && routes.main.attacked === true);
 
 const takesStrong = (routes: Readonly<Record<string, unknown>>): boolean =>
   Object.values(routes).some((route) => isMapping(route) && route.source === "strong");

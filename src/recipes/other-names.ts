@@ -23,6 +23,8 @@ export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   epochs: ["maxepochs", "numepochs", "numtrainepochs"],
   batchSize: ["batch", "bs", "minibatch", "perdevicetrainbatchsize"],
   labelSmoothing: ["smoothing"],
+  mixup: ["mixupalpha"],
+  cutmix: ["cutmixalpha"],
   clipGradientNorm: ["clip", "clipgrad", "clipgradnorm", "clipnorm", "gradclip", "gradientclipping", "maxgradnorm"],
   accumulationSteps: ["accumulate", "gradaccum", "gradaccumsteps", "gradientaccumulation"],
   averageDecay: ["ema", "emadecay", "modelema"],

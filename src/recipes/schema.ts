@@ -229,6 +229,10 @@ const written = section({
      * adversarialWeight, as tingxueronghua/pytorch-classification-advprop does with a weight of 1.
      */
     lossReduction: oneOf(["sum", "mean"]).default("sum"),
+    /** Alpha of Mixup, of clean images through the main norms, whose shares are drawn from Beta(alpha, alpha); 0 for none. */
+    mixup: notNegative.default(0),
+    /** Alpha of CutMix likewise; where both are given each image takes one of them. */
+    cutmix: notNegative.default(0),
     /** Of Fast AdvProp: the share of the images that are attacked, and are not clean ones. */
     adversarialShare: properShare.default(ADVERSARIAL_SHARE),
     clipGradientNorm: positiveOrNull.default(null),

@@ -138,6 +138,8 @@ export const pick = (x: Tensor, indices: Tensor): Tensor =>
 /** [N, K] with one value written at each row's own index; indices int64 [N]. */
 export const replaceAt = (x: Tensor, indices: Tensor, value: number): Tensor =>
   call("aten::scatter.value", [x, 1, reshape(indices, [indices.size, 1]), value]);
+/** The rows in reverse order. */
+export const reversed = (x: Tensor): Tensor => call("aten::flip", [x, [0]]);
 export const concat = (tensors: readonly Tensor[], dimension = 0): Tensor => call("aten::cat", [tensors, dimension]);
 export const stack = (tensors: readonly Tensor[]): Tensor => call("aten::stack", [tensors]);
 export const detach = (x: Tensor): Tensor => call("aten::detach", [x]);

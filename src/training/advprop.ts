@@ -4,6 +4,7 @@
  */
 import { ATTACK, TRAIN } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
+import { cleanImages, cleanLossOf } from "./mixing.js";
 import { type AttackStepParts, type Batch, type StepLosses, SUM } from "./step.js";
 
 /**
@@ -25,8 +26,9 @@ export function advPropStep(
     lossWeights = SUM,
     recompute,
   }: AttackStepParts,
-  { images, labels, keys }: Batch,
+  batch: Batch,
 ): Required<StepLosses> {
+  const { images, labels, keys } = batch;
   // Attack the current network through its auxiliary batch norms.
   const adversarial = attack.perturb(
     (x) => model.forward(x, { ...attackContext, route: "aux", keys }),
@@ -38,7 +40,7 @@ export function advPropStep(
   // Each mini-batch meets the batch norms of its own distribution. Minimise the sum: each loss adds its gradient
   // as soon as it is known, so that only one graph lives at a time.
   const cleanLoss = gradients.add(
-    crossEntropy(model.forward(images, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
+    cleanLossOf(model.forward(cleanImages(batch), { ...TRAIN, recompute, route: "main", keys }), batch, labelSmoothing),
     lossWeights.clean,
   );
   const adversarialLoss = gradients.add(

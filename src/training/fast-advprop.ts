@@ -5,10 +5,10 @@
 import { assert, UsageError } from "../errors.js";
 import { TRAIN } from "../nn/context.js";
 import { drawFor, keysAt, keysOfRows, type SampleKeys } from "../nn/keys.js";
-import { crossEntropy } from "../nn/loss.js";
 import { Purpose } from "../random.js";
 import type { Tensor } from "../tensor/index.js";
 import { channelsLast, detach, fallingOrder, keyedUniform, reshape, rows, rowsAt } from "../tensor/operators.js";
+import { cleanImages, cleanLossOf } from "./mixing.js";
 import type { AttackStepParts, Batch, ParameterOwner, StepLosses } from "./step.js";
 
 /** What the noise pass counts; the adversarial one has the rest of 1, so that an attacked image counts as much as a clean one. */
@@ -41,7 +41,7 @@ export function fastAdvPropStep(
     singleStep,
   }: AttackStepParts,
   share: number,
-  { images, labels, keys }: Batch,
+  { images, mix, labels, keys }: Batch,
 ): StepLosses {
   assert(singleStep !== undefined, "the step was made without its threat model");
   const { threatModel, stepSize, owners } = singleStep;
@@ -53,12 +53,9 @@ export function fastAdvPropStep(
     labels: rows(labels, start, end),
     keys: keysOfRows(keys, start, end),
   });
+  const cleanPart: Batch = { ...part(0, clean), mix: mix && rows(mix, 0, clean) };
   const loss = (batch: Batch, route: string, smoothing: number): Tensor =>
-    crossEntropy(
-      model.forward(batch.images, { ...TRAIN, recompute, route, keys: batch.keys }),
-      batch.labels,
-      smoothing,
-    );
+    cleanLossOf(model.forward(cleanImages(batch), { ...TRAIN, recompute, route, keys: batch.keys }), batch, smoothing);
 
   const factors: Readonly<Record<ParameterOwner, number>> = {
     shared: 1,
@@ -68,7 +65,7 @@ export function fastAdvPropStep(
   return gradients.scaled(
     owners.map((owner) => factors[owner]),
     () => {
-      const cleanLoss = gradients.add(loss(part(0, clean), "main", labelSmoothing), clean / count);
+      const cleanLoss = gradients.add(loss(cleanPart, "main", labelSmoothing), clean / count);
 
       const original = part(clean, count);
       const start = detach(threatModel.start(original.images, original.keys)).requireGradient();

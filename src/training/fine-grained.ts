@@ -3,8 +3,8 @@
  * such as plain, AutoAugment-ed and adversarial ones.
  */
 import { assert } from "../errors.js";
-import { ATTACK, TRAIN } from "../nn/context.js";
-import { crossEntropy } from "../nn/loss.js";
+import { ATTACK, MAIN_ROUTE, TRAIN } from "../nn/context.js";
+import { cleanImages, cleanLossOf } from "./mixing.js";
 import { type RouteFeeds, viewsOf } from "./routes.js";
 import type { AttackStepParts, Batch, StepLosses } from "./step.js";
 
@@ -26,19 +26,22 @@ export function fineGrainedStep(
     recompute,
   }: AttackStepParts,
   routes: RouteFeeds,
-  { images, moreViews = [], labels, keys }: Batch,
+  batch: Batch,
 ): StepLosses {
+  const { images, moreViews = [], labels, keys } = batch;
   const sources = viewsOf(routes);
   const views = [images, ...moreViews];
   assert(views.length === sources.length, "the loader gives other views than the routes take");
   const losses = Object.entries(routes).map(([route, { source, attacked, weight }]) => {
     const view = views[sources.indexOf(source)];
+    // Mixup and CutMix are of the clean route, the main one.
+    const mix = route === MAIN_ROUTE && !attacked ? batch.mix : undefined;
     const x = attacked
       ? attack.perturb((pixels) => model.forward(pixels, { ...attackContext, route, keys }), view, labels, keys)
-      : view;
+      : cleanImages({ images: view, mix });
     const logits = model.forward(x, { ...TRAIN, recompute, route, keys });
     const smoothing = attacked ? adversarialLabelSmoothing : labelSmoothing;
-    return [`${route}Loss`, gradients.add(crossEntropy(logits, labels, smoothing), weight)] as const;
+    return [`${route}Loss`, gradients.add(cleanLossOf(logits, { labels, mix }, smoothing), weight)] as const;
   });
   return Object.fromEntries(losses);
 }

@@ -7,6 +7,7 @@ import { ATTACK, TRAIN } from "../nn/context.js";
 import { keysTwice } from "../nn/keys.js";
 import { crossEntropy } from "../nn/loss.js";
 import { add, concat, detach, mul, rows } from "../tensor/operators.js";
+import { cleanImages, cleanLossOf } from "./mixing.js";
 import { type AttackStepParts, type Batch, type StepLosses, SUM } from "./step.js";
 
 /**
@@ -26,22 +27,23 @@ export function mixtureStep(
     lossWeights = SUM,
     recompute,
   }: AttackStepParts,
-  { images, labels, keys }: Batch,
+  batch: Batch,
 ): Required<StepLosses> {
+  const { images, labels, keys } = batch;
   const adversarial = attack.perturb(
     (x) => model.forward(x, { ...attackContext, route: "main", keys }),
     images,
     labels,
     keys,
   );
-  const logits = model.forward(concat([images, adversarial]), {
+  const logits = model.forward(concat([cleanImages(batch), adversarial]), {
     ...TRAIN,
     recompute,
     route: "main",
     keys: keysTwice(keys),
   });
   const count = labels.size;
-  const cleanLoss = crossEntropy(rows(logits, 0, count), labels, labelSmoothing);
+  const cleanLoss = cleanLossOf(rows(logits, 0, count), batch, labelSmoothing);
   const adversarialLoss = crossEntropy(rows(logits, count, 2 * count), labels, adversarialLabelSmoothing);
   const { clean, adversarial: weight } = lossWeights;
   gradients.add(add(mul(cleanLoss, clean), mul(adversarialLoss, weight)));

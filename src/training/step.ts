@@ -16,6 +16,8 @@ export interface Batch {
   readonly images: Tensor;
   /** As `images`, other views of the same, for a method that needs them. */
   readonly moreViews?: readonly Tensor[];
+  /** [N, 1, H, W] or [N, 1, 1, 1], in [0, 1], how much of each image is its own where the clean ones are mixed. */
+  readonly mix?: Tensor;
   /** int64 [N] */
   readonly labels: Tensor;
   /** The keys of the samples' random draws. */
@@ -38,6 +40,8 @@ export interface Upload {
   /** uint8 [N, H, W, 3] */
   readonly pixels: Tensor;
   readonly moreViews?: readonly Tensor[];
+  /** float32 [N, 1, H, W] or [N, 1, 1, 1] */
+  readonly mix?: Tensor;
   /** int64 [N] */
   readonly labels: Tensor;
   /** int64 [N] */
@@ -47,13 +51,14 @@ export interface Upload {
 }
 
 export function uploadPixels(
-  { pixels, moreViews, labels, samples, pending, height, width }: PixelBatch,
+  { pixels, moreViews, mix, labels, samples, pending, height, width }: PixelBatch,
   device: Device,
 ): Upload {
   const images = (bytes: Uint8Array) => fromArray(bytes, [labels.length, height, width, 3], undefined, device);
   return {
     pixels: images(pixels),
     ...(moreViews && { moreViews: moreViews.map(images) }),
+    ...(mix && { mix: fromArray(mix.shares, [labels.length, 1, mix.height, mix.width], undefined, device) }),
     labels: labelsTensor(labels, device),
     samples: labelsTensor(samples, device),
     ...(pending && { streams: labelsTensor(pending.streams, device) }),
@@ -61,18 +66,18 @@ export function uploadPixels(
 }
 
 export function batchFromUpload(
-  { pixels, moreViews, labels, samples, streams }: Upload,
+  { pixels, moreViews, mix, labels, samples, streams }: Upload,
   { pending, repeats }: Pick<PixelBatch, "pending" | "repeats">,
   { seed, epoch }: DrawContext,
 ): Batch {
   const keys = { seed, epoch, samples, repeats: repeats && Array.from(repeats) };
   if (pending === undefined || streams === undefined) {
     const images = (bytes: Tensor) => imagesFromBytes(bytes, "float32");
-    return { images: images(pixels), moreViews: moreViews?.map(images), labels, keys };
+    return { images: images(pixels), moreViews: moreViews?.map(images), mix, labels, keys };
   }
   const view = (number: number) => augmentedImages(pixels, samples, add(streams, number), pending);
   const others = Array.from({ length: pending.views - 1 }, (_, i) => view(i + 1));
-  return { images: view(0), moreViews: others.length > 0 ? others : undefined, labels, keys };
+  return { images: view(0), moreViews: others.length > 0 ? others : undefined, mix, labels, keys };
 }
 
 /** The mean losses of a step by what they are of, scalars in nats, before the update. Nothing has waited for them yet. */

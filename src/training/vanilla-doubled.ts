@@ -3,14 +3,14 @@
  * about twice one.
  */
 import { TRAIN } from "../nn/context.js";
-import { crossEntropy } from "../nn/loss.js";
+import { cleanImages, cleanLossOf } from "./mixing.js";
 import type { Batch, StepLosses, StepParts } from "./step.js";
 
 /** One step: adds the gradient of 2 mean loss(clean, main) to the store. */
 export function vanillaDoubledStep(
   { model, gradients, labelSmoothing, recompute }: StepParts,
-  { images, labels, keys }: Batch,
+  batch: Batch,
 ): Required<Pick<StepLosses, "cleanLoss">> {
-  const logits = model.forward(images, { ...TRAIN, recompute, route: "main", keys });
-  return { cleanLoss: gradients.add(crossEntropy(logits, labels, labelSmoothing), 2) };
+  const logits = model.forward(cleanImages(batch), { ...TRAIN, recompute, route: "main", keys: batch.keys });
+  return { cleanLoss: gradients.add(cleanLossOf(logits, batch, labelSmoothing), 2) };
 }

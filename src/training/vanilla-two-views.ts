@@ -4,19 +4,24 @@
  */
 import { assert } from "../errors.js";
 import { TRAIN } from "../nn/context.js";
-import { crossEntropy } from "../nn/loss.js";
 import { add, mul } from "../tensor/operators.js";
+import { cleanImages, cleanLossOf } from "./mixing.js";
 import type { Batch, StepLosses, StepParts } from "./step.js";
 
 /** One step: adds the gradient of mean loss(first view, main) + mean loss(second view, main); gives the mean of the two. */
 export function vanillaTwoViewsStep(
   { model, gradients, labelSmoothing, recompute }: StepParts,
-  { images, moreViews, labels, keys }: Batch,
+  batch: Batch,
 ): Required<Pick<StepLosses, "cleanLoss">> {
+  const { images, moreViews, mix, keys } = batch;
   assert(moreViews !== undefined, "the loader gives one view");
   const [first, second] = [images, ...moreViews].map((view) =>
     gradients.add(
-      crossEntropy(model.forward(view, { ...TRAIN, recompute, route: "main", keys }), labels, labelSmoothing),
+      cleanLossOf(
+        model.forward(cleanImages({ images: view, mix }), { ...TRAIN, recompute, route: "main", keys }),
+        batch,
+        labelSmoothing,
+      ),
     ),
   );
   return { cleanLoss: mul(add(first, second), 0.5) };
