@@ -150,6 +150,8 @@ export type {
   MetricsRecord,
   RunInfo,
 } from "./runs/schema.js";
+export type { ServeLimits } from "./serving/limits.js";
+export { type PhotoServer, type ServeOptions, serve } from "./serving/serve.js";
 export { engineInfo, setMemoryLimit, setThreads } from "./tensor/index.js";
 export type { CheckpointEvent, EpochEvent, FitEvent, Listener, StepEvent, ValidationEvent } from "./training/events.js";
 export { METHOD_TABLE, type Method } from "./training/methods.js";

@@ -16,6 +16,7 @@ const LAYERS = [
   ["predictors"],
   ["recipes"],
   ["api"],
+  ["serving"],
   ["cli", "dashboard"],
   ["index", "engine"],
 ];
@@ -167,6 +168,7 @@ describe("architecture", () => {
       "predictors/open.ts",
       "predictors/onnx-predictor.ts",
       "cli/run-predict.ts",
+      "serving/serve.ts",
     ];
     const loaded = entries.flatMap((path) => [...loadedBy(path)]);
     expect(loaded.filter((name) => name.startsWith("tensor/"))).toEqual([]);

@@ -15,6 +15,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["evaluate", "measure classifiers on clean, corrupted or attacked images"],
   ["compare", "train methods side by side, measure them, and say how sure the differences are"],
   ["predict", "classify photos"],
+  ["serve", "classify photos over HTTP"],
   ["attack", "draw an attack on a photo: original, perturbation, adversarial"],
   ["export", "write a trained classifier as ONNX or safetensors"],
   ["bench", "time an update of the weights, and profile it by operator"],

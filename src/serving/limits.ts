@@ -1,0 +1,84 @@
+/** What a server takes: sizes, numbers and times, and what it answers beyond them. */
+import { UsageError } from "../errors.js";
+
+export interface ServeLimits {
+  /** Largest photo in bytes; by default 20 MB. */
+  readonly maxBytes: number;
+  /** Most pixels of a photo, which decoding would need memory for; by default 50 million. */
+  readonly maxPixels: number;
+  /** Most photos that are read, decoded or classified at once; by default 64. More are answered 503. */
+  readonly maxRequests: number;
+  /** Most seconds that a client may take to send its photo; by default 10. */
+  readonly timeout: number;
+}
+
+export const DEFAULT_LIMITS: ServeLimits = {
+  maxBytes: 20_000_000,
+  maxPixels: 50_000_000,
+  maxRequests: 64,
+  timeout: 10,
+};
+
+/** @throws UsageError ERR_SERVE a limit is no positive number */
+export function checkLimits(limits: ServeLimits): void {
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isFinite(value) && value > 0) continue;
+    throw new UsageError("ERR_SERVE", `serve: \`${name}\` must be a positive number; got ${value}`);
+  }
+}
+
+/** Why a request is refused: the status of HTTP, a stable code, and what to do. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: 400 | 408 | 413 | 415 | 422 | 503,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * The bytes of a request's body, counted as they come.
+ *
+ * @throws Refusal 413 there are more than allowed, 408 they take too long, 400 there are none or the client went away
+ */
+export async function bodyOf(
+  body: ReadableStream<Uint8Array> | null,
+  { maxBytes, timeout }: ServeLimits,
+): Promise<Uint8Array> {
+  if (body === null) throw new Refusal(400, "empty", "the body must be the bytes of a photo; it is empty");
+  const reader = body.getReader();
+  const deadline = Date.now() + 1000 * timeout;
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    while (true) {
+      const chunk = await within(reader.read(), deadline, timeout);
+      if (chunk.done) break;
+      length += chunk.value.length;
+      if (length > maxBytes) throw new Refusal(413, "too-large", `a photo may have at most ${maxBytes} bytes`);
+      parts.push(chunk.value);
+    }
+  } catch (error) {
+    // What is still to come is not waited for.
+    void reader.cancel().catch(() => {});
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(400, "aborted", "the request ended before the photo did");
+  }
+  if (length === 0) throw new Refusal(400, "empty", "the body must be the bytes of a photo; it is empty");
+  return Buffer.concat(parts);
+}
+
+async function within<T>(promise: Promise<T>, deadline: number, timeout: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const refuse = () => reject(new Refusal(408, "too-slow", `a photo must be sent within ${timeout} seconds`));
+    timer = setTimeout(refuse, Math.max(0, deadline - Date.now()));
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,137 @@
+/** A served classifier: what it answers, what it refuses, and how it ends. */
+import { createConnection } from "node:net";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inBatches } from "../../src/serving/batches.js";
+import { type PhotoServer, serve } from "../../src/serving/serve.js";
+import { COLOUR_CLASSES, colourPhoto, writeColourModel } from "../support/colour-model.js";
+import { codedRejection } from "../support/errors.js";
+import { sharedTemporaryFolder } from "../support/folders.js";
+
+const model = writeColourModel(sharedTemporaryFolder());
+const LIMITS = { maxBytes: 100_000, maxPixels: 1_000_000, maxRequests: 8, timeout: 1 };
+let server: PhotoServer;
+beforeAll(async () => {
+  server = await serve(model, { ...LIMITS, port: 0, threads: 1 });
+});
+afterAll(() => server.close());
+
+const post = (body: RequestInit["body"], path = "/classify") => fetch(`${server.url}${path}`, { method: "POST", body });
+const bytes = (buffer: Buffer) => new Uint8Array(buffer);
+
+test("answers the classes of a photo, the most probable first", async () => {
+  for (const [colour, name] of COLOUR_CLASSES.entries()) {
+    const response = await post(bytes(await colourPhoto(colour)));
+    expect(response.status).toBe(200);
+    const { model: served, predictions } = (await response.json()) as {
+      model: string;
+      predictions: { class: string; probability: number }[];
+    };
+    expect(served).toBe("colours");
+    expect(predictions.map((one) => one.class)[0]).toBe(name);
+    expect(predictions.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);
+  }
+  const one = await post(bytes(await colourPhoto(0)), "/?top=1");
+  expect(((await one.json()) as { predictions: object[] }).predictions).toHaveLength(1);
+});
+
+test("says what it serves, that it lives, and what it has done", async () => {
+  expect(await (await fetch(server.url)).json()).toMatchObject({ model: "colours", classes: COLOUR_CLASSES });
+  expect(await (await fetch(`${server.url}/health`)).json()).toEqual({ status: "ok" });
+  await post(bytes(await colourPhoto(1)));
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  expect(text).toMatch(/^advprop_requests_total\{status="200"\} [1-9]\d*$/m);
+  expect(text).toMatch(/^advprop_photos_total [1-9]\d*$/m);
+});
+
+async function huge(): Promise<Buffer> {
+  const image = sharp({ create: { width: 2000, height: 2000, channels: 3, background: "red" } });
+  return image.png().toBuffer();
+}
+
+type Body = RequestInit["body"];
+const REFUSED: readonly (readonly [name: string, body: () => Promise<Body>, status: number, code: string])[] = [
+  ["nothing", async () => null, 400, "empty"],
+  ["text", async () => "no photo", 415, "no-image"],
+  ["too many bytes", async () => new Uint8Array(100_001), 413, "too-large"],
+  ["too many pixels in few bytes", async () => bytes(await huge()), 413, "too-many-pixels"],
+  ["half a photo", async () => bytes((await colourPhoto(0, 400, 300)).subarray(0, 700)), 422, "damaged"],
+];
+
+describe("refuses, each with a status, a code and a reason", () => {
+  test.each(REFUSED)("%s", async (_name, body, status, code) => {
+    const response = await post(await body());
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { code } });
+  });
+
+  test("another address, and a number of classes that is none", async () => {
+    expect((await post("x", "/other")).status).toBe(404);
+    expect(await (await post("x", "/classify?top=0")).json()).toMatchObject({ error: { code: "top" } });
+  });
+
+  test("a client that sends its photo slowly", async () => {
+    const { port } = new URL(server.url);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = createConnection(Number(port), "127.0.0.1", () => {
+        socket.write("POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nabc");
+      });
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.on("close", () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+    expect(answer).toContain("too-slow");
+  });
+});
+
+test("closing answers what has come, and frees the port", async () => {
+  const own = await serve(model, { port: 0, threads: 1 });
+  const photo = bytes(await colourPhoto(2));
+  const answers = Array.from({ length: 20 }, () => fetch(own.url, { method: "POST", body: photo }));
+  const first = await Promise.race(answers);
+  expect(first.status).toBe(200);
+  await own.close();
+  const statuses = (await Promise.allSettled(answers)).map((one) =>
+    one.status === "fulfilled" ? one.value.status : 0,
+  );
+  // Those that had not been taken yet may have been turned away; none was left without an end.
+  expect(statuses.filter((status) => ![200, 503, 0].includes(status))).toEqual([]);
+  await expect(fetch(own.url)).rejects.toThrow();
+  const { port } = new URL(own.url);
+  await (await serve(model, { port: Number(port), threads: 1 })).close();
+});
+
+test("a port that is taken, and limits that are none", async () => {
+  const { port } = new URL(server.url);
+  const taken = await codedRejection(serve(model, { port: Number(port) }));
+  expect(taken).toMatchObject({ code: "ERR_SERVE", exitCode: 2 });
+  expect(taken.message).toContain("another program listens there");
+  expect((await codedRejection(serve(model, { port: 0, maxBytes: 0 }))).message).toContain(
+    "`maxBytes` must be a positive number",
+  );
+});
+
+describe("batches", () => {
+  test("what arrives together goes together, in order, and never more than the most", async () => {
+    const sizes: number[] = [];
+    const double = inBatches<number, number>(async (images) => {
+      sizes.push(images.length);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return images.map((image) => 2 * image);
+    }, 4);
+    expect(await Promise.all([1, 2, 3, 4, 5, 6].map(double))).toEqual([2, 4, 6, 8, 10, 12]);
+    expect(sizes).toEqual([4, 2]);
+  });
+
+  test("a batch that fails fails for its images alone", async () => {
+    const run = inBatches<number, number>(async (images) => {
+      if (images.includes(0)) throw new Error("no");
+      return images;
+    }, 2);
+    const outcomes = await Promise.allSettled([1, 0, 2, 3].map(run));
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled", "fulfilled"]);
+  });
+});
