@@ -83,10 +83,10 @@ describe("train", () => {
       /taking the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
     );
     expect(stderr).toMatch(
-      /mini-batches of 32: .* a mini-batch has 8 images, .* the learning rate is 0.002 instead of 0.008/,
+      /mini-batches of 32: .* a mini-batch has 8 images, .* the learning rate is 0.005 instead of 0.02/,
     );
     const { model, method, training, optimizer } = parse(readFileSync(join(run, "recipe.yaml"), "utf8"));
-    expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.002]);
+    expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.005]);
   });
 
   test("the recipe for photos by its name takes the network of the weights, unless another is asked for", async () => {

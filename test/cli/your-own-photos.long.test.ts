@@ -19,7 +19,8 @@ const SHORT = ["--image-size", "32", "--epochs", "1", "--threads", "1", "--batch
 
 test("the page names the commands of a whole project", () => {
   const firsts = new Set(commands.map((command) => command.split(" ")[0]));
-  for (const name of ["data", "train", "evaluate", "corrupt", "export"]) expect(firsts).toContain(name);
+  for (const name of ["data", "train", "evaluate", "corrupt", "predict", "attack", "export"])
+    expect(firsts).toContain(name);
   expect(commands.length).toBeGreaterThan(7);
 });
 
@@ -41,9 +42,10 @@ test("every command of the page ends well, in its order", async () => {
     const given = command
       .replaceAll("PHOTOS-C", join(folder, "photos-c"))
       .replaceAll("PHOTOS", photos)
+      .replaceAll("PHOTO", join(photos, "test", "cat", "000.jpg"))
       .replaceAll(SMALL_WEIGHTS, weights)
       .replaceAll("runs/", `${folder}/runs/`)
-      .replaceAll("weights.safetensors", join(folder, "weights.safetensors"))
+      .replaceAll(/\b(?=weights\.safetensors|attack\.png|model\.onnx)/g, `${folder}/`)
       .split(" ");
     const isNew = given[0] === "train" && !given.includes("--resume");
     const { status, stderr } = advprop([...given, ...(isNew ? SHORT : [])]);

@@ -31,14 +31,14 @@ test("the recipe for photos is taken for a folder of photos alone, and where no 
 });
 
 describe("the mini-batch follows the number of photos", () => {
-  // By hand: the largest of 32, 16 and 8 with 20 whole updates; 0.008 is for 32.
+  // By hand: the largest of 32, 16 and 8 with 20 whole updates; 0.02 is for 32.
   test.each([
-    [20_000, 32, 0.008],
-    [640, 32, 0.008],
-    [639, 16, 0.004],
-    [320, 16, 0.004],
-    [168, 8, 0.002],
-    [30, 8, 0.002],
+    [20_000, 32, 0.02],
+    [640, 32, 0.02],
+    [639, 16, 0.01],
+    [320, 16, 0.01],
+    [168, 8, 0.005],
+    [30, 8, 0.005],
   ])("%i photos: %i images at a rate of %d", (images, size, lr) => {
     expect(sizeAndRate(withEnoughUpdates(recipeOf(), images))).toEqual([size, lr]);
   });
@@ -51,7 +51,7 @@ describe("the mini-batch follows the number of photos", () => {
 
   test("updates of several mini-batches are counted as they are done", () => {
     const recipe = recipeOf("training.accumulationSteps=2");
-    expect(sizeAndRate(withEnoughUpdates(recipe, 500))).toEqual([8, 0.002]);
+    expect(sizeAndRate(withEnoughUpdates(recipe, 500))).toEqual([8, 0.005]);
   });
 
   test("a batch size that is given stands, whatever the recipe asks; so does every recipe that does not ask", () => {
@@ -65,14 +65,14 @@ describe("the mini-batch follows the number of photos", () => {
       expect(describeUpdates(recipe, recipe, 168)).toBeUndefined();
     }
     const both = recipeOf("training.batchSize=64", "training.minUpdatesPerEpoch=10");
-    expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.002]);
+    expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.005]);
   });
 
   test("the change is said with all of its numbers", () => {
     const recipe = recipeOf();
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
       "168 training images make 5 updates an epoch by mini-batches of 32: the recipe asks for 20, so that a mini-batch has 8 images, " +
-        "which makes 21; the learning rate is 0.002 instead of 0.008, which is for 32. `training.batchSize: COUNT` leaves both as they are",
+        "which makes 21; the learning rate is 0.005 instead of 0.02, which is for 32. `training.batchSize: COUNT` leaves both as they are",
     );
   });
 });
