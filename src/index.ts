@@ -131,6 +131,7 @@ export {
 } from "./export/safetensors.js";
 export type { CropLimits } from "./images/crop.js";
 export type { RawImage } from "./images/resize.js";
+export type { StrongAugmentation } from "./images/strong-augmentation.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export {
   type Architecture,

@@ -13,7 +13,7 @@ export interface CommandModule {
 export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
   ["evaluate", "measure classifiers on clean, corrupted or attacked images"],
-  ["compare", "train methods side by side, measure them, and say how sure the differences are"],
+  ["compare", "train and measure methods side by side"],
   ["predict", "classify photos"],
   ["serve", "classify photos over HTTP"],
   ["attack", "draw an attack on a photo: original, perturbation, adversarial"],

@@ -1,5 +1,5 @@
 /** An evaluation's events on standard error. */
-import type { AttackCostEvent, EvaluationEvent } from "../api/evaluation/events.js";
+import type { AttackCostEvent, EvaluationEvent, WrittenEvent } from "../api/evaluation/events.js";
 import { CountLine } from "./count-line.js";
 import { withFlags } from "./flag-names.js";
 import { BatchProgress, duration } from "./progress.js";
@@ -7,13 +7,11 @@ import { SuiteProgressLine } from "./suite-progress.js";
 
 /** Prints notes and progress as they come; where it is quiet, warnings alone. */
 export class EvaluationReport {
-  readonly #quiet: boolean;
   readonly #download: CountLine;
   readonly #pass: BatchProgress;
   readonly #suite: SuiteProgressLine;
 
   constructor(quiet: boolean) {
-    this.#quiet = quiet;
     this.#download = new CountLine("bytes", quiet);
     this.#pass = new BatchProgress(quiet);
     this.#suite = new SuiteProgressLine(quiet);
@@ -42,9 +40,14 @@ export class EvaluationReport {
         this.#suite.show(event);
         break;
       case "written":
-        if (!this.#quiet) this.#suite.say(`Saved ${event.files.join(", ")}`);
+        this.#suite.say(describeWritten(event));
     }
   }
+}
+
+function describeWritten({ files }: WrittenEvent): string {
+  const [file, chart] = files;
+  return chart?.endsWith(".png") ? `Saved ${file} and its confusion matrix, ${chart}` : `Saved ${files.join(", ")}`;
 }
 
 function describeCost({ attack, images, limited, forward, backward, seconds }: AttackCostEvent): string {

@@ -142,7 +142,7 @@ describe("sets for models of ImageNet", () => {
       classes: "classes: imagenet-a: argmax over the columns of its 200 classes",
       images:
         "images: short side to 40 pixels, bicubic, centre 8 x 8 (crop fraction 0.2); the model's file records no crop rule, so the " +
-        "earlier default holds, size / (size + 32); today's is 0.875 (--crop-fraction 0.875)",
+        "earlier default holds, size / (size + 32); today's is 0.875 (`cropFraction: 0.875`)",
     });
     expect(result.perClass).toHaveLength(200);
   });
