@@ -19,6 +19,7 @@ export { square } from "./attacks/square.js";
 export { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type Norm, type ThreatModel } from "./attacks/threat-model.js";
+export type { MixingMask } from "./data/mixing.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
 export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";

@@ -130,6 +130,7 @@ export {
   type Training as TrainingFacts,
 } from "./export/safetensors.js";
 export type { CropLimits } from "./images/crop.js";
+export type { RandAugmentOptions } from "./images/rand-augment.js";
 export type { RawImage } from "./images/resize.js";
 export type { StrongAugmentation } from "./images/strong-augmentation.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
