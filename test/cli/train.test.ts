@@ -55,7 +55,7 @@ describe("train", () => {
 
     const attack = ["--attack", "pgd", "--epsilon", "8/255", "--attack-steps", "3"];
     const evaluated = advprop(["evaluate", run, "--limit-test", "64", "--json", ...attack]);
-    expect(evaluated.stderr).toMatch(/Saved .*\.json, .*\.png/);
+    expect(evaluated.stderr).toMatch(/Saved .*\.json and its confusion matrix, .*\.png/);
     const result = JSON.parse(evaluated.stdout);
     expect(result).toMatchObject({ count: 64, route: "main", attack: { name: "pgd", steps: 3, target: "none" } });
     expect(result).toMatchObject({ model: { kind: "advprop", access: "white-box" }, data: { split: "test" } });
