@@ -65,9 +65,12 @@ describe("a checkout", () => {
 });
 
 test("the library is imported without its engine, which the first tensor asks for", () => {
-  const library = JSON.stringify(pathToFileURL(join(ROOT, "dist/index.js")).href);
+  const [library, engine] = ["index", "engine"].map((name) =>
+    JSON.stringify(pathToFileURL(join(ROOT, `dist/${name}.js`)).href),
+  );
   const source = `
-    const { fromArray, shapesDataset } = await import(${library});
+    const { shapesDataset } = await import(${library});
+    const { fromArray } = await import(${engine});
     console.log(shapesDataset({ split: "test", count: 10, size: 32, seed: 0 }).length);
     try { fromArray([1], [1]); } catch ({ code, message }) { console.log(code, message); }`;
   const block = join(ROOT, "test/support/block-addon.cjs");
