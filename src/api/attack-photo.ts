@@ -1,18 +1,11 @@
 /** One photo attacked: what the smallest changes make a classifier see, through each of its routes. */
 
-import { bestIterate } from "../attacks/best-iterate.js";
-import { EVALUATION_STEPS, evaluationStepSize } from "../attacks/evaluation-defaults.js";
-import { pgd } from "../attacks/pgd.js";
-import { linf } from "../attacks/threat-model.js";
-import { UsageError } from "../errors.js";
-import { ATTACK } from "../nn/context.js";
+import { assert, UsageError } from "../errors.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
 import { type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
 import type { WhiteBoxPredictor } from "../predictors/opened.js";
-import { scope, type Tensor } from "../tensor/index.js";
-import { permute } from "../tensor/operators.js";
-import { batchFromPixels } from "../training/step.js";
-import { checkEpsilon, classOf, refuseOnnx, toBytes } from "./attack-rules.js";
+import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
+import { byteAttack, byteAttackSettings } from "./byte-attack.js";
 import { type Photo, squareOf } from "./photo-batches.js";
 import { mostProbable, type Prediction } from "./photo-classifier.js";
 
@@ -68,8 +61,8 @@ export async function attack(model: string, photo: Photo, options: AttackPhotoOp
   const { epsilon, target, steps, stepSize, seed, top = 5, ...opening } = options;
   checkEpsilon(epsilon);
   const predictor = await openPredictor(model, opening);
-  if (predictor.access !== "white-box") throw new Error("weights give gradients");
   try {
+    assert(predictor.access === "white-box", "weights give gradients");
     const square = await squareOf(photo, { size: predictor.imageSize, view: predictor.view });
     return await attackSquare(predictor, square.pixels, { epsilon, target, steps, stepSize, seed, top });
   } finally {
@@ -100,31 +93,10 @@ async function attackSquare(
   if (target === from) {
     throw new UsageError("ERR_CLASS", `attack: the photo is ${from} already, through ${route}. Choose another target`);
   }
-  const { epsilon, steps = EVALUATION_STEPS, stepSize = evaluationStepSize(epsilon), seed = 0 } = settings;
-  const threatModel = linf(epsilon);
-  const descent = pgd({
-    threatModel,
-    stepSize,
-    steps,
-    target: target === undefined ? "none" : "given",
-    randomStart: true,
-  });
-  // Towards a class the last iterate is what the attack is after; away from one, the worst.
-  const chosen = target === undefined ? bestIterate(descent) : descent;
   const label = classes.indexOf(target ?? from);
-  const changed = scope(() => {
-    const pixels = {
-      pixels: original,
-      height: side,
-      width: side,
-      labels: Int32Array.of(label),
-      samples: Uint32Array.of(0),
-    };
-    const { images, labels, keys } = batchFromPixels(pixels, { seed, epoch: 0 }, classifier.device);
-    const logits = (x: Tensor) => classifier.forward(x, { ...ATTACK, route });
-    return permute(chosen.perturb(logits, images, labels, keys), [0, 2, 3, 1]).toArray() as Float32Array;
-  });
-  const adversarial = toBytes(changed, original, epsilon);
+  const perturb = byteAttack({ classifier, route }, byteAttackSettings(settings), target !== undefined);
+  const [labels, samples] = [Int32Array.of(label), Uint32Array.of(0)];
+  const adversarial = perturb({ pixels: original, height: side, width: side, labels, samples });
   const through = await Promise.all(
     classifier.routes.map(async (one) => ({
       route: one,

@@ -2,23 +2,15 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
-import { bestIterate } from "../attacks/best-iterate.js";
-import { EVALUATION_STEPS, evaluationStepSize } from "../attacks/evaluation-defaults.js";
-import { pgd } from "../attacks/pgd.js";
-import { linf } from "../attacks/threat-model.js";
-import type { PixelBatch } from "../data/loader.js";
 import { beginSet, completeSet } from "../data/set-manifest.js";
-import { UsageError } from "../errors.js";
+import { assert, UsageError } from "../errors.js";
 import { classRule, relabelled } from "../evaluation/class-rule.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
-import { ATTACK } from "../nn/context.js";
+import type { WhiteBoxPredictor } from "../predictors/opened.js";
 import { writeError, writeFileAtomic } from "../runs/atomic-file.js";
-import { scope, type Tensor } from "../tensor/index.js";
-import { permute } from "../tensor/operators.js";
-import { batchFromPixels } from "../training/step.js";
-import { checkEpsilon, classOf, refuseOnnx, toBytes } from "./attack-rules.js";
-import { openEvaluationData } from "./evaluation/data.js";
-import { type EvaluationOptions, machineOf, openModel } from "./evaluation/options.js";
+import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
+import { byteAttack, byteAttackSettings } from "./byte-attack.js";
+import { type EvaluationOptions, machineOf, openImages, openModel } from "./evaluation/options.js";
 
 /** The note in such a set. */
 const MANIFEST = "adversarial.json";
@@ -63,16 +55,8 @@ export async function attackSet(model: string, options: AttackSetOptions): Promi
   const machine = machineOf(options);
   const predictor = await openModel(model, options, machine);
   try {
-    if (predictor.access !== "white-box") throw new Error("weights give gradients");
-    const data = await openEvaluationData({
-      ...options,
-      limitTest: options.limitTest,
-      run: predictor.run,
-      imageSize: predictor.imageSize,
-      view: predictor.view,
-      workers: machine.workers,
-      badImages: machine.badImages,
-    });
+    assert(predictor.access === "white-box", "weights give gradients");
+    const data = await openImages(predictor, options, machine);
     try {
       const rule = classRule(predictor.classes, data);
       if (rule.columns !== undefined) {
@@ -90,15 +74,16 @@ export async function attackSet(model: string, options: AttackSetOptions): Promi
   }
 }
 
-type Predictor = Extract<Awaited<ReturnType<typeof openModel>>, { access: "white-box" }>;
 type Images = ReturnType<typeof relabelled>;
 
 async function write(
-  { classifier, route, imageSize, file, classes }: Predictor,
+  { classifier, route, imageSize, file, classes }: WhiteBoxPredictor,
   images: Images,
   options: AttackSetOptions & { readonly name: string },
 ): Promise<WrittenAdversarialSet> {
-  const { to, epsilon, target, steps = EVALUATION_STEPS, stepSize = evaluationStepSize(epsilon), seed = 0 } = options;
+  const { to, target } = options;
+  const settings = byteAttackSettings(options);
+  const { epsilon, steps, stepSize, seed } = settings;
   const aim = target === undefined ? undefined : classes.indexOf(classOf(target, classes));
   const madeFrom = {
     data: options.name,
@@ -112,27 +97,7 @@ async function write(
     "image size": imageSize,
   };
   beginSet(to, MANIFEST, madeFrom, classes);
-  const descent = pgd({
-    threatModel: linf(epsilon),
-    stepSize,
-    steps,
-    target: aim === undefined ? "none" : "given",
-    randomStart: true,
-  });
-  // Towards a class the last iterate is what the attack is after; away from one, the worst.
-  const chosen = aim === undefined ? bestIterate(descent) : descent;
-  const attacked = (batch: PixelBatch): Uint8Array =>
-    scope(() => {
-      const labels = aim === undefined ? batch.labels : batch.labels.map(() => aim);
-      const {
-        images: x,
-        labels: goal,
-        keys,
-      } = batchFromPixels({ ...batch, labels }, { seed, epoch: 0 }, classifier.device);
-      const logits = (one: Tensor) => classifier.forward(one, { ...ATTACK, route });
-      const changed = permute(chosen.perturb(logits, x, goal, keys), [0, 2, 3, 1]).toArray() as Float32Array;
-      return toBytes(changed, batch.pixels, epsilon);
-    });
+  const perturb = byteAttack({ classifier, route }, settings, aim !== undefined);
   const bytes = imageSize * imageSize * 3;
   const taken = new Set<string>();
   let done = 0;
@@ -143,7 +108,8 @@ async function write(
       return join(to, name);
     });
     if (!paths.every((path) => existsSync(path))) {
-      const pixels = attacked(batch);
+      const labels = aim === undefined ? batch.labels : batch.labels.map(() => aim);
+      const pixels = perturb({ ...batch, labels });
       for (const [i, path] of paths.entries()) {
         const raw = { width: imageSize, height: imageSize, channels: 3 } as const;
         const png = await sharp(pixels.subarray(i * bytes, (i + 1) * bytes), { raw })

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.js";
 import { ATTACK_FLAGS, addFlags, changesOf, MACHINE_FLAGS } from "./flags.js";
+import { wholeNumber } from "./set-flags.js";
 
 interface AttackOptions extends Readonly<Record<string, unknown>> {
   readonly to: string;
@@ -66,15 +67,15 @@ async function attack(model: string, photo: string | undefined, options: AttackO
     target,
     route,
     checkpoint,
-    seed: wholeNumber(seed, "--seed"),
-    threads: wholeNumber(threads, "--threads"),
+    seed: wholeNumber("attack", "--seed", seed, 0),
+    threads: wholeNumber("attack", "--threads", threads, 0),
   };
   const { runAttack, runAttackSet } = await import("./run-attack.js");
   if (photo === undefined) {
     if (split !== undefined && split !== "test" && split !== "validation") {
       throw new UsageError("ERR_SPLIT", `attack: --split must be test or validation; got ${split}`);
     }
-    const limit = limitTest === undefined ? undefined : wholeNumber(limitTest, "--limit-test");
+    const limit = limitTest === undefined ? undefined : wholeNumber("attack", "--limit-test", limitTest, 1);
     const set = { ...own, data: data ?? "", to, split, limitTest: limit } as const;
     return runAttackSet({ model, json, quiet: options.quiet === true, changes, options: set });
   }
@@ -85,11 +86,5 @@ async function attack(model: string, photo: string | undefined, options: AttackO
   if (!to.toLowerCase().endsWith(".png")) {
     throw new UsageError("ERR_FLAG", `attack: --to must name a file that ends in .png; got ${to}`);
   }
-  await runAttack({ model, photo, to, json, changes, options: own });
-}
-
-function wholeNumber(text: string, flag: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new UsageError("ERR_FLAG", `attack: ${flag} must be a whole number of at least 0; got ${text}`);
+  await runAttack({ model, photo, to, json, quiet: options.quiet === true, changes, options: own });
 }

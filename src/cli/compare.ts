@@ -2,8 +2,10 @@ import type { Command } from "commander";
 import type { Budget, Comparison } from "../api/compare/plan.js";
 import type { SuitePart } from "../api/evaluation/suite-panels.js";
 import { UsageError } from "../errors.js";
+import type { Recipe } from "../recipes/schema.js";
 import { ATTACK_FLAGS, addFlags, changesOf, TRAINING_FLAGS } from "./flags.js";
 import { choice, wholeNumber } from "./set-flags.js";
+import { setOption, settingChanges } from "./settings.js";
 
 interface CompareFlags extends Readonly<Record<string, unknown>> {
   readonly methods?: string;
@@ -44,12 +46,7 @@ export function define(command: Command): void {
     .option("--checkpoint <which>", "of each run: last, best or a kept step", "last")
     .option("--limit-test <count>", "only so many test images")
     .option("--to <folder>", "of the runs and the report; the same folder goes on after a stop", "comparison")
-    .option(
-      "--set <path=value>",
-      "set any value of the shared recipe; may be repeated",
-      (value, all: string[]) => [...all, value],
-      [],
-    )
+    .addOption(setOption())
     .option("--json", "print one JSON object at the end")
     .option("--quiet", "no progress; warnings alone")
     .action(compare);
@@ -97,7 +94,6 @@ async function comparisonOf(file: string | undefined, flags: CompareFlags): Prom
   const { changeRecipe } = await import("../recipes/resolve.js");
   const { loadRecipe } = await import("../recipes/library.js");
   const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../recipes/photos.js");
-  const { settingChanges } = await import("./settings.js");
   const changes = [...changesOf(SHARED, flags), ...settingChanges(flags.set)];
   if ((file === undefined) === (flags.methods === undefined)) {
     throw new UsageError("ERR_COMPARE", "compare: give a file with arms, or --methods A,B");
@@ -112,6 +108,10 @@ async function comparisonOf(file: string | undefined, flags: CompareFlags): Prom
   const asked = changeRecipe({}, changes);
   const named = flags.recipe ?? (needsPhotoRecipe(asked) ? PHOTO_RECIPE : undefined);
   const common = named === undefined ? asked : changeRecipe(loadRecipe(named), changes);
+  // Whether there are such methods is checked where they are compared.
   const methods = flags.methods!.split(",").map((name) => name.trim());
-  return { common, arms: Object.fromEntries(methods.map((method) => [method, { method: method as never }])) };
+  return {
+    common,
+    arms: Object.fromEntries(methods.map((method) => [method, { method: method as Recipe["method"] }])),
+  };
 }

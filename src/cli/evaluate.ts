@@ -5,7 +5,8 @@ import type { EvaluationOptions } from "../api/evaluation/options.js";
 import { UsageError } from "../errors.js";
 import { withFlags } from "./flag-names.js";
 import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, changesOf, givenFlags, MACHINE_FLAGS } from "./flags.js";
-import { onnxOptions } from "./onnx-flag.js";
+import { onnxOption, onnxOptions } from "./onnx-flag.js";
+import { wholeNumber } from "./set-flags.js";
 
 interface EvaluateFlags extends Readonly<Record<string, unknown>> {
   readonly data?: string;
@@ -55,11 +56,7 @@ export function define(command: Command): void {
     .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")
     .option("--class-map <file>", "JSON or YAML: the classes of the model that each folder stands for")
     .option("--crop-fraction <share>", "of the short side that is cut out of photos (default: the model's rule)")
-    .option(
-      "--onnx <key=value>",
-      "of an ONNX file, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
-      (setting: string, earlier: readonly string[] = []) => [...earlier, setting],
-    )
+    .addOption(onnxOption())
     .option("--suite <name>", "standard: clean, corrupted, stylised and attacked images, of all models side by side")
     .option("--frost-textures <dir>", "photographs of frost for the suite, instead of textures made by program")
     .option("--to <folder>", "of the suite's or the corrupted set's report and what was measured (default: robustness)")
@@ -100,9 +97,10 @@ async function evaluate(models: readonly string[], options: EvaluateFlags): Prom
     classMap: options.classMap,
     cropFraction: cropFractionOf(options),
     ...{ device, precision, memoryLimit, ...data },
-    limitTest: options.limitTest === undefined ? undefined : wholeNumber(options.limitTest, "--limit-test", 1),
-    seed: wholeNumber(options.seed, "--seed", 0),
-    threads: wholeNumber(options.threads, "--threads", 0),
+    limitTest:
+      options.limitTest === undefined ? undefined : wholeNumber("evaluate", "--limit-test", options.limitTest, 1),
+    seed: wholeNumber("evaluate", "--seed", options.seed, 0),
+    threads: wholeNumber("evaluate", "--threads", options.threads, 0),
     command: ["advprop", ...process.argv.slice(2)],
     onEvent: (event) => report.show(event),
   };
@@ -150,7 +148,7 @@ function attackOf(options: EvaluateFlags): EvaluationAttackSpec | undefined {
   }
   // Its keys and values are checked where it is planned.
   const spec = Object.fromEntries(keys) as EvaluationAttackSpec;
-  return { ...spec, restarts: wholeNumber(options.restarts ?? "1", "--restarts", 1) };
+  return { ...spec, restarts: wholeNumber("evaluate", "--restarts", options.restarts ?? "1", 1) };
 }
 
 /** @throws UsageError ERR_SUITE, ERR_ATTACK flags that say nothing of a suite, or of a corrupted set */
@@ -174,10 +172,4 @@ function cropFractionOf({ cropFraction }: EvaluateFlags): number | undefined {
   const share = cropFraction === undefined ? undefined : Number(cropFraction);
   if (share === undefined || (share > 0 && share <= 1)) return share;
   throw new UsageError("ERR_FLAG", `evaluate: --crop-fraction must be in (0, 1]; got ${cropFraction}`);
-}
-
-function wholeNumber(text: string, flag: string, least: number): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new UsageError("ERR_FLAG", `evaluate: ${flag} must be a whole number of at least ${least}; got ${text}`);
 }

@@ -1,6 +1,13 @@
 /** The flag `--onnx KEY=VALUE`, which may be repeated. */
+import { Option } from "commander";
 import { UsageError } from "../errors.js";
 import type { OnnxOptions } from "../predictors/onnx-settings.js";
+
+export const onnxOption = (): Option =>
+  new Option(
+    "--onnx <key=value>",
+    "of an ONNX file that does not say it, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
+  ).argParser((setting: string, earlier: readonly string[] = []) => [...earlier, setting]);
 
 /**
  * The settings that were given; whether their keys and values are known is checked where they are used.

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { UsageError } from "../errors.js";
 import { addFlags, changesOf, MACHINE_FLAGS } from "./flags.js";
-import { onnxOptions } from "./onnx-flag.js";
+import { onnxOption, onnxOptions } from "./onnx-flag.js";
+import { wholeNumber } from "./set-flags.js";
 
 interface PredictOptions extends Readonly<Record<string, unknown>> {
   readonly top: string;
@@ -27,11 +27,7 @@ export function define(command: Command): void {
       "--checkpoint <which>",
       "of a run folder: last, best or a kept step (default: best if there is one, else last)",
     )
-    .option(
-      "--onnx <key=value>",
-      "of an ONNX file that does not say it, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
-      (setting: string, earlier: readonly string[] = []) => [...earlier, setting],
-    );
+    .addOption(onnxOption());
   addFlags(command, MACHINE_FLAGS);
   command
     .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
@@ -45,17 +41,11 @@ async function predict(model: string, photos: readonly string[], options: Predic
   await runPredict({
     model,
     photos,
-    top: wholeNumber(top, "--top", 1),
+    top: wholeNumber("predict", "--top", top, 1),
     to,
     json,
     quiet,
-    opening: { route, checkpoint, onnx: onnxOptions(onnx), threads: wholeNumber(threads, "--threads", 0) },
+    opening: { route, checkpoint, onnx: onnxOptions(onnx), threads: wholeNumber("predict", "--threads", threads, 0) },
     machine: changesOf(MACHINE_FLAGS, options),
   });
-}
-
-function wholeNumber(text: string, flag: string, least: number): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new UsageError("ERR_FLAG", `predict: ${flag} must be a whole number of at least ${least}; got ${text}`);
 }

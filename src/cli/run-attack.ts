@@ -11,6 +11,7 @@ import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resol
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { CountLine } from "./count-line.js";
 import { downloadProgress } from "./download-progress.js";
+import { EvaluationReport } from "./evaluation-report.js";
 
 /** The radius of a picture: the largest of the paper's attackers. */
 const EPSILON = 4 / 255;
@@ -21,16 +22,17 @@ export interface RunAttackOptions {
   /** A PNG. */
   readonly to: string;
   readonly json: boolean;
+  readonly quiet: boolean;
   /** Of the attack's strength, and of where and how to compute. */
   readonly changes: readonly RecipeChange[];
   readonly options: Omit<AttackPhotoOptions, "epsilon">;
 }
 
-export async function runAttack({ model, photo, to, json, changes, options }: RunAttackOptions): Promise<void> {
+export async function runAttack({ model, photo, to, json, quiet, changes, options }: RunAttackOptions): Promise<void> {
   if (!existsSync(dirname(to))) {
     throw new UsageError("ERR_WRITE", `attack: there is no folder ${dirname(to)} to write into. Make it first`);
   }
-  const progress = downloadProgress(json);
+  const progress = downloadProgress(quiet);
   const settings = settingsOf(changes);
   const result = await attack(model, photo, { ...options, ...settings, onProgress: progress.show });
   progress.end([]);
@@ -50,13 +52,12 @@ export interface RunAttackSetOptions {
 /** An adversarial copy of a set. */
 export async function runAttackSet({ model, json, quiet, changes, options }: RunAttackSetOptions): Promise<void> {
   const progress = new CountLine("images", quiet);
+  const report = new EvaluationReport(quiet);
   const written = await attackSet(model, {
     ...options,
     ...settingsOf(changes),
     onProgress: (done, total) => progress.show(done, total),
-    onEvent: (event) => {
-      if (event.type === "note" && !quiet) process.stderr.write(`${event.message}\n`);
-    },
+    onEvent: (event) => report.show(event),
   });
   progress.end();
   const { to, images, imageSize } = written;

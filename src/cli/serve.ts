@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { onnxOptions } from "./onnx-flag.js";
+import { onnxOption, onnxOptions } from "./onnx-flag.js";
 import { wholeNumber } from "./set-flags.js";
 
 interface ServeFlags {
@@ -21,11 +21,7 @@ export function define(command: Command): void {
     .option("--port <number>", "to listen on; 0 takes a free one", "8080")
     .option("--host <address>", "to listen on; 0.0.0.0 lets other machines in", "127.0.0.1")
     .option("--checkpoint <which>", "of a run folder: last, best or a kept step")
-    .option(
-      "--onnx <key=value>",
-      "of an ONNX file that does not say it, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
-      (setting: string, earlier: readonly string[] = []) => [...earlier, setting],
-    )
+    .addOption(onnxOption())
     .option("--threads <count>", "threads of ONNX Runtime, 0 for all cores", "0")
     .option("--max-bytes <count>", "largest photo", "20000000")
     .option("--max-pixels <count>", "most pixels of a photo", "50000000")

@@ -1,4 +1,4 @@
-/** Checks of the flags of the commands that write sets. */
+/** Checks of flags that several commands have. */
 import type { Part } from "../data/image-folder.js";
 import { didYouMean, UsageError } from "../errors.js";
 

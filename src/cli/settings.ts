@@ -1,7 +1,13 @@
 /** The flag `--set PATH=VALUE`, which may be repeated. */
+import { Option } from "commander";
 import { parseDocument } from "yaml";
 import { UsageError } from "../errors.js";
 import type { RecipeChange } from "../recipes/resolve.js";
+
+export const setOption = (): Option =>
+  new Option("--set <path=value>", "set any value of the recipe; may be repeated")
+    .argParser((value: string, all: readonly string[]) => [...all, value])
+    .default([]);
 
 /**
  * What the settings change in a recipe; whether paths and values are right is checked where they are applied.

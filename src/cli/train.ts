@@ -3,6 +3,7 @@ import type { StartedEvent } from "../api/events.js";
 import { UsageError } from "../errors.js";
 import type { Recipe } from "../recipes/schema.js";
 import { ATTACK_FLAGS, addFlags, changesOf, TRAINING_FLAGS } from "./flags.js";
+import { setOption, settingChanges } from "./settings.js";
 
 interface TrainOptions extends Readonly<Record<string, unknown>> {
   readonly run?: string;
@@ -21,12 +22,7 @@ export function define(command: Command): void {
   command
     .option("--run <dir>", "folder of the run (default: runs/METHOD-MODEL-TIME)")
     .option("--resume", "continue the run in --run with its own recipe; --lr and --epochs may change")
-    .option(
-      "--set <path=value>",
-      "set any value of the recipe; may be repeated",
-      (value, all: string[]) => [...all, value],
-      [],
-    )
+    .addOption(setOption())
     .option("--json", "print one JSON object at the end")
     .option("--quiet", "no progress; warnings alone")
     .action(train);
@@ -34,7 +30,6 @@ export function define(command: Command): void {
 
 async function train(recipeName: string | undefined, options: TrainOptions): Promise<void> {
   const { changeRecipe } = await import("../recipes/resolve.js");
-  const { settingChanges } = await import("./settings.js");
   const changes = [...changesOf(FLAGS, options), ...settingChanges(options.set)];
   if (options.resume) {
     if (options.run === undefined || recipeName !== undefined) {

@@ -2,7 +2,7 @@
 import { UsageError } from "../errors.js";
 
 /** Above so many pairs there are too many signs to try: 2^20. */
-const MOST_PAIRS = 20;
+export const MOST_PAIRS = 20;
 
 /**
  * The two-sided p-value of the sign-flip test (Fisher's randomisation test of pairs): of all 2^n ways to choose the signs of

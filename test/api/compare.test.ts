@@ -107,6 +107,22 @@ test("stopped, it says so, and goes on with the next call", async () => {
   expect(rest.result.arms.flatMap(({ runs }) => runs.map(({ steps }) => steps))).toEqual([6, 6]);
 });
 
+test("stopped while an epoch is timed, it settles nothing", async () => {
+  const to = join(temporaryFolder(), "timed");
+  const controller = new AbortController();
+  const options = { to, seeds: 1, budget: "time", parts: ["clean"], threads: 1 } as const;
+  const { result } = await compare(COMPARISON, {
+    ...options,
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.type === "training" && event.event.type === "step") controller.abort();
+    },
+  });
+  expect(result).toMatchObject({ status: "stopped", arms: [{ runs: [] }, { runs: [] }] });
+  expect(existsSync(join(to, "comparison-plan.json"))).toBe(false);
+  expect((await compare(COMPARISON, options)).result.arms.map(({ runs }) => runs.length)).toEqual([1, 1]);
+});
+
 test("folds: every photo is measured once, by networks that never saw it", async () => {
   const photos = temporaryFolder();
   await writeClasses(photos, { cat: 8, dog: 8 });
@@ -193,6 +209,13 @@ describe("misuse", () => {
     const error = await codedRejection(compare(comparison, { to: join(temporaryFolder(), "x") }));
     expect(error.exitCode).toBe(2);
     expect(error.message).toMatch(message);
+  });
+
+  test("more repetitions than the sign-flip test takes, before anything is trained", async () => {
+    const to = join(temporaryFolder(), "x");
+    const error = await codedRejection(compare(COMPARISON, { to, seeds: 21 }));
+    expect(error.message).toContain("`seeds` must be a whole number from 1 to 20; got 21");
+    expect(existsSync(to)).toBe(false);
   });
 
   test("seeds and folds together", async () => {

@@ -1,6 +1,11 @@
 /** EfficientNet: against a plain PyTorch module (efficientnet_reference.py), and its random parts block by block. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { EFFICIENTNET_BATCH_NORM, EFFICIENTNETS, EfficientNet } from "../../src/models/efficientnet.js";
+import {
+  EFFICIENTNET_BATCH_NORM,
+  EFFICIENTNETS,
+  EfficientNet,
+  type EfficientNetConfig,
+} from "../../src/models/efficientnet.js";
 import { ATTACK, EVAL } from "../../src/nn/context.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
@@ -33,26 +38,35 @@ describe.each([
   });
 });
 
+type Passed = readonly [logits: Tensor, gradient: Tensor];
+
+/**
+ * A small network and the same one in float64, their statistics those of the images, and a pass of an attack with the gradient
+ * of the images.
+ */
+function attackable(config: EfficientNetConfig, dtype: "float32" | "bfloat16") {
+  const make = (): EfficientNet => new EfficientNet(config, 7, normFactory(["aux"], EFFICIENTNET_BATCH_NORM));
+  const network = make().initialize(3);
+  const reference = make().initialize(3, "float64");
+  const images = cast(random([6, 3, 61, 45], 1), dtype);
+  const context = { ...ATTACK, route: "aux" };
+  // Statistics of the route's own, so that activations stay of order one.
+  network.forward(cast(images, "float32"), { ...context, statistics: "batch", update: true });
+  for (const [name, value] of network.state()) copy_(reference.state().get(name)!, value);
+  const pass = (through: EfficientNet, trainable = false): Passed => {
+    const input = detach(through === reference ? cast(images, "float64") : images).requireGradient();
+    const logits = through.forward(input, { ...context, trainable });
+    return [logits, gradientOf(sum(mul(logits, cast(random([6, 7], 2), logits.dtype))), input)];
+  };
+  return { network, images, pass, expected: pass(reference) };
+}
+
 test.each(["float32", "bfloat16"] as const)(
   "an attack in %s, whose blocks are one operator each, is as near to float64 as the pass layer by layer",
   (dtype) => {
-    const make = (): EfficientNet =>
-      new EfficientNet({ ...NARROW, depth: 1 }, 7, normFactory(["aux"], EFFICIENTNET_BATCH_NORM));
-    const network = make().initialize(3);
-    const reference = make().initialize(3, "float64");
     scope(() => {
-      const images = cast(random([6, 3, 61, 45], 1), dtype);
-      const context = { ...ATTACK, route: "aux" };
-      // Statistics of the route's own, so that activations stay of order one.
-      network.forward(cast(images, "float32"), { ...context, statistics: "batch", update: true });
-      for (const [name, value] of network.state()) copy_(reference.state().get(name)!, value);
-      const pass = (through: EfficientNet, x: Tensor, trainable: boolean): readonly Tensor[] => {
-        const input = detach(x).requireGradient();
-        const logits = through.forward(input, { ...context, trainable });
-        return [logits, gradientOf(sum(mul(logits, cast(random([6, 7], 2), logits.dtype))), input)];
-      };
-      const expected = pass(reference, cast(images, "float64"), false);
-      const [whole, layers] = [false, true].map((trainable) => pass(network, images, trainable));
+      const { network, images, pass, expected } = attackable({ ...NARROW, depth: 1 }, dtype);
+      const [whole, layers] = [pass(network), pass(network, true)];
       for (const i of [0, 1]) {
         const error = difference(whole[i], expected[i]);
         expect(error).toBeLessThan(2.5 * difference(layers[i], expected[i]));
@@ -71,20 +85,9 @@ function cosine(a: readonly number[], b: readonly number[]): number {
 }
 
 test.each(["float32", "bfloat16"] as const)("an attack on the Lite form in %s is as in float64", (dtype) => {
-  const make = (): EfficientNet =>
-    new EfficientNet({ ...NARROW_LITE, depth: 0.2 }, 7, normFactory(["aux"], EFFICIENTNET_BATCH_NORM));
-  const network = make().initialize(3);
-  const reference = make().initialize(3, "float64");
   scope(() => {
-    const images = cast(random([6, 3, 61, 45], 1), dtype);
-    const context = { ...ATTACK, route: "aux" };
-    network.forward(cast(images, "float32"), { ...context, statistics: "batch", update: true });
-    for (const [name, value] of network.state()) copy_(reference.state().get(name)!, value);
-    const [expected, actual] = [reference, network].map((through) => {
-      const input = detach(through === reference ? cast(images, "float64") : images).requireGradient();
-      const logits = through.forward(input, context);
-      return [logits, gradientOf(sum(mul(logits, cast(random([6, 7], 2), logits.dtype))), input)];
-    });
+    const { network, pass, expected } = attackable({ ...NARROW_LITE, depth: 0.2 }, dtype);
+    const actual = pass(network);
     // In bfloat16 some rectifiers pass a gradient that float64 stops, or the other way round, and each block adds some.
     for (const i of [0, 1]) {
       if (dtype === "float32") expect(difference(actual[i], expected[i])).toBeLessThan(3e-5);

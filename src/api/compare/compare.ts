@@ -6,6 +6,7 @@ import type { SavedSplit } from "../../data/photo-split.js";
 import { AdvPropError, UsageError } from "../../errors.js";
 import type { Document } from "../../evaluation/report/document.js";
 import { writeReport } from "../../evaluation/report/write.js";
+import { MOST_PAIRS } from "../../evaluation/sign-flip.js";
 import { modelName } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/data.js";
 import type { Recipe } from "../../recipes/schema.js";
@@ -85,39 +86,13 @@ export async function compare(
   comparison: Comparison,
   options: CompareOptions,
 ): Promise<{ readonly result: CompareResult; readonly document: Document }> {
-  const { to, budget = "epochs", command = [], onEvent } = options;
+  const { to, budget = "epochs", command = [] } = options;
   const arms = armsOf(comparison);
   const repetitions = await repetitionsOf(arms, options);
   const asked = { common: comparison.common ?? {}, arms: comparison.arms, budget, folds: options.folds };
   const plan = readPlan(to, asked) ?? (await newPlan(arms, asked, options));
 
-  const runs: RunResult[] = [];
-  const failures: { run: string; message: string }[] = [];
-  let stopped = false;
-  let division: SavedSplit | undefined;
-  const all = repetitions.flatMap((repetition) => arms.map((arm) => ({ arm, repetition })));
-  for (const [i, { arm, repetition }] of all.entries()) {
-    const run = join(to, "runs", `${arm.name}-${repetition.suffix}`);
-    const finished = existsSync(join(run, "run.json")) && openRun(run).info.status === "finished";
-    const state = finished ? "finished before" : existsSync(join(run, "run.json")) ? "resumed" : "new";
-    onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, place: i + 1, runs: all.length, state });
-    try {
-      if (!finished) {
-        const recipe = recipeOf(arm, repetition, plan, options);
-        // All runs divide a folder without parts alike: each is tested on photos that none was trained on.
-        const split = repetition.split ?? division;
-        const { status } = await trainOrResume(recipe, run, split, state === "resumed", options);
-        stopped = status === "stopped" && options.signal?.aborted === true;
-        if (stopped) break;
-      }
-      if (options.folds === undefined) division ??= savedSplit<SavedSplit>(run);
-      runs.push(runResult(run, arm, repetition.suffix));
-    } catch (error) {
-      if (!(error instanceof AdvPropError)) throw error;
-      failures.push({ run, message: error.message });
-      onEvent?.({ type: "failed", arm: arm.name, run, message: error.message });
-    }
-  }
+  const { runs, failures, stopped } = plan === undefined ? STOPPED : await trainAll(arms, repetitions, plan, options);
   if (runs.length === 0 && !stopped) {
     const why = failures.map(({ run, message }) => `${run}: ${message}`).join("\n");
     throw new UsageError("ERR_COMPARE", `compare: no run finished, so there is nothing to compare\n${why}`);
@@ -132,7 +107,7 @@ export async function compare(
       name: arm.name,
       method: arm.resolved.method,
       model: arm.resolved.model,
-      epochs: plan.epochs[arm.name],
+      epochs: plan?.epochs[arm.name] ?? arm.resolved.training.epochs,
       unitsPerStep: unitsOf(arm.resolved),
       runs: runs.filter((one) => one.arm === arm.name),
     })),
@@ -146,6 +121,51 @@ export async function compare(
   return { result, document };
 }
 
+interface Trained {
+  readonly runs: readonly RunResult[];
+  readonly failures: CompareResult["failures"];
+  /** Whether the caller's signal ended it. */
+  readonly stopped: boolean;
+}
+
+const STOPPED: Trained = { runs: [], failures: [], stopped: true };
+
+/** Trains what is not yet trained; a run that fails is named. */
+async function trainAll(
+  arms: readonly Arm[],
+  repetitions: readonly Repetition[],
+  plan: SavedComparison,
+  options: CompareOptions,
+): Promise<Trained> {
+  const { to, onEvent } = options;
+  const runs: RunResult[] = [];
+  const failures: { run: string; message: string }[] = [];
+  let division: SavedSplit | undefined;
+  const all = repetitions.flatMap((repetition) => arms.map((arm) => ({ arm, repetition })));
+  for (const [i, { arm, repetition }] of all.entries()) {
+    const run = join(to, "runs", `${arm.name}-${repetition.suffix}`);
+    const finished = existsSync(join(run, "run.json")) && openRun(run).info.status === "finished";
+    const state = finished ? "finished before" : existsSync(join(run, "run.json")) ? "resumed" : "new";
+    onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, place: i + 1, runs: all.length, state });
+    try {
+      if (!finished) {
+        const recipe = recipeOf(arm, repetition, plan, options);
+        // All runs divide a folder without parts alike: each is tested on photos that none was trained on.
+        const split = repetition.split ?? division;
+        const { status } = await trainOrResume(recipe, run, split, state === "resumed", options);
+        if (status === "stopped" && options.signal?.aborted) return { runs, failures, stopped: true };
+      }
+      if (options.folds === undefined) division ??= savedSplit<SavedSplit>(run);
+      runs.push(runResult(run, arm, repetition.suffix));
+    } catch (error) {
+      if (!(error instanceof AdvPropError)) throw error;
+      failures.push({ run, message: error.message });
+      onEvent?.({ type: "failed", arm: arm.name, run, message: error.message });
+    }
+  }
+  return { runs, failures, stopped: false };
+}
+
 /** @throws UsageError ERR_COMPARE the number of seeds is no whole number; what {@link foldSplits} throws */
 async function repetitionsOf(arms: readonly Arm[], { seeds, folds, workers }: CompareOptions): Promise<Repetition[]> {
   const { data, seed } = arms[0].resolved;
@@ -155,27 +175,35 @@ async function repetitionsOf(arms: readonly Arm[], { seeds, folds, workers }: Co
       const got = data.path === null ? "none" : "shapes";
       throw new UsageError("ERR_COMPARE", `compare: \`folds\` divides a folder of photos in \`data.path\`; got ${got}`);
     }
+    if (folds > MOST_PAIRS) {
+      throw new UsageError("ERR_FOLDS", `compare: \`folds\` must be at most ${MOST_PAIRS}; got ${folds}`);
+    }
     const splits = await foldSplits(data.path, folds, seed, { workers: workers ?? undefined });
     return splits.map((split, i) => ({ name: `fold ${i}`, suffix: `fold-${i}`, seed, split }));
   }
   const count = seeds ?? 3;
-  if (!Number.isSafeInteger(count) || count < 1) {
-    throw new UsageError("ERR_COMPARE", `compare: \`seeds\` must be a positive integer; got ${count}`);
+  if (!Number.isSafeInteger(count) || count < 1 || count > MOST_PAIRS) {
+    throw new UsageError(
+      "ERR_COMPARE",
+      `compare: \`seeds\` must be a whole number from 1 to ${MOST_PAIRS}; got ${count}`,
+    );
   }
   return Array.from({ length: count }, (_, i) => {
     return { name: `seed ${seed + i}`, suffix: `seed-${seed + i}`, seed: seed + i, split: undefined };
   });
 }
 
-/** Settles how long each arm trains, and saves it. */
+/** Settles how long each arm trains, and saves it; undefined where it was stopped before. */
 async function newPlan(
   arms: readonly Arm[],
   asked: Omit<SavedComparison, "schema" | "epochs">,
   options: CompareOptions,
-): Promise<SavedComparison> {
+): Promise<SavedComparison | undefined> {
   const { to } = options;
   mkdirSync(to, { recursive: true });
-  const plan: SavedComparison = { schema: 1, ...asked, epochs: await epochsOfArms(arms, asked.budget, options) };
+  const epochs = await epochsOfArms(arms, asked.budget, options);
+  if (epochs === undefined) return undefined;
+  const plan: SavedComparison = { schema: 1, ...asked, epochs };
   writeJson(planFile(to), plan);
   return plan;
 }
@@ -184,7 +212,7 @@ async function epochsOfArms(
   arms: readonly Arm[],
   budget: Budget,
   options: CompareOptions,
-): Promise<Record<string, number>> {
+): Promise<Record<string, number> | undefined> {
   if (budget === "epochs") return Object.fromEntries(arms.map((arm) => [arm.name, arm.resolved.training.epochs]));
   if (budget === "compute") return epochsWithin(arms, ({ resolved }) => unitsOf(resolved) * trainedShare(resolved));
   const seconds = new Map<string, number>();
@@ -195,6 +223,8 @@ async function epochsOfArms(
     const resumed = existsSync(join(run, "run.json"));
     if (!resumed || openRun(run).info.status !== "finished") {
       await trainOrResume(withMachine(once, options), run, undefined, resumed, options);
+      // Seconds of an epoch that was cut short say nothing.
+      if (options.signal?.aborted) return undefined;
     }
     seconds.set(arm.name, secondsOf(run));
   }

@@ -84,7 +84,7 @@ export interface SavedComparison extends Required<Comparison> {
   readonly epochs: Readonly<Record<string, number>>;
 }
 
-const fileIn = (folder: string) => join(folder, "comparison-plan.json");
+export const planFile = (folder: string): string => join(folder, "comparison-plan.json");
 
 /**
  * The plan that a folder was begun with; undefined for a new one.
@@ -95,7 +95,7 @@ export function readPlan(
   folder: string,
   asked: Omit<SavedComparison, "schema" | "epochs">,
 ): SavedComparison | undefined {
-  const path = fileIn(folder);
+  const path = planFile(folder);
   if (!existsSync(path)) return undefined;
   const saved = JSON.parse(readFileSync(path, "utf8")) as SavedComparison;
   for (const key of ["common", "arms", "budget", "folds"] as const) {
@@ -107,5 +107,3 @@ export function readPlan(
   }
   return saved;
 }
-
-export const planFile = fileIn;

@@ -33,7 +33,7 @@ export interface EvaluationDataOptions {
   readonly workers: number | null;
   /** What is done about photos that cannot be read; what is left out is as the run has it, else they are refused. */
   readonly badImages?: BadImagePolicy;
-  readonly limitTest: number | undefined;
+  readonly limitTest?: number | undefined;
 }
 
 export interface EvaluationData {

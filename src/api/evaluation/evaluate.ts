@@ -19,9 +19,9 @@ import { RunDirectory, writeJson } from "../../runs/run-directory.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../../runs/schema.js";
 import { COSTLY_ATTACK_IMAGES, type EvaluationAttackPlan, type EvaluationAttackSpec, planAttack } from "./attack.js";
 import { chosenByImages } from "./chosen-by.js";
-import { type EvaluationData, openEvaluationData, usedBy } from "./data.js";
+import { type EvaluationData, usedBy } from "./data.js";
 import type { EvaluationEvent } from "./events.js";
-import { type EvaluationOptions, machineOf, openModel } from "./options.js";
+import { type EvaluationOptions, machineOf, openImages, openModel } from "./options.js";
 import { protocolOf } from "./protocol.js";
 
 export interface EvaluateOptions extends EvaluationOptions {
@@ -44,15 +44,8 @@ export async function evaluate(model: string, options: EvaluateOptions = {}): Pr
   const attack = options.attack && planAttack(options.attack);
   const predictor = await openModel(model, options, machine);
   try {
-    const data = await openEvaluationData({
-      ...options,
-      limitTest: options.limitTest ?? (attack?.costly ? COSTLY_ATTACK_IMAGES : undefined),
-      run: predictor.run,
-      imageSize: predictor.imageSize,
-      view: predictor.view,
-      workers: machine.workers,
-      badImages: machine.badImages,
-    });
+    const limitTest = options.limitTest ?? (attack?.costly ? COSTLY_ATTACK_IMAGES : undefined);
+    const data = await openImages(predictor, { ...options, limitTest }, machine);
     try {
       for (const message of findingLines(data.findings)) options.onEvent?.({ type: "note", message, warning: false });
       return await measure(options, predictor, attack, data);

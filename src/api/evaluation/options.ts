@@ -5,7 +5,7 @@ import { type OpenPredictorOptions, openPredictor } from "../../predictors/open.
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import { changeRecipe, resolveRecipe } from "../../recipes/resolve.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
-import type { EvaluationSplit } from "./data.js";
+import { type EvaluationData, type EvaluationSplit, openEvaluationData } from "./data.js";
 import { downloads, type EvaluationEvent } from "./events.js";
 
 export interface EvaluationOptions {
@@ -68,7 +68,7 @@ export function machineOf(options: EvaluationOptions): Machine {
     device: recipe.device,
     memoryLimit: recipe.memoryLimit ?? undefined,
     workers: recipe.data.workers,
-    badImages: { ...(onBadImage && { onBadImage }), ...(maxBad && { maxBad }) },
+    badImages: { ...(onBadImage !== undefined && { onBadImage }), ...(maxBad !== undefined && { maxBad }) },
   };
 }
 
@@ -83,3 +83,10 @@ export async function openModel(
   for (const message of opened.notes) onEvent?.({ type: "note", message, warning: false });
   return opened;
 }
+
+/** Opens the images for a model: those that are asked for, else its run's own. @throws what `openEvaluationData` throws */
+export const openImages = (
+  { run, imageSize, view }: Pick<OpenedPredictor, "run" | "imageSize" | "view">,
+  options: Pick<EvaluationOptions, "data" | "split" | "cropFraction" | "limitTest">,
+  { workers, badImages }: Pick<Machine, "workers" | "badImages">,
+): Promise<EvaluationData> => openEvaluationData({ ...options, run, imageSize, view, workers, badImages });

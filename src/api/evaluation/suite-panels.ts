@@ -26,8 +26,8 @@ import type { Panel, SuiteModel } from "../../evaluation/suite/run.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/data.js";
 import { usedLines } from "./chosen-by.js";
-import { type EvaluationData, type EvaluationSplit, openEvaluationData, trainedRecipe, usedBy } from "./data.js";
-import type { EvaluationOptions } from "./options.js";
+import { type EvaluationData, type EvaluationSplit, trainedRecipe, usedBy } from "./data.js";
+import { type EvaluationOptions, openImages } from "./options.js";
 import { protocolOf } from "./protocol.js";
 
 /** A part of the standard suite. */
@@ -93,7 +93,7 @@ export async function openPanel(
   // The images are those of the first run: all models are measured on the same ones.
   const run = all.find((model) => model.run !== undefined)?.run;
   const limitTest = options.limitTest ?? subsetAt(imageSize).images;
-  const data = await openEvaluationData({ ...options, run, imageSize, view: first.view, limitTest });
+  const data = await openImages({ ...first, run }, { ...options, limitTest }, options);
   try {
     const map = options.classMap === undefined ? undefined : readClassMap(options.classMap);
     const rule = classRule(first.classes, data, map);
