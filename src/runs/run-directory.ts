@@ -1,10 +1,11 @@
 /** A run is a folder: where its files lie, and when a folder may become one. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "./atomic-file.js";
 import { JsonLinesLog } from "./metrics-log.js";
+import { lockRun } from "./run-lock.js";
 import { type BatchNormDriftRecord, type MetricsRecord, RUN_SCHEMA, type RunInfo } from "./schema.js";
 
 /** Which checkpoint: the newest, the best on the validation images, or that of a step. */
@@ -120,22 +121,14 @@ export class RunDirectory {
    * Makes this process the one that writes the run, until it calls what this returns or ends, and removes what a killed
    * one left half written.
    *
-   * @throws UsageError ERR_RUN_LOCKED where another process that is alive writes it
+   * @throws UsageError ERR_RUN_LOCKED where another process that is alive writes it, see {@link lockRun}
    */
   lock(): () => void {
-    const path = join(this.path, "lock");
-    const owner = existsSync(path) ? Number(readFileSync(path, "utf8")) : undefined;
-    if (owner !== undefined && owner !== process.pid && isAlive(owner)) {
-      throw new UsageError(
-        "ERR_RUN_LOCKED",
-        `${this.path} is being written by process ${owner}. Wait for it or stop it; if it is no training run, remove ${path}.`,
-      );
-    }
-    writeFileAtomic(path, String(process.pid));
+    const unlock = lockRun(this.path, join(this.path, "lock"));
     mkdirSync(this.images, { recursive: true }); // pictures may have been thrown away
     // Not in evaluation/: another process may be writing there.
     for (const folder of [this.path, this.images, this.checkpoints]) removeTemporaryFiles(folder);
-    return () => rmSync(path, { force: true });
+    return unlock;
   }
 
   /** Where a checkpoint lies: its tensors and its counters. */
@@ -211,14 +204,4 @@ export function defaultRunPath(method: string, model: string, now: Date): string
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const time = `${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
   return join("runs", `${method}-${model}-${date}-${time}`);
-}
-
-/** Whether a process is there, also one of another user. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
