@@ -76,7 +76,8 @@ export const printable = (name: string): string =>
   name.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** "1 photo", "2 photos". */
-export const numbered = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+export const numbered = (count: number, noun: string, plural = `${noun}s`): string =>
+  `${count} ${count === 1 ? noun : plural}`;
 
 /** Names for a message, "a, b, c" or "a, b, c and 7 more", at most ten of them written out unless told. */
 export function listed(names: readonly string[], shown = 10): string {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { WrittenSet } from "../corruptions/write-set.js";
-import { didYouMean, UsageError } from "../errors.js";
+import { didYouMean, numbered, UsageError } from "../errors.js";
 import { CountLine } from "./count-line.js";
 import { choice, part, wholeNumber } from "./set-flags.js";
 
@@ -140,8 +140,8 @@ function parseSeverities(text: string): number[] {
 }
 
 function describe({ to, layout, images, corruptions, severities }: WrittenSet): string {
-  return (
-    `${images} images with ${corruptions.length} corruptions at ${severities.length} severities are in ${to}, in the layout of ` +
-    `${layout === "cifar-c" ? "CIFAR-10-C" : "ImageNet-C"}.`
-  );
+  const kinds = numbered(corruptions.length, "corruption");
+  const strengths = numbered(severities.length, "severity", "severities");
+  const standard = layout === "cifar-c" ? "CIFAR-10-C" : "ImageNet-C";
+  return `${numbered(images, "image")} with ${kinds} at ${strengths}: ${to}, in the layout of ${standard}.`;
 }

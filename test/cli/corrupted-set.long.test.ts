@@ -214,3 +214,10 @@ test("what advprop corrupt wrote, by a run and an ONNX file", () => {
   // Other precision, other answers: the run is measured again, the ONNX file is not.
   expect(advprop([...args, "--precision", "bf16"]).stderr).toContain("10 measured, 10 found");
 });
+
+test("one severity, one corruption and one image are said in the singular", () => {
+  const set = join(sharedTemporaryFolder(), "set");
+  const made = ["corrupt", "--data", "shapes", "--to", set, "--corruptions", "fog", "--severities", "3"];
+  const { stdout, stderr } = advprop([...made, "--layout", "imagenet-c", "--limit-test", "1", "--workers", "1"]);
+  expect(stdout + stderr).toContain(`1 image with 1 corruption at 1 severity: ${set}, in the layout of ImageNet-C.`);
+});
