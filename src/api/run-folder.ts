@@ -1,5 +1,4 @@
 /** What is written into a run's folder before the first step, and read when a run goes on. */
-import { existsSync } from "node:fs";
 import type { OpenedData } from "../data/open-data.js";
 import { formatUsedPhotos } from "../data/used-photos.js";
 import { stringifyRecipe } from "../recipes/resolve.js";
@@ -9,13 +8,8 @@ import { environment } from "../runs/environment.js";
 import { packageVersion } from "../runs/package-version.js";
 import { type RunDirectory, writeJson } from "../runs/run-directory.js";
 import { RUN_SCHEMA } from "../runs/schema.js";
-import {
-  type Reproducibility,
-  readCheckpoint,
-  restore,
-  type TrainedParts,
-  type TrainingState,
-} from "../training/checkpoint.js";
+import { type Reproducibility, restore, type TrainedParts, type TrainingState } from "../training/checkpoint.js";
+import { readNewestCheckpoint, setAsideDamaged } from "../training/newest-checkpoint.js";
 
 /** Writes everything of a new run that does not change later, and its run.json. @throws RunError ERR_WRITE */
 export function writeNewRun(
@@ -48,7 +42,8 @@ export function writeNewRun(
 }
 
 /**
- * Puts the last checkpoint into the run's parts, and takes back the log lines written after it.
+ * Puts the newest checkpoint that is whole into the run's parts, and takes back the log lines written after it. A damaged
+ * one is kept under another name.
  *
  * @returns where the run stands, undefined where it has no checkpoint yet, and what the user should know
  */
@@ -57,9 +52,11 @@ export function resumeState(
   parts: TrainedParts,
   now: Reproducibility,
 ): { readonly state: TrainingState | undefined; readonly note: string; readonly warnings: readonly string[] } {
-  const path = run.checkpoint("last").weights;
-  const file = existsSync(path) ? readCheckpoint(path) : undefined;
-  if (file !== undefined) restore(file, path, parts);
+  const last = run.checkpoint("last");
+  const newest = readNewestCheckpoint(last);
+  const file = newest?.file;
+  if (newest !== undefined) restore(newest.file, newest.path, parts);
+  const damaged = newest?.damage && `${newest.damage}. It is kept as ${setAsideDamaged(last)}.`;
   const state = file?.state;
   run.metrics.truncateAfter(state?.step ?? 0);
   run.batchNormDrift.truncateAfter(state?.step ?? 0);
@@ -69,9 +66,12 @@ export function resumeState(
     state,
     note:
       state === undefined ? "No checkpoint yet: starting from the beginning." : `Resuming after step ${state.step}.`,
-    warnings: differences.map(
-      (key) =>
-        `Note: ${key} was ${before[key]} and is ${now[key]}; the run goes on, but not bit for bit as it would have.`,
-    ),
+    warnings: [
+      ...(damaged ? [damaged] : []),
+      ...differences.map(
+        (key) =>
+          `Note: ${key} was ${before[key]} and is ${now[key]}; the run goes on, but not bit for bit as it would have.`,
+      ),
+    ],
   };
 }

@@ -1,5 +1,4 @@
 /** One training run, from a recipe to its weights: what `advprop train` does, as a call. */
-import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { OpenedData } from "../data/open-data.js";
@@ -17,10 +16,11 @@ import { writeFileAtomic } from "../runs/atomic-file.js";
 import { defaultRunPath, RunDirectory, savedSplit } from "../runs/run-directory.js";
 import type { RunStatus } from "../runs/schema.js";
 import { engineInfo, memoryStats, resolveDevice, setMemoryLimit, setThreads } from "../tensor/index.js";
-import { type Reproducibility, readCheckpoint, type TrainingState } from "../training/checkpoint.js";
+import type { Reproducibility, TrainingState } from "../training/checkpoint.js";
 import type { FitEvent, Listener } from "../training/events.js";
 import { fit, updatesPerEpoch } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
+import { readNewestCheckpoint } from "../training/newest-checkpoint.js";
 import { runRecorder } from "../training/run-recorder.js";
 import type { OpenedWeights } from "../weights/open.js";
 import { checkPhotos } from "./check-photos.js";
@@ -172,8 +172,7 @@ async function trainOn(
   tell: (event: TrainEvent) => Promise<void>,
 ): Promise<TrainResult> {
   const { resumed, changes } = plan;
-  const last = resumed?.checkpoint("last").weights;
-  const continued = last !== undefined && existsSync(last) ? readCheckpoint(last) : undefined;
+  const continued = resumed && readNewestCheckpoint(resumed.checkpoint("last"))?.file;
   checkChanges(plan.recipe, changes, continued?.state);
   const learner = await buildLearner(plan.recipe, data, continued?.specification, view, plan.source);
   try {

@@ -1,6 +1,17 @@
 /** Files that are either the old ones or the new ones, whatever happens in between. */
 
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RunError } from "../errors.js";
 import { faultPoint } from "./fault-point.js";
@@ -37,8 +48,32 @@ export function writeFileAtomic(
     faultPoint(`${basename(path)}:renamed`);
     if (flush) withFile(folder, "r", fsyncSync);
   } catch (cause) {
+    const needed = Array.isArray(data) ? data.reduce((sum, { byteLength }) => sum + byteLength, 0) : data.length;
     rmSync(temporary, { force: true });
-    throw writeError(path, cause);
+    throw writeError(path, cause, diskRemedy(folder, needed, cause));
+  }
+}
+
+/**
+ * Gives a file a second name, which replaces whatever has that name; where the file system knows no hard links the file is copied.
+ * A later {@link writeFileAtomic} of the first name leaves the second one with the old contents.
+ *
+ * @throws RunError ERR_WRITE where that cannot be done
+ */
+export function keepAs(path: string, second: string): void {
+  const temporary = join(dirname(second), `.${basename(second)}.${process.pid}${SUFFIX}`);
+  try {
+    rmSync(temporary, { force: true });
+    try {
+      linkSync(path, temporary);
+    } catch {
+      copyFileSync(path, temporary);
+    }
+    renameSync(temporary, second);
+    rmSync(temporary, { force: true }); // rename leaves it where both names are of one file already
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw writeError(second, cause);
   }
 }
 
@@ -59,10 +94,19 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOENT: "The folder does not exist or was removed meanwhile.",
 };
 
+/** Of a full disk: how much the file needs, and how much is free. */
+function diskRemedy(folder: string, needed: number, cause: unknown): string | undefined {
+  if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") return undefined;
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= needed) return undefined; // the place for names has run out
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  return `The disk is full: the file needs ${megabytes(needed)}, and ${megabytes(bavail * bsize)} are free. Free some space.`;
+}
+
 /** The error for a file that could not be written, with what to do about it. */
-export function writeError(path: string, cause: unknown): RunError {
+export function writeError(path: string, cause: unknown, remedy?: string): RunError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  const remedy = REMEDIES[code ?? ""] ?? "Check the folder and the disk.";
+  remedy ??= REMEDIES[code ?? ""] ?? "Check the folder and the disk.";
   return new RunError("ERR_WRITE", `cannot write ${path}: ${message}. ${remedy}`, { cause });
 }
 

@@ -131,12 +131,13 @@ export class RunDirectory {
     return unlock;
   }
 
-  /** Where a checkpoint lies: its tensors and its counters. */
-  checkpoint(name: CheckpointName): { readonly weights: string; readonly state: string } {
+  /** Where a checkpoint lies: its tensors and its counters; of the newest also the one that it replaced. */
+  checkpoint(name: CheckpointName): { readonly weights: string; readonly state: string; readonly previous?: string } {
     const stem = typeof name === "number" ? `step-${String(name).padStart(8, "0")}` : name;
     return {
       weights: join(this.checkpoints, `${stem}.safetensors`),
       state: join(this.checkpoints, `${stem}.json`),
+      ...(name === "last" && { previous: join(this.checkpoints, "previous.safetensors") }),
     };
   }
 

@@ -11,7 +11,7 @@
  * batch-norm-drift.jsonl  BatchNormDriftRecord, one a line
  * images/                 adversarial examples as they evolve
  * evaluation/*.json       EvaluationFile
- * checkpoints/            last, best, step-00001000 ...: .safetensors and .json
+ * checkpoints/            last, previous, best, step-00001000 ...: .safetensors, with a checksum, and .json
  * ```
  *
  * Accuracies are fractions, losses are means over images in nats, times are in seconds, instants are ISO 8601 in UTC. A

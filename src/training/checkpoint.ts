@@ -2,6 +2,7 @@
  * Checkpoints: everything that a resumed run needs, in one file that is replaced as a whole, so that no crash can leave
  * weights of one step beside counters of another. The JSON beside it says the same counters to people.
  */
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../errors.js";
 import { unrecordedView } from "../evaluation/view.js";
@@ -9,7 +10,7 @@ import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { loadState, stateOf, toSafetensor } from "../models/weights.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { WeightAverage } from "../optim/weight-average.js";
-import { writeFileAtomic } from "../runs/atomic-file.js";
+import { keepAs, writeFileAtomic } from "../runs/atomic-file.js";
 import { writeJson } from "../runs/run-directory.js";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../runs/safetensors.js";
 
@@ -40,6 +41,8 @@ const OPTIMIZER = "optimizer.";
 const LIVE = "live.";
 /** The key of the metadata that holds everything but tensors, as JSON. */
 const METADATA = "advprop";
+/** The key of the metadata that holds the SHA-256 of everything else, see {@link checksum}; files of earlier versions have none. */
+const CHECKSUM = "sha256";
 
 /** Whether a tensor of a checkpoint is of the network to evaluate, neither the optimiser's nor of the live weights beside an average. */
 export const isNetworkTensor = (name: string): boolean => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE);
@@ -72,9 +75,15 @@ export interface TrainedParts {
 export interface CheckpointFiles {
   readonly weights: string;
   readonly state: string;
+  /** The name that the checkpoint which is replaced gets, where it is kept. */
+  readonly previous?: string;
 }
 
-/** Writes a checkpoint as a whole. @throws ERR_WRITE, and the earlier checkpoint of that name stays */
+/**
+ * Writes a checkpoint as a whole.
+ *
+ * @throws ERR_WRITE, and the earlier checkpoint of that name stays
+ */
 export function saveCheckpoint(
   files: CheckpointFiles,
   contents: TrainedParts & { readonly state: TrainingState; readonly reproducibility: Reproducibility },
@@ -84,22 +93,46 @@ export function saveCheckpoint(
   if (average !== undefined) for (const [key, tensor] of stateOf(model.network)) tensors.set(LIVE + key, tensor);
   for (const [key, tensor] of optimizer.state()) tensors.set(OPTIMIZER + key, toSafetensor(tensor));
   const metadata: Metadata = { specification: model.specification, state, reproducibility };
-  writeFileAtomic(files.weights, encodeSafetensors(tensors, { format: "pt", [METADATA]: JSON.stringify(metadata) }));
+  const text = JSON.stringify(metadata);
+  const pieces = encodeSafetensors(tensors, {
+    format: "pt",
+    [METADATA]: text,
+    [CHECKSUM]: checksum(tensors, text),
+  });
+  if (files.previous !== undefined && existsSync(files.weights)) keepAs(files.weights, files.previous);
+  writeFileAtomic(files.weights, pieces);
   writeJson(files.state, metadata);
+}
+
+/** SHA-256 of the metadata and of each tensor's name, dtype, shape and bytes, in the order of the names. */
+function checksum(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: string): string {
+  const hash = createHash("sha256").update(metadata);
+  for (const [name, { dtype, shape, data }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(JSON.stringify([name, dtype, shape])).update(data);
+  }
+  return hash.digest("hex");
 }
 
 /**
  * Reads a checkpoint.
  *
- * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_SAFETENSORS it is damaged; ERR_WEIGHTS it is not of this library
+ * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_SAFETENSORS, ERR_CHECKPOINT_DAMAGED it is damaged; ERR_WEIGHTS it is
+ *   not of this library
  */
 export function readCheckpoint(path: string): WeightsFile {
   if (!existsSync(path)) {
     throw new UsageError("ERR_WEIGHTS_MISSING", `there is no checkpoint ${path}. Has the run written one yet?`);
   }
-  const { tensors: all, metadata } = decodeSafetensors(readFileSync(path));
-  if (metadata?.[METADATA] === undefined) {
+  const { tensors: all, metadata } = decodeSafetensors(readFileSync(path), path);
+  if (metadata[METADATA] === undefined) {
     throw new UsageError("ERR_WEIGHTS", `${path} is not a checkpoint of a run: its metadata has no entry ${METADATA}`);
+  }
+  if (metadata[CHECKSUM] !== undefined && metadata[CHECKSUM] !== checksum(all, metadata[METADATA])) {
+    throw new UsageError(
+      "ERR_CHECKPOINT_DAMAGED",
+      `${path} is damaged: its contents do not have the checksum that was written with them. Take another checkpoint; ` +
+        "a run that is resumed goes on from the checkpoint before it",
+    );
   }
   const below = (prefix: string) =>
     new Map(

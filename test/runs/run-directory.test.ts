@@ -42,6 +42,7 @@ describe("RunDirectory", () => {
       expect(run.checkpoint("last")).toEqual({
         weights: join(path, "checkpoints", "last.safetensors"),
         state: join(path, "checkpoints", "last.json"),
+        previous: join(path, "checkpoints", "previous.safetensors"),
       });
       expect(run.checkpoint(1200).weights).toBe(join(path, "checkpoints", "step-00001200.safetensors"));
     }

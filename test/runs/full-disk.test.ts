@@ -1,0 +1,47 @@
+/** A disk that is full while a checkpoint is saved: the one before it stays whole, and the run goes on once there is room. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { Recipe } from "../../src/recipes/schema.js";
+import { decodeSafetensors } from "../../src/runs/safetensors.js";
+import { readCheckpoint } from "../../src/training/checkpoint.js";
+import { codedRejection } from "../support/errors.js";
+import { temporaryFolder } from "../support/folders.js";
+import { resume, train } from "../support/runs.js";
+
+const RECIPE: Recipe = {
+  model: "resnet8",
+  threads: 1,
+  data: { path: "shapes", shapes: { images: 32, validationImages: 10, testImages: 10 } },
+  training: { epochs: 3, batchSize: 16 },
+};
+const checkpoint = (run: string, name: string) => join(run, "checkpoints", `${name}.safetensors`);
+const mount = (...args: string[]) => spawnSync("mount", args).status === 0;
+/** A disk of so many bytes; undefined where none may be mounted. */
+function smallDisk(size: number): string | undefined {
+  const disk = join(temporaryFolder(), "disk");
+  mkdirSync(disk);
+  if (!mount("-t", "tmpfs", "-o", `size=${size}`, "tmpfs", disk)) return undefined;
+  onTestFinished(() => void spawnSync("umount", [disk]));
+  return disk;
+}
+
+test("the checkpoint before it stays, the message says how much is needed, and the run goes on to the same weights", async (context) => {
+  const undisturbed = join(temporaryFolder(), "run");
+  await train(undisturbed, RECIPE);
+  // Room for the first epoch's last and best checkpoints, and not for a third one.
+  const disk = smallDisk(Math.round(2.6 * statSync(checkpoint(undisturbed, "last")).size));
+  if (disk === undefined) return context.skip("mounting a small disk needs root");
+  const run = join(disk, "run");
+  const error = await codedRejection(train(run, RECIPE));
+  expect(error).toMatchObject({ code: "ERR_WRITE", exitCode: 1 });
+  expect(error.message).toMatch(/The disk is full: the file needs \d\.\d MB, and \d\.\d MB are free\./);
+  const last = checkpoint(run, "last");
+  expect(readCheckpoint(last).state.step).toBe(2);
+
+  expect(mount("-o", "remount,size=20m", disk)).toBe(true);
+  await resume(run);
+  const tensors = (path: string) => decodeSafetensors(readFileSync(path)).tensors;
+  expect(tensors(last)).toEqual(tensors(checkpoint(undisturbed, "last")));
+});
