@@ -32,7 +32,7 @@ const full = z.strictObject({ decide: z.enum(["all", "mapped"]).default("all"), 
 export function readClassMap(path: string): ClassMap {
   let value: unknown;
   try {
-    value = parse(readFileSync(path, "utf8"));
+    value = parse(readFileSync(path, "utf8"), { logLevel: "error" });
   } catch (cause) {
     throw new UsageError("ERR_CLASS_MAP", `${path}: ${(cause as Error).message}`, { cause });
   }

@@ -35,6 +35,16 @@ const tensor = (name: string, shape: readonly number[], values: readonly number[
     [9, new Uint8Array(Float32Array.from(values).buffer)],
   );
 
+/** A tensor whose values lie in another file. */
+const externalTensor = (name: string, shape: readonly number[], location: string): Uint8Array =>
+  message(
+    ...shape.map((length): Field => [1, length]),
+    [2, ELEMENTS.float32],
+    [8, name],
+    [13, message([1, "location"], [2, location])],
+    [14, 1],
+  );
+
 const INT = 2;
 const INTS = 7;
 
@@ -67,6 +77,8 @@ export interface OnnxFile {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Whether the means of the colours are an output too. */
   readonly features?: boolean;
+  /** A file that the weights are said to lie in. */
+  readonly weightsIn?: string;
 }
 
 /** Writes a classifier that looks at the mean of each colour. */
@@ -83,10 +95,11 @@ export function writeOnnx(path: string, file: OnnxFile): string {
     ...(softmax ? [node("Softmax", [scores], "output", { axis: 1 })] : []),
   ];
   const columns = [0, 1, 2].flatMap((channel) => weights.map((row) => row[channel]));
+  const sizes = [3, weights.length];
   const graph = message(
     ...nodes.map((one): Field => [1, one]),
     [2, "test"],
-    [5, tensor("weights", [3, weights.length], columns)],
+    [5, file.weightsIn ? externalTensor("weights", sizes, file.weightsIn) : tensor("weights", sizes, columns)],
     [11, valueInfo("input", type, shape)],
     [12, valueInfo("output", half ? "float16" : "float32", [shape[0], weights.length])],
     ...(features ? [[12, valueInfo("means", "float32", [shape[0], 3])] as Field] : []),
