@@ -27,7 +27,12 @@ const BASE = ["errors", "random"];
 /** Bundled for browsers: importing the free folders, of which only what needs no Node, and imported by none. */
 const BROWSER = ["web", "dashboard/client"];
 /** The packages that are bundled. */
-const BROWSER_PACKAGES = ["preact", "preact/hooks", "onnxruntime-web/wasm"];
+const BROWSER_PACKAGES = [
+  "preact",
+  "preact/hooks",
+  "onnxruntime-web/wasm",
+  "onnxruntime-web/ort-wasm-simd-threaded.wasm?url",
+];
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SRC = join(ROOT, "src");
@@ -88,7 +93,8 @@ function messagesOf(path: string, text: string): string[] {
 function target(file: SourceFile, { specifier }: Import): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
   const path = relative(SRC, resolve(SRC, dirname(file.path), specifier));
-  return path.startsWith("..") ? undefined : [path.replace(/\.js$/, ".ts"), path].find((name) => byPath.has(name));
+  if (path.startsWith("..")) return undefined;
+  return [".ts", ".tsx"].map((ending) => path.replace(/\.js$/, ending)).find((name) => byPath.has(name));
 }
 
 /** The folder of src/ that a file is in; for a file directly in src/, its name. */

@@ -1,4 +1,8 @@
-/** The page that `exportModel` writes with the format web: a photo is classified on the device. */
+/** The page that `exportWeb` writes: a photo is classified on the device of who looks at it. */
 import { render } from "preact";
+import { App } from "./app.js";
+import "./style.css";
 
-render(<main>Loading the models…</main>, document.getElementById("page")!);
+const page = document.getElementById("page")!;
+page.textContent = "";
+render(<App />, page);

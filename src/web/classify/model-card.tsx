@@ -1,0 +1,66 @@
+/** What a model is, and what it says of the photo. */
+import type { WebModel } from "../../runs/web-models.js";
+import type { Answer } from "./protocol.js";
+import { factsOf, letterOf, milliseconds, percent } from "./words.js";
+
+interface Properties {
+  readonly model: WebModel;
+  readonly index: number;
+  /** Of the photo as it is. */
+  readonly clean: Answer | undefined;
+  /** Of what the sliders make of it. */
+  readonly now: Answer | undefined;
+  readonly corrupted: boolean;
+}
+
+export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
+  return (
+    <section class={`card model model-${index}`} aria-label={`${letterOf(index)}, ${model.name}`}>
+      <header>
+        <h2>
+          <span class="badge" aria-hidden="true">
+            {letterOf(index)}
+          </span>
+          {model.name}
+        </h2>
+        <p class="quiet">{factsOf(model).join(" · ")}</p>
+      </header>
+      {now === undefined || clean === undefined ? (
+        <p class="quiet waiting">Its answer comes here.</p>
+      ) : (
+        <>
+          <Change clean={clean} now={now} corrupted={corrupted} />
+          <ol class="bars">
+            {now.predictions.map(({ class: name, probability }) => (
+              <li key={name}>
+                <span class="name">{name}</span>
+                <span class="share">{percent(probability)}</span>
+                <span class="track" aria-hidden="true">
+                  <span class="bar" style={{ width: `${100 * probability}%` }} />
+                </span>
+              </li>
+            ))}
+          </ol>
+          <p class="quiet time">classified in {milliseconds(now.milliseconds)}</p>
+        </>
+      )}
+    </section>
+  );
+}
+
+/** Whether the corruption changed the model's mind. */
+function Change({ clean, now, corrupted }: Pick<Required<Properties>, "corrupted"> & { clean: Answer; now: Answer }) {
+  const [before] = clean.predictions;
+  const [after] = now.predictions;
+  const was = `${before.class}, ${percent(before.probability)}`;
+  if (!corrupted) return <p class="change">Without corruption</p>;
+  return before.class === after.class ? (
+    <p class="change held">
+      <span aria-hidden="true">✓</span> Holds: without corruption {was}
+    </p>
+  ) : (
+    <p class="change lost">
+      <span aria-hidden="true">✕</span> Changed: without corruption {was}
+    </p>
+  );
+}
