@@ -4,7 +4,7 @@ import { ModelCard } from "./model-card.js";
 import { PhotoPanel } from "./photo-panel.js";
 import { Sliders } from "./sliders.js";
 import { useClassifier } from "./use-classifier.js";
-import { isClean, letterOf, megabytes, percent } from "./words.js";
+import { isClean, megabytes, percent } from "./words.js";
 
 export function App() {
   const { models = [], ready, busy, problem, severities, shown, show, setSeverities } = useClassifier();
@@ -13,7 +13,10 @@ export function App() {
     <main>
       <header class="top">
         <h1>{models.length > 1 ? "Two classifiers, one photo" : "Classify a photo"}</h1>
-        <p class="quiet">The photo stays on this device: all is computed here, and nothing is sent.</p>
+        <p class="quiet">
+          {models.length > 1 && "Move the sliders and see which of the two keeps its answer. "}
+          The photo stays on this device: all is computed here, and nothing is sent.
+        </p>
       </header>
       {problem !== undefined && (
         <p class="problem" role="alert">
@@ -26,29 +29,29 @@ export function App() {
         </p>
       )}
       <div class={`columns of-${models.length}`}>
-        <div class="card stage">
-          <PhotoPanel shown={shown} busy={busy} dragging={dragging} onPhoto={show} />
-          <Sliders severities={severities} onChange={setSeverities} />
+        <PhotoPanel shown={shown} busy={busy} dragging={dragging} onPhoto={show} />
+        <Sliders severities={severities} onChange={setSeverities} />
+        <div class="models">
+          {models.map((model, i) => (
+            <ModelCard
+              key={model.file}
+              model={model}
+              index={i}
+              clean={shown?.clean.answers[i]}
+              now={shown?.now.answers[i]}
+              corrupted={!isClean(severities)}
+            />
+          ))}
         </div>
-        {models.map((model, i) => (
-          <ModelCard
-            key={model.file}
-            model={model}
-            index={i}
-            clean={shown?.clean.answers[i]}
-            now={shown?.now.answers[i]}
-            corrupted={!isClean(severities)}
-          />
-        ))}
       </div>
       <p class="hidden" role="status">
         {shown?.now.answers
-          .map(({ predictions: [first] }, i) => `${letterOf(i)}: ${first.class}, ${percent(first.probability, 0)}.`)
+          .map(({ predictions: [first] }, i) => `${models[i].name}: ${first.class}, ${percent(first.probability, 0)}.`)
           .join(" ")}
       </p>
       <footer class="quiet">
-        The corruptions and their severities 1 to 5 are those of ImageNet-C, applied in this order to what the network
-        sees.
+        Corruptions and severities, 1 to 5, are those of ImageNet-C, applied in this order to the square that the
+        network sees.
       </footer>
     </main>
   );

@@ -4,7 +4,7 @@ import { type CorruptionName, corrupt } from "../../corruptions/index.js";
 /** In the order in which they are applied: as a lens, a sensor, a screen and a file would do it. */
 export const SLIDERS = [
   { corruption: "gaussian_blur", label: "Blur" },
-  { corruption: "contrast", label: "Low contrast" },
+  { corruption: "contrast", label: "Contrast" },
   { corruption: "gaussian_noise", label: "Noise" },
   { corruption: "pixelate", label: "Pixelate" },
   { corruption: "jpeg_compression", label: "JPEG" },

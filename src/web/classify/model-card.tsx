@@ -15,7 +15,7 @@ interface Properties {
 
 export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
   return (
-    <section class={`card model model-${index}`} aria-label={`${letterOf(index)}, ${model.name}`}>
+    <section class={`card model model-${index}`} aria-label={model.name}>
       <header>
         <h2>
           <span class="badge" aria-hidden="true">
@@ -41,7 +41,7 @@ export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
               </li>
             ))}
           </ol>
-          <p class="quiet time">classified in {milliseconds(now.milliseconds)}</p>
+          <p class="quiet">classified in {milliseconds(now.milliseconds)}</p>
         </>
       )}
     </section>
@@ -49,18 +49,16 @@ export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
 }
 
 /** Whether the corruption changed the model's mind. */
-function Change({ clean, now, corrupted }: Pick<Required<Properties>, "corrupted"> & { clean: Answer; now: Answer }) {
+function Change({ clean, now, corrupted }: Pick<Properties, "corrupted"> & Record<"clean" | "now", Answer>) {
   const [before] = clean.predictions;
-  const [after] = now.predictions;
-  const was = `${before.class}, ${percent(before.probability)}`;
-  if (!corrupted) return <p class="change">Without corruption</p>;
-  return before.class === after.class ? (
-    <p class="change held">
-      <span aria-hidden="true">✓</span> Holds: without corruption {was}
-    </p>
-  ) : (
-    <p class="change lost">
-      <span aria-hidden="true">✕</span> Changed: without corruption {was}
+  const holds = before.class === now.predictions[0].class;
+  const mark = holds ? "✓ holds" : "✕ changed";
+  return (
+    <p class="change">
+      <span class="quiet">
+        Clean photo: {before.class}, {percent(before.probability)}
+      </span>
+      {corrupted && <strong class={holds ? "mark" : "mark lost"}>{mark}</strong>}
     </p>
   );
 }

@@ -15,33 +15,43 @@ interface Properties {
 export function PhotoPanel({ shown, busy, dragging, onPhoto }: Properties) {
   const views = shown?.now.views ?? [];
   return (
-    <div class={`photo${dragging ? " dragging" : ""}${shown ? "" : " empty"}`} aria-busy={busy}>
+    <div class={`card photo${dragging ? " dragging" : ""}`} aria-busy={busy}>
       {shown ? (
         <div class="views">
           {views.map((view, i) => (
             <figure key={i}>
               <Picture view={view} name={shown.name} />
               <figcaption class="quiet">
-                {views.length > 1 && `${lettersOf(shown, i)}: `}as the network sees it, {view.side} × {view.side} pixels
+                what {whoSees(shown, i)}, {view.side}&nbsp;×&nbsp;{view.side} pixels
               </figcaption>
             </figure>
           ))}
         </div>
       ) : (
-        <p class="invitation">
-          Drop a photo here, paste one,
-          <br />
-          or choose one.
-        </p>
+        <div class="invitation">
+          <svg viewBox="0 0 48 48" aria-hidden="true">
+            <rect x="4" y="8" width="40" height="32" rx="5" />
+            <circle cx="16" cy="19" r="4" />
+            <path d="M5 36 18 26l8 6 8-9 10 10" />
+          </svg>
+          <p>
+            Drop a photo here, paste one,
+            <br />
+            or choose one.
+          </p>
+        </div>
       )}
       <PhotoInput onPhoto={onPhoto}>{shown ? "Another photo" : "Choose a photo"}</PhotoInput>
     </div>
   );
 }
 
-/** Which models see a view. */
-const lettersOf = ({ now }: Shown, view: number): string =>
-  now.answers.flatMap((answer, i) => (answer.view === view ? [letterOf(i)] : [])).join(" and ");
+/** Which models a view is of. */
+function whoSees({ now: { views, answers } }: Shown, view: number): string {
+  if (views.length > 1)
+    return `${answers.flatMap((answer, i) => (answer.view === view ? [letterOf(i)] : [])).join()} sees`;
+  return answers.length > 1 ? "both networks see" : "the network sees";
+}
 
 function Picture({ view: { side, pixels }, name }: { readonly view: View; readonly name: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);

@@ -9,8 +9,8 @@ interface Properties {
 
 export function Sliders({ severities, onChange }: Properties) {
   return (
-    <fieldset class="sliders">
-      <legend>Corrupt the photo</legend>
+    <fieldset class="card sliders">
+      <legend class="hidden">Corrupt the photo</legend>
       {SLIDERS.map(({ corruption, label }) => (
         <label key={corruption}>
           <span>{label}</span>
@@ -27,7 +27,7 @@ export function Sliders({ severities, onChange }: Properties) {
           <output>{severities[corruption] || "off"}</output>
         </label>
       ))}
-      <button type="button" class="plain" disabled={isClean(severities)} onClick={() => onChange(NO_CORRUPTION)}>
+      <button type="button" disabled={isClean(severities)} onClick={() => onChange(NO_CORRUPTION)}>
         All off
       </button>
     </fieldset>

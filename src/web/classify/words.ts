@@ -6,6 +6,7 @@ import { NO_CORRUPTION, type Severities, SLIDERS } from "./corruptions.js";
 export const letterOf = (index: number): string => "AB"[index];
 
 const METHODS: Readonly<Record<string, string>> = {
+  vanilla: "vanilla training",
   advprop: "AdvProp",
   "fine-grained": "fine-grained AdvProp",
   "fast-advprop": "Fast AdvProp",
@@ -15,8 +16,8 @@ const METHODS: Readonly<Record<string, string>> = {
 /** A sentence part each: the network, how it was trained, what it was worth. */
 export function factsOf({ model, imageSize, method, epsilon, accuracy }: WebModel): string[] {
   const radius = epsilon === undefined ? "" : ` at ${Number((255 * epsilon).toFixed(2))}/255`;
-  const facts = [`${model}, ${imageSize} × ${imageSize} pixels`];
-  if (method !== undefined) facts.push(`trained by ${METHODS[method] ?? method}${radius}`);
+  const facts = [`${model}, ${imageSize}\u00a0×\u00a0${imageSize} pixels`];
+  if (method !== undefined) facts.push(`${METHODS[method] ?? method}${radius}`);
   if (accuracy !== undefined) {
     const { value, images, data, split } = accuracy;
     facts.push(`${percent(value, 2)} right of ${images.toLocaleString("en")} ${split} images of ${data}`);
@@ -24,7 +25,8 @@ export function factsOf({ model, imageSize, method, epsilon, accuracy }: WebMode
   return facts;
 }
 
-export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`;
+/** With a space that does not break. */
+export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)}\u00a0%`;
 
 export const milliseconds = (time: number): string => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
 
