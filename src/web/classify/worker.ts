@@ -68,6 +68,7 @@ async function found(address: URL): Promise<globalThis.Response> {
 
 async function classify(severities: Severities): Promise<Result> {
   if (photo === undefined) throw new Error("There is no photo yet.");
+  if (models.length === 0) throw new Error("The models could not be loaded. Load the page again.");
   const views: View[] = [];
   const places = new Map<string, number>();
   const answers: Answer[] = [];
