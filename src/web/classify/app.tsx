@@ -10,7 +10,7 @@ export function App() {
   const { models = [], ready, busy, problem, severities, shown, show, setSeverities } = useClassifier();
   const dragging = useDroppedPhotos(show);
   return (
-    <main>
+    <main aria-busy={busy}>
       <header class="top">
         <h1>{models.length > 1 ? "Two classifiers, one photo" : "Classify a photo"}</h1>
         <p class="quiet">
@@ -29,7 +29,7 @@ export function App() {
         </p>
       )}
       <div class={`columns of-${models.length}`}>
-        <PhotoPanel shown={shown} busy={busy} dragging={dragging} onPhoto={show} />
+        <PhotoPanel shown={shown} dragging={dragging} onPhoto={show} />
         <Sliders severities={severities} onChange={setSeverities} />
         <div class="models">
           {models.map((model, i) => (

@@ -7,15 +7,14 @@ import { letterOf } from "./words.js";
 
 interface Properties {
   readonly shown: Shown | undefined;
-  readonly busy: boolean;
   readonly dragging: boolean;
   onPhoto(photo: File | undefined): void;
 }
 
-export function PhotoPanel({ shown, busy, dragging, onPhoto }: Properties) {
+export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
   const views = shown?.now.views ?? [];
   return (
-    <div class={`card photo${dragging ? " dragging" : ""}`} aria-busy={busy}>
+    <div class={`card photo${dragging ? " dragging" : ""}`}>
       {shown ? (
         <div class="views">
           {views.map((view, i) => (

@@ -19,7 +19,7 @@ export interface PageState {
   readonly models: readonly WebModel[] | undefined;
   /** Whether the models are loaded. */
   readonly ready: boolean;
-  /** Whether a photo is being decoded. */
+  /** Whether the worker has something to do. */
   readonly busy: boolean;
   /** What went wrong last, for the user. */
   readonly problem: string | undefined;
@@ -38,14 +38,20 @@ export function useClassifier(): PageState {
   const [shown, setShown] = useState<Shown>();
   const [severities, setSeverities] = useState(NO_CORRUPTION);
   // What is asked for when the worker is next free: of many moves of a slider the last.
-  const wanted = useRef({ severities: NO_CORRUPTION, running: false, photos: 0 });
+  const wanted = useRef(NO_CORRUPTION);
+  const sliding = useRef(false);
+  const works = useRef(0);
 
   const attempt = async (work: () => Promise<void>): Promise<void> => {
+    works.current++;
+    setBusy(true);
     try {
       await work();
     } catch (error) {
       setProblem((error as Error).message);
     }
+    works.current--;
+    setBusy(works.current > 0);
   };
 
   useEffect(() => {
@@ -60,34 +66,29 @@ export function useClassifier(): PageState {
       setProblem("There was no file in that. Save the photo first, then drop or choose its file.");
       return;
     }
-    wanted.current.photos++;
     setProblem(undefined);
-    setBusy(true);
     void attempt(async () => {
       await client.show(photo);
       const clean = await client.classify(NO_CORRUPTION);
-      const now = await client.classify(wanted.current.severities);
+      const now = await client.classify(wanted.current);
       setShown({ name: photo.name, clean, now });
-    }).then(() => {
-      wanted.current.photos--;
-      setBusy(wanted.current.photos > 0);
     });
   };
 
   const change = (next: Severities): void => {
     setSeverities(next);
-    wanted.current.severities = next;
-    if (wanted.current.running || shown === undefined) return;
-    wanted.current.running = true;
+    wanted.current = next;
+    if (sliding.current || shown === undefined) return;
+    sliding.current = true;
     void attempt(async () => {
       let done: Severities | undefined;
-      while (done !== wanted.current.severities) {
-        done = wanted.current.severities;
+      while (done !== wanted.current) {
+        done = wanted.current;
         const now = await client.classify(done);
         setShown((before) => before && { ...before, now });
       }
     }).then(() => {
-      wanted.current.running = false;
+      sliding.current = false;
     });
   };
 
