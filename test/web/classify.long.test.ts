@@ -128,6 +128,8 @@ describe.skipIf(!hasChromium)("the exported page", () => {
 
   test("moves by keys alone, and tells what changed to who does not see it", async () => {
     const { page } = await pair.open();
+    let choosers = 0;
+    page.on("filechooser", () => choosers++);
     await choose(page, path("wide.png"));
     await page.getByRole("slider", { name: "Noise" }).focus();
     await page.keyboard.press("ArrowRight");
@@ -138,9 +140,11 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     const [first, second] = (await answersOn(page)).map(([{ class: name }]) => name);
     const said = page.getByRole("status").filter({ hasText: "%" });
     expect(await said.innerText()).toMatch(new RegExp(`^vanilla: ${first}, \\d+\\s%. advprop: ${second}, \\d+\\s%.$`));
-    await page.getByText("Another photo").focus();
-    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
-    expect(chooser.isMultiple()).toBe(false);
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => choosers).toBe(1);
   });
 
   test("takes photos that are dropped and pasted, and says of anything else what it is", async () => {
