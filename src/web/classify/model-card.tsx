@@ -41,7 +41,7 @@ export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
               </li>
             ))}
           </ol>
-          <p class="quiet">classified in {milliseconds(now.milliseconds)}</p>
+          <p class="quiet time">classified in {milliseconds(now.milliseconds)}</p>
         </>
       )}
     </section>
