@@ -170,6 +170,16 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     expect(await page.getByRole("img", { name: "photo.jpg" }).count()).toBe(1);
   });
 
+  test("says what is missing where the folder was not copied as a whole", async () => {
+    const { page } = await pair.open();
+    await page.route("**/model-2.onnx", (route) => route.fulfill({ status: 404 }));
+    await page.reload();
+    const problem = page.getByRole("alert");
+    await problem.filter({ hasText: "/model-2.onnx is not there (404). Was the whole folder copied?" }).waitFor();
+    await page.locator("input[type=file]").setInputFiles(path("wide.png"));
+    await problem.filter({ hasText: "The models could not be loaded. Load the page again." }).waitFor();
+  });
+
   test("shows models of other classes and sizes each with its own", async () => {
     const { page } = await unlike.open();
     await choose(page, path("wide.png"));

@@ -16,15 +16,13 @@ interface Properties {
 export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
   return (
     <section class={`card model model-${index}`} aria-label={model.name}>
-      <header>
-        <h2>
-          <span class="badge" aria-hidden="true">
-            {letterOf(index)}
-          </span>
-          {model.name}
-        </h2>
-        <p class="quiet">{factsOf(model).join(" · ")}</p>
-      </header>
+      <h2>
+        <span class="badge" aria-hidden="true">
+          {letterOf(index)}
+        </span>
+        {model.name}
+      </h2>
+      <p class="quiet facts">{factsOf(model).join(" · ")}</p>
       {now === undefined || clean === undefined ? (
         <p class="quiet waiting">Its answer comes here.</p>
       ) : (
