@@ -136,8 +136,8 @@ async function writeModel(
   if (side < LEAST_SIDE) {
     throw new UsageError(
       "ERR_EXPORT",
-      `export: the page corrupts images of at least ${LEAST_SIDE} pixels a side; those of ${model} have ${side}. Leave imageSize out, or ` +
-        "export an ONNX file",
+      `export: the page corrupts images of at least ${LEAST_SIDE} pixels a side; those of ${model} have ${side}. ` +
+        "Give a larger `imageSize`, or export an ONNX file",
     );
   }
   const { method, epsilon, accuracy } = facts;

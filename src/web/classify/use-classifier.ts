@@ -70,7 +70,12 @@ export function useClassifier(): PageState {
     void attempt(async () => {
       await client.show(photo);
       const clean = await client.classify(NO_CORRUPTION);
-      const now = await client.classify(wanted.current);
+      let done = NO_CORRUPTION;
+      let now = clean;
+      while (done !== wanted.current) {
+        done = wanted.current;
+        now = await client.classify(done);
+      }
       setShown({ name: photo.name, clean, now });
     });
   };
