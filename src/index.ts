@@ -43,6 +43,7 @@ export type {
   TrainResult,
 } from "./api/events.js";
 export { type ExportModelOptions, type ExportResult, exportModel } from "./api/export-model.js";
+export { type ExportedWebModel, type ExportWebOptions, type ExportWebResult, exportWeb } from "./api/export-web.js";
 export { openRun, type Run } from "./api/open-run.js";
 export {
   type ClassifyAllOptions,
