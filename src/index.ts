@@ -150,7 +150,10 @@ export type {
   BatchNormDriftRecord,
   EvaluationFile,
   MetricsRecord,
+  Mistake,
   RunInfo,
+  SnapshotFile,
+  SuiteFile,
 } from "./runs/schema.js";
 export type { ServeLimits } from "./serving/limits.js";
 export { type PhotoServer, type ServeOptions, serve } from "./serving/serve.js";

@@ -24,6 +24,8 @@ export class RunDirectory {
   readonly photos: string;
   readonly images: string;
   readonly evaluation: string;
+  /** Results of suites; made by the first. */
+  readonly suites: string;
   readonly checkpoints: string;
   readonly metrics: JsonLinesLog<MetricsRecord>;
   readonly batchNormDrift: JsonLinesLog<BatchNormDriftRecord>;
@@ -37,6 +39,7 @@ export class RunDirectory {
     this.photos = join(path, "photos.txt");
     this.images = join(path, "images");
     this.evaluation = join(path, "evaluation");
+    this.suites = join(this.evaluation, "suites");
     this.checkpoints = join(path, "checkpoints");
     this.metrics = new JsonLinesLog(join(path, "metrics.jsonl"));
     this.batchNormDrift = new JsonLinesLog(join(path, "batch-norm-drift.jsonl"));
