@@ -15,6 +15,8 @@ export interface Run {
   readonly info: RunInfo;
   /** What it was trained with, every default filled in. */
   readonly recipe: ResolvedRecipe;
+  /** The same as its file has it. */
+  recipeText(): string;
   /** The weights file to use: the best on the validation images where there is one, else the last; undefined before the first. */
   readonly weights: string | undefined;
   /** Losses, rates and validations in the order in which they were logged; a line that is not whole yet is left out. */
@@ -40,6 +42,7 @@ export function openRun(path: string): Run {
     path: folder.path,
     info: folder.readInfo(),
     recipe: resolveRecipe(parseSavedRecipe(folder.recipeText(), folder.recipe)),
+    recipeText: () => folder.recipeText(),
     weights,
     metrics: () => readJsonLines(folder.metrics.path),
     batchNormDrift: () => readJsonLines(folder.batchNormDrift.path),

@@ -27,6 +27,9 @@ export class RunDirectory {
   /** Results of suites; made by the first. */
   readonly suites: string;
   readonly checkpoints: string;
+  /** A page about the run, and its metrics as a table; both from when its training ended. */
+  readonly report: string;
+  readonly metricsTable: string;
   readonly metrics: JsonLinesLog<MetricsRecord>;
   readonly batchNormDrift: JsonLinesLog<BatchNormDriftRecord>;
 
@@ -41,6 +44,8 @@ export class RunDirectory {
     this.evaluation = join(path, "evaluation");
     this.suites = join(this.evaluation, "suites");
     this.checkpoints = join(path, "checkpoints");
+    this.report = join(path, "report.html");
+    this.metricsTable = join(path, "metrics.csv");
     this.metrics = new JsonLinesLog(join(path, "metrics.jsonl"));
     this.batchNormDrift = new JsonLinesLog(join(path, "batch-norm-drift.jsonl"));
   }
