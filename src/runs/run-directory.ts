@@ -27,6 +27,8 @@ export class RunDirectory {
   /** Results of suites; made by the first. */
   readonly suites: string;
   readonly checkpoints: string;
+  /** Event files of TensorBoard, where they are asked for. */
+  readonly tensorboard: string;
   /** A page about the run, and its metrics as a table; both from when its training ended. */
   readonly report: string;
   readonly metricsTable: string;
@@ -44,6 +46,7 @@ export class RunDirectory {
     this.evaluation = join(path, "evaluation");
     this.suites = join(this.evaluation, "suites");
     this.checkpoints = join(path, "checkpoints");
+    this.tensorboard = join(path, "tensorboard");
     this.report = join(path, "report.html");
     this.metricsTable = join(path, "metrics.csv");
     this.metrics = new JsonLinesLog(join(path, "metrics.jsonl"));

@@ -13,6 +13,7 @@
  * images/                 adversarial examples as they evolve: epoch-0001.png, and SnapshotFile in epoch-0001.json, ...
  * evaluation/             NAME.json: EvaluationFile; NAME.png: its confusion matrix; NAME/: its worst mistakes as pictures
  * evaluation/suites/      SuiteFile, one a suite
+ * tensorboard/            event files of TensorBoard, where they were asked for
  * report.html             a page about the run, from when its training ended
  * metrics.csv             metrics.jsonl as a table, from when its training ended
  * checkpoints/            last, best, step-00001000 ...: .safetensors and .json
