@@ -4,7 +4,7 @@ import { duration } from "../runs/wording.js";
 import type { EpochEvent, StepEvent, ValidationEvent } from "../training/events.js";
 
 const TERMINAL_INTERVAL_MS = 200;
-const BAR = 20;
+const BAR = 12;
 /** Of its time that an epoch waited for images before it is said. */
 const WORTH_SAYING = 0.1;
 
