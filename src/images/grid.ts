@@ -42,7 +42,7 @@ export async function readGrid(
 ): Promise<{ readonly side: number; readonly images: readonly (readonly Uint8Array[])[] } | undefined> {
   const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const { width, height } = info;
-  // The gap is as wide as a pixel is enlarged; it is white, and so is no image's first pixel by chance in every row and column.
+  // The gap is as wide as a pixel is enlarged, so that only one of these fits a picture of three rows.
   for (const zoom of [3, 1]) {
     const cell = (height - zoom) / rows;
     const columns = (width - zoom) / cell;
