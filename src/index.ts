@@ -54,6 +54,7 @@ export {
   type PhotoResult,
   type Prediction,
 } from "./api/photo-classifier.js";
+export { type ReportOptions, report } from "./api/report/report.js";
 export { type TrainOptions, train } from "./api/train.js";
 export { type OwnAttack, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
@@ -108,9 +109,12 @@ export {
 export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
 export type {
   Block,
+  CurveFigure,
+  CurveSeries,
   Document,
   HeatMap,
   LineFigure,
+  Listing,
   Picture,
   PictureGrid,
   Quantity,
@@ -151,7 +155,10 @@ export type {
   BatchNormDriftRecord,
   EvaluationFile,
   MetricsRecord,
+  Mistake,
   RunInfo,
+  SnapshotFile,
+  SuiteFile,
 } from "./runs/schema.js";
 export type { ServeLimits } from "./serving/limits.js";
 export { type PhotoServer, type ServeOptions, serve } from "./serving/serve.js";
