@@ -24,6 +24,8 @@ for (const [name, folder] of Object.entries(PAGES)) {
       emptyOutDir: true,
       target: "es2022",
       modulePreload: { polyfill: false },
+      // How long plugins took is said to developers of plugins.
+      rolldownOptions: { checks: { bundlerTimings: false } },
       // ONNX Runtime alone is larger than vite's usual limit.
       chunkSizeWarningLimit: 1000,
     },
