@@ -7,6 +7,9 @@ const PAGES = {
   classify: "src/web/classify",
 };
 
+/** What took long on a busy machine is not said. */
+const rolldownOptions = { checks: { bundlerTimings: false } };
+
 const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 
 for (const [name, folder] of Object.entries(PAGES)) {
@@ -18,10 +21,11 @@ for (const [name, folder] of Object.entries(PAGES)) {
     publicDir: false,
     logLevel: "warn",
     oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-    worker: { format: "es" },
+    worker: { format: "es", rolldownOptions },
     build: {
       outDir: path(`dist/web/${name}`),
       emptyOutDir: true,
+      rolldownOptions,
       target: "es2022",
       modulePreload: { polyfill: false },
       // How long plugins took is said to developers of plugins.
