@@ -28,8 +28,6 @@ for (const [name, folder] of Object.entries(PAGES)) {
       rolldownOptions,
       target: "es2022",
       modulePreload: { polyfill: false },
-      // How long plugins took is said to developers of plugins.
-      rolldownOptions: { checks: { bundlerTimings: false } },
       // ONNX Runtime alone is larger than vite's usual limit.
       chunkSizeWarningLimit: 1000,
     },
