@@ -23,5 +23,5 @@ export function smallPng(pixels: Uint8Array, side: number): Promise<Buffer> {
   const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
   if (side <= 64) return image.png().toBuffer();
   const size = Math.min(side, SIDE);
-  return image.resize(size, size).png({ palette: true, colours: 64 }).toBuffer();
+  return image.resize(size, size).png({ palette: true, colours: 64, effort: 1 }).toBuffer();
 }
