@@ -53,7 +53,8 @@ export async function readGrid(
       for (let y = 0; y < side; y++) {
         for (let x = 0; x < side; x++) {
           const source = ((zoom + row * cell + y * zoom) * width + zoom + column * cell + x * zoom) * 3;
-          pixels.set(data.subarray(source, source + 3), (y * side + x) * 3);
+          const target = (y * side + x) * 3;
+          for (let channel = 0; channel < 3; channel++) pixels[target + channel] = data[source + channel];
         }
       }
       return pixels;

@@ -21,7 +21,7 @@ const recipe = (method: "vanilla" | "advprop"): Recipe => ({
   model: "resnet8",
   method,
   threads: 1,
-  data: { path: "shapes", shapes: { images: 64, validationImages: 20, testImages: 30 } },
+  data: { path: "shapes", shapes: { images: 32, validationImages: 10, testImages: 20 } },
   training: { epochs: 3, batchSize: 16, logEverySteps: 1 },
 });
 
@@ -37,10 +37,10 @@ beforeAll(async () => {
   await evaluate(advprop, { threads: 1, limitTest: 20 });
   await evaluate(advprop, { threads: 1, limitTest: 20, attack: { name: "pgd", epsilon: "2/255", steps: 1 } });
   const parts = ["clean", "corrupted"] as const;
-  await evaluateSuite([vanilla, advprop], { to: join(folder, "suite"), threads: 1, limitTest: 10, parts });
+  await evaluateSuite([vanilla, advprop], { to: join(folder, "suite"), threads: 1, limitTest: 4, parts });
   document = await report([vanilla, advprop], { to });
   page = readFileSync(to, "utf8");
-});
+}, 120_000);
 
 const captioned = <Kind extends Block["kind"]>(kind: Kind, caption: RegExp) => {
   const found = document.blocks.filter((block) => block.kind === kind && caption.test((block as Table).caption));
@@ -65,18 +65,18 @@ describe("a report on two trainings", () => {
     const trained = captioned("table", /^What was trained/);
     expect(cells(trained, "method")).toEqual({ vanilla: "vanilla", advprop: "advprop" });
     expect(cells(trained, "attack")).toMatchObject({ vanilla: "none" });
-    expect(cells(trained, "images").advprop).toBe("shapes, 10 classes: 64 to train on, 20 to validate on");
+    expect(cells(trained, "images").advprop).toBe("shapes, 10 classes: 32 to train on, 10 to validate on");
     expect(cells(trained, "epochs").vanilla).toBe("3 of 3");
     const cost = captioned("table", /^What it cost/);
     const epochs = openRun(advprop)
       .metrics()
       .filter((record) => record.type === "epoch");
     const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
-    expect(cells(cost, "images a second").advprop).toMatchObject({ value: expect.closeTo(192 / seconds, 6) });
-    expect(cells(cost, "updates")).toMatchObject({ vanilla: { value: 12 }, advprop: { value: 12 } });
+    expect(cells(cost, "images a second").advprop).toMatchObject({ value: expect.closeTo(96 / seconds, 6) });
+    expect(cells(cost, "updates")).toMatchObject({ vanilla: { value: 6 }, advprop: { value: 6 } });
     expect(cells(cost, "units")).toMatchObject({
-      vanilla: { value: 12 },
-      advprop: { value: expect.closeTo(12 * (2 + 2 / 3), 9) },
+      vanilla: { value: 6 },
+      advprop: { value: expect.closeTo(6 * (2 + 2 / 3), 9) },
     });
     const differences = captioned("table", /^In what the recipes differ/);
     expect(differences.rows.map(([path]) => path)).toEqual([
@@ -109,8 +109,8 @@ describe("a report on two trainings", () => {
     });
     const suite = captioned("table", /^In percent, with 95 % bootstrap/);
     expect(suite.rows.map(([name]) => name)).toEqual([
-      "clean accuracy, 10 images ↑",
-      "mean corruption error, 10 images ↓",
+      "clean accuracy, 4 images ↑",
+      "mean corruption error, 4 images ↓",
     ]);
     const map = captioned("heat map", /^vanilla: top-1 error/);
     expect(map.rows).toHaveLength(15);
@@ -121,9 +121,9 @@ describe("a report on two trainings", () => {
     const series = ({ series: all }: CurveFigure) =>
       all.map(({ name, colour, dash, points }) => [name, colour, dash, points.length]);
     expect(series(captioned("curves", /^Loss of the training/))).toEqual([
-      ["vanilla, clean", 0, 0, 12],
-      ["advprop, clean", 1, 0, 12],
-      ["advprop, adversarial", 1, 1, 12],
+      ["vanilla, clean", 0, 0, 6],
+      ["advprop, clean", 1, 0, 6],
+      ["advprop, adversarial", 1, 1, 6],
     ]);
     expect(series(captioned("curves", /^Accuracy on the validation/))).toEqual([
       ["vanilla", 0, 0, 3],
@@ -134,7 +134,7 @@ describe("a report on two trainings", () => {
     const logged = openRun(advprop)
       .metrics()
       .filter((record) => record.type === "step");
-    expect(loss).toEqual(logged.map(({ step, adversarialLoss }) => [step / 4, adversarialLoss]));
+    expect(loss).toEqual(logged.map(({ step, adversarialLoss }) => [step / 2, adversarialLoss]));
     const drift = captioned("curves", /^advprop, route aux: running means/);
     const records = openRun(advprop).batchNormDrift();
     expect(drift.series.map(({ points }) => points.map(([, y]) => y))).toEqual(

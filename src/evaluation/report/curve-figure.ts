@@ -30,8 +30,11 @@ export function curveFigure({ caption, xLabel, yLabel, series, shares = false }:
       `<line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${at(y.place(tick))}" y2="${at(y.place(tick))}" />` +
       text(LEFT - 8, y.place(tick) + 4, written(shares ? 100 * tick : tick), "end"),
   );
-  const xWritten = tickFormat(x.ticks);
-  const xTicks = x.ticks.map((tick) => text(x.place(tick), BOTTOM + 18, xWritten(tick), "middle"));
+  // Epochs and layers are counted.
+  const whole = x.ticks.filter(Number.isInteger);
+  const shown = whole.length > 1 ? whole : x.ticks;
+  const xWritten = tickFormat(shown);
+  const xTicks = shown.map((tick) => text(x.place(tick), BOTTOM + 18, xWritten(tick), "middle"));
   const curves = series.map(({ points: own, colour, dash }) => {
     const known = own.filter(([, value]) => Number.isFinite(value));
     const path = known.map(([a, b]) => `${at(x.place(a))},${at(y.place(b))}`).join(" ");
