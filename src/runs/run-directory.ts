@@ -13,6 +13,8 @@ export type CheckpointName = "last" | "best" | number;
 
 /** The folder of one run. See schema.ts for what its files hold. */
 export class RunDirectory {
+  /** What each file is, for people; absent in earlier runs. */
+  readonly readme: string;
   readonly recipe: string;
   readonly environment: string;
   readonly info: string;
@@ -27,6 +29,7 @@ export class RunDirectory {
   readonly batchNormDrift: JsonLinesLog<BatchNormDriftRecord>;
 
   private constructor(readonly path: string) {
+    this.readme = join(path, "README.txt");
     this.recipe = join(path, "recipe.yaml");
     this.environment = join(path, "environment.json");
     this.info = join(path, "run.json");

@@ -5,6 +5,7 @@ import type { Losses } from "../runs/schema.js";
 import { batchNormDrift } from "./batch-norm-drift.js";
 import { type Reproducibility, saveCheckpoint, type TrainedParts } from "./checkpoint.js";
 import type { FitEvent } from "./events.js";
+import { share } from "./pace.js";
 
 export interface RecordedParts extends TrainedParts {
   readonly model: Classifier;
@@ -19,17 +20,23 @@ export interface RecordedParts extends TrainedParts {
  * @throws RunError ERR_WRITE the listener, where a file cannot be written
  */
 export function runRecorder(run: RunDirectory, parts: RecordedParts): (event: FitEvent) => void {
+  // Sums since the last record: a mean of the steps' own rates would be another number.
+  let [images, seconds, waitingSeconds] = [0, 0, 0];
   return (event) => {
     switch (event.type) {
       case "step": {
+        images += event.images;
+        seconds += event.seconds;
+        waitingSeconds += event.waitingSeconds;
         if (event.step % parts.logEverySteps !== 0) return;
-        const { type, step, epoch, learningRate, losses, gradientNorm, imagesPerSecond } = event;
-        const named = losses as Losses;
-        return run.metrics.append({ type, step, epoch, learningRate, ...named, gradientNorm, imagesPerSecond });
+        const { type, step, epoch, learningRate, losses, gradientNorm } = event;
+        const speed = { imagesPerSecond: images / seconds, waitingShare: share(waitingSeconds, seconds) };
+        [images, seconds, waitingSeconds] = [0, 0, 0];
+        return run.metrics.append({ type, step, epoch, learningRate, ...(losses as Losses), gradientNorm, ...speed });
       }
       case "epoch": {
-        const { type, step, epoch, meanLosses, seconds, imagesPerSecond } = event;
-        run.metrics.append({ type, step, epoch, ...(meanLosses as Losses), seconds, imagesPerSecond });
+        const { type, step, epoch, meanLosses, ...speed } = event;
+        run.metrics.append({ type, step, epoch, ...(meanLosses as Losses), ...speed });
         for (const record of batchNormDrift(parts.model, event)) run.batchNormDrift.append(record);
         return;
       }

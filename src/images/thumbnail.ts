@@ -1,0 +1,19 @@
+/** Small pictures of images, for pages that show many. */
+import sharp from "sharp";
+
+/** Longest side of a thumbnail in pixels. */
+const SIDE = 96;
+
+/**
+ * A square image at 96 pixels as a JPEG, or one that is not larger as a PNG with its own pixels.
+ *
+ * @param pixels (side, side, 3) uint8, RGB
+ */
+export async function thumbnail(
+  pixels: Uint8Array,
+  side: number,
+): Promise<{ readonly ending: "jpg" | "png"; readonly data: Buffer }> {
+  const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
+  if (side <= SIDE) return { ending: "png", data: await image.png().toBuffer() };
+  return { ending: "jpg", data: await image.resize(SIDE, SIDE).jpeg({ quality: 82 }).toBuffer() };
+}
