@@ -1,0 +1,37 @@
+/** Colours of runs and methods: the first ones are Okabe and Ito's, which colour-blind people tell apart. */
+import { useEffect, useState } from "preact/hooks";
+import type { RunSummary } from "../wire.js";
+
+const LIGHT = ["#0072b2", "#d55e00", "#00875f", "#a63d8f", "#7a6400", "#4b45b0", "#4d5661", "#00798a"];
+const DARK = ["#56b4e9", "#f0a030", "#2fc79b", "#e58cc8", "#e6d84a", "#a9a2f5", "#b4bdc9", "#4fd3e0"];
+
+const QUERY = "(prefers-color-scheme: dark)";
+
+/** Whether the reader's system asks for dark pages. */
+export function useDark(): boolean {
+  const [dark, setDark] = useState(() => matchMedia(QUERY).matches);
+  useEffect(() => {
+    const media = matchMedia(QUERY);
+    const follow = () => setDark(media.matches);
+    media.addEventListener("change", follow);
+    return () => media.removeEventListener("change", follow);
+  }, []);
+  return dark;
+}
+
+export const colourAt = (place: number, dark: boolean): string => {
+  const palette = dark ? DARK : LIGHT;
+  return palette[place % palette.length];
+};
+
+/** The colour of each selected run: its own, or that of its method. */
+export function runColours(
+  runs: readonly RunSummary[],
+  by: "run" | "method",
+  dark: boolean,
+): ReadonlyMap<string, string> {
+  const methods = [...new Set(runs.map(({ method }) => method))];
+  return new Map(
+    runs.map((run, i) => [run.id, colourAt(by === "run" ? i : methods.indexOf(run.method), dark)] as const),
+  );
+}
