@@ -148,12 +148,13 @@ function events(context: Context, watch: FolderWatch, closing: AbortSignal) {
     closing.addEventListener("abort", end, { once: true });
     let waiting: Change | undefined;
     let wake = () => {};
+    const listing = watch.listing();
     const stop = watch.listen((change) => {
       waiting = waiting === undefined ? change : joined(waiting, change);
       wake();
     });
     try {
-      await stream.writeSSE({ event: "listing", data: JSON.stringify(watch.listing()) });
+      await stream.writeSSE({ event: "listing", data: JSON.stringify(listing) });
       while (!ended.signal.aborted) {
         if (waiting === undefined)
           await pause(SIGN_OF_LIFE, ended.signal, (resolve) => {

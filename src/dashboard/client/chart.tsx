@@ -224,6 +224,9 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
     ticks: { stroke: line, width: 1, size: 4 },
     font: "12px system-ui, sans-serif",
   };
+  // As far apart as the longest label needs.
+  const longest = Math.max(...latest.current.table[0].map((x) => formatX(x).length), 0);
+  const room = Math.max(50, 7 * longest + 14);
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
   curves.forEach(({ colour, dash, behind, band }, i) => {
@@ -242,7 +245,7 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
     bands,
     scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
     axes: [
-      { ...axis, size: 30, values: (_, ticks) => ticks.map(formatX) },
+      { ...axis, size: 30, space: room, values: (_, ticks) => ticks.map(formatX) },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) },
     ],
     cursor: {

@@ -138,9 +138,7 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
             }
             log={log}
             zoom={zoom}
-            onZoom={(next) =>
-              address.set({ zoom: next && next.map((place) => String(+place.toPrecision(6))).join("..") })
-            }
+            onZoom={(next) => address.set({ zoom: next?.map((place) => String(+place.toPrecision(6))).join("..") })}
             csv={csvAddress(chosen, panel.lines)}
           />
         ))}

@@ -144,41 +144,35 @@ function Snapshot({ source, snapshot }: { readonly source: string; readonly snap
 
 type ByRoute = Readonly<Record<string, SnapshotPrediction>>;
 
-function Predictions({
-  label,
-  clean,
-  adversarial,
-}: {
+interface PredictionsProps {
   readonly label: string;
   readonly clean: ByRoute;
   readonly adversarial: ByRoute;
-}) {
+}
+
+/** Below each picture what it is taken for, and in between through which norms. */
+function Predictions({ label, clean, adversarial }: PredictionsProps) {
+  const cell = (prediction: SnapshotPrediction | undefined) => (
+    <td class={prediction?.class === label ? "right" : "wrong"}>
+      {prediction &&
+        `${prediction.class === label ? "✓" : "✕"} ${prediction.class} ${percent(prediction.probability, 0)}`}
+    </td>
+  );
   return (
     <table class="predictions">
-      <thead>
+      <thead class="unseen">
         <tr>
-          <th scope="col" class="unseen">
-            norms
-          </th>
-          <th scope="col" class="unseen">
-            clean
-          </th>
-          <th scope="col" class="unseen">
-            adversarial
-          </th>
+          <th scope="col">clean taken for</th>
+          <th scope="col">norms</th>
+          <th scope="col">adversarial taken for</th>
         </tr>
       </thead>
       <tbody>
         {Object.keys(clean).map((route) => (
           <tr key={route}>
+            {cell(clean[route])}
             <th scope="row">{route}</th>
-            {[clean[route], adversarial[route]].map((prediction, i) => (
-              <td key={i} class={prediction?.class === label ? "right" : "wrong"}>
-                {prediction === undefined
-                  ? "–"
-                  : `${prediction.class === label ? "✓" : "✕"} ${prediction.class} ${percent(prediction.probability, 0)}`}
-              </td>
-            ))}
+            {cell(adversarial[route])}
           </tr>
         ))}
       </tbody>

@@ -140,7 +140,7 @@ function DriftMap({
         describe={(row, column) =>
           `${drift.layers[row]}, epoch ${drift.epochs[column] + 1}: ${short(values[row][column])}`
         }
-        most={[22, 64]}
+        most={[22, 140]}
         rowsTitle="layers, from the input to the output"
         columnsTitle="epochs"
       />

@@ -3,74 +3,9 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { RunState, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { saveCsv } from "./csv.js";
-import { ago, duration, NONE, percent, short } from "./format.js";
+import { NONE } from "./format.js";
+import { COLUMNS, type Column, matches, sorted } from "./run-columns.js";
 import { StateMark } from "./state-mark.js";
-
-interface Column {
-  readonly name: string;
-  readonly title: string;
-  readonly hint?: string;
-  /** What it is sorted and saved by. */
-  readonly value: (run: RunSummary) => string | number | undefined;
-  readonly text?: (run: RunSummary, now: number) => string;
-  /** Left out on narrow screens. */
-  readonly minor?: boolean;
-}
-
-const COLUMNS: readonly Column[] = [
-  { name: "state", title: "State", value: ({ state }) => state },
-  { name: "method", title: "Method", value: ({ method }) => method },
-  { name: "model", title: "Network", value: ({ model }) => model },
-  { name: "data", title: "Data", value: ({ data }) => data, minor: true },
-  { name: "seed", title: "Seed", value: ({ seed }) => seed, minor: true },
-  {
-    name: "epoch",
-    title: "Epochs",
-    value: ({ epochsDone, step }) => epochsDone ?? (step === undefined ? undefined : 0),
-  },
-  {
-    name: "loss",
-    title: "Loss",
-    hint: "newest training loss, of clean images where there is one",
-    value: ({ loss }) => loss,
-    text: ({ loss }) => short(loss),
-    minor: true,
-  },
-  {
-    name: "validation",
-    title: "Validation",
-    hint: "best accuracy on the validation images, through the main norms",
-    value: ({ best, validation }) => best ?? validation,
-    text: ({ best, validation }) => percent(best ?? validation),
-  },
-  {
-    name: "clean",
-    title: "Test",
-    hint: "accuracy of the newest evaluation",
-    value: ({ clean }) => clean,
-    text: ({ clean }) => percent(clean),
-  },
-  {
-    name: "robust",
-    title: "Attacked",
-    hint: "accuracy of the newest evaluation under an attack",
-    value: ({ robust }) => robust,
-    text: ({ robust }) => percent(robust),
-  },
-  {
-    name: "speed",
-    title: "Epoch takes",
-    value: ({ secondsPerEpoch }) => secondsPerEpoch,
-    text: ({ secondsPerEpoch }) => duration(secondsPerEpoch),
-    minor: true,
-  },
-  {
-    name: "created",
-    title: "Begun",
-    value: ({ createdAt }) => createdAt,
-    text: ({ createdAt }, now) => (createdAt === undefined ? NONE : ago(Date.parse(createdAt), now)),
-  },
-];
 
 const STATES: readonly RunState[] = ["running", "finished", "stopped", "failed", "crashed", "unreadable"];
 
@@ -164,12 +99,8 @@ export function RunsView({ listing, chosen, choose, colours, names, address }: V
                 <span class="unseen">chosen</span>
               </th>
               <SortHead title="Run" name="name" sort={sort} set={(next) => address.set({ sort: next })} />
-              {COLUMNS.map(({ name, title, hint, minor }) => (
-                <SortHead
-                  key={name}
-                  {...{ title, name, hint, minor, sort }}
-                  set={(next) => address.set({ sort: next })}
-                />
+              {COLUMNS.map((column) => (
+                <SortHead key={column.name} {...column} sort={sort} set={(next) => address.set({ sort: next })} />
               ))}
             </tr>
           </thead>
@@ -201,8 +132,8 @@ export function RunsView({ listing, chosen, choose, colours, names, address }: V
                   )}
                   <span class="path">{run.problem ?? parentOf(run.id, names.get(run.id))}</span>
                 </th>
-                {COLUMNS.map(({ name, value, text, minor }) => (
-                  <td key={name} class={`${minor ? "minor " : ""}${typeof value(run) === "number" ? "number" : ""}`}>
+                {COLUMNS.map(({ name, value, text, minor, number }) => (
+                  <td key={name} class={classOf({ minor, number })}>
                     {name === "state" ? (
                       <StateMark state={run.state} />
                     ) : name === "epoch" ? (
@@ -246,50 +177,24 @@ function Progress({ run: { epochs, epochsDone, step } }: { readonly run: RunSumm
   );
 }
 
-interface SortHeadProps {
-  readonly title: string;
-  readonly name: string;
-  readonly hint?: string;
-  readonly minor?: boolean;
+interface SortHeadProps extends Pick<Column, "title" | "name" | "hint" | "minor" | "number"> {
   readonly sort: string;
   readonly set: (sort: string) => void;
 }
 
-function SortHead({ title, name, hint, minor, sort, set }: SortHeadProps) {
+const classOf = ({ minor, number }: Pick<Column, "minor" | "number">): string =>
+  `${minor ? "minor " : ""}${number ? "number" : ""}`;
+
+function SortHead({ title, name, hint, minor, number, sort, set }: SortHeadProps) {
   const direction = sort === name ? "ascending" : sort === `-${name}` ? "descending" : undefined;
   return (
-    <th scope="col" class={minor ? "minor" : undefined} aria-sort={direction ?? "none"} title={hint}>
+    <th scope="col" class={classOf({ minor, number })} aria-sort={direction ?? "none"} title={hint}>
       <button type="button" class="sort" onClick={() => set(direction === "descending" ? name : `-${name}`)}>
         {title}
         <span aria-hidden="true">{direction === "ascending" ? " ↑" : direction === "descending" ? " ↓" : ""}</span>
       </button>
     </th>
   );
-}
-
-function matches(run: RunSummary, filter: string, state: string | undefined): boolean {
-  if (state !== undefined && run.state !== state) return false;
-  const text = `${run.id} ${run.name} ${run.method ?? ""} ${run.model ?? ""} ${run.data ?? ""}`.toLowerCase();
-  return filter
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
-}
-
-/** Runs without a value stand last, in both directions. */
-function sorted(runs: readonly RunSummary[], sort: string): RunSummary[] {
-  const name = sort.replace(/^-/, "");
-  const value =
-    name === "name"
-      ? ({ id }: RunSummary) => id
-      : (COLUMNS.find((column) => column.name === name)?.value ?? (() => undefined));
-  const sign = sort.startsWith("-") ? -1 : 1;
-  return [...runs].sort((a, b) => {
-    const [x, y] = [value(a), value(b)];
-    if (x === y) return a.id < b.id ? -1 : 1;
-    if (x === undefined || y === undefined) return x === undefined ? 1 : -1;
-    return x < y ? -sign : sign;
-  });
 }
 
 /** The time, so that what was just now grows old. */
