@@ -48,11 +48,12 @@ export function ConfusionCard({ run, file }: { readonly run: RunSummary; readonl
             columns={classes}
             // The root shows what is rare: in a good classifier all but the diagonal is.
             strength={(label, predicted) => Math.sqrt(of(label, predicted) / (table.totals[label] || 1))}
+            text={(label, predicted) => String(of(label, predicted) || "")}
             version={confusion}
             describe={(label, predicted) =>
               `${classes[label]} taken for ${classes[predicted]}: ${of(label, predicted)} of ${table.totals[label]} (${percent(of(label, predicted) / (table.totals[label] || 1))})`
             }
-            most={[34, 60]}
+            most={[34, 96]}
             rowsTitle="true classes"
             columnsTitle="predicted classes"
           />

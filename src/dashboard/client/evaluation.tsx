@@ -29,7 +29,8 @@ export function EvaluationView(props: ViewProps) {
   const key = ({ run, entry }: Evaluated) => `${run.id}/${entry.file}`;
   const shown =
     all.find((one) => key(one) === address.get("file")) ??
-    all.findLast(({ entry }) => entry.hasConfusion) ??
+    // An attack may have been made on fewer images.
+    all.findLast(({ entry, evaluation }) => entry.hasConfusion && evaluation.attack === undefined) ??
     all.at(-1);
   const suites = listing.reports.filter(({ kind }) => kind === "suite");
   return (

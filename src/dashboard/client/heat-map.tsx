@@ -8,6 +8,8 @@ export interface HeatMapProps {
   readonly columns: readonly string[];
   /** From 0, the ground, to 1, the strongest; null for nothing. */
   readonly strength: (row: number, column: number) => number | null;
+  /** Written into a cell where there is room. */
+  readonly text?: (row: number, column: number) => string;
   /** Changes when what `strength` gives changes. */
   readonly version: unknown;
   /** What is said of a cell. */
@@ -109,7 +111,7 @@ function layoutOf({ rows, columns, most }: HeatMapProps, width: number): Layout 
 
 function draw(
   canvas: HTMLCanvasElement,
-  { rows, columns, strength }: HeatMapProps,
+  { rows, columns, strength, text }: HeatMapProps,
   layout: Layout,
   at: readonly [number, number] | undefined,
   dark: boolean,
@@ -158,6 +160,16 @@ function draw(
   context.drawImage(small, left, top, wide, high);
   context.strokeStyle = style.getPropertyValue("--line");
   context.strokeRect(left - 0.5, top - 0.5, wide + 1, high + 1);
+  if (text !== undefined && cellWidth >= 26 && cellHeight >= 15) {
+    context.textAlign = "center";
+    for (let row = 0; row < rows.length; row++) {
+      for (let column = 0; column < columns.length; column++) {
+        const ink = isBright(heat(strength(row, column) ?? 0, from, dark)) ? "#16181c" : "#ffffff";
+        context.fillStyle = ink;
+        context.fillText(text(row, column), left + (column + 0.5) * cellWidth, top + (row + 0.5) * cellHeight);
+      }
+    }
+  }
   if (at === undefined) return;
   context.strokeStyle = style.getPropertyValue("--ink");
   context.lineWidth = 1.5;
@@ -185,3 +197,7 @@ export function heat(strength: number, ground: readonly number[], dark: boolean)
   const i = Math.min(stops.length - 2, Math.floor(place));
   return stops[i].map((value, channel) => Math.round(value + (place - i) * (stops[i + 1][channel] - value)));
 }
+
+/** Whether dark letters are read better on a colour. */
+export const isBright = ([red, green, blue]: readonly number[]): boolean =>
+  0.299 * red + 0.587 * green + 0.114 * blue > 140;

@@ -63,7 +63,7 @@ export function NormsView({ chosen, colours, names, address }: ViewProps) {
         </fieldset>
       </div>
       <p class="note">
-        AdvProp gives adversarial images norms of their own. These pages show {MEASURES[measure][1]}. 0 means that both
+        AdvProp gives adversarial images norms of their own. This page shows {MEASURES[measure][1]}. 0 means that both
         routes see the same statistics, and that norms of their own would not be needed.
       </p>
       <div class="charts">

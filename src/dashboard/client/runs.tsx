@@ -9,7 +9,7 @@ import { StateMark } from "./state-mark.js";
 
 const STATES: readonly RunState[] = ["running", "finished", "stopped", "failed", "crashed", "unreadable"];
 
-export function RunsView({ listing, chosen, choose, colours, names, address }: ViewProps) {
+export function RunsView({ listing, chosen, choose, colours, address }: ViewProps) {
   const filter = address.get("filter") ?? "";
   const state = address.get("state");
   const sort = address.get("sort") ?? "-created";
@@ -119,7 +119,7 @@ export function RunsView({ listing, chosen, choose, colours, names, address }: V
                 </td>
                 <th scope="row">
                   {run.state === "unreadable" ? (
-                    <span>{names.get(run.id)}</span>
+                    <span>{run.name}</span>
                   ) : (
                     <button
                       type="button"
@@ -127,10 +127,10 @@ export function RunsView({ listing, chosen, choose, colours, names, address }: V
                       title="show its curves"
                       onClick={() => address.set({ run: [run.id], view: "curves", zoom: undefined }, true)}
                     >
-                      {names.get(run.id)}
+                      {run.name}
                     </button>
                   )}
-                  <span class="path">{run.problem ?? parentOf(run.id, names.get(run.id))}</span>
+                  <span class="path">{run.problem ?? run.id.split("/").slice(0, -1).join("/")}</span>
                 </th>
                 {COLUMNS.map(({ name, value, text, minor, number }) => (
                   <td key={name} class={classOf({ minor, number })}>
@@ -160,9 +160,6 @@ export function RunsView({ listing, chosen, choose, colours, names, address }: V
 
 /** More curves in one chart cannot be told apart. */
 const MOST_CHOSEN = 16;
-
-const parentOf = (id: string, name: string | undefined): string =>
-  name === undefined || !id.endsWith(name) ? id : id.slice(0, -name.length).replace(/\/$/, "");
 
 function Progress({ run: { epochs, epochsDone, step } }: { readonly run: RunSummary }) {
   if (epochs === undefined) return <>{epochsDone ?? NONE}</>;

@@ -7,7 +7,7 @@ import { Chart } from "./chart.js";
 import { colourAt, useDark } from "./colours.js";
 import { saveCsv } from "./csv.js";
 import { percent } from "./format.js";
-import { heat } from "./heat-map.js";
+import { heat, isBright } from "./heat-map.js";
 import { useFetched } from "./live.js";
 import { Scale } from "./norms.js";
 
@@ -212,11 +212,10 @@ function CorruptionMap({ model: { name, errors }, full, dark }: CorruptionMapPro
               {bySeverity.map((error, s) => {
                 if (error === undefined || error === null) return <td key={severities[s]} />;
                 const colour = heat(error / full, ground, dark);
-                const bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140;
                 return (
                   <td
                     key={severities[s]}
-                    style={{ background: `rgb(${colour.join(" ")})`, color: bright ? "#16181c" : "#ffffff" }}
+                    style={{ background: `rgb(${colour.join(" ")})`, color: isBright(colour) ? "#16181c" : "#ffffff" }}
                   >
                     {(100 * error).toFixed(0)}
                   </td>
