@@ -52,7 +52,9 @@ export function App() {
   const choose = (ids: readonly string[]) => address.set({ run: ids, zoom: undefined });
   useEffect(() => {
     document.title = `${view[1]} · advprop`;
-  }, [view]);
+    // On a narrow screen its tab may be outside.
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [view, listing === undefined]);
   const View = view[2];
   return (
     <>

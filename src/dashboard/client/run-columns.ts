@@ -18,7 +18,7 @@ export interface Column {
 export const COLUMNS: readonly Column[] = [
   { name: "state", title: "State", value: ({ state }) => state },
   { name: "method", title: "Method", value: ({ method }) => method },
-  { name: "model", title: "Network", value: ({ model }) => model },
+  { name: "model", title: "Network", value: ({ model }) => model, minor: true },
   { name: "data", title: "Data", value: ({ data }) => data, minor: true },
   { name: "seed", title: "Seed", value: ({ seed }) => seed, minor: true, number: true },
   {
