@@ -53,6 +53,7 @@ export {
   type PhotoResult,
   type Prediction,
 } from "./api/photo-classifier.js";
+export { type ReportOptions, report } from "./api/report/report.js";
 export { type TrainOptions, train } from "./api/train.js";
 export { type OwnAttack, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
@@ -107,9 +108,12 @@ export {
 export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
 export type {
   Block,
+  CurveFigure,
+  CurveSeries,
   Document,
   HeatMap,
   LineFigure,
+  Listing,
   Picture,
   PictureGrid,
   Quantity,
@@ -150,7 +154,10 @@ export type {
   BatchNormDriftRecord,
   EvaluationFile,
   MetricsRecord,
+  Mistake,
   RunInfo,
+  SnapshotFile,
+  SuiteFile,
 } from "./runs/schema.js";
 export type { ServeLimits } from "./serving/limits.js";
 export { type PhotoServer, type ServeOptions, serve } from "./serving/serve.js";

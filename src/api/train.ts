@@ -26,6 +26,7 @@ import type { OpenedWeights } from "../weights/open.js";
 import { checkPhotos } from "./check-photos.js";
 import { checkValidationFraction } from "./check-validation.js";
 import type { TrainEvent, TrainResult } from "./events.js";
+import { writeRunReport } from "./report/run-report.js";
 import { changedRecipe, checkChanges, describeChanges, type ResumeChanges } from "./resume-changes.js";
 import { resumeState, writeNewRun } from "./run-folder.js";
 import { checkSameImages } from "./same-images.js";
@@ -255,6 +256,8 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
       onEvent: listener(run, training, { reproducibility, logEverySteps }, tell),
     });
     setStatus(result.status);
+    const unwritten = await writeRunReport(run);
+    if (unwritten !== undefined) await note(unwritten, true);
     for (const line of describeLeftOut(data.leftOut().slice(leftOutBefore))) await note(line, true);
     const ended = resultOf(run, result, data);
     await tell({ type: "finished", ...ended });

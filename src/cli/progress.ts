@@ -1,4 +1,5 @@
 /** Progress on standard error: one line that is rewritten on a terminal, a line now and then elsewhere. */
+import { duration } from "../runs/wording.js";
 import type { FitEvent, StepEvent } from "../training/events.js";
 
 const TERMINAL_INTERVAL_MS = 200;
@@ -46,15 +47,6 @@ function describe(event: StepEvent): string {
     `${imagesPerSecond.toFixed(0)} images/s`,
     `${duration(secondsLeft)} left`,
   ].join("  ");
-}
-
-/** "1 h 05 min", "3 min 20 s", "12 s" */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return "?";
-  const whole = Math.round(seconds);
-  const two = (value: number) => String(value).padStart(2, "0");
-  if (whole >= 3600) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
-  return whole >= 60 ? `${Math.floor(whole / 60)} min ${two(whole % 60)} s` : `${whole} s`;
 }
 
 /** "clean 2000/10000" on standard error, rewritten on a terminal and silent elsewhere. */

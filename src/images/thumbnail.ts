@@ -17,3 +17,14 @@ export async function thumbnail(
   if (side <= SIDE) return { ending: "png", data: await image.png().toBuffer() };
   return { ending: "jpg", data: await image.resize(SIDE, SIDE).jpeg({ quality: 82 }).toBuffer() };
 }
+
+/** Longest side of a small PNG. */
+const SMALL = 112;
+
+/** A square image as a PNG of a few kilobytes: one of more than 112 pixels is made smaller, with a palette. */
+export function smallPng(pixels: Uint8Array, side: number): Promise<Buffer> {
+  const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
+  if (side <= 64) return image.png().toBuffer();
+  const size = Math.min(side, SMALL);
+  return image.resize(size, size).png({ palette: true, colours: 128 }).toBuffer();
+}

@@ -16,7 +16,8 @@ metrics.csv             the same as a table, written when the training ends
 batch-norm-drift.jsonl  a JSON object a line: how far the auxiliary norms lie from the main ones, by layer, after each epoch
 images/                 after each epoch the same images (first row), what the attack adds to them (second, grey is none),
                         and the adversarial images (third); beside each picture what the network takes them for, as JSON
-evaluation/             results of \`advprop evaluate\`: NAME.json, the confusion matrix as NAME.png, the worst mistakes in NAME/
+evaluation/             results of \`advprop evaluate\`: NAME.json, the confusion matrix as NAME.png, the worst mistakes in NAME/;
+                        in suites/ what suites and comparisons measured of this run
 checkpoints/            weights, optimiser and counters: last, best on the validation images, and steps that were kept;
                         .safetensors holds all of it, the .json beside it the counters for people
 report.html             what was trained and how it went, for a browser; written when the training ends

@@ -24,7 +24,12 @@ export class RunDirectory {
   readonly photos: string;
   readonly images: string;
   readonly evaluation: string;
+  /** Results of suites; made by the first. */
+  readonly suites: string;
   readonly checkpoints: string;
+  /** A page about the run, and its metrics as a table; both from when its training ended. */
+  readonly report: string;
+  readonly metricsTable: string;
   readonly metrics: JsonLinesLog<MetricsRecord>;
   readonly batchNormDrift: JsonLinesLog<BatchNormDriftRecord>;
 
@@ -37,7 +42,10 @@ export class RunDirectory {
     this.photos = join(path, "photos.txt");
     this.images = join(path, "images");
     this.evaluation = join(path, "evaluation");
+    this.suites = join(this.evaluation, "suites");
     this.checkpoints = join(path, "checkpoints");
+    this.report = join(path, "report.html");
+    this.metricsTable = join(path, "metrics.csv");
     this.metrics = new JsonLinesLog(join(path, "metrics.jsonl"));
     this.batchNormDrift = new JsonLinesLog(join(path, "batch-norm-drift.jsonl"));
   }

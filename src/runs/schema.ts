@@ -12,6 +12,9 @@
  * batch-norm-drift.jsonl  BatchNormDriftRecord, one a line
  * images/                 adversarial examples as they evolve: epoch-0001.png, and SnapshotFile in epoch-0001.json, ...
  * evaluation/             NAME.json: EvaluationFile; NAME.png: its confusion matrix; NAME/: its worst mistakes as pictures
+ * evaluation/suites/      SuiteFile, one a suite
+ * report.html             a page about the run, from when its training ended
+ * metrics.csv             metrics.jsonl as a table, from when its training ended
  * checkpoints/            last, best, step-00001000 ...: .safetensors and .json
  * ```
  *
@@ -20,6 +23,7 @@
  * does not know: they may be added within a version.
  */
 
+import type { SuiteSummary } from "../evaluation/suite/summary.js";
 import type { EvaluationView } from "../evaluation/view.js";
 
 /** Version of the schema, raised where a field changes its meaning or goes away. */
@@ -246,4 +250,20 @@ export interface EvaluationFile {
     readonly shapeBias: number;
     readonly textureBias: number;
   };
+}
+
+/**
+ * A file of evaluation/suites/: what a suite, or an evaluation on a corrupted set, found out of this run. Values that were not measured are
+ * null there.
+ */
+export interface SuiteFile {
+  readonly schema: typeof RUN_SCHEMA;
+  readonly createdAt: string;
+  readonly command: readonly string[];
+  /** The weights file that was evaluated. */
+  readonly weights: string;
+  /** How it was measured, in words. */
+  readonly protocol: Readonly<Record<string, string>>;
+  /** Of this run alone: `models` and the values of each measure have one entry. */
+  readonly summary: SuiteSummary;
 }
