@@ -60,6 +60,13 @@ export function evaluationEntries(folder: string): EvaluationEntry[] {
   });
 }
 
+/** The summary of the newest suite; undefined where none was measured. @param folder of the suites */
+export function newestSuite(folder: string): JsonObject | undefined {
+  const all = filesIn(folder, ".json").map((name) => readJsonObject(join(folder, name)) ?? {});
+  const newest = all.sort((a, b) => (String(a.createdAt) < String(b.createdAt) ? -1 : 1)).at(-1);
+  return objectOf(newest?.summary);
+}
+
 /** The confusion matrix of an evaluation, without zeros; undefined where it has none. */
 export function confusionOf(path: string): Confusion | undefined {
   const evaluation = readJsonObject(path);

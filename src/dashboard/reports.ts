@@ -35,7 +35,10 @@ export interface SuiteReport {
   readonly data: { readonly name: string; readonly images: number };
   readonly models: readonly {
     readonly name: string;
-    readonly errors: readonly { readonly corruption: string; readonly bySeverity: readonly (number | undefined)[] }[];
+    readonly errors: readonly {
+      readonly corruption: string;
+      readonly bySeverity: readonly (number | undefined | null)[];
+    }[];
     readonly robustness: readonly {
       readonly attack: string;
       readonly access: string;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { evaluationEntries, filesIn } from "./evaluations.js";
+import { evaluationEntries, filesIn, newestSuite } from "./evaluations.js";
 import { type JsonObject, objectOf, readJsonObject } from "./read-json.js";
 import type { RunDetails, RunSummary, SnapshotEntry } from "./wire.js";
 
@@ -14,6 +14,7 @@ export function runDetails(path: string, summary: RunSummary): RunDetails {
     environment: readJsonObject(join(path, "environment.json")) ?? {},
     snapshots: snapshotsIn(join(path, "images")),
     evaluations: evaluationEntries(join(path, "evaluation")),
+    suite: newestSuite(join(path, "evaluation", "suites")),
   };
 }
 

@@ -128,6 +128,8 @@ export interface RunDetails {
   readonly environment: Readonly<Record<string, unknown>>;
   readonly snapshots: readonly SnapshotEntry[];
   readonly evaluations: readonly EvaluationEntry[];
+  /** What the newest suite found out of this run: the summary of its SuiteFile. */
+  readonly suite?: Readonly<Record<string, unknown>>;
 }
 
 /** How often an image of one class was taken for another. */

@@ -1,9 +1,9 @@
-/** Colours of runs and methods: the first ones are Okabe and Ito's, which colour-blind people tell apart. */
+/** Colours of runs and methods: Okabe and Ito's, which colour-blind people tell apart, as in the reports, and two more. */
 import { useEffect, useState } from "preact/hooks";
 import type { RunSummary } from "../wire.js";
 
-const LIGHT = ["#0072b2", "#d55e00", "#00875f", "#a63d8f", "#7a6400", "#4b45b0", "#4d5661", "#00798a"];
-const DARK = ["#56b4e9", "#f0a030", "#2fc79b", "#e58cc8", "#e6d84a", "#a9a2f5", "#b4bdc9", "#4fd3e0"];
+const LIGHT = ["#0072b2", "#d55e00", "#008f68", "#b0578d", "#7f6000", "#4b45b0", "#4a515c", "#00798a"];
+const DARK = ["#56b4e9", "#ff9350", "#2fd1a3", "#e8a3cd", "#f0e442", "#a9a2f5", "#c3c9d1", "#4fd3e0"];
 
 const QUERY = "(prefers-color-scheme: dark)";
 

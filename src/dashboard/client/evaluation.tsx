@@ -32,7 +32,7 @@ export function EvaluationView(props: ViewProps) {
     // An attack may have been made on fewer images.
     all.findLast(({ entry, evaluation }) => entry.hasConfusion && evaluation.attack === undefined) ??
     all.at(-1);
-  const suites = listing.reports.filter(({ kind }) => kind === "suite");
+  const reports = listing.reports.filter(({ kind }) => kind === "suite");
   return (
     <section aria-label="Evaluation">
       {all.length === 0 && details.size === chosen.length && (
@@ -44,7 +44,7 @@ export function EvaluationView(props: ViewProps) {
       {all.length > 0 && (
         <EvaluationTable {...{ all, names, colours, shown, choose: (one) => address.set({ file: key(one) }) }} />
       )}
-      <SuiteCards suites={suites} address={address} runs={listing.runs} chosen={chosen} colours={colours} />
+      <SuiteCards {...{ details, reports, chosen, colours, names, address }} />
       {shown !== undefined && (
         <>
           <h2>

@@ -1,7 +1,6 @@
 /** The report of a suite: its table, errors by corruption and severity, accuracy over epsilon. */
 import type { SuiteReport } from "../reports.js";
-import type { ReportSummary, RunSummary } from "../wire.js";
-import type { Address } from "./address.js";
+import type { ReportSummary, RunDetails, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { Chart } from "./chart.js";
 import { colourAt, useDark } from "./colours.js";
@@ -11,30 +10,35 @@ import { heat, isBright } from "./heat-map.js";
 import { useFetched } from "./live.js";
 import { Scale } from "./norms.js";
 
-interface SuiteProps extends Pick<ViewProps, "chosen" | "colours"> {
-  readonly suites: readonly ReportSummary[];
-  readonly runs: readonly RunSummary[];
-  readonly address: Address;
+interface SuiteProps extends Pick<ViewProps, "chosen" | "colours" | "names" | "address"> {
+  readonly details: ReadonlyMap<string, RunDetails>;
+  readonly reports: readonly ReportSummary[];
 }
 
-export function SuiteCards({ suites, runs, chosen, colours, address }: SuiteProps) {
+/** What the suites found out of the chosen runs, side by side; or a report of a suite as it was written. */
+export function SuiteCards({ details, reports, chosen, colours, names, address }: SuiteProps) {
   const dark = useDark();
-  const shown =
-    suites.find(({ id }) => id === address.get("suite")) ?? [...suites].sort((a, b) => b.changedAt - a.changedAt)[0];
+  const own = ownSuites(chosen, details, names);
+  const asked = reports.find(({ id }) => id === address.get("suite"));
+  const shown = asked ?? (own === undefined ? [...reports].sort((a, b) => b.changedAt - a.changedAt)[0] : undefined);
   const url = `api/report?kind=suite&id=${encodeURIComponent(shown?.id ?? "")}`;
-  const result = useFetched<SuiteReport>(shown === undefined ? [] : [{ key: url, url, version: shown.changedAt }]).get(
-    url,
-  );
-  if (shown === undefined || result?.models === undefined || result.measures === undefined) return null;
+  const fetched = useFetched<SuiteReport>(shown === undefined ? [] : [{ key: url, url, version: shown.changedAt }]);
+  const result = shown === undefined ? own : fetched.get(url);
+  if (result?.models === undefined || result.measures === undefined) return null;
   const { models, measures, data } = result;
   // A model that is one of the chosen runs keeps its colour.
   const colourOf = (name: string, i: number) => {
-    const file = result.files?.[name] ?? "";
-    const run = runs
-      .filter(({ id }) => file.includes(`${id.split("/").at(-1)}/checkpoints/`))
-      .find(({ id }) => chosen.some((one) => one.id === id));
+    const run = chosen.find(({ id }) =>
+      shown === undefined
+        ? names.get(id) === name
+        : result.files?.[name]?.includes(`${id.split("/").at(-1)}/checkpoints/`),
+    );
     return (run && colours.get(run.id)) ?? colourAt(i, dark);
   };
+  const sources = [
+    ...(own === undefined ? [] : [{ id: "", title: "of the chosen runs" }]),
+    ...reports.map(({ id }) => ({ id, title: id })),
+  ];
   const kinds = [
     ...new Set(models.flatMap(({ robustness }) => robustness.map(({ attack, access }) => `${attack}, ${access}`))),
   ];
@@ -47,16 +51,19 @@ export function SuiteCards({ suites, runs, chosen, colours, address }: SuiteProp
       <section class="card" aria-label="Suite">
         <div class="bar">
           <h3>Suite</h3>
-          {suites.length > 1 ? (
-            <select aria-label="Suite" onChange={(event) => address.set({ suite: event.currentTarget.value })}>
-              {suites.map(({ id }) => (
-                <option key={id} value={id} selected={id === shown.id}>
-                  {id}
+          {sources.length > 1 ? (
+            <select
+              aria-label="Suite"
+              onChange={(event) => address.set({ suite: event.currentTarget.value || undefined })}
+            >
+              {sources.map(({ id, title }) => (
+                <option key={id} value={id} selected={id === (shown?.id ?? "")}>
+                  {title}
                 </option>
               ))}
             </select>
           ) : (
-            <span class="path">{shown.id}</span>
+            <span class="path">{sources[0].title}</span>
           )}
           <span class="gap" />
           <button
@@ -175,6 +182,29 @@ export function SuiteCards({ suites, runs, chosen, colours, address }: SuiteProp
       )}
     </>
   );
+}
+
+/** The newest suites of the chosen runs as one report; undefined where none has one. */
+function ownSuites(
+  chosen: readonly RunSummary[],
+  details: ReadonlyMap<string, RunDetails>,
+  names: ReadonlyMap<string, string>,
+): SuiteReport | undefined {
+  const all = chosen.flatMap(({ id }) => {
+    const suite = details.get(id)?.suite as SuiteReport | undefined;
+    return suite?.models?.[0] === undefined ? [] : [{ name: names.get(id)!, suite }];
+  });
+  if (all.length === 0) return undefined;
+  const measures = new Map(all.flatMap(({ suite }) => suite.measures.map((one) => [one.name, one] as const)));
+  return {
+    data: all[0].suite.data,
+    models: all.map(({ name, suite }) => ({ ...suite.models[0], name })),
+    measures: [...measures.values()].map(({ name, better }) => ({
+      name,
+      better,
+      values: all.map(({ suite }) => suite.measures.find((one) => one.name === name)?.values[0]),
+    })),
+  };
 }
 
 function bestOf(values: readonly (number | undefined)[], better: "higher" | "lower"): number | undefined {
