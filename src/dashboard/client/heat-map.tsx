@@ -1,5 +1,5 @@
 /** A table of numbers as a picture on a canvas: usable with a thousand rows and columns. The arrow keys walk through it. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useDark } from "./colours.js";
 
 export interface HeatMapProps {
@@ -38,9 +38,10 @@ export function HeatMap(props: HeatMapProps) {
     return () => watch.disconnect();
   }, []);
   const layout = layoutOf(props, width);
+  const cells = useMemo(() => picture(props, dark), [version, dark, rows.length, columns.length]);
   useEffect(() => {
-    if (width > 0) draw(canvas.current!, props, layout, at, dark);
-  }, [version, width, dark, at?.[0], at?.[1], rows.length, columns.length]);
+    if (width > 0) draw(canvas.current!, props, { layout, cells, at, dark });
+  }, [cells, width, at?.[0], at?.[1]]);
 
   const point = (row: number, column: number) => {
     if (row < 0 || column < 0 || row >= rows.length || column >= columns.length) return;
@@ -109,12 +110,17 @@ function layoutOf({ rows, columns, most }: HeatMapProps, width: number): Layout 
   return { left, top, cellWidth, cellHeight, height: top + rows.length * cellHeight + 2 };
 }
 
+interface Drawn {
+  readonly layout: Layout;
+  readonly cells: OffscreenCanvas;
+  readonly at: readonly [row: number, column: number] | undefined;
+  readonly dark: boolean;
+}
+
 function draw(
   canvas: HTMLCanvasElement,
   { rows, columns, strength, text }: HeatMapProps,
-  layout: Layout,
-  at: readonly [number, number] | undefined,
-  dark: boolean,
+  { layout, cells, at, dark }: Drawn,
 ): void {
   const { left, top, cellWidth, cellHeight, height } = layout;
   const style = getComputedStyle(canvas);
@@ -141,30 +147,17 @@ function draw(
     },
     Math.min(widest, 70),
   );
-  // Thousands of cells are pixels of a small picture, which is enlarged without smoothing.
-  const small = new OffscreenCanvas(Math.max(1, columns.length), Math.max(1, rows.length));
-  const paint = small.getContext("2d")!;
-  const image = paint.createImageData(small.width, small.height);
-  const from = dark ? [34, 38, 45] : [243, 244, 246];
-  for (let row = 0; row < rows.length; row++) {
-    for (let column = 0; column < columns.length; column++) {
-      const value = strength(row, column);
-      if (value === null) continue;
-      image.data.set([...heat(value, from, dark), 255], 4 * (row * columns.length + column));
-    }
-  }
-  paint.putImageData(image, 0, 0);
   const [wide, high] = [columns.length * cellWidth, rows.length * cellHeight];
   // More cells than pixels: the strongest of some must not vanish between them.
   context.imageSmoothingEnabled = cellWidth * ratio < 1 || cellHeight * ratio < 1;
-  context.drawImage(small, left, top, wide, high);
+  context.drawImage(cells, left, top, wide, high);
   context.strokeStyle = style.getPropertyValue("--line");
   context.strokeRect(left - 0.5, top - 0.5, wide + 1, high + 1);
   if (text !== undefined && cellWidth >= 26 && cellHeight >= 15) {
     context.textAlign = "center";
     for (let row = 0; row < rows.length; row++) {
       for (let column = 0; column < columns.length; column++) {
-        const ink = isBright(heat(strength(row, column) ?? 0, from, dark)) ? "#16181c" : "#ffffff";
+        const ink = isBright(heat(strength(row, column) ?? 0, dark)) ? "#16181c" : "#ffffff";
         context.fillStyle = ink;
         context.fillText(text(row, column), left + (column + 0.5) * cellWidth, top + (row + 0.5) * cellHeight);
       }
@@ -188,15 +181,39 @@ const clipped = (name: string, room: number): string => {
   return name.length <= most ? name : `${name.slice(0, most - 1)}…`;
 };
 
+/** All cells, each a pixel: thousands are drawn once, and enlarged as often as the cursor moves. */
+function picture({ rows, columns, strength }: HeatMapProps, dark: boolean): OffscreenCanvas {
+  const canvas = new OffscreenCanvas(Math.max(1, columns.length), Math.max(1, rows.length));
+  const context = canvas.getContext("2d")!;
+  const image = context.createImageData(canvas.width, canvas.height);
+  for (let row = 0; row < rows.length; row++) {
+    for (let column = 0; column < columns.length; column++) {
+      const value = strength(row, column);
+      if (value !== null) image.data.set([...heat(value, dark), 255], 4 * (row * columns.length + column));
+    }
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
 /** From the ground over orange to dark red, or over orange to near white: the order is seen in grey too. */
-export function heat(strength: number, ground: readonly number[], dark: boolean): number[] {
-  const stops = dark
-    ? [ground, [140, 62, 12], [240, 150, 48], [255, 236, 190]]
-    : [ground, [250, 190, 120], [213, 94, 0], [96, 30, 6]];
-  const place = Math.min(1, Math.max(0, strength)) * (stops.length - 1);
+export function heat(strength: number, dark: boolean): readonly number[] {
+  if (strength <= 0) return GROUND[dark ? 1 : 0];
+  const stops = STOPS[dark ? 1 : 0];
+  const place = Math.min(1, strength) * (stops.length - 1);
   const i = Math.min(stops.length - 2, Math.floor(place));
   return stops[i].map((value, channel) => Math.round(value + (place - i) * (stops[i + 1][channel] - value)));
 }
+
+/** Light and dark. */
+const GROUND = [
+  [243, 244, 246],
+  [34, 38, 45],
+] as const;
+const STOPS = [
+  [GROUND[0], [250, 190, 120], [213, 94, 0], [96, 30, 6]],
+  [GROUND[1], [140, 62, 12], [240, 150, 48], [255, 236, 190]],
+] as const;
 
 /** Whether dark letters are read better on a colour. */
 export const isBright = ([red, green, blue]: readonly number[]): boolean =>

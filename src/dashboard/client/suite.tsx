@@ -219,7 +219,6 @@ interface CorruptionMapProps {
 }
 
 function CorruptionMap({ model: { name, errors }, full, dark }: CorruptionMapProps) {
-  const ground = dark ? [34, 38, 45] : [243, 244, 246];
   const severities = errors[0].bySeverity.map((_, i) => i + 1);
   return (
     <div class="scroll">
@@ -241,7 +240,7 @@ function CorruptionMap({ model: { name, errors }, full, dark }: CorruptionMapPro
               <th scope="row">{corruption.replaceAll("_", " ")}</th>
               {bySeverity.map((error, s) => {
                 if (error === undefined || error === null) return <td key={severities[s]} />;
-                const colour = heat(error / full, ground, dark);
+                const colour = heat(error / full, dark);
                 return (
                   <td
                     key={severities[s]}
