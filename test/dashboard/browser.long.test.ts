@@ -105,7 +105,7 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     await page.getByRole("button", { name: "updates" }).click();
     await page.getByLabel("Smoothing").fill("0");
     await page.getByLabel("log scale").check();
-    await page.getByText("Training loss").waitFor();
+    await page.getByRole("heading", { name: "Training loss" }).waitFor();
     const address = page.url();
 
     const { page: other } = await browser.open({ colorScheme: "dark", viewport: { width: 360, height: 740 } });
@@ -147,16 +147,13 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     await page.getByText("advprop is better than vanilla in clean accuracy (3.0 points).").waitFor();
   });
 
-  test("a deleted run leaves the page, and a server that is gone is told", async () => {
+  test("a deleted run leaves the page", async () => {
     writeRunFolder(join(root, "short-lived"));
     const { page } = await browser.open();
     page.setDefaultTimeout(PATIENCE);
     await page.getByRole("button", { name: "short-lived" }).waitFor();
     rmSync(join(root, "short-lived"), { recursive: true });
     await page.getByRole("button", { name: "short-lived" }).waitFor({ state: "detached" });
-    await page.getByText("live", { exact: true }).first().waitFor();
-    await page.context().setOffline(true);
-    await page.reload().catch(() => {});
   });
 });
 

@@ -33,8 +33,9 @@ export function HeatMap(props: HeatMapProps) {
   const [at, setAt] = useState<readonly [row: number, column: number]>();
   const dark = useDark();
   useEffect(() => {
-    const watch = new ResizeObserver(() => setWidth(box.current!.clientWidth));
-    watch.observe(box.current!);
+    const element = box.current!;
+    const watch = new ResizeObserver(() => setWidth(element.clientWidth));
+    watch.observe(element);
     return () => watch.disconnect();
   }, []);
   const layout = layoutOf(props, width);
