@@ -35,7 +35,7 @@ const VIEWS = [
   ["comparison", "Comparisons", ComparisonView],
 ] as const;
 
-/** Runs that are chosen where nobody has chosen: the newest. */
+/** Runs that are chosen where nobody has chosen: the newest, on the same data as the newest one. */
 const CHOSEN_AT_FIRST = 4;
 
 export function App() {
@@ -111,11 +111,12 @@ function linkTo(view: string): string {
 
 function chosenRuns(runs: readonly RunSummary[], asked: readonly string[] | undefined): readonly RunSummary[] {
   if (asked !== undefined) return asked.flatMap((id) => runs.find((run) => run.id === id) ?? []);
-  return runs
-    .filter(({ state }) => state !== "unreadable")
-    .sort((a, b) => ((a.createdAt ?? "") < (b.createdAt ?? "") ? 1 : -1))
+  const begun = ({ createdAt = "" }: RunSummary) => createdAt;
+  const newestFirst = runs.filter(({ state }) => state !== "unreadable").sort((a, b) => (begun(a) < begun(b) ? 1 : -1));
+  return newestFirst
+    .filter(({ data }) => data === newestFirst[0].data)
     .slice(0, CHOSEN_AT_FIRST)
-    .sort((a, b) => ((a.createdAt ?? "") < (b.createdAt ?? "") ? -1 : 1));
+    .reverse();
 }
 
 interface ChosenProps extends Pick<ViewProps, "chosen" | "colours" | "names" | "choose"> {}

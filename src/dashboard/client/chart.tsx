@@ -69,7 +69,7 @@ export function Chart(props: ChartProps) {
           <tr>
             <th scope="col">
               {at === undefined ? (
-                <span>newest</span>
+                <span>newest{curves.some(({ behind }) => behind) ? ", smoothed" : ""}</span>
               ) : (
                 <span>
                   at {xLabel} {formatX(at)}
@@ -245,7 +245,16 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
     bands,
     scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
     axes: [
-      { ...axis, size: 30, space: room, values: (_, ticks) => ticks.map(formatX) },
+      {
+        ...axis,
+        size: 28,
+        space: room,
+        label: latest.current.xLabel,
+        labelSize: 16,
+        labelGap: 0,
+        labelFont: axis.font,
+        values: (_, ticks) => ticks.map(formatX),
+      },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : format(tick))) },
     ],
     cursor: {

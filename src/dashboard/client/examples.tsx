@@ -203,6 +203,8 @@ function cellStyle({ source, width, height, cell, gap }: Grid, column: number, r
   return {
     backgroundImage: `url("${source}")`,
     backgroundSize: `${(100 * width) / side}% ${(100 * height) / side}%`,
+    // Photos are shown smaller than they are, small images larger.
+    imageRendering: side > 200 ? "auto" : "pixelated",
     backgroundPosition: `${share(gap + column * cell, width)} ${share(gap + row * cell, height)}`,
   };
 }

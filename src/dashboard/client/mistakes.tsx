@@ -40,6 +40,9 @@ export function MistakesCard({ run, evaluation }: { readonly run: RunSummary; re
             {thumbnail !== undefined && (
               <img
                 loading="lazy"
+                onLoad={({ currentTarget: image }) => {
+                  image.style.imageRendering = image.naturalWidth > 64 ? "auto" : "pixelated";
+                }}
                 alt={`${name(label)}, taken for ${name(predicted)}`}
                 src={`files/evaluation?run=${encodeURIComponent(run.id)}&name=${encodeURIComponent(thumbnail)}`}
               />

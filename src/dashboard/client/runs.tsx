@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { RunState, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
+import { ByMethod } from "./by-method.js";
 import { saveCsv } from "./csv.js";
 import { NONE } from "./format.js";
 import { COLUMNS, type Column, matches, sorted } from "./run-columns.js";
@@ -150,6 +151,7 @@ export function RunsView({ listing, chosen, choose, colours, address }: ViewProp
         </table>
       </div>
       {shown.length === 0 && <p class="empty">No run matches.</p>}
+      <ByMethod chosen={chosen} />
       <p class="note">
         {chosen.length === 1 ? "1 run is chosen" : `${chosen.length} runs are chosen`}: the other pages show them side
         by side. The test and attacked columns fill with <code>advprop evaluate RUN</code>.
