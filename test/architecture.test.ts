@@ -89,7 +89,8 @@ function messagesOf(path: string, text: string): string[] {
 function target(file: SourceFile, { specifier }: Import): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
   const path = relative(SRC, resolve(SRC, dirname(file.path), specifier));
-  return path.startsWith("..") ? undefined : [path.replace(/\.js$/, ".ts"), path].find((name) => byPath.has(name));
+  if (path.startsWith("..")) return undefined;
+  return [".ts", ".tsx"].map((ending) => path.replace(/\.js$/, ending)).find((name) => byPath.has(name));
 }
 
 /** The folder of src/ that a file is in; for a file directly in src/, its name. */

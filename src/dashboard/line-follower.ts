@@ -1,7 +1,7 @@
 /** A file of lines that grows, read once: each call gives what came since the last one. */
 import { type FileHandle, open } from "node:fs/promises";
 
-const CHUNK = 256 * 1024;
+const CHUNK = 1024 * 1024;
 
 /** A longer line is no record of ours; it is not kept in memory. */
 const LONGEST_LINE = 4 * 1024 * 1024;
@@ -33,9 +33,9 @@ export class LineFollower {
     try {
       const { ino, size } = await file.stat();
       if (ino !== this.#inode || size < this.#offset) this.#restart(ino, onRestart);
-      const chunk = Buffer.allocUnsafe(CHUNK);
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK, size - this.#offset));
       while (this.#offset < size) {
-        const { bytesRead } = await file.read(chunk, 0, CHUNK, this.#offset);
+        const { bytesRead } = await file.read(chunk, 0, Math.min(chunk.length, size - this.#offset), this.#offset);
         if (bytesRead === 0) break;
         this.#offset += bytesRead;
         this.#split(chunk.subarray(0, bytesRead), onLine);

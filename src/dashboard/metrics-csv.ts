@@ -22,7 +22,8 @@ export async function* metricsCsv(
     for await (const line of createInterface({ input: createReadStream(path) })) {
       const record = parseRecord(line);
       if (record === undefined) continue;
-      eachNumber(record, (name, value) => {
+      eachNumber(record, (section, key, value) => {
+        const name = `${section}.${key}`;
         if (metrics.size > 0 && !metrics.has(name)) return;
         text += `${run},${name},${record.step},${record.epoch ?? ""},${value}\r\n`;
       });

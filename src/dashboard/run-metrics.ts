@@ -18,7 +18,9 @@ export interface StepRange {
 
 class RunMetrics {
   readonly #follower: LineFollower;
-  readonly #series = new Map<string, Series>();
+  /** By section and key. */
+  readonly #series = new Map<string, Map<string, Series>>();
+  #count = 0;
   #lines = 0;
   #broken = 0;
   #reading: Promise<void> = Promise.resolve();
@@ -43,7 +45,9 @@ class RunMetrics {
 
   data(id: string): RunSeries {
     const series: Record<string, SeriesData> = {};
-    for (const [name, one] of this.#series) series[name] = one.data();
+    for (const [section, own] of this.#series) {
+      for (const [key, one] of own) series[`${section}.${key}`] = one.data();
+    }
     return { id, lines: this.#lines, broken: this.#broken, series };
   }
 
@@ -56,19 +60,23 @@ class RunMetrics {
     }
     const { step } = record;
     if (step < this.range.from || step > this.range.to) return;
-    eachNumber(record, (name, value) => {
-      let series = this.#series.get(name);
-      if (series === undefined) {
-        if (this.#series.size === MOST_SERIES) return;
-        series = new Series();
-        this.#series.set(name, series);
-      }
-      series.add(step, value);
-    });
+    eachNumber(record, (section, key, value) => this.#seriesOf(section, key)?.add(step, value));
+  }
+
+  /** undefined where there are too many. */
+  #seriesOf(section: string, key: string): Series | undefined {
+    const found = this.#series.get(section)?.get(key);
+    if (found !== undefined || this.#count === MOST_SERIES) return found;
+    const made = new Series();
+    this.#count++;
+    const own = this.#series.get(section) ?? new Map<string, Series>();
+    this.#series.set(section, own.set(key, made));
+    return made;
   }
 
   #clear(): void {
     this.#series.clear();
+    this.#count = 0;
     this.#lines = 0;
     this.#broken = 0;
   }

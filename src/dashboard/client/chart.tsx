@@ -1,7 +1,7 @@
 /** Curves on a canvas, with their values in a table below, which a screen reader reads and which follows the cursor. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { useDark } from "./colours.js";
+import { themed, useDark } from "./colours.js";
 import { saveCsv } from "./csv.js";
 import { short } from "./format.js";
 
@@ -216,8 +216,7 @@ function Plot(props: PlotProps) {
 
 function options(latest: { readonly current: PlotProps }, element: HTMLElement, dark: boolean): uPlot.Options {
   const { curves, log = false, height = 230, format = short, formatX = short } = latest.current;
-  const style = getComputedStyle(element);
-  const [ink, line] = [style.getPropertyValue("--quiet"), style.getPropertyValue("--line")];
+  const [ink, line] = [themed(element, "quiet"), themed(element, "line")];
   const axis = {
     stroke: ink,
     grid: { stroke: line, width: 1 },

@@ -35,3 +35,7 @@ export function runColours(
     runs.map((run, i) => [run.id, colourAt(by === "run" ? i : methods.indexOf(run.method), dark)] as const),
   );
 }
+
+/** A colour of the page's style. */
+export const themed = (element: Element, name: "ink" | "quiet" | "line"): string =>
+  getComputedStyle(element).getPropertyValue(`--${name}`);

@@ -1,6 +1,6 @@
 /** A table of numbers as a picture on a canvas: usable with a thousand rows and columns. The arrow keys walk through it. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { useDark } from "./colours.js";
+import { themed, useDark } from "./colours.js";
 
 export interface HeatMapProps {
   readonly title: string;
@@ -124,7 +124,6 @@ function draw(
   { layout, cells, at, dark }: Drawn,
 ): void {
   const { left, top, cellWidth, cellHeight, height } = layout;
-  const style = getComputedStyle(canvas);
   const ratio = devicePixelRatio || 1;
   const width = canvas.clientWidth;
   canvas.width = Math.round(width * ratio);
@@ -132,7 +131,7 @@ function draw(
   const context = canvas.getContext("2d")!;
   context.scale(ratio, ratio);
   context.font = "11.5px system-ui, sans-serif";
-  context.fillStyle = style.getPropertyValue("--quiet");
+  context.fillStyle = themed(canvas, "quiet");
   context.textBaseline = "middle";
   labels(rows, cellHeight, (name, i) => {
     context.textAlign = "right";
@@ -152,7 +151,7 @@ function draw(
   // More cells than pixels: the strongest of some must not vanish between them.
   context.imageSmoothingEnabled = cellWidth * ratio < 1 || cellHeight * ratio < 1;
   context.drawImage(cells, left, top, wide, high);
-  context.strokeStyle = style.getPropertyValue("--line");
+  context.strokeStyle = themed(canvas, "line");
   context.strokeRect(left - 0.5, top - 0.5, wide + 1, high + 1);
   if (text !== undefined && cellWidth >= 26 && cellHeight >= 15) {
     context.textAlign = "center";
@@ -165,7 +164,7 @@ function draw(
     }
   }
   if (at === undefined) return;
-  context.strokeStyle = style.getPropertyValue("--ink");
+  context.strokeStyle = themed(canvas, "ink");
   context.lineWidth = 1.5;
   const [w, h] = [Math.max(6, cellWidth), Math.max(6, cellHeight)];
   context.strokeRect(left + (at[1] + 0.5) * cellWidth - w / 2, top + (at[0] + 0.5) * cellHeight - h / 2, w, h);
