@@ -46,8 +46,10 @@ export async function startDashboard(folder: string, options: DashboardOptions =
   }
   const closing = new AbortController();
   const local = LOOPBACK.includes(host) || host === "::1";
+  const watch = new FolderWatch(folder);
+  watch.listing(); // so that the first page finds what is there already known
   const app = dashboardApp({
-    watch: new FolderWatch(folder),
+    watch,
     page,
     hosts: local ? new Set(LOOPBACK) : undefined,
     closing: closing.signal,
