@@ -98,10 +98,6 @@ export class MetricsStore {
     return metrics.data(id);
   }
 
-  forget(path: string): void {
-    this.#runs.delete(path);
-  }
-
   #kept(path: string): RunMetrics {
     const metrics = this.#runs.get(path) ?? new RunMetrics(path);
     this.#runs.delete(path);

@@ -32,8 +32,12 @@ const bucketSize = ({ step, least }: SeriesData): number =>
 
 /** Linear interpolation; the last piece goes on beyond the end. */
 function between(from: readonly number[], to: readonly number[], value: number): number {
-  let i = from.length - 1;
-  while (i > 1 && from[i - 1] >= value) i--;
-  const width = from[i] - from[i - 1];
-  return width === 0 ? to[i] : to[i - 1] + ((value - from[i - 1]) / width) * (to[i] - to[i - 1]);
+  let [low, high] = [1, from.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (from[middle] >= value) high = middle;
+    else low = middle + 1;
+  }
+  const width = from[low] - from[low - 1];
+  return width === 0 ? to[low] : to[low - 1] + ((value - from[low - 1]) / width) * (to[low] - to[low - 1]);
 }

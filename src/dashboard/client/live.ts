@@ -31,6 +31,9 @@ function changed(before: Listing, { runs, removed, reports }: Change): Listing {
   return { ...before, runs: [...all.values()], reports: reports ?? before.reports };
 }
 
+/** Milliseconds until a server that does not answer is asked again. */
+const RETRY = 3000;
+
 /** Something of the server, fetched anew when its version changes. */
 export interface Request {
   readonly key: string;
@@ -54,14 +57,17 @@ export function useFetched<Answer>(requests: readonly Request[]): ReadonlyMap<st
       const asked = `${url} ${version}`;
       if (asking.has(key) || answers.get(key)?.asked === asked) continue;
       asking.add(key);
+      const done = () => {
+        asking.delete(key);
+        setCount((before) => before + 1);
+      };
       fetch(url)
-        .then((response) => (response.ok ? response.json() : undefined))
-        .catch(() => undefined)
-        .then((answer) => {
-          asking.delete(key);
+        .then(async (response) => {
+          const answer = response.ok ? await response.json() : undefined;
           answers.set(key, { asked, answer: answer ?? answers.get(key)?.answer });
-          setCount((before) => before + 1);
-        });
+          done();
+        })
+        .catch(() => setTimeout(done, RETRY)); // the server is gone, and may come back
     }
   }, [signature, count]);
   const found = requests.flatMap(({ key }) => {
