@@ -35,10 +35,18 @@ export function evaluationScores(folder: string): Pick<RunSummary, "clean" | "ro
   // An attack may have been made on fewer images, whose clean accuracy is less certain.
   const clean = counted.findLast(({ robustAccuracy }) => robustAccuracy === undefined) ?? robust;
   return {
-    clean: numberOf(clean?.accuracy),
+    clean: numberOf(clean?.accuracy) ?? suiteAccuracy(join(folder, "suites")),
     robust: numberOf(robust?.robustAccuracy),
     attack: robust && attackText(objectOf(robust.attack)),
   };
+}
+
+/** On clean images, as `compare` and suites measure it. */
+function suiteAccuracy(folder: string): number | undefined {
+  const measures = newestSuite(folder)?.measures;
+  if (!Array.isArray(measures)) return undefined;
+  const clean = measures.map(objectOf).find((measure) => measure?.name === "clean accuracy")?.values;
+  return Array.isArray(clean) ? numberOf(objectOf(clean[0])?.value) : undefined;
 }
 
 function attackText(attack: JsonObject | undefined): string {
@@ -62,7 +70,9 @@ export function evaluationEntries(folder: string): EvaluationEntry[] {
 
 /** The summary of the newest suite; undefined where none was measured. @param folder of the suites */
 export function newestSuite(folder: string): JsonObject | undefined {
-  const all = filesIn(folder, ".json").map((name) => readJsonObject(join(folder, name)) ?? {});
+  const all = filesIn(folder, ".json")
+    .map((name) => readJsonObject(join(folder, name)))
+    .filter((suite) => suite !== undefined);
   const newest = all.sort((a, b) => (String(a.createdAt) < String(b.createdAt) ? -1 : 1)).at(-1);
   return objectOf(newest?.summary);
 }

@@ -77,6 +77,28 @@ test("a line of the list says what was trained, how far, and how good it is", as
   });
 });
 
+test("what a suite found out of a run is given with it, and is its score where nothing else is", async () => {
+  const root = temporaryFolder();
+  const run = writeRunFolder(join(root, "one"));
+  const suite = (createdAt: string, value: number) => {
+    const summary = {
+      data: {},
+      models: [],
+      measures: [{ name: "clean accuracy", better: "higher", values: [{ value }] }],
+    };
+    mkdirSync(join(run.evaluation, "suites"), { recursive: true });
+    writeFileSync(join(run.evaluation, `suites/${createdAt}.json`), JSON.stringify({ schema: 1, createdAt, summary }));
+    return summary;
+  };
+  suite("2026-01-02", 0.5);
+  const newest = suite("2026-01-03", 0.6);
+  suite("2026-01-01", 0.4);
+  writeFileSync(join(run.evaluation, "suites/half.json"), "{");
+  const { json, of } = await dashboard(root);
+  expect((await json<Listing>("/api/runs")).runs).toMatchObject([{ clean: 0.6 }]);
+  expect((await json<RunDetails>(`/api/run${of("one")}`)).suite).toEqual(newest);
+});
+
 test("one run may be followed by itself", async () => {
   const root = join(temporaryFolder(), "alone");
   writeRunFolder(root);

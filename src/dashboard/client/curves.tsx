@@ -197,7 +197,7 @@ function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
         losses.length > 1
           ? "Clean images through the main norms, adversarial ones through the auxiliary norms."
           : undefined,
-      lines: losses.map((key, i) => ({ metric: `step.${key}`, name: lossName(key), dash: dashOf(i) })),
+      lines: losses.map((key) => ({ metric: `step.${key}`, name: lossName(key), dash: dashOf(rank(key)) })),
       noisy: true,
     },
     {
@@ -228,5 +228,6 @@ function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
   ].filter(({ lines }) => lines.some(({ metric }) => metrics.includes(metric)));
 }
 
-/** The clean loss first. */
-const rank = (key: string): number => (key === "cleanLoss" ? 0 : key === "adversarialLoss" ? 1 : 2);
+/** The loss through the main norms first, which fine-grained AdvProp calls by their name. */
+const rank = (key: string): number =>
+  key === "cleanLoss" || key === "mainLoss" ? 0 : key === "adversarialLoss" ? 1 : 2;
