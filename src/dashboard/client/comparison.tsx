@@ -243,7 +243,8 @@ function Verdict({
           at the level of 5 %:{" "}
           {open
             .map(
-              ({ name, gain }) => `${name} (${gain >= 0 ? "better" : "worse"} by ${(100 * Math.abs(gain)).toFixed(1)})`,
+              ({ name, gain }) =>
+                `${name} (${gain >= 0 ? "better" : "worse"} by ${(100 * Math.abs(gain)).toFixed(1)} points)`,
             )
             .join(", ")}
           . More repetitions would tell.

@@ -111,7 +111,7 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
           </button>
         )}
         <span class="gap" />
-        <span class="hint">Drag in a chart to look closer; double-click shows all.</span>
+        <span class="hint">Drag to look closer; double-click shows all.</span>
       </div>
       {broken.map(({ id }) => (
         <p key={id} class="note">
