@@ -1,6 +1,5 @@
 /** The metrics of runs as CSV, all of them: what a chart shows of them is downsampled. */
-import { createReadStream, existsSync } from "node:fs";
-import { createInterface } from "node:readline";
+import { createReadStream } from "node:fs";
 import { eachNumber, parseRecord } from "./records.js";
 
 /** Characters that are sent at a time. */
@@ -17,9 +16,8 @@ export async function* metricsCsv(
 ): AsyncGenerator<string> {
   let text = "run,metric,step,epoch,value\r\n";
   for (const { id, path } of runs) {
-    if (!existsSync(path)) continue;
     const run = /[",\r\n]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id;
-    for await (const line of createInterface({ input: createReadStream(path) })) {
+    for await (const line of linesOf(path)) {
       const record = parseRecord(line);
       if (record === undefined) continue;
       eachNumber(record, (section, key, value) => {
@@ -33,4 +31,18 @@ export async function* metricsCsv(
     }
   }
   yield text;
+}
+
+/** The lines that are there; of a file that is gone, or goes away meanwhile, those that were read. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = "";
+  try {
+    for await (const chunk of createReadStream(path, "utf8")) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  } catch {
+    // The others of the runs are still to be had.
+  }
 }

@@ -211,6 +211,11 @@ test("CSV has every record, of the runs and metrics that are asked for", async (
   expect(lines).toHaveLength(1 + 2 * (20 + 2) + 1);
   expect(lines[1]).toBe('"a, ""b""",step.cleanLoss,1,0,2');
   expect(lines.at(-2)).toBe("c,validation.accuracy,20,1,0.51");
+  // What cannot be read does not end the server.
+  rmSync(join(root, "c/metrics.jsonl"));
+  mkdirSync(join(root, "c/metrics.jsonl"));
+  expect(await (await get(`/api/metrics.csv${of("c")}`)).text()).toBe("run,metric,step,epoch,value\r\n");
+  expect((await get("/api/runs")).status).toBe(200);
 });
 
 test("a confusion matrix is given without zeros, in both its forms", async () => {
