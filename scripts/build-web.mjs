@@ -5,6 +5,7 @@ import { build } from "vite";
 /** By the page's name, the folder of its index.html. */
 const PAGES = {
   classify: "src/web/classify",
+  dashboard: "src/dashboard/client",
 };
 
 /** What took long on a busy machine is not said. */

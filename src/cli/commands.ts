@@ -17,6 +17,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["report", "write what was trained, and how it went, as one page"],
   ["predict", "classify photos"],
   ["serve", "classify photos over HTTP"],
+  ["dashboard", "follow runs in a browser while they are trained"],
   ["attack", "draw an attack on a photo: original, perturbation, adversarial"],
   ["export", "write a trained classifier as ONNX or safetensors"],
   ["bench", "time an update of the weights, and profile it by operator"],

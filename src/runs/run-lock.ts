@@ -88,12 +88,27 @@ function links(from: string, to: string): boolean {
   }
 }
 
+/** Whether a process that is alive writes a run, as far as can be known; for whoever only looks. @param path the lock's file */
+export function isRunLocked(path: string): boolean {
+  const file = resolve(path);
+  const text = readIfThere(file);
+  const owner = text === undefined ? undefined : parseOwner(text);
+  return owner !== undefined && isLiving(file, owner);
+}
+
+function isLiving(file: string, owner: Owner): boolean {
+  return owner.host === hostname() ? isHeldHere(file, owner) : silenceOf(file) <= STALE_AFTER;
+}
+
+/** Milliseconds since the last sign of life. */
+const silenceOf = (file: string): number => Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+
 function refuseLiving(run: string, file: string, text: string): void {
   const owner = parseOwner(text);
   if (owner === undefined) return; // half a file: its writer died
+  if (!isLiving(file, owner)) return;
   const elsewhere = owner.host !== hostname();
-  const silent = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-  if (elsewhere ? silent > STALE_AFTER : !isHeldHere(file, owner)) return;
+  const silent = silenceOf(file);
   const remedy = elsewhere
     ? `Its last sign of life is ${Math.max(0, Math.round(silent / 1000))} s old; if it is gone, try again after ${STALE_AFTER / 1000} s without one.`
     : "Wait for it or stop it.";

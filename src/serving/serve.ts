@@ -1,15 +1,12 @@
 /** A classifier as a server of HTTP. */
 import { mkdtempSync, rmSync } from "node:fs";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serve as listen } from "@hono/node-server";
-import { UsageError } from "../errors.js";
 import type { OnnxOptions } from "../predictors/onnx-settings.js";
 import { isOnnx, openPredictor } from "../predictors/open.js";
 import { serveApp } from "./app.js";
 import { checkLimits, DEFAULT_LIMITS, type ServeLimits } from "./limits.js";
+import { listen } from "./listen.js";
 
 export interface ServeOptions extends Partial<ServeLimits> {
   /** By default 8080; 0 takes a free one. */
@@ -62,14 +59,13 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
     try {
       let closing = false;
       const app = serveApp(predictor, limits, () => closing);
-      const server = await started(app.fetch, port, host);
+      const { server, url } = await listen("serve", app.fetch, { port, host });
       // A head or a connection that never comes to its end is given up too.
       server.headersTimeout = 1000 * limits.timeout;
       server.requestTimeout = 2000 * limits.timeout;
       server.maxConnections = 16 * limits.maxRequests;
-      const { port: bound } = server.address() as AddressInfo;
       return {
-        url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+        url,
         notes: exported?.notes ?? predictor.notes,
         async close() {
           if (closing) return;
@@ -97,20 +93,4 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
 async function asOnnx(model: string, file: string, checkpoint: string | undefined) {
   const { exportModel } = await import("../api/export-model.js");
   return exportModel(model, file, { checkpoint });
-}
-
-function started(
-  fetch: (request: Request) => Response | Promise<Response>,
-  port: number,
-  hostname: string,
-): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = listen({ fetch, port, hostname, serverOptions: { connectionsCheckingInterval: 1000 } }, () =>
-      resolve(server as Server),
-    ) as Server;
-    server.on("error", ({ code, message }: NodeJS.ErrnoException) => {
-      const why = code === "EADDRINUSE" ? "another program listens there. Choose another `port`" : message;
-      reject(new UsageError("ERR_SERVE", `serve: cannot listen on ${hostname}:${port}: ${why}`));
-    });
-  });
 }

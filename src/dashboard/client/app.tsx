@@ -1,0 +1,146 @@
+/** The frame of the page: what is followed, the views, and the runs that are chosen. */
+import { useEffect, useMemo } from "preact/hooks";
+import type { Listing, RunSummary } from "../wire.js";
+import { type Address, useAddress } from "./address.js";
+import { runColours, useDark } from "./colours.js";
+import { ComparisonView } from "./comparison.js";
+import { CurvesView } from "./curves.js";
+import { EvaluationView } from "./evaluation.js";
+import { ExamplesView } from "./examples.js";
+import { useLive } from "./live.js";
+import { shortNames } from "./names.js";
+import { NormsView } from "./norms.js";
+import { RecipeView } from "./recipe.js";
+import { RunsView } from "./runs.js";
+import { StateMark } from "./state-mark.js";
+
+/** What a view is given. */
+export interface ViewProps {
+  readonly listing: Listing;
+  /** The chosen runs, in the order in which they were chosen. */
+  readonly chosen: readonly RunSummary[];
+  readonly choose: (ids: readonly string[]) => void;
+  readonly colours: ReadonlyMap<string, string>;
+  readonly names: ReadonlyMap<string, string>;
+  readonly address: Address;
+}
+
+const VIEWS = [
+  ["runs", "Runs", RunsView],
+  ["curves", "Curves", CurvesView],
+  ["examples", "Adversarial examples", ExamplesView],
+  ["norms", "Norms", NormsView],
+  ["recipe", "Recipe", RecipeView],
+  ["evaluation", "Evaluation", EvaluationView],
+  ["comparison", "Comparisons", ComparisonView],
+] as const;
+
+/** Runs that are chosen where nobody has chosen: the newest, on the same data as the newest one. */
+const CHOSEN_AT_FIRST = 4;
+
+export function App() {
+  const address = useAddress();
+  const { listing, connected } = useLive();
+  const dark = useDark();
+  const asked = address.all("run");
+  const runs = listing?.runs ?? [];
+  const chosen = useMemo(() => chosenRuns(runs, asked), [runs, asked?.join("\n")]);
+  const view = VIEWS.find(([name]) => name === address.get("view")) ?? VIEWS[0];
+  const by = address.get("colour") === "method" ? "method" : "run";
+  const colours = useMemo(() => runColours(chosen, by, dark), [chosen, by, dark]);
+  const names = useMemo(() => shortNames(runs), [runs]);
+  const choose = (ids: readonly string[]) => address.set({ run: ids, zoom: undefined });
+  useEffect(() => {
+    document.title = `${view[1]} · advprop`;
+    // On a narrow screen its tab may be outside.
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [view, listing === undefined]);
+  const View = view[2];
+  return (
+    <>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <header>
+        <p class="brand">advprop</p>
+        <p class="folder" title={listing?.folder}>
+          {listing?.folder ?? ""}
+        </p>
+        <p class={connected ? "live" : "live off"} role="status">
+          {connected ? "live" : "not connected"}
+        </p>
+        <nav aria-label="Views">
+          {VIEWS.map(([name, title]) => (
+            <a
+              key={name}
+              href={`?${linkTo(name)}`}
+              aria-current={name === view[0] ? "page" : undefined}
+              onClick={(event) => {
+                if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+                event.preventDefault();
+                address.set({ view: name }, true);
+              }}
+            >
+              {title}
+            </a>
+          ))}
+        </nav>
+      </header>
+      {listing !== undefined && view[0] !== "runs" && view[0] !== "comparison" && (
+        <Chosen chosen={chosen} colours={colours} names={names} choose={choose} />
+      )}
+      <main id="content" tabIndex={-1}>
+        {listing === undefined ? (
+          <p class="empty">
+            {connected ? "Reading the folder…" : "The dashboard's program does not answer. Is it still running?"}
+          </p>
+        ) : (
+          <View {...{ listing, chosen, choose, colours, names, address }} />
+        )}
+      </main>
+    </>
+  );
+}
+
+/** This address with another view. */
+function linkTo(view: string): string {
+  const parameters = new URLSearchParams(location.search);
+  parameters.set("view", view);
+  return parameters.toString();
+}
+
+function chosenRuns(runs: readonly RunSummary[], asked: readonly string[] | undefined): readonly RunSummary[] {
+  if (asked !== undefined) return asked.flatMap((id) => runs.find((run) => run.id === id) ?? []);
+  const begun = ({ createdAt = "" }: RunSummary) => createdAt;
+  const newestFirst = runs.filter(({ state }) => state !== "unreadable").sort((a, b) => (begun(a) < begun(b) ? 1 : -1));
+  return newestFirst
+    .filter(({ data }) => data === newestFirst[0].data)
+    .slice(0, CHOSEN_AT_FIRST)
+    .reverse();
+}
+
+interface ChosenProps extends Pick<ViewProps, "chosen" | "colours" | "names" | "choose"> {}
+
+function Chosen({ chosen, colours, names, choose }: ChosenProps) {
+  return (
+    <section class="chosen" aria-label="Chosen runs">
+      {chosen.length === 0 && <p>No run is chosen. Choose some under Runs.</p>}
+      <ul>
+        {chosen.map((run) => (
+          <li key={run.id} title={run.id}>
+            <span class="swatch" style={{ background: colours.get(run.id) }} />
+            {names.get(run.id)}
+            <StateMark state={run.state} bare />
+            <button
+              type="button"
+              aria-label={`Leave out ${names.get(run.id)}`}
+              onClick={() => choose(chosen.filter(({ id }) => id !== run.id).map(({ id }) => id))}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
