@@ -86,7 +86,8 @@ function checkEveryClass({ root, classes }: ImageFolder, train: readonly Photo[]
     train.filter(({ file }) => !leftOut.has(file)),
     classes.length,
   );
-  const empty = classes.filter((_, label) => counts[label] === 0);
+  const before = countByClass(train, classes.length);
+  const empty = classes.filter((_, label) => counts[label] === 0 && before[label] > 0);
   if (empty.length === 0) return;
   throw new UsageError(
     "ERR_DATA_CLASSES",
