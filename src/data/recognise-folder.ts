@@ -76,7 +76,11 @@ export function recogniseFolder(path: string, what: string): RecognisedFolder {
  *
  * @throws UsageError ERR_DATA_LAYOUT for a corrupted set, and what {@link recogniseFolder} throws
  */
-export function photosIn(path: string, recognised: Exclude<RecognisedFolder, { kind: "memory" }>, what: string) {
+export async function photosIn(
+  path: string,
+  recognised: Exclude<RecognisedFolder, { kind: "memory" }>,
+  what: string,
+): Promise<ImageFolder> {
   if (recognised.kind === "photos") return recognised.scan();
   const { layout, severities } = recognised.set;
   throw new UsageError(

@@ -88,6 +88,8 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
     abort.abort();
   };
   let timer = setTimeout(stall, stallMs);
+  let count = 0;
+  let expected: number | undefined;
   try {
     const response = await fetch(url, {
       signal: abort.signal,
@@ -114,7 +116,7 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
     }
     const most = range === undefined ? (wanted as { most: number }).most : Math.min(range.length, total! - range.start);
     const chunks: Uint8Array[] = [];
-    let count = 0;
+    expected = range === undefined ? total : most;
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       clearTimeout(timer);
       timer = setTimeout(stall, stallMs);
@@ -122,9 +124,7 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
       if (count > most) throw new Passing(`the server sent more than the ${most} bytes that were asked for`);
       chunks.push(chunk);
     }
-    const expected = range === undefined ? total : most;
-    if (expected !== undefined && count < expected)
-      throw new Passing(`the connection ended after ${count} of ${expected} bytes`);
+    if (expected !== undefined && count < expected) throw new Passing(endedAfter(count, expected));
     const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
     const wrong = check?.(bytes);
     if (wrong !== undefined) throw new Passing(wrong);
@@ -136,6 +136,7 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
   } catch (error) {
     if (error instanceof RunError || error instanceof Passing) throw error;
     if (stalled) throw new Passing(`nothing arrived for ${stallMs / 1000} s`, { cause: error });
+    if (expected !== undefined) throw new Passing(endedAfter(count, expected), { cause: error });
     const { message, cause } = error as Error;
     const { code, message: inner } = (cause ?? {}) as NodeJS.ErrnoException;
     throw new Passing([inner || message, code].filter(Boolean).join(", "), { cause: error });
@@ -144,6 +145,8 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
     abort.abort();
   }
 }
+
+const endedAfter = (count: number, expected: number) => `the connection ended after ${count} of ${expected} bytes`;
 
 /** The length of the whole file, of an answer to a range that begins where it was asked for; undefined for any other answer. */
 function totalOf({ status, headers }: Response, start: number): number | undefined {

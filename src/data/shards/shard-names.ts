@@ -1,6 +1,6 @@
 /** What a user calls shards: a folder, one file, a pattern of names, an address; and what the name of one says. */
 
-import { statSync } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
 import { PARTS, type Part, partByName } from "../folder-parts.js";
@@ -34,7 +34,7 @@ export const indexBeside = (shard: string): string => shard.replace(/\.tar$/i, "
  */
 export function shardsNamed(path: string): string[] {
   if (isRemote(path) || (/[{}]/.test(path) && isShardName(path))) return expandBraces(path);
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statusOf(path);
   if (stats?.isFile()) return isShardName(path) ? [path] : [];
   if (!stats?.isDirectory()) return [];
   const reader = new FolderReader(path);
@@ -45,6 +45,15 @@ export function shardsNamed(path: string): string[] {
   const inside = inner.map(({ name, files }) => ({ name, shards: files.filter(isShardName), files }));
   if (inside.some(({ shards, files }) => shards.length === 0 || files.some(isPhotoName))) return [];
   return inside.flatMap(({ name, shards }) => shards.map((shard) => join(path, name, shard)));
+}
+
+/** Whoever opens what cannot be read says so. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `a-{08..10}.{x,y}` to all names that it stands for: numbers in order with their zeros, and alternatives, also within each other. */
