@@ -29,6 +29,8 @@ const { transform, batchSize, slots } = setup;
 const imageBytes = transform.size ** 2 * 3;
 /** Sizes of upright photos, by the lengths of their files: a photo may be replaced while a run goes on. */
 const sizes = new Map<number, Size & { readonly bytes: number }>();
+/** Some megabytes: of sets with more photos the other headers are read each time. */
+const MOST_SIZES = 50_000;
 const cache = new Map<number, RawImage>();
 let cachedBytes = 0;
 /** Photos that are asked for before they are needed: a server's answer takes time, a disk's hardly any. */
@@ -192,7 +194,8 @@ async function sizeOf(index: number, bytes: Uint8Array): Promise<Size> {
   if (known?.bytes === bytes.length) return known;
   const { width, height } = await imageSize(bytes, fileOf(index));
   const size = { width, height, bytes: bytes.length };
-  sizes.set(index, size);
+  // Those of photos that are cut from copies are needed; those of others save little.
+  if (sizes.size < MOST_SIZES || isKept(index, setup.keptShare)) sizes.set(index, size);
   return size;
 }
 

@@ -172,24 +172,31 @@ test("the command packs, and trains on a folder of shards", () => {
     expect.stringContaining("--shard-size must be a size such as 256MB; got many"),
   ]);
   const run = join(temporaryFolder(), "run");
+  const training = [
+    "--model",
+    "resnet20",
+    "--method",
+    "vanilla",
+    "--image-size",
+    "32",
+    "--limit-train",
+    "16",
+    "--batch-size",
+    "8",
+  ];
   const trained = advprop([
     "train",
     "--data",
     to,
-    "--model",
-    "resnet20",
-    "--image-size",
-    "32",
-    "--method",
-    "vanilla",
+    ...training,
     "--epochs",
     "1",
-    "--batch-size",
-    "8",
+    "--threads",
+    "1",
     "--run",
     run,
     "--quiet",
   ]);
-  expect([trained.status, trained.stderr.includes("ERR")]).toEqual([0, false]);
+  expect([trained.status, trained.stderr]).toEqual([0, expect.not.stringContaining("ERR")]);
   expect(existsSync(join(run, "checkpoints"))).toBe(true);
 });

@@ -75,6 +75,8 @@ async function attempted<T>(what: string, { pauseMs = 500 }: HttpOptions, work: 
 }
 
 class Missing extends RunError {}
+/** Buckets answer 403 for what is not there, where their contents may not be listed. */
+const MISSING = new Set([403, 404, 410]);
 
 type Wanted = { readonly start: number; readonly length: number } | { readonly most: number };
 
@@ -112,7 +114,7 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
         response.ok && range !== undefined
           ? "does not answer range requests, without which photos cannot be read out of shards. Use another server, or download the shards"
           : `answered ${status} ${response.statusText}. Check the address`;
-      throw new (status === 404 ? Missing : RunError)("ERR_SHARD", `cannot read ${what}: the server ${why}.`);
+      throw new (MISSING.has(status) ? Missing : RunError)("ERR_SHARD", `cannot read ${what}: the server ${why}.`);
     }
     const most = range === undefined ? (wanted as { most: number }).most : Math.min(range.length, total! - range.start);
     const chunks: Uint8Array[] = [];

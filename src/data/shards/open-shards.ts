@@ -42,10 +42,11 @@ export async function openShards(path: string, named: readonly string[]): Promis
   let at = 0;
   for await (const index of inOrder(shards, AT_A_TIME, (shard) => indexOf(shard, indexes.get(folderOf(shard))))) {
     const shard = shards[at++];
-    const part = partOfShard(shard.slice(root.length + 1));
+    const place = relativeTo(root, shard);
+    const part = partOfShard(place);
     for (const { name, class: text } of index.photos) {
       texts.add(text);
-      photos.push({ file: `${shard.slice(root.length + 1)}/${name}`, text, part });
+      photos.push({ file: `${place}/${name}`, text, part });
     }
   }
   const parted = new Set(photos.map(({ part }) => part));
@@ -94,7 +95,7 @@ async function findShards(path: string, named: readonly string[]): Promise<Found
         `shards: ${path} was not packed to its end. Give the same command again, which goes on where it stopped.`,
       );
     }
-    const files = shards.filter((shard) => folderOf(shard) === folder).map((shard) => shard.slice(folder.length + 1));
+    const files = shards.filter((shard) => folderOf(shard) === folder).map((shard) => relativeTo(folder, shard));
     const lists = index?.shards.map(({ file }) => file) ?? files;
     const missing = lists.filter((file) => !files.includes(file));
     const added = files.filter((file) => !lists.includes(file));
@@ -126,8 +127,10 @@ function commonFolder(path: string, folders: readonly string[]): string {
   if (isRemote(folders[0]) && parts.length < 3) {
     throw new UsageError("ERR_SHARDS", `shards: those of ${path} must lie on one server. Give the address of one.`);
   }
-  return parts.join("/");
+  return parts.join("/") || "/";
 }
+
+const relativeTo = (root: string, shard: string): string => shard.slice(root.length).replace(/^\//, "");
 
 /** The index of a shard: the one beside it, the one that was kept, or a new one. */
 async function indexOf(shard: string, set: SetIndex | undefined): Promise<ShardIndex> {
@@ -141,7 +144,7 @@ async function indexOf(shard: string, set: SetIndex | undefined): Promise<ShardI
   if (entry !== undefined && kept?.version === entry.sha256) return kept;
   if (entry !== undefined) {
     const beside = indexBeside(shard);
-    const text = await readBeside(folderOf(shard), beside.slice(folderOf(shard).length + 1));
+    const text = await readBeside(folderOf(shard), relativeTo(folderOf(shard), beside));
     if (text !== undefined) {
       const index = parseShardIndex(text, beside);
       checkEntry(shard, index, entry.sha256);

@@ -33,7 +33,7 @@ export const indexBeside = (shard: string): string => shard.replace(/\.tar$/i, "
  * @throws UsageError ERR_SHARDS where a pattern is wrong
  */
 export function shardsNamed(path: string): string[] {
-  if (isRemote(path) || (/[{}]/.test(path) && isShardName(path))) return expandBraces(path);
+  if (isRemote(path) || (/[{}]/.test(path) && isShardName(path))) return [...new Set(expandBraces(path))];
   const stats = statusOf(path);
   if (stats?.isFile()) return isShardName(path) ? [path] : [];
   if (!stats?.isDirectory()) return [];
