@@ -1,5 +1,7 @@
 /** Bytes from a server: asked for again, after pauses that grow, where it fails for a while. */
 
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
 import { RunError } from "../../errors.js";
 
 /** Attempts in all: with the pauses between them a server may be away for a quarter of a minute. */
@@ -83,75 +85,98 @@ type Wanted = { readonly start: number; readonly length: number } | { readonly m
 async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check }: HttpOptions): Promise<HttpBytes> {
   const range = "start" in wanted ? wanted : undefined;
   const what = range === undefined ? url : `${url} at ${range.start}`;
-  const abort = new AbortController();
-  let stalled = false;
-  const stall = () => {
-    stalled = true;
-    abort.abort();
-  };
-  let timer = setTimeout(stall, stallMs);
-  let count = 0;
-  let expected: number | undefined;
-  try {
-    const response = await fetch(url, {
-      signal: abort.signal,
+  if (!URL.canParse(url)) throw new RunError("ERR_SHARD", `cannot read ${what}: it is no address.`);
+  const response = await get(new URL(url), {
+    stallMs,
+    headers: {
       // The bytes themselves: a range of a compressed transfer is of no use.
-      headers: {
-        "accept-encoding": "identity",
-        ...(range && { range: `bytes=${range.start}-${range.start + range.length - 1}` }),
-      },
-    });
-    const { status, headers } = response;
-    if (status >= 500 || status === 429 || status === 408) {
-      await response.body?.cancel();
-      throw new Passing(`the server answered ${status} ${response.statusText}`);
-    }
-    const total =
-      range === undefined ? Number(headers.get("content-length") ?? Number.NaN) : totalOf(response, range.start);
-    if (!response.ok || response.body === null || (range !== undefined && total === undefined)) {
-      await response.body?.cancel();
-      const why =
-        response.ok && range !== undefined
-          ? "does not answer range requests, without which photos cannot be read out of shards. Use another server, or download the shards"
-          : `answered ${status} ${response.statusText}. Check the address`;
-      throw new (MISSING.has(status) ? Missing : RunError)("ERR_SHARD", `cannot read ${what}: the server ${why}.`);
-    }
-    const most = range === undefined ? (wanted as { most: number }).most : Math.min(range.length, total! - range.start);
-    const chunks: Uint8Array[] = [];
-    expected = range === undefined ? total : most;
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      clearTimeout(timer);
-      timer = setTimeout(stall, stallMs);
+      "accept-encoding": "identity",
+      ...(range && { range: `bytes=${range.start}-${range.start + range.length - 1}` }),
+    },
+  });
+  const { statusCode: status = 0, statusMessage, headers } = response;
+  const refused = (error: Error) => {
+    response.destroy();
+    return error;
+  };
+  if (status >= 500 || status === 429 || status === 408) {
+    throw refused(new Passing(`the server answered ${status} ${statusMessage}`));
+  }
+  const isGiven = status >= 200 && status < 300;
+  const total = range === undefined ? Number(headers["content-length"] ?? Number.NaN) : totalOf(response, range.start);
+  if (!isGiven || total === undefined) {
+    const why = isGiven
+      ? "does not answer range requests, without which photos cannot be read out of shards. Use another server, or download the shards"
+      : `answered ${status} ${statusMessage}. Check the address`;
+    throw refused(
+      new (MISSING.has(status) ? Missing : RunError)("ERR_SHARD", `cannot read ${what}: the server ${why}.`),
+    );
+  }
+  const most = "most" in wanted ? wanted.most : Math.min(wanted.length, total - wanted.start);
+  const expected = range === undefined ? total : most;
+  const chunks: Buffer[] = [];
+  let count = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
       count += chunk.length;
       if (count > most) throw new Passing(`the server sent more than the ${most} bytes that were asked for`);
       chunks.push(chunk);
     }
-    if (expected !== undefined && count < expected) throw new Passing(endedAfter(count, expected));
-    const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-    const wrong = check?.(bytes);
-    if (wrong !== undefined) throw new Passing(wrong);
-    return {
-      bytes,
-      total: total ?? count,
-      version: `${headers.get("etag") ?? headers.get("last-modified") ?? ""} ${total}`,
-    };
   } catch (error) {
-    if (error instanceof RunError || error instanceof Passing) throw error;
-    if (stalled) throw new Passing(`nothing arrived for ${stallMs / 1000} s`, { cause: error });
-    if (expected !== undefined) throw new Passing(endedAfter(count, expected), { cause: error });
-    const { message, cause } = error as Error;
-    const { code, message: inner } = (cause ?? {}) as NodeJS.ErrnoException;
-    throw new Passing([inner || message, code].filter(Boolean).join(", "), { cause: error });
-  } finally {
-    clearTimeout(timer);
-    abort.abort();
+    throw error instanceof Passing ? error : new Passing(endedAfter(count, expected), { cause: error });
   }
+  if (count < expected) throw new Passing(endedAfter(count, expected));
+  const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+  const wrong = check?.(bytes);
+  if (wrong !== undefined) throw new Passing(wrong);
+  return { bytes, total, version: `${headers.etag ?? headers["last-modified"] ?? ""} ${total}` };
+}
+
+/** Connections stay open from one photo to the next. `fetch` would take three times the processor's time for each. */
+const CLIENTS = {
+  "http:": { request: http.get, agent: new http.Agent({ keepAlive: true }) },
+  "https:": { request: https.get, agent: new https.Agent({ keepAlive: true }) },
+};
+const MOST_REDIRECTIONS = 5;
+
+interface Asking {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly stallMs: number;
+  readonly redirections?: number;
+}
+
+/** A server's answer, whose body is yet to come. @throws Passing */
+function get(url: URL, asking: Asking): Promise<IncomingMessage> {
+  const { headers, stallMs, redirections = 0 } = asking;
+  return new Promise((resolve, reject) => {
+    const { request, agent } = CLIENTS[url.protocol as keyof typeof CLIENTS];
+    const asked = request(url, { agent, headers, timeout: stallMs }, (response) => {
+      const { statusCode = 0, headers } = response;
+      answer = response;
+      const leads = statusCode >= 300 && statusCode < 400 && headers.location !== undefined;
+      const next = leads && URL.canParse(headers.location!, url.href) ? new URL(headers.location!, url) : undefined;
+      if (next === undefined || !(next.protocol in CLIENTS) || redirections === MOST_REDIRECTIONS) {
+        resolve(response);
+        return;
+      }
+      response.resume();
+      resolve(get(next, { ...asking, redirections: redirections + 1 }));
+    });
+    const stalled = new Passing(`nothing arrived for ${stallMs / 1000} s`);
+    let answer: IncomingMessage | undefined;
+    asked.on("timeout", () => (answer ?? asked).destroy(stalled));
+    asked.on("error", (error: NodeJS.ErrnoException) => {
+      // A server closes a connection that was idle: another one is opened at once.
+      if (asked.reusedSocket && error.code === "ECONNRESET") resolve(get(url, asking));
+      else reject(error instanceof Passing ? error : new Passing(error.message || error.code, { cause: error }));
+    });
+  });
 }
 
 const endedAfter = (count: number, expected: number) => `the connection ended after ${count} of ${expected} bytes`;
 
 /** The length of the whole file, of an answer to a range that begins where it was asked for; undefined for any other answer. */
-function totalOf({ status, headers }: Response, start: number): number | undefined {
-  const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "");
-  return status === 206 && match !== null && Number(match[1]) === start ? Number(match[2]) : undefined;
+function totalOf({ statusCode, headers }: IncomingMessage, start: number): number | undefined {
+  const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers["content-range"] ?? "");
+  return statusCode === 206 && match !== null && Number(match[1]) === start ? Number(match[2]) : undefined;
 }
