@@ -71,11 +71,15 @@ async function compare() {
     ["cpuSeconds", "per CPU second"],
   ]) {
     const [disk, http] = [rate("disk", time), rate("http", time)];
-    console.log(`${words.padEnd(15)} disk ${disk.toFixed(0)}, http ${http.toFixed(0)}, http/disk ${(http / disk).toFixed(2)}`);
+    console.log(
+      `${words.padEnd(15)} disk ${disk.toFixed(0)}, http ${http.toFixed(0)}, http/disk ${(http / disk).toFixed(2)}`,
+    );
   }
   for (const [name, list] of Object.entries(rounds)) {
     const { resident } = list.at(-1);
-    console.log(`${name}: MB resident at each tenth of the epoch: ${resident.map((one) => (one / 1e6).toFixed(0)).join(" ")}`);
+    console.log(
+      `${name}: MB resident at each tenth of the epoch: ${resident.map((one) => (one / 1e6).toFixed(0)).join(" ")}`,
+    );
   }
 }
 

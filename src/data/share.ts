@@ -14,7 +14,10 @@ export const ALL: Share = { part: 0, parts: 1 };
 /** @throws UsageError ERR_SHARE where the part is not a whole number in [0, parts) */
 function checkShare({ part, parts }: Share): void {
   if (Number.isSafeInteger(parts) && Number.isSafeInteger(part) && part >= 0 && part < parts) return;
-  throw new UsageError("ERR_SHARE", `share: part must be a whole number in [0, parts); got part ${part} of ${parts} parts.`);
+  throw new UsageError(
+    "ERR_SHARE",
+    `share: part must be a whole number in [0, parts); got part ${part} of ${parts} parts.`,
+  );
 }
 
 /**

@@ -6,7 +6,9 @@ import { inspectPhotos } from "../../src/data/inspection.js";
 import { readPhoto } from "../../src/data/read-photo.js";
 import { readRange } from "../../src/data/shards/http-bytes.js";
 import { packShards } from "../../src/data/shards/pack-shards.js";
-import { codedRejection } from "../support/errors.js";
+import { readPaxRecords } from "../../src/data/shards/tar-headers.js";
+import { UsageError } from "../../src/errors.js";
+import { codedError, codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { picture, writeClasses } from "../support/photos.js";
 import { type Answer, sendFiles, serve } from "../support/server.js";
@@ -87,6 +89,18 @@ describe("a shard is refused", () => {
     expect(await size("77777777777\0")).toContain("needs 8589934591 bytes");
     expect(await size("9999\0       ")).toContain("damaged");
   });
+
+  test.each(["9 path=a\nrest", "9 path=a\n0 ", "99 path=a\n", "8 path=a\n", "9 patha.\n", "7 size=\n"])(
+    "whose extended header is %j",
+    (text) => {
+      const refuse = (reason: string): never => {
+        throw new UsageError("ERR_SHARD", reason);
+      };
+      expect(codedError(() => readPaxRecords(Buffer.from(text), refuse)).message).toMatch(
+        /extended header is damaged|size is ""/,
+      );
+    },
+  );
 
   test("that is no WebDataset, lacks classes, or holds a photo twice", async () => {
     const folder = await opening([

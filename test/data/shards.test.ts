@@ -76,6 +76,16 @@ describe("shards on a disk", () => {
     expect(new Set(trained).size).toBe(trained.length);
   });
 
+  test.each([
+    [2, 2],
+    [-1, 2],
+    [0, 0],
+    [0.5, 2],
+  ])("part %d of %d is refused", async (part, parts) => {
+    const { train } = await openSmall(shards, { share: { part, parts } });
+    expect(codedError(() => train!.loader(4))).toMatchObject({ code: "ERR_SHARE", exitCode: 2 });
+  });
+
   test("several processes see the steps of one", async () => {
     const loader = async (batchSize: number, part: number, parts: number) => {
       const { train } = await openSmall(shards, { workers: 1, share: { part, parts } });

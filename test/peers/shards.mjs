@@ -7,7 +7,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,10 @@ try {
     mkdirSync(join(photos, name), { recursive: true });
     for (let i = 0; i < 40; i++) {
       const raw = { width: 40 + i, height: 30 + 5 * label, channels: 3 };
-      const pixels = Uint8Array.from({ length: raw.width * raw.height * 3 }, (_, at) => (at * (i + 7) + 91 * label) % 253);
+      const pixels = Uint8Array.from(
+        { length: raw.width * raw.height * 3 },
+        (_, at) => (at * (i + 7) + 91 * label) % 253,
+      );
       const image = sharp(pixels, { raw });
       // One name takes an extended header.
       const file = i === 0 ? "long ".repeat(30) : `photo.${i}`;
@@ -61,7 +64,11 @@ async function samplesOf(folder) {
   const samples = [];
   for (const { file, label } of Object.values(parts).flat()) {
     const bytes = await readPhoto(photoPath(at, file));
-    samples.push([file.replace(/^[^/]*\//, "").replace(/\.[^.]*$/, ""), label, createHash("sha256").update(bytes).digest("hex")]);
+    samples.push([
+      file.replace(/^[^/]*\//, "").replace(/\.[^.]*$/, ""),
+      label,
+      createHash("sha256").update(bytes).digest("hex"),
+    ]);
   }
   return samples;
 }

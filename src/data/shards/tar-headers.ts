@@ -78,7 +78,8 @@ export function readPaxRecords(bytes: Uint8Array, refuse: Refuse): { path?: stri
     const digits = space < 0 ? "" : Buffer.from(bytes.subarray(at, space)).toString("latin1");
     const length = /^[1-9]\d{0,8}$/.test(digits) ? Number(digits) : 0;
     const end = at + length;
-    if (end > bytes.length || end <= space + 1 || bytes[end - 1] !== 10) refuse("an extended header is damaged");
+    if (length === 0 || end > bytes.length || end <= space + 1 || bytes[end - 1] !== 10)
+      refuse("an extended header is damaged");
     const record = textOf(bytes.subarray(space + 1, end - 1), refuse);
     const equals = record.indexOf("=");
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
