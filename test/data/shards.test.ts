@@ -164,9 +164,12 @@ describe("shards on a disk", () => {
     await writeClasses(folder, { cat: 20, dog: 20 });
     cpSync(join(folder, "cat/003.jpg"), join(folder, "cat/103.jpg"));
     await packShards(folder, { to: packed });
-    const { split, sizes } = await openSmall(packed, { parts: ["train", "validation", "test"] });
+    const { split, sizes, train } = await openSmall(packed, { parts: ["train", "validation", "test"] });
     expect(sizes.train! + sizes.validation! + sizes.test!).toBe(41);
     expect(sizes.test).toBe(6);
+    // A run that goes on opens them by its saved division.
+    const { train: again } = await openSmall(packed, { parts: ["train"], split });
+    expect(await collect(again!.loader(4).epoch(1, 2))).toEqual((await collect(train!.loader(4).epoch(1, 0))).slice(2));
     expect(split!.nearDuplicates.map((group) => group.map((file) => file.replace(/.*\.tar\//, "")).sort())).toEqual([
       ["cat/003.jpg", "cat/103.jpg"],
     ]);
