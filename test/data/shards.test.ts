@@ -4,6 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkData } from "../../src/data/check.js";
+import { epochOrder } from "../../src/data/sampler.js";
 import { packShards } from "../../src/data/shards/pack-shards.js";
 import { expandBraces, partOfShard, shardsNamed } from "../../src/data/shards/shard-names.js";
 import { shardOrder, shardStarts } from "../../src/data/shards/shard-order.js";
@@ -303,4 +304,17 @@ test("the order of an epoch visits every photo once, shard after shard as far as
     ),
     { numRuns: 100 },
   );
+});
+
+test("classes drawn equally often are visited as often as without shards", () => {
+  const files = Array.from({ length: 50 }, (_, i) => `s${Math.floor(i / 9)}.tar/${i}.jpg`);
+  const labels = Int32Array.from(files, (_, i) => (i % 5 === 0 ? 0 : 1));
+  const set = { length: 50, classes: ["few", "many"], labels, samples: Uint32Array.from(files, (_, i) => i) };
+  const visits = (starts?: Uint32Array) => {
+    const { indices, repeats } = epochOrder("class-balanced", set, 4, 2, starts);
+    return Array.from(indices, (index, place) => `${index} ${repeats[place]}`);
+  };
+  const [plain, along] = [visits(), visits(shardStarts(files))];
+  expect(along).not.toEqual(plain);
+  expect([...along].sort()).toEqual([...plain].sort());
 });
