@@ -43,6 +43,7 @@ export type {
   TrainResult,
 } from "./api/events.js";
 export { type ExportModelOptions, type ExportResult, exportModel } from "./api/export-model.js";
+export { type ExportedWebModel, type ExportWebOptions, type ExportWebResult, exportWeb } from "./api/export-web.js";
 export { openRun, type Run } from "./api/open-run.js";
 export {
   type ClassifyAllOptions,
@@ -53,6 +54,7 @@ export {
   type PhotoResult,
   type Prediction,
 } from "./api/photo-classifier.js";
+export { type ReportOptions, report } from "./api/report/report.js";
 export { type TrainOptions, train } from "./api/train.js";
 export { type OwnAttack, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
 export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
@@ -109,9 +111,12 @@ export {
 export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
 export type {
   Block,
+  CurveFigure,
+  CurveSeries,
   Document,
   HeatMap,
   LineFigure,
+  Listing,
   Picture,
   PictureGrid,
   Quantity,
@@ -152,7 +157,10 @@ export type {
   BatchNormDriftRecord,
   EvaluationFile,
   MetricsRecord,
+  Mistake,
   RunInfo,
+  SnapshotFile,
+  SuiteFile,
 } from "./runs/schema.js";
 export type { ServeLimits } from "./serving/limits.js";
 export { type PhotoServer, type ServeOptions, serve } from "./serving/serve.js";

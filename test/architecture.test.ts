@@ -24,6 +24,15 @@ const LAYERS = [
 const FREE = ["images", "corruptions", "data", "evaluation", "runs", "torch-files"];
 /** Importable by everything, importing nothing of ours. */
 const BASE = ["errors", "random"];
+/** Bundled for browsers: importing the free folders, of which only what needs no Node, and imported by none. */
+const BROWSER = ["web", "dashboard/client"];
+/** The packages that are bundled. */
+const BROWSER_PACKAGES = [
+  "preact",
+  "preact/hooks",
+  "onnxruntime-web/wasm",
+  "onnxruntime-web/ort-wasm-simd-threaded.wasm?url",
+];
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SRC = join(ROOT, "src");
@@ -84,19 +93,22 @@ function messagesOf(path: string, text: string): string[] {
 function target(file: SourceFile, { specifier }: Import): string | undefined {
   if (!specifier.startsWith(".")) return undefined;
   const path = relative(SRC, resolve(SRC, dirname(file.path), specifier));
-  return path.startsWith("..") ? undefined : [path.replace(/\.js$/, ".ts"), path].find((name) => byPath.has(name));
+  if (path.startsWith("..")) return undefined;
+  return [".ts", ".tsx"].map((ending) => path.replace(/\.js$/, ending)).find((name) => byPath.has(name));
 }
 
 /** The folder of src/ that a file is in; for a file directly in src/, its name. */
 function unitOf(path: string): string {
+  if (path.startsWith("dashboard/client/")) return "dashboard/client";
   return path.split("/")[0].replace(/\.ts$/, "");
 }
 
 /** Whether a file of unit `from` may import from unit `to`. */
 function allowed(from: string, to: string): boolean {
   if (from === to || BASE.includes(to)) return true;
-  if (BASE.includes(from)) return false;
+  if (BASE.includes(from) || BROWSER.includes(to)) return false;
   if (FREE.includes(to)) return true;
+  if (BROWSER.includes(from)) return false;
   const layer = (unit: string): number => LAYERS.findIndex((units) => units.includes(unit));
   return layer(to) < layer(from);
 }
@@ -118,7 +130,7 @@ function loadedBy(path: string): Set<string> {
 
 describe("architecture", () => {
   test("every folder of src has its place in the layers", () => {
-    const known = [...LAYERS.flat(), ...FREE, ...BASE];
+    const known = [...LAYERS.flat(), ...FREE, ...BASE, ...BROWSER];
     expect(files.map((file) => file.path).filter((path) => !known.includes(unitOf(path)))).toEqual([]);
   });
 
@@ -132,12 +144,24 @@ describe("architecture", () => {
     expect(offenders).toEqual([]);
   });
 
+  test("what runs in a browser needs neither Node nor the engine", () => {
+    const pages = files.filter(({ path }) => BROWSER.includes(unitOf(path)));
+    expect(pages).not.toEqual([]);
+    const outside = pages.flatMap(({ path }) =>
+      [...loadedBy(path)]
+        .filter((name) => !byPath.has(name) && !BROWSER_PACKAGES.includes(name) && !name.endsWith(".css"))
+        .map((name) => `${path} loads ${name}`),
+    );
+    expect(outside).toEqual([]);
+  });
+
   test("every relative import names a file of src, a script for the command line, or the places of what set-up makes", () => {
     const offenders = files.flatMap((file) =>
       file.imports
         .filter((entry) => entry.specifier.startsWith(".") && target(file, entry) === undefined)
         .filter((entry) => !(unitOf(file.path) === "cli" && /^\.\.\/\.\.\/scripts\/.*\.mjs$/.test(entry.specifier)))
         .filter((entry) => entry.specifier !== "../../scripts/places.mjs")
+        .filter((entry) => !(BROWSER.includes(unitOf(file.path)) && entry.specifier.endsWith(".css")))
         .map((entry) => `${file.path} imports ${entry.specifier}`),
     );
     expect(offenders).toEqual([]);
@@ -180,11 +204,7 @@ describe("architecture", () => {
     const printing = below.filter(({ text }) => /console\.|process\.(argv|exit|exitCode|stdout|stderr)\b/.test(text));
     expect(printing.map(({ path }) => path)).toEqual([]);
     // Other programs' flags, and files that are no messages, aside.
-    const allowed = [
-      "evaluation/report/html-style.ts",
-      "evaluation/report/html.ts",
-      "evaluation/report/line-figure.ts",
-    ];
+    const allowed = ["evaluation/report/html-style.ts", "evaluation/report/html.ts", "evaluation/report/svg-parts.ts"];
     const naming = below.flatMap(({ path, text }) =>
       messagesOf(path, text)
         .filter((message) => /(^|[\s(\u0060])--[a-z]/.test(message) && !/npm install|timm's --/.test(message))

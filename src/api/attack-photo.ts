@@ -1,13 +1,13 @@
 /** One photo attacked: what the smallest changes make a classifier see, through each of its routes. */
 
 import { assert, UsageError } from "../errors.js";
+import { mostProbable, type Prediction } from "../evaluation/most-probable.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
 import { type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
 import type { WhiteBoxPredictor } from "../predictors/opened.js";
 import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
 import { byteAttack, byteAttackSettings } from "./byte-attack.js";
 import { type Photo, squareOf } from "./photo-batches.js";
-import { mostProbable, type Prediction } from "./photo-classifier.js";
 
 export interface AttackPhotoOptions extends Omit<OpenPredictorOptions, "onnx"> {
   /** Most that a pixel changes, in the L-infinity norm, with pixels in [0, 1]: at least 1/255, as the result has whole bytes. */

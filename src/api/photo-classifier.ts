@@ -1,17 +1,12 @@
 /** Photos classified: what a program that uses a trained classifier calls. */
 import { UsageError } from "../errors.js";
+import { mostProbable, type Prediction } from "../evaluation/most-probable.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
 import { type Photo, photoBatches, squareOf } from "./photo-batches.js";
 
+export type { Prediction } from "../evaluation/most-probable.js";
 export type { Photo } from "./photo-batches.js";
-
-/** A class with the probability that the classifier gives it. */
-export interface Prediction {
-  readonly class: string;
-  /** In [0, 1]; over all classes they sum to 1. */
-  readonly probability: number;
-}
 
 export interface ClassifyOptions {
   /** Classes that are returned; by default 5, or all where there are fewer. */
@@ -99,18 +94,4 @@ export async function openClassifier(model: string, options: OpenPredictorOption
       open = false;
     },
   };
-}
-
-export function mostProbable(logits: Float32Array, classes: readonly string[], top: number): Prediction[] {
-  return softmax(logits)
-    .map((probability, k) => ({ class: classes[k], probability }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, top);
-}
-
-function softmax(logits: Float32Array): number[] {
-  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = Array.from(logits, (logit) => Math.exp(logit - most));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
 }

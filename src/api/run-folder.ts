@@ -6,6 +6,7 @@ import type { ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { environment } from "../runs/environment.js";
 import { packageVersion } from "../runs/package-version.js";
+import { runReadme } from "../runs/readme.js";
 import { type RunDirectory, writeJson } from "../runs/run-directory.js";
 import { RUN_SCHEMA } from "../runs/schema.js";
 import { type Reproducibility, restore, type TrainedParts, type TrainingState } from "../training/checkpoint.js";
@@ -19,6 +20,7 @@ export function writeNewRun(
   reproducibility: Reproducibility,
   command: readonly string[],
 ): void {
+  writeFileAtomic(run.readme, runReadme(packageVersion()));
   writeFileAtomic(run.recipe, stringifyRecipe(recipe));
   writeJson(run.environment, environment(reproducibility));
   if (split !== undefined) writeJson(run.split, split);

@@ -1,4 +1,5 @@
 /** One training run, from a recipe to its weights: what `advprop train` does, as a call. */
+import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { OpenedData } from "../data/open-data.js";
@@ -15,17 +16,19 @@ import type { Recipe, ResolvedRecipe } from "../recipes/schema.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { defaultRunPath, RunDirectory, savedSplit } from "../runs/run-directory.js";
 import type { RunStatus } from "../runs/schema.js";
+import type { EventFile } from "../runs/tensorboard/event-file.js";
 import { engineInfo, memoryStats, resolveDevice, setMemoryLimit, setThreads } from "../tensor/index.js";
 import type { Reproducibility, TrainingState } from "../training/checkpoint.js";
 import type { FitEvent, Listener } from "../training/events.js";
 import { fit, updatesPerEpoch } from "../training/fit.js";
 import { bytesFor, readableBytes } from "../training/memory-estimate.js";
 import { readNewestCheckpoint } from "../training/newest-checkpoint.js";
-import { runRecorder } from "../training/run-recorder.js";
+import { type RecordedParts, runRecorder } from "../training/run-recorder.js";
 import type { OpenedWeights } from "../weights/open.js";
 import { checkPhotos } from "./check-photos.js";
 import { checkValidationFraction } from "./check-validation.js";
 import type { TrainEvent, TrainResult } from "./events.js";
+import { writeRunReport } from "./report/run-report.js";
 import { changedRecipe, checkChanges, describeChanges, type ResumeChanges } from "./resume-changes.js";
 import { resumeState, writeNewRun } from "./run-folder.js";
 import { checkSameImages } from "./same-images.js";
@@ -39,6 +42,8 @@ export interface TrainOptions {
   readonly resume?: boolean;
   /** How a folder of photos without parts is divided; by default drawn by the recipe's seed. */
   readonly split?: SavedSplit;
+  /** Writes event files of TensorBoard into the run's folder too; a run that has some goes on with them when it is resumed. */
+  readonly tensorboard?: boolean;
   /** Aborted, the run finishes its step, saves, and the result says that it was stopped. */
   readonly signal?: AbortSignal;
   /** Told of everything that happens; training waits for its promise. */
@@ -245,15 +250,18 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
   }
   try {
     const { logEverySteps } = recipe.training;
+    const events = await openEvents(run, options, state);
     const result = await fit({
       ...recipe.training,
       ...training,
       seed: recipe.seed,
       resume: state,
       signal: options.signal,
-      onEvent: listener(run, training, { reproducibility, logEverySteps }, tell),
+      onEvent: listener(run, training, { reproducibility, logEverySteps, events }, tell),
     });
     setStatus(result.status);
+    const unwritten = await writeRunReport(run);
+    if (unwritten !== undefined) await note(unwritten, true);
     for (const line of describeLeftOut(data.leftOut().slice(leftOutBefore))) await note(line, true);
     const ended = resultOf(run, result, data);
     await tell({ type: "finished", ...ended });
@@ -272,7 +280,7 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
 function listener(
   run: RunDirectory,
   training: Training,
-  settings: { readonly reproducibility: Reproducibility; readonly logEverySteps: number },
+  settings: Pick<RecordedParts, "reproducibility" | "logEverySteps"> & { readonly events: EventFile | undefined },
   tell: (event: TrainEvent) => Promise<void>,
 ): Listener<FitEvent> {
   const write = runRecorder(run, { ...training, ...settings });
@@ -285,9 +293,21 @@ function listener(
     }
     await tell(event);
     if (event.type !== "epoch" || training.snapshot === undefined) return;
-    const file = await training.snapshot(run.images, event.epoch);
-    await tell({ type: "picture", epoch: event.epoch, file: join(run.images, file) });
+    const file = join(run.images, await training.snapshot(run.images, event.epoch));
+    await settings.events?.image("adversarial_examples", event.step, file);
+    await tell({ type: "picture", epoch: event.epoch, file });
   };
+}
+
+/** The event file of this training, where one is wanted. */
+async function openEvents(
+  run: RunDirectory,
+  { tensorboard = false }: TrainOptions,
+  state: TrainingState | undefined,
+): Promise<EventFile | undefined> {
+  if (!tensorboard && !existsSync(run.tensorboard)) return undefined;
+  const { EventFile } = await import("../runs/tensorboard/event-file.js");
+  return new EventFile(run.tensorboard, state?.step ?? 0);
 }
 
 /** Notes in run.json when a run goes on and what was changed; gives what sets its status. */

@@ -14,6 +14,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
   ["evaluate", "measure classifiers on clean, corrupted or attacked images"],
   ["compare", "train and measure methods side by side"],
+  ["report", "write what was trained, and how it went, as one page"],
   ["predict", "classify photos"],
   ["serve", "classify photos over HTTP"],
   ["attack", "draw an attack on a photo: original, perturbation, adversarial"],

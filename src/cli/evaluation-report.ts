@@ -1,8 +1,9 @@
 /** An evaluation's events on standard error. */
 import type { AttackCostEvent, EvaluationEvent, WrittenEvent } from "../api/evaluation/events.js";
+import { duration } from "../runs/wording.js";
 import { CountLine } from "./count-line.js";
 import { withFlags } from "./flag-names.js";
-import { BatchProgress, duration } from "./progress.js";
+import { BatchProgress } from "./progress.js";
 import { SuiteProgressLine } from "./suite-progress.js";
 
 /** Prints notes and progress as they come; where it is quiet, warnings alone. */

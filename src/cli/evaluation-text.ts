@@ -3,7 +3,7 @@ import { CHOSEN_BY_IMAGES, usedLines } from "../api/evaluation/chosen-by.js";
 import { describeLeftOut } from "../data/photo-text.js";
 import { listed, printable } from "../errors.js";
 import type { EvaluationFile } from "../runs/schema.js";
-import { duration } from "./progress.js";
+import { duration } from "../runs/wording.js";
 
 /** Classes whose accuracy is printed; all are in the saved file. */
 const SHOWN_CLASSES = 10;

@@ -14,7 +14,7 @@ import { pairedDifference } from "../evaluation/statistics.js";
 import { resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { defaultRunPath, writeJson } from "../runs/run-directory.js";
-import { duration } from "./progress.js";
+import { duration } from "../runs/wording.js";
 import { drawQuickstart } from "./quickstart-figure.js";
 import { adversarialExamples, curveOf, type Measured, measure, TESTS, type TestName } from "./quickstart-measure.js";
 import { EPSILON, quickstartRecipe } from "./quickstart-recipe.js";

@@ -1,6 +1,6 @@
 /** Progress of a suite on standard error. */
 import type { SuiteProgress } from "../evaluation/suite/run.js";
-import { duration } from "./progress.js";
+import { duration } from "../runs/wording.js";
 
 const TERMINAL_INTERVAL_MS = 200;
 const LOG_INTERVAL_MS = 15_000;

@@ -9,6 +9,7 @@ interface TrainOptions extends Readonly<Record<string, unknown>> {
   readonly run?: string;
   readonly resume?: boolean;
   readonly set: readonly string[];
+  readonly tensorboard?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -23,6 +24,7 @@ export function define(command: Command): void {
     .option("--run <dir>", "folder of the run (default: runs/METHOD-MODEL-TIME)")
     .option("--resume", "continue the run in --run with its own recipe; --lr and --epochs may change")
     .addOption(setOption())
+    .option("--tensorboard", "write the curves and pictures as event files of TensorBoard, too")
     .option("--json", "print one JSON object at the end")
     .option("--quiet", "no progress; warnings alone")
     .action(train);
@@ -77,7 +79,7 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
 /** Trains, shows what happens, and sets the exit code: 0 done or out of its time budget, 1 stopped by a signal. */
 async function runTraining(
   recipe: Recipe,
-  { run, resume, json, quiet }: TrainOptions,
+  { run, resume, tensorboard, json, quiet }: TrainOptions,
   given: { readonly referenceSize?: number },
 ): Promise<void> {
   const { train } = await import("../api/train.js");
@@ -92,6 +94,7 @@ async function runTraining(
       ...given,
       run,
       resume,
+      tensorboard,
       signal: stop.signal,
       command: ["advprop", ...process.argv.slice(2)],
       onEvent: (event) => {

@@ -43,6 +43,7 @@ export class TrainingReport {
         break;
       }
       case "step":
+      case "epoch":
       case "validation":
         this.#training = true;
         this.#progress.show(event);

@@ -23,15 +23,15 @@ export interface Predictions {
 /**
  * Classifies every image of some batches, in order.
  *
- * @param onProgress called after each batch with the images done
+ * @param onBatch called after each batch with the images done, the batch, and the predictions of it alone
  * @throws ERR_IMAGE_SIZE the images are of another size than the model takes
  */
 export async function predict(
   predictor: Predictor<PixelBatch>,
   batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
-  onProgress?: (done: number) => void,
+  onBatch?: (done: number, batch: PixelBatch, predictions: Predictions) => void,
 ): Promise<Predictions> {
-  const [predictions] = await predictAll([predictor], batches, onProgress);
+  const [predictions] = await predictAll([predictor], batches, (done, batch, [own]) => onBatch?.(done, batch, own));
   return predictions;
 }
 
@@ -43,9 +43,10 @@ export async function predict(
 export async function predictAll(
   predictors: readonly Predictor<PixelBatch>[],
   batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>,
-  onProgress?: (done: number) => void,
+  onBatch?: (done: number, batch: PixelBatch, predictions: readonly Predictions[]) => void,
 ): Promise<Predictions[]> {
-  const collectors = predictors.map(({ classes }) => new Collector(classes));
+  const parts: Predictions[][] = predictors.map(() => []);
+  let done = 0;
   for await (const batch of batches) {
     for (const [i, predictor] of predictors.entries()) {
       const { imageSize } = predictor;
@@ -55,55 +56,56 @@ export async function predictAll(
           `evaluate: the model takes images of ${imageSize} x ${imageSize}; got ${batch.width} x ${batch.height}`,
         );
       }
-      collectors[i].add(await predictor.logits(batch), batch.labels);
+      parts[i].push(predictionsOf(predictor.classes, await predictor.logits(batch), batch.labels));
     }
-    onProgress?.(collectors[0].length);
+    done += batch.labels.length;
+    onBatch?.(
+      done,
+      batch,
+      parts.map((own) => own[own.length - 1]),
+    );
   }
-  return collectors.map((collector) => collector.predictions());
+  return predictors.map(({ classes }, i) => joined(classes, parts[i]));
 }
 
-/** Gathers what is kept of the logits of each image. */
-class Collector {
-  readonly #labels: number[] = [];
-  readonly #predicted: number[] = [];
-  readonly #losses: number[] = [];
-  readonly #ranks: number[] = [];
-  readonly #confidences: number[] = [];
-  readonly #brierScores: number[] = [];
+/** What is kept of the logits of a batch. @param logits (N, K) row-major */
+function predictionsOf(classes: readonly string[], logits: Float32Array, labels: Int32Array): Predictions {
+  const { length } = classes;
+  const all = {
+    classes,
+    labels: labels.slice(),
+    predicted: new Int32Array(labels.length),
+    losses: new Float64Array(labels.length),
+    ranks: new Int32Array(labels.length),
+    confidences: new Float64Array(labels.length),
+    brierScores: new Float64Array(labels.length),
+  };
+  labels.forEach((label, i) => {
+    const row = logits.subarray(i * length, (i + 1) * length);
+    const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    // The largest is taken out so that nothing overflows.
+    const total = row.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+    all.predicted[i] = argmax(row);
+    all.losses[i] = most + Math.log(total) - row[label];
+    all.ranks[i] = rankOf(row, label);
+    all.confidences[i] = 1 / total;
+    all.brierScores[i] = brierScore(row, label, most, total);
+  });
+  return all;
+}
 
-  constructor(readonly classes: readonly string[]) {}
-
-  get length(): number {
-    return this.#labels.length;
-  }
-
-  add(logits: Float32Array, labels: Int32Array): void {
-    const { length } = this.classes;
-    labels.forEach((label, i) => {
-      const row = logits.subarray(i * length, (i + 1) * length);
-      const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-      // The largest is taken out so that nothing overflows.
-      const total = row.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
-      this.#labels.push(label);
-      this.#predicted.push(argmax(row));
-      this.#losses.push(most + Math.log(total) - row[label]);
-      this.#ranks.push(rankOf(row, label));
-      this.#confidences.push(1 / total);
-      this.#brierScores.push(brierScore(row, label, most, total));
-    });
-  }
-
-  predictions(): Predictions {
-    return {
-      classes: this.classes,
-      labels: Int32Array.from(this.#labels),
-      predicted: Int32Array.from(this.#predicted),
-      losses: Float64Array.from(this.#losses),
-      ranks: Int32Array.from(this.#ranks),
-      confidences: Float64Array.from(this.#confidences),
-      brierScores: Float64Array.from(this.#brierScores),
-    };
-  }
+/** The predictions of all batches, in order. */
+function joined(classes: readonly string[], parts: readonly Predictions[]): Predictions {
+  const all = (key: Exclude<keyof Predictions, "classes">) => parts.flatMap((part) => Array.from(part[key]));
+  return {
+    classes,
+    labels: Int32Array.from(all("labels")),
+    predicted: Int32Array.from(all("predicted")),
+    losses: Float64Array.from(all("losses")),
+    ranks: Int32Array.from(all("ranks")),
+    confidences: Float64Array.from(all("confidences")),
+    brierScores: Float64Array.from(all("brierScores")),
+  };
 }
 
 /**

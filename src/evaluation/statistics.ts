@@ -56,3 +56,15 @@ export function pairedDifference(a: ArrayLike<number>, b: ArrayLike<number>, see
   assert(a.length === b.length, `paired values must be as many: ${a.length} and ${b.length}`);
   return bootstrapMeans([Float64Array.from({ length: a.length }, (_, i) => b[i] - a[i])], seed)[0];
 }
+
+/**
+ * The 95 % interval of a share of so many images.
+ *
+ * Source: Wilson 1927, Probable inference, the law of succession, and statistical inference
+ */
+export function wilsonInterval(share: number, count: number): Interval {
+  const z = 1.959964;
+  const centre = (share + z ** 2 / (2 * count)) / (1 + z ** 2 / count);
+  const half = (z / (1 + z ** 2 / count)) * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
+  return { value: share, low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
+}

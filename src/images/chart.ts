@@ -76,10 +76,10 @@ function text(x: number, y: number, words: string, anchor: "start" | "middle" | 
 }
 
 /** A linear axis over some values, from one pixel to another, with about five round ticks. */
-function axis(values: readonly number[], from: number, to: number) {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  const span = high > low ? high - low : 1;
+export function axis(values: readonly number[], from: number, to: number) {
+  const low = values.reduce((a, b) => Math.min(a, b), values[0] ?? 0);
+  const high = values.reduce((a, b) => Math.max(a, b), low);
+  const span = high > low ? high - low : Math.abs(high) || 1;
   const magnitude = 10 ** Math.floor(Math.log10(span / 4));
   const step = [1, 2, 5, 10].map((factor) => factor * magnitude).find((size) => span / size <= 5) ?? span;
   const first = Math.floor(low / step) * step;

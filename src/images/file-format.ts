@@ -68,7 +68,7 @@ const BRANDS: readonly (readonly [FileFormat, readonly string[]])[] = [
  * @param head its first {@link HEAD_BYTES} bytes, or more, or all where there are fewer
  */
 export function formatOf(head: Uint8Array): FileFormat {
-  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, HEAD_BYTES)).toString("latin1");
+  const text = String.fromCharCode(...head.subarray(0, HEAD_BYTES));
   const notRead = (name: string): FileFormat => ({ name, read: false });
   if (text === "") return notRead("empty");
   const found = SIGNATURES.find(({ bytes, at = 0 }) => text.startsWith(bytes, at));

@@ -29,3 +29,37 @@ export async function gridPng(rows: readonly (readonly Uint8Array[])[], side: nu
     .png()
     .toBuffer();
 }
+
+/**
+ * The images of a picture that {@link gridPng} made.
+ *
+ * @param rows how many rows it has
+ * @returns    its rows of images at their own size, uint8 HWC RGB of side x side; undefined for another picture
+ */
+export async function readGrid(
+  png: Uint8Array,
+  rows: number,
+): Promise<{ readonly side: number; readonly images: readonly (readonly Uint8Array[])[] } | undefined> {
+  const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  // The gap is as wide as a pixel is enlarged, so that only one of these fits a picture of three rows.
+  for (const zoom of [3, 1]) {
+    const cell = (height - zoom) / rows;
+    const columns = (width - zoom) / cell;
+    const side = (cell - zoom) / zoom;
+    if (!Number.isInteger(side) || !Number.isInteger(columns) || side < 1) continue;
+    const image = (row: number, column: number) => {
+      const pixels = new Uint8Array(side * side * 3);
+      for (let y = 0; y < side; y++) {
+        for (let x = 0; x < side; x++) {
+          const source = ((zoom + row * cell + y * zoom) * width + zoom + column * cell + x * zoom) * 3;
+          pixels.set(data.subarray(source, source + 3), (y * side + x) * 3);
+        }
+      }
+      return pixels;
+    };
+    const images = Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, c) => image(row, c)));
+    return { side, images };
+  }
+  return undefined;
+}

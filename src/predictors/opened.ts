@@ -42,4 +42,5 @@ export interface BlackBoxPredictor extends Opened {
 export type OpenedPredictor = WhiteBoxPredictor | BlackBoxPredictor;
 
 /** What a model is called in tables: its run's folder, or its file without the ending of its format. Other dots are part of a name. */
-export const modelName = (path: string): string => basename(resolve(path)).replace(/\.(safetensors|onnx)$/i, "");
+export const modelName = (path: string): string =>
+  basename(resolve(path)).replace(/\.(safetensors|onnx|pth\.tar|pth|pt|th)$/i, "");

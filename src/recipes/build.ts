@@ -4,21 +4,23 @@ import { withMixing } from "../data/mixing.js";
 import type { OpenedData } from "../data/open-data.js";
 import { assert, UsageError } from "../errors.js";
 import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
-import { predict } from "../evaluation/predictions.js";
+import { predictAll } from "../evaluation/predictions.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { type EvaluationView, WHOLE_VIEW } from "../evaluation/view.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { type TransferReport, transferWeights } from "../models/transfer.js";
+import { MAIN_ROUTE } from "../nn/context.js";
 import { createOptimizer, createSchedule } from "../optim/create.js";
 import { groupedOptimizer } from "../optim/grouped.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import { WeightAverage } from "../optim/weight-average.js";
 import { classifierPredictor } from "../predictors/classifier-predictor.js";
+import type { RouteAccuracies } from "../runs/schema.js";
 import { canCapture, type Device, GradientStore, memoryStats, resolveDevice, type Tensor } from "../tensor/index.js";
 import { CapturedStep } from "../training/captured-step.js";
-import { updatesPerEpoch } from "../training/fit.js";
+import { type FitOptions, updatesPerEpoch } from "../training/fit.js";
 import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
 import { forwardBackwardUnits } from "../training/methods.js";
 import type { TrainingStep } from "../training/step.js";
@@ -64,7 +66,7 @@ export interface Training extends Learner {
   readonly epochs: number;
   readonly schedule: Schedule;
   readonly loader: Loader;
-  readonly validate: (() => Promise<Accuracy>) | undefined;
+  readonly validate: FitOptions["validate"];
 }
 
 /**
@@ -174,8 +176,18 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   };
 }
 
-const validateOn = async (model: Classifier, images: AsyncIterable<PixelBatch>): Promise<Accuracy> =>
-  accuracyOf(await predict(classifierPredictor(model), images));
+/** Accuracy and loss through the main batch norms and, where there are auxiliary ones, through each; every image is read once. */
+async function validateOn(
+  model: Classifier,
+  images: AsyncIterable<PixelBatch>,
+): Promise<Accuracy & { readonly routes?: RouteAccuracies }> {
+  const routes = [MAIN_ROUTE, ...model.specification.routes];
+  const predictors = routes.map((route) => classifierPredictor(model, { route }));
+  const measured = (await predictAll(predictors, images)).map(accuracyOf);
+  if (routes.length === 1) return measured[0];
+  const byRoute = routes.map((route, i) => [route, { accuracy: measured[i].accuracy, loss: measured[i].loss }]);
+  return { ...measured[0], routes: Object.fromEntries(byRoute) };
+}
 
 /**
  * Measures what an update takes, and settles the batch size. On a GPU, whose memory is not measured, it is the recipe's. Where

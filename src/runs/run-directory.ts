@@ -13,6 +13,8 @@ export type CheckpointName = "last" | "best" | number;
 
 /** The folder of one run. See schema.ts for what its files hold. */
 export class RunDirectory {
+  /** What each file is, for people; absent in earlier runs. */
+  readonly readme: string;
   readonly recipe: string;
   readonly environment: string;
   readonly info: string;
@@ -22,11 +24,19 @@ export class RunDirectory {
   readonly photos: string;
   readonly images: string;
   readonly evaluation: string;
+  /** Results of suites; made by the first. */
+  readonly suites: string;
   readonly checkpoints: string;
+  /** Event files of TensorBoard, where they are asked for. */
+  readonly tensorboard: string;
+  /** A page about the run, and its metrics as a table; both from when its training ended. */
+  readonly report: string;
+  readonly metricsTable: string;
   readonly metrics: JsonLinesLog<MetricsRecord>;
   readonly batchNormDrift: JsonLinesLog<BatchNormDriftRecord>;
 
   private constructor(readonly path: string) {
+    this.readme = join(path, "README.txt");
     this.recipe = join(path, "recipe.yaml");
     this.environment = join(path, "environment.json");
     this.info = join(path, "run.json");
@@ -34,7 +44,11 @@ export class RunDirectory {
     this.photos = join(path, "photos.txt");
     this.images = join(path, "images");
     this.evaluation = join(path, "evaluation");
+    this.suites = join(this.evaluation, "suites");
     this.checkpoints = join(path, "checkpoints");
+    this.tensorboard = join(path, "tensorboard");
+    this.report = join(path, "report.html");
+    this.metricsTable = join(path, "metrics.csv");
     this.metrics = new JsonLinesLog(join(path, "metrics.jsonl"));
     this.batchNormDrift = new JsonLinesLog(join(path, "batch-norm-drift.jsonl"));
   }

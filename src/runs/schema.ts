@@ -2,6 +2,7 @@
  * What the files of a run folder hold, version 1. Training writes them; reports and the dashboard only read.
  *
  * ```
+ * README.txt              what each of these files is, for people
  * recipe.yaml             the resolved recipe
  * environment.json        Environment
  * run.json                RunInfo
@@ -9,8 +10,12 @@
  * photos.txt              the photos by their contents, a line KEY PART FILE each (data/photo-key.ts)
  * metrics.jsonl           MetricsRecord, one a line
  * batch-norm-drift.jsonl  BatchNormDriftRecord, one a line
- * images/                 adversarial examples as they evolve
- * evaluation/*.json       EvaluationFile
+ * images/                 adversarial examples as they evolve: epoch-0001.png, and SnapshotFile in epoch-0001.json, ...
+ * evaluation/             NAME.json: EvaluationFile; NAME.png: its confusion matrix; NAME/: its worst mistakes as pictures
+ * evaluation/suites/      SuiteFile, one a suite
+ * tensorboard/            event files of TensorBoard, where they were asked for
+ * report.html             a page about the run, from when its training ended
+ * metrics.csv             metrics.jsonl as a table, from when its training ended
  * checkpoints/            last, previous, best, step-00001000 ...: .safetensors, with a checksum, and .json
  * ```
  *
@@ -19,6 +24,7 @@
  * does not know: they may be added within a version.
  */
 
+import type { SuiteSummary } from "../evaluation/suite/summary.js";
 import type { EvaluationView } from "../evaluation/view.js";
 
 /** Version of the schema, raised where a field changes its meaning or goes away. */
@@ -74,8 +80,10 @@ export interface StepRecord extends Losses {
   readonly learningRate: number;
   /** L2 norm over all gradients before clipping. */
   readonly gradientNorm?: number;
-  /** Training images of the set per second since the last record. */
+  /** Training images of the set per second since the last record, validations aside. */
   readonly imagesPerSecond: number;
+  /** Share of the same time in which training waited for images, in [0, 1]; absent in earlier runs. */
+  readonly waitingShare?: number;
 }
 
 /** One pass over the training images; losses are means over its steps. */
@@ -86,9 +94,14 @@ export interface EpochRecord extends Losses {
   readonly epoch: number;
   readonly seconds: number;
   readonly imagesPerSecond: number;
+  /** Share of its time in which training waited for images, in [0, 1]; absent in earlier runs. */
+  readonly waitingShare?: number;
 }
 
-/** One pass over the validation images. */
+/** Accuracy and loss of the same images through each batch norm route, by its name. */
+export type RouteAccuracies = Readonly<Record<string, { readonly accuracy: number; readonly loss: number }>>;
+
+/** One pass over the validation images, through the main route. */
 export interface ValidationRecord {
   readonly type: "validation";
   readonly step: number;
@@ -96,6 +109,8 @@ export interface ValidationRecord {
   readonly accuracy: number;
   readonly loss: number;
   readonly count: number;
+  /** Through every route, `main` among them; absent for a network of one route, and in earlier runs. */
+  readonly routes?: RouteAccuracies;
 }
 
 /** A line of metrics.jsonl */
@@ -114,6 +129,47 @@ export interface BatchNormDriftRecord {
     /** Root mean square over channels of ln(variance_route / variance_main). */
     readonly logVariance: number;
   }[];
+}
+
+/** A class by its name, and how probable the network finds it; "" and 0 where the network gives no number. */
+export interface SnapshotPrediction {
+  readonly class: string;
+  /** In [0, 1]. */
+  readonly probability: number;
+}
+
+/** images/epoch-0001.json: what the network takes the images of the picture of the same name for, in the order of its columns. */
+export interface SnapshotFile {
+  readonly schema: typeof RUN_SCHEMA;
+  /** From 0. */
+  readonly epoch: number;
+  /** Whose norms were attacked. */
+  readonly route: string;
+  readonly images: readonly {
+    readonly label: string;
+    /** Of the image as it is, through each route by its name. */
+    readonly clean: Readonly<Record<string, SnapshotPrediction>>;
+    /** Of the adversarial image, with the pixels that the picture shows. */
+    readonly adversarial: Readonly<Record<string, SnapshotPrediction>>;
+  }[];
+}
+
+/** A wrong answer of an evaluation on clean images. */
+export interface Mistake {
+  /** Place of the image among those that were evaluated, from 0. */
+  readonly index: number;
+  /** Of a photo, relative to the folder of the set. */
+  readonly file?: string;
+  /** Index into `perClass` of the true class. */
+  readonly label: number;
+  /** Of the answer; -1 where the network gave no number. */
+  readonly predicted: number;
+  /** Of the answer, in [0, 1]. */
+  readonly probability: number;
+  /** Cross-entropy in nats. */
+  readonly loss: number;
+  /** Its picture as the network saw it, at most 96 pixels a side: a path relative to evaluation/. */
+  readonly thumbnail?: string;
 }
 
 /** A file of evaluation/ */
@@ -167,6 +223,8 @@ export interface EvaluationFile {
   readonly confusion?: readonly (readonly number[])[];
   /** The same above 1,000 classes, without zeros: indices into `perClass` of the true and the predicted class, and how often. */
   readonly confusionCounts?: readonly (readonly [label: number, predicted: number, count: number])[];
+  /** The 50 wrong answers with the largest loss, the largest first; absent in earlier files. */
+  readonly mistakes?: readonly Mistake[];
   /** The attack as resolved, and the accuracy under it. */
   readonly attack?: Readonly<Record<string, unknown>>;
   readonly robustAccuracy?: number;
@@ -193,4 +251,20 @@ export interface EvaluationFile {
     readonly shapeBias: number;
     readonly textureBias: number;
   };
+}
+
+/**
+ * A file of evaluation/suites/: what a suite, or an evaluation on a corrupted set, found out of this run. Values that were not measured are
+ * null there.
+ */
+export interface SuiteFile {
+  readonly schema: typeof RUN_SCHEMA;
+  readonly createdAt: string;
+  readonly command: readonly string[];
+  /** The weights file that was evaluated. */
+  readonly weights: string;
+  /** How it was measured, in words. */
+  readonly protocol: Readonly<Record<string, string>>;
+  /** Of this run alone: `models` and the values of each measure have one entry. */
+  readonly summary: SuiteSummary;
 }

@@ -1,4 +1,5 @@
 /** What happens while {@link fit} trains, in the order in which it happens. */
+import type { RouteAccuracies } from "../runs/schema.js";
 import type { TrainingState } from "./checkpoint.js";
 import type { StepMetrics } from "./update.js";
 
@@ -18,8 +19,15 @@ export interface StepEvent {
   readonly meanLosses: Readonly<Record<string, number>>;
   /** L2 norm over all gradients before clipping. */
   readonly gradientNorm: number;
+  /** Training images of the set that it took. */
+  readonly images: number;
+  /** Since the step before, or since the epoch began. */
+  readonly seconds: number;
+  /** Of these, how long the step waited for its images. */
+  readonly waitingSeconds: number;
   /** Training images of the set per second, over the last steps. */
   readonly imagesPerSecond: number;
+  /** Until the last epoch or the end of the time budget, with validations and checkpoints; too short before the first of them. */
   readonly secondsLeft: number;
 }
 
@@ -33,6 +41,8 @@ export interface EpochEvent {
   readonly meanLosses: Readonly<Record<string, number>>;
   readonly seconds: number;
   readonly imagesPerSecond: number;
+  /** Share of its time in which it waited for images, in [0, 1]. */
+  readonly waitingShare: number;
 }
 
 /** The validation images were classified. */
@@ -45,6 +55,8 @@ export interface ValidationEvent {
   /** Mean cross-entropy in nats. */
   readonly loss: number;
   readonly count: number;
+  /** The same images through each batch norm route, `main` among them; absent for a network of one route. */
+  readonly routes?: RouteAccuracies;
   /** Whether it is the best so far. */
   readonly best: boolean;
 }

@@ -7,8 +7,8 @@ import type { Loader } from "../data/loader.js";
 import { UsageError } from "../errors.js";
 import type { Schedule } from "../optim/schedule.js";
 import type { TrainingState } from "./checkpoint.js";
-import type { CheckpointEvent, FitEvent, Listener } from "./events.js";
-import { ThroughputMeter } from "./throughput.js";
+import type { CheckpointEvent, FitEvent, Listener, ValidationEvent } from "./events.js";
+import { Pace, type Remaining, share } from "./pace.js";
 import { type StepMetrics, type UpdateParts, update } from "./update.js";
 
 export interface FitOptions extends UpdateParts {
@@ -25,7 +25,7 @@ export interface FitOptions extends UpdateParts {
   /** Steps between checkpoints that are kept, each under its own name. */
   readonly keepEverySteps?: number | null;
   /** Accuracy and loss on the validation images; where it is absent there is no `best`. */
-  readonly validate?: () => Promise<{ accuracy: number; loss: number; count: number }>;
+  readonly validate?: () => Promise<Pick<ValidationEvent, "accuracy" | "loss" | "count" | "routes">>;
   readonly evaluateEveryEpochs?: number;
   /** Ends the run where so many epochs brought no better validation accuracy. */
   readonly earlyStoppingEpochs?: number | null;
@@ -73,8 +73,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const stepsPerEpoch = updatesPerEpoch(loader, accumulationSteps);
   const imagesPerStep = loader.batchSize * accumulationSteps;
   const totalSteps = epochs * stepsPerEpoch;
-  const meter = new ThroughputMeter();
-  const stopReason = stopConditions(options);
+  const pace = new Pace(stepsPerEpoch);
+  const { stopReason, budgetSeconds } = stopConditions(options);
   let state = options.resume ?? START;
   let saved = state.step;
 
@@ -87,14 +87,21 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   while (state.epoch < epochs && !stalled(options, state)) {
     const epochStarted = performance.now();
     const firstStep = state.step;
+    let waitedSeconds = 0;
+    /** When the last step was done, and when the loader was asked for what this one takes. */
+    let [stepped, asked] = [epochStarted, epochStarted];
     const batches = loader.epoch(state.epoch, state.stepInEpoch * accumulationSteps);
     for await (const group of groupsOf(accumulationSteps, batches)) {
+      const waitingSeconds = secondsSince(asked);
       const { step, epoch } = state;
       const learningRate = schedule(step);
       const { metrics, gradientNorm } = update(options, group, { seed, epoch, step, rate: learningRate, saved });
       state = advance(state, metrics);
-      meter.count(group.reduce((total, { labels }) => total + labels.length, 0));
-      const imagesPerSecond = meter.rate;
+      const images = group.reduce((total, { labels }) => total + labels.length, 0);
+      const seconds = secondsSince(stepped);
+      stepped = performance.now();
+      waitedSeconds += waitingSeconds;
+      pace.step(seconds, images);
       await tell({
         type: "step",
         step: state.step,
@@ -105,8 +112,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         losses: metrics,
         meanLosses: means(state),
         gradientNorm,
-        imagesPerSecond,
-        secondsLeft: ((totalSteps - state.step) * imagesPerStep) / imagesPerSecond,
+        images,
+        seconds,
+        waitingSeconds,
+        imagesPerSecond: pace.imagesPerSecond,
+        secondsLeft: Math.min(budgetSeconds(), pace.secondsLeft(remaining(options, totalSteps, state))),
       });
       if (divides(options.keepEverySteps, state.step)) await checkpoint(state.step);
       // An epoch's end is saved below, with its counters moved on.
@@ -119,13 +129,18 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (divides(options.checkpointEverySteps, state.step)) await checkpoint("last");
       }
       await setImmediate();
+      asked = performance.now();
     }
 
-    const seconds = (performance.now() - epochStarted) / 1000;
+    const epochEnded = performance.now();
+    const seconds = secondsSince(epochStarted);
     const imagesPerSecond = ((state.step - firstStep) * imagesPerStep) / seconds;
+    const waitingShare = share(waitedSeconds, seconds);
     const { step, epoch } = state;
-    await tell({ type: "epoch", step, epoch, meanLosses: means(state), seconds, imagesPerSecond });
+    await tell({ type: "epoch", step, epoch, meanLosses: means(state), seconds, imagesPerSecond, waitingShare });
+    let validationSeconds = 0;
     if (validationIsDue(options, epoch)) {
+      const validationStarted = performance.now();
       const validation = await options.validate();
       const best = state.best === undefined || validation.accuracy > state.best.accuracy;
       await tell({ type: "validation", step, epoch, ...validation, best });
@@ -133,9 +148,12 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         state = { ...state, best: { accuracy: validation.accuracy, step, epoch } };
         await checkpoint("best");
       }
+      validationSeconds = secondsSince(validationStarted);
+      pace.validation(validationSeconds);
     }
     state = { ...state, epoch: epoch + 1, stepInEpoch: 0, lossSums: {} };
     await checkpoint("last");
+    pace.epochEnd(secondsSince(epochEnded) - validationSeconds);
     const reason = state.epoch < epochs && !stalled(options, state) ? stopReason() : undefined;
     if (reason !== undefined) return { status: "stopped", reason, state };
   }
@@ -150,12 +168,25 @@ function validationIsDue(
   return validate !== undefined && ((epoch + 1) % evaluateEveryEpochs === 0 || epoch + 1 === epochs);
 }
 
-/** Why the run is to stop now, if at all. Its hours count from this call. */
-function stopConditions({ signal, timeBudgetHours }: FitOptions): () => "signal" | "time budget" | undefined {
+/** What is still to come after the steps that are done, the end of this epoch included. */
+function remaining(options: FitOptions, totalSteps: number, { step, epoch }: TrainingState): Remaining {
+  const epochs = Array.from({ length: options.epochs - epoch }, (_, i) => epoch + i);
+  return {
+    steps: totalSteps - step,
+    epochEnds: epochs.length,
+    validations: epochs.filter((one) => validationIsDue(options, one)).length,
+  };
+}
+
+/** Why the run is to stop now, if at all, and how much of its time it may still use. Its hours count from this call. */
+function stopConditions({ signal, timeBudgetHours }: FitOptions) {
   const deadline = performance.now() + (timeBudgetHours ?? Number.POSITIVE_INFINITY) * 3_600_000;
-  return () => {
-    if (signal?.aborted) return "signal";
-    return performance.now() >= deadline ? "time budget" : undefined;
+  return {
+    stopReason(): "signal" | "time budget" | undefined {
+      if (signal?.aborted) return "signal";
+      return performance.now() >= deadline ? "time budget" : undefined;
+    },
+    budgetSeconds: () => Math.max(0, -secondsSince(deadline)),
   };
 }
 
@@ -188,6 +219,8 @@ function advance(state: TrainingState, metrics: StepMetrics): TrainingState {
 function means({ lossSums, stepInEpoch }: TrainingState): Record<string, number> {
   return Object.fromEntries(Object.entries(lossSums).map(([name, sum]) => [name, sum / stepInEpoch]));
 }
+
+const secondsSince = (instant: number): number => (performance.now() - instant) / 1000;
 
 const divides = (every: number | null | undefined, step: number): boolean =>
   every !== null && every !== undefined && step % every === 0;

@@ -4,8 +4,11 @@ import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loader.js";
 import { gridPng } from "../images/grid.js";
 import type { Classifier } from "../models/classifier.js";
-import { ATTACK } from "../nn/context.js";
+import { imagesFromPixels } from "../models/pixels.js";
+import { ATTACK, EVAL, MAIN_ROUTE } from "../nn/context.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
+import { writeJson } from "../runs/run-directory.js";
+import { RUN_SCHEMA, type SnapshotFile, type SnapshotPrediction } from "../runs/schema.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { add, cast, clamp, mul, permute, sub } from "../tensor/operators.js";
 import { batchFromPixels } from "./step.js";
@@ -37,15 +40,58 @@ export function attackImages({ model, attack, route, fullRange, seed, pixels }: 
 }
 
 /**
- * Writes `epoch-0001.png` and so on into the run's folder of images: {@link attackImages}, a row each.
+ * Writes `epoch-0001.png` and so on into the run's folder of images: {@link attackImages}, a row each; and beside it as JSON what the
+ * network takes the images for.
  *
- * @returns the name of the file
+ * @returns the name of the picture
  */
 export async function writeSnapshot(images: AttackedImages, folder: string, epoch: number): Promise<string> {
-  const side = images.pixels.height;
-  const name = `epoch-${String(epoch + 1).padStart(4, "0")}.png`;
-  writeFileAtomic(join(folder, name), await gridPng(attackImages(images), side, side <= 64 ? 3 : 1));
-  return name;
+  const { model, route, pixels } = images;
+  const side = pixels.height;
+  const name = `epoch-${String(epoch + 1).padStart(4, "0")}`;
+  const rows = attackImages(images);
+  const [clean, adversarial] = [rows[0], rows[2]].map((row) => predictionsOf(model, row, side));
+  const labels = Array.from(pixels.labels, (label) => model.specification.classes[label]);
+  const predictions: SnapshotFile = {
+    schema: RUN_SCHEMA,
+    epoch,
+    route,
+    images: labels.map((label, i) => ({ label, clean: clean[i], adversarial: adversarial[i] })),
+  };
+  writeFileAtomic(join(folder, `${name}.png`), await gridPng(rows, side, side <= 64 ? 3 : 1));
+  writeJson(join(folder, `${name}.json`), predictions);
+  return `${name}.png`;
+}
+
+/** For each image the likeliest class through each route. */
+function predictionsOf(
+  model: Classifier,
+  images: readonly Uint8Array[],
+  side: number,
+): Record<string, SnapshotPrediction>[] {
+  const { classes, routes } = model.specification;
+  const pixels = { pixels: Buffer.concat(images), height: side, width: side };
+  const logits = scope(() => {
+    const batch = imagesFromPixels(pixels, "float32", model.device);
+    const through = (route: string) => model.forward(batch, { ...EVAL, route }).toArray() as Float32Array;
+    return [MAIN_ROUTE, ...routes].map((route) => [route, through(route)] as const);
+  });
+  return images.map((_, i) =>
+    Object.fromEntries(
+      logits.map(([route, all]) => [
+        route,
+        likeliest(classes, all.subarray(i * classes.length, (i + 1) * classes.length)),
+      ]),
+    ),
+  );
+}
+
+/** The class with the largest logit, and its softmax; no class where a logit is no number. */
+function likeliest(classes: readonly string[], logits: Float32Array): SnapshotPrediction {
+  const most = Math.max(...logits);
+  if (!Number.isFinite(most)) return { class: "", probability: 0 };
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+  return { class: classes[logits.indexOf(most)], probability: 1 / total };
 }
 
 /** [N, 3, H, W] in [0, 1] to N arrays of uint8 HWC. */

@@ -54,6 +54,13 @@ describe("a comparison over seeds", () => {
     expect(renderText(document)).toContain("Differences to vanilla");
     const saved = JSON.parse(readFileSync(join(to, "comparison.json"), "utf8"));
     expect(saved.measures).toEqual(JSON.parse(JSON.stringify(result.measures)));
+    // Each run knows what was measured of it.
+    const [suite, ...others] = openRun(join(to, "runs/advprop-seed-1")).suites();
+    expect(others).toEqual([]);
+    expect(suite.summary.models.map(({ name }) => name)).toEqual(["advprop-seed-1"]);
+    expect(suite.summary.measures.map(({ name, values }) => [name, values.length, values[0]?.value])).toEqual([
+      ["clean accuracy", 1, second.values["seed-1"]],
+    ]);
     for (const kind of ["html", "md", "csv"]) expect(existsSync(join(to, `comparison.${kind}`))).toBe(true);
   });
 

@@ -1,5 +1,5 @@
 /** A run, read by a program. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { evaluate } from "../../src/api/evaluation/evaluate.js";
@@ -29,6 +29,12 @@ test("says what was trained, how it went, and what was measured since", async ()
 
   const result = await evaluate(path, { threads: 1 });
   expect(run.evaluations()).toEqual([result]);
+  const { mistakes = [], count, accuracy } = result;
+  expect(mistakes).toHaveLength(Math.min(50, Math.round(count * (1 - accuracy))));
+  for (const { thumbnail, predicted, label } of mistakes) {
+    expect(predicted).not.toBe(label);
+    expect(existsSync(join(path, "evaluation", thumbnail!)), thumbnail).toBe(true);
+  }
   // A line that is being written is left out.
   const before = run.metrics();
   appendFileSync(join(path, "metrics.jsonl"), '{"type":"step","st');

@@ -1,15 +1,19 @@
 /** `train` as a program calls it: what it writes, tells, frees, and how it stops. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { evaluate } from "../../src/api/evaluation/evaluate.js";
 import type { TrainEvent } from "../../src/api/events.js";
 import { openClassifier } from "../../src/api/photo-classifier.js";
 import { train } from "../../src/api/train.js";
+import { SHAPES_CLASSES } from "../../src/data/shapes.js";
+import { fromSafetensor } from "../../src/models/weights.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { readJsonLines } from "../../src/runs/metrics-log.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";
-import type { MetricsRecord } from "../../src/runs/schema.js";
-import { memoryStats } from "../../src/tensor/index.js";
+import type { MetricsRecord, SnapshotFile } from "../../src/runs/schema.js";
+import { memoryStats, scope } from "../../src/tensor/index.js";
+import { readCheckpoint } from "../../src/training/checkpoint.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 
@@ -57,6 +61,45 @@ describe("a training", () => {
     expect(RunDirectory.open(folder).readInfo()).toMatchObject({ status: "finished", command: [] });
   });
 
+  test("measures every route on the validation images, the main one as without the others", () => {
+    const records = readJsonLines<MetricsRecord>(RunDirectory.open(folder).metrics.path);
+    const validations = records.flatMap((record) => (record.type === "validation" ? [record] : []));
+    expect(validations).toHaveLength(2);
+    for (const { accuracy, loss, routes } of validations) {
+      expect(Object.keys(routes!)).toEqual(["main", "aux"]);
+      expect(routes!.main).toEqual({ accuracy, loss });
+      expect(routes!.aux.loss).toBeGreaterThan(0);
+      expect(routes!.aux.loss).not.toBe(loss);
+    }
+    for (const record of records) {
+      if (record.type !== "validation") expect(record.waitingShare).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  test("says beside each picture what the network takes its images for, through each route", () => {
+    const { images } = RunDirectory.open(folder);
+    const file = JSON.parse(readFileSync(join(images, "epoch-0002.json"), "utf8")) as SnapshotFile;
+    expect(file).toMatchObject({ schema: 1, epoch: 1, route: "aux" });
+    expect(file.images).toHaveLength(8);
+    for (const { label, clean, adversarial } of file.images) {
+      expect(SHAPES_CLASSES).toContain(label);
+      for (const predictions of [clean, adversarial]) {
+        expect(Object.keys(predictions)).toEqual(["main", "aux"]);
+        for (const prediction of Object.values(predictions)) {
+          expect(SHAPES_CLASSES).toContain(prediction.class);
+          expect(prediction.probability).toBeGreaterThan(1 / SHAPES_CLASSES.length);
+          expect(prediction.probability).toBeLessThanOrEqual(1);
+        }
+      }
+    }
+  });
+
+  test("explains its files: each that is there is in README.txt", () => {
+    const { path, readme } = RunDirectory.open(folder);
+    const text = readFileSync(readme, "utf8");
+    for (const name of readdirSync(path)) expect(text, name).toMatch(new RegExp(`^${name}/? `, "m"));
+  });
+
   test("leaves a classifier that classifies, and frees everything else", async () => {
     const before = memoryStats().liveBytes;
     await train(RECIPE, { run: join(temporaryFolder(), "again") });
@@ -92,6 +135,26 @@ describe("a training", () => {
     await expect(train(RECIPE, { run: path, onEvent })).rejects.toThrow("the disk of the listener is full");
     expect(RunDirectory.open(path).readInfo().status).toBe("failed");
   });
+});
+
+test("a weight average is evaluated with its own auxiliary statistics", async () => {
+  const run = join(temporaryFolder(), "averaged");
+  // So slow an average that its norms are still near those of the start, while the network's own have moved.
+  const averaged = { ...RECIPE, training: { ...RECIPE.training, epochs: 4, averageDecay: 0.9999 } };
+  await train(averaged, { run });
+  const tensors = readCheckpoint(RunDirectory.open(run).checkpoint("last").weights);
+  const values = (from: typeof tensors.tensors, name: string) =>
+    scope(() => fromSafetensor(from.get(name)!).toNumbers());
+  const name = "bn1.aux_bn.0.running_mean";
+  expect(values(tensors.tensors, name)).not.toEqual(values(tensors.live, name));
+  // What the last validation saw is what the checkpoint's average says, evaluated anew.
+  const records = readJsonLines<MetricsRecord>(RunDirectory.open(run).metrics.path);
+  const last = records.flatMap((record) => (record.type === "validation" ? [record] : [])).at(-1)!;
+  for (const [route, { accuracy, loss }] of Object.entries(last.routes!)) {
+    const anew = await evaluate(run, { split: "validation", checkpoint: "last", route, threads: 1 });
+    expect(anew.accuracy).toBe(accuracy);
+    expect(anew.loss).toBeCloseTo(loss, 6);
+  }
 });
 
 test("what is wrong is said before anything is written", async () => {

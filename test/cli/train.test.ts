@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -36,17 +37,28 @@ describe("train", () => {
     expect(JSON.parse(trained.stdout)).toMatchObject({ run, status: "finished", step: 6 });
     expect(readdirSync(run).sort()).toEqual(
       [
+        "README.txt",
         "batch-norm-drift.jsonl",
         "checkpoints",
         "environment.json",
         "evaluation",
         "images",
+        "metrics.csv",
         "metrics.jsonl",
         "recipe.yaml",
+        "report.html",
         "run.json",
       ].sort(),
     );
-    expect(readdirSync(join(run, "images"))).toEqual(["epoch-0001.png", "epoch-0002.png"]);
+    const pictures = [1, 2].flatMap((epoch) => [`epoch-000${epoch}.json`, `epoch-000${epoch}.png`]);
+    expect(readdirSync(join(run, "images")).sort()).toEqual(pictures);
+    // No terminal: a line for each epoch, without colours.
+    const epochs = trained.stderr.split("\n").filter((line) => line.startsWith("epoch"));
+    expect(epochs).toHaveLength(2);
+    expect(epochs[0]).toMatch(
+      /^epoch 1\/2 {2}clean loss \d\.\d{3} {2}adversarial loss \d\.\d{3} {2}\d+ images\/s .* left$/,
+    );
+    expect(trained.stderr).not.toContain("\x1b");
     expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8"))).toMatchObject({ status: "finished" });
 
     const again = advprop(["train", "--data", data, ...STEPS, "--run", run]);
@@ -215,10 +227,12 @@ describe("a run that is stopped or killed", () => {
     const child = spawn(process.execPath, [MAIN, ...flags(), "--run", run], { stdio: ["ignore", "ignore", "pipe"] });
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => {
-      if (!stderr.includes("step 1/6") && `${stderr}${chunk}`.includes("step 1/6")) child.kill(signal);
       stderr += chunk;
     });
-    const code = await new Promise((resolve) => child.on("close", resolve));
+    const closed = new Promise((resolve) => child.on("close", resolve));
+    while (!existsSync(join(run, "checkpoints", "last.json")) && child.exitCode === null) await setTimeout(5);
+    child.kill(signal);
+    const code = await closed;
     expect(stderr).toContain(`advprop train --run ${run} --resume`);
     expect(code).toBe(1);
     expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8"))).toMatchObject({ status: "stopped" });
@@ -232,7 +246,7 @@ describe("a run that is stopped or killed", () => {
     const run = join(temporaryFolder(), "run");
     const child = spawn(process.execPath, [MAIN, ...flags(), "--epochs", "400", "--run", run], { stdio: "ignore" });
     try {
-      while (!existsSync(join(run, "checkpoints", "last.safetensors"))) await new Promise((go) => setTimeout(go, 50));
+      while (!existsSync(join(run, "checkpoints", "last.safetensors"))) await setTimeout(50);
       const halfWritten = join(run, "checkpoints", ".mine.tmp");
       writeFileSync(halfWritten, "");
       const other = advprop(["train", "--run", run, "--resume"]);

@@ -64,7 +64,13 @@ test("the tarball holds what runs and what the engine is made of, and no tests",
   const wanted = ["LICENSE", "README.md", "dist", "native", "package.json", "recipes", "reference", "scripts"];
   expect([...folders].sort()).toEqual(wanted);
   expect(packedFiles.filter((path) => /\btest\b|\.map$|\.node$/.test(path))).toEqual([]);
-  for (const path of ["dist/cli/main.js", "dist/index.d.ts", "native/CMakeLists.txt", "scripts/system-packages"]) {
+  for (const path of [
+    "dist/cli/main.js",
+    "dist/index.d.ts",
+    "dist/web/classify/index.html",
+    "native/CMakeLists.txt",
+    "scripts/system-packages",
+  ]) {
     expect(packedFiles).toContain(path);
   }
 });

@@ -18,8 +18,9 @@ beforeAll(() => setThreads(1));
 function withoutClock({
   imagesPerSecond,
   seconds,
+  waitingShare,
   ...record
-}: MetricsRecord & { imagesPerSecond?: number; seconds?: number }) {
+}: MetricsRecord & { imagesPerSecond?: number; seconds?: number; waitingShare?: number }) {
   return record;
 }
 

@@ -1,5 +1,4 @@
 /** One model measured on images, clean and attacked. Nothing here may load libtorch: an ONNX file needs none. */
-import { join } from "node:path";
 import { findingLines } from "../../data/findings.js";
 import type { PixelBatch } from "../../data/loader.js";
 import { RunError, UsageError } from "../../errors.js";
@@ -7,15 +6,13 @@ import { accuracyOf } from "../../evaluation/accuracy.js";
 import { readClassMap } from "../../evaluation/class-map.js";
 import { classRule, knownSet, relabelled, underRule } from "../../evaluation/class-rule.js";
 import { confusionOf, savedConfusion } from "../../evaluation/confusion.js";
+import { WorstMistakes } from "../../evaluation/mistakes.js";
 import { predict } from "../../evaluation/predictions.js";
 import { evaluationBatchSize } from "../../evaluation/predictor.js";
 import { measureRobustness, type Robustness } from "../../evaluation/robustness.js";
 import { shapeBias } from "../../evaluation/shape-bias.js";
-import { confusionPng } from "../../images/confusion-chart.js";
 import { type Adversaries, adversariesOf } from "../../predictors/adversaries.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
-import { writeFileAtomic } from "../../runs/atomic-file.js";
-import { RunDirectory, writeJson } from "../../runs/run-directory.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../../runs/schema.js";
 import { COSTLY_ATTACK_IMAGES, type EvaluationAttackPlan, type EvaluationAttackSpec, planAttack } from "./attack.js";
 import { chosenByImages } from "./chosen-by.js";
@@ -23,6 +20,7 @@ import { type EvaluationData, usedBy } from "./data.js";
 import type { EvaluationEvent } from "./events.js";
 import { type EvaluationOptions, machineOf, openImages, openModel } from "./options.js";
 import { protocolOf } from "./protocol.js";
+import { listedMistakes, saveEvaluation } from "./save.js";
 
 export interface EvaluateOptions extends EvaluationOptions {
   /** By default none: clean images alone. */
@@ -72,9 +70,11 @@ async function measure(
   // Before the clean pass, so that what cannot be attacked is said at once.
   const opened = attack && (await openAttack(predictor, attack, seed, rule.columns === undefined));
   const seen = noting(batches, files, images.fileOf);
-  const predictions = await predict(underRule(predictor, rule), seen, (done) =>
-    onEvent?.({ type: "pass", name: "clean", done, total: images.length, costly: false }),
-  );
+  const worst = new WorstMistakes();
+  const predictions = await predict(underRule(predictor, rule), seen, (done, batch, own) => {
+    worst.add(batch, own);
+    onEvent?.({ type: "pass", name: "clean", done, total: images.length, costly: false });
+  });
   const { classes: perClass, balancedAccuracy, counts } = confusionOf(predictions);
   const bias = knownSet(data.classes) === "cue-conflict" ? shapeBias(predictions, files) : undefined;
   const limited = options.limitTest === undefined;
@@ -109,6 +109,7 @@ async function measure(
     balancedAccuracy,
     perClass,
     ...savedConfusion(counts, perClass.length),
+    mistakes: listedMistakes(worst.mistakes, images.fileOf),
     ...(bias && { shapeBias: bias }),
     ...(robust && {
       attack: { ...attack.settings, seed },
@@ -116,18 +117,10 @@ async function measure(
       robustness: { attacks: robust.attacks, outcomes: robust.outcomes, warnings: robust.warnings },
     }),
   };
-  if (predictor.run !== undefined) {
-    const which = [data.split, result.route, ...(attack === undefined ? [] : [attack.name])].join("-");
-    const path = join(
-      RunDirectory.open(predictor.run).evaluation,
-      `${which}-${result.createdAt.replace(/[:.]/g, "-")}`,
-    );
-    const [file, chart] = [`${path}.json`, `${path}.png`];
-    writeJson(file, result);
-    writeFileAtomic(chart, await confusionPng(predictions.classes, counts));
-    onEvent?.({ type: "written", files: [file, chart] });
-  }
-  return result;
+  if (predictor.run === undefined) return result;
+  const saved = await saveEvaluation(predictor.run, result, { counts, mistakes: worst.mistakes });
+  onEvent?.({ type: "written", files: saved.files });
+  return saved.result;
 }
 
 /**

@@ -17,6 +17,7 @@ import { SHAPES } from "../../recipes/data.js";
 import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
 import { trainedRecipe } from "./data.js";
 import { type EvaluationOptions, type Machine, machineOf, openModel } from "./options.js";
+import { saveSuites } from "./save.js";
 import { openSetPanel } from "./set-panel.js";
 import {
   attackedImages,
@@ -154,6 +155,7 @@ async function measureAndReport(
     files: Object.fromEntries(names.map((name, i) => [name, opened[i].file])),
   };
   writeReport(to, "report", document, result);
+  saveSuites(result, opened);
   onEvent?.({ type: "written", files: ["html", "md", "csv", "json"].map((kind) => join(to, `report.${kind}`)) });
   return { result, document };
 }

@@ -17,7 +17,7 @@ export interface Table {
   readonly rows: readonly (readonly TableCell[])[];
 }
 
-/** A table of numbers shown as a picture: the larger, the darker. */
+/** A table of numbers shown as a picture: the larger, the stronger the colour. */
 export interface HeatMap {
   readonly kind: "heat map";
   readonly caption: string;
@@ -25,7 +25,7 @@ export interface HeatMap {
   readonly corner: string;
   readonly columns: readonly string[];
   readonly rows: readonly { readonly name: string; readonly cells: readonly Quantity[] }[];
-  /** The value that is darkest; zero is the ground. */
+  /** The value that is strongest; zero is the ground. */
   readonly full: number;
 }
 
@@ -40,6 +40,34 @@ export interface LineFigure {
   readonly series: readonly { readonly name: string; readonly y: readonly Quantity[] }[];
   /** The y axis goes from zero to this. */
   readonly full: number;
+}
+
+/** Curves that have points of their own each: what was logged over time. */
+export interface CurveFigure {
+  readonly kind: "curves";
+  readonly caption: string;
+  readonly xLabel: string;
+  readonly yLabel: string;
+  /** Whether y are shares, whose ticks are in percent. */
+  readonly shares?: boolean;
+  readonly series: readonly CurveSeries[];
+}
+
+export interface CurveSeries {
+  readonly name: string;
+  /** In the order of x. */
+  readonly points: readonly (readonly [x: number, y: number])[];
+  /** Series with the same number have the same colour, for instance those of one run. */
+  readonly colour: number;
+  /** Series with the same number have the same dash, for instance those of one route. */
+  readonly dash: number;
+}
+
+/** Text as it is, in lines, for those who want to see it. */
+export interface Listing {
+  readonly kind: "listing";
+  readonly caption: string;
+  readonly text: string;
 }
 
 /** Pictures in rows and columns. */
@@ -66,7 +94,9 @@ export type Block =
   | Table
   | HeatMap
   | LineFigure
-  | PictureGrid;
+  | CurveFigure
+  | PictureGrid
+  | Listing;
 
 export interface Document {
   readonly title: string;
@@ -85,7 +115,10 @@ export const textOf = (cell: TableCell): string => (typeof cell === "string" ? c
 export const isWords = ({ rows }: Pick<Table, "rows">, column: number): boolean =>
   rows.every((row) => typeof row[column] === "string");
 
-/** The figures that hold numbers, as the tables that they are; other blocks have none. */
+/** A number with so many digits that matter. */
+const short = (value: number): Quantity => ({ value, text: String(+value.toPrecision(4)) });
+
+/** The figures that hold numbers, as the tables that they are, curves as where they begin, end and turn; other blocks have none. */
 export function tableOf(block: Block): Table | undefined {
   switch (block.kind) {
     case "table":
@@ -98,6 +131,17 @@ export function tableOf(block: Block): Table | undefined {
       const { caption, xLabel, x, series } = block;
       const rows = series.map(({ name, y }) => [name, ...y]);
       return { kind: "table", caption, columns: [xLabel, ...x.map(({ text }) => text)], rows };
+    }
+    case "curves": {
+      const { caption, series, shares } = block;
+      const write = shares ? (value: number) => percent(value) : short;
+      const rows = series.map(({ name, points }) => {
+        const values = points.map(([, y]) => y).filter(Number.isFinite);
+        if (values.length === 0) return [name, "none", "none", "none", "none"];
+        const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+        return [name, ...[values[0], values[values.length - 1], low, high].map(write)];
+      });
+      return { kind: "table", caption, columns: ["", "first", "last", "lowest", "highest"], rows };
     }
     default:
       return undefined;

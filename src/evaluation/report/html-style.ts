@@ -1,14 +1,17 @@
-/** How a report looks as a page: one style for screens, light and dark, and for paper. */
+/**
+ * How a report looks as a page: one style for screens, light and dark, and for paper. The colours of curves follow Okabe and Ito 2008,
+ * https://jfly.uni-koeln.de/color/, darker or lighter for contrast: people with any colour vision tell them apart.
+ */
 export const STYLE = `
 :root {
   color-scheme: light dark;
   --ground: #ffffff; --ink: #1c1e21; --quiet: #5c6370; --line: #d9dce1; --stripe: #f6f7f9; --heat: 214 93 14;
-  --series-0: #0b62a4; --series-1: #c2410c; --series-2: #15803d; --series-3: #7e22ce; --series-4: #b45309; --series-5: #0f766e;
+  --series-0: #0072b2; --series-1: #d55e00; --series-2: #008f68; --series-3: #b0578d; --series-4: #7f6000; --series-5: #4a515c;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #16181c; --ink: #e6e8eb; --quiet: #9aa3af; --line: #363b43; --stripe: #1e2126; --heat: 203 75 22;
-    --series-0: #6cb6ff; --series-1: #ff9b6a; --series-2: #6fdc8c; --series-3: #d2a8ff; --series-4: #f2c14e; --series-5: #5eead4;
+    --series-0: #56b4e9; --series-1: #ff9350; --series-2: #2fd1a3; --series-3: #e8a3cd; --series-4: #f0e442; --series-5: #c3c9d1;
   }
 }
 * { box-sizing: border-box; }
@@ -23,7 +26,8 @@ figure.beside { display: inline-block; vertical-align: top; width: 31rem; max-wi
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.28rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-thead th { font-weight: 600; border-bottom: 2px solid var(--line); vertical-align: bottom; }
+thead th { font-weight: 600; vertical-align: bottom; }
+thead th, thead td { border-bottom: 2px solid var(--line); }
 th:first-child, .words { text-align: left; }
 td.words { white-space: normal; min-width: 12rem; }
 tbody th { font-weight: 400; }
@@ -32,15 +36,25 @@ tbody tr:nth-child(even) { background: var(--stripe); }
 .heat th, .heat td { padding: 0.28rem 0.3rem; }
 .heat td { text-align: center; min-width: 3.3rem; border: 2px solid var(--ground); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .heat thead th:not(:first-child), .pictures thead th { text-align: center; }
+.pictures thead th { white-space: normal; font-weight: 400; color: var(--quiet); font-size: 0.85rem; }
 .pictures td { text-align: center; padding: 0.35rem; vertical-align: top; }
 .pictures img { display: block; margin: 0 auto; image-rendering: pixelated; }
-.pictures span { display: block; font-size: 0.8rem; color: var(--quiet); max-width: 8rem; margin: 0 auto; white-space: normal; }
+.pictures span { display: block; font-size: 0.8rem; color: var(--quiet); max-width: 8rem; margin: 0 auto; white-space: pre-line; line-height: 1.3; padding-top: 0.25rem; }
+details { margin: 1rem 0; }
+summary { cursor: pointer; color: var(--quiet); }
+pre { overflow-x: auto; padding: 0.8rem 1rem; background: var(--stripe); font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 svg { max-width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 12px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 svg .grid { stroke: var(--line); }
+@media (max-width: 40rem) {
+  main { padding: 1rem 0.8rem 3rem; }
+  th, td { padding: 0.25rem 0.4rem; }
+  tbody th { white-space: normal; min-width: 7rem; overflow-wrap: anywhere; }
+  td.words { min-width: 8rem; }
+}
 @media print {
   :root { color-scheme: light; --ground: #ffffff; --ink: #000000; --quiet: #444444; --line: #bbbbbb; --stripe: #ffffff; --heat: 214 93 14;
-    --series-0: #0b62a4; --series-1: #c2410c; --series-2: #15803d; --series-3: #7e22ce; --series-4: #b45309; --series-5: #0f766e; }
+    --series-0: #0072b2; --series-1: #d55e00; --series-2: #008f68; --series-3: #b0578d; --series-4: #7f6000; --series-5: #4a515c; }
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }
   .scroll { overflow: visible; }

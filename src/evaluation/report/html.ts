@@ -1,4 +1,5 @@
 /** A report as one HTML file that needs nothing else. */
+import { curveFigure } from "./curve-figure.js";
 import { type Block, type Document, type HeatMap, isWords, type PictureGrid, type Table, textOf } from "./document.js";
 import { escapeHtml } from "./escape.js";
 import { STYLE } from "./html-style.js";
@@ -40,6 +41,10 @@ function renderBlock(block: Block): string {
       return figure(block.caption, heatMap(block), "beside");
     case "lines":
       return figure(block.caption, lineFigure(block));
+    case "curves":
+      return figure(block.caption, curveFigure(block), "beside");
+    case "listing":
+      return `<details><summary>${escapeHtml(block.caption)}</summary><pre>${escapeHtml(block.text)}</pre></details>`;
     case "pictures":
       return figure(block.caption, pictures(block));
   }

@@ -1,6 +1,7 @@
 /** Curves as SVG that takes its colours from the page. */
 import type { LineFigure } from "./document.js";
 import { escapeHtml } from "./escape.js";
+import { colour, stroke, text } from "./svg-parts.js";
 
 const WIDTH = 640;
 const HEIGHT = 300;
@@ -8,9 +9,6 @@ const LEFT = 60;
 const RIGHT = 620;
 const TOP = 14;
 const BOTTOM = 250;
-const COLOURS = 6;
-/** Curves differ by dash as well, for paper without colour and for eyes that do not see it. */
-const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 const Y_TICKS = 5;
 
 /** The figure and, below it, the names of its curves. */
@@ -47,13 +45,3 @@ ${curves.join("\n")}
 ${legend.join("")}
 </svg>`;
 }
-
-const colour = (i: number): string => `var(--series-${i % COLOURS})`;
-
-const stroke = (i: number): string => {
-  const dash = DASHES[i % DASHES.length];
-  return `stroke="${colour(i)}"${dash === "" ? "" : ` stroke-dasharray="${dash}"`}`;
-};
-
-const text = (x: number, y: number, words: string, anchor: "start" | "middle" | "end"): string =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escapeHtml(words)}</text>`;

@@ -11,6 +11,9 @@ export function renderMarkdown({ title, blocks }: Document, pictures: string): s
     if (block.kind === "heading") return `## ${escaped(block.text)}`;
     if (block.kind === "paragraph") return escaped(block.text);
     if (block.kind === "pictures") return pictureTable(block, pictures);
+    // Four spaces make a block of code, whatever is in it.
+    if (block.kind === "listing")
+      return `**${escaped(block.caption)}**\n\n${block.text.trimEnd().replace(/^/gm, "    ")}`;
     const table = tableOf(block);
     return table === undefined ? "" : `**${escaped(block.caption)}**\n\n${pipeTable(table)}`;
   });

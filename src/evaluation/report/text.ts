@@ -1,11 +1,12 @@
 /** A report for a terminal. */
 import { type Document, isWords, type Table, tableOf, textOf } from "./document.js";
 
-/** Plain text, tables aligned. Pictures are left out: they are in the other forms. */
+/** Plain text, tables aligned. Pictures and listings are left out: they are in the other forms. */
 export function renderText({ title, blocks }: Document): string {
   const parts = blocks.flatMap((block, i) => {
-    // A heading over pictures alone would stand over nothing.
-    if (block.kind === "heading" && blocks[i + 1]?.kind === "pictures") return [];
+    // A heading over pictures or a listing alone would stand over nothing.
+    const next = blocks[i + 1]?.kind;
+    if (block.kind === "heading" && (next === "pictures" || next === "listing")) return [];
     if (block.kind === "heading") return [block.text, "-".repeat(block.text.length)];
     if (block.kind === "paragraph") return [wrap(block.text, 100), ""];
     const table = tableOf(block);

@@ -44,11 +44,12 @@ export function suiteDocument(
     blocks: [
       { kind: "paragraph", text: `${data.images} images of ${data.name}, ${data.classes} classes.` },
       ...remarks.map((text): Block => ({ kind: "paragraph", text })),
-      ...resultBlocks(summary),
+      { kind: "heading", text: "Results" },
+      ...resultTables(summary),
       ...(models.length > 1 ? differenceBlocks(summary) : []),
       ...(seeds ? seedBlocks(seeds) : []),
-      ...corruptionBlocks(models),
-      ...robustnessBlocks(models),
+      ...under("Corruptions", corruptionMaps(models)),
+      ...under("Attacks", robustnessFigures(models)),
       { kind: "heading", text: "Worst classes" },
       ...models.map(worstClasses),
       ...(pictures ? [{ kind: "heading" as const, text: "Sample images" }, pictures] : []),
@@ -63,13 +64,17 @@ export function suiteDocument(
   };
 }
 
-function resultBlocks({ models, measures, data, seed }: SuiteSummary): Block[] {
+/** Blocks with a heading; nothing where there is none. */
+const under = (heading: string, blocks: readonly Block[]): Block[] =>
+  blocks.length === 0 ? [] : [{ kind: "heading", text: heading }, ...blocks];
+
+/** Every measure of the models, and what else is known of clean images. */
+export function resultTables({ models, measures, data, seed }: SuiteSummary): Block[] {
   const interval = (measured: MeasuredInterval | undefined): TableCell =>
     measured === undefined
       ? "not measured"
       : { value: measured.value, text: `${share(measured.value)} [${share(measured.low)}, ${share(measured.high)}]` };
   return [
-    { kind: "heading", text: "Results" },
     {
       kind: "table",
       caption:
@@ -178,13 +183,14 @@ function seedBlocks({ groups, measures }: SeedSummary): Block[] {
   ];
 }
 
-function corruptionBlocks(models: readonly ModelSummary[]): Block[] {
+/** A heat map of each model whose corruptions were measured. */
+export function corruptionMaps(models: readonly ModelSummary[]): Block[] {
   const measured = models.filter(({ errors }) => errors.length > 0);
   if (measured.length === 0) return [];
   const full = Math.max(
     ...measured.flatMap(({ errors }) => errors.flatMap(({ bySeverity }) => bySeverity.map((e) => e ?? 0))),
   );
-  return [{ kind: "heading", text: "Corruptions" }, ...measured.map((model): Block => heatMap(model, full))];
+  return measured.map((model): Block => heatMap(model, full));
 }
 
 function heatMap({ name: model, errors, corruptionErrors }: ModelSummary, full: number): Block {
@@ -194,7 +200,7 @@ function heatMap({ name: model, errors, corruptionErrors }: ModelSummary, full: 
   return {
     kind: "heat map",
     caption:
-      `${model}: top-1 error in percent by corruption and severity, darker is worse. Severity is not a strict order.` +
+      `${model}: top-1 error in percent by corruption and severity, a stronger colour is worse. Severity is not a strict order.` +
       (uncounted ? ` Not counted in any mean over corruptions: ${extra.join(", ")}.` : ""),
     corner: "corruption",
     columns: [...severities.map(String), "mean"],
@@ -212,9 +218,10 @@ function heatMap({ name: model, errors, corruptionErrors }: ModelSummary, full: 
   };
 }
 
-function robustnessBlocks(models: readonly ModelSummary[]): Block[] {
+/** Accuracy over epsilon, a figure for each attack that was made with several. */
+export function robustnessFigures(models: readonly ModelSummary[]): LineFigure[] {
   const kinds = new Set(models.flatMap(({ robustness }) => robustness.map(({ attack }) => attack)));
-  const figures = [...kinds].flatMap((kind): LineFigure[] => {
+  return [...kinds].flatMap((kind): LineFigure[] => {
     const curves = models.flatMap(({ name, robustness }) => {
       const own = robustness.find(({ attack }) => attack === kind);
       return own === undefined ? [] : [{ name, ...own }];
@@ -237,7 +244,6 @@ function robustnessBlocks(models: readonly ModelSummary[]): Block[] {
       },
     ];
   });
-  return figures.length === 0 ? [] : [{ kind: "heading", text: "Attacks" }, ...figures];
 }
 
 function worstClasses({ name, classes }: ModelSummary): Block {

@@ -64,6 +64,21 @@ export interface SuiteSummary {
   readonly measures: readonly MeasureSummary[];
 }
 
+/** What a summary says of one of its models, without measures that are relative to another one. */
+export function summaryOf(summary: SuiteSummary, place: number): SuiteSummary {
+  const absolute = summary.reference === ALEXNET.name;
+  return {
+    ...summary,
+    reference: absolute ? summary.reference : undefined,
+    models: [summary.models[place]],
+    measures: summary.measures.flatMap(({ name, better, values }) =>
+      values[place] === undefined || (!absolute && name.includes("reference: "))
+        ? []
+        : [{ name, better, values: [values[place]], differences: [undefined] }],
+    ),
+  };
+}
+
 /** The models as they were given, with their panel and what was measured. */
 export interface MeasuredModel {
   readonly model: SuiteModel;

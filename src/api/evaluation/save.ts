@@ -1,0 +1,80 @@
+/** An evaluation in its run's folder: the result, the picture of its confusion matrix, and pictures of its worst mistakes. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ConfusionCount } from "../../evaluation/confusion.js";
+import type { SeenMistake } from "../../evaluation/mistakes.js";
+import { summaryOf } from "../../evaluation/suite/summary.js";
+import { confusionPng } from "../../images/confusion-chart.js";
+import { thumbnail } from "../../images/thumbnail.js";
+import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { RunDirectory, writeJson } from "../../runs/run-directory.js";
+import { type EvaluationFile, type Mistake, RUN_SCHEMA, type SuiteFile } from "../../runs/schema.js";
+import type { SuiteResult } from "./suite.js";
+
+/** The mistakes as a result lists them. */
+export const listedMistakes = (
+  mistakes: readonly SeenMistake[],
+  fileOf: ((sample: number) => string) | undefined,
+): Mistake[] =>
+  mistakes.map(({ sample, pixels: _, side: __, ...mistake }) => ({
+    ...mistake,
+    ...(fileOf && { file: fileOf(sample) }),
+  }));
+
+/**
+ * Writes what an evaluation of a run found out, pictures first, so that a result that is there is whole.
+ *
+ * @param mistakes those of the result, in its order
+ * @returns the result as it was written, and the files of it and of the confusion matrix
+ * @throws RunError ERR_WRITE
+ */
+export async function saveEvaluation(
+  run: string,
+  result: EvaluationFile,
+  { counts, mistakes }: { readonly counts: readonly ConfusionCount[]; readonly mistakes: readonly SeenMistake[] },
+): Promise<{ readonly result: EvaluationFile; readonly files: readonly [result: string, chart: string] }> {
+  const attack = result.attack === undefined ? [] : [String(result.attack.name)];
+  const name = `${[result.data.split, result.route, ...attack].join("-")}-${instant(result.createdAt)}`;
+  const { evaluation } = RunDirectory.open(run);
+  if (mistakes.length > 0) mkdirSync(join(evaluation, name), { recursive: true });
+  const thumbnails = await Promise.all(
+    mistakes.map(async ({ pixels, side }, i) => {
+      const { ending, data } = await thumbnail(pixels, side);
+      const file = join(name, `mistake-${String(i + 1).padStart(2, "0")}.${ending}`);
+      writeFileAtomic(join(evaluation, file), data, { flush: false });
+      return file;
+    }),
+  );
+  const shown = result.mistakes?.map((mistake, i) => ({ ...mistake, thumbnail: thumbnails[i] }));
+  const saved = { ...result, ...(shown && { mistakes: shown }) };
+  const chart = join(evaluation, `${name}.png`);
+  writeFileAtomic(
+    chart,
+    await confusionPng(
+      result.perClass.map((one) => one.name),
+      counts,
+    ),
+  );
+  const file = join(evaluation, `${name}.json`);
+  writeJson(file, saved);
+  return { result: saved, files: [file, chart] };
+}
+
+/** Writes of each model of a suite that is a run what was found out of it into that run's folder. @throws RunError ERR_WRITE */
+export function saveSuites(
+  { createdAt, command, protocol, files, seeds: _, remarks: __, ...summary }: SuiteResult,
+  models: readonly { readonly run: string | undefined }[],
+): void {
+  models.forEach(({ run }, place) => {
+    if (run === undefined) return;
+    const { suites } = RunDirectory.open(run);
+    mkdirSync(suites, { recursive: true });
+    const weights = files[summary.models[place].name];
+    const own = summaryOf(summary, place);
+    const file: SuiteFile = { schema: RUN_SCHEMA, createdAt, command, weights, protocol, summary: own };
+    writeJson(join(suites, `${own.data.name.replace(/[^\w.-]+/g, "-")}-${instant(createdAt)}.json`), file);
+  });
+}
+
+/** An instant as a part of a file's name. */
+const instant = (createdAt: string): string => createdAt.replace(/[:.]/g, "-");

@@ -1,0 +1,94 @@
+/** Adversarial examples of a run as they evolve, from the pictures in its folder. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Picture, PictureGrid } from "../../evaluation/report/document.js";
+import { readGrid } from "../../images/grid.js";
+import { smallPng } from "../../images/thumbnail.js";
+import { RunDirectory } from "../../runs/run-directory.js";
+import type { SnapshotFile, SnapshotPrediction } from "../../runs/schema.js";
+import { spread } from "./epochs-shown.js";
+import type { ReportedRun } from "./reported-run.js";
+
+/** Images and epochs that are shown of a run. */
+const IMAGES = 4;
+const EPOCHS = 3;
+/** Width of an image on the page, in pixels. */
+const WIDTH = 88;
+
+/** The rows of a picture: clean, perturbation, adversarial. */
+const ROWS = 3;
+
+interface Snapshot {
+  /** From 1. */
+  readonly epoch: number;
+  readonly side: number;
+  readonly rows: readonly (readonly Uint8Array[])[];
+  /** What the network took the images for; undefined in earlier runs. */
+  readonly said: SnapshotFile | undefined;
+}
+
+/** Some images after some epochs; undefined for a run without pictures. Pictures that cannot be read are left out. */
+export async function examplePictures({ name, run }: ReportedRun): Promise<PictureGrid | undefined> {
+  const snapshots = await snapshotsIn(RunDirectory.open(run.path).images);
+  const last = snapshots[snapshots.length - 1];
+  if (last === undefined) return undefined;
+  const count = Math.min(IMAGES, ...snapshots.map(({ rows }) => rows[0].length));
+  const picture = async (snapshot: Snapshot, row: number, image: number): Promise<Picture> => {
+    const { said, side, rows, epoch } = snapshot;
+    const predictions = row === 1 ? undefined : said?.images[image]?.[row === 0 ? "clean" : "adversarial"];
+    return {
+      name: `${name}-epoch-${epoch}-${["clean", "change", "adversarial"][row]}-${image + 1}`,
+      png: await smallPng(rows[row][image], side),
+      width: WIDTH,
+      ...(predictions && { note: describe(predictions) }),
+    };
+  };
+  const shown = Array.from({ length: count }, async (_, image) => ({
+    name: last.said?.images[image]?.label ?? `image ${image + 1}`,
+    cells: await Promise.all([
+      picture(last, 0, image),
+      ...snapshots.flatMap((snapshot) => [picture(snapshot, 1, image), picture(snapshot, 2, image)]),
+    ]),
+  }));
+  return {
+    kind: "pictures",
+    caption:
+      `${name}: the same images, what the attack adds to them (grey is no change), and the adversarial images, after some epochs.` +
+      (last.said
+        ? ` Below: what the network of that epoch takes them for, through each route; clean ones after epoch ${last.epoch}.`
+        : ""),
+    columns: [
+      "clean",
+      ...snapshots.flatMap(({ epoch }) => [`change, epoch\u00a0${epoch}`, `adversarial, epoch\u00a0${epoch}`]),
+    ],
+    rows: await Promise.all(shown),
+  };
+}
+
+/** "main: cat 93 %", and so on, a line for each route. */
+const describe = (predictions: Readonly<Record<string, SnapshotPrediction>>): string =>
+  Object.entries(predictions)
+    .map(
+      ([route, { class: name, probability }]) =>
+        `${route}: ${name || "nothing"} ${(100 * probability).toFixed(0)}\u00a0%`,
+    )
+    .join("\n");
+
+async function snapshotsIn(folder: string): Promise<Snapshot[]> {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^epoch-\d+\.png$/.test(name)) : [];
+  const read = await Promise.all(spread(names.sort(), EPOCHS).map((name) => snapshot(join(folder, name))));
+  const found = read.filter((one) => one !== undefined);
+  return found.filter(({ side }) => side === found[0].side);
+}
+
+async function snapshot(picture: string): Promise<Snapshot | undefined> {
+  try {
+    const grid = await readGrid(readFileSync(picture), ROWS);
+    const file = picture.replace(/png$/, "json");
+    const said = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SnapshotFile) : undefined;
+    const epoch = Number(/(\d+)\.png$/.exec(picture)?.[1]);
+    return grid && { epoch, side: grid.side, rows: grid.images, said };
+  } catch {
+    return undefined; // no picture, or one that was cut short
+  }
+}

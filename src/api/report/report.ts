@@ -1,0 +1,76 @@
+/** Finished and running trainings as one page: what was trained, at what cost, how it went and how good it is. Nothing is computed anew. */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Block, Document, PictureGrid } from "../../evaluation/report/document.js";
+import { renderHtml } from "../../evaluation/report/html.js";
+import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { learningCurves, processCurves } from "./curves.js";
+import { driftFigures } from "./drift.js";
+import { examplePictures } from "./examples.js";
+import { worstMistakes } from "./mistakes.js";
+import { type ReportedRun, reportedRuns } from "./reported-run.js";
+import { resultBlocks, suiteBlocks } from "./results.js";
+import { costTable, differencesTable, trainedTable } from "./training-tables.js";
+
+export interface ReportOptions {
+  /** The file to write, a page that needs nothing else. */
+  readonly to: string;
+}
+
+/**
+ * Writes a page about runs, side by side where they are several, and gives it as a document, which `renderText` and `renderMarkdown`
+ * turn into other forms.
+ *
+ * @param runs folders of runs, which may still be training
+ * @throws UsageError ERR_REPORT no run is given, or one twice; ERR_RUN_MISSING, ERR_RUN_SCHEMA what is given is no run
+ * @throws RunError ERR_RUN_FILE a line of a log is damaged; ERR_WRITE the file cannot be written
+ */
+export async function report(runs: readonly string[], { to }: ReportOptions): Promise<Document> {
+  const document = await reportDocument(reportedRuns(runs));
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileAtomic(to, renderHtml(document));
+  return document;
+}
+
+/** The report on runs as a document. */
+export async function reportDocument(runs: readonly ReportedRun[]): Promise<Document> {
+  const [examples, mistakes] = await Promise.all([picturesOf(runs, examplePictures), picturesOf(runs, worstMistakes)]);
+  return {
+    title: titleOf(runs),
+    blocks: [
+      trainedTable(runs),
+      ...under("Results", resultBlocks(runs)),
+      ...under("Learning", learningCurves(runs)),
+      ...suiteBlocks(runs),
+      ...under("Adversarial examples", examples),
+      ...under("Worst mistakes", mistakes),
+      ...under("Drift of the auxiliary batch norms", driftFigures(runs)),
+      { kind: "heading", text: "Cost" },
+      costTable(runs),
+      ...processCurves(runs),
+      { kind: "heading", text: runs.length === 1 ? "Recipe" : "Recipes" },
+      ...differencesTable(runs),
+      ...runs.map(({ name, run }): Block => {
+        const command = run.info.command.length === 0 ? "" : `# ${run.info.command.join(" ")}\n`;
+        return { kind: "listing", caption: `The whole recipe of ${name}`, text: command + run.recipeText() };
+      }),
+    ],
+  };
+}
+
+async function picturesOf(
+  runs: readonly ReportedRun[],
+  pictures: (run: ReportedRun) => Promise<PictureGrid | undefined>,
+): Promise<PictureGrid[]> {
+  const grids = await Promise.all(runs.map(pictures));
+  return grids.filter((grid) => grid !== undefined);
+}
+
+const under = (heading: string, blocks: readonly Block[]): Block[] =>
+  blocks.length === 0 ? [] : [{ kind: "heading", text: heading }, ...blocks];
+
+function titleOf(runs: readonly ReportedRun[]): string {
+  const [{ run }] = runs;
+  if (runs.length === 1) return `${run.recipe.method} of ${run.recipe.model} on ${run.info.data.name}`;
+  return `Trainings side by side: ${runs.map(({ name }) => name).join(", ")}`;
+}

@@ -1,0 +1,68 @@
+/** What was logged over time as SVG that takes its colours from the page. */
+import { axis } from "../../images/chart.js";
+import type { CurveFigure } from "./document.js";
+import { escapeHtml } from "./escape.js";
+import { stroke, text } from "./svg-parts.js";
+
+const WIDTH = 480;
+const LEFT = 66;
+const RIGHT = WIDTH - 12;
+const TOP = 12;
+const BOTTOM = 232;
+const LEGEND_ROW = 20;
+
+/** The figure and, below it, the names of its curves. Values that are no numbers break a curve. */
+export function curveFigure({ caption, xLabel, yLabel, series, shares = false }: CurveFigure): string {
+  const points = series.flatMap((one) => one.points).filter(([, y]) => Number.isFinite(y));
+  const x = axis(
+    points.map(([value]) => value),
+    LEFT,
+    RIGHT,
+  );
+  const y = axis(
+    points.map(([, value]) => value),
+    BOTTOM,
+    TOP,
+  );
+  const written = tickFormat(shares ? y.ticks.map((tick) => 100 * tick) : y.ticks);
+  const grid = y.ticks.map(
+    (tick) =>
+      `<line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${at(y.place(tick))}" y2="${at(y.place(tick))}" />` +
+      text(LEFT - 8, y.place(tick) + 4, written(shares ? 100 * tick : tick), "end"),
+  );
+  const xWritten = tickFormat(x.ticks);
+  const xTicks = x.ticks.map((tick) => text(x.place(tick), BOTTOM + 18, xWritten(tick), "middle"));
+  const curves = series.map(({ points: own, colour, dash }) => {
+    const known = own.filter(([, value]) => Number.isFinite(value));
+    const path = known.map(([a, b]) => `${at(x.place(a))},${at(y.place(b))}`).join(" ");
+    const [a, b] = known[0] ?? [0, 0];
+    // One point is no line.
+    return known.length === 1
+      ? `<circle cx="${at(x.place(a))}" cy="${at(y.place(b))}" r="3" stroke-width="2" fill="none" ${stroke(colour, 0)} />`
+      : `<polyline points="${path}" fill="none" stroke-width="2" stroke-linejoin="round" ${stroke(colour, dash)} />`;
+  });
+  const legendTop = BOTTOM + 58;
+  const legend = series.map(({ name, colour, dash }, i) => {
+    const top = legendTop + LEGEND_ROW * i;
+    const sample = `<line x1="${LEFT}" x2="${LEFT + 32}" y1="${top}" y2="${top}" stroke-width="2" ${stroke(colour, dash)} />`;
+    return sample + text(LEFT + 42, top + 4, name, "start");
+  });
+  const height = legendTop + LEGEND_ROW * (series.length - 1) + 12;
+  return `<svg class="curves" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeHtml(caption)}">
+${grid.join("")}${xTicks.join("")}
+${text((LEFT + RIGHT) / 2, BOTTOM + 38, xLabel, "middle")}<g transform="rotate(-90)">${text(-(TOP + BOTTOM) / 2, 12, yLabel, "middle")}</g>
+${curves.join("\n")}
+${legend.join("")}
+</svg>`;
+}
+
+const at = (value: number): string => value.toFixed(1);
+
+/** Ticks with as many digits as tell them apart. */
+function tickFormat(ticks: readonly number[]): (tick: number) => string {
+  const step = Math.abs((ticks[1] ?? 1) - (ticks[0] ?? 0));
+  const largest = Math.max(...ticks.map(Math.abs));
+  if (largest >= 1e5 || (largest > 0 && largest < 1e-3)) return (tick) => (tick === 0 ? "0" : tick.toExponential(1));
+  const digits = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+  return (tick) => (Math.abs(tick) < step / 2 ? 0 : tick).toFixed(digits);
+}

@@ -1,0 +1,30 @@
+/** Small pictures of images, for pages that show many. */
+import sharp from "sharp";
+
+/** Longest side of a thumbnail in pixels. */
+const SIDE = 96;
+
+/**
+ * A square image at 96 pixels as a JPEG, or one that is not larger as a PNG with its own pixels.
+ *
+ * @param pixels (side, side, 3) uint8, RGB
+ */
+export async function thumbnail(
+  pixels: Uint8Array,
+  side: number,
+): Promise<{ readonly ending: "jpg" | "png"; readonly data: Buffer }> {
+  const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
+  if (side <= SIDE) return { ending: "png", data: await image.png().toBuffer() };
+  return { ending: "jpg", data: await image.resize(SIDE, SIDE).jpeg({ quality: 82 }).toBuffer() };
+}
+
+/** Longest side of a small PNG. */
+const SMALL = 112;
+
+/** A square image as a PNG of a few kilobytes: one of more than 112 pixels is made smaller, with a palette. */
+export function smallPng(pixels: Uint8Array, side: number): Promise<Buffer> {
+  const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
+  if (side <= 64) return image.png().toBuffer();
+  const size = Math.min(side, SMALL);
+  return image.resize(size, size).png({ palette: true, colours: 128 }).toBuffer();
+}

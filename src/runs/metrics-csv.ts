@@ -1,0 +1,21 @@
+/** The metrics of a run as a table for other programs. */
+import { csv } from "../evaluation/report/csv.js";
+import type { MetricsRecord } from "./schema.js";
+
+/**
+ * A line for each record in its order, a column for each field that any record has; fields within fields have dots, as
+ * `routes.aux.accuracy`. A field that a record has not is empty. Quoting as in RFC 4180.
+ */
+export function metricsCsv(records: readonly MetricsRecord[]): string {
+  const rows = records.map((record) => new Map(fieldsOf(record)));
+  const columns = [...new Set(rows.flatMap((row) => [...row.keys()]))];
+  return csv([columns, ...rows.map((row) => columns.map((column) => row.get(column) ?? ""))]);
+}
+
+function fieldsOf(record: object, path = ""): [string, string][] {
+  return Object.entries(record).flatMap(([key, value]): [string, string][] =>
+    typeof value === "object" && value !== null
+      ? fieldsOf(value, `${path}${key}.`)
+      : [[`${path}${key}`, String(value ?? "")]],
+  );
+}

@@ -1,0 +1,39 @@
+/** What the page says of models, in words. */
+import type { WebModel } from "../../runs/web-models.js";
+import { NO_CORRUPTION, type Severities, SLIDERS } from "./corruptions.js";
+
+/** How each model is called for short. */
+export const letterOf = (index: number): string => "AB"[index];
+
+const METHODS: Readonly<Record<string, string>> = {
+  vanilla: "vanilla training",
+  advprop: "AdvProp",
+  "fine-grained": "fine-grained AdvProp",
+  "fast-advprop": "Fast AdvProp",
+  adversarial: "adversarial training",
+};
+
+/** A sentence part each: the network, how it was trained, what it was worth. */
+export function factsOf({ model, imageSize, method, epsilon, accuracy }: WebModel): string[] {
+  const radius = epsilon === undefined ? "" : ` at ${Number((255 * epsilon).toFixed(2))}/255`;
+  const facts = [`${model}, ${imageSize}\u00a0×\u00a0${imageSize} pixels`];
+  if (method !== undefined) facts.push(`${METHODS[method] ?? method}${radius}`);
+  if (accuracy !== undefined) {
+    const { value, images, data, split } = accuracy;
+    facts.push(`${percent(value, 2)} right of ${images.toLocaleString("en")} ${split} images of ${data}`);
+  }
+  return facts;
+}
+
+/** With a space that does not break. */
+export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)}\u00a0%`;
+
+export const milliseconds = (time: number): string => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
+
+export const megabytes = (models: readonly WebModel[]): string => {
+  const bytes = models.reduce((total, model) => total + model.bytes, 0);
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+};
+
+export const isClean = (severities: Severities): boolean =>
+  SLIDERS.every(({ corruption }) => severities[corruption] === NO_CORRUPTION[corruption]);
