@@ -50,9 +50,17 @@ export interface CropAndFlip {
   readonly flip: boolean;
 }
 
+/** The part of each batch that one of several processes takes, which together take the whole. */
+export interface BatchPart {
+  /** From 0. */
+  readonly index: number;
+  /** Number of parts, of equal size. */
+  readonly count: number;
+}
+
 /** Gives the batches of each epoch, a pure function of (seed, epoch). */
 export interface Loader {
-  /** Images in each batch. */
+  /** Images in each batch, over all parts. */
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
   /**
@@ -71,6 +79,8 @@ export interface TrainingLoaderOptions {
   readonly augmentation: CropAndFlip & StrongAugmentation;
   /** The views of each image of a batch, each with draws of its own; one, `strong`, unless given. */
   readonly views?: readonly ViewSource[];
+  /** Gives this part of each batch alone; the whole unless given. The images of all parts together are the same whatever their number. */
+  readonly part?: BatchPart;
   /** Leaves crop and mirroring to the step, which does them where the network is; not where a view is plain or a policy is to follow. */
   readonly leavePending?: boolean;
 }
@@ -88,6 +98,7 @@ export interface TrainingLoaderOptions {
 export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
   const { batchSize, seed, sampler = "uniform", augmentation, views = ONE_VIEW, leavePending = false } = options;
   checkBatchSize(batchSize, "trainingLoader");
+  const { offset, size } = partOf(batchSize, options.part, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip } = augmentation;
   if (!Number.isInteger(crop) || crop < 0) {
@@ -140,9 +151,9 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     async *epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, dataset, seed, epoch);
       for (let step = firstStep; step < stepsPerEpoch; step++) {
-        const start = step * batchSize;
-        const indicesOfStep = indices.subarray(start, start + batchSize);
-        const repeatsOfStep = repeats.slice(start, start + batchSize);
+        const start = step * batchSize + offset;
+        const indicesOfStep = indices.subarray(start, start + size);
+        const repeatsOfStep = repeats.slice(start, start + size);
         const streams = repeatsOfStep.map((repeat) => views.length * repeat);
         const visits = visitsOf(repeatsOfStep);
         if (leavePending && views.every((view) => view === "weak" || (view === "strong" && isNeutral(augmentation)))) {
@@ -165,20 +176,45 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
 /**
  * The images as they are, in order; the last batch may be smaller. Can be iterated again.
  *
+ * @param part of the images; all unless given
  * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer
  */
-export function evaluationBatches(dataset: Dataset, batchSize: number): Iterable<PixelBatch> {
+export function evaluationBatches(dataset: Dataset, batchSize: number, part?: BatchPart): Iterable<PixelBatch> {
   checkBatchSize(batchSize, "evaluationBatches");
+  const [begin, end] = rangeOf(dataset.length, part);
   return {
     *[Symbol.iterator]() {
-      for (let first = 0; first < dataset.length; first += batchSize) {
-        const length = Math.min(batchSize, dataset.length - first);
+      for (let first = begin; first < end; first += batchSize) {
+        const length = Math.min(batchSize, end - first);
         const indices = Uint32Array.from({ length }, (_, i) => first + i);
         yield gather(dataset, indices, asItIs);
       }
     },
   };
 }
+
+/**
+ * Where a part of a batch lies in it.
+ *
+ * @throws UsageError ERR_BATCH_SIZE the batch cannot be divided into equal parts
+ */
+export function partOf(batchSize: number, part: BatchPart | undefined, what: string): { offset: number; size: number } {
+  if (part === undefined) return { offset: 0, size: batchSize };
+  const size = batchSize / part.count;
+  if (Number.isInteger(size)) return { offset: part.index * size, size };
+  const below = Math.floor(size) * part.count;
+  throw new UsageError(
+    "ERR_BATCH_SIZE",
+    `${what}: a batch of all processes together must be a multiple of their number, ${part.count}, so that each takes as many images; ` +
+      `got ${batchSize}. Take ${below > 0 ? `${below} or ` : ""}${below + part.count}.`,
+  );
+}
+
+/** Where a part of some images begins and ends: parts differ by one image at most. */
+export const rangeOf = (length: number, part: BatchPart = { index: 0, count: 1 }): [begin: number, end: number] => [
+  Math.floor((length * part.index) / part.count),
+  Math.floor((length * (part.index + 1)) / part.count),
+];
 
 /** What a batch says of repeated visits: nothing where there is none. */
 export const visitsOf = (repeats: Uint32Array): Pick<PixelBatch, "repeats"> =>

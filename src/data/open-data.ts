@@ -10,6 +10,7 @@ import { untrainedNotes } from "./division-notes.js";
 import type { Finding } from "./findings.js";
 import { checkClasses, PARTS, type Part } from "./image-folder.js";
 import {
+  type BatchPart,
   evaluationBatches,
   type Loader,
   type PixelBatch,
@@ -27,15 +28,15 @@ import type { UsedPhoto } from "./used-photos.js";
 export interface TrainingImages {
   readonly length: number;
   /** Shuffled and augmented batches. Photos are cut and mirrored as they are read, whatever `leavePending` says. */
-  loader(batchSize: number, options?: Pick<TrainingLoaderOptions, "views" | "leavePending">): Loader;
+  loader(batchSize: number, options?: Pick<TrainingLoaderOptions, "views" | "part" | "leavePending">): Loader;
 }
 
 /** Images to evaluate on. */
 export interface EvaluationImages {
   /** Images in all; fewer come where images that cannot be decoded are skipped. */
   readonly length: number;
-  /** The images in order, as often as asked, the last batch smaller. */
-  batches(batchSize: number): AsyncIterable<PixelBatch>;
+  /** The images, or a part of them, in order, as often as asked, the last batch smaller. */
+  batches(batchSize: number, part?: BatchPart): AsyncIterable<PixelBatch>;
   /** The file of a photo by its identity, relative to the folder; absent for images in memory. */
   fileOf?(sample: number): string;
 }
@@ -176,9 +177,9 @@ export function openInMemory(
   const evaluation = (set: Dataset | undefined): EvaluationImages | undefined =>
     set && {
       length: set.length,
-      batches: (batchSize) => ({
+      batches: (batchSize, part) => ({
         async *[Symbol.asyncIterator]() {
-          yield* evaluationBatches(set, batchSize);
+          yield* evaluationBatches(set, batchSize, part);
         },
       }),
     };

@@ -6,7 +6,7 @@ import type { Interpolation } from "../images/resize.js";
 import type { StrongAugmentation } from "../images/strong-augmentation.js";
 import { checkSeed } from "../random.js";
 import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
-import { checkBatchSize, type Loader, type PixelBatch, visitsOf } from "./loader.js";
+import { type BatchPart, checkBatchSize, type Loader, type PixelBatch, partOf, rangeOf, visitsOf } from "./loader.js";
 import { PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
 import { epochOrder, type Sampler } from "./sampler.js";
 import { ONE_VIEW, type ViewSource } from "./view-sources.js";
@@ -44,11 +44,15 @@ export interface TrainingPhotoOptions extends PhotoOptions, StrongAugmentation {
   readonly cacheBytes?: number;
   /** The views of each photo of a batch, each with draws of its own; one, `strong`, unless given. */
   readonly views?: readonly ViewSource[];
+  /** Gives this part of each batch alone; the whole unless given. */
+  readonly part?: BatchPart;
 }
 
 export interface EvaluationPhotoOptions extends PhotoOptions {
   /** Side of the square as a share of the resized short side; by default {@link defaultCropFraction}. */
   readonly cropFraction?: number;
+  /** Gives this part of the photos alone; all unless given. */
+  readonly part?: BatchPart;
 }
 
 /** What loaders of photos have beside their batches. */
@@ -76,6 +80,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
   const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
   const { autoAugment, randAugment, colorJitter, randomErasing, cacheBytes = 0, views = ONE_VIEW } = options;
   const common = checked(what, set, options);
+  const { offset, size: partSize } = partOf(batchSize, options.part, what);
   checkSeed(seed, what);
   checkCrop(crop);
   if (!(cacheBytes >= 0)) {
@@ -90,7 +95,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
   }
   const reader = new PhotoReader(set, {
     ...common,
-    batchSize: views.length * batchSize,
+    batchSize: views.length * partSize,
     cacheBytes,
     transform: {
       kind: "train",
@@ -110,13 +115,16 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
     stepsPerEpoch,
     epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, set, seed, epoch);
-      const range = [firstStep * batchSize, stepsPerEpoch * batchSize] as const;
-      const visited = indices.slice(...range);
-      const streams = repeats.slice(...range);
+      const mine = (_: number, place: number) =>
+        place >= firstStep * batchSize &&
+        place < stepsPerEpoch * batchSize &&
+        Math.floor(((place % batchSize) - offset) / partSize) === 0;
+      const visited = indices.filter(mine);
+      const streams = repeats.filter(mine);
       const { length } = views;
       return length === 1
         ? reader.pass(epoch, visited, streams)
-        : severalViews(reader, epoch, { indices: visited, repeats: streams, batchSize, views: length });
+        : severalViews(reader, epoch, { indices: visited, repeats: streams, batchSize: partSize, views: length });
     },
     statistics: () => reader.statistics(),
     close: () => reader.close(),
@@ -183,13 +191,14 @@ export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions)
   }
   const transform = { kind: "evaluate", size, interpolation: common.interpolation, cropFraction } as const;
   const reader = new PhotoReader(set, { ...common, cacheBytes: 0, transform });
+  const [begin, end] = rangeOf(set.length, options.part);
   return {
-    length: set.length,
+    length: end - begin,
     [Symbol.asyncIterator]: () =>
       reader.pass(
         0,
-        Uint32Array.from({ length: set.length }, (_, i) => i),
-        new Uint32Array(set.length),
+        Uint32Array.from({ length: end - begin }, (_, i) => begin + i),
+        new Uint32Array(end - begin),
       ),
     statistics: () => reader.statistics(),
     close: () => reader.close(),

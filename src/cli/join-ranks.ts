@@ -1,0 +1,17 @@
+/** The processes that a training was started with, and whether it was started again. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { ProcessGroup } from "../distributed/process-group.js";
+
+/**
+ * Meets the other ranks where the environment speaks of such.
+ *
+ * @param run the folder of the run, where it is given
+ * @returns the group, and whether whoever starts the ranks has started them again, so that rank 0 goes on with the run in its folder
+ * @throws UsageError ERR_RANK_SETTING, RunError ERR_RANK
+ */
+export function joinRanks(run: string | undefined): { group: ProcessGroup | undefined; restarted: boolean } {
+  const group = ProcessGroup.joinFromEnvironment();
+  const again = group !== undefined && group.rank === 0 && group.place.restarts > 0;
+  return { group, restarted: again && run !== undefined && existsSync(join(run, "run.json")) };
+}
