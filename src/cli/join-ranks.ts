@@ -1,6 +1,7 @@
 /** The processes that a training was started with, and whether it was started again. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { LAUNCHER_VARIABLE } from "../distributed/launcher.js";
 import { ProcessGroup } from "../distributed/process-group.js";
 
 /**
@@ -14,4 +15,17 @@ export function joinRanks(run: string | undefined): { group: ProcessGroup | unde
   const group = ProcessGroup.joinFromEnvironment();
   const again = group !== undefined && group.rank === 0 && group.place.restarts > 0;
   return { group, restarted: again && run !== undefined && existsSync(join(run, "run.json")) };
+}
+
+/** Milliseconds between looks at whether the launcher is there. */
+const LOOK = 1000;
+
+/** Has a training stop, as by a signal, where whoever launched it has gone. Gives what ends the looking. */
+export function stopWithoutLauncher(stop: () => void): () => void {
+  const launcher = Number(process.env[LAUNCHER_VARIABLE]);
+  if (!launcher) return () => {};
+  const looking = setInterval(() => {
+    if (process.ppid !== launcher) stop();
+  }, LOOK).unref();
+  return () => clearInterval(looking);
 }

@@ -81,7 +81,7 @@ async function runTraining(
   given: { readonly referenceSize?: number },
 ): Promise<void> {
   const { train } = await import("../api/train.js");
-  const { joinRanks } = await import("./join-ranks.js");
+  const { joinRanks, stopWithoutLauncher } = await import("./join-ranks.js");
   const { TrainingReport } = await import("./training-report.js");
   const { withResumeAdvice } = await import("./resume-advice.js");
   const { stopOnSignals } = await import("./signals.js");
@@ -90,6 +90,7 @@ async function runTraining(
   const follows = group !== undefined && group.rank > 0;
   const report = new TrainingReport(quiet === true || follows);
   const stop = stopOnSignals((line) => report.say(line));
+  const unwatch = stopWithoutLauncher(stop.stop);
   let started: StartedEvent | undefined;
   try {
     const result = await train(restarted ? {} : recipe, {
@@ -111,6 +112,7 @@ async function runTraining(
     report.end();
     throw started === undefined ? error : withResumeAdvice(error, started.run, started.recipe);
   } finally {
+    unwatch();
     stop.dispose();
   }
 }
