@@ -11,7 +11,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-const at::IntArrayRef kAllButChannels{0, 2, 3};
+constexpr int64_t kAllButChannels[] = {0, 2, 3};
 
 /// [1, C, 1, 1] in a dtype.
 at::Tensor byChannel(const at::Tensor& values, const at::Tensor& like) { return values.to(like.options()).view({1, -1, 1, 1}); }

@@ -173,7 +173,7 @@ function checkSynchronized({ training }: ResolvedRecipe, group: ProcessGroup | u
   throw new UsageError(
     "ERR_RECIPE",
     "train: `training.syncBatchNorm` has no effect in one process, whose batch norms see the whole mini-batch. Leave it out, or start " +
-      "several: advprop launch --processes N -- train ...",
+      "several processes, with advprop launch or torchrun",
   );
 }
 

@@ -29,52 +29,49 @@ export interface Ended {
 export interface Rank {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** What it has said on standard error so far. */
-  said(): string;
 }
 
-/** Starts a program of a test's folder, or the built command line, with a place among some ranks. */
-export function startRank(
-  script: string,
-  args: readonly string[],
-  place: { readonly rank: number; readonly size: number; readonly port: number },
-  env: NodeJS.ProcessEnv = {},
-): Rank {
+/** Starts a program, given by its path from this folder. */
+export function startProgram(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Rank {
   const path = fileURLToPath(new URL(script, import.meta.url));
-  const process_ = spawn(process.execPath, [path, ...args], {
-    env: {
-      ...process.env,
-      RANK: String(place.rank),
-      LOCAL_RANK: String(place.rank),
-      WORLD_SIZE: String(place.size),
-      LOCAL_WORLD_SIZE: String(place.size),
-      MASTER_ADDR: "127.0.0.1",
-      MASTER_PORT: String(place.port),
-      TORCHELASTIC_RESTART_COUNT: "0",
-      ...env,
-    },
+  const started = spawn(process.execPath, [path, ...args], {
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [stdout, stderr] = ["", ""];
-  process_.stdout.on("data", (chunk) => {
+  started.stdout.on("data", (chunk) => {
     stdout += chunk;
   });
-  process_.stderr.on("data", (chunk) => {
+  started.stderr.on("data", (chunk) => {
     stderr += chunk;
   });
   const ended = new Promise<Ended>((resolve) => {
-    process_.on("close", (status, signal) => resolve({ status, signal, stdout, stderr, at: Date.now() }));
+    started.on("close", (status, signal) => resolve({ status, signal, stdout, stderr, at: Date.now() }));
   });
-  return { process: process_, ended, said: () => stderr };
+  return { process: started, ended };
 }
 
-/** Starts so many ranks. */
+/** Starts ranks of a group as torchrun would; of them all unless told which. Those that are not started have no place in the list. */
 export async function startRanks(
   size: number,
   script: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  started: readonly number[] = Array.from({ length: size }, (_, rank) => rank),
 ): Promise<Rank[]> {
   const port = await freePort();
-  return Array.from({ length: size }, (_, rank) => startRank(script, args, { rank, size, port }, env));
+  const ranks: Rank[] = [];
+  for (const rank of started) {
+    ranks[rank] = startProgram(script, args, {
+      RANK: String(rank),
+      LOCAL_RANK: String(rank),
+      WORLD_SIZE: String(size),
+      LOCAL_WORLD_SIZE: String(size),
+      MASTER_ADDR: "127.0.0.1",
+      MASTER_PORT: String(port),
+      TORCHELASTIC_RESTART_COUNT: "0",
+      ...env,
+    });
+  }
+  return ranks;
 }
