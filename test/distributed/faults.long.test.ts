@@ -7,7 +7,7 @@ import { type Ended, type Rank, startProgram, startRanks } from "../support/rank
 
 const MAIN = "../../dist/cli/main.js";
 const TRAIN = [
-  ...["train", "--data", "shapes", "--limit-train", "64", "--batch-size", "16", "--epochs", "10", "--threads", "1"],
+  ...["train", "--data", "shapes", "--limit-train", "64", "--batch-size", "16", "--epochs", "5", "--threads", "1"],
   ...["--attack-steps", "1", "--set", "data.shapes.validationImages=32", "--set", "data.shapes.images=64"],
   ...["--set", "training.averageDecay=0.9", "--set", "training.logEverySteps=1"],
   ...["--set", "training.checkpointEverySteps=3"],
@@ -54,7 +54,7 @@ describe("launched ranks", () => {
   }
 
   test("train one run, which rank 0 writes and speaks of", () => {
-    expect([undisturbed.status, undisturbed.stderr]).toEqual([0, expect.stringContaining("Finished after step 40")]);
+    expect([undisturbed.status, undisturbed.stderr]).toEqual([0, expect.stringContaining("Finished after step 20")]);
     expect(undisturbed.stderr).not.toContain("[rank 1]");
     const { reproducibility } = JSON.parse(readFileSync(join(whole, "checkpoints", "last.json"), "utf8"));
     expect(reproducibility).toMatchObject({ ranks: 2, threads: 1 });
@@ -63,7 +63,7 @@ describe("launched ranks", () => {
   test.each([0, 1])("start again where rank %i was killed, and end as if it had not been", async (killed) => {
     const run = join(temporaryFolder(), "run");
     const launched = launch(run, "--max-restarts", "1");
-    await reached(run, 8);
+    await reached(run, 7);
     process.kill(rankOf(launched, killed), "SIGKILL");
     const { status, stderr } = await launched.ended;
     expect(stderr).toContain(`launch: rank ${killed} was killed by SIGKILL`);

@@ -35,11 +35,11 @@ const furthest = (a: readonly number[], b: readonly number[]): number => {
 
 describe("ranks that synchronize their batch norms", () => {
   test.each([
-    ["advprop", "resnet20", 4],
-    ["vanilla", "resnet20", 4],
-    ["vanilla", "efficientnet-b0", 8],
-  ] as const)("two of 32 images equal one of 64: %s of %s, float64, 5 steps", async (method, model, side) => {
-    const settings = { method, model, side, synchronized: true, steps: 5, batchSize: 64 };
+    ["advprop", "resnet20", 5, 4],
+    ["vanilla", "resnet20", 5, 4],
+    ["vanilla", "efficientnet-b0", 2, 8],
+  ] as const)("two of 32 images equal one of 64: %s of %s, float64, %i steps", async (method, model, steps, side) => {
+    const settings = { method, model, side, synchronized: true, steps, batchSize: 64 };
     const [one] = await train(1, settings);
     const both = await train(2, settings);
     for (const two of both) {

@@ -31,10 +31,13 @@ export interface Rank {
   readonly ended: Promise<Ended>;
 }
 
-/** Starts a program, given by its path from this folder. */
-export function startProgram(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Rank {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const started = spawn(process.execPath, [path, ...args], {
+/** Starts a program of Node, given by its path from this folder. */
+export const startProgram = (script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Rank =>
+  startCommand(process.execPath, [fileURLToPath(new URL(script, import.meta.url)), ...args], env);
+
+/** Starts any program, with `env` added to the environment. */
+export function startCommand(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Rank {
+  const started = spawn(command, args, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
