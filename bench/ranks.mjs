@@ -70,7 +70,9 @@ const median = (size) => {
   const sorted = [...rounds.get(size)].sort((a, b) => a.imagesPerSecond - b.imagesPerSecond);
   return sorted[Math.floor(sorted.length / 2)];
 };
-console.log(`ResNet-20 AdvProp, PGD-5, mini-batch ${values["batch-size"]}, ${cpus()[0].model.trim()}, ${cpus().length} cores`);
+console.log(
+  `ResNet-20 AdvProp, PGD-5, mini-batch ${values["batch-size"]}, ${cpus()[0].model.trim()}, ${cpus().length} cores`,
+);
 console.log("| processes | images/s | times one | ms a step | reduced, MB a step | ms of sums a step | hidden |");
 console.log("| --- | --- | --- | --- | --- | --- | --- |");
 const one = median(1).imagesPerSecond;

@@ -93,6 +93,8 @@ export { type ImageSource, openSourceImages, type SourceImages, type SourceOptio
 export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { type WriteStylizedSetOptions, type WrittenStylizedSet, writeStylizedSet } from "./data/write-stylized-set.js";
+export { ProcessGroup } from "./distributed/process-group.js";
+export type { RankPlace } from "./distributed/rank-place.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export {

@@ -44,7 +44,10 @@ export const readingShare = (recipe: ResolvedRecipe, group: ProcessGroup | undef
 
 /** SHA-256 of what the images are, in memory by pixels, of photos by file and contents. */
 export const imagesDigest = ({ digest, photos }: OpenedData): string =>
-  digest?.() ?? createHash("sha256").update(formatUsedPhotos(photos ?? [])).digest("hex");
+  digest?.() ??
+  createHash("sha256")
+    .update(formatUsedPhotos(photos ?? []))
+    .digest("hex");
 
 /** Makes the state of a training rank 0's on all ranks, where it is a training that goes on its counters too. */
 export function shareState(
@@ -81,7 +84,13 @@ export async function followTraining(group: ProcessGroup, signal: AbortSignal | 
       const { recipe } = settleBatchSize(plan.recipe, learner, data);
       const training = buildTraining(recipe, learner, data);
       const resume = shareState(group, training, undefined);
-      const { status, reason, state } = await fit({ ...recipe.training, ...training, seed: recipe.seed, resume, signal });
+      const { status, reason, state } = await fit({
+        ...recipe.training,
+        ...training,
+        seed: recipe.seed,
+        resume,
+        signal,
+      });
       const best = state.best === undefined ? "last" : "best";
       const { name, classes, available: parts, sizes: images } = data;
       return {

@@ -75,8 +75,7 @@ export function resumeState(
     note:
       state === undefined ? "No checkpoint yet: starting from the beginning." : `Resuming after step ${state.step}.`,
     warnings: differences.map(
-      (key) =>
-        `Note: ${key} was ${was[key]} and is ${is[key]}; the run goes on, but not bit for bit as it would have.`,
+      (key) => `Note: ${key} was ${was[key]} and is ${is[key]}; the run goes on, but not bit for bit as it would have.`,
     ),
   };
 }

@@ -8,7 +8,14 @@ import { describeLeftOut, describeParts } from "../data/photo-text.js";
 import type { ProcessGroup } from "../distributed/process-group.js";
 import { UsageError } from "../errors.js";
 import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
-import { buildLearner, buildTraining, deviceOf, disposeLearner, settleBatchSize, type Training } from "../recipes/build.js";
+import {
+  buildLearner,
+  buildTraining,
+  deviceOf,
+  disposeLearner,
+  settleBatchSize,
+  type Training,
+} from "../recipes/build.js";
 import { openRecipeData } from "../recipes/data.js";
 import { describeUpdates, withEnoughUpdates } from "../recipes/photos.js";
 import { resolveRecipe, stringifyRecipe } from "../recipes/resolve.js";

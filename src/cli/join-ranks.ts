@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LAUNCHER_VARIABLE } from "../distributed/launcher.js";
 import { ProcessGroup } from "../distributed/process-group.js";
+import { restartsOf } from "../distributed/rank-place.js";
 
 /**
  * Meets the other ranks where the environment speaks of such.
@@ -13,7 +14,7 @@ import { ProcessGroup } from "../distributed/process-group.js";
  */
 export function joinRanks(run: string | undefined): { group: ProcessGroup | undefined; restarted: boolean } {
   const group = ProcessGroup.joinFromEnvironment();
-  const again = group !== undefined && group.rank === 0 && group.place.restarts > 0;
+  const again = (group === undefined || group.rank === 0) && restartsOf(process.env) > 0;
   return { group, restarted: again && run !== undefined && existsSync(join(run, "run.json")) };
 }
 

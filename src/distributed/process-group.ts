@@ -92,7 +92,7 @@ export class ProcessGroup {
       broadcast([length]);
       const text = fromArray(this.rank === 0 ? bytes : new Uint8Array(length.item()), [length.item()], "uint8");
       broadcast([text]);
-      return JSON.parse(new TextDecoder().decode(Uint8Array.from(text.toNumbers()))) as T;
+      return JSON.parse(new TextDecoder().decode(text.toArray() as Uint8Array)) as T;
     });
   }
 

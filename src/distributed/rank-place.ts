@@ -50,10 +50,13 @@ export function rankPlace(env: NodeJS.ProcessEnv = process.env): RankPlace | und
     localSize,
     host: env.MASTER_ADDR || "127.0.0.1",
     port: taken ? whole(env, "ADVPROP_PORT", { least: 1, most: 65_535, absent: port + 1 }) : port,
-    restarts: whole(env, "TORCHELASTIC_RESTART_COUNT", { absent: 0 }),
+    restarts: restartsOf(env),
     joinSeconds: together ? TOGETHER_SECONDS : APART_SECONDS,
   };
 }
+
+/** How often whoever starts the ranks has started all of them again. @throws UsageError ERR_RANK_SETTING */
+export const restartsOf = (env: NodeJS.ProcessEnv): number => whole(env, "TORCHELASTIC_RESTART_COUNT", { absent: 0 });
 
 /** How other ranks speak of this process. */
 export const processName = (): string => `process ${process.pid} on ${hostname()}`;

@@ -25,12 +25,7 @@ export class RankedUpdate {
    * @param statistics running ones, to be averaged; none where they are the same on all ranks already
    * @param partImages of a mini-batch that are this rank's
    */
-  constructor(
-    group: ProcessGroup,
-    gradients: ReducedGradients,
-    statistics: readonly Tensor[],
-    partImages: number,
-  ) {
+  constructor(group: ProcessGroup, gradients: ReducedGradients, statistics: readonly Tensor[], partImages: number) {
     this.#group = group;
     this.#gradients = gradients;
     this.#statistics = statistics;

@@ -42,11 +42,7 @@ export class ReducedGradients extends GradientStore {
     return super.add(loss, weight * this.#factor);
   }
 
-  override addWithInput(
-    loss: Tensor,
-    input: Tensor,
-    weight = 1,
-  ): { readonly loss: Tensor; readonly gradient: Tensor } {
+  override addWithInput(loss: Tensor, input: Tensor, weight = 1): { readonly loss: Tensor; readonly gradient: Tensor } {
     this.#begin(loss);
     return super.addWithInput(loss, input, weight * this.#factor);
   }

@@ -127,8 +127,7 @@ export async function buildLearner(
   const named = groups.flatMap(({ parameters }) => parameters);
   const leaves = named.map(([, { value }]) => value);
   // A captured step gives its gradients all at once, and a GPU's stream is not waited for in the middle of a backward pass.
-  const gradients =
-    group === undefined ? new GradientStore(leaves) : new ReducedGradients(leaves, device === "cpu");
+  const gradients = group === undefined ? new GradientStore(leaves) : new ReducedGradients(leaves, device === "cpu");
   const synchronized = group !== undefined && training.syncBatchNorm;
   const made = createStep(recipe, method, { model, device, parameters: named, gradients, synchronized });
   const { step } = made;

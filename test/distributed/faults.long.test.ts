@@ -81,7 +81,9 @@ describe("launched ranks", () => {
     process.kill(rankOf(launched, stopped), "SIGSTOP");
     const { status, stderr, at: ended } = await launched.ended;
     expect(status).toBe(1);
-    expect(stderr).toMatch(new RegExp(`advprop: rank ${stopped} \\(process \\d+ on [^)]*\\).* (sign of life|answered)`));
+    expect(stderr).toMatch(
+      new RegExp(`advprop: rank ${stopped} \\(process \\d+ on [^)]*\\).* (sign of life|answered)`),
+    );
     expect(stderr).toContain(`launch: rank ${stopped} did not answer any more and was killed`);
     expect(ended - at).toBeLessThan(LIMIT);
   });
@@ -104,7 +106,8 @@ describe("launched ranks", () => {
     await reached(run, 5);
     const ranks = [rankOf(launched, 0), rankOf(launched, 1)];
     launched.process.kill("SIGKILL");
-    const alive = (pid: number) => existsSync(`/proc/${pid}/environ`) && readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2] !== "Z";
+    const alive = (pid: number) =>
+      existsSync(`/proc/${pid}/environ`) && readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2] !== "Z";
     const end = Date.now() + LIMIT;
     while (ranks.some(alive) && Date.now() < end) await sleep(100);
     expect(ranks.some(alive)).toBe(false);
@@ -114,7 +117,8 @@ describe("launched ranks", () => {
   test("are not started again where they were called wrongly", async () => {
     const run = join(temporaryFolder(), "run");
     const wrong = ["--", "train", "--data", "/nowhere", "--run", run];
-    const { status, stderr } = await startProgram(MAIN, ["launch", "--processes", "2", "--max-restarts", "3", ...wrong]).ended;
+    const { status, stderr } = await startProgram(MAIN, ["launch", "--processes", "2", "--max-restarts", "3", ...wrong])
+      .ended;
     expect(status).toBe(2);
     expect(stderr).toContain("advprop: openData: /nowhere");
     expect(stderr).not.toContain("Starting all again");

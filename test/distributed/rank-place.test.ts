@@ -18,7 +18,14 @@ describe("the place that the environment says", () => {
 
   test("is torchrun's, whose own store has the port", () => {
     const env = {
-      ...{ RANK: "3", WORLD_SIZE: "4", LOCAL_RANK: "1", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "node0", MASTER_PORT: "29400" },
+      ...{
+        RANK: "3",
+        WORLD_SIZE: "4",
+        LOCAL_RANK: "1",
+        LOCAL_WORLD_SIZE: "2",
+        MASTER_ADDR: "node0",
+        MASTER_PORT: "29400",
+      },
       ...{ TORCHELASTIC_RESTART_COUNT: "2", TORCHELASTIC_USE_AGENT_STORE: "True" },
     };
     const place = { rank: 3, size: 4, localRank: 1, localSize: 2, host: "node0", restarts: 2, joinSeconds: 25 };

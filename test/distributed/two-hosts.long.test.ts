@@ -13,7 +13,10 @@ const TRAIN = [
   ...["train", "--data", "shapes", "--limit-train", "32", "--batch-size", "16", "--epochs", "2", "--threads", "1"],
   ...["--attack-steps", "1", "--set", "data.shapes.validationImages=16", "--set", "data.shapes.images=32"],
 ];
-const HOSTS = [0, 1].map((number) => ({ name: `advprop-${process.pid}-${number}`, link: `ap${process.pid % 1e6}-${number}` }));
+const HOSTS = [0, 1].map((number) => ({
+  name: `advprop-${process.pid}-${number}`,
+  link: `ap${process.pid % 1e6}-${number}`,
+}));
 
 const ip = (...args: string[]): boolean => spawnSync("ip", args).status === 0;
 
