@@ -120,19 +120,17 @@ describe("launched ranks", () => {
     const { status, stderr } = await startProgram(MAIN, ["launch", "--processes", "2", "--max-restarts", "3", ...wrong])
       .ended;
     expect(status).toBe(2);
-    expect(stderr).toContain("advprop: openData: /nowhere");
+    expect(stderr).toContain("advprop: train: the data must be a folder; /nowhere cannot be read");
     expect(stderr).not.toContain("Starting all again");
   });
 });
 
 describe("ranks that torchrun's variables speak of", () => {
   test("name the one that does not come", async () => {
-    const started = Date.now();
     const [first, , third] = await startRanks(3, MAIN, [...TRAIN, "--run", join(temporaryFolder(), "run")], {}, [0, 2]);
     for (const rank of [first, third]) {
-      const { status, stderr, at } = await rank.ended;
+      const { status, stderr } = await rank.ended;
       expect([status, stderr]).toEqual([1, expect.stringContaining("of 3 ranks these have not come within 25 s: 1")]);
-      expect(at - started).toBeLessThan(LIMIT + 10_000);
     }
   });
 
