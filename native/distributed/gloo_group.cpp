@@ -129,9 +129,32 @@ struct GlooSum : PendingSum {
   c10::intrusive_ptr<c10d::Work> work;
   at::Tensor tensor;     // as it was given
   at::Tensor processor;  // the same on the CPU, where Gloo adds
-  Clock::time_point started = Clock::now();
-  std::atomic<double> seconds{0};
   std::atomic<bool> done{false};
+};
+
+double secondsSince(Clock::time_point time) { return std::chrono::duration<double>(Clock::now() - time).count(); }
+
+/// How long sums were under way, those at one time counted once.
+class BusyTime {
+ public:
+  void begin() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (underWay_++ == 0) since_ = Clock::now();
+  }
+  void end() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--underWay_ == 0) seconds_ += secondsSince(since_);
+  }
+  double seconds() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return seconds_;
+  }
+
+ private:
+  std::mutex mutex_;
+  int underWay_ = 0;
+  Clock::time_point since_;
+  double seconds_ = 0;
 };
 
 class GlooGroup : public ProcessGroup {
@@ -167,7 +190,6 @@ class GlooGroup : public ProcessGroup {
     const auto sum = std::static_pointer_cast<GlooSum>(pending);
     finish(*sum, "the same sum");
     if (!sum->tensor.device().is_cpu()) sum->tensor.copy_(sum->processor);
-    stats_.seconds += sum->seconds;
   }
 
   void broadcast(const at::Tensor& tensor) override {
@@ -200,7 +222,7 @@ class GlooGroup : public ProcessGroup {
     store_.reset();
   }
 
-  GroupStats stats() const override { return stats_; }
+  GroupStats stats() const override { return {stats_.bytes, busy_->seconds(), stats_.waited}; }
 
  private:
   /// Connects to all ranks, which the constructor of c10d's group does, on a thread of its own: where a rank dies meanwhile it waits in vain.
@@ -237,8 +259,9 @@ class GlooGroup : public ProcessGroup {
     } catch (const std::exception& error) {
       watch_->explain(firstLine(error.what()));
     }
-    sum->work->getFuture()->addCallback([sum, watch = watch_](auto&) {
-      sum->seconds = std::chrono::duration<double>(Clock::now() - sum->started).count();
+    busy_->begin();
+    sum->work->getFuture()->addCallback([sum, watch = watch_, busy = busy_](auto&) {
+      busy->end();
       sum->done = true;
       watch->wake();
     });
@@ -247,7 +270,7 @@ class GlooGroup : public ProcessGroup {
   void finish(GlooSum& sum, const char* what) {
     const auto before = Clock::now();
     watch_->await([&] { return sum.done.load(); }, what, kMostPatience);
-    stats_.waited += std::chrono::duration<double>(Clock::now() - before).count();
+    stats_.waited += secondsSince(before);
     try {
       sum.work->wait();
     } catch (const std::exception& error) {
@@ -274,6 +297,7 @@ class GlooGroup : public ProcessGroup {
   std::shared_ptr<RankWatch> watch_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
   GroupStats stats_;
+  const std::shared_ptr<BusyTime> busy_ = std::make_shared<BusyTime>();
   static inline bool joined_ = false;
 };
 

@@ -39,7 +39,7 @@ class PendingSum {
 /// What was done so far.
 struct GroupStats {
   int64_t bytes = 0;       // that this rank gave into sums
-  double seconds = 0;      // from the start of each sum to its end, those that overlap counted each
+  double seconds = 0;      // in which a sum was under way
   double waited = 0;       // in which this rank did nothing but wait for a sum
 };
 

@@ -79,7 +79,7 @@ export interface NativeAddon {
 export interface GroupStats {
   /** That this rank gave into sums. */
   readonly bytes: number;
-  /** From the start of each sum to its end, those that overlap counted each. */
+  /** In which a sum was under way. */
   readonly seconds: number;
   /** In which this rank did nothing but wait for a sum. */
   readonly waited: number;
