@@ -1,6 +1,7 @@
 // The Node-API face: the one list of what JavaScript can call.
 #include "autograd.h"
 #include "call.h"
+#include "distributed/functions.h"
 #include "environment.h"
 #include "graph.h"
 #include "kernels/allocator.h"
@@ -68,6 +69,19 @@ napi_value initialize(napi_env env, napi_value exports) {
         {"releaseCachedMemory", guarded<releaseCachedMemory>},
         {"startProfile", guarded<startProfile>},
         {"stopProfile", guarded<stopProfile>},
+        {"joinGroup", guarded<joinGroup>},
+        {"leaveGroup", guarded<leaveGroup>},
+        {"failGroup", guarded<failGroup>},
+        {"checkGroup", guarded<checkGroup>},
+        {"groupStats", guarded<groupStats>},
+        {"startSum", guarded<startSum>},
+        {"finishSum", guarded<finishSum>},
+        {"broadcastTensors", guarded<broadcastTensors>},
+        {"makeBuckets", guarded<makeBuckets>},
+        {"followBuckets", guarded<followBuckets>},
+        {"startBuckets", guarded<startBuckets>},
+        {"finishBuckets", guarded<finishBuckets>},
+        {"disposeBuckets", guarded<disposeBuckets>},
     };
     for (const auto& function : functions) {
       napi_value value;

@@ -30,17 +30,17 @@ void throwError(Environment& environment, const std::string& code, const std::st
   napi_throw_error(environment.env, code.c_str(), messageOf(environment, message).c_str());
 }
 
-/// Memory that does not suffice is a failed run's error. The others are mistakes in calls.
-void throwMemoryError(Environment& environment, const std::string& message) {
+/// A failed run's error. The others are mistakes in calls.
+void throwRunError(Environment& environment, const std::string& code, const std::string& message) {
   const napi_env env = environment.env;
   const std::string text = messageOf(environment, message);
   napi_value constructor, values[2], error;
   const bool made = napi_get_reference_value(env, environment.runError, &constructor) == napi_ok &&
-                    napi_create_string_utf8(env, "ERR_MEMORY_LIMIT", NAPI_AUTO_LENGTH, &values[0]) == napi_ok &&
+                    napi_create_string_utf8(env, code.data(), code.size(), &values[0]) == napi_ok &&
                     napi_create_string_utf8(env, text.data(), text.size(), &values[1]) == napi_ok &&
                     napi_new_instance(env, constructor, 2, values, &error) == napi_ok;
   if (made) napi_throw(env, error);
-  else napi_throw_error(env, "ERR_MEMORY_LIMIT", text.c_str());
+  else napi_throw_error(env, code.c_str(), text.c_str());
 }
 
 }  // namespace
@@ -51,13 +51,16 @@ void rethrowAsJavaScript(Environment& environment) {
   } catch (const PendingException&) {
     environment.running.clear();
   } catch (const MemoryLimitError& error) {
-    throwMemoryError(environment, error.what());
+    throwRunError(environment, "ERR_MEMORY_LIMIT", error.what());
+  } catch (const RunFailure& error) {
+    environment.running.clear();  // whatever it was called for has no part in it
+    throwRunError(environment, error.code(), error.what());
   } catch (const UserError& error) {
     throwError(environment, error.code(), error.what());
   } catch (const c10::Error& error) {
     throwError(environment, "ERR_LIBTORCH", error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    throwMemoryError(environment, "out of memory");
+    throwRunError(environment, "ERR_MEMORY_LIMIT", "out of memory");
   } catch (const std::exception& error) {
     throwError(environment, "ERR_LIBTORCH", error.what());
   } catch (...) {

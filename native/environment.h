@@ -21,7 +21,7 @@ struct Operator {
 struct Environment {
   napi_env env;
   napi_ref handleKey = nullptr;  // the symbol under which a Tensor object carries its handle
-  napi_ref runError = nullptr;   // the class of errors that end a run, which memory that does not suffice is one of
+  napi_ref runError = nullptr;   // the class of errors that end a run: memory that does not suffice, a rank that is gone
   std::vector<napi_ref> unused;  // references to delete; before the tensors, because freeing a graph adds to them
   HandleTable tensors;
   std::deque<Operator> operators;  // a deque, because a running call refers to its operator

@@ -15,6 +15,12 @@ class UserError : public std::runtime_error {
   std::string code_;
 };
 
+/// What ends a run though nobody called anything wrongly: another process is gone, memory does not suffice.
+class RunFailure : public UserError {
+ public:
+  using UserError::UserError;
+};
+
 /// A JavaScript exception is already pending; unwind to the boundary and let it through.
 struct PendingException : std::exception {
   const char* what() const noexcept override { return "a JavaScript exception is pending"; }

@@ -92,11 +92,12 @@ export { type OpenDataOptions, type OpenedData, openData, openDataset } from "./
 export type { PartFractions, SavedSplit } from "./data/photo-split.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
 export { type PackedShards, type PackOptions, packShards } from "./data/shards/pack-shards.js";
-export type { Share } from "./data/share.js";
 export { type ImageSource, openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
 export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";
 export { type WriteStylizedSetOptions, type WrittenStylizedSet, writeStylizedSet } from "./data/write-stylized-set.js";
+export { ProcessGroup } from "./distributed/process-group.js";
+export type { RankPlace } from "./distributed/rank-place.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export {

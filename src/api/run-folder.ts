@@ -63,7 +63,12 @@ export function resumeState(
   run.metrics.truncateAfter(state?.step ?? 0);
   run.batchNormDrift.truncateAfter(state?.step ?? 0);
   const before = file?.reproducibility ?? now;
-  const differences = (["processor", "threads", "torch"] as const).filter((key) => before[key] !== now[key]);
+  const ofOne = { ranks: 1 };
+  const [was, is] = [
+    { ...ofOne, ...before },
+    { ...ofOne, ...now },
+  ];
+  const differences = (["processor", "threads", "torch", "ranks"] as const).filter((key) => was[key] !== is[key]);
   return {
     state,
     note:
@@ -72,7 +77,7 @@ export function resumeState(
       ...(damaged ? [damaged] : []),
       ...differences.map(
         (key) =>
-          `Note: ${key} was ${before[key]} and is ${now[key]}; the run goes on, but not bit for bit as it would have.`,
+          `Note: ${key} was ${was[key]} and is ${is[key]}; the run goes on, but not bit for bit as it would have.`,
       ),
     ],
   };

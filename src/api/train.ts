@@ -5,9 +5,17 @@ import { join } from "node:path";
 import type { OpenedData } from "../data/open-data.js";
 import type { SavedSplit } from "../data/photo-split.js";
 import { describeLeftOut, describeParts } from "../data/photo-text.js";
+import type { ProcessGroup } from "../distributed/process-group.js";
 import { UsageError } from "../errors.js";
-import { defaultView, type EvaluationView, unrecordedView } from "../evaluation/view.js";
-import { buildLearner, buildTraining, type Learner, settleBatchSize, type Training } from "../recipes/build.js";
+import type { EvaluationView } from "../evaluation/view.js";
+import {
+  buildLearner,
+  buildTraining,
+  deviceOf,
+  disposeLearner,
+  settleBatchSize,
+  type Training,
+} from "../recipes/build.js";
 import { openRecipeData } from "../recipes/data.js";
 import { describeUpdates, withEnoughUpdates } from "../recipes/photos.js";
 import { resolveRecipe, stringifyRecipe } from "../recipes/resolve.js";
@@ -17,7 +25,7 @@ import { writeFileAtomic } from "../runs/atomic-file.js";
 import { defaultRunPath, RunDirectory, savedSplit } from "../runs/run-directory.js";
 import type { RunStatus } from "../runs/schema.js";
 import type { EventFile } from "../runs/tensorboard/event-file.js";
-import { engineInfo, memoryStats, resolveDevice, setMemoryLimit, setThreads } from "../tensor/index.js";
+import { engineInfo, memoryStats } from "../tensor/index.js";
 import type { Reproducibility, TrainingState } from "../training/checkpoint.js";
 import type { FitEvent, Listener } from "../training/events.js";
 import { fit, updatesPerEpoch } from "../training/fit.js";
@@ -28,9 +36,11 @@ import type { OpenedWeights } from "../weights/open.js";
 import { checkPhotos } from "./check-photos.js";
 import { checkValidationFraction } from "./check-validation.js";
 import type { TrainEvent, TrainResult } from "./events.js";
+import { followTraining, imagesDigest, type RankPlan, readingShare, setMachine, shareState } from "./ranks.js";
 import { writeRunReport } from "./report/run-report.js";
 import { changedRecipe, checkChanges, describeChanges, type ResumeChanges } from "./resume-changes.js";
 import { resumeState, writeNewRun } from "./run-folder.js";
+import { describeView, viewBeforeRecording, viewOf } from "./run-view.js";
 import { checkSameImages } from "./same-images.js";
 import { openStartWeights } from "./start-weights.js";
 import { describeAutomaticBatch, describeStrength, describeTransfer } from "./training-notes.js";
@@ -52,6 +62,11 @@ export interface TrainOptions {
   readonly referenceSize?: number;
   /** The command that is noted in the run's folder; by default none. */
   readonly command?: readonly string[];
+  /**
+   * The processes that train together, each of which calls `train`. The recipe and all other options are rank 0's, which writes the run;
+   * a signal to any of them stops all. By default this process trains by itself.
+   */
+  readonly group?: ProcessGroup;
 }
 
 /** What is to be trained, and where. */
@@ -76,28 +91,42 @@ const noteTo =
 /**
  * Trains a classifier, and records it in a run's folder: the resolved recipe, logs, checkpoints, pictures.
  *
- * The threads and the memory limit of the recipe are set for the whole process.
+ * The threads and the memory limit of the recipe are set for the whole process. Of several ranks each takes its part of every
+ * mini-batch, whose size in the recipe is that over all of them.
  *
  * @param recipe what differs from the defaults
  * @throws UsageError, before anything is written: ERR_RECIPE, ERR_DEVICE, ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_RESUME,
  *   ERR_DATA_CHECK, ERR_MEMORY and what opening the data throws
- * @throws RunError ERR_NON_FINITE a loss is not finite; ERR_WRITE the disk is full. The last checkpoint stays, and the run
- *   can be resumed
+ * @throws RunError ERR_NON_FINITE a loss is not finite; ERR_WRITE the disk is full; ERR_RANK another rank is gone or has failed. The last
+ *   checkpoint stays, and the run can be resumed
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
+  const { group } = options;
+  if (group === undefined) return lead(recipe, options);
+  try {
+    return group.rank === 0 ? await lead(recipe, options) : await followTraining(group, options.signal);
+  } catch (error) {
+    group.fail(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+/** Trains as the recipe says, and writes the run; other ranks, where there are such, follow. */
+async function lead(recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
+  const { group } = options;
   const tell = async (event: TrainEvent) => options.onEvent?.(event);
   const note = noteTo(tell);
   const plan = options.resume ? resumePlan(recipe, options.run) : await newPlan(recipe, options.run, tell);
   const { resumed, source } = plan;
   for (const line of source?.notes ?? []) await note(line);
-  resolveDevice(plan.recipe.device); // refused before anything is read
-  setThreads(plan.recipe.threads);
-  setMemoryLimit(plan.recipe.memoryLimit ?? undefined);
+  if (resumed === undefined) checkSynchronized(plan.recipe, group);
+  deviceOf(plan.recipe, group); // refused before anything is read
+  setMachine(plan.recipe, group);
   if (resumed === undefined) for (const line of await checkPhotos(plan.recipe.data.path)) await note(line, true);
   const recorded = resumed?.readInfo().view;
   const view =
     resumed !== undefined && recorded === undefined ? viewBeforeRecording(plan.recipe) : (recorded ?? viewOf(source));
-  const data = await openRecipeData(plan.recipe, {
+  const data = await openRecipeData(readingShare(plan.recipe, group), {
     parts: ["train", "validation"],
     split: resumed ? savedSplit(plan.path) : options.split,
     view,
@@ -151,22 +180,14 @@ function resumePlan(changed: Recipe, path: string | undefined): Plan {
   return { path: resumed.path, resumed, ...changedRecipe(saved, changed) };
 }
 
-/** How a run that records no crop rule was validated so far; undefined where that is the rule of any run. */
-const viewBeforeRecording = ({ data: { imageSize } }: ResolvedRecipe): EvaluationView | undefined =>
-  imageSize === null ? undefined : unrecordedView(imageSize);
-
-/** The rule that comes with weights, where they say one. */
-const viewOf = (source: OpenedWeights | undefined): EvaluationView | undefined =>
-  source?.viewRecorded ? source.specification.view : undefined;
-
-/** Says where a resumed run keeps a rule that a new one would not have. */
-function describeView(view: EvaluationView | undefined, { imageSize }: OpenedData): string[] {
-  const now = defaultView(imageSize).cropFraction;
-  if (view === undefined || view.cropFraction === now) return [];
-  return [
-    `Note: the run records no crop rule; it keeps the one it began with, the middle ${view.cropFraction.toFixed(3)} of the short side ` +
-      `for validation. A new run at ${imageSize} pixels takes ${now}.`,
-  ];
+/** @throws ERR_RECIPE batch norms are to be synchronized with nobody */
+function checkSynchronized({ training }: ResolvedRecipe, group: ProcessGroup | undefined): void {
+  if (!training.syncBatchNorm || group !== undefined) return;
+  throw new UsageError(
+    "ERR_RECIPE",
+    "train: `training.syncBatchNorm` has no effect in one process, whose batch norms see the whole mini-batch. Leave it out, or start " +
+      "several processes, with advprop launch or torchrun",
+  );
 }
 
 async function trainOn(
@@ -179,8 +200,17 @@ async function trainOn(
   const { resumed, changes } = plan;
   const continued = resumed && readNewestCheckpoint(resumed.checkpoint("last"))?.file;
   checkChanges(plan.recipe, changes, continued?.state);
-  const learner = await buildLearner(plan.recipe, data, continued?.specification, view, plan.source);
+  const { group } = options;
+  const learner = await buildLearner(plan.recipe, data, continued?.specification, view, plan.source, group);
   try {
+    group?.share<RankPlan>({
+      run: plan.path,
+      recipe: plan.recipe,
+      specification: learner.model.specification,
+      view,
+      split: data.split,
+      images: imagesDigest(data),
+    });
     const { recipe, estimate } = settleBatchSize(plan.recipe, learner, data, options.referenceSize);
     const training = buildTraining(recipe, learner, data);
     const run = resumed ?? RunDirectory.create(plan.path);
@@ -219,7 +249,7 @@ interface Recording {
 
 /** Trains, and keeps the run's folder up to date. */
 async function record({ run, plan, recipe, training, data, notes, options, tell }: Recording): Promise<TrainResult> {
-  const reproducibility = thisMachine();
+  const reproducibility = thisMachine(options.group);
   const note = noteTo(tell);
   let state: TrainingState | undefined;
   if (plan.resumed === undefined) {
@@ -248,6 +278,8 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
   for (const line of [...describeChanges(recipe, plan.changes, stepsPerEpoch, state?.step ?? 0), ...notes]) {
     await note(line);
   }
+  const { group } = options;
+  if (group !== undefined) shareState(group, training, state);
   try {
     const { logEverySteps } = recipe.training;
     const events = await openEvents(run, options, state);
@@ -348,15 +380,9 @@ function resultOf(run: RunDirectory, result: Awaited<ReturnType<typeof fit>>, da
   };
 }
 
-const thisMachine = (): Reproducibility => ({
+const thisMachine = (group: ProcessGroup | undefined): Reproducibility => ({
   processor: cpus()[0]?.model.trim() ?? "unknown",
   threads: engineInfo().threads,
   torch: engineInfo().torch,
+  ...(group && { ranks: group.size }),
 });
-
-/** Frees what learned: its weights lie in the run's folder. */
-function disposeLearner({ model, evaluated, optimizer }: Learner): void {
-  model.dispose();
-  if (evaluated !== model) evaluated.dispose();
-  for (const [, tensor] of optimizer.state()) tensor.dispose();
-}

@@ -12,6 +12,7 @@ export interface CommandModule {
  */
 export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["train", "train a classifier, with or without adversarial examples"],
+  ["launch", "train by several processes of this host"],
   ["evaluate", "measure classifiers on clean, corrupted or attacked images"],
   ["compare", "train and measure methods side by side"],
   ["report", "write what was trained, and how it went, as one page"],

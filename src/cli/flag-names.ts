@@ -1,5 +1,5 @@
 /** Messages of the library name its options in backticks, as \`optimizer.lr: 0.1\`; here they become flags. */
-import { ATTACK_FLAGS, TRAINING_FLAGS } from "./flags.js";
+import { ATTACK_FLAGS, SYNC_FLAG, TRAINING_FLAGS } from "./flags.js";
 
 /** Options that are no values of a recipe: their flags have the same name, with hyphens. */
 const OTHER_OPTIONS: readonly string[] = [
@@ -18,10 +18,12 @@ const OTHER_OPTIONS: readonly string[] = [
   "maxBytes",
   "maxPixels",
   "maxRequests",
+  "maxRestarts",
   "onnx",
   "port",
   "timeout",
   "preset",
+  "processes",
   "published",
   "restarts",
   "folds",
@@ -56,7 +58,7 @@ export function withFlags(message: string): string {
 }
 
 function flagOf(option: string): string | undefined {
-  const recipeFlag = [...TRAINING_FLAGS, ...ATTACK_FLAGS].find(
+  const recipeFlag = [...TRAINING_FLAGS, ...ATTACK_FLAGS, SYNC_FLAG].find(
     ({ path }) => path === option || (!option.includes(".") && path.split(".").at(-1) === option),
   );
   if (recipeFlag !== undefined) return recipeFlag.flag.split(" ")[0];

@@ -88,7 +88,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   {
     flag: "--batch-size <count>",
     path: "training.batchSize",
-    description: "images in a mini-batch, or auto (default: 128)",
+    description: "images in a mini-batch, over all processes, or auto (default: 128)",
   },
   { flag: "--lr <rate>", path: "optimizer.lr", description: "highest learning rate (default: 0.1)" },
   { flag: "--seed <number>", path: "seed", description: "of every random draw (default: 0)" },
@@ -101,6 +101,13 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     description: "share of the training images that chooses the best checkpoint",
   },
 ];
+
+/** Of several ranks, see docs/scaling.md. */
+export const SYNC_FLAG: RecipeFlag = {
+  flag: "--sync-bn",
+  path: "training.syncBatchNorm",
+  description: "of several processes: batch norms see their parts of a mini-batch together",
+};
 
 /** The flags of the benchmark. */
 export const BENCH_FLAGS: readonly RecipeFlag[] = [...TRAINING_FLAGS, ...ATTACK_FLAGS]
@@ -127,8 +134,9 @@ export function addFlags(command: Command, flags: readonly RecipeFlag[]): void {
 
 /** What the flags that were given set in a recipe: each a number where its text is one, else the text. */
 export function changesOf(flags: readonly RecipeFlag[], options: Readonly<Record<string, unknown>>): RecipeChange[] {
-  return flags.flatMap(({ flag, path }) => {
+  return flags.flatMap(({ flag, path }): RecipeChange[] => {
     const value = options[camelCase(flag)];
+    if (value === true) return [{ path, value }]; // a flag without a value
     return value === undefined ? [] : [{ path, value: plain(String(value)) }];
   });
 }

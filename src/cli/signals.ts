@@ -1,7 +1,11 @@
 /** Signals that ask a training to stop. */
 
 /** Ctrl-C and SIGTERM ask the run to stop after its step; a second one ends the process at once. */
-export function stopOnSignals(say: (line: string) => void): { signal: AbortSignal; dispose(): void } {
+export function stopOnSignals(say: (line: string) => void): {
+  signal: AbortSignal;
+  stop(): void;
+  dispose(): void;
+} {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(1);
@@ -12,6 +16,7 @@ export function stopOnSignals(say: (line: string) => void): { signal: AbortSigna
   process.on("SIGTERM", onSignal);
   return {
     signal: controller.signal,
+    stop: () => controller.abort(),
     dispose: () => {
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);

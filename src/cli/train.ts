@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { StartedEvent } from "../api/events.js";
 import { UsageError } from "../errors.js";
 import type { Recipe } from "../recipes/schema.js";
-import { ATTACK_FLAGS, addFlags, changesOf, TRAINING_FLAGS } from "./flags.js";
+import { ATTACK_FLAGS, addFlags, changesOf, SYNC_FLAG, TRAINING_FLAGS } from "./flags.js";
 import { setOption, settingChanges } from "./settings.js";
 
 interface TrainOptions extends Readonly<Record<string, unknown>> {
@@ -14,7 +14,7 @@ interface TrainOptions extends Readonly<Record<string, unknown>> {
   readonly quiet?: boolean;
 }
 
-const FLAGS = [...TRAINING_FLAGS, ...ATTACK_FLAGS];
+const FLAGS = [...TRAINING_FLAGS, ...ATTACK_FLAGS, SYNC_FLAG];
 
 /** `advprop train [RECIPE] --data PATH ...`: trains, and says at the end how to evaluate. */
 export function define(command: Command): void {
@@ -83,18 +83,24 @@ async function runTraining(
   given: { readonly referenceSize?: number },
 ): Promise<void> {
   const { train } = await import("../api/train.js");
+  const { joinRanks, stopWithoutLauncher } = await import("./join-ranks.js");
   const { TrainingReport } = await import("./training-report.js");
   const { withResumeAdvice } = await import("./resume-advice.js");
   const { stopOnSignals } = await import("./signals.js");
-  const report = new TrainingReport(quiet === true);
+  const { group, restarted } = joinRanks(run);
+  // Rank 0 speaks for all.
+  const follows = group !== undefined && group.rank > 0;
+  const report = new TrainingReport(quiet === true || follows);
   const stop = stopOnSignals((line) => report.say(line));
+  const unwatch = stopWithoutLauncher(stop.stop);
   let started: StartedEvent | undefined;
   try {
-    const result = await train(recipe, {
+    const result = await train(restarted ? {} : recipe, {
       ...given,
       run,
-      resume,
+      resume: resume || restarted,
       tensorboard,
+      group,
       signal: stop.signal,
       command: ["advprop", ...process.argv.slice(2)],
       onEvent: (event) => {
@@ -102,12 +108,14 @@ async function runTraining(
         report.show(event);
       },
     });
+    group?.leave();
     if (result.reason === "signal") process.exitCode = 1;
-    if (json) console.log(JSON.stringify(result));
+    if (json && !follows) console.log(JSON.stringify(result));
   } catch (error) {
     report.end();
     throw started === undefined ? error : withResumeAdvice(error, started.run, started.recipe);
   } finally {
+    unwatch();
     stop.dispose();
   }
 }

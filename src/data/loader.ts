@@ -7,7 +7,6 @@ import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
 import type { MixingMask } from "./mixing.js";
 import { epochOrder, type Sampler } from "./sampler.js";
-import { ALL, evaluationRange, type Share, trainingPlaces } from "./share.js";
 import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 
 /** N images of one size. */
@@ -51,9 +50,17 @@ export interface CropAndFlip {
   readonly flip: boolean;
 }
 
+/** The part of each batch that one of several processes takes, which together take the whole. */
+export interface BatchPart {
+  /** From 0. */
+  readonly index: number;
+  /** Number of parts, of equal size. */
+  readonly count: number;
+}
+
 /** Gives the batches of each epoch, a pure function of (seed, epoch). */
 export interface Loader {
-  /** Images in each batch. */
+  /** Images in each batch, over all parts. */
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
   /**
@@ -72,10 +79,10 @@ export interface TrainingLoaderOptions {
   readonly augmentation: CropAndFlip & StrongAugmentation;
   /** The views of each image of a batch, each with draws of its own; one, `strong`, unless given. */
   readonly views?: readonly ViewSource[];
+  /** Gives this part of each batch alone; the whole unless given. The images of all parts together are the same whatever their number. */
+  readonly part?: BatchPart;
   /** Leaves crop and mirroring to the step, which does them where the network is; not where a view is plain or a policy is to follow. */
   readonly leavePending?: boolean;
-  /** Which of several processes this is; each has its share of every step. By default it is alone. */
-  readonly share?: Share;
 }
 
 /**
@@ -89,16 +96,9 @@ export interface TrainingLoaderOptions {
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
 export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
-  const {
-    batchSize,
-    seed,
-    sampler = "uniform",
-    augmentation,
-    views = ONE_VIEW,
-    leavePending = false,
-    share = ALL,
-  } = options;
+  const { batchSize, seed, sampler = "uniform", augmentation, views = ONE_VIEW, leavePending = false } = options;
   checkBatchSize(batchSize, "trainingLoader");
+  const { offset, size } = partOf(batchSize, options.part, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip } = augmentation;
   if (!Number.isInteger(crop) || crop < 0) {
@@ -107,10 +107,15 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
       `trainingLoader: crop must be a non-negative integer, the padding in pixels; got ${crop}.`,
     );
   }
-  checkFilled(dataset, batchSize, share, "trainingLoader");
+  if (dataset.length < batchSize) {
+    throw new UsageError(
+      "ERR_BATCH_SIZE",
+      `trainingLoader: the batch size must be at most ${dataset.length}, the number of training images of ${dataset.name}, ` +
+        `since a partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+    );
+  }
   const { height, width } = dataset;
-  const places = trainingPlaces(dataset.length, batchSize, share);
-  const stepsPerEpoch = places.length / batchSize;
+  const stepsPerEpoch = Math.floor(dataset.length / batchSize);
 
   /** `stream` tells apart the times that an epoch sees one image: its repeats, and the views of each. */
   function augment(
@@ -146,9 +151,9 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     async *epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, dataset, seed, epoch);
       for (let step = firstStep; step < stepsPerEpoch; step++) {
-        const start = places[step * batchSize];
-        const indicesOfStep = indices.subarray(start, start + batchSize);
-        const repeatsOfStep = repeats.slice(start, start + batchSize);
+        const start = step * batchSize + offset;
+        const indicesOfStep = indices.subarray(start, start + size);
+        const repeatsOfStep = repeats.slice(start, start + size);
         const streams = repeatsOfStep.map((repeat) => views.length * repeat);
         const visits = visitsOf(repeatsOfStep);
         if (leavePending && views.every((view) => view === "weak" || (view === "strong" && isNeutral(augmentation)))) {
@@ -171,15 +176,15 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
 /**
  * The images as they are, in order; the last batch may be smaller. Can be iterated again.
  *
- * @param share which of several processes this is; by default it is alone
+ * @param part of the images; all unless given
  * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer
  */
-export function evaluationBatches(dataset: Dataset, batchSize: number, share = ALL): Iterable<PixelBatch> {
+export function evaluationBatches(dataset: Dataset, batchSize: number, part?: BatchPart): Iterable<PixelBatch> {
   checkBatchSize(batchSize, "evaluationBatches");
+  const [begin, end] = rangeOf(dataset.length, part);
   return {
     *[Symbol.iterator]() {
-      const [start, end] = evaluationRange(dataset.length, share);
-      for (let first = start; first < end; first += batchSize) {
+      for (let first = begin; first < end; first += batchSize) {
         const length = Math.min(batchSize, end - first);
         const indices = Uint32Array.from({ length }, (_, i) => first + i);
         yield gather(dataset, indices, asItIs);
@@ -188,21 +193,38 @@ export function evaluationBatches(dataset: Dataset, batchSize: number, share = A
   };
 }
 
-/** @throws UsageError ERR_BATCH_SIZE where a step of all parts has more images than the set */
-export function checkFilled(
-  { length, name }: { readonly length: number; readonly name: string },
-  batchSize: number,
-  { parts }: Share,
-  what: string,
-): void {
-  if (length >= parts * batchSize) return;
+/**
+ * Where a part of a batch lies in it.
+ *
+ * @throws UsageError ERR_BATCH_SIZE the batch cannot be divided into equal parts
+ */
+export function partOf(batchSize: number, part: BatchPart | undefined, what: string): { offset: number; size: number } {
+  if (part === undefined) return { offset: 0, size: batchSize };
+  checkPart(part, what);
+  const size = batchSize / part.count;
+  if (Number.isInteger(size)) return { offset: part.index * size, size };
+  const below = Math.floor(size) * part.count;
   throw new UsageError(
     "ERR_BATCH_SIZE",
-    `${what}: the batch size must be at most ${Math.floor(length / parts)}, ` +
-      `${parts === 1 ? "the number" : `one of ${parts} shares`} of training images of ${name}, ` +
-      `since a partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+    `${what}: a batch of all processes together must be a multiple of their number, ${part.count}, so that each takes as many images; ` +
+      `got ${batchSize}. Take ${below > 0 ? `${below} or ` : ""}${below + part.count}.`,
   );
 }
+
+/** @throws UsageError ERR_BATCH_PART where the part is none of the parts */
+function checkPart({ index, count }: BatchPart, what: string): void {
+  if (Number.isSafeInteger(count) && Number.isSafeInteger(index) && index >= 0 && index < count) return;
+  throw new UsageError(
+    "ERR_BATCH_PART",
+    `${what}: the index of a part must be a whole number in [0, count); got ${index} of ${count}. Take a process's rank and their number`,
+  );
+}
+
+/** Where a part of some images begins and ends: parts differ by one image at most. */
+export const rangeOf = (length: number, part: BatchPart = { index: 0, count: 1 }): [begin: number, end: number] => [
+  Math.floor((length * part.index) / part.count),
+  Math.floor((length * (part.index + 1)) / part.count),
+];
 
 /** What a batch says of repeated visits: nothing where there is none. */
 export const visitsOf = (repeats: Uint32Array): Pick<PixelBatch, "repeats"> =>

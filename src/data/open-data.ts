@@ -10,6 +10,7 @@ import { untrainedNotes } from "./division-notes.js";
 import type { Finding } from "./findings.js";
 import { checkClasses, PARTS, type Part } from "./image-folder.js";
 import {
+  type BatchPart,
   evaluationBatches,
   type Loader,
   type PixelBatch,
@@ -20,7 +21,6 @@ import { openPhotos, type PhotoFolderOptions } from "./open-photos.js";
 import type { ReadingStatistics } from "./photo-reader.js";
 import type { SavedSplit } from "./photo-split.js";
 import { photosIn, recogniseFolder } from "./recognise-folder.js";
-import type { Share } from "./share.js";
 import { limitPrefix, splitValidation } from "./subset.js";
 import type { UsedPhoto } from "./used-photos.js";
 
@@ -28,15 +28,15 @@ import type { UsedPhoto } from "./used-photos.js";
 export interface TrainingImages {
   readonly length: number;
   /** Shuffled and augmented batches. Photos are cut and mirrored as they are read, whatever `leavePending` says. */
-  loader(batchSize: number, options?: Pick<TrainingLoaderOptions, "views" | "leavePending">): Loader;
+  loader(batchSize: number, options?: Pick<TrainingLoaderOptions, "views" | "part" | "leavePending">): Loader;
 }
 
 /** Images to evaluate on. */
 export interface EvaluationImages {
-  /** Images in all, of all processes; fewer come where images that cannot be decoded are skipped. */
+  /** Images in all, of all parts; fewer come where images that cannot be decoded are skipped. */
   readonly length: number;
-  /** The images in order, as often as asked, the last batch smaller. */
-  batches(batchSize: number): AsyncIterable<PixelBatch>;
+  /** The images, or a part of them, in order, as often as asked, the last batch smaller. */
+  batches(batchSize: number, part?: BatchPart): AsyncIterable<PixelBatch>;
   /** The file of a photo by its identity, relative to the folder; absent for images in memory. */
   fileOf?(sample: number): string;
 }
@@ -82,8 +82,6 @@ export interface OpenDataOptions extends PhotoFolderOptions {
   /** The parts that are wanted, by default train and validation. Others are not read. */
   readonly parts?: readonly Part[];
   readonly seed: number;
-  /** Which of several processes this is, of which each trains and evaluates on its share; by default it is alone. */
-  readonly share?: Share;
   readonly augmentation: StrongAugmentation & {
     /** Zero padding before a window is cut, of images in memory; photos are cut by {@link PhotoFolderOptions.crop}. */
     readonly crop: number;
@@ -179,9 +177,9 @@ export function openInMemory(
   const evaluation = (set: Dataset | undefined): EvaluationImages | undefined =>
     set && {
       length: set.length,
-      batches: (batchSize) => ({
+      batches: (batchSize, part) => ({
         async *[Symbol.asyncIterator]() {
-          yield* evaluationBatches(set, batchSize, options.share);
+          yield* evaluationBatches(set, batchSize, part);
         },
       }),
     };

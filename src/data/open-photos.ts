@@ -87,10 +87,11 @@ export async function openPhotos(
         files ??= new Map(set.files.map((file, i) => [set.samples[i], file]));
         return files.get(sample) ?? "";
       },
-      batches(batchSize) {
+      batches(batchSize, part) {
+        // A process that takes a part always takes the same.
         const known = bySize.get(batchSize);
         if (known !== undefined) return known;
-        const source = opened(evaluationPhotos(set, { ...options, leftOut, batchSize, size }));
+        const source = opened(evaluationPhotos(set, { ...options, leftOut, batchSize, size, part }));
         bySize.set(batchSize, source);
         return source;
       },
@@ -110,10 +111,10 @@ export async function openPhotos(
       trainSet && wanted.includes("train")
         ? {
             length: trainSet.length,
-            loader(batchSize, { views } = {}) {
+            loader(batchSize, { views, part } = {}) {
               const { crop: _, ...others } = augmentation;
               const loader = opened(
-                trainingPhotos(trainSet, { ...options, leftOut, batchSize, size, ...others, views }),
+                trainingPhotos(trainSet, { ...options, leftOut, batchSize, size, ...others, views, part }),
               );
               reading = loader;
               return loader;
@@ -139,7 +140,6 @@ export async function openPhotos(
       const shown = limitStratified(trainSet ?? validationSet ?? testSet!, count, seed);
       const source = evaluationPhotos(shown, {
         ...options,
-        share: undefined,
         leftOut,
         batchSize: count,
         size,

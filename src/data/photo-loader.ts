@@ -6,11 +6,10 @@ import type { Interpolation } from "../images/resize.js";
 import type { StrongAugmentation } from "../images/strong-augmentation.js";
 import { checkSeed } from "../random.js";
 import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
-import { checkBatchSize, checkFilled, type Loader, type PixelBatch, visitsOf } from "./loader.js";
+import { type BatchPart, checkBatchSize, type Loader, type PixelBatch, partOf, rangeOf, visitsOf } from "./loader.js";
 import { PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
 import { epochOrder, type Sampler } from "./sampler.js";
 import { shardStarts } from "./shards/shard-order.js";
-import { ALL, evaluationRange, type Share, trainingPlaces } from "./share.js";
 import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 import { checkWorkers, defaultWorkers } from "./worker-threads.js";
 
@@ -25,8 +24,6 @@ export interface PhotoOptions extends BadImagePolicy {
   readonly workers?: number;
   /** Batches that are read ahead, by default 3. */
   readonly prefetch?: number;
-  /** Which of several processes this is; each has its share of the photos. By default it is alone. */
-  readonly share?: Share;
   /** Where photos that are left out are gathered, for several loaders of one set; `onBadImage` and `maxBad` are then its own. */
   readonly leftOut?: LeftOutPhotos;
 }
@@ -48,11 +45,15 @@ export interface TrainingPhotoOptions extends PhotoOptions, StrongAugmentation {
   readonly cacheBytes?: number;
   /** The views of each photo of a batch, each with draws of its own; one, `strong`, unless given. */
   readonly views?: readonly ViewSource[];
+  /** Gives this part of each batch alone; the whole unless given. */
+  readonly part?: BatchPart;
 }
 
 export interface EvaluationPhotoOptions extends PhotoOptions {
   /** Side of the square as a share of the resized short side; by default {@link defaultCropFraction}. */
   readonly cropFraction?: number;
+  /** Gives this part of the photos alone; all unless given. */
+  readonly part?: BatchPart;
 }
 
 /** What loaders of photos have beside their batches. */
@@ -78,25 +79,24 @@ export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch>
 export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Loader & PhotoSource {
   const what = "trainingPhotos";
   const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
-  const {
-    autoAugment,
-    randAugment,
-    colorJitter,
-    randomErasing,
-    cacheBytes = 0,
-    views = ONE_VIEW,
-    share = ALL,
-  } = options;
+  const { autoAugment, randAugment, colorJitter, randomErasing, cacheBytes = 0, views = ONE_VIEW } = options;
   const common = checked(what, set, options);
+  const { offset, size: partSize } = partOf(batchSize, options.part, what);
   checkSeed(seed, what);
   checkCrop(crop);
   if (!(cacheBytes >= 0)) {
     throw new UsageError("ERR_CACHE", `${what}: cacheBytes must be at least 0; got ${cacheBytes}.`);
   }
-  checkFilled(set, batchSize, share, what);
+  if (set.length < batchSize) {
+    throw new UsageError(
+      "ERR_BATCH_SIZE",
+      `${what}: the batch size must be at most ${set.length}, the number of training images of ${set.name}, since a ` +
+        `partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+    );
+  }
   const reader = new PhotoReader(set, {
     ...common,
-    batchSize: views.length * batchSize,
+    batchSize: views.length * partSize,
     cacheBytes,
     transform: {
       kind: "train",
@@ -110,20 +110,23 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
       interpolation: common.interpolation,
     },
   });
-  const places = trainingPlaces(set.length, batchSize, share);
+  const stepsPerEpoch = Math.floor(set.length / batchSize);
   const starts = shardStarts(set.files);
   return {
     batchSize,
-    stepsPerEpoch: places.length / batchSize,
+    stepsPerEpoch,
     epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, set, seed, epoch, starts);
-      const rest = places.subarray(firstStep * batchSize);
-      const visited = rest.map((place) => indices[place]);
-      const streams = rest.map((place) => repeats[place]);
+      const mine = (_: number, place: number) =>
+        place >= firstStep * batchSize &&
+        place < stepsPerEpoch * batchSize &&
+        Math.floor(((place % batchSize) - offset) / partSize) === 0;
+      const visited = indices.filter(mine);
+      const streams = repeats.filter(mine);
       const { length } = views;
       return length === 1
         ? reader.pass(epoch, visited, streams)
-        : severalViews(reader, epoch, { indices: visited, repeats: streams, batchSize, views: length });
+        : severalViews(reader, epoch, { indices: visited, repeats: streams, batchSize: partSize, views: length });
     },
     statistics: () => reader.statistics(),
     close: () => reader.close(),
@@ -190,15 +193,14 @@ export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions)
   }
   const transform = { kind: "evaluate", size, interpolation: common.interpolation, cropFraction } as const;
   const reader = new PhotoReader(set, { ...common, cacheBytes: 0, transform });
-  const [first, end] = evaluationRange(set.length, options.share ?? ALL);
-  const length = end - first;
+  const [begin, end] = rangeOf(set.length, options.part);
   return {
-    length,
+    length: end - begin,
     [Symbol.asyncIterator]: () =>
       reader.pass(
         0,
-        Uint32Array.from({ length }, (_, i) => first + i),
-        new Uint32Array(length),
+        Uint32Array.from({ length: end - begin }, (_, i) => begin + i),
+        new Uint32Array(end - begin),
       ),
     statistics: () => reader.statistics(),
     close: () => reader.close(),

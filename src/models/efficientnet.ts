@@ -4,7 +4,7 @@
  * `conv_stem`, `bn1`, `blocks.0.0.conv_dw`, ..., `conv_head`, `bn2`, `classifier`. Written once, for any set of routes: the
  * norm factory decides.
  */
-import { contextOfStage, type ForwardContext } from "../nn/context.js";
+import { contextOfStage, type ForwardContext, isSynchronized } from "../nn/context.js";
 import { Conv2d, isOurs } from "../nn/convolution.js";
 import { dropout } from "../nn/dropout.js";
 import { uniform } from "../nn/initialization.js";
@@ -201,7 +201,7 @@ class InvertedResidual extends Module {
     const squeeze = this.#squeeze;
     // The operators of a whole block are for swish and a gate; the Lite form goes layer by layer.
     if (squeeze !== undefined && fixed && dtype !== undefined) return this.#computeByImages(x, dtype, squeeze, context);
-    const whole = context.statistics === "batch" && dtype !== undefined;
+    const whole = context.statistics === "batch" && dtype !== undefined && !isSynchronized(context);
     const y =
       squeeze !== undefined && whole
         ? this.#computeByBatch(x, dtype, squeeze, context)

@@ -20,6 +20,8 @@ export interface Forward {
   forward(images: Tensor, context: ForwardContext): Tensor;
 }
 
-/** The same model, whose first stages are frozen in every pass: see {@link ForwardContext.frozenStages}. */
-export const withFrozenStages = (model: Forward, frozenStages: number): Forward =>
-  frozenStages === 0 ? model : { forward: (images, context) => model.forward(images, { ...context, frozenStages }) };
+/** The same model, with these values in the context of every pass. */
+export const withContext = (
+  model: Forward,
+  always: Pick<ForwardContext, "frozenStages" | "synchronized">,
+): Forward => ({ forward: (images, context) => model.forward(images, { ...context, ...always }) });

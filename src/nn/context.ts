@@ -18,6 +18,8 @@ export interface ForwardContext {
   readonly statistics: "batch" | "running";
   /** Whether the route's running statistics move towards the batch's. Needs batch statistics. */
   readonly update: boolean;
+  /** Whether the batch is that of all ranks together, where statistics are the batch's. Every rank must then come to the same passes. */
+  readonly synchronized?: boolean;
   /** Whether dropout and stochastic depth are active. They need `keys`. */
   readonly stochastic: boolean;
   /** Whether the graph reaches the parameters. Without, an attack can only ever compute the gradient of its input. */
@@ -53,3 +55,7 @@ export const ATTACK = { statistics: "running", update: false, stochastic: false,
 
 /** An evaluation pass: running statistics and no graph. */
 export const EVAL = { statistics: "running", update: false, stochastic: false, trainable: false } as const;
+
+/** Whether a pass's batch norms ask the other ranks. */
+export const isSynchronized = ({ statistics, synchronized = false }: ForwardContext): boolean =>
+  synchronized && statistics === "batch";

@@ -9,8 +9,17 @@
 import { UsageError } from "../errors.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import type { NormalizedLayer } from "../tensor/inverted-residual.js";
-import { type Activation, add_, type BatchNormArguments, batchNorm, normReluConv2d3x3 } from "../tensor/operators.js";
-import { type ForwardContext, MAIN_ROUTE } from "./context.js";
+import {
+  type Activation,
+  activate,
+  add,
+  add_,
+  type BatchNormArguments,
+  batchNorm,
+  normReluConv2d3x3,
+  syncedBatchNorm,
+} from "../tensor/operators.js";
+import { type ForwardContext, isSynchronized, MAIN_ROUTE } from "./context.js";
 import type { Conv2d } from "./convolution.js";
 import { ones, zeros } from "./initialization.js";
 import { Module } from "./module.js";
@@ -79,7 +88,8 @@ export class BatchNorm extends Module {
 
   /** activation(norm(x) + residual) */
   normalize(x: Tensor, context: ForwardContext, activation: Activation, residual?: Tensor): Tensor {
-    const y = batchNorm(x, this.#arguments(x, context, activation, residual));
+    const a = this.#arguments(x, context, activation, residual);
+    const y = isSynchronized(context) ? synced(x, a) : batchNorm(x, a);
     if (context.update) this.count(1);
     return y;
   }
@@ -147,6 +157,12 @@ export class BatchNorm extends Module {
   }
 }
 
+/** {@link batchNorm} by the statistics of all ranks. */
+function synced(x: Tensor, a: BatchNormArguments): Tensor {
+  const y = syncedBatchNorm(x, a);
+  return activate(a.residual === undefined ? y : add(y, a.residual), a.activation);
+}
+
 /** Whether a name of a network's state belongs to an auxiliary norm. Without those, the state is the plain network's. */
 export const isAuxiliary = (name: string): boolean => /\.aux_bn\.\d+\./.test(name);
 
@@ -207,7 +223,7 @@ export class RoutedBatchNorm extends BatchNorm {
 
   /** convolution(activation(norm(x))), in one operator where there is one for it. */
   forwardInto(convolution: Conv2d, x: Tensor, context: ForwardContext): Tensor {
-    if (this.#activation !== "relu" || !convolution.isPlain3x3) {
+    if (this.#activation !== "relu" || !convolution.isPlain3x3 || isSynchronized(context)) {
       return convolution.forward(this.forward(x, context), context);
     }
     return scope(() => this.norm(context.route).normalizeAndConvolve(x, context, convolution.weight));

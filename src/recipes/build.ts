@@ -1,24 +1,30 @@
 /** From a resolved recipe to the parts of a training run. */
-import type { Loader, PixelBatch } from "../data/loader.js";
+import type { Loader } from "../data/loader.js";
 import { withMixing } from "../data/mixing.js";
 import type { OpenedData } from "../data/open-data.js";
+import type { ProcessGroup } from "../distributed/process-group.js";
+import { RankedUpdate } from "../distributed/ranked-update.js";
+import { ReducedGradients } from "../distributed/reduced-gradients.js";
 import { assert, UsageError } from "../errors.js";
-import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
-import { predictAll } from "../evaluation/predictions.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { type EvaluationView, WHOLE_VIEW } from "../evaluation/view.js";
 import type { Classifier, ModelSpecification } from "../models/classifier.js";
 import { createClassifier } from "../models/registry.js";
 import { type TransferReport, transferWeights } from "../models/transfer.js";
-import { MAIN_ROUTE } from "../nn/context.js";
 import { createOptimizer, createSchedule } from "../optim/create.js";
 import { groupedOptimizer } from "../optim/grouped.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Schedule } from "../optim/schedule.js";
 import { WeightAverage } from "../optim/weight-average.js";
-import { classifierPredictor } from "../predictors/classifier-predictor.js";
-import type { RouteAccuracies } from "../runs/schema.js";
-import { canCapture, type Device, GradientStore, memoryStats, resolveDevice, type Tensor } from "../tensor/index.js";
+import {
+  canCapture,
+  type Device,
+  type DeviceName,
+  GradientStore,
+  memoryStats,
+  resolveDevice,
+  type Tensor,
+} from "../tensor/index.js";
 import { CapturedStep } from "../training/captured-step.js";
 import { type FitOptions, updatesPerEpoch } from "../training/fit.js";
 import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
@@ -30,6 +36,7 @@ import { createStep, methodOf, recipeAttackGradients, snapshotOf } from "./metho
 import { parameterGroups } from "./parameter-groups.js";
 import { scaledRate } from "./scaled-rate.js";
 import { DEFAULT_BATCH_SIZE, type ResolvedRecipe } from "./schema.js";
+import { validateOn } from "./validate.js";
 
 const SNAPSHOT_IMAGES = 8;
 
@@ -55,6 +62,8 @@ export interface Learner {
   readonly evaluated: Classifier;
   /** Views of each image in a mini-batch. */
   readonly views: number;
+  /** The ranks that learn together, where there are several. */
+  readonly group: ProcessGroup | undefined;
   /** What a step costs, in training passes of vanilla: {@link forwardBackwardUnits}. */
   readonly unitsPerStep: number;
   /** Writes a picture of the epoch's adversarial images into a folder, and gives its name; undefined for a method without an attack. */
@@ -63,6 +72,7 @@ export interface Learner {
 
 /** Everything that {@link fit} needs from a recipe. */
 export interface Training extends Learner {
+  readonly ranks: RankedUpdate | undefined;
   readonly epochs: number;
   readonly schedule: Schedule;
   readonly loader: Loader;
@@ -78,6 +88,7 @@ export interface Training extends Learner {
  * @param view how photos are cut where it is evaluated; by default the checkpoint's rule, else whole where it trains on whole images, else that
  *   of the weights it starts from where they say one, else that of the image size
  * @param opened the weights of the recipe's `finetune.weights`, where they are open already
+ * @param group  the ranks that learn together, where there are several
  */
 export async function buildLearner(
   recipe: ResolvedRecipe,
@@ -85,9 +96,10 @@ export async function buildLearner(
   continued?: ModelSpecification,
   view?: EvaluationView,
   opened?: OpenedWeights,
+  group?: ProcessGroup,
 ): Promise<Learner> {
   const { seed, training } = recipe;
-  const device = resolveDevice(recipe.device);
+  const device = deviceOf(recipe, group);
   checkDevice(recipe, device);
   const method = methodOf(recipe);
   const { weights } = recipe.finetune;
@@ -112,16 +124,20 @@ export async function buildLearner(
   const twin = training.averageDecay === null ? undefined : make();
   const groups = parameterGroups(model.network, recipe.finetune);
   const named = groups.flatMap(({ parameters }) => parameters);
-  const gradients = new GradientStore(named.map(([, { value }]) => value));
-  const made = createStep(recipe, method, { model, device, parameters: named, gradients });
+  const leaves = named.map(([, { value }]) => value);
+  // A captured step gives its gradients all at once, and a GPU's stream is not waited for in the middle of a backward pass.
+  const gradients = group === undefined ? new GradientStore(leaves) : new ReducedGradients(leaves, device === "cpu");
+  const synchronized = group !== undefined && training.syncBatchNorm;
+  const made = createStep(recipe, method, { model, device, parameters: named, gradients, synchronized });
   const { step } = made;
   return {
     model,
     transfer,
     step,
     snapshot: snapshotOf(recipe, method, made.attack, model, await data.preview(SNAPSHOT_IMAGES)),
-    captured: canCapture(device) ? new CapturedStep(model, step, gradients) : undefined,
+    captured: canCapture(device) && !synchronized ? new CapturedStep(model, step, gradients) : undefined,
     views: method.views.length,
+    group,
     unitsPerStep: forwardBackwardUnits(method, recipeAttackGradients(recipe)),
     gradients,
     optimizer: groupedOptimizer(groups, (parameters) => createOptimizer(recipe.optimizer, parameters)),
@@ -131,6 +147,20 @@ export async function buildLearner(
     clipGradientNorm: training.clipGradientNorm,
     statistics: new Map(Array.from(model.network.state()).filter(([name]) => /\.running_(?:mean|var)$/.test(name))),
   };
+}
+
+/** Frees what learned. */
+export function disposeLearner({ model, evaluated, optimizer, gradients }: Learner): void {
+  model.dispose();
+  if (evaluated !== model) evaluated.dispose();
+  for (const [, tensor] of optimizer.state()) tensor.dispose();
+  if (gradients instanceof ReducedGradients) gradients.dispose();
+}
+
+/** The device of a recipe; "cuda" is of each rank of a host its own. @throws ERR_DEVICE there is no such device */
+export function deviceOf({ device }: ResolvedRecipe, group: ProcessGroup | undefined): Device {
+  const own: DeviceName = device === "cuda" && group !== undefined ? `cuda:${group.place.localRank}` : device;
+  return resolveDevice(own);
 }
 
 /** @throws ERR_DEVICE the recipe asks for something that is done on the CPU alone */
@@ -160,33 +190,30 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   assert(train !== undefined, "training data were opened without their training part");
   const { views } = methodOf(recipe);
   // A GPU waits for the program, which therefore leaves it what it can.
-  const unmixed = train.loader(batchSize, { views, leavePending: learner.device !== "cpu" });
+  const { group, gradients } = learner;
+  const part = group && { index: group.rank, count: group.size };
+  const unmixed = train.loader(batchSize, { views, part, leavePending: learner.device !== "cpu" });
   const { mixup, cutmix } = training;
   const loader = withMixing(unmixed, { mixup, cutmix }, recipe.seed);
   const trained = epochsOf(recipe);
   const totalSteps = trained * updatesPerEpoch(loader, accumulationSteps);
   // Without a graph, twice the batch of a training step takes less memory than that step.
-  const evaluationBatch = Math.min(evaluationBatchSize(learner.model.specification.imageSize), 2 * batchSize);
+  const ownImages = batchSize / (group?.size ?? 1);
+  const evaluationBatch = Math.min(evaluationBatchSize(learner.model.specification.imageSize), 2 * ownImages);
+  // By synchronized statistics all ranks move their running ones alike.
+  const averaged = training.syncBatchNorm ? [] : [...learner.statistics.values()];
+  const ranks =
+    group && gradients instanceof ReducedGradients
+      ? new RankedUpdate(group, gradients, averaged, ownImages)
+      : undefined;
   return {
     ...learner,
+    ranks,
     epochs: trained,
     schedule: createSchedule(recipe.schedule, { peak: recipe.optimizer.lr, totalSteps, epochs }),
     loader,
-    validate: validation && (() => validateOn(learner.evaluated, validation.batches(evaluationBatch))),
+    validate: validation && (() => validateOn(learner.evaluated, validation.batches(evaluationBatch, part), group)),
   };
-}
-
-/** Accuracy and loss through the main batch norms and, where there are auxiliary ones, through each; every image is read once. */
-async function validateOn(
-  model: Classifier,
-  images: AsyncIterable<PixelBatch>,
-): Promise<Accuracy & { readonly routes?: RouteAccuracies }> {
-  const routes = [MAIN_ROUTE, ...model.specification.routes];
-  const predictors = routes.map((route) => classifierPredictor(model, { route }));
-  const measured = (await predictAll(predictors, images)).map(accuracyOf);
-  if (routes.length === 1) return measured[0];
-  const byRoute = routes.map((route, i) => [route, { accuracy: measured[i].accuracy, loss: measured[i].loss }]);
-  return { ...measured[0], routes: Object.fromEntries(byRoute) };
 }
 
 /**
@@ -206,12 +233,20 @@ export function settleBatchSize(
 ): { readonly recipe: SizedRecipe; readonly estimate?: MemoryEstimate } {
   const { batchSize, accumulationSteps } = recipe.training;
   const { training } = recipe;
+  const ranks = learner.group?.size ?? 1;
+  if (ranks > 1 && batchSize === "auto") {
+    throw new UsageError(
+      "ERR_BATCH_SIZE",
+      "train: `training.batchSize: auto` is for one process: several share the memory of a host, and all must take the same size. " +
+        "Give `training.batchSize` the number of images of a mini-batch over all of them",
+    );
+  }
   if (learner.device !== "cpu" && batchSize !== "auto")
     return { recipe: { ...recipe, training: { ...training, batchSize } } };
   const available = memoryStats().limitBytes;
   if (batchSize !== "auto") {
     const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps, views: learner.views });
-    checkMemory(estimate, batchSize, available);
+    checkMemory(estimate, batchSize / ranks, available);
     return { recipe: { ...recipe, training: { ...training, batchSize } }, estimate };
   }
   const updateImages = referenceSize * accumulationSteps;

@@ -7,7 +7,7 @@ import { attackReach } from "../attacks/strength.js";
 import { threatModel } from "../attacks/threat-model.js";
 import type { PixelBatch } from "../data/loader.js";
 import type { Classifier } from "../models/classifier.js";
-import { type Forward, withFrozenStages } from "../models/staged-network.js";
+import { type Forward, withContext } from "../models/staged-network.js";
 import { ATTACK, type Recompute } from "../nn/context.js";
 import type { Parameter } from "../nn/parameter.js";
 import { isAuxiliary } from "../nn/routed-batch-norm.js";
@@ -74,13 +74,15 @@ export interface StepTarget {
   /** The leaves of the gradient store, by their names. */
   readonly parameters: readonly (readonly [string, Parameter])[];
   readonly gradients: GradientStore;
+  /** Whether batch norms take the batch of all ranks together; they do not unless told. */
+  readonly synchronized?: boolean;
 }
 
 /** The method's step, and its attack. */
 export function createStep(
   { attack: options, finetune, training }: ResolvedRecipe,
   { perturbation, makeStep }: Method,
-  { model, device, parameters, gradients }: StepTarget,
+  { model, device, parameters, gradients, synchronized }: StepTarget,
 ): { readonly step: TrainingStep; readonly attack: Attack } {
   const { statistics, stochastic } = options !== undefined && "name" in options ? options : ATTACK;
   const whole = attackOf(options, perturbation);
@@ -95,8 +97,9 @@ export function createStep(
   // Beside an attack's passes the first stage costs little to compute again: 3 to 4 % of the operations of a step with PGD-5.
   const affordable: Recompute | undefined = perturbation === "attack" && device === "cpu" ? "first stage" : undefined;
   const attackContext = { ...ATTACK, statistics, stochastic, recompute: blocks };
+  const always = { frozenStages: finetune.frozenStages, synchronized };
   const step = makeStep({
-    ...{ model: withFrozenStages(model, finetune.frozenStages), attack, attackContext, gradients, labelSmoothing },
+    ...{ model: withContext(model, always), attack, attackContext, gradients, labelSmoothing },
     adversarialLabelSmoothing: adversarialLabelSmoothing ?? labelSmoothing,
     lossWeights: lossWeightsOf(training),
     singleStep,

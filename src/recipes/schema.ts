@@ -214,7 +214,7 @@ const written = section({
   training: section({
     /** Passes over the training images; of Fast AdvProp as many fewer as each costs more, see {@link epochsOf}. */
     epochs: count.default(15),
-    /** Images in a mini-batch; auto makes the update's images fit the memory in mini-batches of at most 256. */
+    /** Images in a mini-batch, over all ranks; auto makes the update's images fit the memory in mini-batches of at most 256. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
     /** Halves the mini-batch until an epoch has so many updates, the rate with it; null, as with a given size, leaves it. */
     minUpdatesPerEpoch: countOrNull.default(null),
@@ -238,6 +238,8 @@ const written = section({
     clipGradientNorm: positiveOrNull.default(null),
     /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */
     accumulationSteps: count.default(1),
+    /** Of several ranks: whether batch norm takes their parts of a mini-batch together, each route by itself, rather than each rank its own. */
+    syncBatchNorm: flag.default(false),
     /** Decay of the weights' moving average, which is what is evaluated and exported; null keeps none. */
     averageDecay: shareOrNull.default(null),
     /** Gradient checkpointing: much less memory for about a third more time. */

@@ -3,6 +3,18 @@ export { GradientStore, gradientOf } from "./autograd.js";
 export { type Argument, call, callAny, type RecordedCall, recordCalls } from "./call.js";
 export { availableMemory, engineInfo, resolveDevice, setMemoryLimit, setThreads } from "./device.js";
 export { canCapture, DeviceGraph } from "./graph.js";
+export {
+  broadcast,
+  checkGroup,
+  failGroup,
+  GradientBuckets,
+  type GroupPlace,
+  type GroupStats,
+  groupStats,
+  joinGroup,
+  leaveGroup,
+  PendingSum,
+} from "./group.js";
 export { keyedNormal } from "./keyed-normal.js";
 export type { MemoryStats, ProfileRow } from "./native.js";
 export { type Profile, profile } from "./profile.js";

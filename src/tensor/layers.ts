@@ -125,6 +125,21 @@ export function batchNorm(x: Tensor, a: BatchNormArguments): Tensor {
 }
 
 /**
+ * The same norm by the statistics over all ranks of the process's group, without residual and activation. Every rank must come to it; so
+ * must the backward pass, whose gradient of x is that of the sum of all ranks' losses.
+ *
+ * @throws ERR_RANK a rank is gone, or there is no group
+ */
+export const syncedBatchNorm = (x: Tensor, a: Omit<BatchNormArguments, "batch" | "residual" | "activation">): Tensor =>
+  call("advprop::synced_norm", [x, a.scale, a.shift, a.runningMean, a.runningVariance, a.factor, a.epsilon]);
+
+/** An activation by its name. */
+export function activate(x: Tensor, activation: Activation): Tensor {
+  if (activation === "identity") return x;
+  return activation === "relu6" ? call("aten::clamp", [x, 0, 6]) : call(`aten::${activation}`, [x]);
+}
+
+/**
  * {@link conv2d3x3} of relu(norm(x)), which is computed wherever it is needed rather than kept: for the gradient the operator
  * holds x alone.
  */

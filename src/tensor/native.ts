@@ -52,6 +52,37 @@ export interface NativeAddon {
   releaseCachedMemory(): void;
   startProfile(onDevice: boolean): void;
   stopProfile(): ProfileRow[];
+  joinGroup(
+    rank: number,
+    size: number,
+    host: string,
+    port: number,
+    generation: string,
+    name: string,
+    seconds: number,
+  ): void;
+  leaveGroup(): void;
+  failGroup(reason: string): void;
+  checkGroup(): void;
+  groupStats(): GroupStats;
+  startSum(tensors: readonly object[]): number;
+  finishSum(sum: number, factor: number): void;
+  broadcastTensors(tensors: readonly object[]): void;
+  makeBuckets(leaves: readonly object[], bytes: number): number;
+  followBuckets(buckets: number, loss: object): void;
+  startBuckets(buckets: number): void;
+  finishBuckets(buckets: number, factor: number): void;
+  disposeBuckets(buckets: number): void;
+}
+
+/** What a group of ranks did so far, as this rank sees it. */
+export interface GroupStats {
+  /** That this rank gave into sums. */
+  readonly bytes: number;
+  /** In which a sum was under way. */
+  readonly seconds: number;
+  /** In which this rank did nothing but wait for a sum. */
+  readonly waited: number;
 }
 
 /** One line of a profile: the operators of one name, or one of our kernels. */

@@ -56,6 +56,7 @@ export const relu = (x: Tensor): Tensor => call("aten::relu", [x]);
 export const relu_ = (x: Tensor): Tensor => call("aten::relu_", [x]);
 /** x * sigmoid(x), also called swish. */
 export const silu = (x: Tensor): Tensor => call("aten::silu", [x]);
+
 export const sigmoid = (x: Tensor): Tensor => call("aten::sigmoid", [x]);
 
 // Reductions

@@ -33,6 +33,8 @@ export interface Reproducibility {
   readonly processor: string;
   readonly threads: number;
   readonly torch: string;
+  /** Processes that trained together; absent for one by itself. */
+  readonly ranks?: number;
 }
 
 /** The optimiser's tensors lie beside the network's under this prefix. */

@@ -4,6 +4,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import type { Loader } from "../data/loader.js";
+import type { StopReason } from "../distributed/ranked-update.js";
 import { UsageError } from "../errors.js";
 import type { Schedule } from "../optim/schedule.js";
 import type { TrainingState } from "./checkpoint.js";
@@ -40,7 +41,7 @@ export interface FitOptions extends UpdateParts {
 export interface FitResult {
   /** A stopped run is saved and can be resumed. */
   readonly status: "finished" | "stopped";
-  readonly reason: "last epoch" | "early stopping" | "time budget" | "signal";
+  readonly reason: "last epoch" | "early stopping" | StopReason;
   readonly state: TrainingState;
 }
 
@@ -67,14 +68,18 @@ export function updatesPerEpoch({ stepsPerEpoch, batchSize }: Loader, accumulati
  *
  * @throws ERR_NON_FINITE a loss or the gradient is not finite: the weights are left as before that step
  * @throws ERR_BATCH_SIZE as {@link updatesPerEpoch}
+ * @throws RunError ERR_RANK another rank is gone
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { loader, epochs, schedule, seed, accumulationSteps = 1 } = options;
+  const { loader, epochs, schedule, seed, accumulationSteps = 1, ranks } = options;
   const stepsPerEpoch = updatesPerEpoch(loader, accumulationSteps);
   const imagesPerStep = loader.batchSize * accumulationSteps;
   const totalSteps = epochs * stepsPerEpoch;
   const pace = new Pace(stepsPerEpoch);
-  const { stopReason, budgetSeconds } = stopConditions(options);
+  const { stopReason: ownReason, budgetSeconds } = stopConditions(options);
+  // Ranks stop after the same step: that after which the first of them has a reason.
+  let agreed: StopReason | undefined;
+  const stopReason = () => (ranks === undefined ? ownReason() : agreed);
   let state = options.resume ?? START;
   let saved = state.step;
 
@@ -95,9 +100,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const waitingSeconds = secondsSince(asked);
       const { step, epoch } = state;
       const learningRate = schedule(step);
-      const { metrics, gradientNorm } = update(options, group, { seed, epoch, step, rate: learningRate, saved });
+      const context = { seed, epoch, step, rate: learningRate, saved, stop: ranks && ownReason() };
+      const { metrics, gradientNorm, stop } = update(options, group, context);
+      agreed = stop;
       state = advance(state, metrics);
-      const images = group.reduce((total, { labels }) => total + labels.length, 0);
+      const images = group.reduce((total, { labels }) => total + labels.length, 0) * (ranks?.size ?? 1);
       const seconds = secondsSince(stepped);
       stepped = performance.now();
       waitedSeconds += waitingSeconds;
@@ -182,7 +189,7 @@ function remaining(options: FitOptions, totalSteps: number, { step, epoch }: Tra
 function stopConditions({ signal, timeBudgetHours }: FitOptions) {
   const deadline = performance.now() + (timeBudgetHours ?? Number.POSITIVE_INFINITY) * 3_600_000;
   return {
-    stopReason(): "signal" | "time budget" | undefined {
+    stopReason(): StopReason | undefined {
       if (signal?.aborted) return "signal";
       return performance.now() >= deadline ? "time budget" : undefined;
     },

@@ -1,5 +1,6 @@
 /** One update of the weights: the gradients of its mini-batches, their check, clipping, the optimiser, the average. */
 import type { PixelBatch } from "../data/loader.js";
+import type { RankedUpdate, StopReason } from "../distributed/ranked-update.js";
 import { RunError } from "../errors.js";
 import type { Gradients, Optimizer } from "../optim/optimizer.js";
 import type { WeightAverage } from "../optim/weight-average.js";
@@ -23,6 +24,8 @@ export interface UpdateParts {
   readonly average?: WeightAverage;
   /** The running statistics by their names, which must stay finite too; unchecked where they are not given. */
   readonly statistics?: ReadonlyMap<string, Tensor>;
+  /** What the update has in common with those of other ranks; a run by itself unless given. Its gradients are `gradients`. */
+  readonly ranks?: RankedUpdate;
 }
 
 /** The mean losses of an update's mini-batches, in nats. */
@@ -38,32 +41,39 @@ export interface UpdateContext {
   readonly rate: number;
   /** The step of the last checkpoint, 0 for none, which a failure names. */
   readonly saved: number;
+  /** Why this rank wants to stop, if it does. */
+  readonly stop?: StopReason;
 }
 
 /**
  * Changes the weights once, by the mean gradient over mini-batches, which batch norm sees one by one.
  *
- * @returns the mean losses, and the gradient's L2 norm before clipping
+ * @returns the mean losses, the gradient's L2 norm before clipping, and why any rank wants to stop
  * @throws ERR_NON_FINITE a loss, the gradient or a running statistic is not finite: the weights are left as they were, the running
  *   statistics are not
+ * @throws RunError ERR_RANK another rank is gone
  */
 export function update(
-  { step, captured, gradients, optimizer, clipGradientNorm, device, average, statistics }: UpdateParts,
+  { step, captured, gradients, optimizer, clipGradientNorm, device, average, statistics, ranks }: UpdateParts,
   batches: readonly PixelBatch[],
   context: UpdateContext,
-): { metrics: StepMetrics; gradientNorm: number } {
+): { metrics: StepMetrics; gradientNorm: number; stop: StopReason | undefined } {
   return scope(() => {
     try {
       const run = (pixels: PixelBatch) =>
         captured !== undefined && batches.length === 1
           ? captured.run(pixels, context)
           : step(batchFromPixels(pixels, context, device));
-      const losses = batches.map((pixels) => scoped(() => run(pixels)));
+      const losses = batches.map((pixels) => {
+        ranks?.begin(pixels.labels.length);
+        return scoped(() => run(pixels));
+      });
+      const reduced = ranks?.finish(readEach(losses), context.stop);
       const means = gradients.read();
-      if (batches.length > 1) eachMul_(present(means), 1 / batches.length);
+      if (ranks === undefined && batches.length > 1) eachMul_(present(means), 1 / batches.length);
       const running = [...(statistics?.values() ?? [])];
       const all = running.length === 0 ? [present(means)] : [present(means), running];
-      const { metrics, norms } = read(losses, all.map(normOfAll));
+      const { metrics, norms } = read(losses, all.map(normOfAll), reduced?.losses);
       const [gradientNorm, runningNorm = 0] = norms;
       assertFinite({ ...metrics, "the gradient's norm": gradientNorm }, context);
       if (!Number.isFinite(runningNorm)) assertFinite(normsOf(statistics), context);
@@ -72,7 +82,7 @@ export function update(
       }
       optimizer.step(means, context.rate);
       average?.update(context.step);
-      return { metrics, gradientNorm };
+      return { metrics, gradientNorm, stop: reduced?.stop };
     } finally {
       gradients.clear();
     }
@@ -97,16 +107,25 @@ function scoped(step: () => StepLosses): StepLosses {
 const normsOf = (statistics: UpdateParts["statistics"] = new Map()): Record<string, number> =>
   Object.fromEntries(Array.from(statistics, ([name, tensor]) => [`the norm of ${name}`, normOfAll([tensor]).item()]));
 
-/** The means of losses that have the same names, and norms: everything is read at once, since reading waits for a GPU. */
+/** The losses of each mini-batch as numbers, in the order of their names. */
+const readEach = (all: readonly StepLosses[]): number[][] =>
+  all.map((losses) => stack(valuesOf(losses).map((value) => cast(value, "float64"))).toNumbers());
+
+/**
+ * The means of losses that have the same names, and norms: everything is read at once, since reading waits for a GPU.
+ *
+ * @param known the means, where they are known already
+ */
 function read(
   all: readonly StepLosses[],
   norms: readonly Tensor[],
+  known?: readonly number[],
 ): { metrics: StepMetrics; norms: readonly number[] } {
   const names = Object.keys(all[0]) as (keyof StepLosses)[];
   const losses = all.flatMap(valuesOf);
   const numbers = stack([...losses, ...norms].map((value) => cast(value, "float64"))).toNumbers();
   const mean = (position: number) =>
-    all.reduce((total, _, i) => total + numbers[i * names.length + position], 0) / all.length;
+    known?.[position] ?? all.reduce((total, _, i) => total + numbers[i * names.length + position], 0) / all.length;
   return { metrics: Object.fromEntries(names.map((name, i) => [name, mean(i)])), norms: numbers.slice(losses.length) };
 }
 

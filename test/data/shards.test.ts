@@ -4,6 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { checkData } from "../../src/data/check.js";
+import type { BatchPart } from "../../src/data/loader.js";
 import { epochOrder } from "../../src/data/sampler.js";
 import { packShards } from "../../src/data/shards/pack-shards.js";
 import { expandBraces, partOfShard, shardsNamed } from "../../src/data/shards/shard-names.js";
@@ -64,12 +65,13 @@ describe("shards on a disk", () => {
     const batchSize = 4;
     const trained: number[] = [];
     const tested: number[] = [];
-    for (let part = 0; part < parts; part++) {
-      const { train, test: images } = await openSmall(shards, { workers, share: { part, parts } });
-      const loader = train!.loader(batchSize);
+    for (let index = 0; index < parts; index++) {
+      const part = { index, count: parts };
+      const { train, test: images } = await openSmall(shards, { workers });
+      const loader = train!.loader(parts * batchSize, { part });
       expect(loader.stepsPerEpoch).toBe(Math.floor(TRAIN / (parts * batchSize)));
       for (const { samples } of await collect(loader.epoch(2, 0))) trained.push(...samples);
-      for (const { samples } of await collect(images!.batches(3))) tested.push(...samples);
+      for (const { samples } of await collect(images!.batches(3, part))) tested.push(...samples);
     }
     expect(tested.sort((a, b) => a - b)).toEqual(Array.from({ length: TEST }, (_, i) => i));
     // All but those that fill no step.
@@ -82,18 +84,21 @@ describe("shards on a disk", () => {
     [-1, 2],
     [0, 0],
     [0.5, 2],
-  ])("part %d of %d is refused", async (part, parts) => {
-    const { train } = await openSmall(shards, { share: { part, parts } });
-    expect(codedError(() => train!.loader(4))).toMatchObject({ code: "ERR_SHARE", exitCode: 2 });
+  ])("part %d of %d is refused", async (index, count) => {
+    const { train } = await openSmall(shards);
+    expect(codedError(() => train!.loader(4, { part: { index, count } }))).toMatchObject({
+      code: "ERR_BATCH_PART",
+      exitCode: 2,
+    });
   });
 
   test("several processes see the steps of one", async () => {
-    const loader = async (batchSize: number, part: number, parts: number) => {
-      const { train } = await openSmall(shards, { workers: 1, share: { part, parts } });
-      return collect(train!.loader(batchSize).epoch(1, 0));
+    const loader = async (part?: BatchPart) => {
+      const { train } = await openSmall(shards, { workers: 1 });
+      return collect(train!.loader(6, { part }).epoch(1, 0));
     };
-    const alone = await loader(6, 0, 1);
-    const together = [await loader(3, 0, 2), await loader(3, 1, 2)];
+    const alone = await loader();
+    const together = [await loader({ index: 0, count: 2 }), await loader({ index: 1, count: 2 })];
     alone.forEach(({ samples, pixels }, step) => {
       expect([...together[0][step].samples, ...together[1][step].samples]).toEqual([...samples]);
       expect(Buffer.concat(together.map((steps) => steps[step].pixels)).equals(pixels)).toBe(true);

@@ -7,7 +7,7 @@ import { Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { EFFICIENTNET_BATCH_NORM, EfficientNet } from "../../src/models/efficientnet.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { ResNet } from "../../src/models/resnet.js";
-import { type StagedNetwork, withFrozenStages } from "../../src/models/staged-network.js";
+import { type StagedNetwork, withContext } from "../../src/models/staged-network.js";
 import { ATTACK, EVAL, type Recompute, TRAIN } from "../../src/nn/context.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";
 import { Sgd } from "../../src/optim/sgd.js";
@@ -65,7 +65,7 @@ function moved(model: Classifier, frozenStages: number, recompute?: Recompute): 
   const optimizer = new Sgd(named, { momentum: 0.9, nesterov: true, weightDecay: 1e-2, decays: () => true });
   const ball = { threatModel: linf(4 / 255), stepSize: 2 / 255, steps: 1 };
   const attack = pgd({ ...ball, target: "random", randomStart: true });
-  const parts = { model: withFrozenStages(model, frozenStages), attack, attackContext: ATTACK, gradients };
+  const parts = { model: withContext(model, { frozenStages }), attack, attackContext: ATTACK, gradients };
   for (const i of [0, 1]) {
     const step = (given: ReturnType<typeof batchFromPixels>) =>
       advPropStep({ ...parts, labelSmoothing: 0, recompute }, given);

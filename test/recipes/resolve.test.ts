@@ -126,6 +126,7 @@ describe("resolveRecipe", () => {
         cutmix: 0,
         clipGradientNorm: null,
         accumulationSteps: 1,
+        syncBatchNorm: false,
         averageDecay: null,
         recompute: false,
         logEverySteps: 10,

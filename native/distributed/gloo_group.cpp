@@ -1,0 +1,309 @@
+// The process group by c10d: a TCPStore of rank 0's through which the ranks meet, and Gloo's connections between all of them.
+#ifdef ADVPROP_GLOO
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <future>
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "../errors.h"
+#include "process_group.h"
+#include "rank_watch.h"
+
+namespace advprop {
+
+namespace {
+
+using StorePtr = c10::intrusive_ptr<c10d::Store>;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// Ranks that are alive may do other things than to wait for the others, such as to write a checkpoint, but not for ever.
+constexpr seconds kMostPatience{600};
+
+std::vector<uint8_t> bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
+std::string textOf(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
+std::string nameOf(int rank) { return "name/" + std::to_string(rank); }
+
+/// A connection to rank 0's store, with which it begins where this is rank 0 and `serves`.
+StorePtr openStore(const GroupPlace& place, bool serves, milliseconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(place.port);
+  options.isServer = serves;
+  options.waitWorkers = false;
+  options.timeout = timeout;
+  const auto store = c10::make_intrusive<c10d::TCPStore>(place.host, options);
+  return c10::make_intrusive<c10d::PrefixStore>("advprop/" + place.generation, store);
+}
+
+std::string addressOf(const GroupPlace& place) { return place.host + ":" + std::to_string(place.port); }
+
+/// What libtorch says, without the lines of where it says it.
+std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+StorePtr meet(const GroupPlace& place) {
+  try {
+    return openStore(place, place.rank == 0, place.joinTimeout);
+  } catch (const std::exception& error) {
+    if (place.rank == 0) {
+      throw RunFailure("ERR_RANK", "rank 0 cannot open its store on port " + std::to_string(place.port) + ": " + firstLine(error.what()) +
+                                       ". Give the port that no other program uses in MASTER_PORT, or under torchrun in ADVPROP_PORT");
+    }
+    throw RunFailure("ERR_RANK", "rank 0 did not answer at " + addressOf(place) + " within " + std::to_string(place.joinTimeout.count()) +
+                                     " s: " + firstLine(error.what()) + ". Look whether it was started, and whether MASTER_ADDR and the port are its own");
+  }
+}
+
+/// Waits until all ranks have said their names. Rank 0, whose store ends with it, is the last to give up.
+std::vector<std::string> namesOfAll(c10d::Store& store, const GroupPlace& place) {
+  if (store.add("taken/" + std::to_string(place.rank), 1) > 1) {
+    throw RunFailure("ERR_RANK", "another process of this group is rank " + std::to_string(place.rank) + " already. Give each process a RANK of its own");
+  }
+  store.set(nameOf(place.rank), bytesOf(place.name));
+  const auto end = Clock::now() + place.joinTimeout + seconds(place.rank == 0 ? 2 : 0);
+  const auto isThere = [&](int rank) { return store.check({nameOf(rank)}); };
+  for (int rank = 0; rank < place.size; ++rank) {
+    while (!isThere(rank)) {
+      if (Clock::now() > end) {
+        std::string missing;
+        for (int other = rank; other < place.size; ++other) {
+          if (!isThere(other)) missing += (missing.empty() ? "" : ", ") + std::to_string(other);
+        }
+        throw RunFailure("ERR_RANK", "of " + std::to_string(place.size) + " ranks these have not come within " + std::to_string(place.joinTimeout.count()) +
+                                         " s: " + missing + ". Look whether they were started, and what they say");
+      }
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+  }
+  std::vector<std::string> names;
+  for (int rank = 0; rank < place.size; ++rank) names.push_back("rank " + std::to_string(rank) + " (" + textOf(store.get(nameOf(rank))) + ")");
+  return names;
+}
+
+/// The store as the watch uses it, over a connection of its own: an answer that does not come holds up nobody else.
+std::shared_ptr<WatchStore> watchStore(StorePtr store) {
+  const auto watch = std::make_shared<WatchStore>();
+  watch->add = [store](const std::string& key, int64_t value) { return store->add(key, value); };
+  watch->find = [store](const std::string& key) { return store->check({key}) ? textOf(store->get(key)) : std::string(); };
+  watch->setOnce = [store](const std::string& key, const std::string& value) { store->compareSet(key, {}, bytesOf(value)); };
+  return watch;
+}
+
+/// The address of this host on the way to rank 0's; empty where there is none.
+std::string ownAddress(const GroupPlace& place) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (getaddrinfo(place.host.c_str(), std::to_string(place.port).c_str(), &hints, &found) != 0) return "";
+  std::string address;
+  for (const addrinfo* one = found; one != nullptr && address.empty(); one = one->ai_next) {
+    const int handle = socket(one->ai_family, SOCK_DGRAM, 0);
+    sockaddr_storage own{};
+    socklen_t length = sizeof(own);
+    char text[NI_MAXHOST];
+    // Nothing is sent: a datagram socket only looks up the way.
+    if (handle >= 0 && ::connect(handle, one->ai_addr, one->ai_addrlen) == 0 && getsockname(handle, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
+        getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) == 0) {
+      address = text;
+    }
+    if (handle >= 0) close(handle);
+  }
+  freeaddrinfo(found);
+  return address;
+}
+
+auto deviceFor(const GroupPlace& place) {
+  const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+  if (interface != nullptr && *interface != '\0') return c10d::ProcessGroupGloo::createDeviceForInterface(interface);
+  const std::string address = ownAddress(place);
+  return address.empty() ? c10d::ProcessGroupGloo::createDefaultDevice() : c10d::ProcessGroupGloo::createDeviceForHostname(address);
+}
+
+struct GlooSum : PendingSum {
+  c10::intrusive_ptr<c10d::Work> work;
+  at::Tensor tensor;     // as it was given
+  at::Tensor processor;  // the same on the CPU, where Gloo adds
+  std::atomic<bool> done{false};
+};
+
+double secondsSince(Clock::time_point time) { return std::chrono::duration<double>(Clock::now() - time).count(); }
+
+/// How long sums were under way, those at one time counted once.
+class BusyTime {
+ public:
+  void begin() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (underWay_++ == 0) since_ = Clock::now();
+  }
+  void end() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--underWay_ == 0) seconds_ += secondsSince(since_);
+  }
+  double seconds() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return seconds_;
+  }
+
+ private:
+  std::mutex mutex_;
+  int underWay_ = 0;
+  Clock::time_point since_;
+  double seconds_ = 0;
+};
+
+class GlooGroup : public ProcessGroup {
+ public:
+  explicit GlooGroup(const GroupPlace& place) : place_(place), store_(meet(place)) {
+    leaveAbruptlyAtExit();
+    try {
+      watch_ = std::make_shared<RankWatch>(place.rank, namesOfAll(*store_, place), watchStore(openStore(place, false, place.joinTimeout)));
+      connectAll();
+    } catch (const RunFailure&) {
+      throw;
+    } catch (const std::exception& error) {
+      if (watch_ != nullptr) watch_->explain(firstLine(error.what()));
+      throw RunFailure("ERR_RANK", "rank 0 at " + addressOf(place) + " has gone before all ranks had come: " + firstLine(error.what()) + ". Look what it says");
+    }
+  }
+
+  int rank() const override { return place_.rank; }
+  int size() const override { return place_.size; }
+
+  std::shared_ptr<PendingSum> startSum(const at::Tensor& tensor) override {
+    watch_->check();
+    const auto sum = std::make_shared<GlooSum>();
+    sum->tensor = tensor;
+    sum->processor = tensor.device().is_cpu() ? tensor : tensor.cpu();
+    stats_.bytes += static_cast<int64_t>(tensor.nbytes());
+    std::vector<at::Tensor> tensors{sum->processor};
+    begin(sum, [&] { return gloo_->allreduce(tensors); });
+    return sum;
+  }
+
+  void wait(const std::shared_ptr<PendingSum>& pending) override {
+    const auto sum = std::static_pointer_cast<GlooSum>(pending);
+    finish(*sum, "the same sum");
+    if (!sum->tensor.device().is_cpu()) sum->tensor.copy_(sum->processor);
+  }
+
+  void broadcast(const at::Tensor& tensor) override {
+    watch_->check();
+    const auto copy = std::make_shared<GlooSum>();
+    copy->processor = tensor.device().is_cpu() ? tensor : tensor.cpu();
+    std::vector<at::Tensor> tensors{copy->processor};
+    begin(copy, [&] { return gloo_->broadcast(tensors); });
+    finish(*copy, "what rank 0 sends");
+    if (!tensor.device().is_cpu()) tensor.copy_(copy->processor);
+  }
+
+  void check() override { watch_->check(); }
+
+  void fail(const std::string& reason) override { watch_->announce(reason); }
+
+  void leave() override {
+    sum(at::zeros({1}));
+    watch_->release();
+    // Rank 0's store must outlive the others' last words; one that does not come to them is none of its business any more.
+    try {
+      store_->add("left", 1);
+      const auto end = Clock::now() + seconds(5);
+      while (place_.rank == 0 && store_->add("left", 0) < place_.size && Clock::now() < end) std::this_thread::sleep_for(milliseconds(5));
+    } catch (const std::exception&) {
+      // Rank 0 waited long enough for this one.
+    }
+    joined_ = false;
+    gloo_.reset();
+    store_.reset();
+  }
+
+  GroupStats stats() const override { return {stats_.bytes, busy_->seconds(), stats_.waited}; }
+
+ private:
+  /// Connects to all ranks, which the constructor of c10d's group does, on a thread of its own: where a rank dies meanwhile it waits in vain.
+  void connectAll() {
+    const auto options = c10d::ProcessGroupGloo::Options::create(kMostPatience);
+    options->devices.push_back(deviceFor(place_));
+    options->threads = 2;
+    struct Made {
+      std::atomic<bool> done{false};
+      c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+      std::exception_ptr error;
+    };
+    const auto made = std::make_shared<Made>();
+    // A store of its own, whose waits do not hold up this thread's calls.
+    const StorePtr store = c10::make_intrusive<c10d::PrefixStore>("gloo", openStore(place_, false, place_.joinTimeout));
+    std::thread([made, store, options, watch = watch_, rank = place_.rank, size = place_.size] {
+      try {
+        made->group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, options);
+      } catch (...) {
+        made->error = std::current_exception();
+      }
+      made->done = true;
+      watch->wake();
+    }).detach();
+    watch_->await([&] { return made->done.load(); }, "the group", place_.joinTimeout);
+    if (made->error) std::rethrow_exception(made->error);
+    gloo_ = made->group;
+  }
+
+  template <typename Start>
+  void begin(const std::shared_ptr<GlooSum>& sum, const Start& start) {
+    try {
+      sum->work = start();
+    } catch (const std::exception& error) {
+      watch_->explain(firstLine(error.what()));
+    }
+    busy_->begin();
+    sum->work->getFuture()->addCallback([sum, watch = watch_, busy = busy_](auto&) {
+      busy->end();
+      sum->done = true;
+      watch->wake();
+    });
+  }
+
+  void finish(GlooSum& sum, const char* what) {
+    const auto before = Clock::now();
+    watch_->await([&] { return sum.done.load(); }, what, kMostPatience);
+    stats_.waited += secondsSince(before);
+    try {
+      sum.work->wait();
+    } catch (const std::exception& error) {
+      watch_->explain(firstLine(error.what()));
+    }
+  }
+
+  /// Whoever ends the process in the middle of a sum leaves threads that wait: what they use must not be destroyed under them.
+  void leaveAbruptlyAtExit() {
+    joined_ = true;
+    static bool registered = false;
+    if (std::exchange(registered, true)) return;
+    on_exit(
+        [](int status, void*) {
+          if (!joined_) return;
+          std::fflush(nullptr);
+          _exit(status);
+        },
+        nullptr);
+  }
+
+  const GroupPlace place_;
+  StorePtr store_;
+  std::shared_ptr<RankWatch> watch_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+  GroupStats stats_;
+  const std::shared_ptr<BusyTime> busy_ = std::make_shared<BusyTime>();
+  static inline bool joined_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<ProcessGroup> ProcessGroup::join(const GroupPlace& place) { return std::make_shared<GlooGroup>(place); }
+
+}  // namespace advprop
+#endif

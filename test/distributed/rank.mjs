@@ -1,0 +1,85 @@
+// One rank of a small training on noise images in float64, or the whole of it by one process. Prints what it came to as JSON.
+// Settings: SETTINGS, as JSON; the group as torchrun says it, in the environment.
+import { createHash } from "node:crypto";
+import { pgd } from "../../dist/attacks/pgd.js";
+import { linf } from "../../dist/attacks/threat-model.js";
+import { InMemoryDataset } from "../../dist/data/dataset.js";
+import { trainingLoader } from "../../dist/data/loader.js";
+import { ProcessGroup } from "../../dist/distributed/process-group.js";
+import { RankedUpdate } from "../../dist/distributed/ranked-update.js";
+import { ReducedGradients } from "../../dist/distributed/reduced-gradients.js";
+import { NORMALIZATIONS } from "../../dist/models/classifier.js";
+import { createClassifier } from "../../dist/models/registry.js";
+import { withContext } from "../../dist/models/staged-network.js";
+import { Sgd } from "../../dist/optim/sgd.js";
+import { KeyedRandom, Purpose } from "../../dist/random.js";
+import { GradientStore, setThreads } from "../../dist/tensor/index.js";
+import { advPropStep } from "../../dist/training/advprop.js";
+import { update } from "../../dist/training/update.js";
+import { vanillaStep } from "../../dist/training/vanilla.js";
+
+const { method, model: name, synchronized, steps, batchSize, side } = JSON.parse(process.env.SETTINGS);
+setThreads(1);
+const group = ProcessGroup.joinFromEnvironment();
+
+const images = 3 * batchSize;
+const random = new KeyedRandom(1, Purpose.synthesis);
+const dataset = new InMemoryDataset({
+  name: "noise",
+  classes: ["a", "b", "c"],
+  height: side,
+  width: side,
+  labels: Int32Array.from({ length: images }, (_, i) => i % 3),
+  pixels: Uint8Array.from({ length: images * side * side * 3 }, (_, i) => random.uint32(i) >>> 24),
+});
+const model = createClassifier(name, {
+  classes: dataset.classes,
+  routes: method === "advprop" ? ["aux"] : [],
+  imageSize: side,
+  normalization: NORMALIZATIONS.half,
+}).initialize(3, "float64");
+const leaves = model.parameters.map(({ value }) => value);
+const gradients = group ? new ReducedGradients(leaves, true) : new GradientStore(leaves);
+const optimizer = new Sgd(Array.from(model.network.namedParameters()), {
+  momentum: 0.9,
+  nesterov: true,
+  weightDecay: 5e-4,
+  decays: () => true,
+});
+const part = group && { index: group.rank, count: group.size };
+const loader = trainingLoader(dataset, { batchSize, seed: 2, augmentation: { crop: 1, flip: true }, part });
+const statistics = new Map([...model.network.state()].filter(([key]) => /running_(mean|var)$/.test(key)));
+const averaged = synchronized ? [] : [...statistics.values()];
+const ranks = group && new RankedUpdate(group, gradients, averaged, batchSize / group.size);
+const attack = pgd({ threatModel: linf(4 / 255), stepSize: 2 / 255, steps: 2, target: "random", randomStart: true });
+const forward = withContext(model, { synchronized: group !== undefined && synchronized });
+const parts = { model: forward, attack, gradients, labelSmoothing: 0.1 };
+const makeStep = method === "advprop" ? advPropStep : vanillaStep;
+
+const values = (tensors) => tensors.flatMap((tensor) => tensor.toNumbers());
+const running = () => values([...statistics.values()]);
+const own = [];
+const step = (batch) => {
+  const losses = makeStep(parts, batch);
+  own.push(running());
+  return losses;
+};
+const hashes = [];
+const losses = [];
+const means = [];
+for (let done = 0; done < steps; ) {
+  const epoch = Math.floor(done / loader.stepsPerEpoch);
+  for await (const pixels of loader.epoch(epoch, done % loader.stepsPerEpoch)) {
+    const context = { seed: 2, epoch, step: done, rate: 0.05, saved: 0 };
+    const { metrics } = update({ step, gradients, optimizer, statistics, ranks }, [pixels], context);
+    losses.push(metrics);
+    means.push(running());
+    const state = values(model.parameters.map(({ data }) => data));
+    hashes.push(createHash("sha256").update(Float64Array.from(state)).digest("hex"));
+    if (++done === steps) break;
+  }
+}
+const parameters = values(model.parameters.map(({ data }) => data));
+const stats = group?.stats();
+group?.leave();
+console.log(JSON.stringify({ losses, hashes, own, means, parameters, statistics: running(), stats }));
