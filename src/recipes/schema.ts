@@ -329,10 +329,10 @@ function ofMethod(
 }
 
 /** A recipe as it is written: what it leaves out has its default. */
-export type Recipe = z.input<typeof recipeSchema>;
+export interface Recipe extends z.input<typeof recipeSchema> {}
 
 /** The recipe itself: an editor completes and checks what is written inside the call. */
 export const defineRecipe = (recipe: Recipe): Recipe => recipe;
 
 /** A recipe with every value in place: distances and sizes are numbers, the number of attack steps is decided. */
-export type ResolvedRecipe = z.output<typeof recipeSchema>;
+export interface ResolvedRecipe extends z.output<typeof recipeSchema> {}
