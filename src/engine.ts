@@ -1,6 +1,8 @@
 /**
  * advprop/engine: tensors, layers, attacks, optimizers and training steps, for a network, an attack or a training loop of
  * one's own. The engine, libtorch with kernels of ours, is loaded by the first call that needs it.
+ *
+ * @module advprop/engine
  */
 export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
 export type { Attack, LogitsFunction } from "./attacks/attack.js";

@@ -2,6 +2,8 @@
  * advprop: train image classifiers that adversarial examples improve, and measure them. These calls are the product; the
  * parts for networks, attacks and training loops of one's own are in `advprop/engine`. A reader who knows the paper starts at
  * `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
+ *
+ * @module advprop
  */
 export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack-photo.js";
 export { type AttackSetOptions, attackSet, type WrittenAdversarialSet } from "./api/attack-set.js";

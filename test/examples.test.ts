@@ -29,6 +29,9 @@ test("examples/photos.ts trains on photos and classifies one; README shows the s
 });
 
 test("examples/own-parts.ts registers a network, an attack and a corruption, and uses them by their names", () => {
+  const source = readFileSync(join(root, "examples/own-parts.ts"), "utf8");
+  const shown = readFileSync(join(root, "docs/extending.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)\n```$/gm);
+  for (const [, piece] of shown) expect(source).toContain(piece);
   const output = run("build/examples/own-parts.js", join(temporaryFolder(), "run"));
   const [, accuracy, attacked] = /^20 updates; accuracy (\S+), under the attack (\S+)$/m.exec(output) ?? [];
   expect(Number(accuracy)).toBeGreaterThan(0.1);

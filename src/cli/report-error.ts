@@ -4,7 +4,7 @@ import { AdvPropError } from "../errors.js";
 
 /**
  * Tells the user what went wrong. A file that the system does not give or take is the user's to look at, whoever asked for it;
- * only what is left is a mistake of ours.
+ * only what is left is a mistake of ours. A coded error ends in its code, which docs/troubleshooting.md explains.
  *
  * @returns the exit code: 1 for a failed run, 2 for misuse
  */
@@ -13,7 +13,7 @@ export async function reportError(error: unknown): Promise<number> {
   if (error instanceof AdvPropError) {
     // Loaded only now, so that the program starts quickly.
     const { withFlags } = await import("./flag-names.js");
-    console.error(`advprop: ${withFlags(error.message)}`);
+    console.error(`advprop: ${withFlags(error.message)} [${error.code}]`);
     return error.exitCode;
   }
   const { syscall, path, message } = Object(error) as NodeJS.ErrnoException;

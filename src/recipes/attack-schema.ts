@@ -8,33 +8,36 @@ import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, rule, sect
 
 /** The ball of every attack. */
 const ball = {
+  /** In which norm the perturbation is bounded. */
   norm: oneOf(["linf", "l2"]).default("linf"),
-  /** null takes {@link defaultEpsilon} of the network, in the L2 norm 0.5. */
+  /** Radius, with pixels in [0, 1]; null takes the network's own, 1/255 to 4/255 ({@link defaultEpsilon}), in the L2 norm 0.5. */
   epsilon: distanceOrNull.default(null),
 };
 
 /** For an attack of several steps. */
 const steps = {
-  /** null takes 1/255, in the L2 norm 2.5 epsilon / steps. */
+  /** Size of a step, with pixels in [0, 1]; null takes 1/255, in the L2 norm 2.5 epsilon / steps. */
   stepSize: distanceOrNull.default(null),
-  /** null takes {@link attackSteps}, in the L2 norm 5. */
+  /** Steps of the attack; null takes 255 epsilon + 1, and 1 where epsilon is 1/255 ({@link attackSteps}); in the L2 norm 5. */
   steps: countOrNull.default(null),
 };
 
 const start = {
+  /** Whether it starts at a random point of the ball rather than at the image. */
   randomStart: flag.default(true),
-  /** Of each image, to start from itself all the same. */
+  /** With a random start: the probability that an image starts from itself all the same. */
   cleanStartProbability: unit.default(0),
 };
 
 /** What training asks of every attack. */
 const common = {
+  /** Towards a random wrong class, or with none away from the true one. */
   target: oneOf(["random", "none"]).default("random"),
   /** Which statistics the attacked batch norms use. */
   statistics: oneOf(["running", "batch"]).default("running"),
   /** Whether dropout and stochastic depth act during the attack. */
   stochastic: flag.default(false),
-  /** Of the labels or targets of the attack's own loss; the attack of meijieru/fast_advprop has those of the training loss. */
+  /** Smoothing of the labels or targets of the attack's own loss; the attack of meijieru/fast_advprop has those of the training loss. */
   labelSmoothing: share.default(0),
 };
 
@@ -47,6 +50,7 @@ const fgsm = withinPixels(section({ name: z.literal("fgsm"), ...ball, ...common 
 const registered = withinPixels(
   section({
     name: z.literal("registered"),
+    /** The name that it was registered by. */
     attack: rule<string>("the name of an attack that registerAttack has added", isRegistered),
     ...ball,
     ...steps,

@@ -52,11 +52,17 @@ export const DEFAULT_BATCH_SIZE = 128;
 /** Share of all steps in which the learning rate rises linearly. */
 const warmupFraction = shareOrFraction.default(0.05);
 
+/** Share of the last update that is added to the next. */
+const momentum = share.default(0.9);
+
 const sgd = section({
   name: z.literal("sgd"),
+  /** Highest learning rate of the schedule. */
   lr: positive.default(0.1),
-  momentum: share.default(0.9),
+  momentum,
+  /** Nesterov's form of momentum. */
   nesterov: flag.default(true),
+  /** Pull of the weights towards zero, added to the gradient. */
   weightDecay: notNegative.default(5e-4),
   weightDecayOnNorm,
 });
@@ -64,20 +70,29 @@ const sgd = section({
 /** Defaults of the published EfficientNets (tensorflow/tpu, models/official/efficientnet); its rate is for 256 images. */
 const rmsprop = section({
   name: z.literal("rmsprop"),
+  /** Highest learning rate of the schedule. */
   lr: positive.default(0.016),
+  /** Decay of the mean of the squared gradients. */
   decay: share.default(0.9),
-  momentum: share.default(0.9),
+  momentum,
+  /** Added to the mean of the squares, below the root. */
   epsilon: positive.default(1e-3),
+  /** Pull of the weights towards zero, added to the gradient. */
   weightDecay: notNegative.default(1e-5),
   weightDecayOnNorm,
 });
 
 const adamw = section({
   name: z.literal("adamw"),
+  /** Highest learning rate of the schedule. */
   lr: positive.default(1e-3),
+  /** Decay of the mean of the gradients. */
   beta1: share.default(0.9),
+  /** Decay of the mean of their squares. */
   beta2: share.default(0.999),
+  /** Added to the root of the mean of the squares. */
   epsilon: positive.default(1e-8),
+  /** Pull of the weights towards zero, beside the gradient, times the learning rate. */
   weightDecay: notNegative.default(0.05),
   weightDecayOnNorm,
 });
@@ -92,6 +107,7 @@ const cosine = section({
 const exponential = section({
   name: z.literal("exponential"),
   warmupFraction,
+  /** What the rate is multiplied by at each decay. */
   decay: share.default(0.97),
   /** Epochs between decays, may be a fraction; null takes 2.4 of every 350, as the published EfficientNets have it. */
   decayEpochs: positiveOrNull.default(null),
@@ -102,6 +118,7 @@ const multiStep = section({
   warmupFraction,
   /** Epochs at which the rate is multiplied by gamma; null takes one half and three quarters of the run. */
   milestones: milestonesOrNull.default(null),
+  /** What the rate is multiplied by at each milestone. */
   gamma: unit.default(0.1),
 });
 
@@ -111,10 +128,11 @@ const routes = z
   .record(
     z.string(),
     section({
+      /** Which view of the images: plain has no augmentation, weak is cropped and mirrored, strong has the policy on top. */
       source: oneOf(VIEW_SOURCES).default("weak"),
       /** Whether the images are attacked first, through the norms of this route. */
       attacked: flag.default(false),
-      /** Of the route's loss in the sum. */
+      /** Weight of the route's loss in the sum. */
       weight: positive.default(1),
     }),
     { error: ({ input }) => `must be a mapping of names to routes; got ${JSON.stringify(input)}.` },
@@ -134,26 +152,33 @@ const routes = z
   });
 
 const written = section({
+  /** Of the recipe, for people. */
   name: text.optional(),
+  /** One line about the recipe, for people. */
   description: text.optional(),
-  /** Name in the registry of models. */
+  /** The network, by its name in `advprop models`. */
   model: text.default("resnet20"),
+  /** How the network is trained. */
   method: oneOf(METHODS).default(DEFAULT_METHOD),
+  /** Of every random draw. */
   seed: seed.default(0),
   /** Where tensors live; auto is the CPU, and cuda the first GPU. Whether there is one is asked when the run begins. */
   device: rule<DeviceName>(
     "auto, cpu, cuda or cuda:N",
     (value) => typeof value === "string" && /^(auto|cpu|cuda(:\d+)?)$/.test(value),
   ).default("auto"),
-  /** Of activations and weights. */
+  /** In which numbers activations are computed; parameters and statistics are always fp32. */
   precision: oneOf(["fp32", "bf16"]).default("fp32"),
-  /** 0 takes all cores. */
+  /** Threads in an operator; 0 takes all cores. */
   threads: natural.default(0),
-  /** Bytes when resolved. */
+  /** Most memory for the tensors of the engine; null takes most of what is available. */
   memoryLimit: memory.default(null),
   data: section({
+    /** Folder of the images, or shapes: the built-in set. */
     path: textOrNull.default(null),
+    /** Uses so many of the training images; null uses all. */
     limitTrain: countOrNull.default(null),
+    /** Uses so many of the test images; null uses all. */
     limitTest: countOrNull.default(null),
     /** Share of the training images that is split off for validation; null takes 0.15 of photos without parts, else none. */
     validationFraction: shareOrNull.default(null),
@@ -162,15 +187,18 @@ const written = section({
     augmentation: section({
       /** Zero padding before a window of the original size is cut, of images in memory; photos are cropped at random. */
       crop: natural.default(4),
+      /** Mirrors every second image, at random. */
       flip: flag.default(true),
       /**
-       * v0 is that of the published EfficientNets, for photos: it moves them by up to 225 pixels, whatever their size. All others move an
+       * What strong images go through besides: v0 is that of the published EfficientNets, for photos: it moves them by up to 225 pixels, whatever their size. All others move an
        * image by a share of its side.
        */
       autoAugment: oneOf(AUTO_AUGMENT_POLICIES).default("none"),
-      /** Of the policy rand-augment. */
+      /** For the policy rand-augment alone. */
       randAugment: section({
+        /** Operations on an image. */
         operations: count.default(DEFAULT_RAND_AUGMENT.operations),
+        /** Strength of the operations. */
         magnitude: rule<number>(
           `a whole number in [0, ${MAX_MAGNITUDE}]`,
           (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_MAGNITUDE,
@@ -189,20 +217,25 @@ const written = section({
     cacheMemory: memory.default(null),
     /** What happens at a photo that cannot be decoded; skip leaves out at most maxBad of them. */
     onBadImage: oneOf(["fail", "skip"]).default("fail"),
+    /** Most photos that are left out. */
     maxBad: natural.default(100),
     /** The built-in set, where the path is "shapes". */
     shapes: section({
+      /** Training images. */
       images: count.default(4000),
+      /** Images that choose the best checkpoint. */
       validationImages: natural.default(1000),
+      /** Images that are tested on. */
       testImages: count.default(2000),
       /** Probability that a training image's texture is that of its class. */
       textureCorrelation: unit.default(0),
-      /** Of the images, whatever the run's own seed. */
+      /** Seed of the images, whatever the run's own seed. */
       seed: seed.default(0),
     }).prefault({}),
   }).prefault({}),
   /** Another classifier's weights to start from; a head for other classes is new, auxiliary norms copy the main ones. */
   finetune: section({
+    /** A run, a file of ours, timm's or torchvision's, an https address or hf:OWNER/NAME. */
     weights: textOrNull.default(null),
     /** Learning rate of the last stage, as a share of the schedule's, at which the head learns. */
     bodyRate: unit.default(1),
@@ -212,17 +245,17 @@ const written = section({
     frozenStages: natural.default(0),
   }).prefault({}),
   training: section({
-    /** Passes over the training images; of Fast AdvProp as many fewer as each costs more, see {@link epochsOf}. */
+    /** Passes over the training images; of Fast AdvProp as many fewer as each costs more ({@link epochsOf}). */
     epochs: count.default(15),
     /** Images in a mini-batch, over all ranks; auto makes the update's images fit the memory in mini-batches of at most 256. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
     /** Halves the mini-batch until an epoch has so many updates, the rate with it; null, as with a given size, leaves it. */
     minUpdatesPerEpoch: countOrNull.default(null),
-    /** Of the labels of every training loss; an attack's own loss has hard labels. */
+    /** Smoothing of the labels of every training loss; an attack's own loss has hard labels. */
     labelSmoothing: share.default(0),
-    /** Of the adversarial loss beside a clean one; null takes labelSmoothing. */
+    /** Smoothing of the labels of the adversarial loss beside a clean one; null takes labelSmoothing. */
     adversarialLabelSmoothing: shareOrNull.default(null),
-    /** Of the adversarial loss in the sum or mean of both. */
+    /** Weight of the adversarial loss in the sum or mean of both. */
     adversarialWeight: positive.default(1),
     /**
      * sum adds adversarialWeight times the adversarial loss to the clean one, as the paper does; mean divides that by 1 +
@@ -235,6 +268,7 @@ const written = section({
     cutmix: notNegative.default(0),
     /** Of Fast AdvProp: the share of the images that are attacked, and are not clean ones. */
     adversarialShare: properShare.default(ADVERSARIAL_SHARE),
+    /** Scales the gradient of an update down to this Euclidean norm where it is larger; null leaves it. */
     clipGradientNorm: positiveOrNull.default(null),
     /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */
     accumulationSteps: count.default(1),
@@ -244,21 +278,26 @@ const written = section({
     averageDecay: shareOrNull.default(null),
     /** Gradient checkpointing: much less memory for about a third more time. */
     recompute: flag.default(false),
+    /** Writes a line of metrics every so many steps. */
     logEverySteps: count.default(10),
-    /** null checkpoints at the end of each epoch. */
+    /** Saves every so many steps; null saves at the end of each epoch. */
     checkpointEverySteps: countOrNull.default(null),
     /** Keeps the checkpoint of every so many steps; null keeps only last and best. */
     keepEverySteps: countOrNull.default(null),
+    /** Validates every so many epochs. */
     evaluateEveryEpochs: count.default(1),
     /** Ends the run where so many epochs brought no better validation accuracy. */
     earlyStoppingEpochs: countOrNull.default(null),
     /** Stops the run, saved and ready to be resumed, after so many hours. */
     timeBudgetHours: positiveOrNull.default(null),
   }).prefault({}),
-  /** Of fine-grained AdvProp: what each route takes; {@link FINE_GRAINED_ROUTES} unless given, else all of them. */
+  /** For fine-grained AdvProp: what each route takes. Where any is given, all must be ({@link FINE_GRAINED_ROUTES}). */
   routes: routes.optional(),
+  /** How adversarial images are made for training. */
   attack: attack.prefault({}),
+  /** How gradients become updates. */
   optimizer: named(sgd, rmsprop, adamw).prefault({}),
+  /** How the learning rate goes during the run. */
   schedule: named(cosine, exponential, multiStep, oneCycle).prefault({}),
 });
 
@@ -292,10 +331,10 @@ function ofMethod(
 }
 
 /** A recipe as it is written: what it leaves out has its default. */
-export type Recipe = z.input<typeof recipeSchema>;
+export interface Recipe extends z.input<typeof recipeSchema> {}
 
 /** The recipe itself: an editor completes and checks what is written inside the call. */
 export const defineRecipe = (recipe: Recipe): Recipe => recipe;
 
 /** A recipe with every value in place: distances and sizes are numbers, the number of attack steps is decided. */
-export type ResolvedRecipe = z.output<typeof recipeSchema>;
+export interface ResolvedRecipe extends z.output<typeof recipeSchema> {}

@@ -108,6 +108,6 @@ test("refuses a --top that is no number", () => {
   const { status, stderr } = advprop(["predict", model, photos, "--top", "x"]);
   expect({ status, stderr }).toEqual({
     status: 2,
-    stderr: "advprop: predict: --top must be a whole number of at least 1; got x\n",
+    stderr: "advprop: predict: --top must be a whole number of at least 1; got x [ERR_FLAG]\n",
   });
 });

@@ -13,8 +13,8 @@ async function said(error: unknown): Promise<[code: number, text: string]> {
 }
 
 test("a mistake of the user's, a run that failed, a file that cannot be read, and a mistake of ours", async () => {
-  expect(await said(new UsageError("ERR_X", "wrong flag"))).toEqual([2, "advprop: wrong flag"]);
-  expect(await said(new RunError("ERR_X", "disk full"))).toEqual([1, "advprop: disk full"]);
+  expect(await said(new UsageError("ERR_X", "wrong flag"))).toEqual([2, "advprop: wrong flag [ERR_X]"]);
+  expect(await said(new RunError("ERR_X", "disk full"))).toEqual([1, "advprop: disk full [ERR_X]"]);
   let system: unknown;
   try {
     readFileSync("/nowhere/x");
