@@ -93,6 +93,8 @@ export {
 export { type OpenDataOptions, type OpenedData, openData, openDataset } from "./data/open-data.js";
 export type { PartFractions, SavedSplit } from "./data/photo-split.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
+export { type PackedShards, type PackOptions, packShards } from "./data/shards/pack-shards.js";
+export type { Share } from "./data/share.js";
 export { type ImageSource, openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
 export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";
 export { limitPrefix, splitValidation, subset } from "./data/subset.js";

@@ -31,6 +31,7 @@ export const Purpose = {
   colorJitter: 19,
   erasing: 20,
   mixing: 21,
+  shards: 22,
 } as const;
 
 // Multipliers and Weyl constants of Philox4x32, Salmon et al. 2011, section 4.1 and the authors' philox.h.

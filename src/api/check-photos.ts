@@ -12,11 +12,11 @@ import { SHAPES } from "../recipes/data.js";
  * @returns what was found, as lines; none for images that are no photos
  * @throws ERR_DATA_CHECK training on it would be wrong
  */
-export function checkPhotos(path: string | null): string[] {
+export async function checkPhotos(path: string | null): Promise<string[]> {
   if (path === null || path === SHAPES) return [];
   const recognised = recogniseFolder(path, "train");
   if (recognised.kind === "memory") return [];
-  const findings = checkStructure(photosIn(path, recognised, "train"));
+  const findings = checkStructure(await photosIn(path, recognised, "train"));
   const lines = findingLines(findings);
   if (findings.some(({ severity }) => severity === "error")) {
     const more = `All of it: advprop data check ${path}`;

@@ -1,7 +1,8 @@
 /** A few images of a model's own kind, on which an exported file is compared with it. */
 import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Pixels } from "../data/loader.js";
+import { photoExists, photoPath, readPhoto } from "../data/read-photo.js";
 import { shapesDataset } from "../data/shapes.js";
 import { parseUsedPhotos } from "../data/used-photos.js";
 import { AdvPropError } from "../errors.js";
@@ -63,9 +64,9 @@ async function ownPhotos(list: string, folder: string, specification: ModelSpeci
   const count = Math.min(countOf(specification), photos.length);
   const pixels = new Uint8Array(count * size * size * 3);
   for (let i = 0; i < count; i++) {
-    const file = join(folder, photos[Math.floor((i * photos.length) / count)].file);
-    if (!existsSync(file)) return undefined;
-    const bytes = readFileSync(file);
+    const file = photoPath(folder, photos[Math.floor((i * photos.length) / count)].file);
+    if (!photoExists(file)) return undefined;
+    const bytes = await readPhoto(file);
     const target = pixels.subarray(i * size * size * 3, (i + 1) * size * size * 3);
     await cutCentre(bytes, file, await photoSize(bytes, file), { size, ...view }, target);
   }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { LeftOutPhotos } from "../data/bad-photos.js";
 import type { Pixels } from "../data/loader.js";
 import { evaluationPhotos } from "../data/photo-loader.js";
-import { unreadable } from "../data/read-photo-file.js";
+import { unreadable } from "../data/read-photo.js";
 import { AdvPropError, UsageError } from "../errors.js";
 import type { EvaluationView } from "../evaluation/view.js";
 import { cutCentre } from "../images/centre-cut.js";

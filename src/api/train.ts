@@ -93,7 +93,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
   resolveDevice(plan.recipe.device); // refused before anything is read
   setThreads(plan.recipe.threads);
   setMemoryLimit(plan.recipe.memoryLimit ?? undefined);
-  if (resumed === undefined) for (const line of checkPhotos(plan.recipe.data.path)) await note(line, true);
+  if (resumed === undefined) for (const line of await checkPhotos(plan.recipe.data.path)) await note(line, true);
   const recorded = resumed?.readInfo().view;
   const view =
     resumed !== undefined && recorded === undefined ? viewBeforeRecording(plan.recipe) : (recorded ?? viewOf(source));

@@ -4,11 +4,12 @@ import { findingLines, type Severity } from "../data/findings.js";
 import { didYouMean, numbered, printable, UsageError } from "../errors.js";
 import { CountLine } from "./count-line.js";
 import { withFlags } from "./flag-names.js";
+import { wholeNumber } from "./set-flags.js";
 
 /** Classes that are printed: of more, those with the fewest images. */
 const SHOWN_CLASSES = 30;
 
-/** `advprop data check PATH` and `advprop data get SET --to DIR`. */
+/** `advprop data check PATH`, `advprop data get SET --to DIR` and `advprop data pack PATH --to DIR`. */
 export function define(command: Command): void {
   command
     .command("check")
@@ -30,6 +31,16 @@ export function define(command: Command): void {
     .option("--json", "print one JSON object")
     .option("--quiet", "no progress")
     .action(get);
+  command
+    .command("pack")
+    .description("pack a folder of photos into shards, tar files that disks and servers read quickly")
+    .argument("<path>", "folder of photos")
+    .requiredOption("--to <dir>", "folder of the shards; given again, a set that was begun is gone on with")
+    .option("--shard-size <size>", "most bytes of a shard", "256MB")
+    .option("--resize <pixels>", "make larger photos smaller, to this short side, as JPEG (default: keep their bytes)")
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(pack);
 }
 
 interface CheckFlags {
@@ -72,6 +83,37 @@ async function get(name: string, { to, url, json, quiet }: GetFlags): Promise<vo
   progress.end();
   const said = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${folder}`;
   console.log(json ? JSON.stringify({ set: name, folder, existed }) : said);
+}
+
+interface PackFlags {
+  readonly to: string;
+  readonly shardSize: string;
+  readonly resize?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+async function pack(path: string, { to, shardSize, resize, json, quiet }: PackFlags): Promise<void> {
+  const { packShards } = await import("../data/shards/pack-shards.js");
+  const { bytes } = await import("../recipes/rules.js");
+  const { sayFindings } = await import("./say-findings.js");
+  const size = bytes(Number.isNaN(Number(shardSize)) ? shardSize : Number(shardSize));
+  if (!(size > 0)) {
+    throw new UsageError("ERR_FLAG", `data pack: --shard-size must be a size such as 256MB; got ${shardSize}`);
+  }
+  const progress = new CountLine("photos checked and packed", quiet === true);
+  const { findings, ...packed } = await packShards(path, {
+    to,
+    shardSize: size,
+    resize: resize === undefined ? undefined : wholeNumber("data pack", "--resize", resize, 8),
+    onProgress: (done, total) => progress.show(done, total),
+  });
+  progress.end();
+  sayFindings(findings, quiet === true);
+  const said =
+    `${numbered(packed.photos, "photo")} in ${numbered(packed.shards, "shard")}, ${(packed.bytes / 1e6).toFixed(1)} MB: ${to}. ` +
+    `Train on them with: advprop train --data ${to}`;
+  console.log(json ? JSON.stringify(packed) : said);
 }
 
 /** A report as text. */

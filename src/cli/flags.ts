@@ -56,7 +56,11 @@ export const BAD_IMAGE_FLAGS: readonly RecipeFlag[] = [
 
 /** The flags of training. */
 export const TRAINING_FLAGS: readonly RecipeFlag[] = [
-  { flag: "--data <path>", path: "data.path", description: "folder of the images, or shapes: the built-in set" },
+  {
+    flag: "--data <path>",
+    path: "data.path",
+    description: "folder of the images or of shards, addresses of shards, or shapes: the built-in set",
+  },
   {
     flag: "--model <name>",
     path: "model",

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { FolderReader } from "../data/folder-reader.js";
 import { isHidden, isPhotoName } from "../data/image-names.js";
-import { readPhotoFile } from "../data/read-photo-file.js";
+import { readPhoto } from "../data/read-photo.js";
 import { UsageError } from "../errors.js";
 import { decodeImage, IMAGE_FORMATS } from "../images/decode.js";
 import type { RawImage } from "../images/resize.js";
@@ -31,5 +31,5 @@ export async function readFrostTextures(folder: string): Promise<readonly RawIma
         "Leave the flag out for textures made by program.",
     );
   }
-  return Promise.all(photographs.map((file) => decodeImage(readPhotoFile(file), file)));
+  return Promise.all(photographs.map(async (file) => decodeImage(await readPhoto(file), file)));
 }

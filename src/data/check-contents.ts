@@ -1,6 +1,6 @@
 /** What the files themselves tell: each is read and decoded once. */
 
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import { IMAGE_FORMATS } from "../images/decode.js";
 import type { BadPhoto } from "./bad-photos.js";
 import type { Finding } from "./findings.js";
@@ -8,6 +8,7 @@ import type { ImageFolder, Part, Photo } from "./image-folder.js";
 import { type Inspection, type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";
 import { badPhotos } from "./photo-look.js";
+import { photoPath } from "./read-photo.js";
 
 /** A shorter side is too few pixels for most networks. */
 const TINY_SIDE = 32;
@@ -24,7 +25,7 @@ export async function checkContents(folder: ImageFolder, options: InspectionOpti
     list.map((photo) => ({ ...photo, part })),
   );
   const inspections = await inspectPhotos(
-    photos.map(({ file }) => join(folder.root, file)),
+    photos.map(({ file }) => photoPath(folder.root, file)),
     options,
   );
   const examined = photos.map((photo, index) => ({ ...photo, ...inspections[index] }));

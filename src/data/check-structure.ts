@@ -217,6 +217,8 @@ function namingFindings({ divided, classes, parts }: ImageFolder): Finding[] {
   const spelt = new Set<string>();
   for (const [part, photos] of Object.entries(parts)) {
     for (const { file, label } of photos) {
+      // The names in shards are no folders.
+      if (/\.tar\//i.test(file)) continue;
       const path = file.split("/");
       const name = classes[label];
       if (divided && partByName(path[0])?.exact === false) partNames.set(path[0], part);

@@ -44,7 +44,7 @@ export async function checkData(path: string, options: CheckOptions = {}): Promi
   const { quick = false } = options;
   const recognised = recogniseFolder(path, "checkData");
   if (recognised.kind === "memory") return checkInMemory(path, recognised.set);
-  const folder = photosIn(path, recognised, "checkData");
+  const folder = await photosIn(path, recognised, "checkData");
   const findings = [
     ...checkStructure(folder),
     ...(await (quick ? checkHeads(folder, options.workers) : checkContents(folder, options))),

@@ -1,5 +1,4 @@
 /** Divides a folder of photos for cross-validation. */
-import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Photo } from "./image-folder.js";
@@ -7,6 +6,7 @@ import { type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";
 import { badPhotos } from "./photo-look.js";
 import type { SavedSplit } from "./photo-split.js";
+import { photoPath } from "./read-photo.js";
 import { photosIn, recogniseFolder } from "./recognise-folder.js";
 
 /**
@@ -30,7 +30,7 @@ export async function foldSplits(
       `compare: \`folds\` divides a folder of photos, and ${path} is another kind of set. Give \`seeds\``,
     );
   }
-  const folder = photosIn(path, recognised, "compare");
+  const folder = await photosIn(path, recognised, "compare");
   if (folder.divided) {
     const why = `\`folds\` divides a folder without parts, and ${path} has parts of its own`;
     throw new UsageError("ERR_FOLDS", `compare: ${why}. Give \`seeds\`, or a folder of classes`);
@@ -46,7 +46,7 @@ export async function foldSplits(
   }
   const files = photos.map(({ file }) => file);
   const inspections = await inspectPhotos(
-    files.map((file) => join(path, file)),
+    files.map((file) => photoPath(folder.root, file)),
     options,
   );
   const good = photos.filter((_, i) => inspections[i].error === undefined);

@@ -305,7 +305,9 @@ export function checkClasses(folder: ImageFolder): void {
   }
   if (parts.train === undefined) return;
   const counts = countByClass(parts.train, classes.length);
-  const missing = classes.filter((_, label) => counts[label] === 0);
+  const others = countByClass(Object.values(parts).flat(), classes.length);
+  // Some of the shards of a set need not have photos of every class that its index names.
+  const missing = classes.filter((_, label) => counts[label] === 0 && others[label] > 0);
   if (missing.length === 0) return;
   const known = classes.filter((_, label) => counts[label] > 0);
   throw new UsageError(

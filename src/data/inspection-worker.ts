@@ -2,12 +2,15 @@
 
 import { createHash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
-import { assert } from "../errors.js";
+import { AdvPropError, assert } from "../errors.js";
 import { configureDecoder, decodeImage, ImageError, readHeader } from "../images/decode.js";
 import { FINGERPRINT_SIDE, fingerprintOf } from "../images/fingerprint.js";
 import type { Inspection, InspectionRequest, InspectionResult } from "./inspection.js";
-import { readPhotoFile } from "./read-photo-file.js";
+import { readPhoto } from "./read-photo.js";
+import { inOrder } from "./shards/in-order.js";
 
+/** A server's answers take time; they are awaited together. */
+const READ_AT_A_TIME = 8;
 const SMALL = { width: FINGERPRINT_SIDE, height: FINGERPRINT_SIDE };
 
 assert(parentPort, "inspection-worker runs as a worker thread");
@@ -17,17 +20,29 @@ port.on("message", (request: InspectionRequest) => void answer(request));
 
 async function answer({ first, files }: InspectionRequest): Promise<void> {
   const inspections: Inspection[] = [];
-  for (const file of files) inspections.push(await inspect(file));
+  let at = 0;
+  try {
+    for await (const read of inOrder(files, READ_AT_A_TIME, readOrReason))
+      inspections.push(await inspect(files[at++], read));
+  } catch (error) {
+    if (!(error instanceof AdvPropError)) throw error;
+    port.postMessage({ code: error.code, message: error.message } satisfies InspectionResult);
+    return;
+  }
   port.postMessage({ first, inspections } satisfies InspectionResult);
 }
 
-async function inspect(file: string): Promise<Inspection> {
-  let bytes: Uint8Array;
+/** A photo's bytes, or why they cannot be read. */
+async function readOrReason(file: string): Promise<Uint8Array | string> {
   try {
-    bytes = readPhotoFile(file);
+    return await readPhoto(file);
   } catch (error) {
-    return { error: imageError(error).reason };
+    return imageError(error).reason;
   }
+}
+
+async function inspect(file: string, bytes: Uint8Array | string): Promise<Inspection> {
+  if (typeof bytes === "string") return { error: bytes };
   const digest = createHash("sha256").update(bytes).digest("hex");
   try {
     const header = await readHeader(bytes, file);

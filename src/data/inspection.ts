@@ -1,6 +1,7 @@
 /** Looks at every photo of a folder once, in worker threads. */
 
 import type { Worker } from "node:worker_threads";
+import { RunError } from "../errors.js";
 import type { ImageHeader } from "../images/decode.js";
 import type { Fingerprint } from "../images/fingerprint.js";
 import { defaultWorkers, startWorker } from "./worker-threads.js";
@@ -25,11 +26,10 @@ export interface InspectionRequest {
   readonly files: readonly string[];
 }
 
-/** Its answer. */
-export interface InspectionResult {
-  readonly first: number;
-  readonly inspections: readonly Inspection[];
-}
+/** Its answer, or why there is none: a server fails. */
+export type InspectionResult =
+  | { readonly first: number; readonly inspections: readonly Inspection[] }
+  | { readonly code: string; readonly message: string };
 
 export interface InspectionOptions {
   /** By default one for each processor, at most as many as Node's pool has threads (4). */
@@ -59,7 +59,12 @@ export async function inspectPhotos(files: readonly string[], options: Inspectio
     new Promise<void>((resolve, reject) => {
       worker.ref();
       worker.on("error", reject);
-      worker.on("message", ({ first, inspections: results }: InspectionResult) => {
+      worker.on("message", (result: InspectionResult) => {
+        if ("code" in result) {
+          reject(new RunError(result.code, result.message));
+          return;
+        }
+        const { first, inspections: results } = result;
         results.forEach((inspection, i) => {
           inspections[first + i] = inspection;
         });

@@ -7,6 +7,7 @@ import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import type { Dataset } from "./dataset.js";
 import type { MixingMask } from "./mixing.js";
 import { epochOrder, type Sampler } from "./sampler.js";
+import { ALL, evaluationRange, type Share, trainingPlaces } from "./share.js";
 import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 
 /** N images of one size. */
@@ -73,6 +74,8 @@ export interface TrainingLoaderOptions {
   readonly views?: readonly ViewSource[];
   /** Leaves crop and mirroring to the step, which does them where the network is; not where a view is plain or a policy is to follow. */
   readonly leavePending?: boolean;
+  /** Which of several processes this is; each has its share of every step. By default it is alone. */
+  readonly share?: Share;
 }
 
 /**
@@ -86,7 +89,15 @@ export interface TrainingLoaderOptions {
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
 export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
-  const { batchSize, seed, sampler = "uniform", augmentation, views = ONE_VIEW, leavePending = false } = options;
+  const {
+    batchSize,
+    seed,
+    sampler = "uniform",
+    augmentation,
+    views = ONE_VIEW,
+    leavePending = false,
+    share = ALL,
+  } = options;
   checkBatchSize(batchSize, "trainingLoader");
   checkSeed(seed, "trainingLoader");
   const { crop, flip } = augmentation;
@@ -96,15 +107,10 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
       `trainingLoader: crop must be a non-negative integer, the padding in pixels; got ${crop}.`,
     );
   }
-  if (dataset.length < batchSize) {
-    throw new UsageError(
-      "ERR_BATCH_SIZE",
-      `trainingLoader: the batch size must be at most ${dataset.length}, the number of training images of ${dataset.name}, ` +
-        `since a partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
-    );
-  }
+  checkFilled(dataset, batchSize, share, "trainingLoader");
   const { height, width } = dataset;
-  const stepsPerEpoch = Math.floor(dataset.length / batchSize);
+  const places = trainingPlaces(dataset.length, batchSize, share);
+  const stepsPerEpoch = places.length / batchSize;
 
   /** `stream` tells apart the times that an epoch sees one image: its repeats, and the views of each. */
   function augment(
@@ -140,7 +146,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     async *epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, dataset, seed, epoch);
       for (let step = firstStep; step < stepsPerEpoch; step++) {
-        const start = step * batchSize;
+        const start = places[step * batchSize];
         const indicesOfStep = indices.subarray(start, start + batchSize);
         const repeatsOfStep = repeats.slice(start, start + batchSize);
         const streams = repeatsOfStep.map((repeat) => views.length * repeat);
@@ -165,19 +171,37 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
 /**
  * The images as they are, in order; the last batch may be smaller. Can be iterated again.
  *
+ * @param share which of several processes this is; by default it is alone
  * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer
  */
-export function evaluationBatches(dataset: Dataset, batchSize: number): Iterable<PixelBatch> {
+export function evaluationBatches(dataset: Dataset, batchSize: number, share = ALL): Iterable<PixelBatch> {
   checkBatchSize(batchSize, "evaluationBatches");
   return {
     *[Symbol.iterator]() {
-      for (let first = 0; first < dataset.length; first += batchSize) {
-        const length = Math.min(batchSize, dataset.length - first);
+      const [start, end] = evaluationRange(dataset.length, share);
+      for (let first = start; first < end; first += batchSize) {
+        const length = Math.min(batchSize, end - first);
         const indices = Uint32Array.from({ length }, (_, i) => first + i);
         yield gather(dataset, indices, asItIs);
       }
     },
   };
+}
+
+/** @throws UsageError ERR_BATCH_SIZE where a step of all parts has more images than the set */
+export function checkFilled(
+  { length, name }: { readonly length: number; readonly name: string },
+  batchSize: number,
+  { parts }: Share,
+  what: string,
+): void {
+  if (length >= parts * batchSize) return;
+  throw new UsageError(
+    "ERR_BATCH_SIZE",
+    `${what}: the batch size must be at most ${Math.floor(length / parts)}, ` +
+      `${parts === 1 ? "the number" : `one of ${parts} shares`} of training images of ${name}, ` +
+      `since a partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+  );
 }
 
 /** What a batch says of repeated visits: nothing where there is none. */

@@ -20,6 +20,7 @@ import { openPhotos, type PhotoFolderOptions } from "./open-photos.js";
 import type { ReadingStatistics } from "./photo-reader.js";
 import type { SavedSplit } from "./photo-split.js";
 import { photosIn, recogniseFolder } from "./recognise-folder.js";
+import type { Share } from "./share.js";
 import { limitPrefix, splitValidation } from "./subset.js";
 import type { UsedPhoto } from "./used-photos.js";
 
@@ -32,7 +33,7 @@ export interface TrainingImages {
 
 /** Images to evaluate on. */
 export interface EvaluationImages {
-  /** Images in all; fewer come where images that cannot be decoded are skipped. */
+  /** Images in all, of all processes; fewer come where images that cannot be decoded are skipped. */
   readonly length: number;
   /** The images in order, as often as asked, the last batch smaller. */
   batches(batchSize: number): AsyncIterable<PixelBatch>;
@@ -81,6 +82,8 @@ export interface OpenDataOptions extends PhotoFolderOptions {
   /** The parts that are wanted, by default train and validation. Others are not read. */
   readonly parts?: readonly Part[];
   readonly seed: number;
+  /** Which of several processes this is, of which each trains and evaluates on its share; by default it is alone. */
+  readonly share?: Share;
   readonly augmentation: StrongAugmentation & {
     /** Zero padding before a window is cut, of images in memory; photos are cut by {@link PhotoFolderOptions.crop}. */
     readonly crop: number;
@@ -117,7 +120,7 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
     const validation: readonly Part[] = options.validationFraction ? ["validation"] : [];
     return openInMemory({ train, test }, { ...options, available: ["train", ...validation, "test"] });
   }
-  const folder = photosIn(path, recognised, "openData");
+  const folder = await photosIn(path, recognised, "openData");
   const findings = readingFindings(folder);
   refuseFolder(path, findings, "openData");
   checkClasses(folder);
@@ -142,7 +145,7 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
 export async function openDataset(path: string, split: Split): Promise<Dataset> {
   const recognised = recogniseFolder(path, "openDataset");
   if (recognised.kind === "memory") return recognised.set.load(split);
-  photosIn(path, recognised, "openDataset");
+  await photosIn(path, recognised, "openDataset");
   throw new UsageError("ERR_DATA_LAYOUT", `openDataset: ${path} is a folder of photos. Open it with openData.`);
 }
 
@@ -178,7 +181,7 @@ export function openInMemory(
       length: set.length,
       batches: (batchSize) => ({
         async *[Symbol.asyncIterator]() {
-          yield* evaluationBatches(set, batchSize);
+          yield* evaluationBatches(set, batchSize, options.share);
         },
       }),
     };

@@ -137,7 +137,14 @@ export async function openPhotos(
     async preview(count) {
       // The first photos in the order of their names would all be of one class.
       const shown = limitStratified(trainSet ?? validationSet ?? testSet!, count, seed);
-      const source = evaluationPhotos(shown, { ...options, leftOut, batchSize: count, size, workers: 1 });
+      const source = evaluationPhotos(shown, {
+        ...options,
+        share: undefined,
+        leftOut,
+        batchSize: count,
+        size,
+        workers: 1,
+      });
       try {
         for await (const batch of source) return batch;
         throw new Error("a set has at least one photo");

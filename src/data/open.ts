@@ -33,7 +33,7 @@ export interface FoundDataset {
 /** What is understood beside {@link LAYOUTS}. */
 const IMAGE_FOLDER =
   "photos: a folder per class (JPEG, PNG, WebP, AVIF or GIF), perhaps in folders train, validation and test, " +
-  "of which the last two may also hold photos without folders and have a label file beside them (val_labels.txt)";
+  "of which the last two may also hold photos without folders and have a label file beside them (val_labels.txt); or tar shards of them";
 
 /**
  * Finds the data set that is read into memory in a folder, or in the one folder inside it that holds one (as when

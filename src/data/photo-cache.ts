@@ -1,11 +1,10 @@
 /** Which photos of a set are kept decoded in memory, and how large, so that crops of them are as sharp as crops of the files. */
 
-import { join } from "node:path";
 import type { CropLimits, Size } from "../images/crop.js";
 import { imageSize } from "../images/cut.js";
 import { ImageError } from "../images/decode.js";
 import type { PhotoSet } from "./photo-reader.js";
-import { readPhotoFile } from "./read-photo-file.js";
+import { photoPath, readPhoto } from "./read-photo.js";
 
 /** Photos whose sizes are looked at to know what a copy takes in the mean. */
 const SAMPLE = 128;
@@ -40,9 +39,9 @@ export async function keptShare({ root, files, length }: PhotoSet, bytes: number
   let total = 0;
   let known = 0;
   for (let i = 0; i < count; i++) {
-    const file = join(root, files[Math.floor((i * length) / count)]);
+    const file = photoPath(root, files[Math.floor((i * length) / count)]);
     try {
-      const { width, height } = copySize(await imageSize(readPhotoFile(file), file), side);
+      const { width, height } = copySize(await imageSize(await readPhoto(file), file), side);
       total += 3 * width * height;
       known++;
     } catch (error) {

@@ -83,4 +83,6 @@ export type PhotoReport =
       /** Time that these images took, waiting for room left out. */
       readonly seconds: number;
     }
-  | { readonly type: "end" };
+  | { readonly type: "end" }
+  /** The photos cannot be had: a server fails. */
+  | { readonly type: "failure"; readonly code: string; readonly message: string };

@@ -6,9 +6,11 @@ import type { Interpolation } from "../images/resize.js";
 import type { StrongAugmentation } from "../images/strong-augmentation.js";
 import { checkSeed } from "../random.js";
 import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
-import { checkBatchSize, type Loader, type PixelBatch, visitsOf } from "./loader.js";
+import { checkBatchSize, checkFilled, type Loader, type PixelBatch, visitsOf } from "./loader.js";
 import { PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
 import { epochOrder, type Sampler } from "./sampler.js";
+import { shardStarts } from "./shards/shard-order.js";
+import { ALL, evaluationRange, type Share, trainingPlaces } from "./share.js";
 import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 import { checkWorkers, defaultWorkers } from "./worker-threads.js";
 
@@ -23,6 +25,8 @@ export interface PhotoOptions extends BadImagePolicy {
   readonly workers?: number;
   /** Batches that are read ahead, by default 3. */
   readonly prefetch?: number;
+  /** Which of several processes this is; each has its share of the photos. By default it is alone. */
+  readonly share?: Share;
   /** Where photos that are left out are gathered, for several loaders of one set; `onBadImage` and `maxBad` are then its own. */
   readonly leftOut?: LeftOutPhotos;
 }
@@ -74,20 +78,22 @@ export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch>
 export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Loader & PhotoSource {
   const what = "trainingPhotos";
   const { batchSize, size, seed, sampler = "uniform", crop = INCEPTION_CROP, flip = true } = options;
-  const { autoAugment, randAugment, colorJitter, randomErasing, cacheBytes = 0, views = ONE_VIEW } = options;
+  const {
+    autoAugment,
+    randAugment,
+    colorJitter,
+    randomErasing,
+    cacheBytes = 0,
+    views = ONE_VIEW,
+    share = ALL,
+  } = options;
   const common = checked(what, set, options);
   checkSeed(seed, what);
   checkCrop(crop);
   if (!(cacheBytes >= 0)) {
     throw new UsageError("ERR_CACHE", `${what}: cacheBytes must be at least 0; got ${cacheBytes}.`);
   }
-  if (set.length < batchSize) {
-    throw new UsageError(
-      "ERR_BATCH_SIZE",
-      `${what}: the batch size must be at most ${set.length}, the number of training images of ${set.name}, since a ` +
-        `partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
-    );
-  }
+  checkFilled(set, batchSize, share, what);
   const reader = new PhotoReader(set, {
     ...common,
     batchSize: views.length * batchSize,
@@ -104,15 +110,16 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
       interpolation: common.interpolation,
     },
   });
-  const stepsPerEpoch = Math.floor(set.length / batchSize);
+  const places = trainingPlaces(set.length, batchSize, share);
+  const starts = shardStarts(set.files);
   return {
     batchSize,
-    stepsPerEpoch,
+    stepsPerEpoch: places.length / batchSize,
     epoch(epoch, firstStep) {
-      const { indices, repeats } = epochOrder(sampler, set, seed, epoch);
-      const range = [firstStep * batchSize, stepsPerEpoch * batchSize] as const;
-      const visited = indices.slice(...range);
-      const streams = repeats.slice(...range);
+      const { indices, repeats } = epochOrder(sampler, set, seed, epoch, starts);
+      const rest = places.subarray(firstStep * batchSize);
+      const visited = rest.map((place) => indices[place]);
+      const streams = rest.map((place) => repeats[place]);
       const { length } = views;
       return length === 1
         ? reader.pass(epoch, visited, streams)
@@ -183,13 +190,15 @@ export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions)
   }
   const transform = { kind: "evaluate", size, interpolation: common.interpolation, cropFraction } as const;
   const reader = new PhotoReader(set, { ...common, cacheBytes: 0, transform });
+  const [first, end] = evaluationRange(set.length, options.share ?? ALL);
+  const length = end - first;
   return {
-    length: set.length,
+    length,
     [Symbol.asyncIterator]: () =>
       reader.pass(
         0,
-        Uint32Array.from({ length: set.length }, (_, i) => i),
-        new Uint32Array(set.length),
+        Uint32Array.from({ length }, (_, i) => first + i),
+        new Uint32Array(length),
       ),
     statistics: () => reader.statistics(),
     close: () => reader.close(),

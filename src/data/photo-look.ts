@@ -1,12 +1,12 @@
 /** A quick look at photos: their size, first and last bytes, which tell most of what can be wrong with a file, and who it is. */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
 import { unreadReason } from "../images/decode.js";
 import type { BadPhoto } from "./bad-photos.js";
 import { inspectPhotos } from "./inspection.js";
 import { KEY_BYTES, photoKey } from "./photo-key.js";
-import { unreadable } from "./read-photo-file.js";
+import { type PhotoInShard, photoInShard, photoPath, unreadable } from "./read-photo.js";
+import { findShardPhoto } from "./shards/shard-index.js";
 
 /** What a quick look tells of a photo. */
 export interface Look {
@@ -27,12 +27,12 @@ export async function lookAtPhotos(root: string, files: readonly string[], worke
   const looks: Look[] = [];
   const doubtful: number[] = [];
   for (const file of files) {
-    const { whole, ...look } = lookAt(join(root, file));
+    const { whole, ...look } = lookAt(photoPath(root, file));
     if (!whole && look.error === undefined) doubtful.push(looks.length);
     looks.push(look);
   }
   const inspections = await inspectPhotos(
-    doubtful.map((index) => join(root, files[index])),
+    doubtful.map((index) => photoPath(root, files[index])),
     { workers },
   );
   inspections.forEach(({ error }, i) => {
@@ -50,6 +50,18 @@ export function badPhotos(files: readonly string[], looks: readonly { readonly e
 }
 
 function lookAt(path: string): Look & { readonly whole: boolean } {
+  const place = photoInShard(path);
+  return place === undefined ? lookAtFile(path) : lookInShard(place);
+}
+
+/** A shard's index has what such a look tells. */
+function lookInShard({ shard, name }: PhotoInShard): Look & { readonly whole: boolean } {
+  const photo = findShardPhoto(shard, name);
+  if (photo === undefined) return { error: "the index of its shard does not name it", whole: false };
+  return { key: photo.key, error: photo.error, whole: photo.doubtful !== true };
+}
+
+function lookAtFile(path: string): Look & { readonly whole: boolean } {
   try {
     const descriptor = openSync(path, "r");
     try {
@@ -72,7 +84,7 @@ function bytesAt(descriptor: number, position: number, length: number): Buffer {
 }
 
 /** Whether the last bytes are those that end a file of its format. */
-function endsWell(head: Buffer, tail: Buffer, size: number): boolean {
+export function endsWell(head: Buffer, tail: Buffer, size: number): boolean {
   const start = head.toString("latin1", 0, 8);
   const end = tail.subarray(-12).toString("latin1");
   if (start.startsWith("\xff\xd8")) return end.endsWith("\xff\xd9");

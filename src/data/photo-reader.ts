@@ -183,6 +183,8 @@ export class PhotoReader {
   #receive(report: PhotoReport): void {
     if (report.type === "end") {
       this.#ended++;
+    } else if (report.type === "failure") {
+      this.#failure ??= new RunError(report.code, report.message);
     } else {
       const progress = this.#progress.get(report.batch) ?? { pendingWorkers: this.#workers.length, bad: [] };
       progress.pendingWorkers--;

@@ -1,6 +1,5 @@
 /** Divides photos into parts, so that copies of a picture stay on one side. */
 
-import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../random.js";
 import { type BadPhoto, LeftOutPhotos } from "./bad-photos.js";
@@ -8,6 +7,7 @@ import { type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.j
 import { type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";
 import { badPhotos } from "./photo-look.js";
+import { photoPath } from "./read-photo.js";
 import { apportion } from "./subset.js";
 
 /** Which photos are in which part: what a run saves, so that another run can use the same parts. */
@@ -56,7 +56,7 @@ export async function splitPhotos(
     );
   }
   const inspections = await inspectPhotos(
-    photos.map(({ file }) => join(root, file)),
+    photos.map(({ file }) => photoPath(root, file)),
     options,
   );
   const bad = badPhotos(

@@ -9,6 +9,7 @@ import { badPhotos, lookAtPhotos } from "./photo-look.js";
 import type { PhotoSet } from "./photo-reader.js";
 import { keepPhotos, limitStratified, photoSet } from "./photo-set.js";
 import type { SavedSplit } from "./photo-split.js";
+import { shardStarts } from "./shards/shard-order.js";
 import type { UsedPhoto } from "./used-photos.js";
 
 /** Of the draw of images to evaluate on, whatever the run's own seed: runs are compared on the same images. */
@@ -34,7 +35,7 @@ export async function readableSets(
   const limits = { train: limitTrain, validation: limitValidation, test: limitTest };
   const sets = new Map<Part, PhotoSet>();
   const keys = new Map<string, string>();
-  const divided = split === undefined ? (folder.parts.train ?? []) : dividedPhotos(split);
+  const divided = split === undefined ? (folder.parts.train ?? []) : dividedPhotos(folder, split);
   for (const part of PARTS) {
     const photos = parts[part] ?? [];
     if (photos.length === 0 || !(training || wanted.includes(part))) continue;
@@ -76,17 +77,24 @@ export async function readableSets(
   return { sets, photos, notes };
 }
 
-/** What a saved split divided, in the order of a folder: photos that came later change the identity of none. */
-const dividedPhotos = ({ parts, leftOut = [] }: SavedSplit): { readonly file: string }[] =>
-  [...PARTS.flatMap((part) => parts[part]), ...leftOut.map(({ file }) => file)].sort().map((file) => ({ file }));
+/** What a saved split divided, in the order of the folder: photos that came later change the identity of none. */
+function dividedPhotos({ parts: { train = [] } }: ImageFolder, { parts, leftOut = [] }: SavedSplit) {
+  const files = [...PARTS.flatMap((part) => parts[part]), ...leftOut.map(({ file }) => file)].sort();
+  if (shardStarts(files) === undefined) return files.map((file) => ({ file }));
+  // Photos of shards are not in the order of their names.
+  const divided = new Set(files);
+  return train.filter(({ file }) => divided.has(file));
+}
 
 /** @throws UsageError ERR_DATA_CLASSES where a class has no photo to train on that can be read */
-function checkEveryClass({ root, classes }: ImageFolder, train: readonly Photo[], leftOut: LeftOutPhotos): void {
+function checkEveryClass({ root, classes, parts }: ImageFolder, train: readonly Photo[], leftOut: LeftOutPhotos): void {
   const counts = countByClass(
     train.filter(({ file }) => !leftOut.has(file)),
     classes.length,
   );
-  const empty = classes.filter((_, label) => counts[label] === 0);
+  // Some of the shards of a set need not have photos of every class that its index names.
+  const before = countByClass(parts.train ?? [], classes.length);
+  const empty = classes.filter((_, label) => counts[label] === 0 && before[label] > 0);
   if (empty.length === 0) return;
   throw new UsageError(
     "ERR_DATA_CLASSES",

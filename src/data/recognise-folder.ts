@@ -9,6 +9,8 @@ import { FolderReader, systemReason } from "./folder-reader.js";
 import { formatsOf, type Ignored, type ImageFolder, scanPhotos } from "./image-folder.js";
 import { isHidden, isPhotoName } from "./image-names.js";
 import { type FoundDataset, findDataset, unknownLayout } from "./open.js";
+import { openShards } from "./shards/open-shards.js";
+import { partOfShard, shardsNamed } from "./shards/shard-names.js";
 
 /** What a folder was recognised as. */
 export type RecognisedFolder =
@@ -16,7 +18,7 @@ export type RecognisedFolder =
   | { readonly kind: "memory"; readonly set: FoundDataset }
   /** A corrupted set, which is measured cell by cell. */
   | { readonly kind: "corrupted"; readonly set: CorruptedFolder }
-  /** Photos in folders of classes, perhaps in folders of parts. */
+  /** Photos in folders of classes, perhaps in folders of parts, or in shards. */
   | {
       readonly kind: "photos";
       /** Names of the folders of the parts, by part; none where the folders are classes. */
@@ -27,15 +29,16 @@ export type RecognisedFolder =
        * Lists the photos.
        *
        * @throws UsageError ERR_DATA_LAYOUT where there are none; ERR_DATA_LABELS where a label file is wrong
+       * @throws what {@link openShards} throws
        */
-      scan(): ImageFolder;
+      scan(): Promise<ImageFolder>;
     };
 
 /**
  * Says what a folder is, from the names in it and what they hold, down to the classes. Every command asks here, so that the
  * same folder is never two things.
  *
- * In this order: CIFAR by its files, also in the one folder inside that has them; a corrupted set ({@link corruptedLayout});
+ * In this order: shards by their names ({@link shardsNamed}); CIFAR by its files, also in the one folder inside that has them; a corrupted set ({@link corruptedLayout});
  * photos, whose folders are parts or classes ({@link partFolders}).
  *
  * @param what names the caller in messages
@@ -43,6 +46,11 @@ export type RecognisedFolder =
  * @throws UsageError ERR_DATA_LAYOUT where it may be several things, each of which is named with what makes it that
  */
 export function recogniseFolder(path: string, what: string): RecognisedFolder {
+  const shards = shardsNamed(path);
+  if (shards.length > 0) {
+    const parts = new Map(shards.flatMap((shard) => partOfShard(shard) ?? []).map((part) => [part, part]));
+    return { kind: "photos", parts, folders: [], scan: () => openShards(path, shards) };
+  }
   const reader = new FolderReader(resolve(path));
   checkFolder(path, reader, what);
   const set = findDataset(reader, what);
@@ -55,7 +63,7 @@ export function recogniseFolder(path: string, what: string): RecognisedFolder {
     kind: "photos",
     parts,
     folders: reader.list(reader.root).folders.filter((name) => !isHidden(name)),
-    scan() {
+    async scan() {
       const folder = scanPhotos(reader, parts);
       if (folder.classes.length === 0) throw noPhotos(path, reader, folder.ignored, what);
       return folder;
@@ -68,7 +76,11 @@ export function recogniseFolder(path: string, what: string): RecognisedFolder {
  *
  * @throws UsageError ERR_DATA_LAYOUT for a corrupted set, and what {@link recogniseFolder} throws
  */
-export function photosIn(path: string, recognised: Exclude<RecognisedFolder, { kind: "memory" }>, what: string) {
+export async function photosIn(
+  path: string,
+  recognised: Exclude<RecognisedFolder, { kind: "memory" }>,
+  what: string,
+): Promise<ImageFolder> {
   if (recognised.kind === "photos") return recognised.scan();
   const { layout, severities } = recognised.set;
   throw new UsageError(

@@ -1,6 +1,7 @@
 /** The order in which an epoch visits the images. */
 
 import { KeyedRandom, Purpose, permutation } from "../random.js";
+import { shardOrder } from "./shards/shard-order.js";
 
 export const SAMPLERS = ["uniform", "class-balanced"] as const;
 
@@ -29,13 +30,26 @@ export interface Labelled {
 /**
  * The order of an epoch, a pure function of its arguments.
  *
+ * @param starts {@link shardStarts} of photos in shards, which are visited mostly shard by shard ({@link shardOrder})
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
-export function epochOrder(sampler: Sampler, set: Labelled, seed: number, epoch: number): EpochOrder {
-  const order = permutation(seed, Purpose.order, epoch, set.length);
-  if (sampler === "uniform") return { indices: order, repeats: new Uint32Array(set.length) };
-  const balanced = balancedVisits(set, seed, epoch);
-  const indices = order.map((place) => balanced[place]);
+export function epochOrder(
+  sampler: Sampler,
+  set: Labelled,
+  seed: number,
+  epoch: number,
+  starts?: Uint32Array,
+): EpochOrder {
+  const balanced = sampler === "uniform" ? undefined : balancedVisits(set, seed, epoch);
+  let indices: Uint32Array;
+  if (starts === undefined) {
+    const order = permutation(seed, Purpose.order, epoch, set.length);
+    indices = balanced === undefined ? order : order.map((place) => balanced[place]);
+  } else {
+    const visits = balanced?.sort() ?? Uint32Array.from({ length: set.length }, (_, index) => index);
+    indices = shardOrder(visits, starts, seed, epoch);
+  }
+  if (balanced === undefined) return { indices, repeats: new Uint32Array(set.length) };
   const visits = new Uint32Array(set.length);
   return { indices, repeats: indices.map((index) => visits[index]++) };
 }

@@ -1,7 +1,6 @@
 /** The images of one part of a set, for programs that write each of them anew. */
 
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import { centreCrop, defaultCropFraction, whole } from "../images/crop.js";
 import { decodeImage } from "../images/decode.js";
@@ -14,7 +13,7 @@ import type { Part } from "./image-folder.js";
 import { inspectPhotos } from "./inspection.js";
 import { badPhotos } from "./photo-look.js";
 import { limitStratified, photoSet } from "./photo-set.js";
-import { readPhotoFile } from "./read-photo-file.js";
+import { photoPath, readPhoto } from "./read-photo.js";
 import { photosIn, recogniseFolder } from "./recognise-folder.js";
 import type { MadeFrom } from "./set-manifest.js";
 import { limitPrefix } from "./subset.js";
@@ -66,7 +65,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
     if (part === "validation") throw missing(path, part, "train, test");
     return sourceOfDataset(await recognised.set.load(part), options);
   }
-  const folder = photosIn(path, recognised, "openSourceImages");
+  const folder = await photosIn(path, recognised, "openSourceImages");
   const findings = readingFindings(folder);
   refuseFolder(path, findings, "openSourceImages");
   const photos = folder.parts[folder.divided ? part : "train"];
@@ -74,7 +73,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const all = photoSet(folder, photos, photos);
   const set = limit === undefined ? all : limitStratified(all, limit, seed);
   const { classes, labels } = set;
-  const inspections = await inspectPhotos(set.files.map((file) => join(set.root, file)));
+  const inspections = await inspectPhotos(set.files.map((file) => photoPath(set.root, file)));
   new LeftOutPhotos(set.root, {}).addBefore(badPhotos(set.files, inspections));
   const files = set.files.map((file, i) => {
     const inPart = file.split("/").slice(folder.divided ? 1 : 0);
@@ -84,7 +83,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   return {
     ...set,
     files,
-    source: { kind: "photos", paths: set.files.map((file) => join(set.root, file)), size: imageSize },
+    source: { kind: "photos", paths: set.files.map((file) => photoPath(set.root, file)), size: imageSize },
     digest: digestOf(set, files),
     findings,
   };
@@ -124,7 +123,7 @@ export async function readSourceImage(source: ImageSource, index: number): Promi
     return { pixels: new Uint8Array(pixels, index * height * width * 3, height * width * 3), height, width };
   }
   const { paths, size } = source;
-  const photo = await decodeImage(readPhotoFile(paths[index]), paths[index]);
+  const photo = await decodeImage(await readPhoto(paths[index]), paths[index]);
   if (size === undefined) return photo;
   const { width, height, window } = centreCrop(photo.width, photo.height, size, defaultCropFraction(size));
   const pixels = new Uint8Array(size * size * 3);

@@ -31,7 +31,7 @@ export class ImageError extends RunError {
 }
 
 /** What transparent pixels are laid on. */
-const BACKGROUND = "#ffffff";
+export const BACKGROUND = "#ffffff";
 
 /** What the header of an image says. */
 export interface ImageHeader {

@@ -134,7 +134,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 };
 
 /** A number of bytes, or a text such as "12GB" or "512 MiB", in bytes; NaN where it is neither. */
-function bytes(value: unknown): number {
+export function bytes(value: unknown): number {
   if (Number.isSafeInteger(value)) return value as number;
   const match = /^\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*$/i.exec(typeof value === "string" ? value : "");
   return match === null ? Number.NaN : Math.round(Number(match[1]) * SIZE_UNITS[match[2].toUpperCase()]);

@@ -5,7 +5,7 @@
  * Source: `_save` in torch/serialization.py, https://github.com/pytorch/pytorch.
  */
 import { statSync } from "node:fs";
-import { type Entry, openPromise, type ZipFile } from "yauzl";
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
 import { AdvPropError } from "../errors.js";
 import { readRange, refuseTorchFile } from "./file-range.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
@@ -18,11 +18,37 @@ const MAX_ENTRIES = 100_000;
 const LOCAL_HEADER_BYTES = 30;
 const STORED = 0;
 
+/** Reads for yauzl, whose own reader throws out of a callback, past every `catch`, at a position that no file can have. */
+class RangeReader extends RandomAccessReader {
+  constructor(readonly path: string) {
+    super();
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    let failure: Error | null = null;
+    try {
+      buffer.set(readRange(this.path, position, length), offset);
+    } catch (error) {
+      failure = error as Error;
+    }
+    setImmediate(callback, failure);
+  }
+}
+
 /** @throws ERR_TORCH_FILE */
 export async function readZipFile(path: string): Promise<TorchFile> {
   let archive: ZipFile | undefined;
   try {
-    archive = await openPromise(path, { lazyEntries: true, autoClose: false, strictFileNames: true });
+    archive = await fromRandomAccessReaderPromise(new RangeReader(path), statSync(path).size, {
+      autoClose: false,
+      strictFileNames: true,
+    });
     const entries = await listEntries(path, archive);
     const roots = [...entries.keys()].flatMap((name) => /^([^/]+)\/data\.pkl$/.exec(name)?.[1] ?? []);
     if (roots.length !== 1) {

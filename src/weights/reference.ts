@@ -1,8 +1,8 @@
 /** From what a user calls weights to a file on this machine. */
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
-import { basename, isAbsolute, join } from "node:path";
+import { basename } from "node:path";
 import { type Checksum, download } from "../data/download.js";
+import { userCache } from "../data/user-cache.js";
 import { UsageError } from "../errors.js";
 import { findPublished } from "./published.js";
 
@@ -93,12 +93,9 @@ function refuse(reference: string, rule: string): never {
 
 /** Where a file of an address lies in the cache: under the server's name and its path, so that a user finds it. */
 function cachedPath(url: URL): string {
-  const { XDG_CACHE_HOME: cache } = process.env;
-  // A relative one is to be ignored, as the specification of these folders says.
-  const root = cache !== undefined && isAbsolute(cache) ? cache : join(homedir(), ".cache");
   const path = url.pathname === "/" ? "/index" : url.pathname.replace(/\/+$/, "");
   const query = url.search === "" ? "" : encodeURIComponent(url.search);
-  return join(root, "advprop", "weights", url.host.replace(/[^\w.-]/g, "_"), `${path}${query}`);
+  return userCache("weights", url.host.replace(/[^\w.-]/g, "_"), `${path}${query}`);
 }
 
 /** The published hash, or the one that a name ends with; eight decimal digits are a date. */

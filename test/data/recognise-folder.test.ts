@@ -3,13 +3,13 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { photosIn, recogniseFolder } from "../../src/data/recognise-folder.js";
-import { codedError } from "../support/errors.js";
+import { codedError, codedRejection } from "../support/errors.js";
 import { folderOf } from "../support/folders.js";
 
 /** The classes and the numbers of photos of each part. */
-function photos(...names: string[]) {
+async function photos(...names: string[]) {
   const root = folderOf(...names);
-  const { classes, divided, parts } = photosIn(root, recogniseFolder(root, "test") as never, "test");
+  const { classes, divided, parts } = await photosIn(root, recogniseFolder(root, "test") as never, "test");
   return { classes, parts: divided ? Object.entries(parts).map(([part, list]) => `${part} ${list.length}`) : "none" };
 }
 
@@ -27,12 +27,15 @@ const each = (folders: readonly string[], inner: readonly string[]): string[] =>
 const PETS = ["cats", "dogs"];
 
 describe("parts and classes", () => {
-  test.each(["train", "Training", "val", "test", "training_set", "Test Images"])("a class may be called %s", (name) => {
-    expect(photos("bus/1.jpg", "car/1.jpg", `${name}/1.jpg`)).toEqual({
-      classes: ["bus", "car", name].sort(),
-      parts: "none",
-    });
-  });
+  test.each(["train", "Training", "val", "test", "training_set", "Test Images"])(
+    "a class may be called %s",
+    async (name) => {
+      expect(await photos("bus/1.jpg", "car/1.jpg", `${name}/1.jpg`)).toEqual({
+        classes: ["bus", "car", name].sort(),
+        parts: "none",
+      });
+    },
+  );
 
   test.each([
     ["training_set", "test_set"],
@@ -42,9 +45,9 @@ describe("parts and classes", () => {
     ["train2017", "val2017"],
     ["train-images", "dev"],
     ["trainset", "test"],
-  ])("%s and %s are parts, since they hold the same folders", (train, other) => {
+  ])("%s and %s are parts, since they hold the same folders", async (train, other) => {
     const part = /test/i.test(other) ? "test" : "validation";
-    expect(photos(...each([train, other], PETS))).toEqual({ classes: PETS, parts: ["train 2", `${part} 2`] });
+    expect(await photos(...each([train, other], PETS))).toEqual({ classes: PETS, parts: ["train 2", `${part} 2`] });
   });
 
   test("such names with different folders in them are refused", () => {
@@ -77,28 +80,31 @@ describe("parts and classes", () => {
     expect(refusal("cats/1.jpg", "dogs/1.jpg", ...each(["extra"], PETS))).toMatch(/extra holds folders \(cats, dogs\)/);
   });
 
-  test("a training part beside classes is refused, beside one folder of other photos not", () => {
+  test("a training part beside classes is refused, beside one folder of other photos not", async () => {
     const message = refusal("bus/1.jpg", "car/1.jpg", ...each(["train"], ["steam", "electric"]));
     expect(message).toMatch(/train holds folders \(electric, steam\).*bus, car hold images/);
-    expect(photos("unlabelled/1.jpg", ...each(["train"], PETS))).toEqual({ classes: PETS, parts: ["train 2"] });
+    expect(await photos("unlabelled/1.jpg", ...each(["train"], PETS))).toEqual({ classes: PETS, parts: ["train 2"] });
   });
 
-  test("the fix that an error names works", () => {
-    expect(photos(...each(["train"], ["fold1", "fold2"])).classes).toEqual(["fold1", "fold2"]);
-    expect(photos(...each(["train", "test"], PETS)).parts).toEqual(["train 2", "test 2"]);
-    expect(photos("trains/1.jpg", "tests/1.jpg").classes).toEqual(["tests", "trains"]);
+  test("the fix that an error names works", async () => {
+    expect((await photos(...each(["train"], ["fold1", "fold2"]))).classes).toEqual(["fold1", "fold2"]);
+    expect((await photos(...each(["train", "test"], PETS))).parts).toEqual(["train 2", "test 2"]);
+    expect((await photos("trains/1.jpg", "tests/1.jpg")).classes).toEqual(["tests", "trains"]);
   });
 
-  test("folders in folders in folders belong to the class at the top", () => {
-    expect(photos("animal/cat/tabby/1.jpg", "animal/dog/1.jpg", "car/red/old/1.jpg")).toEqual({
+  test("folders in folders in folders belong to the class at the top", async () => {
+    expect(await photos("animal/cat/tabby/1.jpg", "animal/dog/1.jpg", "car/red/old/1.jpg")).toEqual({
       classes: ["animal", "car"],
       parts: "none",
     });
   });
 
-  test.each(["constructor", "__proto__", "toString", "a\nb", "ñandú", "1", "-"])("a class may be called %j", (name) => {
-    expect(photos(`${name}/1.jpg`, "other/1.jpg").classes).toEqual([name, "other"].sort());
-  });
+  test.each(["constructor", "__proto__", "toString", "a\nb", "ñandú", "1", "-"])(
+    "a class may be called %j",
+    async (name) => {
+      expect((await photos(`${name}/1.jpg`, "other/1.jpg")).classes).toEqual([name, "other"].sort());
+    },
+  );
 });
 
 describe("severities and classes", () => {
@@ -109,16 +115,19 @@ describe("severities and classes", () => {
       PETS,
     );
 
-  test("grades 1 to 5 are classes, in parts and without", () => {
-    expect(photos(...each(["train", "test"], ["1", "2", "3"])).classes).toEqual(["1", "2", "3"]);
-    expect(photos(...each(["train", "test"], SEVERITIES)).classes).toEqual(SEVERITIES);
-    expect(photos(...SEVERITIES.map((grade) => `${grade}/1.jpg`)).classes).toEqual(SEVERITIES);
+  test("grades 1 to 5 are classes, in parts and without", async () => {
+    expect((await photos(...each(["train", "test"], ["1", "2", "3"]))).classes).toEqual(["1", "2", "3"]);
+    expect((await photos(...each(["train", "test"], SEVERITIES))).classes).toEqual(SEVERITIES);
+    expect((await photos(...SEVERITIES.map((grade) => `${grade}/1.jpg`))).classes).toEqual(SEVERITIES);
     // With folders in the classes, too.
-    expect(photos(...each(["train/1", "train/2", "test/1", "test/2"], ["left", "right"])).classes).toEqual(["1", "2"]);
+    expect((await photos(...each(["train/1", "train/2", "test/1", "test/2"], ["left", "right"]))).classes).toEqual([
+      "1",
+      "2",
+    ]);
   });
 
-  test("classes may be called as corruptions are", () => {
-    expect(photos(...each(["snow", "fog"], ["1", "2"])).classes).toEqual(["fog", "snow"]);
+  test("classes may be called as corruptions are", async () => {
+    expect((await photos(...each(["snow", "fog"], ["1", "2"]))).classes).toEqual(["fog", "snow"]);
   });
 
   test.each([
@@ -131,8 +140,11 @@ describe("severities and classes", () => {
     expect(recogniseFolder(folderOf(...names), "test").kind).toBe("corrupted");
   });
 
-  test("other names with some of the severities are classes", () => {
-    expect(photos(...cells("left", ["1", "2"]), ...cells("right", ["1", "2"])).classes).toEqual(["left", "right"]);
+  test("other names with some of the severities are classes", async () => {
+    expect((await photos(...cells("left", ["1", "2"]), ...cells("right", ["1", "2"]))).classes).toEqual([
+      "left",
+      "right",
+    ]);
   });
 
   test("a corruption's folder, and one around several sets, say which folder to give", () => {
@@ -146,9 +158,9 @@ describe("severities and classes", () => {
     );
   });
 
-  test("a corrupted set is not trained on", () => {
+  test("a corrupted set is not trained on", async () => {
     const root = folderOf(...cells("fog", ["1", "2"]));
-    const error = codedError(() => photosIn(root, recogniseFolder(root, "train") as never, "train"));
+    const error = await codedRejection(photosIn(root, recogniseFolder(root, "train") as never, "train"));
     expect(error.message).toMatch(/is a corrupted set in the layout imagenet-c \(fog\)/);
   });
 });
@@ -159,14 +171,14 @@ describe("what is no folder of images", () => {
     expect(error.code).toBe("ERR_DATA_MISSING");
     return error.message;
   };
-  const nothing = (...names: string[]): string => {
+  const nothing = async (...names: string[]): Promise<string> => {
     const root = folderOf(...names);
-    const error = codedError(() => photosIn(root, recogniseFolder(root, "test") as never, "test"));
+    const error = await codedRejection(photosIn(root, recogniseFolder(root, "test") as never, "test"));
     expect(error.code).toBe("ERR_DATA_LAYOUT");
     return error.message;
   };
 
-  test("a file is named as what it is", () => {
+  test("a file is named as what it is", async () => {
     const root = folderOf("photos.zip", "set.tar.gz", "1.jpg", "list.csv");
     expect(missing(join(root, "photos.zip"))).toMatch(/is an archive\. Unpack it/);
     expect(missing(join(root, "set.tar.gz"))).toMatch(/is an archive/);
@@ -179,18 +191,18 @@ describe("what is no folder of images", () => {
 
   test.each(["ppm", "pgm", "bmp", "tif", "TIFF", "jp2", "heic"])(
     "files of the format %s alone are counted",
-    (format) => {
+    async (format) => {
       const names = ["a", "b"].flatMap((name) => [1, 2, 3, 4, 5].map((i) => `${name}/${i}.${format}`));
-      expect(nothing(...names)).toMatch(
+      expect(await nothing(...names)).toMatch(
         new RegExp(`10 files are in formats that are not read \\(10 ${format.toLowerCase()}\\)`),
       );
     },
   );
 
-  test("photos without folders, and folders without photos", () => {
-    expect(nothing("1.jpg", "2.jpg")).toMatch(/holds 2 photos outside of folders of classes, such as 1\.jpg/);
-    expect(nothing("a/notes.txt", "b/")).toMatch(/is not a data set in a known layout\. Found: a, b/);
-    expect(nothing()).toMatch(/the folder is empty/);
+  test("photos without folders, and folders without photos", async () => {
+    expect(await nothing("1.jpg", "2.jpg")).toMatch(/holds 2 photos outside of folders of classes, such as 1\.jpg/);
+    expect(await nothing("a/notes.txt", "b/")).toMatch(/is not a data set in a known layout\. Found: a, b/);
+    expect(await nothing()).toMatch(/the folder is empty/);
   });
 
   test("labels.npy among photos is no corrupted set, and a folder called data_batch_1.bin no CIFAR", () => {

@@ -7,7 +7,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { npyHeader, openNpy, readNpyBytes, readNpyIntegers } from "../../src/data/npy.js";
-import { AdvPropError } from "../../src/errors.js";
+import { openBytes } from "../../src/data/shards/byte-source.js";
+import { scanShard } from "../../src/data/shards/scan-shard.js";
+import { isSafeName, parseShardIndex } from "../../src/data/shards/shard-index.js";
+import { BLOCK, readPaxRecords, readTarHeader } from "../../src/data/shards/tar-headers.js";
+import { AdvPropError, UsageError } from "../../src/errors.js";
 import { readClassMap } from "../../src/evaluation/class-map.js";
 import { cutPhoto, imageSize } from "../../src/images/cut.js";
 import { parseRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
@@ -16,6 +20,7 @@ import { decodeSafetensors } from "../../src/runs/safetensors.js";
 import { readStateFile } from "../../src/torch-files/state-file.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
 import { picture } from "../support/photos.js";
+import { tarOf } from "../support/shards.js";
 
 const CASES = Number(process.env.ADVPROP_FUZZ_CASES ?? 500);
 /** A case takes milliseconds; one that takes so long has found input whose cost grows beyond its size. */
@@ -124,6 +129,69 @@ describe("files with changed bytes are read or refused", () => {
   test("maps of classes", async () => {
     const map = Buffer.from("cat: [tabby, siamese]\ndog: [pug]\nbird: jay\n");
     await survives(map, asFile("classes.yaml", readClassMap));
+  });
+
+  describe("shards", () => {
+    let shard: Buffer;
+    beforeAll(async () => {
+      const photo = await (await picture(1, 24, 24)).jpeg().toBuffer();
+      // One name is long enough for an extended header.
+      const keys = ["0", "1", `${"deep/".repeat(30)}größe`];
+      shard = await tarOf(keys.flatMap((key) => [[`${key}.jpg`, photo] as const, [`${key}.cls`, "1"] as const]));
+    });
+
+    test("archives", async () => {
+      const scan = async (path: string) => {
+        const source = await openBytes(path);
+        try {
+          const photos = await scanShard(source);
+          for (const { offset, length } of photos) expect(offset + length).toBeLessThanOrEqual(source.bytes);
+        } finally {
+          source.close();
+        }
+      };
+      await survives(shard, asFile("shard.tar", scan));
+    });
+
+    test("headers of archives whose sums are right", async () => {
+      const refuse = (reason: string): never => {
+        throw new UsageError("ERR_SHARD", reason);
+      };
+      await survives(shard.subarray(0, BLOCK), (bytes) => {
+        const block = Buffer.alloc(BLOCK);
+        bytes.copy(block);
+        block.fill(" ", 148, 156);
+        const sum = block.reduce((total, byte) => total + byte, 0);
+        block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+        const header = readTarHeader(block, refuse);
+        // A block of zeros is the end.
+        if (header !== undefined) expect(Number.isSafeInteger(header.size) && header.size >= 0).toBe(true);
+      });
+      await survives(Buffer.from("26 path=a/b/c/d/e/f/g.jpg\n14 size=12345\n"), (bytes) =>
+        readPaxRecords(bytes, refuse),
+      );
+    });
+
+    test("keys", async () => {
+      await survives(Buffer.from("deep/ñ/0001.jpg"), (bytes) => {
+        const name = bytes.toString("utf8");
+        if (isSafeName(name)) expect(join("/root", name).startsWith("/root/")).toBe(true);
+      });
+    });
+
+    test("indexes", async () => {
+      const photo = { name: "cat/0.jpg", offset: 512, length: 900, class: "1", key: "0123456789abcdef", crc32: 77 };
+      const index = JSON.stringify({
+        schema: 1,
+        bytes: 4096,
+        version: "abc",
+        photos: [photo, { ...photo, name: "1.jpg" }],
+      });
+      await survives(Buffer.from(index), (bytes) => {
+        const { photos, bytes: all } = parseShardIndex(bytes.toString("utf8"), "x.index.json");
+        for (const { name, offset, length } of photos) expect(isSafeName(name) && offset + length <= all).toBe(true);
+      });
+    });
   });
 
   describe("photos", () => {

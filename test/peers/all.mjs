@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-for (const name of ["weights", "onnx-export", "tensorboard"]) {
+for (const name of ["weights", "onnx-export", "tensorboard", "shards"]) {
   const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
   const { status } = spawnSync(process.execPath, [script, ...process.argv.slice(2)], { stdio: "inherit" });
   process.exitCode ||= status ?? 1;

@@ -1,6 +1,8 @@
 /** A server on this machine for tests of downloads. */
+import { existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
 export type Answer = (request: IncomingMessage, response: ServerResponse, connection: number) => void;
@@ -48,3 +50,23 @@ export function sendHalf(
     response.write(rest.subarray(0, rest.length / 2), () => how === "break" && response.socket!.end());
   };
 }
+
+/** Sends the files of a folder, and the ranges of them that are asked for. */
+export const sendFiles =
+  (folder: string): Answer =>
+  (request, response) => {
+    const path = join(folder, decodeURIComponent(request.url!));
+    if (!existsSync(path)) {
+      response.writeHead(404).end();
+      return;
+    }
+    const bytes = readFileSync(path);
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+    if (range === null) {
+      response.writeHead(200, { "content-length": bytes.length }).end(bytes);
+      return;
+    }
+    const [start, end] = [Number(range[1]), Math.min(Number(range[2]), bytes.length - 1)];
+    const headers = { "content-length": end + 1 - start, "content-range": `bytes ${start}-${end}/${bytes.length}` };
+    response.writeHead(206, headers).end(bytes.subarray(start, end + 1));
+  };

@@ -176,6 +176,14 @@ describe("a tensor", () => {
 describe("an archive", () => {
   const data = pickled.file(pickled.dictionary({ a: pickledTensor({ key: "0", elements: 4, shape: [4] }) }));
 
+  test("whose directory is said to lie where no file reaches is refused", async () => {
+    const bytes = readFileSync(golden("torch_zip.pth"));
+    const locator = bytes.indexOf(Buffer.from("PK\x06\x07", "latin1"));
+    expect(locator).toBeGreaterThan(0);
+    bytes.writeBigUInt64LE(2n ** 62n, locator + 8);
+    expect(await rejected(bytes)).toMatchObject({ code: "ERR_TORCH_FILE" });
+  });
+
   test("whose entries lie on one another is refused", async () => {
     const error = await rejected(
       zipArchive([

@@ -1,9 +1,10 @@
 /** Whether a folder holds the photos that a run was trained on. */
 import { existsSync, realpathSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { PARTS } from "../../data/image-folder.js";
 import { lookAtPhotos } from "../../data/photo-look.js";
 import type { SavedSplit } from "../../data/photo-split.js";
+import { photoExists, photoPath } from "../../data/read-photo.js";
 import { readUsedPhotos } from "../../data/used-photos.js";
 import { SHAPES } from "../../recipes/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
@@ -37,7 +38,7 @@ export async function ownDivision(
   if (trained !== null && realPath(trained) === realPath(path)) return { split };
   if (path === SHAPES || split === undefined || !existsSync(path)) return undefined;
   const files = PARTS.flatMap((part) => split.parts[part]);
-  const there = files.filter((file) => existsSync(join(path, file)));
+  const there = files.filter((file) => photoExists(photoPath(path, file)));
   const { photos } = RunDirectory.open(run);
   if (!existsSync(photos)) return there.length === files.length ? { split } : undefined;
   const used = readUsedPhotos(photos);
