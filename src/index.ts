@@ -81,6 +81,7 @@ export { type CorruptedSet, type CorruptedSetOptions, openCorruptedSet } from ".
 export { type Dataset, type InMemoryContents, InMemoryDataset, type Split } from "./data/dataset.js";
 export type { Finding, Severity as FindingSeverity } from "./data/findings.js";
 export {
+  type BatchPart,
   type CropAndFlip,
   evaluationBatches,
   type Loader,
