@@ -22,6 +22,8 @@ export { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "./attack
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type Norm, type ThreatModel } from "./attacks/threat-model.js";
 export type { MixingMask } from "./data/mixing.js";
+export type { RankedUpdate } from "./distributed/ranked-update.js";
+export type { ReducedGradients } from "./distributed/reduced-gradients.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
 export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
