@@ -6,11 +6,12 @@
  * Times are from the request to the last byte of the answer of a server that has not seen the runs before; where chromium is
  * installed also from the address to the drawn page. Memory is the server's resident set.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openChromium } from "./chromium.mjs";
 
 const HOURS = Number(process.argv[2] ?? 24);
 const RUNS = 500;
@@ -110,11 +111,8 @@ async function firstAnswers(path, address) {
 
 /** From the beginning of the navigation until the page has what is waited for. */
 async function drawn(path, address, selector) {
-  const found = ["chromium", "chromium-browser"].find((name) => spawnSync(name, ["--version"]).status === 0);
-  if (found === undefined) return "not measured: chromium is not installed";
-  const { chromium } = await import("playwright-core");
-  const executablePath = spawnSync("which", [found], { encoding: "utf8" }).stdout.trim();
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const browser = await openChromium();
+  if (browser === undefined) return "not measured: chromium is not installed";
   try {
     const times = [];
     for (let i = 0; i < REPETITIONS; i++) {

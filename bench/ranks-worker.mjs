@@ -2,23 +2,15 @@
 import { pgd } from "../dist/attacks/pgd.js";
 import { linf } from "../dist/attacks/threat-model.js";
 import { InMemoryDataset } from "../dist/data/dataset.js";
-import { trainingLoader } from "../dist/data/loader.js";
-import { ProcessGroup } from "../dist/distributed/process-group.js";
-import { RankedUpdate } from "../dist/distributed/ranked-update.js";
-import { ReducedGradients } from "../dist/distributed/reduced-gradients.js";
 import { NORMALIZATIONS } from "../dist/models/classifier.js";
 import { createClassifier } from "../dist/models/registry.js";
-import { withContext } from "../dist/models/staged-network.js";
-import { Sgd } from "../dist/optim/sgd.js";
-import { GradientStore, setThreads } from "../dist/tensor/index.js";
 import { advPropStep } from "../dist/training/advprop.js";
 import { update } from "../dist/training/update.js";
+import { rankedTraining } from "../test/support/ranked-training.mjs";
 
 const SIDE = 32;
 const WARM_UP = 3;
 const { batchSize, steps, synchronized } = JSON.parse(process.argv[2]);
-setThreads(1);
-const group = ProcessGroup.joinFromEnvironment();
 const images = batchSize * (steps + WARM_UP);
 const dataset = new InMemoryDataset({
   name: "pattern",
@@ -34,21 +26,15 @@ const model = createClassifier("resnet20", {
   imageSize: SIDE,
   normalization: NORMALIZATIONS.cifar10,
 }).initialize(0);
-const leaves = model.parameters.map(({ value }) => value);
-const gradients = group ? new ReducedGradients(leaves, true) : new GradientStore(leaves);
-const optimizer = new Sgd(Array.from(model.network.namedParameters()), {
-  momentum: 0.9,
-  nesterov: true,
-  weightDecay: 5e-4,
-  decays: () => true,
+const { group, gradients, optimizer, loader, statistics, ranks, forward } = rankedTraining({
+  model,
+  dataset,
+  batchSize,
+  seed: 0,
+  crop: 4,
+  synchronized,
 });
-const part = group && { index: group.rank, count: group.size };
-const loader = trainingLoader(dataset, { batchSize, seed: 0, augmentation: { crop: 4, flip: true }, part });
-const statistics = new Map([...model.network.state()].filter(([key]) => /running_(mean|var)$/.test(key)));
-const averaged = synchronized ? [] : [...statistics.values()];
-const ranks = group && new RankedUpdate(group, gradients, averaged, batchSize / group.size);
 const attack = pgd({ threatModel: linf(4 / 255), stepSize: 1 / 255, steps: 5, target: "random", randomStart: true });
-const forward = withContext(model, { synchronized: group !== undefined && synchronized });
 const step = (batch) =>
   advPropStep({ model: forward, attack, gradients, labelSmoothing: 0, recompute: "first stage" }, batch);
 

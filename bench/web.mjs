@@ -2,13 +2,14 @@
 import { serve } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
-import { chromium } from "playwright-core";
+import { openChromium } from "./chromium.mjs";
 
 const [folder, photo] = process.argv.slice(2);
 const MOVES = 30;
 const server = serve({ fetch: new Hono().use(serveStatic({ root: folder })).fetch, port: 0, hostname: "127.0.0.1" });
 await new Promise((ready) => server.once("listening", ready));
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await openChromium();
+if (browser === undefined) throw new Error("chromium is not installed (Debian: apt-get install chromium)");
 const page = await browser.newPage();
 const busy = (is) => page.locator(`main[aria-busy=${is}]`).waitFor();
 const milliseconds = async (work) => {

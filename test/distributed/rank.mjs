@@ -4,23 +4,15 @@ import { createHash } from "node:crypto";
 import { pgd } from "../../dist/attacks/pgd.js";
 import { linf } from "../../dist/attacks/threat-model.js";
 import { InMemoryDataset } from "../../dist/data/dataset.js";
-import { trainingLoader } from "../../dist/data/loader.js";
-import { ProcessGroup } from "../../dist/distributed/process-group.js";
-import { RankedUpdate } from "../../dist/distributed/ranked-update.js";
-import { ReducedGradients } from "../../dist/distributed/reduced-gradients.js";
 import { NORMALIZATIONS } from "../../dist/models/classifier.js";
 import { createClassifier } from "../../dist/models/registry.js";
-import { withContext } from "../../dist/models/staged-network.js";
-import { Sgd } from "../../dist/optim/sgd.js";
 import { KeyedRandom, Purpose } from "../../dist/random.js";
-import { GradientStore, setThreads } from "../../dist/tensor/index.js";
 import { advPropStep } from "../../dist/training/advprop.js";
 import { update } from "../../dist/training/update.js";
 import { vanillaStep } from "../../dist/training/vanilla.js";
+import { rankedTraining } from "../support/ranked-training.mjs";
 
 const { method, model: name, synchronized, steps, batchSize, side } = JSON.parse(process.env.SETTINGS);
-setThreads(1);
-const group = ProcessGroup.joinFromEnvironment();
 
 const images = 3 * batchSize;
 const random = new KeyedRandom(1, Purpose.synthesis);
@@ -38,21 +30,15 @@ const model = createClassifier(name, {
   imageSize: side,
   normalization: NORMALIZATIONS.half,
 }).initialize(3, "float64");
-const leaves = model.parameters.map(({ value }) => value);
-const gradients = group ? new ReducedGradients(leaves, true) : new GradientStore(leaves);
-const optimizer = new Sgd(Array.from(model.network.namedParameters()), {
-  momentum: 0.9,
-  nesterov: true,
-  weightDecay: 5e-4,
-  decays: () => true,
+const { group, gradients, optimizer, loader, statistics, ranks, forward } = rankedTraining({
+  model,
+  dataset,
+  batchSize,
+  seed: 2,
+  crop: 1,
+  synchronized,
 });
-const part = group && { index: group.rank, count: group.size };
-const loader = trainingLoader(dataset, { batchSize, seed: 2, augmentation: { crop: 1, flip: true }, part });
-const statistics = new Map([...model.network.state()].filter(([key]) => /running_(mean|var)$/.test(key)));
-const averaged = synchronized ? [] : [...statistics.values()];
-const ranks = group && new RankedUpdate(group, gradients, averaged, batchSize / group.size);
 const attack = pgd({ threatModel: linf(4 / 255), stepSize: 2 / 255, steps: 2, target: "random", randomStart: true });
-const forward = withContext(model, { synchronized: group !== undefined && synchronized });
 const parts = { model: forward, attack, gradients, labelSmoothing: 0.1 };
 const makeStep = method === "advprop" ? advPropStep : vanillaStep;
 

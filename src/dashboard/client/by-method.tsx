@@ -1,6 +1,8 @@
 /** The chosen runs by what they have in common: which method is better, as far as that can be said. */
+
 import type { RunSummary } from "../wire.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { duration, NONE, percent } from "./format.js";
 
 const SCORES = [
@@ -35,9 +37,7 @@ export function ByMethod({ chosen }: { readonly chosen: readonly RunSummary[] })
       <div class="bar">
         <h3>The chosen runs by method</h3>
         <span class="gap" />
-        <button type="button" class="quiet" onClick={save}>
-          CSV<span class="unseen"> by method</span>
-        </button>
+        <CsvButton onClick={save}>by method</CsvButton>
       </div>
       <div class="scroll">
         <table class="figures">

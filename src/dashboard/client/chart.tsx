@@ -1,8 +1,10 @@
 /** Curves on a canvas, with their values in a table below, which a screen reader reads and which follows the cursor. */
+
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { themed, useDark } from "./colours.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { short } from "./format.js";
 
 export type Dash = "solid" | "dashed" | "dotted";
@@ -53,9 +55,7 @@ export function Chart(props: ChartProps) {
       <figcaption>
         <h3>{title}</h3>
         {csv === undefined ? (
-          <button type="button" class="quiet" onClick={() => saveCsv(title, csvLines(xLabel, curves))}>
-            CSV<span class="unseen"> of {title}</span>
-          </button>
+          <CsvButton onClick={() => saveCsv(title, csvLines(xLabel, curves))}>of {title}</CsvButton>
         ) : (
           <a class="quiet" href={csv} download>
             CSV<span class="unseen"> of {title}</span>

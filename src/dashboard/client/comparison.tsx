@@ -1,8 +1,10 @@
 /** What `compare` found out: every measure with each run as a dot, the differences with their certainty, and what they cost. */
+
 import type { ComparedMeasure, ComparisonReport } from "../reports.js";
 import type { ViewProps } from "./app.js";
 import { colourAt, useDark } from "./colours.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { duration, NONE, percent, short } from "./format.js";
 import { useFetched } from "./live.js";
 
@@ -64,9 +66,7 @@ export function ComparisonView({ listing, choose, address }: ViewProps) {
             Show its curves
           </button>
         )}
-        <button type="button" class="quiet" onClick={() => saveComparison(measures)}>
-          CSV<span class="unseen"> of the comparison</span>
-        </button>
+        <CsvButton onClick={() => saveComparison(measures)}>of the comparison</CsvButton>
       </div>
       {failures.map(({ run, message }) => (
         <p key={run} class="note">

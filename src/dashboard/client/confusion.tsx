@@ -1,7 +1,9 @@
 /** Which class is taken for which: the matrix, and the most frequent confusions as a table. */
+
 import { useMemo, useState } from "preact/hooks";
 import type { Confusion, RunSummary } from "../wire.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { percent } from "./format.js";
 import { HeatMap } from "./heat-map.js";
 import { useFetched } from "./live.js";
@@ -27,9 +29,7 @@ export function ConfusionCard({ run, file }: { readonly run: RunSummary; readonl
       <div class="bar">
         <h3>Confusion matrix</h3>
         <span class="gap" />
-        <button
-          type="button"
-          class="quiet"
+        <CsvButton
           onClick={() =>
             saveCsv("confusion", [
               ["true", "predicted", "count"],
@@ -37,8 +37,8 @@ export function ConfusionCard({ run, file }: { readonly run: RunSummary; readonl
             ])
           }
         >
-          CSV<span class="unseen"> of the confusion matrix</span>
-        </button>
+          of the confusion matrix
+        </CsvButton>
       </div>
       <div class="beside">
         <div class="matrix">

@@ -1,9 +1,11 @@
 /** What `evaluate` measured of the chosen runs, and what suites measured. */
+
 import type { EvaluationFile } from "../../runs/schema.js";
 import type { EvaluationEntry, RunDetails, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { ConfusionCard } from "./confusion.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { dateText, marginText, NONE, percent, short } from "./format.js";
 import { requestsFor, useFetched } from "./live.js";
 import { MistakesCard } from "./mistakes.js";
@@ -116,9 +118,7 @@ function EvaluationTable({ all, names, colours, shown, choose }: TableProps) {
       <div class="bar">
         <h3>Evaluations</h3>
         <span class="gap" />
-        <button type="button" class="quiet" onClick={save}>
-          CSV<span class="unseen"> of the evaluations</span>
-        </button>
+        <CsvButton onClick={save}>of the evaluations</CsvButton>
       </div>
       <div class="scroll">
         <table class="figures">

@@ -1,9 +1,11 @@
 /** Adversarial examples as they evolve: the same images after each epoch, with what both routes take them for. */
+
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SnapshotFile, SnapshotPrediction } from "../../runs/schema.js";
 import type { RunDetails, SnapshotEntry } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { percent } from "./format.js";
 import { requestsFor, useFetched } from "./live.js";
 
@@ -75,9 +77,9 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
             <h2>
               <span class="swatch" style={{ background: colours.get(run.id) }} /> {names.get(run.id)}
               <small>after epoch {snapshot.epoch}</small>
-              <button type="button" class="quiet" onClick={() => savePredictions(names.get(run.id)!, snapshots)}>
-                CSV<span class="unseen"> of the predictions of {names.get(run.id)}</span>
-              </button>
+              <CsvButton onClick={() => savePredictions(names.get(run.id)!, snapshots)}>
+                of the predictions of {names.get(run.id)}
+              </CsvButton>
             </h2>
             <Snapshot
               source={`files/images?run=${encodeURIComponent(run.id)}&name=${snapshot.file}&version=${run.versions.images}`}

@@ -1,7 +1,9 @@
 /** The wrong answers with the largest loss, as photos. */
+
 import type { EvaluationFile } from "../../runs/schema.js";
 import type { RunSummary } from "../wire.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { percent, short } from "./format.js";
 
 export function MistakesCard({ run, evaluation }: { readonly run: RunSummary; readonly evaluation: EvaluationFile }) {
@@ -13,9 +15,7 @@ export function MistakesCard({ run, evaluation }: { readonly run: RunSummary; re
       <div class="bar">
         <h3>Worst mistakes</h3>
         <span class="gap" />
-        <button
-          type="button"
-          class="quiet"
+        <CsvButton
           onClick={() =>
             saveCsv("mistakes", [
               ["image", "file", "true", "predicted", "probability", "loss"],
@@ -30,8 +30,8 @@ export function MistakesCard({ run, evaluation }: { readonly run: RunSummary; re
             ])
           }
         >
-          CSV<span class="unseen"> of the worst mistakes</span>
-        </button>
+          of the worst mistakes
+        </CsvButton>
       </div>
       <p class="note">The wrong answers on clean images with the largest loss. Some of them may be wrong labels.</p>
       <ol class="mistakes">

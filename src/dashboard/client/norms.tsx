@@ -1,9 +1,11 @@
 /** How the auxiliary norms drift away from the main ones, by layer and over time. */
+
 import { useMemo } from "preact/hooks";
 import type { DriftData, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { Chart, type Curve } from "./chart.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { short } from "./format.js";
 import { HeatMap } from "./heat-map.js";
 import { requestsFor, useFetched } from "./live.js";
@@ -105,9 +107,9 @@ export function NormsView({ chosen, colours, names, address }: ViewProps) {
             </label>
           )}
           <span class="gap" />
-          <button type="button" class="quiet" onClick={() => saveDrift(title(shown.run, shown.drift), shown.drift)}>
-            CSV<span class="unseen"> by layer and epoch</span>
-          </button>
+          <CsvButton onClick={() => saveDrift(title(shown.run, shown.drift), shown.drift)}>
+            by layer and epoch
+          </CsvButton>
         </div>
         <DriftMap title={`${MEASURES[measure][0]} by layer and epoch`} drift={shown.drift} measure={measure} />
       </section>

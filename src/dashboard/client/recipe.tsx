@@ -1,7 +1,9 @@
 /** What runs were trained with, and in what they differ. */
+
 import type { RunDetails, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { bytes, dateText, NONE } from "./format.js";
 import { requestsFor, useFetched } from "./live.js";
 
@@ -30,9 +32,7 @@ export function RecipeView({ chosen, names, colours, address }: ViewProps) {
           also what is the same in all
         </label>
         <span class="gap" />
-        <button
-          type="button"
-          class="quiet"
+        <CsvButton
           onClick={() =>
             saveCsv("recipes", [
               ["section", "key", ...runs.map(({ id }) => id)],
@@ -40,8 +40,8 @@ export function RecipeView({ chosen, names, colours, address }: ViewProps) {
             ])
           }
         >
-          CSV<span class="unseen"> of the recipes</span>
-        </button>
+          of the recipes
+        </CsvButton>
       </div>
       {tables.map(({ title, rows }) => {
         const shown = all ? rows : rows.filter(({ differs }) => differs);

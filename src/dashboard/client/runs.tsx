@@ -1,9 +1,11 @@
 /** The list of runs: filter, sort, choose. */
+
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { RunState, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { ByMethod } from "./by-method.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { NONE } from "./format.js";
 import { COLUMNS, type Column, matches, sorted } from "./run-columns.js";
 import { StateMark } from "./state-mark.js";
@@ -79,9 +81,7 @@ export function RunsView({ listing, chosen, choose, colours, address }: ViewProp
         <button type="button" disabled={chosen.length === 0} onClick={() => choose([])}>
           Choose none
         </button>
-        <button
-          type="button"
-          class="quiet"
+        <CsvButton
           onClick={() =>
             saveCsv("runs", [
               ["run", ...COLUMNS.map(({ name }) => name)],
@@ -89,8 +89,8 @@ export function RunsView({ listing, chosen, choose, colours, address }: ViewProp
             ])
           }
         >
-          CSV<span class="unseen"> of the runs</span>
-        </button>
+          of the runs
+        </CsvButton>
       </div>
       <div class="scroll card flush">
         <table class="runs">

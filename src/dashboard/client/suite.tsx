@@ -1,10 +1,12 @@
 /** The report of a suite: its table, errors by corruption and severity, accuracy over epsilon. */
+
 import type { SuiteReport } from "../reports.js";
 import type { ReportSummary, RunDetails, RunSummary } from "../wire.js";
 import type { ViewProps } from "./app.js";
 import { Chart } from "./chart.js";
 import { colourAt, useDark } from "./colours.js";
 import { saveCsv } from "./csv.js";
+import { CsvButton } from "./csv-button.js";
 import { percent } from "./format.js";
 import { heat, isBright } from "./heat-map.js";
 import { useFetched } from "./live.js";
@@ -66,9 +68,7 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
             <span class="path">{sources[0].title}</span>
           )}
           <span class="gap" />
-          <button
-            type="button"
-            class="quiet"
+          <CsvButton
             onClick={() =>
               saveCsv("suite", [
                 ["measure", "model", "value", "low", "high", "images"],
@@ -78,8 +78,8 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
               ])
             }
           >
-            CSV<span class="unseen"> of the suite</span>
-          </button>
+            of the suite
+          </CsvButton>
         </div>
         <div class="scroll">
           <table class="figures">
@@ -154,9 +154,7 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
             <h3>Error by corruption and severity</h3>
             <Scale full={full} format={(value) => percent(value, 0)} />
             <span class="gap" />
-            <button
-              type="button"
-              class="quiet"
+            <CsvButton
               onClick={() =>
                 saveCsv("corruptions", [
                   ["model", "corruption", "severity", "error"],
@@ -168,8 +166,8 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
                 ])
               }
             >
-              CSV<span class="unseen"> of the corruptions</span>
-            </button>
+              of the corruptions
+            </CsvButton>
           </div>
           <div class="maps">
             {models
