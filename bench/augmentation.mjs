@@ -4,9 +4,9 @@
  *     npm run build && node bench/augmentation.mjs [--size 224] [--images 100]
  */
 import { parseArgs } from "node:util";
-import { cropPadded, flipHorizontal } from "../dist/images/augmentation.js";
-import { applyPolicyOperation } from "../dist/images/policy-operations.js";
-import { AUTO_AUGMENT_POLICIES, augmentStrongly } from "../dist/images/strong-augmentation.js";
+import { cropPadded, flipHorizontal } from "../dist/images/augmentation/augmentation.js";
+import { applyPolicyOperation } from "../dist/images/augmentation/policy-operations.js";
+import { AUTO_AUGMENT_POLICIES, augmentStrongly } from "../dist/images/augmentation/strong-augmentation.js";
 import { KeyedRandom } from "../dist/random.js";
 
 const { values } = parseArgs({

@@ -13,9 +13,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CORRUPTIONS, corrupt, EXTRA_CORRUPTIONS, SEVERITIES } from "../dist/corruptions/index.js";
-import { writeCorruptedSet } from "../dist/corruptions/write-set.js";
-import { shapesDataset } from "../dist/data/shapes.js";
-import { sourceOfDataset } from "../dist/data/source-images.js";
+import { writeCorruptedSet } from "../dist/corruptions/sets/write-set.js";
+import { shapesDataset } from "../dist/data/shapes/shapes.js";
+import { sourceOfDataset } from "../dist/data/writing/source-images.js";
 
 const [first, second] = process.argv.slice(2);
 if (first === "suite") await measureSuite(Number(second ?? 2));

@@ -6,8 +6,8 @@
  * Milliseconds, medians. Pixels are uploaded in each update.
  */
 import { parseArgs } from "node:util";
-import { median } from "../dist/cli/bench-measure.js";
-import { benchRecipe } from "../dist/cli/bench-recipe.js";
+import { median } from "../dist/cli/bench/measure.js";
+import { benchRecipe } from "../dist/cli/bench/recipe.js";
 import { architecture } from "../dist/models/registry.js";
 import { BatchNorm } from "../dist/nn/routed-batch-norm.js";
 import { buildLearner } from "../dist/recipes/build.js";

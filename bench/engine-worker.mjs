@@ -1,7 +1,7 @@
 /** The engine as a contestant: the requests and answers of bench/pytorch_peer.py, and { do: "profile" }. */
 import { createInterface } from "node:readline";
-import { benchRecipe } from "../dist/cli/bench-recipe.js";
-import { Workload } from "../dist/cli/bench-workload.js";
+import { benchRecipe } from "../dist/cli/bench/recipe.js";
+import { Workload } from "../dist/cli/bench/workload.js";
 import { engineInfo } from "../dist/tensor/index.js";
 
 const flags = new Map();

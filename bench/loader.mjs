@@ -15,10 +15,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
-import { scanImageFolder } from "../dist/data/image-folder.js";
-import { trainingPhotos } from "../dist/data/photo-loader.js";
-import { limitStratified, photoSet } from "../dist/data/photo-set.js";
-import { defaultWorkers } from "../dist/data/worker-threads.js";
+import { scanImageFolder } from "../dist/data/folders/image-folder.js";
+import { defaultWorkers } from "../dist/data/loading/worker-threads.js";
+import { trainingPhotos } from "../dist/data/photos/photo-loader.js";
+import { limitStratified, photoSet } from "../dist/data/photos/photo-set.js";
 
 const { values } = parseArgs({
   options: {

@@ -3,7 +3,7 @@
  * In the manner of BagNets (Brendel and Bethge 2019, https://arxiv.org/abs/1904.00760), much smaller.
  */
 
-import { evaluationBatches, trainingLoader } from "../dist/data/loader.js";
+import { evaluationBatches, trainingLoader } from "../dist/data/loading/loader.js";
 import { predict } from "../dist/evaluation/predictions.js";
 import { Classifier, NORMALIZATIONS } from "../dist/models/classifier.js";
 import { Conv2d } from "../dist/nn/convolution.js";
@@ -16,8 +16,8 @@ import { cosine } from "../dist/optim/schedule.js";
 import { Sgd } from "../dist/optim/sgd.js";
 import { classifierPredictor } from "../dist/predictors/classifier-predictor.js";
 import { GradientStore } from "../dist/tensor/index.js";
+import { vanillaStep } from "../dist/training/methods/vanilla.js";
 import { update } from "../dist/training/update.js";
-import { vanillaStep } from "../dist/training/vanilla.js";
 
 /**
  * Convolutions 3 (receptive field 3), 3 with stride 2 (5), 3 (9) and 1 (9), without padding, so that a position sees its patch and

@@ -1,10 +1,10 @@
 /** One rank of bench/ranks.mjs. Prints what it measured as JSON. */
 import { pgd } from "../dist/attacks/pgd.js";
 import { linf } from "../dist/attacks/threat-model.js";
-import { InMemoryDataset } from "../dist/data/dataset.js";
+import { InMemoryDataset } from "../dist/data/datasets/dataset.js";
 import { NORMALIZATIONS } from "../dist/models/classifier.js";
 import { createClassifier } from "../dist/models/registry.js";
-import { advPropStep } from "../dist/training/advprop.js";
+import { advPropStep } from "../dist/training/methods/advprop.js";
 import { update } from "../dist/training/update.js";
 import { rankedTraining } from "../test/support/ranked-training.mjs";
 

@@ -4,7 +4,7 @@
  *     npm run build && node bench/shapes.mjs [side ...]      (default: 32 64 128 224)
  */
 
-import { shapesDataset } from "../dist/data/shapes.js";
+import { shapesDataset } from "../dist/data/shapes/shapes.js";
 
 const sides = process.argv.slice(2).map(Number);
 for (const size of sides.length > 0 ? sides : [32, 64, 128, 224]) {

@@ -13,7 +13,7 @@ import { createServer } from "node:http";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { scanImageFolder } from "../dist/data/image-folder.js";
+import { scanImageFolder } from "../dist/data/folders/image-folder.js";
 import { openData } from "../dist/data/open-data.js";
 import { ShardWriter } from "../dist/data/shards/shard-writer.js";
 import { bytes as bytesOf } from "../dist/recipes/rules.js";

@@ -6,12 +6,12 @@
  *     npm run build && nice node bench/stylize.mjs CIFAR10_FOLDER PHOTOS_FOLDER      (one thread; 15 minutes on a quiet machine)
  */
 
-import { loadCifar } from "../dist/data/cifar.js";
-import { InMemoryDataset } from "../dist/data/dataset.js";
-import { scanImageFolder } from "../dist/data/image-folder.js";
-import { evaluationPhotos } from "../dist/data/photo-loader.js";
-import { photoSet } from "../dist/data/photo-set.js";
-import { stylizedDataset } from "../dist/data/stylize.js";
+import { loadCifar } from "../dist/data/datasets/cifar.js";
+import { InMemoryDataset } from "../dist/data/datasets/dataset.js";
+import { scanImageFolder } from "../dist/data/folders/image-folder.js";
+import { evaluationPhotos } from "../dist/data/photos/photo-loader.js";
+import { photoSet } from "../dist/data/photos/photo-set.js";
+import { stylizedDataset } from "../dist/data/writing/stylize.js";
 import { setThreads } from "../dist/tensor/index.js";
 import { edgeCorrelation } from "../test/support/edge-correlation.mjs";
 import { accuracyOf, trainPatchClassifier } from "./patch-network.mjs";

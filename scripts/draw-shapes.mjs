@@ -8,7 +8,7 @@
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { CORRUPTIONS, corrupt } from "../dist/corruptions/index.js";
-import { shapesDataset } from "../dist/data/shapes.js";
+import { shapesDataset } from "../dist/data/shapes/shapes.js";
 
 const SIZE = 64;
 const STEP = SIZE + 2;

@@ -4,24 +4,29 @@
  *
  * @module advprop/engine
  */
-export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/apgd.js";
+
 export type { Attack, LogitsFunction } from "./attacks/attack.js";
-export { type EvaluationAttack, type EvaluationAttackOptions, evaluationAttacks } from "./attacks/auto-attack.js";
-export { bestIterate } from "./attacks/best-iterate.js";
 export { type AttackOptions, createAttack } from "./attacks/create.js";
-export { type FabOptions, fab, type Nearest, nearestAdversarial } from "./attacks/fab.js";
+export { type ApgdLoss, type ApgdOptions, apgd } from "./attacks/evaluation/apgd.js";
+export {
+  type EvaluationAttack,
+  type EvaluationAttackOptions,
+  evaluationAttacks,
+} from "./attacks/evaluation/auto-attack.js";
+export { bestIterate } from "./attacks/evaluation/best-iterate.js";
+export { type FabOptions, fab, type Nearest, nearestAdversarial } from "./attacks/evaluation/fab.js";
+export { inTurn, restarted } from "./attacks/evaluation/in-turn.js";
+export { dlr, type Objective, rankedTargets, targetedDlr } from "./attacks/evaluation/objective.js";
+export { square } from "./attacks/evaluation/tensor-square.js";
 export { type FgsmOptions, fgsm } from "./attacks/fgsm.js";
 export { gd } from "./attacks/gd.js";
 export { type IFgsmOptions, iFgsm } from "./attacks/i-fgsm.js";
-export { inTurn, restarted } from "./attacks/in-turn.js";
 export { noise } from "./attacks/noise.js";
-export { dlr, type Objective, rankedTargets, targetedDlr } from "./attacks/objective.js";
 export { type PgdOptions, pgd } from "./attacks/pgd.js";
-export { square } from "./attacks/square.js";
 export { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type Norm, type ThreatModel } from "./attacks/threat-model.js";
-export type { MixingMask } from "./data/mixing.js";
+export type { MixingMask } from "./data/loading/mixing.js";
 export type { RankedUpdate } from "./distributed/ranked-update.js";
 export type { ReducedGradients } from "./distributed/reduced-gradients.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
@@ -80,17 +85,17 @@ export {
   Tensor,
 } from "./tensor/index.js";
 export { type Activation, add, relu } from "./tensor/operators.js";
-export { adversarialStep } from "./training/adversarial.js";
-export { advPropStep } from "./training/advprop.js";
 export type { CapturedStep } from "./training/captured-step.js";
 export type { TrainingState } from "./training/checkpoint.js";
-export { fastAdvPropStep } from "./training/fast-advprop.js";
-export { fineGrainedStep } from "./training/fine-grained.js";
 export { type FitOptions, fit } from "./training/fit.js";
-export type { Perturbation } from "./training/method-traits.js";
-export { forwardBackwardUnits } from "./training/methods.js";
-export { mixtureStep } from "./training/mixture.js";
-export { FINE_GRAINED_ROUTES, type RouteFeed, type RouteFeeds } from "./training/routes.js";
+export { adversarialStep } from "./training/methods/adversarial.js";
+export { advPropStep } from "./training/methods/advprop.js";
+export { fastAdvPropStep } from "./training/methods/fast-advprop.js";
+export { fineGrainedStep } from "./training/methods/fine-grained.js";
+export type { Perturbation } from "./training/methods/method-traits.js";
+export { forwardBackwardUnits } from "./training/methods/methods.js";
+export { mixtureStep } from "./training/methods/mixture.js";
+export { FINE_GRAINED_ROUTES, type RouteFeed, type RouteFeeds } from "./training/methods/routes.js";
 export {
   type AttackStepParts,
   type Batch,
@@ -102,7 +107,7 @@ export {
   type StepLosses,
   type StepParts,
   type TrainingStep,
-} from "./training/step.js";
-export { vanillaStep } from "./training/vanilla.js";
-export { vanillaDoubledStep } from "./training/vanilla-doubled.js";
-export { vanillaTwoViewsStep } from "./training/vanilla-two-views.js";
+} from "./training/methods/step.js";
+export { vanillaStep } from "./training/methods/vanilla.js";
+export { vanillaDoubledStep } from "./training/methods/vanilla-doubled.js";
+export { vanillaTwoViewsStep } from "./training/methods/vanilla-two-views.js";

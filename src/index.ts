@@ -5,8 +5,8 @@
  *
  * @module advprop
  */
-export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack-photo.js";
-export { type AttackSetOptions, attackSet, type WrittenAdversarialSet } from "./api/attack-set.js";
+export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack/attack-photo.js";
+export { type AttackSetOptions, attackSet, type WrittenAdversarialSet } from "./api/attack/attack-set.js";
 export { type CompareOptions, type CompareResult, compare } from "./api/compare/compare.js";
 export type {
   ArmEvaluationEvent,
@@ -44,8 +44,13 @@ export type {
   TrainEvent,
   TrainResult,
 } from "./api/events.js";
-export { type ExportModelOptions, type ExportResult, exportModel } from "./api/export-model.js";
-export { type ExportedWebModel, type ExportWebOptions, type ExportWebResult, exportWeb } from "./api/export-web.js";
+export { type ExportModelOptions, type ExportResult, exportModel } from "./api/export/export-model.js";
+export {
+  type ExportedWebModel,
+  type ExportWebOptions,
+  type ExportWebResult,
+  exportWeb,
+} from "./api/export/export-web.js";
 export { openRun, type Run } from "./api/open-run.js";
 export {
   type ClassifyAllOptions,
@@ -57,11 +62,9 @@ export {
   type Prediction,
 } from "./api/photo-classifier.js";
 export { type ReportOptions, report } from "./api/report/report.js";
-export { type TrainOptions, train } from "./api/train.js";
+export { type TrainOptions, train } from "./api/training/train.js";
 export { type OwnAttack, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
-export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/corrupted-dataset.js";
 export type { Draws } from "./corruptions/draws.js";
-export { readFrostTextures } from "./corruptions/frost-photographs.js";
 export {
   CORRUPTIONS,
   type CorruptionName,
@@ -73,13 +76,16 @@ export {
   SEVERITIES,
   type TableName,
 } from "./corruptions/index.js";
-export { type WriteCorruptedSetOptions, type WrittenSet, writeCorruptedSet } from "./corruptions/write-set.js";
-export type { BadPhoto } from "./data/bad-photos.js";
-export { type CheckOptions, checkData, type DataReport } from "./data/check.js";
-export { loadCifar } from "./data/cifar.js";
+export { type CorruptedDatasetOptions, corruptedDataset } from "./corruptions/sets/corrupted-dataset.js";
+export { readFrostTextures } from "./corruptions/sets/frost-photographs.js";
+export { type WriteCorruptedSetOptions, type WrittenSet, writeCorruptedSet } from "./corruptions/sets/write-set.js";
 export { type CorruptedSet, type CorruptedSetOptions, openCorruptedSet } from "./data/corrupted-set.js";
-export { type Dataset, type InMemoryContents, InMemoryDataset, type Split } from "./data/dataset.js";
-export type { Finding, Severity as FindingSeverity } from "./data/findings.js";
+export { loadCifar } from "./data/datasets/cifar.js";
+export { type Dataset, type InMemoryContents, InMemoryDataset, type Split } from "./data/datasets/dataset.js";
+export { limitPrefix, splitValidation, subset } from "./data/datasets/subset.js";
+export type { PartFractions, SavedSplit } from "./data/folders/photo-split.js";
+export { type CheckOptions, checkData, type DataReport } from "./data/inspection/check.js";
+export type { Finding, Severity as FindingSeverity } from "./data/inspection/findings.js";
 export {
   type BatchPart,
   type CropAndFlip,
@@ -90,15 +96,23 @@ export {
   type Pixels,
   type TrainingLoaderOptions,
   trainingLoader,
-} from "./data/loader.js";
+} from "./data/loading/loader.js";
 export { type OpenDataOptions, type OpenedData, openData, openDataset } from "./data/open-data.js";
-export type { PartFractions, SavedSplit } from "./data/photo-split.js";
-export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes.js";
+export type { BadPhoto } from "./data/photos/bad-photos.js";
+export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes/shapes.js";
 export { type PackedShards, type PackOptions, packShards } from "./data/shards/pack-shards.js";
-export { type ImageSource, openSourceImages, type SourceImages, type SourceOptions } from "./data/source-images.js";
-export { type StylizeOptions, stylize, stylizedDataset } from "./data/stylize.js";
-export { limitPrefix, splitValidation, subset } from "./data/subset.js";
-export { type WriteStylizedSetOptions, type WrittenStylizedSet, writeStylizedSet } from "./data/write-stylized-set.js";
+export {
+  type ImageSource,
+  openSourceImages,
+  type SourceImages,
+  type SourceOptions,
+} from "./data/writing/source-images.js";
+export { type StylizeOptions, stylize, stylizedDataset } from "./data/writing/stylize.js";
+export {
+  type WriteStylizedSetOptions,
+  type WrittenStylizedSet,
+  writeStylizedSet,
+} from "./data/writing/write-stylized-set.js";
 export { ProcessGroup } from "./distributed/process-group.js";
 export type { RankPlace } from "./distributed/rank-place.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
@@ -112,7 +126,6 @@ export {
   meanCorruptionError,
   relativeMCE,
 } from "./evaluation/corruption-error.js";
-export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/paired-tests.js";
 export type {
   Block,
   CurveFigure,
@@ -130,7 +143,8 @@ export type {
 export { renderHtml } from "./evaluation/report/html.js";
 export { renderMarkdown } from "./evaluation/report/markdown.js";
 export { renderText } from "./evaluation/report/text.js";
-export { bootstrapMeans, type Interval, pairedDifference } from "./evaluation/statistics.js";
+export { bootstrapMeans, type Interval, pairedDifference } from "./evaluation/statistics/bootstrap.js";
+export { type McNemar, mcNemar, type SeedDifference, seedDifference } from "./evaluation/statistics/paired-tests.js";
 export type { EvaluationView } from "./evaluation/view.js";
 export type { OnnxExportOptions } from "./export/onnx.js";
 export {
@@ -140,10 +154,10 @@ export {
   importWeights,
   type Training as TrainingFacts,
 } from "./export/safetensors.js";
+export type { RandAugmentOptions } from "./images/augmentation/rand-augment.js";
+export type { StrongAugmentation } from "./images/augmentation/strong-augmentation.js";
 export type { CropLimits } from "./images/crop.js";
-export type { RandAugmentOptions } from "./images/rand-augment.js";
 export type { RawImage } from "./images/resize.js";
-export type { StrongAugmentation } from "./images/strong-augmentation.js";
 export { Classifier, type ModelSpecification, NORMALIZATIONS, type Normalization } from "./models/classifier.js";
 export {
   type Architecture,
@@ -153,7 +167,7 @@ export {
   registerModel,
 } from "./models/registry.js";
 export { MODEL_SUMMARIES, type ModelSummary } from "./models/summaries.js";
-export type { OnnxOptions } from "./predictors/onnx-settings.js";
+export type { OnnxOptions } from "./predictors/onnx/onnx-settings.js";
 export type { OpenPredictorOptions } from "./predictors/open.js";
 export type { AttackSpec } from "./recipes/attack-schema.js";
 export { defineRecipe, type Recipe, type ResolvedRecipe } from "./recipes/schema.js";
@@ -170,7 +184,7 @@ export type { ServeLimits } from "./serving/limits.js";
 export { type PhotoServer, type ServeOptions, serve } from "./serving/serve.js";
 export { engineInfo, setMemoryLimit, setThreads } from "./tensor/index.js";
 export type { CheckpointEvent, EpochEvent, FitEvent, Listener, StepEvent, ValidationEvent } from "./training/events.js";
-export { METHOD_TABLE, type Method } from "./training/methods.js";
+export { METHOD_TABLE, type Method } from "./training/methods/methods.js";
 export { type OpenedWeights, type OpenWeightsOptions, openWeights } from "./weights/open.js";
 export { PRESET_NAMES, type PresetName } from "./weights/presets.js";
 export { PUBLISHED_WEIGHTS, type PublishedWeights } from "./weights/published.js";

@@ -1,10 +1,10 @@
-// Where a training image is cut and whether it is mirrored: the draws of src/data/loader.ts.
+// Where a training image is cut and whether it is mirrored: the draws of src/data/loading/loader.ts.
 #pragma once
 #include "philox.h"
 
 namespace advprop {
 
-/// cropPadded, then flipHorizontal, of src/images/augmentation.ts.
+/// cropPadded, then flipHorizontal, of src/images/augmentation/augmentation.ts.
 struct CropAndMirror {
   PhiloxKey key;  // of all draws of a run
   uint32_t epoch;

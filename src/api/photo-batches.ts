@@ -1,9 +1,9 @@
 /** Photos in batches as a classifier sees them: files by worker threads, everything else here. */
 import { readFile } from "node:fs/promises";
-import { LeftOutPhotos } from "../data/bad-photos.js";
-import type { Pixels } from "../data/loader.js";
-import { evaluationPhotos } from "../data/photo-loader.js";
-import { unreadable } from "../data/read-photo.js";
+import type { Pixels } from "../data/loading/loader.js";
+import { LeftOutPhotos } from "../data/photos/bad-photos.js";
+import { evaluationPhotos } from "../data/photos/photo-loader.js";
+import { unreadable } from "../data/photos/read-photo.js";
 import { AdvPropError, UsageError } from "../errors.js";
 import type { EvaluationView } from "../evaluation/view.js";
 import { cutCentre } from "../images/centre-cut.js";

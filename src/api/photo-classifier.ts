@@ -1,11 +1,11 @@
 /** Photos classified: what a program that uses a trained classifier calls. */
 import { UsageError } from "../errors.js";
-import { mostProbable, type Prediction } from "../evaluation/most-probable.js";
+import { mostProbable, type Prediction } from "../evaluation/classes/most-probable.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
 import { type Photo, photoBatches, squareOf } from "./photo-batches.js";
 
-export type { Prediction } from "../evaluation/most-probable.js";
+export type { Prediction } from "../evaluation/classes/most-probable.js";
 export type { Photo } from "./photo-batches.js";
 
 export interface ClassifyOptions {

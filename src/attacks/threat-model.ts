@@ -1,7 +1,5 @@
 /** Threat models: how far an attack may go, as four verbs: start, advance, step freely, project. */
 
-import { checkEuclidean, checkPixelUnits } from "../evaluation/distance-rules.js";
-import type { Norm } from "../evaluation/square.js";
 import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import { keyedNormal, type Tensor } from "../tensor/index.js";
@@ -22,6 +20,8 @@ import {
   pow,
   sub,
 } from "../tensor/operators.js";
+import { checkEuclidean, checkPixelUnits } from "./square/distance-rules.js";
+import type { Norm } from "./square/square.js";
 
 export type { Norm };
 

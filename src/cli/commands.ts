@@ -7,7 +7,7 @@ export interface CommandModule {
 }
 
 /**
- * The commands, in the order of the help: `[name, summary]`. A command lives in the file of its name in this folder.
+ * The commands, in the order of the help: `[name, summary]`. A command lives in the file of its name in `commands/`.
  * To add one, add its line here and write that file.
  */
 export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
@@ -33,5 +33,5 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
 
 /** Loads the file of a command. */
 export async function loadCommand(name: string): Promise<CommandModule> {
-  return import(new URL(`./${name}.js`, import.meta.url).href);
+  return import(new URL(`./commands/${name}.js`, import.meta.url).href);
 }

@@ -5,7 +5,7 @@ import { nativeState } from "../../scripts/build-native.mjs";
 import { findLibtorch, type Libtorch } from "../../scripts/find-libtorch.mjs";
 import { SETUP } from "../../scripts/places.mjs";
 import { nativePhotos } from "../images/native.js";
-import { findOnnxRuntime, loadOnnxRuntime } from "../predictors/onnx-runtime.js";
+import { findOnnxRuntime, loadOnnxRuntime } from "../predictors/onnx/onnx-runtime.js";
 
 /** One thing that was looked at, with the facts found about it beside these fields. */
 export interface Check {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { COMMANDS, loadCommand } from "./commands.js";
-import { reportError } from "./report-error.js";
+import { reportError } from "./output/report-error.js";
 
 // Whoever reads our output may stop early (`advprop models | head -1`): that is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

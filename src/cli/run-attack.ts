@@ -1,17 +1,17 @@
 /** Attacks from the command line: the picture of one photo, or a copy of a set. */
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack-photo.js";
-import { type AttackSetOptions, attackSet } from "../api/attack-set.js";
+import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack/attack-photo.js";
+import { type AttackSetOptions, attackSet } from "../api/attack/attack-set.js";
 import { UsageError } from "../errors.js";
-import { imagenetWords } from "../evaluation/imagenet.js";
-import { attackPicture } from "../images/attack-picture.js";
+import { imagenetWords } from "../evaluation/classes/imagenet.js";
+import { attackPicture } from "../figures/attack-picture.js";
 import { modelName } from "../predictors/opened.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
-import { CountLine } from "./count-line.js";
-import { downloadProgress } from "./download-progress.js";
-import { EvaluationReport } from "./evaluation-report.js";
+import { CountLine } from "./output/count-line.js";
+import { downloadProgress } from "./output/download-progress.js";
+import { EvaluationReport } from "./output/evaluation-report.js";
 
 /** The radius of a picture: the largest of the paper's attackers. */
 const EPSILON = 4 / 255;

@@ -3,16 +3,16 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { text } from "node:stream/consumers";
 import { openClassifier, type PhotoResult, type Prediction } from "../api/photo-classifier.js";
-import { listBadPhotos } from "../data/bad-photos.js";
-import { listPhotos } from "../data/photo-list.js";
+import { listPhotos } from "../data/folders/photo-list.js";
+import { listBadPhotos } from "../data/photos/bad-photos.js";
 import { listed, printable, RunError, UsageError } from "../errors.js";
-import { imagenetWords } from "../evaluation/imagenet.js";
+import { imagenetWords } from "../evaluation/classes/imagenet.js";
 import { csv } from "../evaluation/report/csv.js";
 import type { OpenPredictorOptions } from "../predictors/open.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
-import { CountLine } from "./count-line.js";
-import { downloadProgress } from "./download-progress.js";
+import { CountLine } from "./output/count-line.js";
+import { downloadProgress } from "./output/download-progress.js";
 
 export interface RunPredictOptions {
   readonly model: string;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { BuildError, buildNative } from "../../scripts/build-native.mjs";
 import { findLibtorch, LibtorchError } from "../../scripts/find-libtorch.mjs";
 import { ENGINE_REMEDY, engineFolder, onnxRuntimeFolder, onnxRuntimeVersion, ROOT } from "../../scripts/places.mjs";
-import { findOnnxRuntime } from "../predictors/onnx-runtime.js";
+import { findOnnxRuntime } from "../predictors/onnx/onnx-runtime.js";
 
 /**
  * Sets up what is missing, and says what it does and what it cannot do. Neither part waits for the other to succeed.

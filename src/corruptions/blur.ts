@@ -1,11 +1,11 @@
 /** Blurs but motion blur. Pixels are in [0, 1] in the formulas. */
 
-import { filterImage } from "../images/kernel.js";
-import { gaussianBlur as blurred, filterSeparable } from "../images/taps.js";
-import { toUnit, truncateUnit } from "../images/unit.js";
-import { zoomTaps } from "../images/zoom.js";
 import type { Corruption } from "./corruption.js";
-import { defocusKernel } from "./defocus-kernel.js";
+import { defocusKernel } from "./operations/defocus-kernel.js";
+import { filterImage } from "./operations/kernel.js";
+import { gaussianBlur as blurred, filterSeparable } from "./operations/taps.js";
+import { toUnit, truncateUnit } from "./operations/unit.js";
+import { zoomTaps } from "./operations/zoom.js";
 
 /** Gaussian blur; the border pixel goes on beyond the border, the kernel ends at 4 sigma. */
 export const gaussianBlur: Corruption<"gaussian_blur"> = ({ pixels, height, width }, [sigma]) =>

@@ -1,10 +1,10 @@
 /** Contrast, saturation, pixelation and JPEG. Pixels are in [0, 1] in the formulas. */
 
-import { changeSaturationAndValue } from "../images/hsv.js";
-import { jpegRoundTrip } from "../images/jpeg-loss.js";
 import { type RawImage, resizeRegion } from "../images/resize.js";
-import { toUnit, truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
+import { changeSaturationAndValue } from "./operations/hsv.js";
+import { jpegRoundTrip } from "./operations/jpeg-loss.js";
+import { toUnit, truncateUnit } from "./operations/unit.js";
 
 /** (x - m) c + m, m the mean of the channel. */
 export const contrast: Corruption<"contrast"> = ({ pixels }, [factor]) => {

@@ -1,11 +1,11 @@
 /** Elastic deformation: a random affine map, then smooth random displacements. */
 
-import { mirrored, reflected } from "../images/border.js";
 import type { RawImage } from "../images/resize.js";
-import { gaussianBlur } from "../images/taps.js";
-import { truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
 import type { Draws } from "./draws.js";
+import { mirrored, reflected } from "./operations/border.js";
+import { gaussianBlur } from "./operations/taps.js";
+import { truncateUnit } from "./operations/unit.js";
 
 /**
  * Three points, a third of the shorter side about the centre, each moved by up to `affine` pixels, give the affine map; then

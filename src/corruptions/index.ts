@@ -13,7 +13,7 @@ import { Draws } from "./draws.js";
 import { elasticTransform } from "./elastic.js";
 import { motionBlur } from "./motion-blur.js";
 import { gaussianNoise, impulseNoise, shotNoise, speckleNoise } from "./noise.js";
-import { parametersFor } from "./scaling.js";
+import { parametersFor } from "./operations/scaling.js";
 import { type CorruptionName, type Parameters, SEVERITY_TABLES, type TableName } from "./severity-tables.js";
 import { spatter } from "./spatter.js";
 import { brightness, fog, frost, frostOf, snow } from "./weather.js";

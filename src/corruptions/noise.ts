@@ -1,8 +1,8 @@
 /** Noise: every channel value for itself. Pixels are in [0, 1] in the formulas. */
 
-import { truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
-import { PoissonTables } from "./poisson.js";
+import { PoissonTables } from "./operations/poisson.js";
+import { truncateUnit } from "./operations/unit.js";
 
 /** x + n, n normal with deviation sigma. */
 export const gaussianNoise: Corruption<"gaussian_noise"> = ({ pixels }, [sigma], draws) => {

@@ -1,11 +1,11 @@
 /** Drops of water or mud. */
 
-import { mirrored } from "../images/border.js";
-import { cannyEdges, chamferDistance } from "../images/edges.js";
 import type { RawImage } from "../images/resize.js";
-import { gaussianBlur } from "../images/taps.js";
-import { truncateUnit } from "../images/unit.js";
 import type { Corruption } from "./corruption.js";
+import { mirrored } from "./operations/border.js";
+import { cannyEdges, chamferDistance } from "./operations/edges.js";
+import { gaussianBlur } from "./operations/taps.js";
+import { truncateUnit } from "./operations/unit.js";
 
 /** Pale turquoise, in the order of the channels of the published result. */
 const WATER = [175 / 255, 238 / 255, 238 / 255];

@@ -1,14 +1,14 @@
 /** Snow, frost, fog and brightness. Pixels are in [0, 1] in the formulas. */
 
-import { changeSaturationAndValue } from "../images/hsv.js";
 import type { RawImage } from "../images/resize.js";
-import { filterSeparable } from "../images/taps.js";
-import { toUnit, truncateUnit } from "../images/unit.js";
-import { zoomTaps } from "../images/zoom.js";
 import type { Corruption } from "./corruption.js";
-import { madeTextures, shrunkTexture } from "./frost-texture.js";
 import { smear } from "./motion-blur.js";
-import { plasma } from "./plasma.js";
+import { madeTextures, shrunkTexture } from "./operations/frost-texture.js";
+import { changeSaturationAndValue } from "./operations/hsv.js";
+import { plasma } from "./operations/plasma.js";
+import { filterSeparable } from "./operations/taps.js";
+import { toUnit, truncateUnit } from "./operations/unit.js";
+import { zoomTaps } from "./operations/zoom.js";
 
 /**
  * Normal noise, zoomed, 0 below the threshold and moved by motion blur downwards is the snow; it and its half-turn fall on

@@ -4,22 +4,27 @@ import { createHash } from "node:crypto";
 import { existsSync, type Stats, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { didYouMean, UsageError } from "../errors.js";
-import { readingFindings, refuseFolder } from "./check-structure.js";
-import { CIFAR_CLASSES } from "./cifar.js";
-import { CORRUPTED_SET_MANIFEST, type CorruptedLayout, corruptedLayout, SEVERITIES } from "./corrupted-layout.js";
-import { InMemoryDataset } from "./dataset.js";
-import { FolderReader, systemReason } from "./folder-reader.js";
-import { scanImageFolder } from "./image-folder.js";
-import { evaluationBatches } from "./loader.js";
-import { type NpyFile, openNpy, readNpyBytes, readNpyIntegers } from "./npy.js";
+import { CIFAR_CLASSES } from "./datasets/cifar.js";
+import { InMemoryDataset } from "./datasets/dataset.js";
+import { type NpyFile, openNpy, readNpyBytes, readNpyIntegers } from "./datasets/npy.js";
+import { limitPrefix } from "./datasets/subset.js";
+import {
+  CORRUPTED_SET_MANIFEST,
+  type CorruptedLayout,
+  corruptedLayout,
+  SEVERITIES,
+} from "./folders/corrupted-layout.js";
+import { FolderReader, systemReason } from "./folders/folder-reader.js";
+import { scanImageFolder } from "./folders/image-folder.js";
+import { readingFindings, refuseFolder } from "./inspection/check-structure.js";
+import { evaluationBatches } from "./loading/loader.js";
 import type { EvaluationImages } from "./open-data.js";
-import { type EvaluationPhotoOptions, evaluationPhotos } from "./photo-loader.js";
-import type { PhotoSet } from "./photo-reader.js";
-import { limitStratified, photoSet } from "./photo-set.js";
-import { readManifest } from "./set-manifest.js";
-import { limitPrefix } from "./subset.js";
+import { type EvaluationPhotoOptions, evaluationPhotos } from "./photos/photo-loader.js";
+import type { PhotoSet } from "./photos/photo-reader.js";
+import { limitStratified, photoSet } from "./photos/photo-set.js";
+import { readManifest } from "./writing/set-manifest.js";
 
-export { CORRUPTED_SET_MANIFEST, type CorruptedLayout } from "./corrupted-layout.js";
+export { CORRUPTED_SET_MANIFEST, type CorruptedLayout } from "./folders/corrupted-layout.js";
 
 /** Side of the images of ImageNet-C. */
 const IMAGENET_SIZE = 224;

@@ -1,14 +1,16 @@
 /** Opens a data set of any kind as what training and evaluation take: loaders of batches. */
 
 import { UsageError } from "../errors.js";
-import type { StrongAugmentation } from "../images/strong-augmentation.js";
-import type { BadPhoto } from "./bad-photos.js";
-import { readingFindings, refuseFolder } from "./check-structure.js";
-import type { Dataset, Split } from "./dataset.js";
-import { digestOf } from "./digest.js";
-import { untrainedNotes } from "./division-notes.js";
-import type { Finding } from "./findings.js";
-import { checkClasses, PARTS, type Part } from "./image-folder.js";
+import type { StrongAugmentation } from "../images/augmentation/strong-augmentation.js";
+import type { Dataset, Split } from "./datasets/dataset.js";
+import { digestOf } from "./datasets/digest.js";
+import { limitPrefix, splitValidation } from "./datasets/subset.js";
+import { checkClasses, PARTS, type Part } from "./folders/image-folder.js";
+import type { SavedSplit } from "./folders/photo-split.js";
+import { photosIn, recogniseFolder } from "./folders/recognise-folder.js";
+import { untrainedNotes } from "./folders/split-notes.js";
+import { readingFindings, refuseFolder } from "./inspection/check-structure.js";
+import type { Finding } from "./inspection/findings.js";
 import {
   type BatchPart,
   evaluationBatches,
@@ -16,13 +18,11 @@ import {
   type PixelBatch,
   type TrainingLoaderOptions,
   trainingLoader,
-} from "./loader.js";
-import { openPhotos, type PhotoFolderOptions } from "./open-photos.js";
-import type { ReadingStatistics } from "./photo-reader.js";
-import type { SavedSplit } from "./photo-split.js";
-import { photosIn, recogniseFolder } from "./recognise-folder.js";
-import { limitPrefix, splitValidation } from "./subset.js";
-import type { UsedPhoto } from "./used-photos.js";
+} from "./loading/loader.js";
+import type { BadPhoto } from "./photos/bad-photos.js";
+import { openPhotos, type PhotoFolderOptions } from "./photos/open-photos.js";
+import type { ReadingStatistics } from "./photos/photo-reader.js";
+import type { UsedPhoto } from "./photos/used-photos.js";
 
 /** Images to train on. */
 export interface TrainingImages {

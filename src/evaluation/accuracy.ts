@@ -1,6 +1,6 @@
 /** Accuracy and loss of a classifier on a data set. */
-import type { Dataset } from "../data/dataset.js";
-import { evaluationBatches } from "../data/loader.js";
+import type { Dataset } from "../data/datasets/dataset.js";
+import { evaluationBatches } from "../data/loading/loader.js";
 import { checkClasses, type Predictions, predict } from "./predictions.js";
 import type { Predictor } from "./predictor.js";
 

@@ -1,7 +1,8 @@
 /** Any predictor as the subject of an attack that sees its logits for 8-bit pixels and nothing else. */
+
+import { type SquareOptions, squareSearch } from "../attacks/square/square.js";
 import type { Predictor } from "./predictor.js";
 import type { Adversary, ImageShape, Subject } from "./robustness.js";
-import { type SquareOptions, squareSearch } from "./square.js";
 
 /**
  * A predictor as a subject. It takes 8-bit pixels, so images are rounded to their grid: those of {@link blackBoxSquare}

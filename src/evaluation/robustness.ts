@@ -1,8 +1,9 @@
 /** Accuracy under attack, counted image by image and only where the attack kept to its ball. */
-import type { PixelBatch } from "../data/loader.js";
+
+import type { Norm } from "../attacks/square/square.js";
+import type { PixelBatch } from "../data/loading/loader.js";
 import { assert } from "../errors.js";
 import { attackWarnings, squareWarning } from "./attack-warnings.js";
-import type { Norm } from "./square.js";
 
 /** The classifier under attack, on typed arrays. */
 export interface Subject {

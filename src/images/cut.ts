@@ -7,7 +7,7 @@
  * sharp, whose scaled sizes and edges are rounded (test/images/cut.test.ts).
  */
 
-import { flipHorizontal } from "./augmentation.js";
+import { flipHorizontal } from "./augmentation/augmentation.js";
 import { type Region, type Size, scaleRegion } from "./crop.js";
 import { decodeImage, decodeSize, readHeader } from "./decode.js";
 import { nativePhotos, type Output } from "./native.js";

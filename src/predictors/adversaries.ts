@@ -1,10 +1,10 @@
 /** Adversaries of an opened predictor: whatever can be done to one of our models, and Square to one that only answers. */
 import type { AttackOptions } from "../attacks/create.js";
-import type { EvaluationAttackName } from "../attacks/evaluation-names.js";
+import type { EvaluationAttackName } from "../attacks/evaluation/names.js";
+import type { Norm } from "../attacks/square/square.js";
 import { UsageError } from "../errors.js";
 import { blackBoxSquare, blackBoxSubject } from "../evaluation/black-box.js";
 import type { Adversary, Subject } from "../evaluation/robustness.js";
-import type { Norm } from "../evaluation/square.js";
 import type { OpenedPredictor } from "./opened.js";
 
 const BLACK_BOX =
@@ -55,7 +55,7 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
   }
   // Loaded only now: whoever attacks an ONNX file needs no libtorch.
   const { whiteBox } = await import("./white-box.js");
-  const { evaluationAttacks, trainingAttack } = await import("../attacks/auto-attack.js");
+  const { evaluationAttacks, trainingAttack } = await import("../attacks/evaluation/auto-attack.js");
   const { subject, adversary } = whiteBox(predictor.classifier, predictor.route);
   const { attacks, warnings } =
     "evaluation" in attack

@@ -1,12 +1,12 @@
 /** Predictors over our own models. */
 import type { Attack } from "../attacks/attack.js";
-import type { PixelBatch } from "../data/loader.js";
+import type { PixelBatch } from "../data/loading/loader.js";
 import type { Predictor } from "../evaluation/predictor.js";
 import type { Classifier } from "../models/classifier.js";
 import { imagesFromPixels } from "../models/pixels.js";
 import { ATTACK, EVAL, MAIN_ROUTE } from "../nn/context.js";
 import { scope, type Tensor } from "../tensor/index.js";
-import { batchFromPixels } from "../training/step.js";
+import { batchFromPixels } from "../training/methods/step.js";
 
 /** A predictor over a classifier. The classifier's weights at the time of each call count, so it may be in training. */
 export function classifierPredictor(

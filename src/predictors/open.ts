@@ -3,7 +3,7 @@ import { extname } from "node:path";
 import { UsageError } from "../errors.js";
 import type { DeviceName } from "../tensor/index.js";
 import { localFile } from "../weights/reference.js";
-import type { OnnxOptions } from "./onnx-settings.js";
+import type { OnnxOptions } from "./onnx/onnx-settings.js";
 import type { OpenedPredictor } from "./opened.js";
 
 export interface OpenPredictorOptions {
@@ -38,7 +38,7 @@ export async function openPredictor(path: string, options: OpenPredictorOptions 
     const [option] = [...(options.route ? ["route"] : []), ...(options.checkpoint ? ["checkpoint"] : [])];
     if (option)
       throw new UsageError("ERR_FLAG", `evaluate: \`${option}\` is for our own models; got ${path}. Leave it out`);
-    const { openOnnx } = await import("./onnx-predictor.js");
+    const { openOnnx } = await import("./onnx/onnx-predictor.js");
     return openOnnx(await localFile(path, options), options);
   }
   if (options.onnx !== undefined && Object.keys(options.onnx).length > 0) {

@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import type { Predictor } from "../evaluation/predictor.js";
 import type { EvaluationView } from "../evaluation/view.js";
 import type { Classifier } from "../models/classifier.js";
-import type { InputFormat } from "./onnx-input.js";
+import type { InputFormat } from "./onnx/onnx-input.js";
 
 interface Opened extends Predictor {
   /** What it is called in tables: the run's folder, or the file without its extension. */

@@ -1,9 +1,9 @@
 /** The cells of a suite in which our own models are attacked through their gradients. */
 import type { Attack } from "../attacks/attack.js";
-import { bestIterate } from "../attacks/best-iterate.js";
 import { createAttack } from "../attacks/create.js";
-import { EVALUATION_STEPS, evaluationPgd } from "../attacks/evaluation-defaults.js";
-import type { PixelBatch } from "../data/loader.js";
+import { bestIterate } from "../attacks/evaluation/best-iterate.js";
+import { EVALUATION_STEPS, evaluationPgd } from "../attacks/evaluation/defaults.js";
+import type { PixelBatch } from "../data/loading/loader.js";
 import type { Predictor } from "../evaluation/predictor.js";
 import { type Cell, SWEPT_EPSILONS } from "../evaluation/suite/cell.js";
 import type { SuiteImages } from "../evaluation/suite/images.js";

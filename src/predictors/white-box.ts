@@ -1,5 +1,5 @@
 /** Our classifiers as the subject of attacks that see everything. */
-import type { EvaluationAttack } from "../attacks/auto-attack.js";
+import type { EvaluationAttack } from "../attacks/evaluation/auto-attack.js";
 import type { Adversary, ImageShape, Subject } from "../evaluation/robustness.js";
 import type { Classifier } from "../models/classifier.js";
 import { labelsTensor } from "../models/pixels.js";
@@ -7,7 +7,7 @@ import { ATTACK, MAIN_ROUTE } from "../nn/context.js";
 import { crossEntropy } from "../nn/loss.js";
 import { fromArray, gradientOf, scope, type Tensor } from "../tensor/index.js";
 import { abs, permute, sum } from "../tensor/operators.js";
-import { batchFromPixels } from "../training/step.js";
+import { batchFromPixels } from "../training/methods/step.js";
 
 /** A classifier, through one route, and adversaries that attack it through the same one. */
 export function whiteBox(

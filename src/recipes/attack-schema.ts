@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { isRegistered } from "../attacks/registered.js";
 import { attackSteps, defaultEpsilon } from "../attacks/strength.js";
-import type { Perturbation } from "../training/method-traits.js";
+import type { Perturbation } from "../training/methods/method-traits.js";
 import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, rule, section, share, unit } from "./rules.js";
 
 /** The ball of every attack. */

@@ -1,6 +1,6 @@
 /** From a resolved recipe to the parts of a training run. */
-import type { Loader } from "../data/loader.js";
-import { withMixing } from "../data/mixing.js";
+import type { Loader } from "../data/loading/loader.js";
+import { withMixing } from "../data/loading/mixing.js";
 import type { OpenedData } from "../data/open-data.js";
 import type { ProcessGroup } from "../distributed/process-group.js";
 import { RankedUpdate } from "../distributed/ranked-update.js";
@@ -28,8 +28,8 @@ import {
 import { CapturedStep } from "../training/captured-step.js";
 import { type FitOptions, updatesPerEpoch } from "../training/fit.js";
 import { automaticBatch, checkMemory, estimateMemory, type MemoryEstimate } from "../training/memory-estimate.js";
-import { forwardBackwardUnits } from "../training/methods.js";
-import type { TrainingStep } from "../training/step.js";
+import { forwardBackwardUnits } from "../training/methods/methods.js";
+import type { TrainingStep } from "../training/methods/step.js";
 import { type OpenedWeights, openWeights } from "../weights/open.js";
 import { epochsOf } from "./epochs.js";
 import { createStep, methodOf, recipeAttackGradients, snapshotOf } from "./method-step.js";

@@ -5,8 +5,8 @@ import {
   type MethodName,
   type MethodTraits,
   type Perturbation,
-} from "../training/method-traits.js";
-import { FINE_GRAINED_ROUTES } from "../training/routes.js";
+} from "../training/methods/method-traits.js";
+import { FINE_GRAINED_ROUTES } from "../training/methods/routes.js";
 import { isMapping } from "./rules.js";
 
 /** The method of a recipe that names none. */

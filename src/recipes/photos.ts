@@ -1,5 +1,5 @@
 /** What a run on photos takes where the user leaves it open: the recipe, and the size of a mini-batch. */
-import { recogniseFolder } from "../data/recognise-folder.js";
+import { recogniseFolder } from "../data/folders/recognise-folder.js";
 import { SHAPES } from "./data.js";
 import { scaledRate } from "./scaled-rate.js";
 import type { Recipe, ResolvedRecipe } from "./schema.js";

@@ -1,5 +1,5 @@
 /** The recipe that a run saved in its folder. */
-import { hasTwoLosses, METHOD_TRAITS } from "../training/method-traits.js";
+import { hasTwoLosses, METHOD_TRAITS } from "../training/methods/method-traits.js";
 import { withoutIneffective } from "./effect.js";
 import { parseRecipe } from "./resolve.js";
 import { isMapping } from "./rules.js";

@@ -4,14 +4,14 @@
  */
 
 import { z } from "zod";
-import { SAMPLERS } from "../data/sampler.js";
-import { VIEW_SOURCES } from "../data/view-sources.js";
-import { MAX_MAGNITUDE } from "../images/rand-augment.js";
-import { AUTO_AUGMENT_POLICIES, DEFAULT_RAND_AUGMENT } from "../images/strong-augmentation.js";
+import { SAMPLERS } from "../data/loading/sampler.js";
+import { VIEW_SOURCES } from "../data/loading/view-sources.js";
+import { MAX_MAGNITUDE } from "../images/augmentation/rand-augment.js";
+import { AUTO_AUGMENT_POLICIES, DEFAULT_RAND_AUGMENT } from "../images/augmentation/strong-augmentation.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import type { DeviceName } from "../tensor/index.js";
-import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName } from "../training/method-traits.js";
-import { FINE_GRAINED_ROUTES } from "../training/routes.js";
+import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName } from "../training/methods/method-traits.js";
+import { FINE_GRAINED_ROUTES } from "../training/methods/routes.js";
 import { attack, resolvedAttack } from "./attack-schema.js";
 import { DEFAULT_METHOD, perturbationOf, takesLossWeights } from "./effect.js";
 import { isRouteName } from "./route-names.js";
@@ -40,7 +40,7 @@ import {
   unit,
 } from "./rules.js";
 
-/** The training methods: what each is stands in src/training/methods.ts. */
+/** The training methods: what each is stands in src/training/methods/methods.ts. */
 export const METHODS = Object.keys(METHOD_TRAITS) as readonly MethodName[];
 
 /** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */

@@ -1,7 +1,7 @@
 /** The addresses of a server and what they answer. */
 import { Hono } from "hono";
 import { squareOf } from "../api/photo-batches.js";
-import { mostProbable } from "../evaluation/most-probable.js";
+import { mostProbable } from "../evaluation/classes/most-probable.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
 import { imageSize } from "../images/cut.js";
 import { ImageError } from "../images/decode.js";

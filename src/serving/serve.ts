@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { OnnxOptions } from "../predictors/onnx-settings.js";
+import type { OnnxOptions } from "../predictors/onnx/onnx-settings.js";
 import { isOnnx, openPredictor } from "../predictors/open.js";
 import { serveApp } from "./app.js";
 import { checkLimits, DEFAULT_LIMITS, type ServeLimits } from "./limits.js";
@@ -91,6 +91,6 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
 
 // Loaded only here: whoever serves an ONNX file needs no libtorch.
 async function asOnnx(model: string, file: string, checkpoint: string | undefined) {
-  const { exportModel } = await import("../api/export-model.js");
+  const { exportModel } = await import("../api/export/export-model.js");
   return exportModel(model, file, { checkpoint });
 }

@@ -1,8 +1,8 @@
 /** Pictures of a run: the same images after each epoch, their perturbations and their adversarial versions. */
 import { join } from "node:path";
 import type { Attack } from "../attacks/attack.js";
-import type { PixelBatch } from "../data/loader.js";
-import { gridPng } from "../images/grid.js";
+import type { PixelBatch } from "../data/loading/loader.js";
+import { gridPng } from "../figures/grid.js";
 import type { Classifier } from "../models/classifier.js";
 import { imagesFromPixels } from "../models/pixels.js";
 import { ATTACK, EVAL, MAIN_ROUTE } from "../nn/context.js";
@@ -11,7 +11,7 @@ import { writeJson } from "../runs/run-directory.js";
 import { RUN_SCHEMA, type SnapshotFile, type SnapshotPrediction } from "../runs/schema.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { add, cast, clamp, mul, permute, sub } from "../tensor/operators.js";
-import { batchFromPixels } from "./step.js";
+import { batchFromPixels } from "./methods/step.js";
 
 /** Images to attack, and how. */
 export interface AttackedImages {

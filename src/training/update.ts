@@ -1,5 +1,5 @@
 /** One update of the weights: the gradients of its mini-batches, their check, clipping, the optimiser, the average. */
-import type { PixelBatch } from "../data/loader.js";
+import type { PixelBatch } from "../data/loading/loader.js";
 import type { RankedUpdate, StopReason } from "../distributed/ranked-update.js";
 import { RunError } from "../errors.js";
 import type { Gradients, Optimizer } from "../optim/optimizer.js";
@@ -7,7 +7,7 @@ import type { WeightAverage } from "../optim/weight-average.js";
 import { type Device, type GradientStore, scope, type Tensor } from "../tensor/index.js";
 import { cast, eachMul_, normOfAll, stack } from "../tensor/operators.js";
 import type { CapturedStep } from "./captured-step.js";
-import { batchFromPixels, type StepLosses, type TrainingStep } from "./step.js";
+import { batchFromPixels, type StepLosses, type TrainingStep } from "./methods/step.js";
 
 /** What an update works with. */
 export interface UpdateParts {

@@ -1,5 +1,5 @@
 /** What the outputs of published networks stand for: their files hold no names. */
-import { imagenetSynsets } from "../evaluation/imagenet.js";
+import { imagenetSynsets } from "../evaluation/classes/imagenet.js";
 
 /** https://www.cs.toronto.edu/~kriz/cifar.html, `batches.meta.txt`. */
 const CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split(" ");

@@ -1,7 +1,7 @@
 /** From what a user calls weights to a file on this machine. */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { type Checksum, download } from "../data/download.js";
+import { type Checksum, download } from "../data/datasets/download.js";
 import { userCache } from "../data/user-cache.js";
 import { UsageError } from "../errors.js";
 import { findPublished } from "./published.js";

@@ -1,7 +1,7 @@
 /** One photo attacked: what comes back is in the ball, is what is classified, and leads where it was to lead. */
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { attack } from "../../src/api/attack-photo.js";
+import { attack } from "../../src/api/attack/attack-photo.js";
 import { openClassifier } from "../../src/api/photo-classifier.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { createClassifier } from "../../src/models/registry.js";

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type AttackSetOptions, attackSet } from "../../src/api/attack-set.js";
+import { type AttackSetOptions, attackSet } from "../../src/api/attack/attack-set.js";
 import { evaluate } from "../../src/api/evaluation/evaluate.js";
 import { squareOf } from "../../src/api/photo-batches.js";
 import { exportWeights } from "../../src/export/safetensors.js";

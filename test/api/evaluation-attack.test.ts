@@ -1,8 +1,8 @@
 /** From what is asked of an evaluation's attack to the attack. */
 import { describe, expect, test } from "vitest";
 import { type EvaluationAttackSpec, planAttack } from "../../src/api/evaluation/attack.js";
-import { evaluationPgd } from "../../src/attacks/evaluation-defaults.js";
-import { describeRobustness } from "../../src/cli/evaluation-text.js";
+import { evaluationPgd } from "../../src/attacks/evaluation/defaults.js";
+import { describeRobustness } from "../../src/cli/output/evaluation-text.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
 import { codedError } from "../support/errors.js";
 

@@ -3,9 +3,9 @@ import { cpSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } 
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { type EvaluationDataOptions, openEvaluationData, usedBy } from "../../src/api/evaluation/data.js";
+import type { SavedSplit } from "../../src/data/folders/photo-split.js";
 import { openData } from "../../src/data/open-data.js";
-import type { SavedSplit } from "../../src/data/photo-split.js";
-import { formatUsedPhotos } from "../../src/data/used-photos.js";
+import { formatUsedPhotos } from "../../src/data/photos/used-photos.js";
 import { RunDirectory, savedSplit, writeJson } from "../../src/runs/run-directory.js";
 import { RUN_SCHEMA } from "../../src/runs/schema.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";

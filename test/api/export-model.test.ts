@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
-import { exportModel } from "../../src/api/export-model.js";
+import { exportModel } from "../../src/api/export/export-model.js";
 import { foldNorms } from "../../src/export/onnx-fold.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { createClassifier } from "../../src/models/registry.js";

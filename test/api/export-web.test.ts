@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { exportWeb } from "../../src/api/export-web.js";
+import { exportWeb } from "../../src/api/export/export-web.js";
 import { openClassifier } from "../../src/api/photo-classifier.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { createClassifier } from "../../src/models/registry.js";

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openClassifier, type PhotoClassifier, type PhotoResult } from "../../src/api/photo-classifier.js";
-import { evaluationPhotos } from "../../src/data/photo-loader.js";
+import { evaluationPhotos } from "../../src/data/photos/photo-loader.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { decodeImage } from "../../src/images/decode.js";
 import { createClassifier } from "../../src/models/registry.js";

@@ -7,7 +7,7 @@ import { evaluateSuite } from "../../src/api/evaluation/suite.js";
 import type { TrainEvent } from "../../src/api/events.js";
 import { openRun } from "../../src/api/open-run.js";
 import { report } from "../../src/api/report/report.js";
-import { train } from "../../src/api/train.js";
+import { train } from "../../src/api/training/train.js";
 import type { Block, CurveFigure, Document, Table } from "../../src/evaluation/report/document.js";
 import { renderMarkdown } from "../../src/evaluation/report/markdown.js";
 import { renderText } from "../../src/evaluation/report/text.js";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { changedRecipe } from "../../src/api/resume-changes.js";
+import { changedRecipe } from "../../src/api/training/resume-changes.js";
 import { withResumeAdvice } from "../../src/cli/resume-advice.js";
 import { RunError } from "../../src/errors.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";

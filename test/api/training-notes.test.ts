@@ -1,6 +1,6 @@
 /** What `train` says of its attack before it begins. */
 import { expect, test } from "vitest";
-import { describeStrength } from "../../src/api/training-notes.js";
+import { describeStrength } from "../../src/api/training/training-notes.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 

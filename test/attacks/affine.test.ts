@@ -1,9 +1,9 @@
 /** Attacks on affine classifiers, where the truth is known: the least distance, and the largest loss. */
 import { describe, expect, test } from "vitest";
-import { apgd } from "../../src/attacks/apgd.js";
-import { nearestAdversarial } from "../../src/attacks/fab.js";
-import { toHyperplane } from "../../src/attacks/hyperplane.js";
-import { inTurn } from "../../src/attacks/in-turn.js";
+import { apgd } from "../../src/attacks/evaluation/apgd.js";
+import { nearestAdversarial } from "../../src/attacks/evaluation/fab.js";
+import { toHyperplane } from "../../src/attacks/evaluation/hyperplane.js";
+import { inTurn } from "../../src/attacks/evaluation/in-turn.js";
 import { linf, threatModel } from "../../src/attacks/threat-model.js";
 import { crossEntropy } from "../../src/nn/loss.js";
 import { fromArray, memoryStats, scope, type Tensor } from "../../src/tensor/index.js";

@@ -1,12 +1,12 @@
 /** What each attack is not: under its name no other one hides. */
 import { describe, expect, test } from "vitest";
 import type { LogitsFunction } from "../../src/attacks/attack.js";
-import { trainingAttack } from "../../src/attacks/auto-attack.js";
 import { type AttackOptions, createAttack } from "../../src/attacks/create.js";
+import { trainingAttack } from "../../src/attacks/evaluation/auto-attack.js";
 import { inMicroBatches } from "../../src/attacks/micro-batches.js";
 import { attackReach } from "../../src/attacks/strength.js";
 import { randomTargets } from "../../src/attacks/target.js";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { insideBall, unitPixels } from "../../src/evaluation/robustness.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { ATTACK, type ForwardContext, TRAIN } from "../../src/nn/context.js";
@@ -27,7 +27,7 @@ import {
   reshape,
   sum,
 } from "../../src/tensor/operators.js";
-import { batchFromPixels } from "../../src/training/step.js";
+import { batchFromPixels } from "../../src/training/methods/step.js";
 import { makeDataset } from "../support/datasets.js";
 import { maxDifference } from "../support/golden.js";
 

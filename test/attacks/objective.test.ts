@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Attack } from "../../src/attacks/attack.js";
-import { evaluationAttacks } from "../../src/attacks/auto-attack.js";
-import { bestIterate } from "../../src/attacks/best-iterate.js";
-import { inTurn } from "../../src/attacks/in-turn.js";
-import { dlr, rankedTargets, targetedDlr, wrong } from "../../src/attacks/objective.js";
+import { evaluationAttacks } from "../../src/attacks/evaluation/auto-attack.js";
+import { bestIterate } from "../../src/attacks/evaluation/best-iterate.js";
+import { inTurn } from "../../src/attacks/evaluation/in-turn.js";
+import { dlr, rankedTargets, targetedDlr, wrong } from "../../src/attacks/evaluation/objective.js";
 import { pgd } from "../../src/attacks/pgd.js";
 import { linf } from "../../src/attacks/threat-model.js";
 import { crossEntropy } from "../../src/nn/loss.js";

@@ -1,10 +1,10 @@
 /** Attacks on a real network: a published CIFAR-10 ResNet-20 of plain training, which has no robustness. */
 import { describe, expect, test } from "vitest";
-import { evaluationAttacks } from "../../src/attacks/auto-attack.js";
-import type { EvaluationAttackName } from "../../src/attacks/evaluation-names.js";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { evaluationAttacks } from "../../src/attacks/evaluation/auto-attack.js";
+import type { EvaluationAttackName } from "../../src/attacks/evaluation/names.js";
+import { limitPrefix } from "../../src/data/datasets/subset.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { openDataset } from "../../src/data/open-data.js";
-import { limitPrefix } from "../../src/data/subset.js";
 import { measureRobustness } from "../../src/evaluation/robustness.js";
 import { openPredictor } from "../../src/predictors/open.js";
 import { whiteBox } from "../../src/predictors/white-box.js";

@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
 import { randomTargets } from "../../src/attacks/target.js";
 import { linf } from "../../src/attacks/threat-model.js";
-import type { PixelBatch } from "../../src/data/loader.js";
+import type { PixelBatch } from "../../src/data/loading/loader.js";
 import { architecture, createClassifier } from "../../src/models/registry.js";
 import { stateOf, toSafetensor } from "../../src/models/weights.js";
 import { ATTACK, TRAIN } from "../../src/nn/context.js";
@@ -17,7 +17,7 @@ import { createOptimizer } from "../../src/optim/create.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import { encodeSafetensors } from "../../src/runs/safetensors.js";
 import { GradientStore, scope } from "../../src/tensor/index.js";
-import { batchFromPixels, type TrainingStep } from "../../src/training/step.js";
+import { batchFromPixels, type TrainingStep } from "../../src/training/methods/step.js";
 import { update } from "../../src/training/update.js";
 
 const PYTHON = "/usr/bin/python3";

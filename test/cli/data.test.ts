@@ -1,8 +1,8 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { render } from "../../src/cli/data.js";
-import type { DataReport } from "../../src/data/check.js";
+import { render } from "../../src/cli/commands/data.js";
+import type { DataReport } from "../../src/data/inspection/check.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { writeClasses } from "../support/photos.js";

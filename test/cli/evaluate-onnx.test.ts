@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { imagenetSubsets, imagenetSynsets } from "../../src/evaluation/imagenet.js";
+import { imagenetSubsets, imagenetSynsets } from "../../src/evaluation/classes/imagenet.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { advprop } from "../support/cli.js";

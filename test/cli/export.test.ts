@@ -3,10 +3,10 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileS
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { exportModel } from "../../src/api/export-model.js";
+import { exportModel } from "../../src/api/export/export-model.js";
 import { preprocessingOf } from "../../src/export/preprocessing.js";
 import { importWeights } from "../../src/export/safetensors.js";
-import { readOnnxMetadata } from "../../src/predictors/onnx-metadata.js";
+import { readOnnxMetadata } from "../../src/predictors/onnx/onnx-metadata.js";
 import { resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
 import { METHODS } from "../../src/recipes/schema.js";
 import { decodeSafetensors } from "../../src/runs/safetensors.js";

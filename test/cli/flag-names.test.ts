@@ -1,6 +1,6 @@
 /** The library names its options, the command line its flags. */
 import { expect, test } from "vitest";
-import { withFlags } from "../../src/cli/flag-names.js";
+import { withFlags } from "../../src/cli/flags/flag-names.js";
 
 test.each([
   ["give a larger `training.epochs`", "give a larger --epochs"],

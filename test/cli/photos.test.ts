@@ -2,9 +2,9 @@
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { describeEvaluation } from "../../src/cli/evaluation-text.js";
-import { findingLines } from "../../src/data/findings.js";
-import { describeParts } from "../../src/data/photo-text.js";
+import { describeEvaluation } from "../../src/cli/output/evaluation-text.js";
+import { findingLines } from "../../src/data/inspection/findings.js";
+import { describeParts } from "../../src/data/photos/photo-text.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
 import { advprop } from "../support/cli.js";
 import { temporaryFolder } from "../support/folders.js";

@@ -1,7 +1,7 @@
 /** The line of progress: it fits the terminal, is coloured only there, and in a pipe is one for each epoch. */
 import { stripVTControlCharacters } from "node:util";
 import { expect, test, vi } from "vitest";
-import { type Output, ProgressLine } from "../../src/cli/progress.js";
+import { type Output, ProgressLine } from "../../src/cli/output/progress.js";
 import type { EpochEvent, StepEvent, ValidationEvent } from "../../src/training/events.js";
 
 /** What was written, by a terminal or a pipe. */

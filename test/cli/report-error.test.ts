@@ -1,7 +1,7 @@
 /** What is said of an error, and the exit code. */
 import { readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
-import { reportError } from "../../src/cli/report-error.js";
+import { reportError } from "../../src/cli/output/report-error.js";
 import { RunError, UsageError } from "../../src/errors.js";
 
 async function said(error: unknown): Promise<[code: number, text: string]> {

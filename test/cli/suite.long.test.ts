@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { modelNames } from "../../src/api/evaluation/suite-panels.js";
-import { SHAPES_CLASSES } from "../../src/data/shapes.js";
+import { SHAPES_CLASSES } from "../../src/data/shapes/shapes.js";
 import { modelName, type OpenedPredictor } from "../../src/predictors/opened.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder } from "../support/folders.js";

@@ -1,6 +1,6 @@
 /** What a training prints, quiet or not. */
 import { expect, test, vi } from "vitest";
-import { TrainingReport } from "../../src/cli/training-report.js";
+import { TrainingReport } from "../../src/cli/output/training-report.js";
 
 test("quiet hides progress and notes, and no warning", () => {
   const printed = (quiet: boolean) => {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openStartWeights } from "../../src/api/start-weights.js";
+import { openStartWeights } from "../../src/api/training/start-weights.js";
 import { runImport } from "../../src/cli/run-import.js";
 import { architecture } from "../../src/models/registry.js";
 import { buildLearner } from "../../src/recipes/build.js";

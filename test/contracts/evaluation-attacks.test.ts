@@ -1,9 +1,9 @@
 /** What every attack of an evaluation must do, in both norms. */
 import { describe, expect, test } from "vitest";
 import type { LogitsFunction } from "../../src/attacks/attack.js";
-import { evaluationAttacks } from "../../src/attacks/auto-attack.js";
-import { EVALUATION_ATTACKS } from "../../src/attacks/evaluation-names.js";
-import { misclassified } from "../../src/attacks/objective.js";
+import { evaluationAttacks } from "../../src/attacks/evaluation/auto-attack.js";
+import { EVALUATION_ATTACKS } from "../../src/attacks/evaluation/names.js";
+import { misclassified } from "../../src/attacks/evaluation/objective.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { ATTACK, TRAIN } from "../../src/nn/context.js";
 import { Purpose } from "../../src/random.js";

@@ -13,9 +13,15 @@ import { Purpose } from "../../src/random.js";
 import { METHODS } from "../../src/recipes/schema.js";
 import { fromArray, GradientStore, gradientOf, memoryStats, scope, type Tensor } from "../../src/tensor/index.js";
 import { add, concat, detach, keyedUniform, mul, rows, sign } from "../../src/tensor/operators.js";
-import type { Perturbation } from "../../src/training/method-traits.js";
-import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../../src/training/methods.js";
-import { type Batch, type LossWeights, type SingleStepParts, type StepLosses, SUM } from "../../src/training/step.js";
+import type { Perturbation } from "../../src/training/methods/method-traits.js";
+import { forwardBackwardUnits, METHOD_TABLE, type Method } from "../../src/training/methods/methods.js";
+import {
+  type Batch,
+  type LossWeights,
+  type SingleStepParts,
+  type StepLosses,
+  SUM,
+} from "../../src/training/methods/step.js";
 import { maxDifference, relativeL2 } from "../support/golden.js";
 
 type MethodName = (typeof METHODS)[number];

@@ -6,7 +6,7 @@ import {
   EXTRA_CORRUPTIONS,
   SEVERITIES,
 } from "../../src/corruptions/index.js";
-import { parametersFor, tableFor } from "../../src/corruptions/scaling.js";
+import { parametersFor, tableFor } from "../../src/corruptions/operations/scaling.js";
 import { SEVERITY_TABLES } from "../../src/corruptions/severity-tables.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { codedError } from "../support/errors.js";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { corruptedDataset } from "../../src/corruptions/corrupted-dataset.js";
 import { corrupt } from "../../src/corruptions/index.js";
-import { subset } from "../../src/data/subset.js";
+import { corruptedDataset } from "../../src/corruptions/sets/corrupted-dataset.js";
+import { subset } from "../../src/data/datasets/subset.js";
 import { makeDataset } from "../support/datasets.js";
 
 test("corrupts each image by the identity of its sample, in a subset too", () => {

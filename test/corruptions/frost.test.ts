@@ -1,8 +1,8 @@
 /** Frost made by program against the published photographs of frost: their statistics, and what they do to CIFAR-10. */
 import { describe, expect, test } from "vitest";
-import { madeTextures, shrunkTexture } from "../../src/corruptions/frost-texture.js";
 import { corrupt, SEVERITIES } from "../../src/corruptions/index.js";
-import { loadCifar } from "../../src/data/cifar.js";
+import { madeTextures, shrunkTexture } from "../../src/corruptions/operations/frost-texture.js";
+import { loadCifar } from "../../src/data/datasets/cifar.js";
 import { corruptionCells } from "../../src/evaluation/suite/cell.js";
 import { suiteImages } from "../../src/evaluation/suite/images.js";
 import type { RawImage } from "../../src/images/resize.js";

@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { readFrostTextures } from "../../src/corruptions/frost-photographs.js";
 import { corrupt } from "../../src/corruptions/index.js";
-import { writeCorruptedSet } from "../../src/corruptions/write-set.js";
+import { readFrostTextures } from "../../src/corruptions/sets/frost-photographs.js";
+import { writeCorruptedSet } from "../../src/corruptions/sets/write-set.js";
 import { openCorruptedSet } from "../../src/data/corrupted-set.js";
-import { shapesDataset } from "../../src/data/shapes.js";
-import { openSourceImages, sourceOfDataset } from "../../src/data/source-images.js";
+import { shapesDataset } from "../../src/data/shapes/shapes.js";
+import { openSourceImages, sourceOfDataset } from "../../src/data/writing/source-images.js";
 import { advprop } from "../support/cli.js";
 import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";

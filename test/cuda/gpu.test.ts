@@ -47,8 +47,8 @@ import {
   squeezeExcitation,
   sum,
 } from "../../src/tensor/operators.js";
-import { advPropStep } from "../../src/training/advprop.js";
 import { CapturedStep } from "../../src/training/captured-step.js";
+import { advPropStep } from "../../src/training/methods/advprop.js";
 import { update } from "../../src/training/update.js";
 import { difference } from "../support/emulated.js";
 

@@ -12,7 +12,7 @@ import { crossEntropy } from "../../src/nn/loss.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";
 import { RmsProp } from "../../src/optim/rmsprop.js";
 import { type DType, GradientStore, gradientOf, scope } from "../../src/tensor/index.js";
-import { advPropStep } from "../../src/training/advprop.js";
+import { advPropStep } from "../../src/training/methods/advprop.js";
 import { update } from "../../src/training/update.js";
 import { canEmulate, difference, emulated, loadEmulation } from "../support/emulated.js";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type BadPhoto, LeftOutPhotos, listBadPhotos } from "../../src/data/bad-photos.js";
+import { type BadPhoto, LeftOutPhotos, listBadPhotos } from "../../src/data/photos/bad-photos.js";
 import { RunError, UsageError } from "../../src/errors.js";
 import { codedError } from "../support/errors.js";
 

@@ -2,8 +2,8 @@ import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, syml
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { type CheckOptions, checkData } from "../../src/data/check.js";
-import type { Finding } from "../../src/data/findings.js";
+import { type CheckOptions, checkData } from "../../src/data/inspection/check.js";
+import type { Finding } from "../../src/data/inspection/findings.js";
 import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { loadCifar } from "../../src/data/cifar.js";
+import { loadCifar } from "../../src/data/datasets/cifar.js";
 import { openDataset } from "../../src/data/open-data.js";
 import { cifarRecord, writeCifar10, writeCifar100 } from "../support/cifar.js";
 import { testData } from "../support/data.js";

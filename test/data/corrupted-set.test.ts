@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { CIFAR_CLASSES } from "../../src/data/cifar.js";
 import { openCorruptedSet } from "../../src/data/corrupted-set.js";
-import type { PixelBatch } from "../../src/data/loader.js";
-import { npyHeader } from "../../src/data/npy.js";
+import { CIFAR_CLASSES } from "../../src/data/datasets/cifar.js";
+import { npyHeader } from "../../src/data/datasets/npy.js";
+import type { PixelBatch } from "../../src/data/loading/loader.js";
 import type { EvaluationImages } from "../../src/data/open-data.js";
 import { temporaryFolder } from "../support/folders.js";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { InMemoryDataset } from "../../src/data/dataset.js";
-import { limitPrefix, splitValidation, subset } from "../../src/data/subset.js";
+import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
+import { limitPrefix, splitValidation, subset } from "../../src/data/datasets/subset.js";
 import { Purpose, permutation } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedError } from "../support/errors.js";

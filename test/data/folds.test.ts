@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { assignFolds, foldSplits } from "../../src/data/folds.js";
+import { assignFolds, foldSplits } from "../../src/data/folders/folds.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { writeClasses } from "../support/photos.js";

@@ -1,7 +1,7 @@
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkClasses, scanImageFolder } from "../../src/data/image-folder.js";
+import { checkClasses, scanImageFolder } from "../../src/data/folders/image-folder.js";
 import { codedError } from "../support/errors.js";
 import { folderOf } from "../support/folders.js";
 

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { scanImageFolder } from "../../src/data/image-folder.js";
+import { scanImageFolder } from "../../src/data/folders/image-folder.js";
 import { openData } from "../../src/data/open-data.js";
 import { codedError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";

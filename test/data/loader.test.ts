@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { subset } from "../../src/data/datasets/subset.js";
 import {
   evaluationBatches,
   type PixelBatch,
   type TrainingLoaderOptions,
   trainingLoader,
-} from "../../src/data/loader.js";
-import { subset } from "../../src/data/subset.js";
-import type { ViewSource } from "../../src/data/view-sources.js";
-import { autoAugment } from "../../src/images/auto-augment.js";
+} from "../../src/data/loading/loader.js";
+import type { ViewSource } from "../../src/data/loading/view-sources.js";
+import { autoAugment } from "../../src/images/augmentation/auto-augment.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedError } from "../support/errors.js";

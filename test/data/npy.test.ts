@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { npyHeader, openNpy, readNpyBytes, readNpyIntegers } from "../../src/data/npy.js";
+import { npyHeader, openNpy, readNpyBytes, readNpyIntegers } from "../../src/data/datasets/npy.js";
 import { temporaryFolder } from "../support/folders.js";
 
 /** A file of a header as NumPy writes it, for version 1 or later, and the elements. */

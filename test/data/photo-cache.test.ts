@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { copySide, copySize, isKept, keptShare } from "../../src/data/photo-cache.js";
-import { trainingPhotos } from "../../src/data/photo-loader.js";
-import type { PhotoSet } from "../../src/data/photo-reader.js";
+import { copySide, copySize, isKept, keptShare } from "../../src/data/photos/photo-cache.js";
+import { trainingPhotos } from "../../src/data/photos/photo-loader.js";
+import type { PhotoSet } from "../../src/data/photos/photo-reader.js";
 import { INCEPTION_CROP, randomResizedCrop, scaleRegion } from "../../src/images/crop.js";
 import { imageSize } from "../../src/images/cut.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";

@@ -1,7 +1,7 @@
 /** What a user calls photos, as a list of files. */
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
-import { listPhotos } from "../../src/data/photo-list.js";
+import { listPhotos } from "../../src/data/folders/photo-list.js";
 import { codedRejection } from "../support/errors.js";
 import { folderOf } from "../support/folders.js";
 

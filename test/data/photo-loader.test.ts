@@ -4,16 +4,16 @@ import { join } from "node:path";
 import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { PixelBatch } from "../../src/data/loader.js";
+import type { PixelBatch } from "../../src/data/loading/loader.js";
 import {
   type EvaluationPhotoOptions,
   evaluationPhotos,
   type PhotoSource,
   type TrainingPhotoOptions,
   trainingPhotos,
-} from "../../src/data/photo-loader.js";
-import type { PhotoSet } from "../../src/data/photo-reader.js";
-import { autoAugment } from "../../src/images/auto-augment.js";
+} from "../../src/data/photos/photo-loader.js";
+import type { PhotoSet } from "../../src/data/photos/photo-reader.js";
+import { autoAugment } from "../../src/images/augmentation/auto-augment.js";
 import { INCEPTION_CROP, randomResizedCrop } from "../../src/images/crop.js";
 import { resizeRegion } from "../../src/images/resize.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
@@ -320,7 +320,7 @@ describe("the worker threads", () => {
   function run(program: string) {
     const prelude = `
       import { readFileSync } from "node:fs";
-      import { trainingPhotos } from ${JSON.stringify(new URL("../../dist/data/photo-loader.js", import.meta.url).href)};
+      import { trainingPhotos } from ${JSON.stringify(new URL("../../dist/data/photos/photo-loader.js", import.meta.url).href)};
       const set = ${JSON.stringify({ ...photos, labels: [...photos.labels], samples: [...photos.samples] })};
       set.labels = Int32Array.from(set.labels);
       set.samples = Uint32Array.from(set.samples);

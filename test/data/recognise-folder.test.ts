@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { photosIn, recogniseFolder } from "../../src/data/recognise-folder.js";
+import { photosIn, recogniseFolder } from "../../src/data/folders/recognise-folder.js";
 import { codedError, codedRejection } from "../support/errors.js";
 import { folderOf } from "../support/folders.js";
 

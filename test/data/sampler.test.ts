@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { trainingLoader } from "../../src/data/loader.js";
-import { epochOrder, type Labelled } from "../../src/data/sampler.js";
-import { subset } from "../../src/data/subset.js";
+import { subset } from "../../src/data/datasets/subset.js";
+import { trainingLoader } from "../../src/data/loading/loader.js";
+import { epochOrder, type Labelled } from "../../src/data/loading/sampler.js";
 import { makeDataset } from "../support/datasets.js";
 
 function setOf(counts: readonly number[]): Labelled {

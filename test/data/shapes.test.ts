@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { SHAPES_CLASSES, type ShapesOptions, shapesDataset } from "../../src/data/shapes.js";
-import { drawTexture } from "../../src/data/shapes-scene.js";
-import { SILHOUETTES } from "../../src/data/shapes-silhouettes.js";
-import { TEXTURES } from "../../src/data/shapes-textures.js";
+import { drawTexture } from "../../src/data/shapes/scene.js";
+import { SHAPES_CLASSES, type ShapesOptions, shapesDataset } from "../../src/data/shapes/shapes.js";
+import { SILHOUETTES } from "../../src/data/shapes/silhouettes.js";
+import { TEXTURES } from "../../src/data/shapes/textures.js";
 import { codedError } from "../support/errors.js";
 
 const options: ShapesOptions = { split: "train", count: 40, size: 32, seed: 0 };

@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { inspectPhotos } from "../../src/data/inspection.js";
-import { readPhoto } from "../../src/data/read-photo.js";
+import { inspectPhotos } from "../../src/data/inspection/inspection.js";
+import { readPhoto } from "../../src/data/photos/read-photo.js";
 import { readRange } from "../../src/data/shards/http-bytes.js";
 import { packShards } from "../../src/data/shards/pack-shards.js";
 import { readPaxRecords } from "../../src/data/shards/tar-headers.js";

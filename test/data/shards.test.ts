@@ -3,9 +3,9 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeF
 import { join } from "node:path";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { checkData } from "../../src/data/check.js";
-import type { BatchPart } from "../../src/data/loader.js";
-import { epochOrder } from "../../src/data/sampler.js";
+import { checkData } from "../../src/data/inspection/check.js";
+import type { BatchPart } from "../../src/data/loading/loader.js";
+import { epochOrder } from "../../src/data/loading/sampler.js";
 import { packShards } from "../../src/data/shards/pack-shards.js";
 import { expandBraces, partOfShard, shardsNamed } from "../../src/data/shards/shard-names.js";
 import { shardOrder, shardStarts } from "../../src/data/shards/shard-order.js";

@@ -1,8 +1,13 @@
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { evaluationPhotos } from "../../src/data/photo-loader.js";
-import { openSourceImages, readSourceImage, sourceOfDataset, squareNote } from "../../src/data/source-images.js";
+import { evaluationPhotos } from "../../src/data/photos/photo-loader.js";
+import {
+  openSourceImages,
+  readSourceImage,
+  sourceOfDataset,
+  squareNote,
+} from "../../src/data/writing/source-images.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { shapesDataset } from "../../src/data/shapes.js";
-import { stylize, stylizedDataset } from "../../src/data/stylize.js";
+import { shapesDataset } from "../../src/data/shapes/shapes.js";
+import { stylize, stylizedDataset } from "../../src/data/writing/stylize.js";
 import { boxMean, guidedFilter } from "../../src/images/flatten.js";
 import { edgeCorrelation } from "../support/edge-correlation.mjs";
 

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { changeRecords } from "../../src/data/cifar.js";
-import { openSourceImages, readSourceImage } from "../../src/data/source-images.js";
-import { stylize } from "../../src/data/stylize.js";
-import { writeStylizedSet } from "../../src/data/write-stylized-set.js";
+import { changeRecords } from "../../src/data/datasets/cifar.js";
+import { openSourceImages, readSourceImage } from "../../src/data/writing/source-images.js";
+import { stylize } from "../../src/data/writing/stylize.js";
+import { writeStylizedSet } from "../../src/data/writing/write-stylized-set.js";
 import { decodeImage } from "../../src/images/decode.js";
 import { cifarRecord } from "../support/cifar.js";
 import { advprop } from "../support/cli.js";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { evaluationBatches, partOf, trainingLoader } from "../../src/data/loader.js";
+import { evaluationBatches, partOf, trainingLoader } from "../../src/data/loading/loader.js";
 import { makeDataset } from "../support/datasets.js";
 import { error } from "../support/errors.js";
 

@@ -3,13 +3,13 @@
 import { createHash } from "node:crypto";
 import { pgd } from "../../dist/attacks/pgd.js";
 import { linf } from "../../dist/attacks/threat-model.js";
-import { InMemoryDataset } from "../../dist/data/dataset.js";
+import { InMemoryDataset } from "../../dist/data/datasets/dataset.js";
 import { NORMALIZATIONS } from "../../dist/models/classifier.js";
 import { createClassifier } from "../../dist/models/registry.js";
 import { KeyedRandom, Purpose } from "../../dist/random.js";
-import { advPropStep } from "../../dist/training/advprop.js";
+import { advPropStep } from "../../dist/training/methods/advprop.js";
+import { vanillaStep } from "../../dist/training/methods/vanilla.js";
 import { update } from "../../dist/training/update.js";
-import { vanillaStep } from "../../dist/training/vanilla.js";
 import { rankedTraining } from "../support/ranked-training.mjs";
 
 const { method, model: name, synchronized, steps, batchSize, side } = JSON.parse(process.env.SETTINGS);

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { exportModel } from "../../src/api/export-model.js";
+import { exportModel } from "../../src/api/export/export-model.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { setThreads } from "../../src/tensor/index.js";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { recipePage } from "../../docs/build/recipe-page.mjs";
-import { ATTACK_FLAGS, TRAINING_FLAGS } from "../../src/cli/flags.js";
+import { ATTACK_FLAGS, TRAINING_FLAGS } from "../../src/cli/flags/flags.js";
 import { knownPaths } from "../../src/recipes/mistakes.js";
 import { recipeSchema } from "../../src/recipes/schema.js";
 

@@ -2,17 +2,17 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { InMemoryDataset } from "../../src/data/dataset.js";
-import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
-import { readClassMap } from "../../src/evaluation/class-map.js";
-import { type ClassRule, classRule, knownSet, relabelled, underRule } from "../../src/evaluation/class-rule.js";
+import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
+import { evaluationBatches, type PixelBatch } from "../../src/data/loading/loader.js";
+import { readClassMap } from "../../src/evaluation/classes/class-map.js";
+import { type ClassRule, classRule, knownSet, relabelled, underRule } from "../../src/evaluation/classes/class-rule.js";
 import {
   areImagenetClasses,
   imagenetIndex,
   imagenetSubsets,
   imagenetSynsets,
   namesInImagenetOrder,
-} from "../../src/evaluation/imagenet.js";
+} from "../../src/evaluation/classes/imagenet.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import { shapeBias } from "../../src/evaluation/shape-bias.js";
 import { temporaryFolder } from "../support/folders.js";

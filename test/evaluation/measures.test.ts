@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import type { PixelBatch } from "../../src/data/loader.js";
-import { evaluationBatches } from "../../src/data/loader.js";
+import type { PixelBatch } from "../../src/data/loading/loader.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { accuracyOf, evaluateAccuracy } from "../../src/evaluation/accuracy.js";
 import { confusionMatrix, confusionOf, savedConfusion } from "../../src/evaluation/confusion.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import type { Predictor } from "../../src/evaluation/predictor.js";
-import { pairedDifference } from "../../src/evaluation/statistics.js";
+import { pairedDifference } from "../../src/evaluation/statistics/bootstrap.js";
 import { KeyedRandom } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedRejection } from "../support/errors.js";

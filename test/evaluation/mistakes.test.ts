@@ -1,10 +1,10 @@
 /** The worst mistakes of an evaluation. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { WorstMistakes } from "../../src/evaluation/mistakes.js";
 import { predict } from "../../src/evaluation/predictions.js";
-import { thumbnail } from "../../src/images/thumbnail.js";
+import { thumbnail } from "../../src/figures/thumbnail.js";
 import { makeDataset } from "../support/datasets.js";
 
 test("are the wrong answers with the largest loss, whatever the batches, and their pixels", async () => {

@@ -1,7 +1,7 @@
 /** The harness believes no attack, counts by image, and warns where an evaluation cannot be trusted. */
 import { describe, expect, test } from "vitest";
-import { InMemoryDataset } from "../../src/data/dataset.js";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { attackWarnings, squareWarning } from "../../src/evaluation/attack-warnings.js";
 import {
   type Adversary,

@@ -1,7 +1,7 @@
 /** The sign-flip test, against counts by hand. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { signFlipTest } from "../../src/evaluation/sign-flip.js";
+import { signFlipTest } from "../../src/evaluation/statistics/sign-flip.js";
 import { codedError } from "../support/errors.js";
 
 test.each([

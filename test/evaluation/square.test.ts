@@ -1,11 +1,11 @@
 /** Square Attack: its queries, its ball, its grid; over predictors that answer later. */
 import { describe, expect, test } from "vitest";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { type SquareImages, type SquareOptions, squareSearch, squareShare } from "../../src/attacks/square/square.js";
+import { moveWindow } from "../../src/attacks/square/square-l2.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { blackBoxSquare, blackBoxSubject } from "../../src/evaluation/black-box.js";
 import type { Predictor } from "../../src/evaluation/predictor.js";
 import { insideBall, measureRobustness, unitPixels } from "../../src/evaluation/robustness.js";
-import { type SquareImages, type SquareOptions, squareSearch, squareShare } from "../../src/evaluation/square.js";
-import { moveWindow } from "../../src/evaluation/square-l2.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedError } from "../support/errors.js";

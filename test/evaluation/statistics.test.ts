@@ -1,12 +1,12 @@
 /** Calibration, intervals and tests against test/golden/make_statistics.py. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { PixelBatch } from "../../src/data/loader.js";
+import type { PixelBatch } from "../../src/data/loading/loader.js";
 import { calibrationOf, topAccuracy } from "../../src/evaluation/calibration.js";
-import { studentTail } from "../../src/evaluation/distributions.js";
-import { mcNemar, seedDifference } from "../../src/evaluation/paired-tests.js";
 import { predict } from "../../src/evaluation/predictions.js";
-import { bootstrapMeans, pairedDifference } from "../../src/evaluation/statistics.js";
+import { bootstrapMeans, pairedDifference } from "../../src/evaluation/statistics/bootstrap.js";
+import { studentTail } from "../../src/evaluation/statistics/distributions.js";
+import { mcNemar, seedDifference } from "../../src/evaluation/statistics/paired-tests.js";
 import { KeyedRandom } from "../../src/random.js";
 import { codedError } from "../support/errors.js";
 

@@ -2,8 +2,8 @@
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { InMemoryDataset } from "../../src/data/dataset.js";
-import { evaluationBatches, type Pixels } from "../../src/data/loader.js";
+import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
+import { evaluationBatches, type Pixels } from "../../src/data/loading/loader.js";
 import { corruptionReference, mCE, meanCorruptionError } from "../../src/evaluation/corruption-error.js";
 import type { Predictor } from "../../src/evaluation/predictor.js";
 import { renderCsv } from "../../src/evaluation/report/csv.js";

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { exportModel } from "../../src/api/export-model.js";
+import { exportModel } from "../../src/api/export/export-model.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { createClassifier, modelNames } from "../../src/models/registry.js";
 import { setThreads } from "../../src/tensor/index.js";

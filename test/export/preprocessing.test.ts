@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { describePreprocessing, preprocessingOf } from "../../src/export/preprocessing.js";
 import { createClassifier } from "../../src/models/registry.js";
-import { normalizationMistake } from "../../src/predictors/onnx-normalization.js";
-import { onnxSettingsSchema } from "../../src/predictors/onnx-settings.js";
+import { normalizationMistake } from "../../src/predictors/onnx/onnx-normalization.js";
+import { onnxSettingsSchema } from "../../src/predictors/onnx/onnx-settings.js";
 
 const preprocessing = preprocessingOf(createClassifier("resnet18", { classes: ["cat", "dog"] }).specification);
 

@@ -5,7 +5,7 @@ import { crc32, deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { cutPhoto, imageSize } from "../../src/images/cut.js";
 import { decodeImage, readHeader } from "../../src/images/decode.js";
-import type { OnnxOptions } from "../../src/predictors/onnx-settings.js";
+import type { OnnxOptions } from "../../src/predictors/onnx/onnx-settings.js";
 import { openPredictor } from "../../src/predictors/open.js";
 import { parseRecipe } from "../../src/recipes/resolve.js";
 import { codedError, codedRejection } from "../support/errors.js";

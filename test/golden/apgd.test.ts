@@ -1,7 +1,7 @@
 /** Auto-PGD against NumPy float64, point by point. See make_apgd.py. */
 import { describe, expect, test } from "vitest";
-import { apgd, apgdCheckpoints } from "../../src/attacks/apgd.js";
 import type { LogitsFunction } from "../../src/attacks/attack.js";
+import { apgd, apgdCheckpoints } from "../../src/attacks/evaluation/apgd.js";
 import { linf } from "../../src/attacks/threat-model.js";
 import { fromArray, keep, scope, type Tensor } from "../../src/tensor/index.js";
 import { add, clone, concat, full, linear, mul, reshape, sigmoid, sum } from "../../src/tensor/operators.js";

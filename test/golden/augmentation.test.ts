@@ -1,7 +1,7 @@
 /** Every operation of the augmentation policies against Pillow's: see make_augmentation.py. */
 import { expect, test } from "vitest";
-import type { RgbImage } from "../../src/images/auto-augment-operations.js";
-import { applyPolicyOperation, type PolicyOperationName } from "../../src/images/policy-operations.js";
+import type { RgbImage } from "../../src/images/augmentation/auto-augment-operations.js";
+import { applyPolicyOperation, type PolicyOperationName } from "../../src/images/augmentation/policy-operations.js";
 import { readGolden } from "../support/golden.js";
 
 const golden = readGolden("augmentation.safetensors");

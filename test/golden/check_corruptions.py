@@ -36,7 +36,7 @@ LIMIT = 1e-5
 
 OURS = """
   import { readFileSync, writeFileSync } from "node:fs";
-  import { readFrostTextures } from "./dist/corruptions/frost-photographs.js";
+  import { readFrostTextures } from "./dist/corruptions/sets/frost-photographs.js";
   import { corrupt } from "./dist/corruptions/index.js";
   const { images, side, count, draws, names, random, textures, seed, to } = JSON.parse(process.argv[1]);
   const pixels = readFileSync(images);

@@ -1,7 +1,7 @@
 /** The picture of an attack: its panels hold the images, and the middle one what was added, magnified. */
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { attackPicture, magnification } from "../../src/images/attack-picture.js";
+import { attackPicture, magnification } from "../../src/figures/attack-picture.js";
 
 const SIDE = 8;
 const PANEL = 336;

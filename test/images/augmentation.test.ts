@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cropPadded, flipHorizontal } from "../../src/images/augmentation.js";
+import { cropPadded, flipHorizontal } from "../../src/images/augmentation/augmentation.js";
 
 /** An image and the size it has, up to 6 x 6. */
 const image = fc

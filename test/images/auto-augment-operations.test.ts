@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { RgbImage } from "../../src/images/auto-augment-operations.js";
-import * as operations from "../../src/images/auto-augment-operations.js";
+import type { RgbImage } from "../../src/images/augmentation/auto-augment-operations.js";
+import * as operations from "../../src/images/augmentation/auto-augment-operations.js";
 
 /** 3 x 4 pixels, the source of the numbers below. */
 const SOURCE = [

@@ -6,9 +6,9 @@ import {
   drawOperations,
   type OperationName,
   POLICY_V0,
-} from "../../src/images/auto-augment.js";
-import type { RgbImage } from "../../src/images/auto-augment-operations.js";
-import * as operations from "../../src/images/auto-augment-operations.js";
+} from "../../src/images/augmentation/auto-augment.js";
+import type { RgbImage } from "../../src/images/augmentation/auto-augment-operations.js";
+import * as operations from "../../src/images/augmentation/auto-augment-operations.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
 const key = (sample: number, stream = 0) => new KeyedRandom(3, Purpose.augmentation, 1, sample, stream);

@@ -1,7 +1,7 @@
 /** Pictures of confusion matrices, from a few classes to thousands. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { confusionPng } from "../../src/images/confusion-chart.js";
+import { confusionPng } from "../../src/figures/confusion-chart.js";
 
 /** Where the matrix begins, and the side of its squares. */
 const ORIGIN = 150;

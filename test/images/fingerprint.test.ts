@@ -1,8 +1,13 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { nearDuplicateGroups } from "../../src/data/near-duplicates.js";
+import {
+  areNearDuplicates,
+  FINGERPRINT_SIDE,
+  type Fingerprint,
+  fingerprintOf,
+} from "../../src/data/inspection/fingerprint.js";
+import { nearDuplicateGroups } from "../../src/data/inspection/near-duplicates.js";
 import { decodeImage } from "../../src/images/decode.js";
-import { areNearDuplicates, FINGERPRINT_SIDE, type Fingerprint, fingerprintOf } from "../../src/images/fingerprint.js";
 import { picture } from "../support/photos.js";
 
 async function fingerprint(bytes: Uint8Array): Promise<Fingerprint> {

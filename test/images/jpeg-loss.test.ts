@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { jpegRoundTrip } from "../../src/images/jpeg-loss.js";
+import { jpegRoundTrip } from "../../src/corruptions/operations/jpeg-loss.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
 /** Coloured gradients with a little noise, of any size. */

@@ -1,11 +1,11 @@
 /** What images go through after crop and mirroring: which operations are drawn, how far they go, and that keys decide. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { applyAugMix, drawAugMix } from "../../src/images/aug-mix.js";
-import type { RgbImage } from "../../src/images/auto-augment-operations.js";
-import { CIFAR10_POLICY, drawCifarOperations } from "../../src/images/cifar-policy.js";
-import { drawColorJitter } from "../../src/images/color-jitter.js";
-import type { PolicyOperation } from "../../src/images/policy-operations.js";
+import { applyAugMix, drawAugMix } from "../../src/images/augmentation/aug-mix.js";
+import type { RgbImage } from "../../src/images/augmentation/auto-augment-operations.js";
+import { CIFAR10_POLICY, drawCifarOperations } from "../../src/images/augmentation/cifar-policy.js";
+import { drawColorJitter } from "../../src/images/augmentation/color-jitter.js";
+import type { PolicyOperation } from "../../src/images/augmentation/policy-operations.js";
 import {
   drawRandAugment,
   drawTrivialAugment,
@@ -13,13 +13,13 @@ import {
   operationAt,
   RAND_AUGMENT,
   TRIVIAL_AUGMENT,
-} from "../../src/images/rand-augment.js";
-import { drawErased, erase } from "../../src/images/random-erasing.js";
+} from "../../src/images/augmentation/rand-augment.js";
+import { drawErased, erase } from "../../src/images/augmentation/random-erasing.js";
 import {
   AUTO_AUGMENT_POLICIES,
   augmentStrongly,
   type StrongAugmentation,
-} from "../../src/images/strong-augmentation.js";
+} from "../../src/images/augmentation/strong-augmentation.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
 const draws =

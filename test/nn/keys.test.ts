@@ -1,6 +1,6 @@
 /** Draws of a sample that an epoch visits again: its later visits draw anew, its first one and all others as ever. */
 import { describe, expect, test } from "vitest";
-import { restarted } from "../../src/attacks/in-turn.js";
+import { restarted } from "../../src/attacks/evaluation/in-turn.js";
 import { inMicroBatches } from "../../src/attacks/micro-batches.js";
 import { drawStart } from "../../src/attacks/start.js";
 import { randomTargets } from "../../src/attacks/target.js";

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, type TestContext, test } from "vitest";
-import { SHAPES_CLASSES } from "../../src/data/shapes.js";
+import { SHAPES_CLASSES } from "../../src/data/shapes/shapes.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
 import { writeOnnx } from "../support/onnx.js";
 

@@ -13,8 +13,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
-import { photoPath, readPhoto } from "../../dist/data/read-photo.js";
-import { recogniseFolder } from "../../dist/data/recognise-folder.js";
+import { recogniseFolder } from "../../dist/data/folders/recognise-folder.js";
+import { photoPath, readPhoto } from "../../dist/data/photos/read-photo.js";
 import { packShards } from "../../dist/data/shards/pack-shards.js";
 
 const { values } = parseArgs({ options: { python: { type: "string" }, only: { type: "string", default: "" } } });

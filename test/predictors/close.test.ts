@@ -1,7 +1,7 @@
 /** A classifier that is closed leaves nothing behind. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { openPredictor } from "../../src/predictors/open.js";

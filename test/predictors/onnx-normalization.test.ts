@@ -1,6 +1,6 @@
 /** Mean and std in a unit or an order that cannot be meant. */
 import { describe, expect, test } from "vitest";
-import { normalizationMistake, orderRemark } from "../../src/predictors/onnx-normalization.js";
+import { normalizationMistake, orderRemark } from "../../src/predictors/onnx/onnx-normalization.js";
 
 const UNIT = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const BYTES = { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] };

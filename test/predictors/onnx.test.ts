@@ -2,12 +2,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { onnxOptions } from "../../src/cli/onnx-flag.js";
-import { InMemoryDataset } from "../../src/data/dataset.js";
-import { evaluationBatches, type PixelBatch } from "../../src/data/loader.js";
-import { classRule } from "../../src/evaluation/class-rule.js";
-import { imagenetSynsets } from "../../src/evaluation/imagenet.js";
-import { fromHalf, toHalf } from "../../src/predictors/half.js";
+import { onnxOptions } from "../../src/cli/flags/onnx-flag.js";
+import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
+import { evaluationBatches, type PixelBatch } from "../../src/data/loading/loader.js";
+import { classRule } from "../../src/evaluation/classes/class-rule.js";
+import { imagenetSynsets } from "../../src/evaluation/classes/imagenet.js";
+import { fromHalf, toHalf } from "../../src/predictors/onnx/half.js";
 import { openPredictor } from "../../src/predictors/open.js";
 import { type BlackBoxPredictor, modelName } from "../../src/predictors/opened.js";
 import { temporaryFolder } from "../support/folders.js";

@@ -1,11 +1,11 @@
 /** Our classifiers under every attack of an evaluation, from 8-bit pixels to what stands. */
 import { expect, test } from "vitest";
-import { evaluationAttacks } from "../../src/attacks/auto-attack.js";
 import { createAttack } from "../../src/attacks/create.js";
-import { evaluationPgd } from "../../src/attacks/evaluation-defaults.js";
-import { misclassified } from "../../src/attacks/objective.js";
-import { InMemoryDataset } from "../../src/data/dataset.js";
-import { evaluationBatches } from "../../src/data/loader.js";
+import { evaluationAttacks } from "../../src/attacks/evaluation/auto-attack.js";
+import { evaluationPgd } from "../../src/attacks/evaluation/defaults.js";
+import { misclassified } from "../../src/attacks/evaluation/objective.js";
+import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import { measureRobustness, type Subject } from "../../src/evaluation/robustness.js";
 import { suiteImages } from "../../src/evaluation/suite/images.js";
@@ -19,7 +19,7 @@ import { whiteBox } from "../../src/predictors/white-box.js";
 import { pgd10, whiteBoxCells } from "../../src/predictors/white-box-cells.js";
 import { keep, scope, type Tensor } from "../../src/tensor/index.js";
 import { clone, mul_ } from "../../src/tensor/operators.js";
-import { batchFromPixels } from "../../src/training/step.js";
+import { batchFromPixels } from "../../src/training/methods/step.js";
 import { makeDataset } from "../support/datasets.js";
 
 const CLASSES = ["a", "b", "c", "d"];

@@ -13,8 +13,8 @@ import { normFactory } from "../../src/nn/routed-batch-norm.js";
 import { Sgd } from "../../src/optim/sgd.js";
 import { parameterGroups } from "../../src/recipes/parameter-groups.js";
 import { GradientStore, scope } from "../../src/tensor/index.js";
-import { advPropStep } from "../../src/training/advprop.js";
-import { batchFromPixels } from "../../src/training/step.js";
+import { advPropStep } from "../../src/training/methods/advprop.js";
+import { batchFromPixels } from "../../src/training/methods/step.js";
 import { update } from "../../src/training/update.js";
 import { codedError } from "../support/errors.js";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { withFlags } from "../../src/cli/flag-names.js";
-import { settingChanges } from "../../src/cli/settings.js";
+import { withFlags } from "../../src/cli/flags/flag-names.js";
+import { settingChanges } from "../../src/cli/flags/settings.js";
 import { withoutIneffective } from "../../src/recipes/effect.js";
 import { loadRecipe } from "../../src/recipes/library.js";
 import { knownPaths } from "../../src/recipes/mistakes.js";

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openRun } from "../../src/api/open-run.js";
-import { train } from "../../src/api/train.js";
+import { train } from "../../src/api/training/train.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";
 import { decodeEvent, type Event, encodeEvent, SESSION_START } from "../../src/runs/tensorboard/event.js";

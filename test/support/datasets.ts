@@ -1,4 +1,4 @@
-import { InMemoryDataset } from "../../src/data/dataset.js";
+import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
 /** A small data set of noise: labels in turn, pixels keyed by the sample. */

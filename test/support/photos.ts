@@ -1,9 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp, { type Sharp } from "sharp";
-import { scanImageFolder } from "../../src/data/image-folder.js";
-import type { PhotoSet } from "../../src/data/photo-reader.js";
-import { photoSet } from "../../src/data/photo-set.js";
+import { scanImageFolder } from "../../src/data/folders/image-folder.js";
+import type { PhotoSet } from "../../src/data/photos/photo-reader.js";
+import { photoSet } from "../../src/data/photos/photo-set.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
 /** A picture that no other seed resembles: a coarse pattern of colours, blurred by enlarging it. */

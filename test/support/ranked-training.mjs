@@ -1,4 +1,4 @@
-import { trainingLoader } from "../../dist/data/loader.js";
+import { trainingLoader } from "../../dist/data/loading/loader.js";
 import { ProcessGroup } from "../../dist/distributed/process-group.js";
 import { RankedUpdate } from "../../dist/distributed/ranked-update.js";
 import { ReducedGradients } from "../../dist/distributed/reduced-gradients.js";

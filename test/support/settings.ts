@@ -1,5 +1,5 @@
 /** Recipes changed as the flag `--set` changes them. */
-import { settingChanges } from "../../src/cli/settings.js";
+import { settingChanges } from "../../src/cli/flags/settings.js";
 import { changeRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pack } from "tar-stream";
 import { afterAll, onTestFinished } from "vitest";
-import type { PixelBatch } from "../../src/data/loader.js";
+import type { PixelBatch } from "../../src/data/loading/loader.js";
 import { type OpenDataOptions, openData } from "../../src/data/open-data.js";
 import { sharedTemporaryFolder } from "./folders.js";
 

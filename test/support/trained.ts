@@ -1,10 +1,10 @@
 /** Classifiers a few steps into training: the norms of an untrained network change nothing, and hide mistakes. */
-import type { Pixels } from "../../src/data/loader.js";
+import type { Pixels } from "../../src/data/loading/loader.js";
 import type { Classifier } from "../../src/models/classifier.js";
 import { Sgd } from "../../src/optim/sgd.js";
 import { GradientStore, scope } from "../../src/tensor/index.js";
-import { batchFromPixels } from "../../src/training/step.js";
-import { vanillaStep } from "../../src/training/vanilla.js";
+import { batchFromPixels } from "../../src/training/methods/step.js";
+import { vanillaStep } from "../../src/training/methods/vanilla.js";
 import { makeDataset } from "./datasets.js";
 
 /** Ten steps on images of noise, of any classes, then frees what training needed. */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { pgd } from "../../src/attacks/pgd.js";
 import { linf } from "../../src/attacks/threat-model.js";
-import { trainingLoader } from "../../src/data/loader.js";
+import { trainingLoader } from "../../src/data/loading/loader.js";
 import { type Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { createClassifier } from "../../src/models/registry.js";
 import type { Module } from "../../src/nn/module.js";
@@ -11,9 +11,9 @@ import { Sgd } from "../../src/optim/sgd.js";
 import { WeightAverage } from "../../src/optim/weight-average.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";
 import { GradientStore } from "../../src/tensor/index.js";
-import { advPropStep } from "../../src/training/advprop.js";
 import { readCheckpoint, restore } from "../../src/training/checkpoint.js";
 import type { FitOptions } from "../../src/training/fit.js";
+import { advPropStep } from "../../src/training/methods/advprop.js";
 import { runRecorder } from "../../src/training/run-recorder.js";
 import { makeDataset } from "./datasets.js";
 

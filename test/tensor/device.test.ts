@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { createClassifier } from "../../src/models/registry.js";
 import { type Device, engineInfo, fromArray, resolveDevice, scope } from "../../src/tensor/index.js";
-import { batchFromPixels } from "../../src/training/step.js";
+import { batchFromPixels } from "../../src/training/methods/step.js";
 import { codedError, error } from "../support/errors.js";
 
 describe("devices", () => {

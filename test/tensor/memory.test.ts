@@ -21,7 +21,7 @@ import {
   type Tensor,
 } from "../../src/tensor/index.js";
 import { full, keyedUniform, sum } from "../../src/tensor/operators.js";
-import { advPropStep } from "../../src/training/advprop.js";
+import { advPropStep } from "../../src/training/methods/advprop.js";
 import { codedError, error } from "../support/errors.js";
 
 const MB = 2 ** 20;

@@ -6,9 +6,9 @@ import { createClassifier } from "../../src/models/registry.js";
 import { BatchNorm } from "../../src/nn/routed-batch-norm.js";
 import { Sgd } from "../../src/optim/sgd.js";
 import { GradientStore, memoryStats, scope } from "../../src/tensor/index.js";
-import { advPropStep } from "../../src/training/advprop.js";
 import { CapturedStep } from "../../src/training/captured-step.js";
-import type { Batch } from "../../src/training/step.js";
+import { advPropStep } from "../../src/training/methods/advprop.js";
+import type { Batch } from "../../src/training/methods/step.js";
 import { update } from "../../src/training/update.js";
 
 const [COUNT, SIDE] = [4, 16];

@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { exportModel } from "../../src/api/export-model.js";
-import { train } from "../../src/api/train.js";
-import { describeStrength } from "../../src/api/training-notes.js";
+import { exportModel } from "../../src/api/export/export-model.js";
+import { train } from "../../src/api/training/train.js";
+import { describeStrength } from "../../src/api/training/training-notes.js";
 
 import { createClassifier } from "../../src/models/registry.js";
 import { transferWeights } from "../../src/models/transfer.js";

@@ -1,7 +1,7 @@
 /** What a run may be told beyond its method: accumulation, a weight average, early stopping, a time budget. */
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type PixelBatch, trainingLoader } from "../../src/data/loader.js";
+import { type PixelBatch, trainingLoader } from "../../src/data/loading/loader.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { fromSafetensor } from "../../src/models/weights.js";
 import type { Optimizer } from "../../src/optim/optimizer.js";
@@ -12,8 +12,8 @@ import type { MetricsRecord } from "../../src/runs/schema.js";
 import { GradientStore, scope, setThreads } from "../../src/tensor/index.js";
 import { readCheckpoint } from "../../src/training/checkpoint.js";
 import { type FitOptions, fit } from "../../src/training/fit.js";
+import { vanillaStep } from "../../src/training/methods/vanilla.js";
 import { update } from "../../src/training/update.js";
-import { vanillaStep } from "../../src/training/vanilla.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";

@@ -1,6 +1,6 @@
 /** The memory of an update, as measured beforehand and as it turns out. */
 import { describe, expect, test } from "vitest";
-import { trainingLoader } from "../../src/data/loader.js";
+import { trainingLoader } from "../../src/data/loading/loader.js";
 import { openInMemory } from "../../src/data/open-data.js";
 import { toSafetensor } from "../../src/models/weights.js";
 import { buildLearner, settleBatchSize } from "../../src/recipes/build.js";

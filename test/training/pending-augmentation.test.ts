@@ -1,9 +1,9 @@
 /** Crop and mirroring that a loader leaves to the step are those that it makes itself. */
 import { describe, expect, test } from "vitest";
-import { type PixelBatch, type TrainingLoaderOptions, trainingLoader } from "../../src/data/loader.js";
-import { subset } from "../../src/data/subset.js";
+import { subset } from "../../src/data/datasets/subset.js";
+import { type PixelBatch, type TrainingLoaderOptions, trainingLoader } from "../../src/data/loading/loader.js";
 import { scope } from "../../src/tensor/index.js";
-import { batchFromPixels } from "../../src/training/step.js";
+import { batchFromPixels } from "../../src/training/methods/step.js";
 import { makeDataset } from "../support/datasets.js";
 
 // Of class 0 there are three images, which a balanced epoch visits several times.

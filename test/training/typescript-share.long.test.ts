@@ -1,7 +1,7 @@
 /** How much of a training step is TypeScript's own: everything outside of the native calls. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { trainingLoader } from "../../src/data/loader.js";
+import { trainingLoader } from "../../src/data/loading/loader.js";
 import { setThreads } from "../../src/tensor/index.js";
 import { native } from "../../src/tensor/native.js";
 import { fit } from "../../src/training/fit.js";

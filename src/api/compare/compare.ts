@@ -1,12 +1,12 @@
 /** Methods side by side: trains every arm as often as asked, measures all runs, and says how sure the differences are. */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { foldSplits } from "../../data/folds.js";
-import type { SavedSplit } from "../../data/photo-split.js";
+import { foldSplits } from "../../data/folders/folds.js";
+import type { SavedSplit } from "../../data/folders/photo-split.js";
 import { AdvPropError, UsageError } from "../../errors.js";
 import type { Document } from "../../evaluation/report/document.js";
 import { writeReport } from "../../evaluation/report/write.js";
-import { MOST_PAIRS } from "../../evaluation/sign-flip.js";
+import { MOST_PAIRS } from "../../evaluation/statistics/sign-flip.js";
 import { modelName } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/data.js";
 import type { Recipe } from "../../recipes/schema.js";
@@ -15,7 +15,7 @@ import type { EvaluationOptions } from "../evaluation/options.js";
 import { evaluateSuite } from "../evaluation/suite.js";
 import type { SuitePart } from "../evaluation/suite-panels.js";
 import { openRun } from "../open-run.js";
-import { train } from "../train.js";
+import { train } from "../training/train.js";
 import type { CompareEvent } from "./events.js";
 import {
   type Arm,

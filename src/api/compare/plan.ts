@@ -7,7 +7,7 @@ import { methodOf, recipeAttackGradients } from "../../recipes/method-step.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../../recipes/resolve.js";
 import { isMapping } from "../../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
-import { forwardBackwardUnits } from "../../training/methods.js";
+import { forwardBackwardUnits } from "../../training/methods/methods.js";
 
 /** What is compared. */
 export interface Comparison {

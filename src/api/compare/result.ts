@@ -1,8 +1,8 @@
 /** What a comparison found out, as numbers and as a report. */
 
-import { type SeedDifference, seedDifference } from "../../evaluation/paired-tests.js";
 import type { Block, Document, TableCell } from "../../evaluation/report/document.js";
-import { signFlipTest } from "../../evaluation/sign-flip.js";
+import { type SeedDifference, seedDifference } from "../../evaluation/statistics/paired-tests.js";
+import { signFlipTest } from "../../evaluation/statistics/sign-flip.js";
 import type { CompareResult } from "./compare.js";
 
 /** One training of an arm. */

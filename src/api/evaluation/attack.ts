@@ -1,6 +1,6 @@
 /** The attack of an evaluation, from what is asked for to what is made. */
-import { EVALUATION_EPSILON, EVALUATION_STEPS, evaluationStepSize } from "../../attacks/evaluation-defaults.js";
-import { EVALUATION_ATTACKS, type EvaluationAttackName } from "../../attacks/evaluation-names.js";
+import { EVALUATION_EPSILON, EVALUATION_STEPS, evaluationStepSize } from "../../attacks/evaluation/defaults.js";
+import { EVALUATION_ATTACKS, type EvaluationAttackName } from "../../attacks/evaluation/names.js";
 import { attackReach } from "../../attacks/strength.js";
 import { assert, UsageError } from "../../errors.js";
 import type { AttackPlan } from "../../predictors/adversaries.js";

@@ -1,13 +1,13 @@
 /** The images of an evaluation. */
 import { existsSync } from "node:fs";
-import { type BadImagePolicy, type BadPhoto, checkMaxBad } from "../../data/bad-photos.js";
-import type { Finding } from "../../data/findings.js";
-import type { Part } from "../../data/image-folder.js";
+import type { Part } from "../../data/folders/image-folder.js";
+import { recogniseFolder } from "../../data/folders/recognise-folder.js";
+import type { Finding } from "../../data/inspection/findings.js";
 import type { EvaluationImages } from "../../data/open-data.js";
-import { recogniseFolder } from "../../data/recognise-folder.js";
-import { readUsedPhotos } from "../../data/used-photos.js";
+import { type BadImagePolicy, type BadPhoto, checkMaxBad } from "../../data/photos/bad-photos.js";
+import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { UsageError } from "../../errors.js";
-import { knownSet } from "../../evaluation/class-rule.js";
+import { knownSet } from "../../evaluation/classes/class-rule.js";
 import type { EvaluationView } from "../../evaluation/view.js";
 import { openRecipeData, SHAPES } from "../../recipes/data.js";
 import { resolveRecipe } from "../../recipes/resolve.js";

@@ -1,10 +1,10 @@
 /** One model measured on images, clean and attacked. Nothing here may load libtorch: an ONNX file needs none. */
-import { findingLines } from "../../data/findings.js";
-import type { PixelBatch } from "../../data/loader.js";
+import { findingLines } from "../../data/inspection/findings.js";
+import type { PixelBatch } from "../../data/loading/loader.js";
 import { RunError, UsageError } from "../../errors.js";
 import { accuracyOf } from "../../evaluation/accuracy.js";
-import { readClassMap } from "../../evaluation/class-map.js";
-import { classRule, knownSet, relabelled, underRule } from "../../evaluation/class-rule.js";
+import { readClassMap } from "../../evaluation/classes/class-map.js";
+import { classRule, knownSet, relabelled, underRule } from "../../evaluation/classes/class-rule.js";
 import { confusionOf, savedConfusion } from "../../evaluation/confusion.js";
 import { WorstMistakes } from "../../evaluation/mistakes.js";
 import { predict } from "../../evaluation/predictions.js";

@@ -1,6 +1,6 @@
 /** What the calls that evaluate have in common. */
-import type { BadImagePolicy } from "../../data/bad-photos.js";
-import type { OnnxOptions } from "../../predictors/onnx-settings.js";
+import type { BadImagePolicy } from "../../data/photos/bad-photos.js";
+import type { OnnxOptions } from "../../predictors/onnx/onnx-settings.js";
 import { type OpenPredictorOptions, openPredictor } from "../../predictors/open.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import { changeRecipe, resolveRecipe } from "../../recipes/resolve.js";

@@ -1,11 +1,11 @@
 /** Whether a folder holds the photos that a run was trained on. */
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { PARTS } from "../../data/image-folder.js";
-import { lookAtPhotos } from "../../data/photo-look.js";
-import type { SavedSplit } from "../../data/photo-split.js";
-import { photoExists, photoPath } from "../../data/read-photo.js";
-import { readUsedPhotos } from "../../data/used-photos.js";
+import { PARTS } from "../../data/folders/image-folder.js";
+import type { SavedSplit } from "../../data/folders/photo-split.js";
+import { lookAtPhotos } from "../../data/photos/photo-look.js";
+import { photoExists, photoPath } from "../../data/photos/read-photo.js";
+import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { SHAPES } from "../../recipes/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 

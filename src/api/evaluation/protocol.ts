@@ -1,7 +1,7 @@
 /** How a model was measured on a set, in words that are printed and saved with the result. */
-import { type ClassRule, knownSet } from "../../evaluation/class-rule.js";
+import { type ClassRule, knownSet } from "../../evaluation/classes/class-rule.js";
 import { defaultView, type EvaluationView } from "../../evaluation/view.js";
-import { orderRemark } from "../../predictors/onnx-normalization.js";
+import { orderRemark } from "../../predictors/onnx/onnx-normalization.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import type { EvaluationFile } from "../../runs/schema.js";
 import type { EvaluationData } from "./data.js";

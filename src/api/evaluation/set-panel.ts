@@ -2,8 +2,8 @@
 import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
 import { type CorruptedSet, openCorruptedSet } from "../../data/corrupted-set.js";
 import { UsageError } from "../../errors.js";
-import { readClassMap } from "../../evaluation/class-map.js";
-import { classRule, relabelled } from "../../evaluation/class-rule.js";
+import { readClassMap } from "../../evaluation/classes/class-map.js";
+import { classRule, relabelled } from "../../evaluation/classes/class-rule.js";
 import { suiteImages } from "../../evaluation/suite/images.js";
 import { benchmarkFirst, corruptedSetCells } from "../../evaluation/suite/set-cells.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";

@@ -1,16 +1,16 @@
 /** The models of a suite and the images that they see. Nothing here may load libtorch: an ONNX file needs none. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFrostTextures } from "../../corruptions/frost-photographs.js";
-import type { BadImagePolicy } from "../../data/bad-photos.js";
-import type { Finding } from "../../data/findings.js";
-import { evaluationBatches } from "../../data/loader.js";
-import { describeLeftOut } from "../../data/photo-text.js";
-import { shapesDataset } from "../../data/shapes.js";
-import { stylize } from "../../data/stylize.js";
+import { readFrostTextures } from "../../corruptions/sets/frost-photographs.js";
+import type { Finding } from "../../data/inspection/findings.js";
+import { evaluationBatches } from "../../data/loading/loader.js";
+import type { BadImagePolicy } from "../../data/photos/bad-photos.js";
+import { describeLeftOut } from "../../data/photos/photo-text.js";
+import { shapesDataset } from "../../data/shapes/shapes.js";
+import { stylize } from "../../data/writing/stylize.js";
 import { UsageError } from "../../errors.js";
-import { readClassMap } from "../../evaluation/class-map.js";
-import { type ClassRule, classRule, relabelled, underRule } from "../../evaluation/class-rule.js";
+import { readClassMap } from "../../evaluation/classes/class-map.js";
+import { type ClassRule, classRule, relabelled, underRule } from "../../evaluation/classes/class-rule.js";
 import { evaluationBatchSize } from "../../evaluation/predictor.js";
 import {
   type Cell,

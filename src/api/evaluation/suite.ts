@@ -1,7 +1,7 @@
 /** Everything that is measured of some models, side by side: the standard suite, or a corrupted set. */
 import { join } from "node:path";
-import { findingLines } from "../../data/findings.js";
-import { recogniseFolder } from "../../data/recognise-folder.js";
+import { recogniseFolder } from "../../data/folders/recognise-folder.js";
+import { findingLines } from "../../data/inspection/findings.js";
 import { UsageError } from "../../errors.js";
 import type { Document } from "../../evaluation/report/document.js";
 import { writeReport } from "../../evaluation/report/write.js";

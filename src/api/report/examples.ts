@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Picture, PictureGrid } from "../../evaluation/report/document.js";
-import { readGrid } from "../../images/grid.js";
-import { smallPng } from "../../images/thumbnail.js";
+import { readGrid } from "../../figures/grid.js";
+import { smallPng } from "../../figures/thumbnail.js";
 import { RunDirectory } from "../../runs/run-directory.js";
 import type { SnapshotFile, SnapshotPrediction } from "../../runs/schema.js";
 import { spread } from "./epochs-shown.js";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import type { Picture, PictureGrid } from "../../evaluation/report/document.js";
-import { smallPng } from "../../images/thumbnail.js";
+import { smallPng } from "../../figures/thumbnail.js";
 import { RunDirectory } from "../../runs/run-directory.js";
 import type { EvaluationFile, Mistake } from "../../runs/schema.js";
 import type { ReportedRun } from "./reported-run.js";

@@ -1,7 +1,7 @@
 /** What validation, evaluations and suites say of runs. */
 import { basename } from "node:path";
 import { type Block, percent, type TableCell } from "../../evaluation/report/document.js";
-import { wilsonInterval } from "../../evaluation/statistics.js";
+import { wilsonInterval } from "../../evaluation/statistics/bootstrap.js";
 import { corruptionMaps, resultTables, robustnessFigures } from "../../evaluation/suite/document.js";
 import type { SuiteSummary } from "../../evaluation/suite/summary.js";
 import { MAIN_ROUTE } from "../../nn/context.js";

@@ -2,7 +2,7 @@
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { UsageError } from "../../errors.js";
-import { systemReason } from "../folder-reader.js";
+import { systemReason } from "../folders/folder-reader.js";
 import { type HttpOptions, readRange } from "./http-bytes.js";
 import { isRemote } from "./shard-names.js";
 

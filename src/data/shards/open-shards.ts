@@ -2,7 +2,7 @@
 
 import { dirname, resolve } from "node:path";
 import { didYouMean, listed, UsageError } from "../../errors.js";
-import { type ImageFolder, PARTS, type Part, type Photo } from "../image-folder.js";
+import { type ImageFolder, PARTS, type Part, type Photo } from "../folders/image-folder.js";
 import { openBytes } from "./byte-source.js";
 import { inOrder } from "./in-order.js";
 import { scanShard } from "./scan-shard.js";

@@ -3,9 +3,9 @@
 import { type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
-import { PARTS, type Part, partByName } from "../folder-parts.js";
-import { FolderReader } from "../folder-reader.js";
-import { isHidden, isPhotoName } from "../image-names.js";
+import { PARTS, type Part, partByName } from "../folders/folder-parts.js";
+import { FolderReader } from "../folders/folder-reader.js";
+import { isHidden, isPhotoName } from "../folders/image-names.js";
 
 /** Names that a pattern may stand for: more are a mistake. */
 const MOST_NAMES = 100_000;

@@ -1,5 +1,5 @@
 /** What was logged over time as SVG that takes its colours from the page. */
-import { axis } from "../../images/chart.js";
+import { axis } from "../../figures/chart.js";
 import type { CurveFigure } from "./document.js";
 import { escapeHtml } from "./escape.js";
 import { stroke, text } from "./svg-parts.js";

@@ -1,7 +1,8 @@
 /** What a suite measures: a list of cells, each some images and how a model is asked about them. */
-import { MADE_TEXTURES } from "../../corruptions/frost-texture.js";
+
 import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
-import type { PixelBatch } from "../../data/loader.js";
+import { MADE_TEXTURES } from "../../corruptions/operations/frost-texture.js";
+import type { PixelBatch } from "../../data/loading/loader.js";
 import type { RawImage } from "../../images/resize.js";
 import { blackBoxSquare } from "../black-box.js";
 import type { Predictor } from "../predictor.js";

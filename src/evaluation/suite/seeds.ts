@@ -1,5 +1,5 @@
 /** Methods over seeds: what models that differ in nothing else say together. */
-import { type SeedDifference, seedDifference } from "../paired-tests.js";
+import { type SeedDifference, seedDifference } from "../statistics/paired-tests.js";
 import type { SuiteSummary } from "./summary.js";
 
 /** Models trained alike but for the seed. */

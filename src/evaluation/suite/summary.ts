@@ -1,10 +1,10 @@
 /** A suite's result as data: what its JSON file holds, and what its report is made from. */
 import { SEVERITIES } from "../../corruptions/index.js";
+import { areImagenetClasses } from "../classes/imagenet.js";
 import type { CorruptionErrors } from "../corruption-error.js";
 import { ALEXNET, type CorruptionReference, corruptionReference } from "../corruption-error.js";
-import { areImagenetClasses } from "../imagenet.js";
-import { type McNemar, mcNemar } from "../paired-tests.js";
-import { bootstrapMeans, type Interval } from "../statistics.js";
+import { bootstrapMeans, type Interval } from "../statistics/bootstrap.js";
+import { type McNemar, mcNemar } from "../statistics/paired-tests.js";
 import { type Cell, CLEAN, corruptionId } from "./cell.js";
 import { type ClassSummary, classSummaries } from "./classes.js";
 import { attackCells, corruptionCellsOf, corruptionErrors, type Measure, suiteMeasures } from "./measures.js";

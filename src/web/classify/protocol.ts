@@ -1,5 +1,5 @@
 /** What the page and the worker that classifies say to each other. */
-import type { Prediction } from "../../evaluation/most-probable.js";
+import type { Prediction } from "../../evaluation/classes/most-probable.js";
 import type { WebModel } from "../../runs/web-models.js";
 import type { Severities } from "./corruptions.js";
 

@@ -2,7 +2,7 @@
 
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
-import { mostProbable } from "../../evaluation/most-probable.js";
+import { mostProbable } from "../../evaluation/classes/most-probable.js";
 import type { RawImage } from "../../images/resize.js";
 import { WEB_MODELS, type WebModel } from "../../runs/web-models.js";
 import { corrupted, type Severities } from "./corruptions.js";

@@ -1,0 +1,192 @@
+/** A trained classifier as a file for other programs: what the export command does. */
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { didYouMean, UsageError } from "../../errors.js";
+import { ONNX_INPUTS, type OnnxExportOptions, type OnnxFacts, onnxOf, onnxPreprocessing } from "../../export/onnx.js";
+import { type OnnxPreprocessing, type Preprocessing, preprocessingOf } from "../../export/preprocessing.js";
+import { exportWeights, importWeights } from "../../export/safetensors.js";
+import type { Classifier } from "../../models/classifier.js";
+import { loadedClassifier } from "../../models/loaded.js";
+import { MAIN_ROUTE } from "../../nn/context.js";
+import { classifierPredictor } from "../../predictors/classifier-predictor.js";
+import { loadOnnxRuntime } from "../../predictors/onnx/onnx-runtime.js";
+import { isOnnx } from "../../predictors/open.js";
+import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
+import { type OpenedWeights, type OpenWeightsOptions, openWeights } from "../../weights/open.js";
+import { accuracyOf, trainingOf } from "./export-facts.js";
+import { sampleImages } from "./export-images.js";
+import { type Verification, verifyOnnx } from "./export-verification.js";
+
+export const EXPORT_FORMATS = ["onnx", "safetensors"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export interface ExportModelOptions extends OpenWeightsOptions, OnnxExportOptions {
+  /** By default the ending of the file. */
+  readonly format?: ExportFormat;
+  /** Of safetensors: with the batch norms of the auxiliary routes. */
+  readonly auxiliary?: boolean;
+  /** Of ONNX: side of its images, by default the model's own. Height and width are fixed in the file. */
+  readonly imageSize?: number;
+}
+
+/** What was written. */
+export type ExportResult = {
+  readonly file: string;
+  /** The file that it was made from. */
+  readonly from: string;
+  /** What was recognised in weights of another code base. */
+  readonly notes: readonly string[];
+  readonly model: string;
+  readonly bytes: number;
+} & (
+  | {
+      readonly format: "safetensors";
+      readonly tensors: number;
+      readonly routes: readonly string[];
+      readonly preprocessing: Preprocessing;
+    }
+  | {
+      readonly format: "onnx";
+      readonly preprocessing: OnnxPreprocessing;
+      readonly facts: OnnxFacts;
+      readonly verification: Verification;
+    }
+);
+
+/**
+ * Writes a model as safetensors for Python, or as ONNX for every runtime, with how images become its input in the metadata.
+ *
+ * An ONNX file is run by ONNX Runtime before it gets its name, in a process of its own, on images of the run where they are still there:
+ * the largest difference of the logits must be below 1e-4 of the largest logit, and the most probable class the same where it leads by
+ * more. See `onnxOf` for what the file holds.
+ *
+ * @param model a run's folder, or weights: all that `openWeights` opens
+ * @throws UsageError ERR_EXPORT neither the ending nor the format says what to write, an option is of the other format, or the
+ *   weights would be overwritten; ERR_ONNX_RUNTIME there is no ONNX Runtime to verify the file; and what `openWeights` throws
+ * @throws RunError ERR_EXPORT_VERIFY the file does not give the model's logits; ERR_WRITE it cannot be written. An earlier file of that
+ *   name stays then
+ */
+export async function exportModel(model: string, to: string, options: ExportModelOptions = {}): Promise<ExportResult> {
+  if (isOnnx(model)) {
+    throw new UsageError(
+      "ERR_EXPORT",
+      `export: ${model} is an ONNX file already. Give the run or the weights that it was made from`,
+    );
+  }
+  const format = formatOf(to, options);
+  checkOptions(format, options);
+  const folder = dirname(to);
+  if (!existsSync(folder)) {
+    throw new UsageError(
+      "ERR_EXPORT",
+      `export: there is no folder ${folder} to write ${basename(to)} into. Make it first`,
+    );
+  }
+  // What is missing is said before anything is read or downloaded.
+  if (format === "onnx") loadOnnxRuntime();
+  const opened = await openWeights(model, options);
+  if (resolve(opened.file) === resolve(to)) {
+    const file = opened.file;
+    throw new UsageError(
+      "ERR_EXPORT",
+      `export: \`to\` must not be the weights themselves, ${file}. Choose another file`,
+    );
+  }
+  const { imageSize = opened.specification.imageSize } = options;
+  const specification = { ...opened.specification, imageSize };
+  const classifier = loadedClassifier({ ...opened, specification }, opened.file);
+  try {
+    const common = { file: to, from: opened.file, notes: opened.notes, model: specification.name };
+    const written =
+      format === "onnx"
+        ? await writeOnnx(classifier, opened, to, options)
+        : writeSafetensors(classifier, opened, to, options.auxiliary === true);
+    return { ...common, bytes: statSync(to).size, ...written };
+  } finally {
+    classifier.dispose();
+  }
+}
+
+function writeSafetensors(classifier: Classifier, { file }: OpenedWeights, to: string, auxiliary: boolean) {
+  exportWeights(classifier, to, { auxiliary, metadata: trainingOf(file) });
+  // Read back: what is reported is what the file holds.
+  const { tensors, specification } = importWeights(to);
+  return {
+    format: "safetensors",
+    tensors: tensors.size,
+    routes: [MAIN_ROUTE, ...specification.routes],
+    preprocessing: preprocessingOf(specification),
+  } as const;
+}
+
+async function writeOnnx(
+  classifier: Classifier,
+  { file, run, preset }: OpenedWeights,
+  to: string,
+  options: OnnxExportOptions,
+) {
+  const { specification } = classifier;
+  const accuracy = accuracyOf(file);
+  const facts: OnnxFacts = { ...(preset && { preset }), ...trainingOf(file), ...(accuracy && { accuracy }) };
+  const images = await sampleImages(run, specification);
+  const logits = (await classifierPredictor(classifier).logits(images)) as Float32Array;
+  // Its own ending, since that is how a model is known to be ONNX.
+  const unverified = join(dirname(to), `.${basename(to)}.${process.pid}.onnx`);
+  try {
+    writeFileAtomic(unverified, onnxOf(classifier, options, facts));
+    const { classes } = specification;
+    const expected = { logits, classes, probabilities: options.softmax === true };
+    const verification = await verifyOnnx(unverified, images, expected);
+    rename(unverified, to);
+    return { format: "onnx", preprocessing: onnxPreprocessing(specification, options), facts, verification } as const;
+  } finally {
+    rmSync(unverified, { force: true });
+  }
+}
+
+function rename(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (cause) {
+    throw writeError(to, cause);
+  }
+}
+
+function formatOf(to: string, { format }: ExportModelOptions): ExportFormat {
+  if (format !== undefined) {
+    if (EXPORT_FORMATS.includes(format)) return format;
+    const hint = didYouMean(format, EXPORT_FORMATS);
+    throw new UsageError(
+      "ERR_EXPORT",
+      `export: \`format\` must be ${EXPORT_FORMATS.join(" or ")}; got ${format}.${hint}`,
+    );
+  }
+  const found = EXPORT_FORMATS.find((one) => to.toLowerCase().endsWith(`.${one}`));
+  if (found !== undefined) return found;
+  throw new UsageError(
+    "ERR_EXPORT",
+    `export: \`to\` must name a file that ends in .onnx or .safetensors, or \`format\` must say which; got ${to}`,
+  );
+}
+
+/** @throws ERR_EXPORT an option has no effect on this format, or no such value */
+function checkOptions(format: ExportFormat, options: ExportModelOptions): void {
+  const { input, softmax, keepNorms, imageSize, auxiliary } = options;
+  const refuse = (what: string) => {
+    throw new UsageError("ERR_EXPORT", `export: ${what}`);
+  };
+  const ofOnnx = Object.entries({ input, softmax, keepNorms, imageSize });
+  const [name] = ofOnnx.find(([, value]) => value !== undefined && value !== false) ?? [];
+  if (format === "safetensors" && name !== undefined) {
+    refuse(`\`${name}\` is of ONNX files. Leave it out, or name a file that ends in .onnx`);
+  }
+  if (format === "onnx" && auxiliary) {
+    refuse("`auxiliary` is of safetensors: an ONNX file computes what the main batch norms give. Leave it out");
+  }
+  if (input !== undefined && !ONNX_INPUTS.includes(input)) {
+    refuse(`\`input\` must be ${ONNX_INPUTS.join(" or ")}; got ${input}.${didYouMean(input, ONNX_INPUTS)}`);
+  }
+  if (imageSize !== undefined && !(Number.isInteger(imageSize) && imageSize >= 1)) {
+    refuse(`\`imageSize\` must be a positive whole number of pixels; got ${imageSize}`);
+  }
+}

@@ -1,0 +1,84 @@
+/** What is written into a run's folder before the first step, and read when a run goes on. */
+import type { OpenedData } from "../../data/open-data.js";
+import { formatUsedPhotos } from "../../data/photos/used-photos.js";
+import { stringifyRecipe } from "../../recipes/resolve.js";
+import type { ResolvedRecipe } from "../../recipes/schema.js";
+import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { environment } from "../../runs/environment.js";
+import { packageVersion } from "../../runs/package-version.js";
+import { runReadme } from "../../runs/readme.js";
+import { type RunDirectory, writeJson } from "../../runs/run-directory.js";
+import { RUN_SCHEMA } from "../../runs/schema.js";
+import { type Reproducibility, restore, type TrainedParts, type TrainingState } from "../../training/checkpoint.js";
+import { readNewestCheckpoint, setAsideDamaged } from "../../training/newest-checkpoint.js";
+
+/** Writes everything of a new run that does not change later, and its run.json. @throws RunError ERR_WRITE */
+export function writeNewRun(
+  run: RunDirectory,
+  recipe: ResolvedRecipe,
+  { name, classes, train, validation, sizes, split, photos, digest }: OpenedData,
+  reproducibility: Reproducibility,
+  command: readonly string[],
+): void {
+  writeFileAtomic(run.readme, runReadme(packageVersion()));
+  writeFileAtomic(run.recipe, stringifyRecipe(recipe));
+  writeJson(run.environment, environment(reproducibility));
+  if (split !== undefined) writeJson(run.split, split);
+  if (photos !== undefined) writeFileAtomic(run.photos, formatUsedPhotos(photos));
+  run.writeInfo({
+    schema: RUN_SCHEMA,
+    version: packageVersion(),
+    command,
+    createdAt: new Date().toISOString(),
+    resumedAt: [],
+    status: "running",
+    data: {
+      name,
+      classes,
+      trainingImages: train?.length ?? 0,
+      validationImages: validation?.length ?? 0,
+      ...(sizes.test !== undefined && { testImages: sizes.test }),
+      ...(digest && { digest: digest() }),
+    },
+  });
+}
+
+/**
+ * Puts the newest checkpoint that is whole into the run's parts, and takes back the log lines written after it. A damaged
+ * one is kept under another name.
+ *
+ * @returns where the run stands, undefined where it has no checkpoint yet, and what the user should know
+ */
+export function resumeState(
+  run: RunDirectory,
+  parts: TrainedParts,
+  now: Reproducibility,
+): { readonly state: TrainingState | undefined; readonly note: string; readonly warnings: readonly string[] } {
+  const last = run.checkpoint("last");
+  const newest = readNewestCheckpoint(last);
+  const file = newest?.file;
+  if (newest !== undefined) restore(newest.file, newest.path, parts);
+  const damaged = newest?.damage && `${newest.damage}. It is kept as ${setAsideDamaged(last)}.`;
+  const state = file?.state;
+  run.metrics.truncateAfter(state?.step ?? 0);
+  run.batchNormDrift.truncateAfter(state?.step ?? 0);
+  const before = file?.reproducibility ?? now;
+  const ofOne = { ranks: 1 };
+  const [was, is] = [
+    { ...ofOne, ...before },
+    { ...ofOne, ...now },
+  ];
+  const differences = (["processor", "threads", "torch", "ranks"] as const).filter((key) => was[key] !== is[key]);
+  return {
+    state,
+    note:
+      state === undefined ? "No checkpoint yet: starting from the beginning." : `Resuming after step ${state.step}.`,
+    warnings: [
+      ...(damaged ? [damaged] : []),
+      ...differences.map(
+        (key) =>
+          `Note: ${key} was ${was[key]} and is ${is[key]}; the run goes on, but not bit for bit as it would have.`,
+      ),
+    ],
+  };
+}

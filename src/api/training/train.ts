@@ -1,0 +1,388 @@
+/** One training run, from a recipe to its weights: what `advprop train` does, as a call. */
+import { existsSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import type { SavedSplit } from "../../data/folders/photo-split.js";
+import type { OpenedData } from "../../data/open-data.js";
+import { describeLeftOut, describeParts } from "../../data/photos/photo-text.js";
+import type { ProcessGroup } from "../../distributed/process-group.js";
+import { UsageError } from "../../errors.js";
+import type { EvaluationView } from "../../evaluation/view.js";
+import {
+  buildLearner,
+  buildTraining,
+  deviceOf,
+  disposeLearner,
+  settleBatchSize,
+  type Training,
+} from "../../recipes/build.js";
+import { openRecipeData } from "../../recipes/data.js";
+import { describeUpdates, withEnoughUpdates } from "../../recipes/photos.js";
+import { resolveRecipe, stringifyRecipe } from "../../recipes/resolve.js";
+import { parseSavedRecipe } from "../../recipes/saved.js";
+import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
+import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { defaultRunPath, RunDirectory, savedSplit } from "../../runs/run-directory.js";
+import type { RunStatus } from "../../runs/schema.js";
+import type { EventFile } from "../../runs/tensorboard/event-file.js";
+import { engineInfo, memoryStats } from "../../tensor/index.js";
+import type { Reproducibility, TrainingState } from "../../training/checkpoint.js";
+import type { FitEvent, Listener } from "../../training/events.js";
+import { fit, updatesPerEpoch } from "../../training/fit.js";
+import { bytesFor, readableBytes } from "../../training/memory-estimate.js";
+import { readNewestCheckpoint } from "../../training/newest-checkpoint.js";
+import { type RecordedParts, runRecorder } from "../../training/run-recorder.js";
+import type { OpenedWeights } from "../../weights/open.js";
+import type { TrainEvent, TrainResult } from "../events.js";
+import { writeRunReport } from "../report/run-report.js";
+import { checkPhotos } from "./check-photos.js";
+import { checkValidationFraction } from "./check-validation.js";
+import { followTraining, imagesDigest, type RankPlan, readingShare, setMachine, shareState } from "./ranks.js";
+import { changedRecipe, checkChanges, describeChanges, type ResumeChanges } from "./resume-changes.js";
+import { resumeState, writeNewRun } from "./run-folder.js";
+import { describeView, viewBeforeRecording, viewOf } from "./run-view.js";
+import { checkSameImages } from "./same-images.js";
+import { openStartWeights } from "./start-weights.js";
+import { describeAutomaticBatch, describeStrength, describeTransfer } from "./training-notes.js";
+
+export interface TrainOptions {
+  /** Folder of the run. A new run needs one that is empty or not there; by default runs/METHOD-MODEL-TIME. */
+  readonly run?: string;
+  /** Goes on with the run in `run` and its own recipe, of which the given recipe changes what may still be changed. */
+  readonly resume?: boolean;
+  /** How a folder of photos without parts is divided; by default drawn by the recipe's seed. */
+  readonly split?: SavedSplit;
+  /** Writes event files of TensorBoard into the run's folder too; a run that has some goes on with them when it is resumed. */
+  readonly tensorboard?: boolean;
+  /** Aborted, the run finishes its step, saves, and the result says that it was stopped. */
+  readonly signal?: AbortSignal;
+  /** Told of everything that happens; training waits for its promise. */
+  readonly onEvent?: Listener<TrainEvent>;
+  /** Images of a mini-batch that the learning rate is for, where the recipe's batch size is "auto"; by default 128. */
+  readonly referenceSize?: number;
+  /** The command that is noted in the run's folder; by default none. */
+  readonly command?: readonly string[];
+  /**
+   * The processes that train together, each of which calls `train`. The recipe and all other options are rank 0's, which writes the run;
+   * a signal to any of them stops all. By default this process trains by itself.
+   */
+  readonly group?: ProcessGroup;
+}
+
+/** What is to be trained, and where. */
+interface Plan {
+  readonly recipe: ResolvedRecipe;
+  /** The run's folder. */
+  readonly path: string;
+  /** The run that goes on. */
+  readonly resumed: RunDirectory | undefined;
+  readonly changes: ResumeChanges;
+  /** The weights that a new run starts from. */
+  readonly source?: OpenedWeights;
+}
+
+type Note = (message: string, warning?: boolean) => Promise<void>;
+
+const noteTo =
+  (tell: (event: TrainEvent) => Promise<void>): Note =>
+  (message, warning = false) =>
+    tell({ type: "note", message, warning });
+
+/**
+ * Trains a classifier, and records it in a run's folder: the resolved recipe, logs, checkpoints, pictures.
+ *
+ * The threads and the memory limit of the recipe are set for the whole process. Of several ranks each takes its part of every
+ * mini-batch, whose size in the recipe is that over all of them.
+ *
+ * @param recipe what differs from the defaults
+ * @throws UsageError, before anything is written: ERR_RECIPE, ERR_DEVICE, ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_RESUME,
+ *   ERR_DATA_CHECK, ERR_MEMORY and what opening the data throws
+ * @throws RunError ERR_NON_FINITE a loss is not finite; ERR_WRITE the disk is full; ERR_RANK another rank is gone or has failed. The last
+ *   checkpoint stays, and the run can be resumed
+ */
+export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
+  const { group } = options;
+  if (group === undefined) return lead(recipe, options);
+  try {
+    return group.rank === 0 ? await lead(recipe, options) : await followTraining(group, options.signal);
+  } catch (error) {
+    group.fail(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+/** Trains as the recipe says, and writes the run; other ranks, where there are such, follow. */
+async function lead(recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
+  const { group } = options;
+  const tell = async (event: TrainEvent) => options.onEvent?.(event);
+  const note = noteTo(tell);
+  const plan = options.resume ? resumePlan(recipe, options.run) : await newPlan(recipe, options.run, tell);
+  const { resumed, source } = plan;
+  for (const line of source?.notes ?? []) await note(line);
+  if (resumed === undefined) checkSynchronized(plan.recipe, group);
+  deviceOf(plan.recipe, group); // refused before anything is read
+  setMachine(plan.recipe, group);
+  if (resumed === undefined) for (const line of await checkPhotos(plan.recipe.data.path)) await note(line, true);
+  const recorded = resumed?.readInfo().view;
+  const view =
+    resumed !== undefined && recorded === undefined ? viewBeforeRecording(plan.recipe) : (recorded ?? viewOf(source));
+  const data = await openRecipeData(readingShare(plan.recipe, group), {
+    parts: ["train", "validation"],
+    split: resumed ? savedSplit(plan.path) : options.split,
+    view,
+    onProgress: (done, total) => {
+      if (done % 500 === 0) void note(`Looking at the photos, to split them: ${done} of ${total}`);
+    },
+  });
+  try {
+    if (resumed === undefined) {
+      checkValidationFraction(plan.recipe, data);
+    } else {
+      const unknown = checkSameImages(resumed, data);
+      if (unknown !== undefined) await note(unknown, true);
+      if (recorded === undefined && data.validation?.fileOf !== undefined) {
+        for (const line of describeView(view, data)) await note(line, true);
+      }
+    }
+    const images = data.train?.length ?? 0;
+    const enough = resumed === undefined ? withEnoughUpdates(plan.recipe, images) : plan.recipe;
+    const changed = describeUpdates(plan.recipe, enough, images);
+    if (changed !== undefined) await note(changed, true);
+    // Whole images are not cut, whatever the weights say of photos.
+    const ownView = data.whole && resumed === undefined ? undefined : view;
+    return await trainOn(data, { ...plan, recipe: enough }, ownView, options, tell);
+  } finally {
+    await data.close();
+  }
+}
+
+async function newPlan(
+  written: Recipe,
+  run: string | undefined,
+  tell: (event: TrainEvent) => Promise<void>,
+): Promise<Plan> {
+  resolveRecipe(written); // refused before weights are downloaded
+  if (run !== undefined) RunDirectory.checkFree(run);
+  const { recipe: complete, source } = await openStartWeights(written, (doneBytes, totalBytes) => {
+    void tell({ type: "download", doneBytes, totalBytes });
+  });
+  const recipe = resolveRecipe(complete);
+  const path = run ?? defaultRunPath(recipe.method, recipe.model, new Date());
+  // Refused now, made only when the data and the model are known to be good.
+  RunDirectory.checkFree(path);
+  return { recipe, path, resumed: undefined, changes: {}, source };
+}
+
+function resumePlan(changed: Recipe, path: string | undefined): Plan {
+  if (path === undefined) throw new UsageError("ERR_RESUME", "train: `resume` needs `run`, the folder of the run");
+  const resumed = RunDirectory.resume(path);
+  const saved = parseSavedRecipe(resumed.recipeText(), resumed.recipe);
+  return { path: resumed.path, resumed, ...changedRecipe(saved, changed) };
+}
+
+/** @throws ERR_RECIPE batch norms are to be synchronized with nobody */
+function checkSynchronized({ training }: ResolvedRecipe, group: ProcessGroup | undefined): void {
+  if (!training.syncBatchNorm || group !== undefined) return;
+  throw new UsageError(
+    "ERR_RECIPE",
+    "train: `training.syncBatchNorm` has no effect in one process, whose batch norms see the whole mini-batch. Leave it out, or start " +
+      "several processes, with advprop launch or torchrun",
+  );
+}
+
+async function trainOn(
+  data: OpenedData,
+  plan: Plan,
+  view: EvaluationView | undefined,
+  options: TrainOptions,
+  tell: (event: TrainEvent) => Promise<void>,
+): Promise<TrainResult> {
+  const { resumed, changes } = plan;
+  const continued = resumed && readNewestCheckpoint(resumed.checkpoint("last"))?.file;
+  checkChanges(plan.recipe, changes, continued?.state);
+  const { group } = options;
+  const learner = await buildLearner(plan.recipe, data, continued?.specification, view, plan.source, group);
+  try {
+    group?.share<RankPlan>({
+      run: plan.path,
+      recipe: plan.recipe,
+      specification: learner.model.specification,
+      view,
+      split: data.split,
+      images: imagesDigest(data),
+    });
+    const { recipe, estimate } = settleBatchSize(plan.recipe, learner, data, options.referenceSize);
+    const training = buildTraining(recipe, learner, data);
+    const run = resumed ?? RunDirectory.create(plan.path);
+    const unlock = run.lock();
+    try {
+      const memory =
+        estimate &&
+        ` takes about ${readableBytes(bytesFor(estimate, recipe.training.batchSize))} of ${readableBytes(memoryStats().limitBytes)}`;
+      const notes = [
+        ...describeTransfer(plan.recipe, learner),
+        ...(plan.recipe.training.batchSize === "auto" ? [describeAutomaticBatch(plan.recipe, recipe)] : []),
+        ...describeStrength(recipe),
+        `A batch of ${recipe.training.batchSize}${memory ?? ` on ${training.device}`}; a step costs ` +
+          `${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+      ];
+      return await record({ run, plan, recipe, training, data, notes, options, tell });
+    } finally {
+      unlock();
+    }
+  } finally {
+    disposeLearner(learner);
+  }
+}
+
+interface Recording {
+  readonly run: RunDirectory;
+  readonly plan: Plan;
+  readonly recipe: ReturnType<typeof settleBatchSize>["recipe"];
+  readonly training: Training;
+  readonly data: OpenedData;
+  /** What is said of it at its start. */
+  readonly notes: readonly string[];
+  readonly options: TrainOptions;
+  readonly tell: (event: TrainEvent) => Promise<void>;
+}
+
+/** Trains, and keeps the run's folder up to date. */
+async function record({ run, plan, recipe, training, data, notes, options, tell }: Recording): Promise<TrainResult> {
+  const reproducibility = thisMachine(options.group);
+  const note = noteTo(tell);
+  let state: TrainingState | undefined;
+  if (plan.resumed === undefined) {
+    writeNewRun(run, recipe, data, reproducibility, options.command ?? []);
+  } else {
+    const resumed = resumeState(run, training, reproducibility);
+    for (const line of resumed.warnings) await note(line, true);
+    await note(resumed.note);
+    state = resumed.state;
+  }
+  const setStatus = noteResume(run, plan, recipe, training, state);
+  setStatus("running");
+  const { name, classes, train: images } = data;
+  const trainingImages = images?.length ?? 0;
+  await tell({
+    type: "started",
+    run: run.path,
+    step: state?.step ?? 0,
+    recipe,
+    data: { name, classes, trainingImages },
+  });
+  const leftOutBefore = data.leftOut().length;
+  await note(describeParts(data));
+  for (const line of [...data.notes, ...describeLeftOut(data.leftOut())]) await note(line, true);
+  const stepsPerEpoch = updatesPerEpoch(training.loader, recipe.training.accumulationSteps);
+  for (const line of [...describeChanges(recipe, plan.changes, stepsPerEpoch, state?.step ?? 0), ...notes]) {
+    await note(line);
+  }
+  const { group } = options;
+  if (group !== undefined) shareState(group, training, state);
+  try {
+    const { logEverySteps } = recipe.training;
+    const events = await openEvents(run, options, state);
+    const result = await fit({
+      ...recipe.training,
+      ...training,
+      seed: recipe.seed,
+      resume: state,
+      signal: options.signal,
+      onEvent: listener(run, training, { reproducibility, logEverySteps, events }, tell),
+    });
+    setStatus(result.status);
+    const unwritten = await writeRunReport(run);
+    if (unwritten !== undefined) await note(unwritten, true);
+    for (const line of describeLeftOut(data.leftOut().slice(leftOutBefore))) await note(line, true);
+    const ended = resultOf(run, result, data);
+    await tell({ type: "finished", ...ended });
+    return ended;
+  } catch (error) {
+    try {
+      setStatus("failed");
+    } catch {
+      // A full disk: the error that is thrown below says so.
+    }
+    throw error;
+  }
+}
+
+/** Writes each event into the run's folder, and passes it on. */
+function listener(
+  run: RunDirectory,
+  training: Training,
+  settings: Pick<RecordedParts, "reproducibility" | "logEverySteps"> & { readonly events: EventFile | undefined },
+  tell: (event: TrainEvent) => Promise<void>,
+): Listener<FitEvent> {
+  const write = runRecorder(run, { ...training, ...settings });
+  return async (event) => {
+    write(event);
+    if (event.type === "checkpoint") {
+      const { name, state } = event;
+      await tell({ type: "checkpoint", name, step: state.step, weights: run.checkpoint(name).weights });
+      return;
+    }
+    await tell(event);
+    if (event.type !== "epoch" || training.snapshot === undefined) return;
+    const file = join(run.images, await training.snapshot(run.images, event.epoch));
+    await settings.events?.image("adversarial_examples", event.step, file);
+    await tell({ type: "picture", epoch: event.epoch, file });
+  };
+}
+
+/** The event file of this training, where one is wanted. */
+async function openEvents(
+  run: RunDirectory,
+  { tensorboard = false }: TrainOptions,
+  state: TrainingState | undefined,
+): Promise<EventFile | undefined> {
+  if (!tensorboard && !existsSync(run.tensorboard)) return undefined;
+  const { EventFile } = await import("../../runs/tensorboard/event-file.js");
+  return new EventFile(run.tensorboard, state?.step ?? 0);
+}
+
+/** Notes in run.json when a run goes on and what was changed; gives what sets its status. */
+function noteResume(
+  run: RunDirectory,
+  { resumed, changes }: Plan,
+  recipe: ResolvedRecipe,
+  { model }: Training,
+  state: TrainingState | undefined,
+): (status: RunStatus) => void {
+  const before = run.readInfo();
+  const at = new Date().toISOString();
+  const resumedAt = resumed === undefined ? before.resumedAt : [...before.resumedAt, at];
+  const changed = Object.keys(changes).length > 0;
+  const info = {
+    ...before,
+    view: model.specification.view,
+    resumedAt,
+    ...(changed && { changes: [...(before.changes ?? []), { at, step: state?.step ?? 0, settings: changes }] }),
+  };
+  if (changed) writeFileAtomic(run.recipe, stringifyRecipe(recipe));
+  return (status) => run.writeInfo({ ...info, status });
+}
+
+function resultOf(run: RunDirectory, result: Awaited<ReturnType<typeof fit>>, data: OpenedData): TrainResult {
+  const { status, reason, state } = result;
+  const { name, classes, sizes, available } = data;
+  const reading = data.statistics();
+  return {
+    run: run.path,
+    status,
+    reason,
+    step: state.step,
+    weights: run.checkpoint(state.best === undefined ? "last" : "best").weights,
+    ...(state.best && { best: state.best }),
+    data: { name, classes, parts: available, images: sizes, leftOut: data.leftOut() },
+    ...(reading && { reading }),
+  };
+}
+
+const thisMachine = (group: ProcessGroup | undefined): Reproducibility => ({
+  processor: cpus()[0]?.model.trim() ?? "unknown",
+  threads: engineInfo().threads,
+  torch: engineInfo().torch,
+  ...(group && { ranks: group.size }),
+});

@@ -1,0 +1,139 @@
+/** The attacks of an evaluation by name, AutoAttack's standard protocol among them. */
+
+import { UsageError } from "../../errors.js";
+import type { Attack } from "../attack.js";
+import { type AttackOptions, attackGradients, createAttack } from "../create.js";
+import type { Norm } from "../square/square.js";
+import { threatModel } from "../threat-model.js";
+import { type ApgdLoss, apgd } from "./apgd.js";
+import { bestIterate } from "./best-iterate.js";
+import { evaluationPgd } from "./defaults.js";
+import { fab } from "./fab.js";
+import { inTurn, restarted } from "./in-turn.js";
+import type { EvaluationAttackName } from "./names.js";
+import { square } from "./tensor-square.js";
+
+export interface EvaluationAttackOptions {
+  readonly name: EvaluationAttackName;
+  readonly norm: Norm;
+  readonly epsilon: number;
+  /** How many classes the classifier has: targeted attacks go for 9 wrong ones, or all where there are fewer. */
+  readonly classes: number;
+  /** Runs of each attack from another random start; 1 unless given. */
+  readonly restarts?: number;
+  /** Iterations: 100 unless given, of PGD 10. */
+  readonly steps?: number;
+  /** Of PGD: a quarter of epsilon unless given. */
+  readonly stepSize?: number;
+  /** Of Square: 5000 unless given. */
+  readonly queries?: number;
+}
+
+/** An attack with its price for each image at most. */
+export interface EvaluationAttack {
+  readonly name: string;
+  readonly attack: Attack;
+  readonly forward: number;
+  readonly backward: number;
+}
+
+/** Wrong classes that a targeted attack goes for, the likeliest first: the protocol's number. */
+const TARGETS = 9;
+
+/**
+ * The attacks behind a name, in the order in which they are tried on what is left, and what must be said of them.
+ *
+ * AutoAttack's standard protocol is APGD with cross-entropy (100 iterations), targeted APGD with the difference of
+ * logits ratio (9 targets), FAB-T (9 targets) and Square (5000 queries), each once. With fewer than 4 classes the ratio
+ * is undefined and its attack is left out; with fewer than 10, the targets are all wrong classes. Both are warned of.
+ *
+ * Source: Croce and Hein 2020, section 5, https://arxiv.org/abs/2003.01690
+ *
+ * @throws ERR_CLASSES the attack asked for by name cannot be done with so few classes
+ * @throws ERR_EPSILON, ERR_ATTACK_STEPS, ERR_RESTARTS as the attacks themselves
+ */
+export function evaluationAttacks(options: EvaluationAttackOptions): {
+  readonly attacks: readonly EvaluationAttack[];
+  readonly warnings: readonly string[];
+} {
+  const { name, classes } = options;
+  if (name !== "autoattack") return { attacks: [single(name, options)], warnings: targetWarnings(name, classes) };
+  const members = (["apgd-ce", "apgd-t", "fab", "square"] as const).filter(
+    (member) => member !== "apgd-t" || classes >= FEWEST_CLASSES[member],
+  );
+  const warnings = targetWarnings("fab", classes);
+  if (!members.includes("apgd-t")) {
+    warnings.push(
+      `autoattack: targeted APGD is left out, as the difference of logits ratio needs at least 4 classes; the classifier has ${classes}`,
+    );
+  }
+  return { attacks: members.map((member) => single(member, options)), warnings };
+}
+
+const FEWEST_CLASSES = { "apgd-ce": 2, "apgd-dlr": 3, "apgd-t": 4, fab: 2, square: 2, pgd: 2 } as const;
+
+function targetWarnings(name: EvaluationAttackName, classes: number): string[] {
+  if ((name !== "fab" && name !== "apgd-t") || classes > TARGETS) return [];
+  return [
+    `${name}: the protocol goes for ${TARGETS} wrong classes; with ${classes} classes there are ${classes - 1}, and all are taken`,
+  ];
+}
+
+function single(name: Exclude<EvaluationAttackName, "autoattack">, options: EvaluationAttackOptions): EvaluationAttack {
+  const { norm, epsilon, classes, restarts = 1, queries = 5000 } = options;
+  if (classes < FEWEST_CLASSES[name]) {
+    throw new UsageError(
+      "ERR_CLASSES",
+      `${name}: the classifier must have at least ${FEWEST_CLASSES[name]} classes; got ${classes}. Use apgd-ce or square`,
+    );
+  }
+  const ball = threatModel(norm, epsilon);
+  const { steps = 100 } = options;
+  const targets = Math.min(TARGETS, classes - 1);
+  const ranks = Array.from({ length: targets }, (_, i) => i + 1);
+  const auto = (loss: ApgdLoss) => apgd({ threatModel: ball, loss, steps });
+  // Of each run, one forward pass more asks which images it left.
+  const priced = (attack: Attack, runs: number, forward: number, backward: number): EvaluationAttack => ({
+    name,
+    attack,
+    forward: runs * (forward + 1),
+    backward: runs * backward,
+  });
+  switch (name) {
+    case "apgd-ce":
+      return priced(restarted(auto("ce"), restarts), restarts, steps + 1, steps);
+    case "apgd-dlr":
+      return priced(restarted(auto("dlr"), restarts), restarts, steps + 1, steps);
+    case "apgd-t": {
+      const attack = inTurn(ranks.flatMap((targetRank) => repeat(auto({ targetRank }), restarts)));
+      return priced(attack, targets * restarts, steps + 2, steps);
+    }
+    case "fab": {
+      // The first run starts from the images, as the paper has it; later ones nearby.
+      const runs = Array.from({ length: restarts }, (_, r) => (r === 0 ? undefined : epsilon));
+      const attack = inTurn(
+        ranks.flatMap((targetRank) =>
+          runs.map((startWithin) => fab({ targetRank, steps, ...(startWithin && { startWithin }) }, norm, epsilon)),
+        ),
+      );
+      return priced(attack, targets * restarts, 2 * steps + 13, steps + 1);
+    }
+    case "square":
+      return priced(restarted(square({ norm, epsilon, queries }), restarts), restarts, queries, 0);
+    case "pgd":
+      return trainingAttack(evaluationPgd(norm, epsilon, options), restarts);
+  }
+}
+
+/** An attack of training for an evaluation: the best iterate of each image, from several random starts. */
+export function trainingAttack(options: AttackOptions, restarts: number): EvaluationAttack {
+  const gradients = attackGradients(options);
+  return {
+    name: options.name,
+    attack: restarted(bestIterate(createAttack(options)), restarts),
+    forward: restarts * (gradients + 2),
+    backward: restarts * gradients,
+  };
+}
+
+const repeat = <T>(value: T, count: number): T[] => new Array<T>(count).fill(value);

@@ -1,0 +1,42 @@
+/** The best of an attack's iterates rather than its last. */
+import { crossEntropy } from "../../nn/loss.js";
+import { fromArray, scope, type Tensor } from "../../tensor/index.js";
+import { clone, copy_, detach, where } from "../../tensor/operators.js";
+import type { Attack } from "../attack.js";
+import { wrong } from "./objective.js";
+
+/**
+ * Of each image the iterate that an untargeted attack should give back: one that is misclassified before one that is
+ * not, and among those the one of the largest cross-entropy. The iterates are what the attack asks the network about,
+ * and its result, which costs one forward pass more; the attack itself runs unchanged.
+ */
+export function bestIterate(attack: Attack): Attack {
+  return {
+    perturb(logits, images, labels, keys) {
+      return scope(() => {
+        const best = clone(images);
+        const scores = new Float64Array(images.shape[0]).fill(Number.NEGATIVE_INFINITY);
+        const watched = (x: Tensor): Tensor => {
+          const output = logits(x);
+          scope(() => {
+            const point = detach(output);
+            const fooled = wrong(point, labels);
+            const losses = crossEntropy(point, labels, 0, "none").toNumbers();
+            const better = losses.map((loss, i) => {
+              // A sigmoid-like squeeze keeps losses in order below 1, so that being fooled counts for more than any loss.
+              const score = loss / (1 + loss) + (fooled[i] ? 1 : 0);
+              if (!(score > scores[i])) return 0;
+              scores[i] = score;
+              return 1;
+            });
+            copy_(best, where(fromArray(better, [better.length, 1, 1, 1], "bool", x.device), detach(x), best));
+          });
+          return output;
+        };
+        const last = attack.perturb(watched, images, labels, keys);
+        scope(() => watched(last));
+        return best;
+      });
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/** Attacks one after the other, each on what the earlier ones left. */
+import { UsageError } from "../../errors.js";
+import { keysAt } from "../../nn/keys.js";
+import { fromArray, scope } from "../../tensor/index.js";
+import { channelsLast, clone, rowsAt, setRowsAt_ } from "../../tensor/operators.js";
+import type { Attack } from "../attack.js";
+import { misclassified } from "./objective.js";
+
+/**
+ * Tries attacks in turn, each on the images that are still classified right after the earlier ones: one forward pass
+ * after each tells which. Attack number i draws with the key's epoch plus i, so that equal attacks are restarts.
+ *
+ * @returns of each image the first adversarial example that is misclassified, else what the last attack made
+ */
+export function inTurn(attacks: readonly Attack[]): Attack {
+  return {
+    perturb(logits, images, labels, keys) {
+      return scope(() => {
+        const result = channelsLast(clone(images));
+        let left = Array.from({ length: images.shape[0] }, (_, i) => i);
+        for (const [i, attack] of attacks.entries()) {
+          if (left.length === 0) break;
+          left = scope(() => {
+            const rows = fromArray(left, [left.length], "int64", images.device);
+            const [x, y] = [channelsLast(rowsAt(images, rows)), rowsAt(labels, rows)];
+            const own = { ...keysAt(keys, left, rows), epoch: keys.epoch + i };
+            const adversarial = attack.perturb(logits, x, y, own);
+            setRowsAt_(result, rows, adversarial);
+            const fooled = misclassified(logits, adversarial, y);
+            return left.filter((_, j) => !fooled[j]);
+          });
+        }
+        return result;
+      });
+    },
+  };
+}
+
+/**
+ * An attack repeated from other random starts on the images that it did not break.
+ *
+ * @throws ERR_RESTARTS the number of runs is not a positive integer
+ */
+export function restarted(attack: Attack, runs: number): Attack {
+  if (!Number.isInteger(runs) || runs < 1) {
+    throw new UsageError("ERR_RESTARTS", `restarted: runs must be a positive integer; got ${runs}`);
+  }
+  return inTurn(new Array<Attack>(runs).fill(attack));
+}

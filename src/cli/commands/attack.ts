@@ -1,0 +1,90 @@
+import type { Command } from "commander";
+import { UsageError } from "../../errors.js";
+import { ATTACK_FLAGS, addFlags, changesOf, MACHINE_FLAGS } from "../flags/flags.js";
+import { wholeNumber } from "../flags/set-flags.js";
+
+interface AttackOptions extends Readonly<Record<string, unknown>> {
+  readonly to: string;
+  readonly data?: string;
+  readonly split?: string;
+  readonly limitTest?: string;
+  readonly quiet?: boolean;
+  readonly target?: string;
+  readonly route?: string;
+  readonly checkpoint?: string;
+  readonly seed: string;
+  readonly threads: string;
+  readonly json?: boolean;
+}
+
+const STRENGTH_FLAGS = ATTACK_FLAGS.filter(({ path }) =>
+  ["attack.epsilon", "attack.stepSize", "attack.steps"].includes(path),
+).map((one) => ({
+  ...one,
+  description:
+    {
+      "attack.epsilon": "most that a pixel changes, with pixels in [0, 1] (default: 4/255)",
+      "attack.stepSize": "step (default: epsilon / 4)",
+      "attack.steps": "steps of PGD (default: 10)",
+    }[one.path] ?? one.description,
+}));
+const ATTACK_MACHINE_FLAGS = MACHINE_FLAGS.filter(({ path }) => path !== "data.workers");
+
+/** `advprop attack MODEL PHOTO --to picture.png`: the picture of an attack; with `--data`, an adversarial copy of a set. */
+export function define(command: Command): void {
+  command
+    .argument("<model>", "a run folder, or weights: see docs/weights.md")
+    .argument("[photo]", "a photo; without one, --data")
+    .requiredOption("--to <path>", "the picture, a name that ends in .png; with --data the folder of the copy")
+    .option("--data <path>", "attacks every image of a set, and writes a copy of it")
+    .option("--split <name>", "of --data: test or validation (default: test; all of a folder without parts)")
+    .option("--limit-test <count>", "of --data: only so many images");
+  addFlags(command, STRENGTH_FLAGS);
+  command
+    .option("--target <class>", "the class to aim at (default: away from the photo's own)")
+    .option("--route <name>", "the batch norms to attack (default: main); the picture shows all")
+    .option(
+      "--checkpoint <which>",
+      "of a run folder: last, best or a kept step (default: best if there is one, else last)",
+    )
+    .option("--seed <number>", "of the random start", "0");
+  addFlags(command, ATTACK_MACHINE_FLAGS);
+  command
+    .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(attack);
+}
+
+async function attack(model: string, photo: string | undefined, options: AttackOptions): Promise<void> {
+  const { to, data, split, limitTest, target, route, checkpoint, seed, threads, json = false } = options;
+  if ((photo === undefined) === (data === undefined)) {
+    const got = photo === undefined ? "neither" : "both";
+    throw new UsageError("ERR_FLAG", `attack: give a photo, or a set by --data; got ${got}`);
+  }
+  const changes = [...changesOf(STRENGTH_FLAGS, options), ...changesOf(ATTACK_MACHINE_FLAGS, options)];
+  const own = {
+    target,
+    route,
+    checkpoint,
+    seed: wholeNumber("attack", "--seed", seed, 0),
+    threads: wholeNumber("attack", "--threads", threads, 0),
+  };
+  const { runAttack, runAttackSet } = await import("../run-attack.js");
+  if (photo === undefined) {
+    if (split !== undefined && split !== "test" && split !== "validation") {
+      throw new UsageError("ERR_SPLIT", `attack: --split must be test or validation; got ${split}`);
+    }
+    const limit = limitTest === undefined ? undefined : wholeNumber("attack", "--limit-test", limitTest, 1);
+    const set = { ...own, data: data ?? "", to, split, limitTest: limit } as const;
+    return runAttackSet({ model, json, quiet: options.quiet === true, changes, options: set });
+  }
+  for (const [flag, value] of Object.entries({ "--split": split, "--limit-test": limitTest })) {
+    if (value !== undefined)
+      throw new UsageError("ERR_FLAG", `attack: ${flag} is for a set. Leave it out, or give --data`);
+  }
+  if (!to.toLowerCase().endsWith(".png")) {
+    throw new UsageError("ERR_FLAG", `attack: --to must name a file that ends in .png; got ${to}`);
+  }
+  await runAttack({ model, photo, to, json, quiet: options.quiet === true, changes, options: own });
+}

@@ -1,0 +1,117 @@
+import type { Command } from "commander";
+import type { Budget, Comparison } from "../../api/compare/plan.js";
+import type { SuitePart } from "../../api/evaluation/suite-panels.js";
+import { UsageError } from "../../errors.js";
+import type { Recipe } from "../../recipes/schema.js";
+import { ATTACK_FLAGS, addFlags, changesOf, TRAINING_FLAGS } from "../flags/flags.js";
+import { choice, wholeNumber } from "../flags/set-flags.js";
+import { setOption, settingChanges } from "../flags/settings.js";
+
+interface CompareFlags extends Readonly<Record<string, unknown>> {
+  readonly methods?: string;
+  readonly recipe?: string;
+  readonly seeds?: string;
+  readonly folds?: string;
+  readonly budget: string;
+  readonly parts?: string;
+  readonly checkpoint?: string;
+  readonly limitTest?: string;
+  readonly to: string;
+  readonly set: readonly string[];
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const PARTS = ["clean", "corrupted", "stylised", "attacked"] as const satisfies readonly SuitePart[];
+const BUDGETS = ["epochs", "compute", "time"] as const satisfies readonly Budget[];
+
+/** The flags of training that all arms share. */
+const SHARED = [...TRAINING_FLAGS.filter(({ path }) => path !== "method"), ...ATTACK_FLAGS];
+
+/** `advprop compare FILE | --methods A,B --data PATH --seeds N --to DIR`: methods side by side. */
+export function define(command: Command): void {
+  command
+    .argument("[file]", "YAML: arms by name, each a partial recipe over `common` (docs/comparing.md)")
+    .option(
+      "--methods <names>",
+      "methods instead of a file, separated by commas; the first is what the others are compared with",
+    )
+    .option("--recipe <name>", "a recipe's name or file that all arms share");
+  addFlags(command, SHARED);
+  command
+    .option("--seeds <count>", "how often each arm is trained (default: 3)")
+    .option("--folds <count>", "cross-validate a folder of photos without parts instead")
+    .option("--budget <what>", "that every arm gets as much of as the first: epochs, compute or time", "epochs")
+    .option("--parts <names>", "of the suite: clean, corrupted, stylised, attacked (default: all)")
+    .option("--checkpoint <which>", "of each run: last, best or a kept step", "last")
+    .option("--limit-test <count>", "only so many test images")
+    .option("--to <folder>", "of the runs and the report; the same folder goes on after a stop", "comparison")
+    .addOption(setOption())
+    .option("--json", "print one JSON object at the end")
+    .option("--quiet", "no progress; warnings alone")
+    .action(compare);
+}
+
+async function compare(file: string | undefined, flags: CompareFlags): Promise<void> {
+  const { compare: run } = await import("../../api/compare/compare.js");
+  const { renderText } = await import("../../evaluation/report/text.js");
+  const { ComparisonReport } = await import("../output/comparison-report.js");
+  const { stopOnSignals } = await import("../signals.js");
+  const comparison = await comparisonOf(file, flags);
+  const count = (text: string | undefined, flag: string) =>
+    text === undefined ? undefined : wholeNumber("compare", flag, text, 1);
+  const report = new ComparisonReport(flags.quiet === true);
+  const stop = stopOnSignals((line) => report.say(line));
+  try {
+    const { result, document } = await run(comparison, {
+      to: flags.to,
+      seeds: count(flags.seeds, "--seeds"),
+      folds: count(flags.folds, "--folds"),
+      budget: choice("compare", "--budget", flags.budget, BUDGETS),
+      parts: flags.parts?.split(",").map((part) => choice("compare", "--parts", part.trim(), PARTS)),
+      checkpoint: flags.checkpoint,
+      limitTest: count(flags.limitTest, "--limit-test"),
+      // Evaluation computes as training does.
+      threads: comparison.common?.threads,
+      precision: comparison.common?.precision,
+      device: comparison.common?.device,
+      memoryLimit: comparison.common?.memoryLimit,
+      workers: comparison.common?.data?.workers,
+      signal: stop.signal,
+      command: ["advprop", ...process.argv.slice(2)],
+      onEvent: (event) => report.show(event),
+    });
+    if (result.status === "stopped" || result.failures.length > 0) process.exitCode = 1;
+    console.log(flags.json ? JSON.stringify(result) : renderText(document));
+  } finally {
+    report.end();
+    stop.dispose();
+  }
+}
+
+/** @throws UsageError ERR_COMPARE neither a file nor methods are given, or both; what reading the recipe throws */
+async function comparisonOf(file: string | undefined, flags: CompareFlags): Promise<Comparison> {
+  const { changeRecipe } = await import("../../recipes/resolve.js");
+  const { loadRecipe } = await import("../../recipes/library.js");
+  const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../../recipes/photos.js");
+  const changes = [...changesOf(SHARED, flags), ...settingChanges(flags.set)];
+  if ((file === undefined) === (flags.methods === undefined)) {
+    throw new UsageError("ERR_COMPARE", "compare: give a file with arms, or --methods A,B");
+  }
+  if (file !== undefined) {
+    const { readComparison } = await import("../../api/compare/file.js");
+    const { common, arms, recipe } = readComparison(file);
+    const named = flags.recipe ?? recipe;
+    const base = named === undefined ? {} : loadRecipe(named);
+    return { common: changeRecipe({ ...base, ...common }, changes), arms };
+  }
+  const asked = changeRecipe({}, changes);
+  const named = flags.recipe ?? (needsPhotoRecipe(asked) ? PHOTO_RECIPE : undefined);
+  const common = named === undefined ? asked : changeRecipe(loadRecipe(named), changes);
+  // Whether there are such methods is checked where they are compared.
+  const methods = flags.methods!.split(",").map((name) => name.trim());
+  return {
+    common,
+    arms: Object.fromEntries(methods.map((method) => [method, { method: method as Recipe["method"] }])),
+  };
+}

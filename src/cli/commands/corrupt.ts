@@ -1,0 +1,147 @@
+import type { Command } from "commander";
+import type { WrittenSet } from "../../corruptions/sets/write-set.js";
+import { didYouMean, numbered, UsageError } from "../../errors.js";
+import { choice, part, wholeNumber } from "../flags/set-flags.js";
+import { CountLine } from "../output/count-line.js";
+
+/** The published tables by their flags. */
+const TABLES = { imagenet: "imagenet-c", cifar: "cifar-10-c", tiny: "tiny-imagenet-c" } as const;
+
+/** `advprop corrupt --data PATH --to DIR`: a corrupted set in the layout of ImageNet-C or of CIFAR-10-C. */
+export function define(command: Command): void {
+  command
+    .requiredOption("--data <path>", "folder of the images, or shapes: the built-in set")
+    .requiredOption("--to <dir>", "folder of the new set; given again, a set that was begun is gone on with")
+    .option("--split <name>", "train, validation or test", "test")
+    .option("--corruptions <names>", "names with commas, all (the fifteen), extra (the four others) or both", "all")
+    .option("--severities <list>", "such as 1-5 or 1,3", "1-5")
+    .option(
+      "--layout <name>",
+      "imagenet-c: a JPEG file an image, or cifar-c: an array a corruption (default: cifar-c for images in memory)",
+    )
+    .option(
+      "--parameters <name>",
+      "imagenet, cifar or tiny (default: those for the nearest size: 224, 32 or 64 pixels)",
+    )
+    .option(
+      "--image-size <pixels>",
+      "brings photos to a square as evaluation does: the middle of the short side, so 224 of 256 (default: as they are)",
+    )
+    .option("--frost-textures <dir>", "photographs of frost, instead of textures made by program")
+    .option("--limit-test <count>", "only so many images: the first, of photos a draw by class and seed")
+    .option("--seed <number>", "of every random draw", "0")
+    .option("--workers <count>", "threads (default: one a core, at most four)")
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(corrupt);
+}
+
+interface Flags {
+  readonly data: string;
+  readonly to: string;
+  readonly split: string;
+  readonly corruptions: string;
+  readonly severities: string;
+  readonly layout?: string;
+  readonly parameters?: string;
+  readonly imageSize?: string;
+  readonly frostTextures?: string;
+  readonly limitTest?: string;
+  readonly seed: string;
+  readonly workers?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+async function corrupt(flags: Flags): Promise<void> {
+  const { CORRUPTIONS, EXTRA_CORRUPTIONS } = await import("../../corruptions/index.js");
+  const optional = <T>(flag: string | undefined, parse: (text: string) => T): T | undefined =>
+    flag === undefined ? undefined : parse(flag);
+  const count = (flag: string) => (text: string) => wholeNumber("corrupt", flag, text, 1);
+  const seed = wholeNumber("corrupt", "--seed", flags.seed, 0);
+  const workers = optional(flags.workers, count("--workers"));
+  const source = {
+    part: part("corrupt", flags.split),
+    imageSize: optional(flags.imageSize, count("--image-size")),
+    limit: optional(flags.limitTest, count("--limit-test")),
+    seed,
+  };
+  const corruptions = chooseCorruptions(flags.corruptions, CORRUPTIONS, EXTRA_CORRUPTIONS);
+  const severities = parseSeverities(flags.severities);
+  const layout = optional(flags.layout, (text) => choice("corrupt", "--layout", text, ["imagenet-c", "cifar-c"]));
+  const parameters = optional(flags.parameters, (text) =>
+    choice("corrupt", "--parameters", text, ["imagenet", "cifar", "tiny"]),
+  );
+
+  const { writeCorruptedSet } = await import("../../corruptions/sets/write-set.js");
+  const { sayFindings } = await import("../output/say-findings.js");
+  const images = await openImages(flags.data, source);
+  sayFindings(images.findings, flags.quiet === true);
+  const progress = new CountLine("units of work", flags.quiet === true);
+  const written = await writeCorruptedSet(images, {
+    to: flags.to,
+    layout,
+    corruptions,
+    severities,
+    table: parameters && TABLES[parameters],
+    seed,
+    frostTextures: flags.frostTextures,
+    workers,
+    onProgress: (done, total) => progress.show(done, total),
+  });
+  progress.end();
+  console.log(flags.json ? JSON.stringify(written) : describe(written));
+}
+
+async function openImages(path: string, options: import("../../data/writing/source-images.js").SourceOptions) {
+  const { openSourceImages, sourceOfDataset } = await import("../../data/writing/source-images.js");
+  if (path !== "shapes") return openSourceImages(path, options);
+  const { shapesDataset } = await import("../../data/shapes/shapes.js");
+  const { part: split, imageSize: size = 32, limit: count = 2000 } = options;
+  // Images of the built-in set are drawn at any size; those that every recipe tests on have the seed 0.
+  return sourceOfDataset(shapesDataset({ split, count, size, seed: 0 }), { ...options, limit: undefined });
+}
+
+function chooseCorruptions<Name extends string>(
+  text: string,
+  fifteen: readonly Name[],
+  extra: readonly Name[],
+): Name[] {
+  const known = [...fifteen, ...extra];
+  return [...new Set(text.split(",").map((word) => word.trim()))].flatMap((word) => {
+    if (word === "all") return fifteen;
+    if (word === "extra") return extra;
+    if (word === "both") return known;
+    const name = known.find((candidate) => candidate === word);
+    if (name !== undefined) return [name];
+    throw new UsageError(
+      "ERR_CORRUPTION",
+      `corrupt: --corruptions must be all, extra, both, or names of ${known.join(", ")}; got ${word}.${didYouMean(word, known)}`,
+    );
+  });
+}
+
+/** "1-5" or "1,3" to severities in order. */
+function parseSeverities(text: string): number[] {
+  const found = new Set(
+    text.split(",").flatMap((item) => {
+      const match = /^\s*([1-5])(?:-([1-5]))?\s*$/.exec(item);
+      if (match === null) {
+        throw new UsageError(
+          "ERR_SEVERITY",
+          `corrupt: --severities must be of 1 to 5, such as 1-5 or 1,3; got ${text}`,
+        );
+      }
+      const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
+      return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+    }),
+  );
+  return [...found].sort();
+}
+
+function describe({ to, layout, images, corruptions, severities }: WrittenSet): string {
+  const kinds = numbered(corruptions.length, "corruption");
+  const strengths = numbered(severities.length, "severity", "severities");
+  const standard = layout === "cifar-c" ? "CIFAR-10-C" : "ImageNet-C";
+  return `${numbered(images, "image")} with ${kinds} at ${strengths}: ${to}, in the layout of ${standard}.`;
+}

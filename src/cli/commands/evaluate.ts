@@ -1,0 +1,175 @@
+import { type Command, Option } from "commander";
+import type { EvaluationAttackSpec } from "../../api/evaluation/attack.js";
+import type { EvaluationSplit } from "../../api/evaluation/data.js";
+import type { EvaluationOptions } from "../../api/evaluation/options.js";
+import { UsageError } from "../../errors.js";
+import { withFlags } from "../flags/flag-names.js";
+import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, changesOf, givenFlags, MACHINE_FLAGS } from "../flags/flags.js";
+import { onnxOption, onnxOptions } from "../flags/onnx-flag.js";
+import { wholeNumber } from "../flags/set-flags.js";
+
+interface EvaluateFlags extends Readonly<Record<string, unknown>> {
+  readonly data?: string;
+  readonly split?: string;
+  readonly route?: string;
+  readonly checkpoint?: string;
+  readonly onnx?: readonly string[];
+  readonly classMap?: string;
+  readonly cropFraction?: string;
+  readonly suite?: string;
+  readonly frostTextures?: string;
+  readonly to?: string;
+  /** The earlier name of `to`. */
+  readonly output?: string;
+  readonly attack?: string;
+  readonly restarts?: string;
+  readonly limitTest?: string;
+  readonly seed: string;
+  readonly threads: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const SPLITS: readonly string[] = ["test", "validation", "all"] satisfies EvaluationSplit[];
+
+/** An evaluation knows more attacks than training, and other defaults of theirs. */
+const EVALUATION_ATTACK_FLAGS = ATTACK_FLAGS.map((one) => ({
+  ...one,
+  description:
+    {
+      "attack.name": "autoattack, apgd-ce, apgd-dlr, apgd-t, fab, square; pgd, i-fgsm, gd or fgsm (docs/attacks.md)",
+      "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255, in l2 0.5)",
+      "attack.stepSize": "step of pgd, i-fgsm and gd (default: epsilon / 4)",
+      "attack.steps": "steps (default: 100 of apgd and fab, else 10)",
+      "attack.target": "random wrong class, or none: untargeted (default: none)",
+    }[one.path] ?? one.description,
+}));
+
+/** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
+export function define(command: Command): void {
+  command
+    .argument(
+      "<models...>",
+      "a run folder, weights (.safetensors, .pth, .pt, .th; an https address; hf:OWNER/NAME), or any classifier's .onnx file; several with --suite",
+    )
+    .option("--data <path>", "folder of the images, or a corrupted set (default: the images the run was trained on)")
+    .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")
+    .option("--class-map <file>", "JSON or YAML: the classes of the model that each folder stands for")
+    .option("--crop-fraction <share>", "of the short side that is cut out of photos (default: the model's rule)")
+    .addOption(onnxOption())
+    .option("--suite <name>", "standard: clean, corrupted, stylised and attacked images, of all models side by side")
+    .option("--frost-textures <dir>", "photographs of frost for the suite, instead of textures made by program")
+    .option("--to <folder>", "of the suite's or the corrupted set's report and what was measured (default: robustness)")
+    .addOption(new Option("--output <folder>").hideHelp())
+    .option("--route <name>", "the batch norms to go through (default: main)")
+    .option(
+      "--checkpoint <which>",
+      "of a run folder: last, best or a kept step (default: best if there is one, else last)",
+    );
+  addFlags(command, EVALUATION_ATTACK_FLAGS);
+  addFlags(command, BAD_IMAGE_FLAGS);
+  addFlags(command, MACHINE_FLAGS);
+  command
+    .option("--restarts <count>", "runs of the attack from other random starts (default: 1)")
+    .option("--limit-test <count>", "only so many images of the part (default: all; 1000 under a costly attack)")
+    .option("--seed <number>", "of the attack's random draws", "0")
+    .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
+    .option("--json", "print one JSON object")
+    .option("--quiet", "no progress")
+    .action(evaluate);
+}
+
+async function evaluate(models: readonly string[], options: EvaluateFlags): Promise<void> {
+  checkNames(options);
+  const { changeRecipe } = await import("../../recipes/resolve.js");
+  const { device, precision, memoryLimit, data } = changeRecipe(
+    {},
+    changesOf([...MACHINE_FLAGS, ...BAD_IMAGE_FLAGS], options),
+  );
+  const { EvaluationReport } = await import("../output/evaluation-report.js");
+  const report = new EvaluationReport(options.quiet === true);
+  const common: EvaluationOptions = {
+    checkpoint: options.checkpoint,
+    data: options.data,
+    split: splitOf(options),
+    route: options.route,
+    onnx: onnxOptions(options.onnx ?? []),
+    classMap: options.classMap,
+    cropFraction: cropFractionOf(options),
+    ...{ device, precision, memoryLimit, ...data },
+    limitTest:
+      options.limitTest === undefined ? undefined : wholeNumber("evaluate", "--limit-test", options.limitTest, 1),
+    seed: wholeNumber("evaluate", "--seed", options.seed, 0),
+    threads: wholeNumber("evaluate", "--threads", options.threads, 0),
+    command: ["advprop", ...process.argv.slice(2)],
+    onEvent: (event) => report.show(event),
+  };
+  const { evaluateSuite, isCorruptedSet } = await import("../../api/evaluation/suite.js");
+  const corrupted = isCorruptedSet(options.data);
+  if (options.suite !== undefined || corrupted) {
+    checkSuite(options, corrupted);
+    const { frostTextures, to = "robustness" } = options;
+    const { result, document } = await evaluateSuite(models, { ...common, frostTextures, to });
+    const { renderText } = await import("../../evaluation/report/text.js");
+    return print(options, result, () => renderText(document));
+  }
+  const [model, ...others] = models;
+  const suiteFlag = options.frostTextures === undefined ? "--to" : "--frost-textures";
+  if (others.length > 0 || options.to !== undefined || options.frostTextures !== undefined) {
+    const what = others.length > 0 ? "several models are for a suite, side by side" : `${suiteFlag} is for a suite`;
+    throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
+  }
+  const { evaluate: evaluateOne } = await import("../../api/evaluation/evaluate.js");
+  const result = await evaluateOne(model, { ...common, attack: attackOf(options) });
+  const { describeEvaluation } = await import("../output/evaluation-text.js");
+  return print(options, result, () => describeEvaluation(result));
+}
+
+function print({ json }: EvaluateFlags, result: object, text: () => string): void {
+  console.log(json ? JSON.stringify(result) : withFlags(text()));
+}
+
+/** @throws UsageError ERR_FLAG an earlier name of a flag; ERR_SUITE a suite that is not known */
+function checkNames({ output, suite }: EvaluateFlags): void {
+  if (output !== undefined) {
+    throw new UsageError("ERR_FLAG", `evaluate: --output is called --to now. Write --to ${output}`);
+  }
+  if (suite !== undefined && suite !== "standard") {
+    throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${suite}`);
+  }
+}
+
+/** @throws UsageError ERR_ATTACK flags of an attack that is not asked for */
+function attackOf(options: EvaluateFlags): EvaluationAttackSpec | undefined {
+  const keys = changesOf(ATTACK_FLAGS, options).map(({ path, value }) => [path.replace("attack.", ""), value]);
+  if (options.attack === undefined) {
+    if (keys.length === 0 && options.restarts === undefined) return undefined;
+    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
+  }
+  // Its keys and values are checked where it is planned.
+  const spec = Object.fromEntries(keys) as EvaluationAttackSpec;
+  return { ...spec, restarts: wholeNumber("evaluate", "--restarts", options.restarts ?? "1", 1) };
+}
+
+/** @throws UsageError ERR_SUITE, ERR_ATTACK flags that say nothing of a suite, or of a corrupted set */
+function checkSuite(options: EvaluateFlags, corrupted: boolean): void {
+  const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
+  if (attackFlag !== undefined) {
+    const why = corrupted ? "a corrupted set is not attacked" : "the suite has attacks of its own";
+    throw new UsageError("ERR_ATTACK", `evaluate: ${why}; leave ${attackFlag} out`);
+  }
+  if (!corrupted || options.suite === undefined) return;
+  const what = `${options.data} is a corrupted set, whose images are measured as they are`;
+  throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave --suite out, or give the clean images to --data`);
+}
+
+function splitOf({ split }: EvaluateFlags): EvaluationSplit | undefined {
+  if (split === undefined || SPLITS.includes(split)) return split as EvaluationSplit | undefined;
+  throw new UsageError("ERR_SPLIT", `evaluate: --split must be ${SPLITS.join(", ")}; got ${split}`);
+}
+
+function cropFractionOf({ cropFraction }: EvaluateFlags): number | undefined {
+  const share = cropFraction === undefined ? undefined : Number(cropFraction);
+  if (share === undefined || (share > 0 && share <= 1)) return share;
+  throw new UsageError("ERR_FLAG", `evaluate: --crop-fraction must be in (0, 1]; got ${cropFraction}`);
+}

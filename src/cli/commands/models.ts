@@ -1,0 +1,90 @@
+import type { Command } from "commander";
+import { UsageError } from "../../errors.js";
+import type { PresetName } from "../../weights/presets.js";
+import { downloadProgress } from "../output/download-progress.js";
+
+/** `advprop models [--published]` and `advprop models import FILE --to FILE`. */
+export function define(command: Command): void {
+  command
+    .option("--published", "weights files that others published, which --weights and evaluate take by their reference")
+    .option("--json", "print a JSON array: { name, parameters, batchNorms, batchNormChannels, imageSize } of networks")
+    .action(list);
+  command
+    .command("import")
+    .description("convert weights of timm, torchvision, efficientnet_pytorch and others to a file of ours")
+    .argument("<weights>", "a .pth, .pt, .th, .pth.tar or .safetensors file, an https address, or hf:OWNER/NAME[/FILE]")
+    .requiredOption("--to <file>", "where to write, a name that ends in .safetensors")
+    .option("--model <name>", "the network (default: found by the tensors)")
+    .option(
+      "--preset <name>",
+      "how pixels are normalised: advprop, imagenet, half or none (default: as published, or usual for the network)",
+    )
+    .option("--quiet", "no progress")
+    .action(importWeights);
+}
+
+async function list({ published, json }: { readonly published?: boolean; readonly json?: boolean }): Promise<void> {
+  if (!published) {
+    // Not the registry, which needs libtorch.
+    const { MODEL_SUMMARIES: summaries } = await import("../../models/summaries.js");
+    if (json) return print(summaries);
+    const rows = summaries.map(({ name, parameters, batchNorms, batchNormChannels, imageSize }) => [
+      name,
+      parameters.toLocaleString("en"),
+      String(batchNorms),
+      batchNormChannels.toLocaleString("en"),
+      String(imageSize),
+    ]);
+    return printTable([["name", "parameters", "batch norms", "their channels", "image size"], ...rows], 1);
+  }
+  const { PUBLISHED_WEIGHTS } = await import("../../weights/published.js");
+  if (json) return print(PUBLISHED_WEIGHTS);
+  const rows = PUBLISHED_WEIGHTS.map(({ reference, model, training, preset, accuracy, checked }) => [
+    model,
+    preset,
+    accuracy === undefined ? "" : `${(100 * accuracy).toFixed(1)} %`,
+    checked,
+    training,
+    reference,
+  ]);
+  printTable([["network", "preset", "published", "checked", "training", "reference"], ...rows], 6);
+  console.log(
+    "\npublished: top-1 accuracy by its authors. checked: the real file was evaluated here (file); files that the same library saved " +
+      "of this network (layout), or of another size of it (family), with random weights gave its own logits.",
+  );
+}
+
+interface ImportFlags {
+  readonly to: string;
+  readonly model?: string;
+  readonly preset?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+async function importWeights(reference: string, _: ImportFlags, command: Command): Promise<void> {
+  // --json is the parent's flag too, which takes it.
+  const { to, model, preset, json, quiet } = command.optsWithGlobals<ImportFlags>();
+  if (!to.endsWith(".safetensors")) {
+    throw new UsageError("ERR_IMPORT", `models import: --to must name a file that ends in .safetensors; got ${to}`);
+  }
+  const { runImport } = await import("../run-import.js");
+  const progress = downloadProgress(quiet === true);
+  const given = { model, preset: preset as PresetName | undefined, onProgress: progress.show };
+  const result = await runImport(reference, to, given);
+  progress.end(result.notes);
+  if (json) return print(result);
+  const size = `${(result.bytes / 1e6).toFixed(1)} MB`;
+  console.log(`${to}: ${result.model}, ${result.tensors} tensors, ${size}. Train from it with: --weights ${to}`);
+}
+
+const print = (value: unknown): void => console.log(JSON.stringify(value, undefined, 2));
+
+/** Columns from `left` on are numbers, which end at the right. */
+function printTable(rows: readonly (readonly string[])[], left: number): void {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  for (const row of rows) {
+    const cells = row.map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])));
+    console.log(cells.join("  ").trimEnd());
+  }
+}

@@ -1,0 +1,34 @@
+/** The flag `--set PATH=VALUE`, which may be repeated. */
+import { Option } from "commander";
+import { parseDocument } from "yaml";
+import { UsageError } from "../../errors.js";
+import type { RecipeChange } from "../../recipes/resolve.js";
+
+export const setOption = (): Option =>
+  new Option("--set <path=value>", "set any value of the recipe; may be repeated")
+    .argParser((value: string, all: readonly string[]) => [...all, value])
+    .default([]);
+
+/**
+ * What the settings change in a recipe; whether paths and values are right is checked where they are applied.
+ *
+ * @param settings for instance "optimizer.lr=0.2"; the value is YAML
+ * @throws UsageError ERR_SETTING where a setting has another form; all of them are listed
+ */
+export function settingChanges(settings: readonly string[]): RecipeChange[] {
+  const problems: string[] = [];
+  const changes = settings.flatMap((setting): RecipeChange[] => {
+    const equals = setting.indexOf("=");
+    const value = parseDocument(setting.slice(equals + 1), { prettyErrors: false });
+    if (equals < 1) {
+      problems.push(`--set ${setting}: must have the form path=value, as in optimizer.lr=0.2.`);
+    } else if (value.errors.length > 0) {
+      problems.push(`--set ${setting}: the value must be YAML: ${value.errors[0].message}`);
+    } else {
+      return [{ path: setting.slice(0, equals).trim(), value: value.toJS(), source: `--set ${setting}` }];
+    }
+    return [];
+  });
+  if (problems.length > 0) throw new UsageError("ERR_SETTING", problems.join("\n"));
+  return changes;
+}

@@ -1,0 +1,55 @@
+/** A comparison's events on standard error. */
+import type { CompareEvent } from "../../api/compare/events.js";
+import { withFlags } from "../flags/flag-names.js";
+import { EvaluationReport } from "./evaluation-report.js";
+import { TrainingReport } from "./training-report.js";
+
+/** Prints runs, notes and progress as they come; where it is quiet, warnings alone. */
+export class ComparisonReport {
+  readonly #quiet: boolean;
+  readonly #evaluation: EvaluationReport;
+  #training: TrainingReport;
+
+  constructor(quiet: boolean) {
+    this.#quiet = quiet;
+    this.#evaluation = new EvaluationReport(quiet);
+    this.#training = new TrainingReport(quiet);
+  }
+
+  /** A line that stays. */
+  say(line: string): void {
+    this.#training.say(line);
+  }
+
+  show(event: CompareEvent): void {
+    switch (event.type) {
+      case "run": {
+        const { place, runs, arm, repetition, state, run } = event;
+        const how = state === "new" ? "" : state === "resumed" ? ", goes on" : ", is finished";
+        this.say(`Run ${place} of ${runs}: ${arm}, ${repetition}${how} (${run})`);
+        this.#training = new TrainingReport(this.#quiet);
+        break;
+      }
+      case "training":
+        // The command that the end of a single training names is not what comes next here.
+        if (event.event.type !== "finished") this.#training.show(event.event);
+        else this.#training.end();
+        break;
+      case "failed":
+        this.#training.end();
+        process.stderr.write(`Failed: ${event.run}: ${withFlags(event.message)}\n`);
+        break;
+      case "evaluation":
+        this.#training.end();
+        this.#evaluation.show(event.event);
+        break;
+      case "note":
+        this.say(withFlags(event.message));
+    }
+  }
+
+  /** Ends the line of progress on a terminal. */
+  end(): void {
+    this.#training.end();
+  }
+}

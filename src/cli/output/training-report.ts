@@ -1,0 +1,94 @@
+/** A training's events on standard error, and how it ended on standard output. */
+import type { TrainEvent, TrainResult } from "../../api/events.js";
+import type { Part } from "../../data/folders/image-folder.js";
+import { withFlags } from "../flags/flag-names.js";
+import { CountLine } from "./count-line.js";
+import { ProgressLine } from "./progress.js";
+
+/** Prints notes and progress as they come; where it is quiet, warnings alone. */
+export class TrainingReport {
+  readonly #progress = new ProgressLine();
+  readonly #quiet: boolean;
+  readonly #download: CountLine;
+  #training = false;
+
+  constructor(quiet: boolean) {
+    this.#quiet = quiet;
+    this.#download = new CountLine("bytes", quiet);
+  }
+
+  /** A line that stays. */
+  say(line: string): void {
+    if (this.#quiet) return;
+    this.end();
+    process.stderr.write(`${line}\n`);
+  }
+
+  show(event: TrainEvent): void {
+    if (this.#quiet) {
+      if (event.type === "note" && event.warning) process.stderr.write(`${withFlags(event.message)}\n`);
+      return;
+    }
+    switch (event.type) {
+      case "download":
+        this.#download.show(event.doneBytes, event.totalBytes);
+        break;
+      case "note":
+        this.#download.end();
+        this.say(withFlags(event.message));
+        break;
+      case "started": {
+        const { run, recipe, data } = event;
+        this.say(`${recipe.method} of ${recipe.model} on ${data.trainingImages} images of ${data.name}; run: ${run}`);
+        break;
+      }
+      case "step":
+      case "epoch":
+      case "validation":
+        this.#training = true;
+        this.#progress.show(event);
+        break;
+      case "finished":
+        for (const line of describeEnd(event)) this.say(line);
+    }
+  }
+
+  /** Ends the line of progress on a terminal, so that what follows starts a new one. */
+  end(): void {
+    if (this.#training && !this.#quiet) this.#progress.end();
+    this.#training = false;
+  }
+}
+
+function describeEnd(result: TrainResult): string[] {
+  const { run, status, reason, step, reading, data, best } = result;
+  const lines: string[] = [];
+  if (reading !== undefined) {
+    lines.push(
+      `Photos came at up to ${reading.imagesPerSecond.toFixed(0)} images/s; training waited for them ` +
+        `${(100 * reading.waitingShare).toFixed(1)} % of its time.`,
+    );
+    const { keptShare } = reading;
+    if (keptShare > 0) lines.push(`The memory for decoded photos held ${(100 * keptShare).toFixed(0)} % of them.`);
+  }
+  if (status === "stopped") {
+    const why = reason === "time budget" ? "The time budget is spent: stopped" : "Stopped";
+    return [...lines, `${why} after step ${step}; saved. Continue with: advprop train --run ${run} --resume`];
+  }
+  const why = reason === "early stopping" ? "Validation got no better: finished" : "Finished";
+  const command = evaluateCommand(run, data.parts, best !== undefined);
+  return [...lines, `${why} after step ${step}. Evaluate with: ${command}`];
+}
+
+/**
+ * The command that evaluates a run on images that chose nothing.
+ *
+ * @param available the parts of its images
+ * @param chosen    whether validation images chose a best checkpoint
+ */
+export function evaluateCommand(run: string, available: readonly Part[], chosen: boolean): string {
+  const command = `advprop evaluate ${run}`;
+  if (available.includes("test")) return command;
+  if (!available.includes("validation")) return `${command} --data PATH`;
+  return `${command} --split validation${chosen ? " --checkpoint last" : ""}`;
+}

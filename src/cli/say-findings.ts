@@ -1,8 +1,0 @@
-/** What a command found in a folder of photos, on standard error. */
-import { type Finding, findingLines } from "../data/findings.js";
-import { withFlags } from "./flag-names.js";
-
-/** Prints findings as `data check` does; nothing where quiet. */
-export function sayFindings(findings: readonly Finding[], quiet: boolean): void {
-  if (!quiet) for (const line of findingLines(findings)) process.stderr.write(`${withFlags(line)}\n`);
-}

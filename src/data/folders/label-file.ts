@@ -1,0 +1,62 @@
+/** The classes of photos that lie in one folder: `val_labels.txt` beside the folder `val`. */
+
+import { readFileSync } from "node:fs";
+import { didYouMean, UsageError } from "../../errors.js";
+import { systemReason } from "./folder-reader.js";
+
+/** The file that gives the classes of the photos in a folder. */
+export const labelFileOf = (folder: string): string => `${folder}_labels.txt`;
+
+/**
+ * Reads a label file: text with a line `FILE CLASS` for each photo, where FILE is the photo's name in its folder and CLASS
+ * the name of a class's folder. White space is between them, one or more tabs where the file's name has spaces in it.
+ * Empty lines do not count.
+ *
+ * @param files   names of the photos in the folder: each must have one line
+ * @param classes whose keys are the names that a class may have; undefined allows any
+ * @returns class names by file name
+ * @throws UsageError ERR_DATA_LABELS with the number of the line that has another form, names no such photo or class, or
+ *   names a photo again; or where photos have no line
+ */
+export function readLabelFile(
+  path: string,
+  files: readonly string[],
+  classes: ReadonlyMap<string, unknown> | undefined,
+): Map<string, string> {
+  const photos = new Set(files);
+  const labels = new Map<string, string>();
+  const lines = textOf(path).split(/\r?\n/);
+  lines.forEach((text, index) => {
+    const line = text.trim();
+    if (line === "") return;
+    const fail = (message: string) => new UsageError("ERR_DATA_LABELS", `${path}:${index + 1}: ${message}`);
+    const match = /^([^\t]+)\t+(.+)$/.exec(line) ?? /^(\S+)\s+(.+)$/.exec(line);
+    if (match === null) throw fail(`must have the form FILE CLASS, as in photo.jpg cat; got ${line}.`);
+    const [file, name] = [match[1].trim(), match[2].trim().normalize("NFC")];
+    if (!photos.has(file))
+      throw fail(`there is no photo ${file} in the folder.${didYouMean(file, files.slice(0, 1000))}`);
+    if (classes !== undefined && !classes.has(name)) {
+      throw fail(`there is no class ${name} among the training folders.${didYouMean(name, classes.keys())}`);
+    }
+    if (labels.has(file)) throw fail(`${file} has a line already. Each photo has one class: remove one of them.`);
+    labels.set(file, name);
+  });
+  const missing = files.filter((file) => !labels.has(file));
+  if (missing.length > 0) {
+    throw new UsageError(
+      "ERR_DATA_LABELS",
+      `${path}: ${missing.length} of ${files.length} photos have no line, the first is ${missing[0]}. ` +
+        "Add a line FILE CLASS for each, or move the photos away.",
+    );
+  }
+  return labels;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const message = `${path} cannot be read: ${systemReason(cause)}. Make it readable, or sort the photos into folders of classes.`;
+    throw new UsageError("ERR_DATA_LABELS", message, { cause });
+  }
+}

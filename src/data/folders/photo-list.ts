@@ -1,0 +1,71 @@
+/** What a user calls photos: files, folders, patterns, a list. */
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { globSync } from "tinyglobby";
+import { UsageError } from "../../errors.js";
+import { FolderReader } from "./folder-reader.js";
+import { isHidden, isPhotoName } from "./image-names.js";
+
+export interface PhotoList {
+  /** In the order given; those of a folder or a pattern in the order of their names. */
+  readonly photos: readonly string[];
+  /** Files of folders and patterns that are no photos by their names. */
+  readonly others: readonly string[];
+}
+
+/** What stands for a list of files. */
+const LIST = "-";
+
+/**
+ * The photos that a user names: files as they are, whatever their names; folders with all folders in them, without what is hidden;
+ * patterns such as `photos/**\/*.jpg`; and `-` for a list of files, one a line.
+ *
+ * @param readList gives the text of the list
+ * @throws UsageError ERR_PHOTOS nothing is given, a folder or a pattern holds no photo, or the list is empty
+ */
+export async function listPhotos(given: readonly string[], readList: () => Promise<string>): Promise<PhotoList> {
+  if (given.length === 0) {
+    throw new UsageError(
+      "ERR_PHOTOS",
+      `photos must be given: files, folders, patterns such as "photos/*.jpg", or ${LIST} for a list of files on the standard input`,
+    );
+  }
+  const photos: string[] = [];
+  const others: string[] = [];
+  for (const one of given) {
+    const found = one === LIST ? linesOf(await readList()) : expand(one, others);
+    // A list, or a file that is named, may be anything.
+    if (found.length === 0) {
+      const what = one === LIST ? "the list on the standard input is empty" : `there is no photo in ${one}`;
+      throw new UsageError("ERR_PHOTOS", `${what}. Formats are JPEG, PNG, WebP, AVIF and GIF`);
+    }
+    for (const file of found) photos.push(file);
+  }
+  return { photos, others };
+}
+
+const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) => line !== "");
+
+function expand(given: string, others: string[]): string[] {
+  if (statSync(given, { throwIfNoEntry: false })?.isDirectory()) return photosBelow(given, others);
+  if (existsSync(given) || !/[*?[{]/.test(given)) return [given];
+  const files = globSync(given, { expandDirectories: false }).sort();
+  others.push(...files.filter((file) => !isPhotoName(file)));
+  return files.filter(isPhotoName);
+}
+
+function photosBelow(folder: string, others: string[]): string[] {
+  const reader = new FolderReader(resolve(folder));
+  const photos: string[] = [];
+  const walk = (path: string): void => {
+    const { folders, files, odd, failure } = reader.list(resolve(path));
+    if (failure !== undefined) throw new UsageError("ERR_PHOTOS", `cannot read the folder ${path}: ${failure}`);
+    for (const name of files.filter((file) => !isHidden(file))) {
+      (isPhotoName(name) ? photos : others).push(join(path, name));
+    }
+    others.push(...odd.map(({ name }) => join(path, name)));
+    for (const name of folders.filter((one) => !isHidden(one))) walk(join(path, name));
+  };
+  walk(folder);
+  return photos;
+}

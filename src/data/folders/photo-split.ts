@@ -1,0 +1,140 @@
+/** Divides photos into parts, so that copies of a picture stay on one side. */
+
+import { UsageError } from "../../errors.js";
+import { checkSeed, KeyedRandom, Purpose } from "../../random.js";
+import { apportion } from "../datasets/subset.js";
+import { type InspectionOptions, inspectPhotos } from "../inspection/inspection.js";
+import { nearDuplicateGroups } from "../inspection/near-duplicates.js";
+import { type BadPhoto, LeftOutPhotos } from "../photos/bad-photos.js";
+import { badPhotos } from "../photos/photo-look.js";
+import { photoPath } from "../photos/read-photo.js";
+import { type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
+
+/** Which photos are in which part: what a run saves, so that another run can use the same parts. */
+export interface SavedSplit {
+  readonly seed: number;
+  readonly fractions: PartFractions;
+  /** Photos that cannot be read: they are in no part. */
+  readonly leftOut?: readonly BadPhoto[];
+  /** Groups of near-duplicates that were kept together, relative to the root. */
+  readonly nearDuplicates: readonly (readonly string[])[];
+  /** Files of each part, relative to the root. */
+  readonly parts: Readonly<Record<Part, readonly string[]>>;
+}
+
+/** Shares of the photos that are split off, in [0, 1), together below 1. */
+export interface PartFractions {
+  readonly validation: number;
+  readonly test: number;
+}
+
+/**
+ * Splits photos by class and by seed. Every class gives its share to each part as nearly as its groups of near-duplicates
+ * allow, which stay together; a group that shows several classes counts as its first photo's. No class gives its last
+ * photo away from training. Which photos are chosen depends on the seed and on the photos, never on workers.
+ *
+ * @param options `leftOut` takes the photos that cannot be decoded; without it they are refused
+ * @throws UsageError ERR_VALIDATION_FRACTION where the fractions are out of range
+ * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded and may not be left out
+ */
+export async function splitPhotos(
+  root: string,
+  photos: readonly Photo[],
+  fractions: PartFractions,
+  seed: number,
+  options: InspectionOptions & { readonly leftOut?: LeftOutPhotos } = {},
+): Promise<SavedSplit> {
+  checkSeed(seed, "splitPhotos");
+  const { validation, test } = fractions;
+  const { leftOut = new LeftOutPhotos(root, {}) } = options;
+  if (!(validation >= 0 && test >= 0 && validation + test < 1)) {
+    throw new UsageError(
+      "ERR_VALIDATION_FRACTION",
+      `splitPhotos: the fractions for validation and test must be in [0, 1) and leave something to train on; got ` +
+        `${validation} and ${test}.`,
+    );
+  }
+  const inspections = await inspectPhotos(
+    photos.map(({ file }) => photoPath(root, file)),
+    options,
+  );
+  const bad = badPhotos(
+    photos.map(({ file }) => file),
+    inspections,
+  );
+  leftOut.addBefore(bad);
+  const good = photos.filter((_, index) => inspections[index].error === undefined);
+  const copies = nearDuplicateGroups(
+    inspections.flatMap(({ error, fingerprint }) => (error === undefined ? [fingerprint] : [])),
+  );
+  const partOf = assignParts(good, copies, fractions, seed);
+  const files = (part: Part) => good.filter((_, index) => partOf[index] === part).map(({ file }) => file);
+  return {
+    seed,
+    fractions,
+    ...(bad.length > 0 && { leftOut: bad }),
+    nearDuplicates: copies.map((group) => group.map((index) => good[index].file)),
+    parts: { train: files("train"), validation: files("validation"), test: files("test") },
+  };
+}
+
+/** The part of each photo. Every class keeps at least one in `train`. */
+export function assignParts(
+  photos: readonly Photo[],
+  copies: readonly (readonly number[])[],
+  { validation, test }: PartFractions,
+  seed: number,
+): Part[] {
+  const partOf = new Array<Part>(photos.length).fill("train");
+  const grouped = new Set(copies.flat());
+  const groups = [...copies, ...photos.map((_, index) => [index]).filter(([index]) => !grouped.has(index))];
+  const rank = new Map(groups.map((group) => [group, new KeyedRandom(seed, Purpose.split, 0, group[0]).uint32(0)]));
+  groups.sort((a, b) => rank.get(a)! - rank.get(b)! || a[0] - b[0]);
+
+  const sizes: number[] = [];
+  for (const { label } of photos) sizes[label] = (sizes[label] ?? 0) + 1;
+  for (let label = 0; label < sizes.length; label++) sizes[label] ??= 0;
+  const quota = {
+    validation: apportion(sizes, Math.round(photos.length * validation)),
+    test: apportion(sizes, Math.round(photos.length * test)),
+  };
+  const left = [...sizes];
+  for (const group of groups) {
+    const { label } = photos[group[0]];
+    const part = (["test", "validation"] as const).find((candidate) => quota[candidate][label] >= group.length);
+    if (part === undefined || !keepsEveryClass(group, photos, left)) continue;
+    quota[part][label] -= group.length;
+    for (const index of group) {
+      left[photos[index].label]--;
+      partOf[index] = part;
+    }
+  }
+  return partOf;
+}
+
+/** Whether every class that a group shows has photos beside it, of those `left` to train on. */
+function keepsEveryClass(group: readonly number[], photos: readonly Photo[], left: readonly number[]): boolean {
+  const taken = new Map<number, number>();
+  for (const index of group) taken.set(photos[index].label, (taken.get(photos[index].label) ?? 0) + 1);
+  return [...taken].every(([label, count]) => left[label] > count);
+}
+
+/**
+ * The parts of a folder as a saved split has them.
+ *
+ * @throws UsageError ERR_DATA_SPLIT where a file of the split is not in the folder any more
+ */
+export function applySplit({ root, parts }: ImageFolder, split: SavedSplit): Record<Part, Photo[]> {
+  const all = new Map(Object.values(parts).flatMap((photos) => photos.map((photo) => [photo.file, photo] as const)));
+  const missing = PARTS.flatMap((part) => split.parts[part].filter((file) => !all.has(file)));
+  if (missing.length > 0) {
+    throw new UsageError(
+      "ERR_DATA_SPLIT",
+      `${root} has changed since the split of this run was made: ${missing.length} of its files are gone, the first is ` +
+        `${missing[0]}. Restore them, or start a new run.`,
+    );
+  }
+  const photosOf = (part: Part) => split.parts[part].map((file) => all.get(file)!);
+  return { train: photosOf("train"), validation: photosOf("validation"), test: photosOf("test") };
+}

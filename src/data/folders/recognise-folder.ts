@@ -1,0 +1,160 @@
+/** What a folder of images is. */
+
+import { statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { listed, UsageError } from "../../errors.js";
+import { type FoundDataset, findDataset, unknownLayout } from "../datasets/open-dataset.js";
+import { openShards } from "../shards/open-shards.js";
+import { partOfShard, shardsNamed } from "../shards/shard-names.js";
+import { type CorruptedFolder, corruptedLayout, corruptedSetsInside, isOneCorruption } from "./corrupted-layout.js";
+import { type Part, partFolders } from "./folder-parts.js";
+import { FolderReader, systemReason } from "./folder-reader.js";
+import { formatsOf, type Ignored, type ImageFolder, scanPhotos } from "./image-folder.js";
+import { isHidden, isPhotoName } from "./image-names.js";
+
+/** What a folder was recognised as. */
+export type RecognisedFolder =
+  /** Files that are read into memory: CIFAR-10 or CIFAR-100. */
+  | { readonly kind: "memory"; readonly set: FoundDataset }
+  /** A corrupted set, which is measured cell by cell. */
+  | { readonly kind: "corrupted"; readonly set: CorruptedFolder }
+  /** Photos in folders of classes, perhaps in folders of parts, or in shards. */
+  | {
+      readonly kind: "photos";
+      /** Names of the folders of the parts, by part; none where the folders are classes. */
+      readonly parts: ReadonlyMap<Part, string>;
+      /** Names of the folders in it, without hidden ones. */
+      readonly folders: readonly string[];
+      /**
+       * Lists the photos.
+       *
+       * @throws UsageError ERR_DATA_LAYOUT where there are none; ERR_DATA_LABELS where a label file is wrong
+       * @throws what {@link openShards} throws
+       */
+      scan(): Promise<ImageFolder>;
+    };
+
+/**
+ * Says what a folder is, from the names in it and what they hold, down to the classes. Every command asks here, so that the
+ * same folder is never two things.
+ *
+ * In this order: shards by their names ({@link shardsNamed}); CIFAR by its files, also in the one folder inside that has them; a corrupted set ({@link corruptedLayout});
+ * photos, whose folders are parts or classes ({@link partFolders}).
+ *
+ * @param what names the caller in messages
+ * @throws UsageError ERR_DATA_MISSING where there is no such folder, or it cannot be read
+ * @throws UsageError ERR_DATA_LAYOUT where it may be several things, each of which is named with what makes it that
+ */
+export function recogniseFolder(path: string, what: string): RecognisedFolder {
+  const shards = shardsNamed(path);
+  if (shards.length > 0) {
+    const parts = new Map(shards.flatMap((shard) => partOfShard(shard) ?? []).map((part) => [part, part]));
+    return { kind: "photos", parts, folders: [], scan: () => openShards(path, shards) };
+  }
+  const reader = new FolderReader(resolve(path));
+  checkFolder(path, reader, what);
+  const set = findDataset(reader, what);
+  if (set !== undefined) return { kind: "memory", set };
+  const corrupted = corruptedLayout(reader);
+  if (corrupted !== undefined) return { kind: "corrupted", set: corrupted };
+  checkNotInside(path, reader, what);
+  const parts = partFolders(reader, what);
+  return {
+    kind: "photos",
+    parts,
+    folders: reader.list(reader.root).folders.filter((name) => !isHidden(name)),
+    async scan() {
+      const folder = scanPhotos(reader, parts);
+      if (folder.classes.length === 0) throw noPhotos(path, reader, folder.ignored, what);
+      return folder;
+    },
+  };
+}
+
+/**
+ * The photos of a folder that can be nothing else.
+ *
+ * @throws UsageError ERR_DATA_LAYOUT for a corrupted set, and what {@link recogniseFolder} throws
+ */
+export async function photosIn(
+  path: string,
+  recognised: Exclude<RecognisedFolder, { kind: "memory" }>,
+  what: string,
+): Promise<ImageFolder> {
+  if (recognised.kind === "photos") return recognised.scan();
+  const { layout, severities } = recognised.set;
+  throw new UsageError(
+    "ERR_DATA_LAYOUT",
+    `${what}: ${path} is a corrupted set in the layout ${layout} (${listed([...severities.keys()])}), which is measured as a whole: ` +
+      `advprop evaluate MODEL \`data: ${path}\`. Give the clean images here` +
+      (layout === "cifar-c"
+        ? "."
+        : ", one severity of it, or, where these are classes, a folder train that holds them."),
+  );
+}
+
+const ARCHIVES = /\.(zip|tar|tgz|gz|bz2|xz|zst|7z|rar)$/i;
+
+/** @throws UsageError ERR_DATA_MISSING */
+function checkFolder(path: string, reader: FolderReader, what: string): void {
+  const fail = (message: string) =>
+    new UsageError("ERR_DATA_MISSING", `${what}: the data must be a folder; ${path} ${message}`);
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (error) {
+    throw fail(`cannot be read: ${systemReason(error)}. Check the path.`);
+  }
+  if (!isFolder) {
+    if (ARCHIVES.test(path)) throw fail("is an archive. Unpack it, and give the folder that it unpacks to.");
+    if (isPhotoName(path)) throw fail("is one image. Give a folder that holds a folder of images for each class.");
+    throw fail("is a file. Give the folder that it lies in, or another one.");
+  }
+  const { failure } = reader.list(reader.root);
+  if (failure !== undefined) throw fail(`cannot be read: ${failure}. Change its permissions, or give another folder.`);
+}
+
+/** @throws UsageError ERR_DATA_LAYOUT where the folder is too low or too high in a corrupted set */
+function checkNotInside(path: string, reader: FolderReader, what: string): void {
+  const inside = corruptedSetsInside(reader);
+  if (inside.length > 0) {
+    throw new UsageError(
+      "ERR_DATA_LAYOUT",
+      `${what}: ${path} holds corrupted sets in its folders; give one of ${listed(inside)}, or move their corruptions into one folder.`,
+    );
+  }
+  const { root } = reader;
+  if (isOneCorruption(reader, basename(root))) {
+    throw new UsageError(
+      "ERR_DATA_LAYOUT",
+      `${what}: ${path} is one corruption of a corrupted set, and its folders are severities. Give ${dirname(root)}, which holds the ` +
+        `set, or one severity, such as ${join(path, reader.list(root).folders[0])}. If they are classes, give ${path} another name.`,
+    );
+  }
+}
+
+/** The error for folders in which no photo was found: why not. */
+function noPhotos(path: string, reader: FolderReader, ignored: readonly Ignored[], what: string): UsageError {
+  const fail = (message: string) => new UsageError("ERR_DATA_LAYOUT", `${what}: ${path} ${message}`);
+  const those = (...reasons: readonly Ignored["reason"][]) => ignored.filter(({ reason }) => reasons.includes(reason));
+  const unread = those("unread-format");
+  if (unread.length > 0) {
+    return fail(
+      `holds no image that can be read: ${unread.length} files are in formats that are not read (${formatsOf(unread)}), the first is ` +
+        `${listed([unread[0].path])}. Convert them to PNG or JPEG.`,
+    );
+  }
+  const closed = those("unreadable-class", "name-not-utf8", "broken-class-link");
+  if (closed.length > 0) {
+    const [{ path: first, detail = "its name is not UTF-8, or it is a link that leads nowhere" }] = closed;
+    return fail(`holds no folder of images that can be read: ${listed([first])}: ${detail}.`);
+  }
+  const loose = those("stray").filter((entry) => isPhotoName(entry.path));
+  if (loose.length > 0) {
+    return fail(
+      `holds ${loose.length} photos outside of folders of classes, such as ${listed([loose[0].path])}. Make a folder for each class, ` +
+        "and sort the photos into these.",
+    );
+  }
+  return unknownLayout(path, reader, what);
+}

@@ -1,0 +1,144 @@
+/** What the files themselves tell: each is read and decoded once. */
+
+import { extname } from "node:path";
+import { IMAGE_FORMATS } from "../../images/decode.js";
+import type { ImageFolder, Part, Photo } from "../folders/image-folder.js";
+import type { BadPhoto } from "../photos/bad-photos.js";
+import { badPhotos } from "../photos/photo-look.js";
+import { photoPath } from "../photos/read-photo.js";
+import type { Finding } from "./findings.js";
+import { type Inspection, type InspectionOptions, inspectPhotos } from "./inspection.js";
+import { nearDuplicateGroups } from "./near-duplicates.js";
+
+/** A shorter side is too few pixels for most networks. */
+const TINY_SIDE = 32;
+/** More pixels than this (50 million) slow loading down a great deal for nothing. */
+const HUGE_PIXELS = 50e6;
+
+/** A photo, where it is, and what was found in it. */
+interface Examined extends Photo, Inspection {
+  readonly part: Part;
+}
+
+export async function checkContents(folder: ImageFolder, options: InspectionOptions): Promise<Finding[]> {
+  const photos = (Object.entries(folder.parts) as [Part, readonly Photo[]][]).flatMap(([part, list]) =>
+    list.map((photo) => ({ ...photo, part })),
+  );
+  const inspections = await inspectPhotos(
+    photos.map(({ file }) => photoPath(folder.root, file)),
+    options,
+  );
+  const examined = photos.map((photo, index) => ({ ...photo, ...inspections[index] }));
+  return [...decodingFindings(examined), ...sizeFindings(examined), ...duplicateFindings(examined, folder.classes)];
+}
+
+/** A photo that training and evaluation refuse, or leave out. */
+export const undecodable = ({ file, reason }: BadPhoto): Finding => ({
+  code: "undecodable",
+  severity: "error",
+  message: `cannot be decoded: ${reason}`,
+  files: [file],
+  remedy: "Replace or remove it, or let such files be skipped (`data.onBadImage: skip`).",
+});
+
+function decodingFindings(photos: readonly Examined[]): Finding[] {
+  const files = photos.map(({ file }) => file);
+  const findings: Finding[] = badPhotos(files, photos).map(undecodable);
+  for (const { file, damage } of photos) {
+    if (damage === undefined) continue;
+    findings.push({
+      code: "damaged",
+      severity: "warning",
+      message: `is damaged, though it can be decoded: ${damage}`,
+      files: [file],
+      remedy: "Look at it, and replace it if parts are missing.",
+    });
+  }
+  for (const { file, header } of photos) {
+    const extension = extname(file).slice(1).toLowerCase();
+    if (header === undefined || IMAGE_FORMATS[header.format].includes(extension)) continue;
+    findings.push({
+      code: "wrong-extension",
+      severity: "warning",
+      message: `is a ${header.format} image; it is read all the same`,
+      files: [file],
+      remedy: `Rename it to .${IMAGE_FORMATS[header.format][0]}.`,
+    });
+  }
+  return findings;
+}
+
+function sizeFindings(photos: readonly Examined[]): Finding[] {
+  const findings: Finding[] = [];
+  for (const { file, header } of photos) {
+    if (header === undefined) continue;
+    const { width, height } = header;
+    if (Math.min(width, height) < TINY_SIDE) {
+      findings.push({
+        code: "tiny",
+        severity: "warning",
+        message: `is only ${width} x ${height}`,
+        files: [file],
+        remedy: "Replace it by a larger one, or remove it.",
+      });
+    } else if (width * height > HUGE_PIXELS) {
+      findings.push({
+        code: "huge",
+        severity: "warning",
+        message: `is ${width} x ${height}, which makes loading slow`,
+        files: [file],
+        remedy: "Scale it down; a short side of 512 is plenty for most networks.",
+      });
+    }
+  }
+  return findings;
+}
+
+/** Groups of files with the same bytes, and of pictures that look the same. */
+function duplicateFindings(photos: readonly Examined[], classes: readonly string[]): Finding[] {
+  const byDigest = new Map<string, number[]>();
+  photos.forEach(({ digest }, index) => {
+    if (digest !== undefined) byDigest.set(digest, [...(byDigest.get(digest) ?? []), index]);
+  });
+  const exact = [...byDigest.values()].filter((group) => group.length > 1);
+  const near = nearDuplicateGroups(photos.map(({ fingerprint }) => fingerprint)).filter(
+    // A group of copies of one file was reported already.
+    (group) => new Set(group.map((index) => photos[index].digest)).size > 1,
+  );
+  const describe = (group: readonly number[], kind: "exact" | "near"): Finding => {
+    const members = group.map((index) => photos[index]);
+    const files = members.map(({ file }) => file);
+    const parts = [...new Set(members.map(({ part }) => part))];
+    const labels = [...new Set(members.map(({ label }) => classes[label]))];
+    const what = kind === "exact" ? "the same file" : "nearly the same picture";
+    const keep = kind === "exact" ? "Keep" : "Look whether they show the same thing; if so, keep";
+    // Pictures that only look the same may still be different, which is for people to judge.
+    const severity = kind === "exact" && (parts.length > 1 || labels.length > 1) ? "error" : "warning";
+    if (parts.length > 1) {
+      return {
+        code: `${kind}-duplicates-across-parts`,
+        severity,
+        message: `${what} is in ${parts.join(" and ")}: the network would be measured on what it was trained on`,
+        files,
+        remedy: `${keep} it in one part.`,
+      };
+    }
+    if (labels.length > 1) {
+      return {
+        code: `${kind}-duplicates-across-classes`,
+        severity,
+        message: `${what} is in the classes ${labels.join(" and ")}`,
+        files,
+        remedy: `${keep} it in the class that is right.`,
+      };
+    }
+    return {
+      code: `${kind}-duplicates`,
+      severity: kind === "exact" ? "warning" : "note",
+      message: `${what} is there ${files.length} times`,
+      files,
+      remedy: `${keep} one.`,
+    };
+  };
+  return [...exact.map((group) => describe(group, "exact")), ...near.map((group) => describe(group, "near"))];
+}

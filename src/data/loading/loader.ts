@@ -1,0 +1,254 @@
+/** Batches of pixels in a reproducible order. */
+
+import { UsageError } from "../../errors.js";
+import { cropPadded, flipHorizontal } from "../../images/augmentation/augmentation.js";
+import { augmentStrongly, isNeutral, type StrongAugmentation } from "../../images/augmentation/strong-augmentation.js";
+import { checkSeed, KeyedRandom, Purpose } from "../../random.js";
+import type { Dataset } from "../datasets/dataset.js";
+import type { MixingMask } from "./mixing.js";
+import { epochOrder, type Sampler } from "./sampler.js";
+import { ONE_VIEW, type ViewSource } from "./view-sources.js";
+
+/** N images of one size. */
+export interface Pixels {
+  /** (N, H, W, 3) uint8, RGB */
+  readonly pixels: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A batch of N labelled images. */
+export interface PixelBatch extends Pixels {
+  /** (N) */
+  readonly labels: Int32Array;
+  /** (N) identity of each sample: the key of its random draws */
+  readonly samples: Uint32Array;
+  /** (N) how often the epoch visited each sample before, part of the key too; absent where all are first visits. */
+  readonly repeats?: Uint32Array;
+  /** (N, H, W, 3) uint8 each, other views of the same images, where the loader gives several */
+  readonly moreViews?: readonly Uint8Array[];
+  /** How the clean images are mixed, where they are. */
+  readonly mix?: MixingMask;
+  /** Set where crop and mirroring are left to the training step: the pixels are those of the set, for all views. */
+  readonly pending?: PendingAugmentation;
+}
+
+/** Crop and mirroring that images have yet to go through, by the draws of (seed, epoch, sample, stream). */
+export interface PendingAugmentation extends CropAndFlip {
+  readonly seed: number;
+  readonly epoch: number;
+  readonly views: number;
+  /** (N) stream of each image's first view; those of others follow. */
+  readonly streams: Uint32Array;
+}
+
+/** How images in memory are cut and mirrored. */
+export interface CropAndFlip {
+  /** Zero padding on each side before a window of the original size is cut at random; 0 for none. */
+  readonly crop: number;
+  /** Whether half of the images are mirrored. */
+  readonly flip: boolean;
+}
+
+/** The part of each batch that one of several processes takes, which together take the whole. */
+export interface BatchPart {
+  /** From 0. */
+  readonly index: number;
+  /** Number of parts, of equal size. */
+  readonly count: number;
+}
+
+/** Gives the batches of each epoch, a pure function of (seed, epoch). */
+export interface Loader {
+  /** Images in each batch, over all parts. */
+  readonly batchSize: number;
+  readonly stepsPerEpoch: number;
+  /**
+   * The batches of an epoch from step `firstStep` of that epoch on, the same as when the earlier ones were skipped:
+   * how a resumed run continues in the middle of an epoch.
+   */
+  epoch(epoch: number, firstStep: number): AsyncIterable<PixelBatch>;
+}
+
+/** How a {@link trainingLoader} draws. */
+export interface TrainingLoaderOptions {
+  readonly batchSize: number;
+  readonly seed: number;
+  /** By default uniform: every image once. */
+  readonly sampler?: Sampler;
+  readonly augmentation: CropAndFlip & StrongAugmentation;
+  /** The views of each image of a batch, each with draws of its own; one, `strong`, unless given. */
+  readonly views?: readonly ViewSource[];
+  /** Gives this part of each batch alone; the whole unless given. The images of all parts together are the same whatever their number. */
+  readonly part?: BatchPart;
+  /** Leaves crop and mirroring to the step, which does them where the network is; not where a view is plain or a policy is to follow. */
+  readonly leavePending?: boolean;
+}
+
+/**
+ * Shuffled and augmented batches. The last partial batch is dropped, since batch norm should not see a small one.
+ *
+ * Every draw is keyed by (seed, purpose, epoch, sample, visit): the augmentation of an image does not depend on the batch
+ * size, its place in the order or the other images.
+ *
+ * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer or exceeds the set
+ * @throws UsageError ERR_AUGMENTATION where the crop is not a non-negative integer
+ * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
+ */
+export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions): Loader {
+  const { batchSize, seed, sampler = "uniform", augmentation, views = ONE_VIEW, leavePending = false } = options;
+  checkBatchSize(batchSize, "trainingLoader");
+  const { offset, size } = partOf(batchSize, options.part, "trainingLoader");
+  checkSeed(seed, "trainingLoader");
+  const { crop, flip } = augmentation;
+  if (!Number.isInteger(crop) || crop < 0) {
+    throw new UsageError(
+      "ERR_AUGMENTATION",
+      `trainingLoader: crop must be a non-negative integer, the padding in pixels; got ${crop}.`,
+    );
+  }
+  if (dataset.length < batchSize) {
+    throw new UsageError(
+      "ERR_BATCH_SIZE",
+      `trainingLoader: the batch size must be at most ${dataset.length}, the number of training images of ${dataset.name}, ` +
+        `since a partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+    );
+  }
+  const { height, width } = dataset;
+  const stepsPerEpoch = Math.floor(dataset.length / batchSize);
+
+  /** `stream` tells apart the times that an epoch sees one image: its repeats, and the views of each. */
+  function augment(
+    source: Uint8Array,
+    sample: number,
+    epoch: number,
+    { stream, view }: { readonly stream: number; readonly view: ViewSource },
+    target: Uint8Array,
+  ): void {
+    if (view === "plain") {
+      target.set(source);
+      return;
+    }
+    if (crop > 0) {
+      const random = new KeyedRandom(seed, Purpose.crop, epoch, sample, stream);
+      const offsets = 2 * crop + 1;
+      cropPadded(source, height, width, crop, random.integer(0, offsets), random.integer(1, offsets), target);
+    } else {
+      target.set(source);
+    }
+    if (flip && new KeyedRandom(seed, Purpose.flip, epoch, sample, stream).uniform(0) < 0.5) {
+      flipHorizontal(target, height, width);
+    }
+    if (view === "strong" && !isNeutral(augmentation)) {
+      const draws = (purpose: number) => new KeyedRandom(seed, purpose, epoch, sample, stream);
+      augmentStrongly({ pixels: target, height, width }, augmentation, draws);
+    }
+  }
+
+  return {
+    batchSize,
+    stepsPerEpoch,
+    async *epoch(epoch, firstStep) {
+      const { indices, repeats } = epochOrder(sampler, dataset, seed, epoch);
+      for (let step = firstStep; step < stepsPerEpoch; step++) {
+        const start = step * batchSize + offset;
+        const indicesOfStep = indices.subarray(start, start + size);
+        const repeatsOfStep = repeats.slice(start, start + size);
+        const streams = repeatsOfStep.map((repeat) => views.length * repeat);
+        const visits = visitsOf(repeatsOfStep);
+        if (leavePending && views.every((view) => view === "weak" || (view === "strong" && isNeutral(augmentation)))) {
+          const pending = { crop, flip, seed, epoch, views: views.length, streams };
+          yield { ...gather(dataset, indicesOfStep, asItIs), ...visits, pending };
+          continue;
+        }
+        const [first, ...others] = views.map((view, number) =>
+          gather(dataset, indicesOfStep, (source, i, sample, target) =>
+            augment(source, sample, epoch, { stream: streams[i] + number, view }, target),
+          ),
+        );
+        const moreViews = others.map(({ pixels }) => pixels);
+        yield { ...first, ...visits, ...(moreViews.length > 0 && { moreViews }) };
+      }
+    },
+  };
+}
+
+/**
+ * The images as they are, in order; the last batch may be smaller. Can be iterated again.
+ *
+ * @param part of the images; all unless given
+ * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer
+ */
+export function evaluationBatches(dataset: Dataset, batchSize: number, part?: BatchPart): Iterable<PixelBatch> {
+  checkBatchSize(batchSize, "evaluationBatches");
+  const [begin, end] = rangeOf(dataset.length, part);
+  return {
+    *[Symbol.iterator]() {
+      for (let first = begin; first < end; first += batchSize) {
+        const length = Math.min(batchSize, end - first);
+        const indices = Uint32Array.from({ length }, (_, i) => first + i);
+        yield gather(dataset, indices, asItIs);
+      }
+    },
+  };
+}
+
+/**
+ * Where a part of a batch lies in it.
+ *
+ * @throws UsageError ERR_BATCH_SIZE the batch cannot be divided into equal parts
+ */
+export function partOf(batchSize: number, part: BatchPart | undefined, what: string): { offset: number; size: number } {
+  if (part === undefined) return { offset: 0, size: batchSize };
+  checkPart(part, what);
+  const size = batchSize / part.count;
+  if (Number.isInteger(size)) return { offset: part.index * size, size };
+  const below = Math.floor(size) * part.count;
+  throw new UsageError(
+    "ERR_BATCH_SIZE",
+    `${what}: a batch of all processes together must be a multiple of their number, ${part.count}, so that each takes as many images; ` +
+      `got ${batchSize}. Take ${below > 0 ? `${below} or ` : ""}${below + part.count}.`,
+  );
+}
+
+/** @throws UsageError ERR_BATCH_PART where the part is none of the parts */
+function checkPart({ index, count }: BatchPart, what: string): void {
+  if (Number.isSafeInteger(count) && Number.isSafeInteger(index) && index >= 0 && index < count) return;
+  throw new UsageError(
+    "ERR_BATCH_PART",
+    `${what}: the index of a part must be a whole number in [0, count); got ${index} of ${count}. Take a process's rank and their number`,
+  );
+}
+
+/** Where a part of some images begins and ends: parts differ by one image at most. */
+export const rangeOf = (length: number, part: BatchPart = { index: 0, count: 1 }): [begin: number, end: number] => [
+  Math.floor((length * part.index) / part.count),
+  Math.floor((length * (part.index + 1)) / part.count),
+];
+
+/** What a batch says of repeated visits: nothing where there is none. */
+export const visitsOf = (repeats: Uint32Array): Pick<PixelBatch, "repeats"> =>
+  repeats.some((repeat) => repeat > 0) ? { repeats } : {};
+
+/** Writes image number i of a batch to its place. */
+type Place = (source: Uint8Array, i: number, sample: number, target: Uint8Array) => void;
+
+const asItIs: Place = (source, _i, _sample, target) => target.set(source);
+
+/** A batch of the images at `indices`. */
+function gather(dataset: Dataset, indices: Uint32Array, place: Place): PixelBatch {
+  const { height, width } = dataset;
+  const imageBytes = height * width * 3;
+  const pixels = new Uint8Array(indices.length * imageBytes);
+  const samples = indices.map((index) => dataset.samples[index]);
+  indices.forEach((index, i) => {
+    place(dataset.pixels(index), i, samples[i], pixels.subarray(i * imageBytes, (i + 1) * imageBytes));
+  });
+  return { pixels, labels: Int32Array.from(indices, (index) => dataset.labels[index]), samples, height, width };
+}
+
+/** @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer */
+export function checkBatchSize(batchSize: number, what: string): void {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return;
+  throw new UsageError("ERR_BATCH_SIZE", `${what}: batch size must be a positive integer; got ${batchSize}.`);
+}

@@ -1,0 +1,183 @@
+/** The parts of a folder of photos as loaders. */
+
+import type { CropLimits } from "../../images/crop.js";
+import type { Interpolation } from "../../images/resize.js";
+import { type ImageFolder, PARTS, type Part, type Photo } from "../folders/image-folder.js";
+import { applySplit, type SavedSplit, splitPhotos } from "../folders/photo-split.js";
+import { divisionNotes, grownNotes } from "../folders/split-notes.js";
+import type { Sampler } from "../loading/sampler.js";
+import type { EvaluationImages, OpenDataOptions, OpenedData } from "../open-data.js";
+import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
+import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
+import type { PhotoSet } from "./photo-reader.js";
+import { limitStratified } from "./photo-set.js";
+import { readableSets } from "./readable-sets.js";
+
+/** Side of the images where none is asked for: that of the networks for ImageNet. */
+const DEFAULT_IMAGE_SIZE = 224;
+/** Shares of a folder without parts that are split off where none are asked for. */
+const DEFAULT_FRACTION = 0.15;
+
+/** How a folder of photos is read. Where a value is left out its default in `photo-loader.ts` holds. */
+export interface PhotoFolderOptions extends BadImagePolicy {
+  /** By default 224. */
+  readonly imageSize?: number | null;
+  readonly sampler?: Sampler;
+  readonly crop?: CropLimits;
+  readonly interpolation?: Interpolation;
+  readonly cropFraction?: number;
+  readonly workers?: number;
+  readonly prefetch?: number;
+  readonly cacheBytes?: number;
+  /**
+   * Share of the training images that is split off for validation where the set has no such part. By default 0.15 of a
+   * folder of photos without parts, and else none.
+   */
+  readonly validationFraction?: number | null;
+  /** Share that is split off for the test where a folder of photos has no parts; by default 0.15. */
+  readonly testFraction?: number | null;
+  /** Whether all photos of a folder without parts are its test part: how a published set is measured. */
+  readonly allForTest?: boolean;
+  /** A split that was saved earlier, used instead of making one. */
+  readonly split?: SavedSplit;
+  /** Keys of photos that must not be in a part that is drawn here: those that a run was trained on. */
+  readonly avoid?: ReadonlySet<string>;
+  /** Called while a split is made, for which every photo is looked at. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Opens the parts of a folder that are wanted. Threads start when the first batch is asked for.
+ *
+ * Every photo is looked at before, of a set to train on also those of the test part, so that what cannot be read is known at
+ * once: it is refused, or left out of its part.
+ *
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be read and may not be left out, or no photo of a part can be read
+ * @throws UsageError ERR_DATA_CLASSES where a class has no photo left to train on
+ */
+export async function openPhotos(
+  folder: ImageFolder,
+  wanted: readonly Part[],
+  options: OpenDataOptions,
+): Promise<Omit<OpenedData, "findings">> {
+  const { seed, augmentation } = options;
+  const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
+  const undivided = options.allForTest === true && !folder.divided;
+  const leftOut = new LeftOutPhotos(folder.root, options);
+  const split = undivided ? undefined : (options.split ?? (await makeSplit(folder, wanted, leftOut, options)));
+  const parts = undivided ? { test: folder.parts.train } : partsOf(folder, split);
+  const { sets, photos, notes } = await readableSets(folder, parts, wanted, leftOut, {
+    ...options,
+    avoid: undivided ? undefined : options.avoid,
+  });
+  const drawn = split !== undefined && options.split === undefined;
+  const sources: PhotoSource[] = [];
+  const opened = <T extends PhotoSource>(source: T): T => {
+    sources.push(source);
+    return source;
+  };
+  const evaluation = (set: PhotoSet | undefined): EvaluationImages | undefined => {
+    if (set === undefined) return undefined;
+    // Each has threads of its own, which one pass after the other should share.
+    const bySize = new Map<number, EvaluationPhotos>();
+    let files: ReadonlyMap<number, string> | undefined;
+    return {
+      length: set.length,
+      fileOf(sample) {
+        files ??= new Map(set.files.map((file, i) => [set.samples[i], file]));
+        return files.get(sample) ?? "";
+      },
+      batches(batchSize, part) {
+        // A process that takes a part always takes the same.
+        const known = bySize.get(batchSize);
+        if (known !== undefined) return known;
+        const source = opened(evaluationPhotos(set, { ...options, leftOut, batchSize, size, part }));
+        bySize.set(batchSize, source);
+        return source;
+      },
+    };
+  };
+
+  const trainSet = sets.get("train");
+  const validationSet = wanted.includes("validation") ? sets.get("validation") : undefined;
+  const testSet = wanted.includes("test") ? sets.get("test") : undefined;
+  let reading: PhotoSource | undefined;
+  return {
+    name: folder.name,
+    classes: folder.classes,
+    imageSize: size,
+    whole: false,
+    train:
+      trainSet && wanted.includes("train")
+        ? {
+            length: trainSet.length,
+            loader(batchSize, { views, part } = {}) {
+              const { crop: _, ...others } = augmentation;
+              const loader = opened(
+                trainingPhotos(trainSet, { ...options, leftOut, batchSize, size, ...others, views, part }),
+              );
+              reading = loader;
+              return loader;
+            },
+          }
+        : undefined,
+    validation: evaluation(validationSet),
+    test: evaluation(testSet),
+    available: PARTS.filter((part) => (parts[part]?.length ?? 0) > 0),
+    sizes: Object.fromEntries([...sets].map(([part, { length }]) => [part, length])),
+    undivided,
+    split,
+    photos,
+    digest: undefined,
+    notes: [
+      ...(drawn ? divisionNotes(split, folder) : []),
+      ...(options.split === undefined ? [] : grownNotes(folder, options.split)),
+      ...notes,
+    ],
+    leftOut: () => leftOut.photos,
+    async preview(count) {
+      // The first photos in the order of their names would all be of one class.
+      const shown = limitStratified(trainSet ?? validationSet ?? testSet!, count, seed);
+      const source = evaluationPhotos(shown, {
+        ...options,
+        leftOut,
+        batchSize: count,
+        size,
+        workers: 1,
+      });
+      try {
+        for await (const batch of source) return batch;
+        throw new Error("a set has at least one photo");
+      } finally {
+        await source.close();
+      }
+    },
+    statistics: () => reading?.statistics(),
+    close: async () => {
+      await Promise.all(sources.map((source) => source.close()));
+    },
+  };
+}
+
+/** The split that a folder needs: in three where it has no parts, else only a validation part that it lacks. */
+async function makeSplit(
+  folder: ImageFolder,
+  wanted: readonly Part[],
+  leftOut: LeftOutPhotos,
+  options: OpenDataOptions,
+): Promise<SavedSplit | undefined> {
+  const { seed, validationFraction, testFraction } = options;
+  const { train = [], validation } = folder.parts;
+  const fractions = folder.divided
+    ? { validation: validation === undefined ? (validationFraction ?? 0) : 0, test: 0 }
+    : { validation: validationFraction ?? DEFAULT_FRACTION, test: testFraction ?? DEFAULT_FRACTION };
+  const needed = !folder.divided || wanted.some((part) => part !== "test");
+  if (!needed || train.length === 0 || fractions.validation + fractions.test === 0) return undefined;
+  return splitPhotos(folder.root, train, fractions, seed, { ...options, leftOut });
+}
+
+function partsOf(folder: ImageFolder, split: SavedSplit | undefined): Partial<Record<Part, readonly Photo[]>> {
+  if (split === undefined) return folder.parts;
+  const { train, validation, test } = applySplit(folder, split);
+  return folder.divided ? { ...folder.parts, train, validation } : { train, validation, test };
+}

@@ -1,0 +1,243 @@
+/** Batches of photos from worker threads, in order. The main thread's side of `photo-worker.ts`. */
+
+import type { Worker } from "node:worker_threads";
+import { assert, RunError } from "../../errors.js";
+import { type PixelBatch, visitsOf } from "../loading/loader.js";
+import { startWorker } from "../loading/worker-threads.js";
+import { type BadPhoto, type LeftOutPhotos, listBadPhotos } from "./bad-photos.js";
+import { copySide, keptShare } from "./photo-cache.js";
+import { CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform, type ReadFailure } from "./photo-job.js";
+
+/** The photos of one part of a set. */
+export interface PhotoSet {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly length: number;
+  /** The folder that the files lie in. */
+  readonly root: string;
+  /** (N) relative to the root */
+  readonly files: readonly string[];
+  /** (N) labels in [0, classes.length) */
+  readonly labels: Int32Array;
+  /** (N) identity of each photo: the key of its random draws */
+  readonly samples: Uint32Array;
+}
+
+export interface PhotoReaderOptions {
+  /** Which photos are left out of their batches, and whether they may be. */
+  readonly leftOut: LeftOutPhotos;
+  readonly transform: PhotoTransform;
+  readonly batchSize: number;
+  readonly workers: number;
+  /** Batches that are read ahead. */
+  readonly prefetch: number;
+  /** Bytes of decoded photos that may be kept, over all workers; 0 keeps none. */
+  readonly cacheBytes: number;
+}
+
+/** How fast photos came, since the reader was made. */
+export interface ReadingStatistics {
+  readonly images: number;
+  /** Images per second that the workers reach while they read: the loader alone, all workers together. */
+  readonly imagesPerSecond: number;
+  /** Share of the time of a pass that its consumer spent waiting for batches, in [0, 1]. */
+  readonly waitingShare: number;
+  /** Share of the photos that are cut from copies in memory, in [0, 1]. */
+  readonly keptShare: number;
+  /** Photos of the set that were left out, each once. */
+  readonly skipped: readonly BadPhoto[];
+}
+
+/** A batch as the workers report it. */
+interface Progress {
+  pendingWorkers: number;
+  readonly bad: ReadFailure[];
+}
+
+/** Reads batches of photos. Workers start with the first pass, and stay until {@link close}. One pass at a time. */
+export class PhotoReader {
+  readonly #set: PhotoSet;
+  readonly #options: PhotoReaderOptions;
+  readonly #ring: SharedArrayBuffer;
+  readonly #slots: number;
+  #workers: Worker[] = [];
+  #running = false;
+  /** Why no pass can go on: a worker failed by our own mistake, or the reader was closed. */
+  #failure: unknown;
+  #progress = new Map<number, Progress>();
+  #ended = 0;
+  /** Called whenever a worker reported something. */
+  #wake = () => {};
+
+  #keptShare = 0;
+  #images = 0;
+  #readSeconds = 0;
+  #waitingSeconds = 0;
+  #passSeconds = 0;
+
+  constructor(set: PhotoSet, options: PhotoReaderOptions) {
+    const { batchSize, prefetch, transform } = options;
+    this.#set = set;
+    this.#options = options;
+    this.#slots = prefetch;
+    this.#ring = new SharedArrayBuffer(prefetch * batchSize * transform.size ** 2 * 3);
+  }
+
+  /**
+   * The photos at `indices` in batches; the last may be smaller, and so may others from which photos are left out. Leaving the
+   * loop early stops the workers.
+   *
+   * @throws RunError ERR_IMAGE where a photo cannot be decoded, ERR_BAD_IMAGES where too many were skipped, or all
+   */
+  async *pass(epoch: number, indices: Uint32Array, repeats: Uint32Array): AsyncGenerator<PixelBatch> {
+    assert(!this.#running, "a photo reader makes one pass at a time");
+    this.#running = true;
+    this.#progress = new Map();
+    this.#ended = 0;
+    const taken = new Int32Array(new SharedArrayBuffer(4));
+    const started = performance.now();
+    try {
+      await this.#start();
+      const pass: PhotoPass = { epoch, indices, repeats, taken: taken.buffer as SharedArrayBuffer };
+      for (const worker of this.#workers) worker.postMessage(pass);
+      const batches = Math.ceil(indices.length / this.#options.batchSize);
+      let given = 0;
+      for (let batch = 0; batch < batches; batch++) {
+        const waitingFrom = performance.now();
+        await this.#until(() => this.#progress.get(batch)?.pendingWorkers === 0);
+        this.#waitingSeconds += (performance.now() - waitingFrom) / 1000;
+        const pixels = this.#take(batch, indices, repeats);
+        Atomics.add(taken, 0, 1);
+        Atomics.notify(taken, 0);
+        if (pixels.labels.length === 0) {
+          // The steps of an epoch are counted by its batches.
+          if (this.#options.transform.kind === "train") throw this.#nothingRead("of a whole batch");
+          continue;
+        }
+        given++;
+        yield pixels;
+      }
+      if (given === 0 && batches > 0) throw this.#nothingRead("at all");
+    } finally {
+      this.#passSeconds += (performance.now() - started) / 1000;
+      Atomics.store(taken, 0, CANCELLED);
+      Atomics.notify(taken, 0);
+      // The ring must be quiet before another pass writes to it.
+      if (this.#failure === undefined) await this.#until(() => this.#ended === this.#workers.length);
+      this.#running = false;
+    }
+  }
+
+  statistics(): ReadingStatistics {
+    const { workers } = this.#options;
+    return {
+      images: this.#images,
+      imagesPerSecond: this.#readSeconds === 0 ? 0 : (this.#images * workers) / this.#readSeconds,
+      waitingShare: this.#passSeconds === 0 ? 0 : this.#waitingSeconds / this.#passSeconds,
+      keptShare: this.#keptShare,
+      skipped: this.#options.leftOut.photos,
+    };
+  }
+
+  /** Ends the worker threads for good. A pass that is under way fails with ERR_READER_CLOSED. */
+  async close(): Promise<void> {
+    this.#failure ??= new RunError("ERR_READER_CLOSED", `the reader of ${this.#set.name} was closed.`);
+    this.#wake();
+    const workers = this.#workers;
+    this.#workers = [];
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  #nothingRead(where: string): RunError {
+    const { leftOut } = this.#options;
+    const list = listBadPhotos(leftOut.photos).join("\n");
+    return new RunError("ERR_BAD_IMAGES", `no photo ${where} of ${this.#set.name} can be read. Left out:\n${list}`);
+  }
+
+  async #start(): Promise<void> {
+    if (this.#failure === undefined && this.#workers.length > 0) return;
+    const { transform, workers, batchSize, cacheBytes } = this.#options;
+    const { root, files, samples } = this.#set;
+    if (transform.kind === "train" && cacheBytes > 0) {
+      this.#keptShare = await keptShare(this.#set, cacheBytes, copySide(transform.size, transform.crop));
+    }
+    // Also where the reader was closed meanwhile.
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#workers = Array.from({ length: workers }, (_, worker) => {
+      const setup = { root, files, samples, transform, worker, workers, batchSize, ring: this.#ring };
+      const thread = startWorker("data/photos/photo-worker", {
+        ...setup,
+        slots: this.#slots,
+        keptShare: this.#keptShare,
+        cacheBytes: Math.floor(cacheBytes / workers),
+      });
+      thread.on("message", (report: PhotoReport) => this.#receive(report));
+      thread.on("error", (error) => {
+        this.#failure = error;
+        this.#wake();
+      });
+      return thread;
+    });
+  }
+
+  #receive(report: PhotoReport): void {
+    if (report.type === "end") {
+      this.#ended++;
+    } else if (report.type === "failure") {
+      this.#failure ??= new RunError(report.code, report.message);
+    } else {
+      const progress = this.#progress.get(report.batch) ?? { pendingWorkers: this.#workers.length, bad: [] };
+      progress.pendingWorkers--;
+      progress.bad.push(...report.bad);
+      this.#progress.set(report.batch, progress);
+      this.#images += report.images;
+      this.#readSeconds += report.seconds;
+    }
+    this.#wake();
+  }
+
+  /** Waits for reports until a condition holds. Only meanwhile the workers keep the process alive. */
+  async #until(holds: () => boolean): Promise<void> {
+    while (!holds()) {
+      if (this.#failure !== undefined) throw this.#failure;
+      for (const worker of this.#workers) worker.ref();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      for (const worker of this.#workers) worker.unref();
+    }
+  }
+
+  /** Copies a finished batch out of the ring, without the photos that could not be read. */
+  #take(batch: number, indices: Uint32Array, repeats: Uint32Array): PixelBatch {
+    const { batchSize, transform } = this.#options;
+    const { labels, samples } = this.#set;
+    const imageBytes = transform.size ** 2 * 3;
+    const first = batch * batchSize;
+    const length = Math.min(batchSize, indices.length - first);
+    const slot = new Uint8Array(this.#ring, (batch % this.#slots) * batchSize * imageBytes, length * imageBytes);
+
+    const bad = this.#progress.get(batch)!.bad.sort((a, b) => a.place - b.place);
+    this.#progress.delete(batch);
+    this.#options.leftOut.add(bad.map(({ index, reason }) => ({ file: this.#set.files[index], reason })));
+    const left = new Set(bad.map(({ place }) => place));
+    const places = Array.from({ length }, (_, place) => place).filter((place) => !left.has(place));
+    const pixels = new Uint8Array(places.length * imageBytes);
+    if (left.size === 0) {
+      pixels.set(slot);
+    } else {
+      places.forEach((place, i) => {
+        pixels.set(slot.subarray(place * imageBytes, (place + 1) * imageBytes), i * imageBytes);
+      });
+    }
+    const chosen = places.map((place) => indices[first + place]);
+    return {
+      pixels,
+      labels: Int32Array.from(chosen, (index) => labels[index]),
+      samples: Uint32Array.from(chosen, (index) => samples[index]),
+      ...visitsOf(Uint32Array.from(places, (place) => repeats[first + place])),
+      height: transform.size,
+      width: transform.size,
+    };
+  }
+}

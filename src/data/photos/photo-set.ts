@@ -1,0 +1,65 @@
+/** Lists of photos as the loaders take them. */
+
+import { UsageError } from "../../errors.js";
+import { KeyedRandom, Purpose } from "../../random.js";
+import { apportion } from "../datasets/subset.js";
+import type { ImageFolder, Photo } from "../folders/image-folder.js";
+import type { PhotoSet } from "./photo-reader.js";
+
+/**
+ * Photos of one part, in the order given.
+ *
+ * @param all the part as the folder has it, before anything was split off: a photo's place there is its identity
+ */
+export function photoSet(folder: ImageFolder, photos: readonly Photo[], all: readonly Pick<Photo, "file">[]): PhotoSet {
+  const identity = new Map(all.map(({ file }, index) => [file, index]));
+  return {
+    name: folder.name,
+    classes: folder.classes,
+    length: photos.length,
+    root: folder.root,
+    files: photos.map(({ file }) => file),
+    labels: Int32Array.from(photos, ({ label }) => label),
+    samples: Uint32Array.from(photos, ({ file }) => identity.get(file)!),
+  };
+}
+
+/** The photos of a set for which `keep` holds, in their order. */
+export function keepPhotos(set: PhotoSet, keep: (file: string) => boolean): PhotoSet {
+  const kept = [...set.files.keys()].filter((index) => keep(set.files[index]));
+  return kept.length === set.length ? set : chosenPhotos(set, kept);
+}
+
+const chosenPhotos = (set: PhotoSet, chosen: readonly number[]): PhotoSet => ({
+  ...set,
+  length: chosen.length,
+  files: chosen.map((index) => set.files[index]),
+  labels: Int32Array.from(chosen, (index) => set.labels[index]),
+  samples: Uint32Array.from(chosen, (index) => set.samples[index]),
+});
+
+/**
+ * A draw of `limit` photos, of each class its share (largest remainders), by the seed; all where there are no more. They
+ * keep their order.
+ *
+ * @throws UsageError ERR_DATA_LIMIT where the limit is not a positive integer
+ */
+export function limitStratified(set: PhotoSet, limit: number, seed: number): PhotoSet {
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new UsageError("ERR_DATA_LIMIT", `limitStratified: limit must be a positive integer; got ${limit}.`);
+  }
+  if (limit >= set.length) return set;
+  const members: number[][] = set.classes.map(() => []);
+  set.labels.forEach((label, index) => {
+    members[label].push(index);
+  });
+  const counts = apportion(
+    members.map((indices) => indices.length),
+    limit,
+  );
+  const rank = Float64Array.from(set.samples, (sample) => new KeyedRandom(seed, Purpose.subset, 0, sample).uint32(0));
+  const chosen = members
+    .flatMap((indices, label) => indices.sort((a, b) => rank[a] - rank[b] || a - b).slice(0, counts[label]))
+    .sort((a, b) => a - b);
+  return chosenPhotos(set, chosen);
+}

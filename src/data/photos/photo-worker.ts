@@ -1,0 +1,204 @@
+/**
+ * A worker thread that reads photos into a shared ring of batches. It owns the loop: what it reads follows from the pass
+ * alone, so that it never waits for the main thread but when the ring is full.
+ */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { AdvPropError, assert } from "../../errors.js";
+import { augmentStrongly } from "../../images/augmentation/strong-augmentation.js";
+import { cutCentre } from "../../images/centre-cut.js";
+import { randomResizedCrop, type Size, scaleRegion, whole } from "../../images/crop.js";
+import { type Cut, cutImage, cutPhoto, imageSize, OVERSAMPLING } from "../../images/cut.js";
+import { configureDecoder, ImageError } from "../../images/decode.js";
+import type { RawImage } from "../../images/resize.js";
+import { KeyedRandom, Purpose } from "../../random.js";
+import { isRemote } from "../shards/shard-names.js";
+import { copySide, copySize, isKept } from "./photo-cache.js";
+import {
+  CANCELLED,
+  type PhotoPass,
+  type PhotoReport,
+  type PhotoWorkerSetup,
+  type ReadFailure,
+  type TrainingTransform,
+} from "./photo-job.js";
+import { photoPath, readPhoto } from "./read-photo.js";
+
+const setup = workerData as PhotoWorkerSetup;
+const { transform, batchSize, slots } = setup;
+const imageBytes = transform.size ** 2 * 3;
+/** Sizes of upright photos, by the lengths of their files: a photo may be replaced while a run goes on. */
+const sizes = new Map<number, Size & { readonly bytes: number }>();
+/** Some megabytes: of sets with more photos the other headers are read each time. */
+const MOST_SIZES = 50_000;
+const cache = new Map<number, RawImage>();
+let cachedBytes = 0;
+/** Photos that are asked for before they are needed: a server's answer takes time, a disk's hardly any. */
+const ASKED_AHEAD = isRemote(setup.root) ? 16 : 0;
+/** What was asked for, by its place in the pass. */
+const asked = new Map<number, Promise<Uint8Array>>();
+
+assert(parentPort, "photo-worker runs as a worker thread");
+const port = parentPort;
+configureDecoder();
+port.on("message", (pass: PhotoPass) => void run(pass).catch(fail));
+
+function fail(error: unknown): void {
+  // The class of an error is lost between threads; one of ours is what its code and message say.
+  if (!(error instanceof AdvPropError)) throw error;
+  report({ type: "failure", code: error.code, message: error.message });
+}
+
+async function run({ epoch, indices, repeats, taken }: PhotoPass): Promise<void> {
+  asked.clear();
+  let next = 0;
+  const askAhead = () => {
+    for (; next < indices.length && asked.size < ASKED_AHEAD; next++) {
+      const index = indices[next];
+      if (index % setup.workers !== setup.worker || cache.has(index)) continue;
+      const bytes = readPhoto(fileOf(index));
+      // Whoever takes it hears of its failure.
+      bytes.catch(() => {});
+      asked.set(next, bytes);
+    }
+  };
+  const batches = Math.ceil(indices.length / batchSize);
+  for (let batch = 0; batch < batches; batch++) {
+    // This thread does nothing else while it sleeps: connections that are open would break off.
+    if (isFull(batch, taken)) await Promise.allSettled(asked.values());
+    if (!waitForRoom(batch, taken)) break;
+    const bad: ReadFailure[] = [];
+    const started = performance.now();
+    let images = 0;
+    const first = batch * batchSize;
+    for (let place = 0; place < Math.min(batchSize, indices.length - first); place++) {
+      const index = indices[first + place];
+      if (index % setup.workers !== setup.worker) continue;
+      const target = new Uint8Array(setup.ring, ((batch % slots) * batchSize + place) * imageBytes, imageBytes);
+      askAhead();
+      const bytes = asked.get(first + place);
+      asked.delete(first + place);
+      try {
+        await cutOut({ index, place, epoch, repeat: repeats[first + place], asked: bytes }, target);
+        images++;
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        bad.push({ place, index, reason: error.reason });
+      }
+      if (isCancelled(taken)) break;
+    }
+    report({ type: "batch", batch, bad, images, seconds: (performance.now() - started) / 1000 });
+  }
+  report({ type: "end" });
+}
+
+function report(message: PhotoReport): void {
+  port.postMessage(message);
+}
+
+function isCancelled(taken: SharedArrayBuffer): boolean {
+  return Atomics.load(new Int32Array(taken), 0) === CANCELLED;
+}
+
+function isFull(batch: number, taken: SharedArrayBuffer): boolean {
+  return batch >= Atomics.load(new Int32Array(taken), 0) + slots;
+}
+
+/** Sleeps until the ring has room for a batch. @returns false where the pass was cancelled */
+function waitForRoom(batch: number, taken: SharedArrayBuffer): boolean {
+  const counter = new Int32Array(taken);
+  for (;;) {
+    const value = Atomics.load(counter, 0);
+    if (value === CANCELLED) return false;
+    if (batch < value + slots) return true;
+    Atomics.wait(counter, 0, value);
+  }
+}
+
+/** A photo of a pass. */
+interface Visit {
+  readonly index: number;
+  /** In its batch. */
+  readonly place: number;
+  readonly epoch: number;
+  readonly repeat: number;
+  /** Its bytes, where they were asked for before. */
+  readonly asked: Promise<Uint8Array> | undefined;
+}
+
+const bytesOf = ({ index, asked }: Pick<Visit, "index" | "asked">): Promise<Uint8Array> =>
+  asked ?? readPhoto(fileOf(index));
+
+/** Writes a photo of the pass to its target. @throws ImageError where it cannot be read or decoded */
+async function cutOut(visit: Visit, target: Uint8Array): Promise<void> {
+  const { index, place, epoch, repeat } = visit;
+  const view =
+    transform.kind === "train" ? transform.views[Math.floor((place * transform.views.length) / batchSize)] : "plain";
+  if (transform.kind === "evaluate" || view === "plain") {
+    const bytes = await bytesOf(visit);
+    await cutCentre(bytes, fileOf(index), await sizeOf(index, bytes), transform, target);
+    return;
+  }
+  const draws = (purpose: number) => new KeyedRandom(transform.seed, purpose, epoch, setup.samples[index], repeat);
+  await cutRandomly(visit, transform, draws, target);
+  const { size } = transform;
+  if (view === "strong") augmentStrongly({ pixels: target, height: size, width: size }, transform.strong, draws);
+}
+
+/** Cuts a photo, or the copy of it that is kept in memory: the same part of it. */
+async function cutRandomly(
+  visit: Visit,
+  training: TrainingTransform,
+  draws: (purpose: number) => KeyedRandom,
+  target: Uint8Array,
+): Promise<void> {
+  const { index } = visit;
+  const { size, interpolation, crop, flip } = training;
+  const cutOf = (photo: Size): Cut => ({
+    region: randomResizedCrop(photo.width, photo.height, draws(Purpose.crop), crop),
+    size: { width: size, height: size },
+    interpolation,
+    mirrored: flip && draws(Purpose.flip).uniform(0) < 0.5,
+  });
+  if (isKept(index, setup.keptShare)) {
+    const copy = cache.get(index) ?? (await decodeCopy(visit, training));
+    const photo = sizes.get(index)!;
+    const cut = cutOf(photo);
+    cutImage(copy, { ...cut, region: scaleRegion(cut.region, photo, copy) }, target);
+    return;
+  }
+  const bytes = await bytesOf(visit);
+  const photo = await sizeOf(index, bytes);
+  await cutPhoto(bytes, fileOf(index), photo, cutOf(photo), OVERSAMPLING, target);
+}
+
+/** The copy of a photo from which it is cut; kept while there is room, of which the estimate may be wrong by a few. */
+async function decodeCopy(visit: Visit, { size, crop, interpolation }: TrainingTransform): Promise<RawImage> {
+  const { index } = visit;
+  const bytes = await bytesOf(visit);
+  const photo = await sizeOf(index, bytes);
+  const copied = copySize(photo, copySide(size, crop));
+  const copy = { ...copied, pixels: new Uint8Array(3 * copied.width * copied.height) };
+  const cut = { region: whole(photo), size: copied, interpolation };
+  await cutPhoto(bytes, fileOf(index), photo, cut, OVERSAMPLING, copy.pixels);
+  if (cachedBytes + copy.pixels.length <= setup.cacheBytes) {
+    cachedBytes += copy.pixels.length;
+    cache.set(index, copy);
+  }
+  return copy;
+}
+
+/** The size of an upright photo; the header is read once while the file stays as it is. */
+async function sizeOf(index: number, bytes: Uint8Array): Promise<Size> {
+  const known = sizes.get(index);
+  if (known?.bytes === bytes.length) return known;
+  const { width, height } = await imageSize(bytes, fileOf(index));
+  const size = { width, height, bytes: bytes.length };
+  // Those of photos that are cut from copies are needed; those of others save little.
+  if (sizes.size < MOST_SIZES || isKept(index, setup.keptShare)) sizes.set(index, size);
+  return size;
+}
+
+function fileOf(index: number): string {
+  return photoPath(setup.root, setup.files[index]);
+}

@@ -1,0 +1,149 @@
+/** The images of one part of a set, for programs that write each of them anew. */
+
+import { createHash } from "node:crypto";
+import { UsageError } from "../../errors.js";
+import { centreCrop, defaultCropFraction, whole } from "../../images/crop.js";
+import { decodeImage } from "../../images/decode.js";
+import { type RawImage, resizeRegion } from "../../images/resize.js";
+import type { Dataset } from "../datasets/dataset.js";
+import { limitPrefix } from "../datasets/subset.js";
+import type { Part } from "../folders/image-folder.js";
+import { photosIn, recogniseFolder } from "../folders/recognise-folder.js";
+import { readingFindings, refuseFolder } from "../inspection/check-structure.js";
+import type { Finding } from "../inspection/findings.js";
+import { inspectPhotos } from "../inspection/inspection.js";
+import { LeftOutPhotos } from "../photos/bad-photos.js";
+import { badPhotos } from "../photos/photo-look.js";
+import { limitStratified, photoSet } from "../photos/photo-set.js";
+import { photoPath, readPhoto } from "../photos/read-photo.js";
+import type { MadeFrom } from "./set-manifest.js";
+
+/** Where worker threads find the pixels: in memory that they share, or in files. */
+export type ImageSource =
+  | { readonly kind: "memory"; readonly pixels: SharedArrayBuffer; readonly height: number; readonly width: number }
+  | { readonly kind: "photos"; readonly paths: readonly string[]; readonly size: number | undefined };
+
+export interface SourceImages {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly length: number;
+  /** (N) */
+  readonly labels: Int32Array;
+  /** (N) identity of each image: the key of its random draws */
+  readonly samples: Uint32Array;
+  /** (N) CLASS/FILE of each image; of images in memory FILE is the sample's number, without extension */
+  readonly files: readonly string[];
+  readonly source: ImageSource;
+  /** Of the names and labels, and of pixels in memory: two sets with the same digest are the same. */
+  readonly digest: string;
+  /** What is worth knowing of how a folder of photos was read; empty for images in memory. */
+  readonly findings: readonly Finding[];
+}
+
+export interface SourceOptions {
+  readonly part: Part;
+  /** Brings photos to a square of this side, cut as for evaluation: see {@link defaultCropFraction}; by default as they are. */
+  readonly imageSize?: number;
+  /** Uses so many images: the first of a set in memory, of photos a draw by class and seed. */
+  readonly limit?: number;
+  readonly seed: number;
+}
+
+/**
+ * Opens one part of CIFAR-10, CIFAR-100 or a folder of photos. A folder without parts is one part, whichever is asked for.
+ *
+ * @throws UsageError ERR_DATA_MISSING where there is no such folder or part
+ * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised, or several are
+ * @throws UsageError ERR_DATA_CHECK where photos of the set cannot be read or named
+ * @throws UsageError ERR_IMAGE_SIZE where a size is asked for that a set in memory does not have
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded, all of them by their names: no set is begun that lacks images
+ */
+export async function openSourceImages(path: string, options: SourceOptions): Promise<SourceImages> {
+  const { part, imageSize, limit, seed } = options;
+  const recognised = recogniseFolder(path, "openSourceImages");
+  if (recognised.kind === "memory") {
+    if (part === "validation") throw missing(path, part, "train, test");
+    return sourceOfDataset(await recognised.set.load(part), options);
+  }
+  const folder = await photosIn(path, recognised, "openSourceImages");
+  const findings = readingFindings(folder);
+  refuseFolder(path, findings, "openSourceImages");
+  const photos = folder.parts[folder.divided ? part : "train"];
+  if (photos === undefined || photos.length === 0) throw missing(path, part, Object.keys(folder.parts).join(", "));
+  const all = photoSet(folder, photos, photos);
+  const set = limit === undefined ? all : limitStratified(all, limit, seed);
+  const { classes, labels } = set;
+  const inspections = await inspectPhotos(set.files.map((file) => photoPath(set.root, file)));
+  new LeftOutPhotos(set.root, {}).addBefore(badPhotos(set.files, inspections));
+  const files = set.files.map((file, i) => {
+    const inPart = file.split("/").slice(folder.divided ? 1 : 0);
+    // A photo named by a label file lies in no folder of its class.
+    return [classes[labels[i]], ...(inPart.length > 1 ? inPart.slice(1) : inPart)].join("/");
+  });
+  return {
+    ...set,
+    files,
+    source: { kind: "photos", paths: set.files.map((file) => photoPath(set.root, file)), size: imageSize },
+    digest: digestOf(set, files),
+    findings,
+  };
+}
+
+/**
+ * Images of a data set in memory.
+ *
+ * @throws UsageError ERR_IMAGE_SIZE where another size is asked for than they have
+ */
+export function sourceOfDataset(dataset: Dataset, { imageSize, limit }: SourceOptions): SourceImages {
+  const set = limit === undefined ? dataset : limitPrefix(dataset, limit);
+  const { name, classes, length, height, width, labels, samples } = set;
+  if (imageSize !== undefined && (imageSize !== height || imageSize !== width)) {
+    throw new UsageError(
+      "ERR_IMAGE_SIZE",
+      `openSourceImages: the images of ${name} are ${width} x ${height} and are used as they are; got an image size of ` +
+        `${imageSize}. Leave it out.`,
+    );
+  }
+  const pixels = new SharedArrayBuffer(length * height * width * 3);
+  const bytes = new Uint8Array(pixels);
+  for (let i = 0; i < length; i++) bytes.set(set.pixels(i), i * height * width * 3);
+  const files = Array.from(samples, (sample, i) => `${classes[labels[i]]}/${String(sample).padStart(5, "0")}`);
+  const source = { kind: "memory", pixels, height, width } as const;
+  return { name, classes, length, labels, samples, files, source, digest: digestOf(set, files, bytes), findings: [] };
+}
+
+/** How photos are brought to a size, for the note of a set that is made from them; nothing where they stay as they are. */
+export const squareNote = (source: ImageSource): MadeFrom =>
+  source.kind === "photos" && source.size !== undefined ? { "crop fraction": defaultCropFraction(source.size) } : {};
+
+/** One image of a source. A photo is brought to size as torchvision does by default: bilinear, antialiased. */
+export async function readSourceImage(source: ImageSource, index: number): Promise<RawImage> {
+  if (source.kind === "memory") {
+    const { pixels, height, width } = source;
+    return { pixels: new Uint8Array(pixels, index * height * width * 3, height * width * 3), height, width };
+  }
+  const { paths, size } = source;
+  const photo = await decodeImage(await readPhoto(paths[index]), paths[index]);
+  if (size === undefined) return photo;
+  const { width, height, window } = centreCrop(photo.width, photo.height, size, defaultCropFraction(size));
+  const pixels = new Uint8Array(size * size * 3);
+  resizeRegion(photo, whole(photo), { width, height }, "bilinear", pixels, window);
+  return { pixels, height: size, width: size };
+}
+
+function digestOf(
+  { classes, labels, samples }: { classes: readonly string[]; labels: Int32Array; samples: Uint32Array },
+  files: readonly string[],
+  pixels?: Uint8Array,
+): string {
+  const hash = createHash("sha256").update(JSON.stringify([classes, [...labels], [...samples], files]));
+  if (pixels !== undefined) hash.update(pixels);
+  return hash.digest("hex");
+}
+
+function missing(path: string, part: Part, parts: string): UsageError {
+  return new UsageError(
+    "ERR_DATA_MISSING",
+    `openSourceImages: ${path} has no part ${part}; it has ${parts}. Choose one of them with \`split\`.`,
+  );
+}

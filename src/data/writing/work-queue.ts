@@ -1,0 +1,84 @@
+/** Numbered pieces of work, done by worker threads that take the next one until none is left. */
+
+import { parentPort, type Worker, workerData } from "node:worker_threads";
+import { AdvPropError, RunError } from "../../errors.js";
+import { checkWorkers, defaultWorkers, startWorker } from "../loading/worker-threads.js";
+
+/** What every worker gets beside its own setup. */
+interface Queue {
+  readonly units: number;
+  /** int32 [1]: the unit that is taken next. */
+  readonly next: SharedArrayBuffer;
+}
+
+/** From a worker: units it has done since its last report, that it is finished, or why it failed. */
+type Report = { readonly done: number } | "end" | { readonly code: string; readonly message: string };
+
+export interface WorkOptions {
+  readonly units: number;
+  /** Worker threads; by default one for each processor that can be used. */
+  readonly workers?: number;
+  readonly onProgress?: (done: number, units: number) => void;
+}
+
+/**
+ * Has worker threads do the units 0 .. units - 1. Where one fails, the others finish the unit that they are at.
+ *
+ * @param worker the worker's file, relative to src/, without its extension; it calls {@link serveUnits}
+ * @param setup what the worker finds in `workerData`
+ * @throws UsageError ERR_WORKERS where the number of workers is not a positive integer
+ * @throws RunError as the worker threw it
+ */
+export async function runUnits(worker: string, setup: object, options: WorkOptions): Promise<void> {
+  const { units, workers = defaultWorkers(), onProgress } = options;
+  checkWorkers(workers, "runUnits");
+  const next = new SharedArrayBuffer(4);
+  let done = 0;
+  const finished = (thread: Worker): Promise<void> =>
+    new Promise((resolve, reject) => {
+      thread.ref();
+      thread.on("error", reject);
+      thread.on("message", (report: Report) => {
+        if (report === "end") {
+          resolve();
+        } else if ("done" in report) {
+          done += report.done;
+          onProgress?.(done, units);
+        } else {
+          reject(new RunError(report.code, report.message));
+        }
+      });
+    });
+  const threads = Array.from({ length: Math.min(workers, units) }, () =>
+    startWorker(worker, { ...setup, queue: { units, next } satisfies Queue }),
+  );
+  const failures: unknown[] = [];
+  await Promise.all(
+    threads.map((thread) =>
+      finished(thread).catch((failure) => {
+        failures.push(failure);
+        Atomics.store(new Int32Array(next), 0, units);
+      }),
+    ),
+  );
+  await Promise.all(threads.map((thread) => thread.terminate()));
+  if (failures.length > 0) throw failures[0];
+}
+
+/** In a worker thread: takes units and does them until none is left. */
+export async function serveUnits(work: (unit: number) => Promise<void> | void): Promise<void> {
+  const { units, next } = (workerData as { queue: Queue }).queue;
+  const counter = new Int32Array(next);
+  const report = (message: Report): void => parentPort?.postMessage(message);
+  try {
+    for (let unit = Atomics.add(counter, 0, 1); unit < units; unit = Atomics.add(counter, 0, 1)) {
+      await work(unit);
+      report({ done: 1 });
+    }
+    report("end");
+  } catch (error) {
+    // The class of an error is lost between threads; one of ours is what its code and message say.
+    if (!(error instanceof AdvPropError)) throw error;
+    report({ code: error.code, message: error.message });
+  }
+}

@@ -1,0 +1,113 @@
+/** The classes of ImageNet-1k and of the sets that are made for its models. Sources: `reference/README.md`. */
+import { readFileSync } from "node:fs";
+import { assert } from "../../errors.js";
+
+// The same two levels up from src/evaluation and from dist/evaluation.
+const REFERENCE = new URL("../../../reference/", import.meta.url);
+
+interface ImageNet {
+  /** (1000) WordNet synsets in the order of the classes. */
+  readonly synsets: readonly string[];
+  /** (1000) All words of each class, without case. */
+  readonly words: readonly (readonly string[])[];
+  /** Index by everything that a class is called: its synset, all its words, and a word that no other class has. */
+  readonly index: ReadonlyMap<string, number>;
+}
+
+/** Indices into ImageNet's classes. */
+interface Subsets {
+  /** (200) ascending. */
+  readonly imagenetA: readonly number[];
+  /** (200) ascending. */
+  readonly imagenetR: readonly number[];
+  /** The classes that each of the 16 entry-level classes stands for. */
+  readonly cueConflict: Readonly<Record<string, readonly number[]>>;
+}
+
+let classes: ImageNet | undefined;
+let subsets: Subsets | undefined;
+
+function imagenet(): ImageNet {
+  classes ??= readClasses();
+  return classes;
+}
+
+/** (1000) The synsets of ImageNet's classes in their usual order. */
+export const imagenetSynsets = (): readonly string[] => imagenet().synsets;
+
+/**
+ * The index of one of ImageNet's classes in the usual order.
+ *
+ * @param name "n01440764", "tench, Tinca tinca", or a single word ("tench") that no other class has, in any case; words may
+ *   follow a synset: "n01440764 tench"
+ */
+export function imagenetIndex(name: string): number | undefined {
+  const text = canonical(name);
+  return imagenet().index.get(/^n\d{8}(?= )/.exec(text)?.[0] ?? text);
+}
+
+/** All words of a class of ImageNet that is named by its synset, as "tench, tinca tinca"; undefined for any other name. */
+export function imagenetWords(synset: string): string | undefined {
+  if (!/^n\d{8}$/.test(synset)) return undefined;
+  const index = imagenetIndex(synset);
+  return index === undefined ? undefined : imagenet().words[index][0];
+}
+
+/** Whether names are those of ImageNet's 1,000 classes, in any order. */
+export const areImagenetClasses = (names: readonly string[]): boolean =>
+  names.length === 1000 &&
+  !names.map(imagenetIndex).includes(undefined) &&
+  new Set(names.map(imagenetIndex)).size === 1000;
+
+/** Of 1,000 names, how many must be known at their places for the list to be ImageNet's; the others may be renamed. */
+const KNOWN_NAMES = 500;
+
+/**
+ * Names for a list of ImageNet's classes in their usual order, perhaps after one for the background, whatever it calls them: each is
+ * kept where it is its class's alone, and is else the synset. Lists of first words have "crane" twice, a bird and a machine.
+ *
+ * @returns undefined where the list is another one: of another length, with a name at the place of another class, or hardly known
+ */
+export function namesInImagenetOrder(names: readonly string[]): string[] | undefined {
+  const background = names.length - 1000;
+  if (background !== 0 && background !== 1) return undefined;
+  const { synsets, words } = imagenet();
+  const list = names.slice(background);
+  const indices = list.map(imagenetIndex);
+  if (indices.some((index, i) => index !== undefined && index !== i)) return undefined;
+  const known = list.filter((name, i) => indices[i] === i || words[i].includes(canonical(name)));
+  if (known.length < KNOWN_NAMES) return undefined;
+  return [...names.slice(0, background), ...list.map((name, i) => (indices[i] === i ? name : synsets[i]))];
+}
+
+/** The classes of the sets for ImageNet's models. */
+export function imagenetSubsets(): Subsets {
+  subsets ??= JSON.parse(readFileSync(new URL("imagenet-subsets.json", REFERENCE), "utf8")) as Subsets;
+  return subsets;
+}
+
+function readClasses(): ImageNet {
+  const lines = readFileSync(new URL("imagenet-classes.txt", REFERENCE), "utf8").trim().split("\n");
+  assert(lines.length === 1000, `imagenet-classes.txt has ${lines.length} lines`);
+  const synsets = lines.map((line) => line.slice(0, line.indexOf(" ")));
+  const words = lines.map((line) => canonical(line.slice(line.indexOf(" ") + 1)));
+  const index = new Map<string, number>();
+  const shared = new Set<string>();
+  words.forEach((all, i) => {
+    for (const word of all.split(", ")) {
+      if (index.has(word)) shared.add(word);
+      index.set(word, i);
+    }
+  });
+  // "crane" is a bird and a machine: neither.
+  for (const word of shared) index.delete(word);
+  words.forEach((all, i) => {
+    if (!shared.has(all)) index.set(all, i);
+  });
+  synsets.forEach((synset, i) => {
+    index.set(synset, i);
+  });
+  return { synsets, words: words.map((all) => [all, ...all.split(", ")]), index };
+}
+
+const canonical = (name: string): string => name.trim().toLowerCase().replace(/_/g, " ");

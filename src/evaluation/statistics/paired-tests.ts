@@ -1,0 +1,100 @@
+/** Tests of whether two classifiers differ: on the same images, and over the same seeds. */
+
+import { assert, UsageError } from "../../errors.js";
+import type { Interval } from "./bootstrap.js";
+import { bisect, chiSquareTail, fairBinomialCdf, studentQuantile, studentTail } from "./distributions.js";
+
+/** Below so many discordant pairs the chi-square is too coarse. */
+const EXACT_BELOW = 25;
+
+export interface McNemar {
+  /** Images that only the first, or only the second, has right. */
+  readonly onlyFirst: number;
+  readonly onlySecond: number;
+  /** Two-sided p-value of "both are as often right on images of this kind". */
+  readonly p: number;
+  /** Which form of the test gave it. */
+  readonly form: "exact binomial" | "chi-square with continuity correction";
+}
+
+/**
+ * McNemar's test on the images that only one of two models has right: with fewer than 25 of them the exact binomial,
+ * min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2); else chi-square (|b - c| - 1)^2 / (b + c) with one degree of
+ * freedom. It speaks of these two models, not of the methods that trained them.
+ *
+ * Sources: McNemar 1947, Psychometrika 12; Edwards 1948, Psychometrika 13 (the correction)
+ *
+ * @param first  (N) nonzero where the first model is right
+ * @param second (N) of the same images in the same order
+ */
+export function mcNemar(first: ArrayLike<number>, second: ArrayLike<number>): McNemar {
+  assert(first.length === second.length, `McNemar needs the same images: ${first.length} and ${second.length}`);
+  let onlyFirst = 0;
+  let onlySecond = 0;
+  for (let i = 0; i < first.length; i++) {
+    if (first[i] && !second[i]) onlyFirst++;
+    if (!first[i] && second[i]) onlySecond++;
+  }
+  const discordant = onlyFirst + onlySecond;
+  if (discordant < EXACT_BELOW) {
+    const p = Math.min(1, 2 * fairBinomialCdf(Math.min(onlyFirst, onlySecond), discordant));
+    return { onlyFirst, onlySecond, p, form: "exact binomial" };
+  }
+  // The correction never turns a difference of nothing into one.
+  const excess = Math.max(0, Math.abs(onlyFirst - onlySecond) - 1);
+  const p = chiSquareTail(excess ** 2 / discordant);
+  return { onlyFirst, onlySecond, p, form: "chi-square with continuity correction" };
+}
+
+const LEVEL = 0.05;
+const POWER = 0.8;
+
+export interface SeedDifference extends Interval {
+  /** Pairs: seeds that both methods were trained with. */
+  readonly count: number;
+  /** Standard deviation of the differences, with count - 1. */
+  readonly deviation: number;
+  /** Two-sided p-value of the paired t-test. */
+  readonly p: number;
+  /** The true difference that a test of this size finds with probability 0.8 at the two-sided level of 5 %. */
+  readonly detectable: number;
+}
+
+/**
+ * The difference b - a of two methods over seeds, with Student's 95 % interval, the paired t-test, and the effect that could
+ * have been detected with this spread and so many seeds: a difference below it that was not found says little. Power is
+ * computed from the noncentral t, taking the measured deviation as the true one.
+ *
+ * Sources: Student 1908, Biometrika 6; Cohen 1988, Statistical Power Analysis, chapter 2
+ *
+ * @param a a result for each seed, for instance an accuracy
+ * @param b of the same seeds in the same order
+ * @throws UsageError ERR_SEEDS where there are fewer than two, or not as many
+ */
+export function seedDifference(a: readonly number[], b: readonly number[]): SeedDifference {
+  const count = a.length;
+  if (count < 2 || b.length !== count) {
+    throw new UsageError(
+      "ERR_SEEDS",
+      `seedDifference: both methods need results of the same seeds, two or more; got ${a.length} and ${b.length}.`,
+    );
+  }
+  const differences = a.map((value, i) => b[i] - value);
+  const value = differences.reduce((total, difference) => total + difference, 0) / count;
+  const deviation = Math.sqrt(differences.reduce((sum, d) => sum + (d - value) ** 2, 0) / (count - 1));
+  const error = deviation / Math.sqrt(count);
+  const degrees = count - 1;
+  const critical = studentQuantile(LEVEL / 2, degrees);
+  const p = error === 0 ? Number(value === 0) : Math.min(1, 2 * studentTail(Math.abs(value) / error, degrees));
+  const power = (shift: number) =>
+    studentTail(critical, degrees, shift) + (1 - studentTail(-critical, degrees, shift)) - POWER;
+  return {
+    value,
+    low: value - critical * error,
+    high: value + critical * error,
+    count,
+    deviation,
+    p,
+    detectable: bisect(power, 0, 4) * error,
+  };
+}

@@ -1,0 +1,55 @@
+/** An ONNX file asked in a process of its own, where ONNX Runtime meets no other library of this program. */
+import { fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { RunError, UsageError } from "../../errors.js";
+
+/** What the other process is sent. */
+export interface OnnxQuestion {
+  readonly file: string;
+  /** (N, S, S, 3) */
+  readonly pixels: Uint8Array;
+  readonly threads: number;
+}
+
+/** What it sends back. */
+export type OnnxAnswer =
+  | { readonly classes: readonly string[]; readonly logits: Float32Array }
+  | { readonly code: string; readonly message: string };
+
+/**
+ * Opens an ONNX file as {@link openOnnx} does, by what its metadata says, and classifies images.
+ *
+ * @param pixels (N, S, S, 3), S the file's image size
+ * @returns its classes, and logits (N, K)
+ * @throws what {@link openOnnx} throws; RunError ERR_ONNX the process ended without an answer
+ */
+export async function answersOf(
+  file: string,
+  pixels: Uint8Array,
+  threads: number,
+): Promise<{ readonly classes: readonly string[]; readonly logits: Float32Array }> {
+  const beside = new URL("./onnx-process-child.js", import.meta.url);
+  // Where this file is run from its source (by the tests), the compiled one lies in dist/.
+  const module = existsSync(beside)
+    ? beside
+    : new URL("../../../dist/predictors/onnx/onnx-process-child.js", import.meta.url);
+  const child = fork(module, { serialization: "advanced", execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  let said = "";
+  child.stderr?.on("data", (text) => {
+    said += text;
+  });
+  const answer = await new Promise<OnnxAnswer | undefined>((settle) => {
+    child.once("message", (message) => settle(message as OnnxAnswer));
+    child.once("error", ({ message }) => settle({ code: "ERR_ONNX", message }));
+    child.once("close", () => settle(undefined));
+    child.send({ file, pixels, threads } satisfies OnnxQuestion);
+  });
+  if (answer === undefined) {
+    throw new RunError(
+      "ERR_ONNX",
+      `${file}: the process that asks ONNX Runtime ended without an answer. ${said.trim()}`,
+    );
+  }
+  if ("code" in answer) throw new UsageError(answer.code, answer.message);
+  return answer;
+}

@@ -1,0 +1,45 @@
+/**
+ * ONNX Runtime, an optional package. It is no dependency, because npm would run its install script, which downloads
+ * libraries for GPUs from elsewhere; `advprop setup` installs it without.
+ */
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { onnxRuntimeFolder, onnxRuntimeVersion, SETUP } from "../../../scripts/places.mjs";
+import { UsageError } from "../../errors.js";
+
+export type OnnxRuntime = typeof import("onnxruntime-node");
+
+/** The path of ONNX Runtime: the project's own, else the one that set-up installed; undefined where there is neither. */
+export function findOnnxRuntime(): string | undefined {
+  for (const from of [import.meta.url, join(onnxRuntimeFolder(), "package.json")]) {
+    try {
+      return createRequire(from).resolve("onnxruntime-node");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Loads ONNX Runtime.
+ *
+ * @throws ERR_ONNX_RUNTIME it is not installed, or does not load on this system
+ */
+export function loadOnnxRuntime(): OnnxRuntime {
+  const path = findOnnxRuntime();
+  if (path === undefined) {
+    throw new UsageError(
+      "ERR_ONNX_RUNTIME",
+      `ONNX files need ONNX Runtime, which is not installed. Run: ${SETUP}, or in your project: ` +
+        `npm install --ignore-scripts onnxruntime-node@${onnxRuntimeVersion()}`,
+    );
+  }
+  try {
+    return createRequire(import.meta.url)(path) as OnnxRuntime;
+  } catch (cause) {
+    throw new UsageError("ERR_ONNX_RUNTIME", `ONNX Runtime (${path}) does not load: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
