@@ -18,23 +18,20 @@ export { type FabOptions, fab, type Nearest, nearestAdversarial } from "./attack
 export { inTurn, restarted } from "./attacks/evaluation/in-turn.js";
 export { dlr, type Objective, rankedTargets, targetedDlr } from "./attacks/evaluation/objective.js";
 export { square } from "./attacks/evaluation/tensor-square.js";
-export { type FgsmOptions, fgsm } from "./attacks/fgsm.js";
-export { gd } from "./attacks/gd.js";
-export { type IFgsmOptions, iFgsm } from "./attacks/i-fgsm.js";
 export { noise } from "./attacks/noise.js";
-export { type PgdOptions, pgd } from "./attacks/pgd.js";
+export { type FgsmOptions, fgsm, gd, type IFgsmOptions, iFgsm, type PgdOptions, pgd } from "./attacks/pgd.js";
 export { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "./attacks/strength.js";
 export { randomTargets, type Target } from "./attacks/target.js";
 export { l2, linf, type Norm, type ThreatModel } from "./attacks/threat-model.js";
-export type { MixingMask } from "./data/loading/mixing.js";
+export type { MixingMask } from "./data/loading/batch.js";
 export type { RankedUpdate } from "./distributed/ranked-update.js";
 export type { ReducedGradients } from "./distributed/reduced-gradients.js";
 export { type Accuracy, evaluateAccuracy } from "./evaluation/accuracy.js";
+export type { AttackOutcome } from "./evaluation/attack-outcome.js";
 export { type Predictions, predict } from "./evaluation/predictions.js";
 export { evaluationBatchSize, type Predictor } from "./evaluation/predictor.js";
 export {
   type Adversary,
-  type AttackOutcome,
   measureRobustness,
   type Robustness,
   type RobustnessOptions,
@@ -65,8 +62,13 @@ export {
   attackedPredictor,
   classifierPredictor,
 } from "./predictors/classifier-predictor.js";
-export { type OpenPredictorOptions, openPredictor } from "./predictors/open.js";
-export type { BlackBoxPredictor, OpenedPredictor, WhiteBoxPredictor } from "./predictors/opened.js";
+export { openPredictor } from "./predictors/open.js";
+export type {
+  BlackBoxPredictor,
+  OpenedPredictor,
+  OpenPredictorOptions,
+  WhiteBoxPredictor,
+} from "./predictors/opened.js";
 export { whiteBox } from "./predictors/white-box.js";
 export {
   type Argument,

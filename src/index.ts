@@ -7,7 +7,7 @@
  */
 export { type AttackedPhoto, type AttackPhotoOptions, attack } from "./api/attack/attack-photo.js";
 export { type AttackSetOptions, attackSet, type WrittenAdversarialSet } from "./api/attack/attack-set.js";
-export { type CompareOptions, type CompareResult, compare } from "./api/compare/compare.js";
+export { type CompareOptions, compare } from "./api/compare/compare.js";
 export type {
   ArmEvaluationEvent,
   ArmFailedEvent,
@@ -16,6 +16,7 @@ export type {
   CompareEvent,
 } from "./api/compare/events.js";
 export type { Budget, Comparison } from "./api/compare/plan.js";
+export type { CompareResult } from "./api/compare/result.js";
 export type { EvaluationAttackSpec } from "./api/evaluation/attack.js";
 export type { EvaluationSplit } from "./api/evaluation/data.js";
 export { type EvaluateOptions, evaluate } from "./api/evaluation/evaluate.js";
@@ -27,13 +28,9 @@ export type {
   WrittenEvent,
 } from "./api/evaluation/events.js";
 export type { EvaluationOptions } from "./api/evaluation/options.js";
-export {
-  type EvaluateSuiteOptions,
-  evaluateSuite,
-  type SuiteReport,
-  type SuiteResult,
-} from "./api/evaluation/suite.js";
+export { type EvaluateSuiteOptions, evaluateSuite, type SuiteReport } from "./api/evaluation/suite.js";
 export type { SuitePart } from "./api/evaluation/suite-panels.js";
+export type { SuiteResult } from "./api/evaluation/suite-result.js";
 export type {
   DownloadEvent,
   FinishedEvent,
@@ -86,18 +83,15 @@ export { limitPrefix, splitValidation, subset } from "./data/datasets/subset.js"
 export type { PartFractions, SavedSplit } from "./data/folders/photo-split.js";
 export { type CheckOptions, checkData, type DataReport } from "./data/inspection/check.js";
 export type { Finding, Severity as FindingSeverity } from "./data/inspection/findings.js";
+export type { CropAndFlip, Loader, PendingAugmentation, PixelBatch, Pixels } from "./data/loading/batch.js";
 export {
   type BatchPart,
-  type CropAndFlip,
   evaluationBatches,
-  type Loader,
-  type PendingAugmentation,
-  type PixelBatch,
-  type Pixels,
   type TrainingLoaderOptions,
   trainingLoader,
 } from "./data/loading/loader.js";
-export { type OpenDataOptions, type OpenedData, openData, openDataset } from "./data/open-data.js";
+export { openData, openDataset } from "./data/open-data.js";
+export type { OpenDataOptions, OpenedData } from "./data/opened-data.js";
 export type { BadPhoto } from "./data/photos/bad-photos.js";
 export { SHAPES_CLASSES, type ShapesOptions, type ShapesSplit, shapesDataset } from "./data/shapes/shapes.js";
 export { type PackedShards, type PackOptions, packShards } from "./data/shards/pack-shards.js";
@@ -168,7 +162,7 @@ export {
 } from "./models/registry.js";
 export { MODEL_SUMMARIES, type ModelSummary } from "./models/summaries.js";
 export type { OnnxOptions } from "./predictors/onnx/onnx-settings.js";
-export type { OpenPredictorOptions } from "./predictors/open.js";
+export type { OpenPredictorOptions } from "./predictors/opened.js";
 export type { AttackSpec } from "./recipes/attack-schema.js";
 export { defineRecipe, type Recipe, type ResolvedRecipe } from "./recipes/schema.js";
 export type {
@@ -186,5 +180,5 @@ export { engineInfo, setMemoryLimit, setThreads } from "./tensor/index.js";
 export type { CheckpointEvent, EpochEvent, FitEvent, Listener, StepEvent, ValidationEvent } from "./training/events.js";
 export { METHOD_TABLE, type Method } from "./training/methods/methods.js";
 export { type OpenedWeights, type OpenWeightsOptions, openWeights } from "./weights/open.js";
-export { PRESET_NAMES, type PresetName } from "./weights/presets.js";
+export { PRESET_NAMES, type PresetName } from "./weights/preset-names.js";
 export { PUBLISHED_WEIGHTS, type PublishedWeights } from "./weights/published.js";

@@ -1,6 +1,6 @@
 /** Photos in batches as a classifier sees them: files by worker threads, everything else here. */
 import { readFile } from "node:fs/promises";
-import type { Pixels } from "../data/loading/loader.js";
+import type { Pixels } from "../data/loading/batch.js";
 import { LeftOutPhotos } from "../data/photos/bad-photos.js";
 import { evaluationPhotos } from "../data/photos/photo-loader.js";
 import { unreadable } from "../data/photos/read-photo.js";

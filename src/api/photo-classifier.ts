@@ -2,7 +2,8 @@
 import { UsageError } from "../errors.js";
 import { mostProbable, type Prediction } from "../evaluation/classes/most-probable.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
-import { type OpenPredictorOptions, openPredictor } from "../predictors/open.js";
+import { openPredictor } from "../predictors/open.js";
+import type { OpenPredictorOptions } from "../predictors/opened.js";
 import { type Photo, photoBatches, squareOf } from "./photo-batches.js";
 
 export type { Prediction } from "../evaluation/classes/most-probable.js";

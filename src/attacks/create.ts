@@ -1,10 +1,7 @@
 /** From an attack's options, as a recipe or the command line gives them, to the attack. */
 import type { Attack } from "./attack.js";
-import { fgsm } from "./fgsm.js";
-import { gd } from "./gd.js";
-import { iFgsm } from "./i-fgsm.js";
 import { noise, signNoise } from "./noise.js";
-import { pgd } from "./pgd.js";
+import { fgsm, gd, iFgsm, pgd } from "./pgd.js";
 import { registeredAttack } from "./registered.js";
 import type { Target } from "./target.js";
 import { type Norm, threatModel } from "./threat-model.js";

@@ -1,7 +1,5 @@
-/**
- * Projected gradient descent. Madry et al. 2018, https://arxiv.org/abs/1706.06083; with random targets, AdvProp's
- * attacker (Xie et al. 2020, section 3, https://arxiv.org/abs/1911.09665).
- */
+/** AdvProp's attackers (Xie et al. 2020, section 3, https://arxiv.org/abs/1911.09665): PGD, and what is PGD with a part left out. */
+
 import { UsageError } from "../errors.js";
 import { crossEntropy } from "../nn/loss.js";
 import { gradientOf, scope } from "../tensor/index.js";
@@ -27,6 +25,8 @@ export interface PgdOptions {
 }
 
 /**
+ * Projected gradient descent. Madry et al. 2018, https://arxiv.org/abs/1706.06083. AdvProp's attacker where targets are random.
+ *
  * x_0 = start(images); x_{t+1} = advance(x_t, gradient), a step and the projection into the ball, `steps` times.
  *
  * The loss is cross-entropy on hard labels, or smoothed ones where that is asked for, summed over the batch, so that no image's
@@ -71,4 +71,36 @@ export function pgd(options: PgdOptions): Attack {
       });
     },
   };
+}
+
+export type IFgsmOptions = Omit<PgdOptions, "randomStart" | "cleanStartProbability">;
+
+/**
+ * The iterative fast gradient sign method: PGD from the images themselves, without a random start. Kurakin et al. 2017, section 2.2,
+ * https://arxiv.org/abs/1607.02533
+ *
+ * @throws as {@link pgd}
+ */
+export function iFgsm(options: IFgsmOptions): Attack {
+  return pgd({ ...options, randomStart: false });
+}
+
+export type FgsmOptions = Omit<IFgsmOptions, "stepSize" | "steps">;
+
+/**
+ * The fast gradient sign method: one step from the images to the ball's surface, in the L-infinity norm
+ * x + epsilon * sign(gradient), clipped. Goodfellow et al. 2015, section 4, https://arxiv.org/abs/1412.6572
+ */
+export function fgsm(options: FgsmOptions): Attack {
+  return iFgsm({ ...options, stepSize: options.threatModel.epsilon, steps: 1 });
+}
+
+/**
+ * Gradient descent without the projection. x_0 = start(images); x_{t+1} = stepFreely(x_t, gradient): steps are clipped to [0, 1] only,
+ * so that an image may leave the ball. Its change is still bounded: by epsilon for a random start, and by the step size for each step.
+ *
+ * @throws as {@link pgd}
+ */
+export function gd({ threatModel, ...options }: PgdOptions): Attack {
+  return pgd({ ...options, threatModel: { ...threatModel, advance: threatModel.stepFreely } });
 }

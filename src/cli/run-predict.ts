@@ -8,7 +8,7 @@ import { listBadPhotos } from "../data/photos/bad-photos.js";
 import { listed, printable, RunError, UsageError } from "../errors.js";
 import { imagenetWords } from "../evaluation/classes/imagenet.js";
 import { csv } from "../evaluation/report/csv.js";
-import type { OpenPredictorOptions } from "../predictors/open.js";
+import type { OpenPredictorOptions } from "../predictors/opened.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
 import { CountLine } from "./output/count-line.js";

@@ -18,9 +18,9 @@ import { FolderReader, systemReason } from "./folders/folder-reader.js";
 import { scanImageFolder } from "./folders/image-folder.js";
 import { readingFindings, refuseFolder } from "./inspection/check-structure.js";
 import { evaluationBatches } from "./loading/loader.js";
-import type { EvaluationImages } from "./open-data.js";
+import type { EvaluationImages } from "./opened-data.js";
 import { type EvaluationPhotoOptions, evaluationPhotos } from "./photos/photo-loader.js";
-import type { PhotoSet } from "./photos/photo-reader.js";
+import type { PhotoSet } from "./photos/photo-set.js";
 import { limitStratified, photoSet } from "./photos/photo-set.js";
 import { readManifest } from "./writing/set-manifest.js";
 

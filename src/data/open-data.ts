@@ -1,99 +1,16 @@
 /** Opens a data set of any kind as what training and evaluation take: loaders of batches. */
 
 import { UsageError } from "../errors.js";
-import type { StrongAugmentation } from "../images/augmentation/strong-augmentation.js";
 import type { Dataset, Split } from "./datasets/dataset.js";
 import { digestOf } from "./datasets/digest.js";
 import { limitPrefix, splitValidation } from "./datasets/subset.js";
 import { checkClasses, PARTS, type Part } from "./folders/image-folder.js";
-import type { SavedSplit } from "./folders/photo-split.js";
 import { photosIn, recogniseFolder } from "./folders/recognise-folder.js";
 import { untrainedNotes } from "./folders/split-notes.js";
 import { readingFindings, refuseFolder } from "./inspection/check-structure.js";
-import type { Finding } from "./inspection/findings.js";
-import {
-  type BatchPart,
-  evaluationBatches,
-  type Loader,
-  type PixelBatch,
-  type TrainingLoaderOptions,
-  trainingLoader,
-} from "./loading/loader.js";
-import type { BadPhoto } from "./photos/bad-photos.js";
-import { openPhotos, type PhotoFolderOptions } from "./photos/open-photos.js";
-import type { ReadingStatistics } from "./photos/photo-reader.js";
-import type { UsedPhoto } from "./photos/used-photos.js";
-
-/** Images to train on. */
-export interface TrainingImages {
-  readonly length: number;
-  /** Shuffled and augmented batches. Photos are cut and mirrored as they are read, whatever `leavePending` says. */
-  loader(batchSize: number, options?: Pick<TrainingLoaderOptions, "views" | "part" | "leavePending">): Loader;
-}
-
-/** Images to evaluate on. */
-export interface EvaluationImages {
-  /** Images in all, of all parts; fewer come where images that cannot be decoded are skipped. */
-  readonly length: number;
-  /** The images, or a part of them, in order, as often as asked, the last batch smaller. */
-  batches(batchSize: number, part?: BatchPart): AsyncIterable<PixelBatch>;
-  /** The file of a photo by its identity, relative to the folder; absent for images in memory. */
-  fileOf?(sample: number): string;
-}
-
-/** A data set, ready to be read. Parts that were not asked for or do not exist are undefined. */
-export interface OpenedData {
-  readonly name: string;
-  readonly classes: readonly string[];
-  /** Height and width of the images in the batches. */
-  readonly imageSize: number;
-  /** Whether the images have that size already and are taken whole, rather than cut out of photos. */
-  readonly whole: boolean;
-  readonly train: TrainingImages | undefined;
-  readonly validation: EvaluationImages | undefined;
-  readonly test: EvaluationImages | undefined;
-  /** The parts that there are, also those that were not asked for. */
-  readonly available: readonly Part[];
-  /** Images of the parts whose size is known, whether they are read or not. */
-  readonly sizes: Readonly<Partial<Record<Part, number>>>;
-  /** Whether it is a folder of photos without parts, all of which are in `test`. */
-  readonly undivided: boolean;
-  /** How a folder of photos was divided, where it was not by its folders: to be saved with the run. */
-  readonly split: SavedSplit | undefined;
-  /** What is worth knowing of how a folder of photos was read; empty for images in memory. */
-  readonly findings: readonly Finding[];
-  /** The photos of the parts that are read; undefined for images in memory. */
-  readonly photos: readonly UsedPhoto[] | undefined;
-  /** SHA-256 of the training and validation images in memory, with their labels and identities; undefined for photos. */
-  readonly digest: (() => string) | undefined;
-  /** What one should know of how the images were chosen, a sentence each. */
-  readonly notes: readonly string[];
-  /** Photos that were left out so far, because they cannot be read. */
-  leftOut(): readonly BadPhoto[];
-  /** A few training images as evaluation sees them, for pictures of a run: always the same ones. */
-  preview(count: number): Promise<PixelBatch>;
-  /** How fast the training photos come; undefined where the images lie in memory. */
-  statistics(): ReadingStatistics | undefined;
-  /** Ends the threads that read photos. */
-  close(): Promise<void>;
-}
-
-export interface OpenDataOptions extends PhotoFolderOptions {
-  /** The parts that are wanted, by default train and validation. Others are not read. */
-  readonly parts?: readonly Part[];
-  readonly seed: number;
-  readonly augmentation: StrongAugmentation & {
-    /** Zero padding before a window is cut, of images in memory; photos are cut by {@link PhotoFolderOptions.crop}. */
-    readonly crop: number;
-    readonly flip: boolean;
-  };
-  /** Uses so many training images: the first of a set in memory, of photos a draw by class and seed. */
-  readonly limitTrain?: number | null;
-  /** Uses so many test images: the first of a set in memory, of photos a draw by class, the same whatever the seed. */
-  readonly limitTest?: number | null;
-  /** The same for the validation images. */
-  readonly limitValidation?: number | null;
-}
+import { evaluationBatches, trainingLoader } from "./loading/loader.js";
+import type { EvaluationImages, OpenDataOptions, OpenedData } from "./opened-data.js";
+import { openPhotos } from "./photos/open-photos.js";
 
 /**
  * Opens CIFAR-10, CIFAR-100 or a folder of photos.

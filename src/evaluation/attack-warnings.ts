@@ -2,7 +2,7 @@
  * What makes an evaluation by attacks unreliable, as far as a program can tell. After the flags of AutoAttack
  * (fra31/auto-attack, `flags_doc.md`; Croce and Hein 2020, https://arxiv.org/abs/2003.01690), in our words.
  */
-import type { AttackOutcome } from "./robustness.js";
+import type { AttackOutcome } from "./attack-outcome.js";
 
 /** How far the logits of two passes may lie apart, and a sum of probabilities from 1. */
 const TOLERANCE = 1e-5;

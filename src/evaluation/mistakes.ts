@@ -1,5 +1,5 @@
 /** The worst mistakes of an evaluation: what a person looks at to learn what a classifier gets wrong. */
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import type { Mistake } from "../runs/schema.js";
 import type { Predictions } from "./predictions.js";
 

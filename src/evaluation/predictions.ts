@@ -1,5 +1,5 @@
 /** What a classifier says of each image of a data set: what every measure is computed from. */
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import { UsageError } from "../errors.js";
 import type { Predictor } from "./predictor.js";
 

@@ -1,5 +1,5 @@
 /** What evaluation asks of a classifier: logits for 8-bit pixels, whoever computes them. */
-import type { Pixels } from "../data/loading/loader.js";
+import type { Pixels } from "../data/loading/batch.js";
 
 /** `Images` is what it must know of its images: their pixels, or labels too where it attacks them first. */
 export interface Predictor<Images extends Pixels = Pixels> {

@@ -1,8 +1,9 @@
 /** Accuracy under attack, counted image by image and only where the attack kept to its ball. */
 
 import type { Norm } from "../attacks/square/square.js";
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import { assert } from "../errors.js";
+import type { AttackOutcome } from "./attack-outcome.js";
 import { attackWarnings, squareWarning } from "./attack-warnings.js";
 
 /** The classifier under attack, on typed arrays. */
@@ -51,20 +52,6 @@ export interface AttackCost {
   readonly forward: number;
   readonly backward: number;
   /** Estimated from the clean passes of the first batch. */
-  readonly seconds: number;
-}
-
-/** What one attack did. */
-export interface AttackOutcome {
-  readonly name: string;
-  /** Images that it was given: those still right. */
-  readonly attacked: number;
-  /** Images that it broke: verified, inside the ball and misclassified. */
-  readonly broken: number;
-  /** Images that it gave back outside the ball or outside [0, 1], or not as numbers: never counted as broken. */
-  readonly outside: number;
-  /** Share of all images that are right after this attack and those before it. */
-  readonly accuracy: number;
   readonly seconds: number;
 }
 

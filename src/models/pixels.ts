@@ -1,5 +1,5 @@
 /** From 8-bit pixels to the images that a classifier takes. */
-import type { Pixels } from "../data/loading/loader.js";
+import type { Pixels } from "../data/loading/batch.js";
 import { type Device, type DType, fromArray, scope, type Tensor } from "../tensor/index.js";
 import { imagesFromBytes } from "../tensor/operators.js";
 

@@ -1,6 +1,6 @@
 /** Predictors over our own models. */
 import type { Attack } from "../attacks/attack.js";
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import type { Predictor } from "../evaluation/predictor.js";
 import type { Classifier } from "../models/classifier.js";
 import { imagesFromPixels } from "../models/pixels.js";

@@ -5,7 +5,7 @@ import { MAIN_ROUTE } from "../nn/context.js";
 import { resolveDevice, setMemoryLimit, setThreads } from "../tensor/index.js";
 import { openWeights } from "../weights/open.js";
 import { classifierPredictor } from "./classifier-predictor.js";
-import type { OpenPredictorOptions } from "./open.js";
+import type { OpenPredictorOptions } from "./opened.js";
 import { modelName, type WhiteBoxPredictor } from "./opened.js";
 
 /** @throws ERR_DEVICE there is no such device; ERR_ROUTE it has no such route; and what {@link openWeights} throws */

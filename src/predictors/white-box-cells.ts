@@ -3,7 +3,7 @@ import type { Attack } from "../attacks/attack.js";
 import { createAttack } from "../attacks/create.js";
 import { bestIterate } from "../attacks/evaluation/best-iterate.js";
 import { EVALUATION_STEPS, evaluationPgd } from "../attacks/evaluation/defaults.js";
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import type { Predictor } from "../evaluation/predictor.js";
 import { type Cell, SWEPT_EPSILONS } from "../evaluation/suite/cell.js";
 import type { SuiteImages } from "../evaluation/suite/images.js";

@@ -1,7 +1,7 @@
 /** From a resolved recipe to the parts of a training run. */
-import type { Loader } from "../data/loading/loader.js";
+import type { Loader } from "../data/loading/batch.js";
 import { withMixing } from "../data/loading/mixing.js";
-import type { OpenedData } from "../data/open-data.js";
+import type { OpenedData } from "../data/opened-data.js";
 import type { ProcessGroup } from "../distributed/process-group.js";
 import { RankedUpdate } from "../distributed/ranked-update.js";
 import { ReducedGradients } from "../distributed/reduced-gradients.js";

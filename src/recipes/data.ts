@@ -1,7 +1,8 @@
 /** From a recipe's data section to the images of a run. */
 import { PARTS, type Part } from "../data/folders/image-folder.js";
 import type { SavedSplit } from "../data/folders/photo-split.js";
-import { type OpenDataOptions, type OpenedData, openData, openInMemory } from "../data/open-data.js";
+import { openData, openInMemory } from "../data/open-data.js";
+import type { OpenDataOptions, OpenedData } from "../data/opened-data.js";
 import { shapesDataset } from "../data/shapes/shapes.js";
 import { UsageError } from "../errors.js";
 import type { EvaluationView } from "../evaluation/view.js";

@@ -5,7 +5,7 @@ import { inMicroBatches } from "../attacks/micro-batches.js";
 import { pgd } from "../attacks/pgd.js";
 import { attackReach } from "../attacks/strength.js";
 import { threatModel } from "../attacks/threat-model.js";
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import type { Classifier } from "../models/classifier.js";
 import { type Forward, withContext } from "../models/staged-network.js";
 import { ATTACK, type Recompute } from "../nn/context.js";

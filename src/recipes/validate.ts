@@ -1,5 +1,5 @@
 /** Accuracy and loss on validation images, by one process or by several that each take a part. */
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import type { ProcessGroup } from "../distributed/process-group.js";
 import { type Accuracy, accuracyOf } from "../evaluation/accuracy.js";
 import { predictAll } from "../evaluation/predictions.js";

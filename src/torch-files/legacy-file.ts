@@ -9,8 +9,8 @@ import { statSync } from "node:fs";
 import { readRange, refuseTorchFile } from "./file-range.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import type { PickleValue } from "./pickle-globals.js";
-import type { TorchFile } from "./read.js";
 import { type Place, Storages, storageBytes } from "./storages.js";
+import type { TorchFile } from "./torch-file.js";
 
 const MAGIC_NUMBER = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL_VERSION = 1001;

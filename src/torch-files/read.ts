@@ -1,17 +1,11 @@
 /** Any file that torch.save wrote, in either form. */
+
 import { statSync } from "node:fs";
 import { UsageError } from "../errors.js";
 import { readRange, refuseTorchFile } from "./file-range.js";
 import { LEGACY_START, readLegacyFile } from "./legacy-file.js";
-import type { PickleValue } from "./pickle-globals.js";
-import type { Place } from "./storages.js";
+import type { TorchFile } from "./torch-file.js";
 import { readZipFile } from "./zip-file.js";
-
-/** What a file holds: its object, and where the storages of its tensors lie. */
-export interface TorchFile {
-  readonly value: PickleValue;
-  readonly places: ReadonlyMap<string, Place>;
-}
 
 /** Enough to tell what a file is. */
 const START_BYTES = 262;

@@ -9,8 +9,8 @@ import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type Zip
 import { AdvPropError } from "../errors.js";
 import { readRange, refuseTorchFile } from "./file-range.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
-import type { TorchFile } from "./read.js";
 import { type Place, Storages, storageBytes } from "./storages.js";
+import type { TorchFile } from "./torch-file.js";
 
 /** More entries than any network has tensors, with its optimiser's. */
 const MAX_ENTRIES = 100_000;

@@ -1,5 +1,5 @@
 /** A training step as one CUDA graph: a GPU need not wait for the program to launch its thousands of kernels. */
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import type { Classifier } from "../models/classifier.js";
 import { BatchNorm } from "../nn/routed-batch-norm.js";
 import { DeviceGraph, type GradientStore, keep, scope, type Tensor } from "../tensor/index.js";

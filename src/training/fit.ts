@@ -3,7 +3,7 @@
  * happens is told to a listener; nothing is written here.
  */
 import { setImmediate } from "node:timers/promises";
-import type { Loader } from "../data/loading/loader.js";
+import type { Loader } from "../data/loading/batch.js";
 import type { StopReason } from "../distributed/ranked-update.js";
 import { UsageError } from "../errors.js";
 import type { Schedule } from "../optim/schedule.js";

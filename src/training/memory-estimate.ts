@@ -1,5 +1,5 @@
 /** How much memory a training step takes: measured on small mini-batches, before the run starts. */
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import { UsageError } from "../errors.js";
 import { loadState, stateOf, toSafetensor } from "../models/weights.js";
 import { memoryStats, releaseCachedMemory, resetPeakMemory } from "../tensor/index.js";

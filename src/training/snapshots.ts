@@ -1,7 +1,7 @@
 /** Pictures of a run: the same images after each epoch, their perturbations and their adversarial versions. */
 import { join } from "node:path";
 import type { Attack } from "../attacks/attack.js";
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import { gridPng } from "../figures/grid.js";
 import type { Classifier } from "../models/classifier.js";
 import { imagesFromPixels } from "../models/pixels.js";

@@ -1,5 +1,5 @@
 /** One update of the weights: the gradients of its mini-batches, their check, clipping, the optimiser, the average. */
-import type { PixelBatch } from "../data/loading/loader.js";
+import type { PixelBatch } from "../data/loading/batch.js";
 import type { RankedUpdate, StopReason } from "../distributed/ranked-update.js";
 import { RunError } from "../errors.js";
 import type { Gradients, Optimizer } from "../optim/optimizer.js";

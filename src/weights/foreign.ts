@@ -7,7 +7,8 @@ import type { StateFile } from "../torch-files/state-file.js";
 import { classNames } from "./class-names.js";
 import { firstCount, toCount, toFloat32 } from "./elements.js";
 import { COUNTER } from "./layout.js";
-import { describePreset, PRESET_NAMES, type PresetName, presetOf, usualPreset } from "./presets.js";
+import { PRESET_NAMES, type PresetName } from "./preset-names.js";
+import { describePreset, presetOf, usualPreset } from "./presets.js";
 import { findPublished } from "./published.js";
 import { type Recognized, recognize } from "./recognize.js";
 

@@ -7,7 +7,7 @@ import type { SafetensorsTensor } from "../runs/safetensors.js";
 import { readStateFile } from "../torch-files/state-file.js";
 import { readCheckpoint } from "../training/checkpoint.js";
 import { type ForeignOptions, foreignWeights } from "./foreign.js";
-import type { PresetName } from "./presets.js";
+import type { PresetName } from "./preset-names.js";
 import { type FetchOptions, isRemote, localFile } from "./reference.js";
 
 export interface OpenWeightsOptions extends ForeignOptions, FetchOptions {

@@ -1,11 +1,9 @@
 /** How images become a published network's input: this travels with the weights. */
+
 import { type EvaluationView, WHOLE_VIEW } from "../evaluation/view.js";
 import { type ModelSpecification, NORMALIZATIONS, type Normalization } from "../models/classifier.js";
+import type { PresetName } from "./preset-names.js";
 import type { PublishedWeights } from "./published.js";
-
-export const PRESET_NAMES = ["advprop", "imagenet", "half", "none"] as const;
-
-export type PresetName = (typeof PRESET_NAMES)[number];
 
 /** What a preset says of a network. */
 export type Preset = Pick<ModelSpecification, "normalization" | "imageSize" | "view">;

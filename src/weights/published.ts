@@ -3,7 +3,7 @@
  * images, except where it is said; nothing here was measured with them but what `checked` says.
  */
 import type { EvaluationView } from "../evaluation/view.js";
-import type { PresetName } from "./presets.js";
+import type { PresetName } from "./preset-names.js";
 
 export interface PublishedWeights {
   /** What `--weights` takes. */

@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
 import { randomTargets } from "../../src/attacks/target.js";
 import { linf } from "../../src/attacks/threat-model.js";
-import type { PixelBatch } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
 import { architecture, createClassifier } from "../../src/models/registry.js";
 import { stateOf, toSafetensor } from "../../src/models/weights.js";
 import { ATTACK, TRAIN } from "../../src/nn/context.js";

@@ -1,7 +1,7 @@
 /** What the page reads of reports is what `compare` and the suite write. */
 import { expectTypeOf, test } from "vitest";
-import type { CompareResult } from "../../src/api/compare/compare.js";
-import type { SuiteResult } from "../../src/api/evaluation/suite.js";
+import type { CompareResult } from "../../src/api/compare/result.js";
+import type { SuiteResult } from "../../src/api/evaluation/suite-result.js";
 import type { ComparisonReport, SuiteReport } from "../../src/dashboard/reports.js";
 
 test("reports have the parts that the page shows (the compiler checks it)", () => {

@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { openCorruptedSet } from "../../src/data/corrupted-set.js";
 import { CIFAR_CLASSES } from "../../src/data/datasets/cifar.js";
 import { npyHeader } from "../../src/data/datasets/npy.js";
-import type { PixelBatch } from "../../src/data/loading/loader.js";
-import type { EvaluationImages } from "../../src/data/open-data.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
+import type { EvaluationImages } from "../../src/data/opened-data.js";
 import { temporaryFolder } from "../support/folders.js";
 
 const SIDE = 16;

@@ -1,12 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { subset } from "../../src/data/datasets/subset.js";
-import {
-  evaluationBatches,
-  type PixelBatch,
-  type TrainingLoaderOptions,
-  trainingLoader,
-} from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
+import { evaluationBatches, type TrainingLoaderOptions, trainingLoader } from "../../src/data/loading/loader.js";
 import type { ViewSource } from "../../src/data/loading/view-sources.js";
 import { autoAugment } from "../../src/images/augmentation/auto-augment.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { copySide, copySize, isKept, keptShare } from "../../src/data/photos/photo-cache.js";
 import { trainingPhotos } from "../../src/data/photos/photo-loader.js";
-import type { PhotoSet } from "../../src/data/photos/photo-reader.js";
+import type { PhotoSet } from "../../src/data/photos/photo-set.js";
 import { INCEPTION_CROP, randomResizedCrop, scaleRegion } from "../../src/images/crop.js";
 import { imageSize } from "../../src/images/cut.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";

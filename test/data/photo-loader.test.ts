@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { PixelBatch } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
 import {
   type EvaluationPhotoOptions,
   evaluationPhotos,
@@ -12,7 +12,7 @@ import {
   type TrainingPhotoOptions,
   trainingPhotos,
 } from "../../src/data/photos/photo-loader.js";
-import type { PhotoSet } from "../../src/data/photos/photo-reader.js";
+import type { PhotoSet } from "../../src/data/photos/photo-set.js";
 import { autoAugment } from "../../src/images/augmentation/auto-augment.js";
 import { INCEPTION_CROP, randomResizedCrop } from "../../src/images/crop.js";
 import { resizeRegion } from "../../src/images/resize.js";

@@ -3,9 +3,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, onTestFinished, test } from "vitest";
-import type { PixelBatch } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
 import { evaluationPhotos, type TrainingPhotoOptions, trainingPhotos } from "../../src/data/photos/photo-loader.js";
-import type { PhotoSet } from "../../src/data/photos/photo-reader.js";
+import type { PhotoSet } from "../../src/data/photos/photo-set.js";
 import { temporaryFolder } from "../support/folders.js";
 
 const SIZE = 16;

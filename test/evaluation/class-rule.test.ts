@@ -3,7 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
-import { evaluationBatches, type PixelBatch } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
+import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { readClassMap } from "../../src/evaluation/classes/class-map.js";
 import { type ClassRule, classRule, knownSet, relabelled, underRule } from "../../src/evaluation/classes/class-rule.js";
 import {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { PixelBatch } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
 import { evaluationBatches } from "../../src/data/loading/loader.js";
 import { accuracyOf, evaluateAccuracy } from "../../src/evaluation/accuracy.js";
 import { confusionMatrix, confusionOf, savedConfusion } from "../../src/evaluation/confusion.js";

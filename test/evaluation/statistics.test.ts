@@ -1,7 +1,7 @@
 /** Calibration, intervals and tests against test/golden/make_statistics.py. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { PixelBatch } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
 import { calibrationOf, topAccuracy } from "../../src/evaluation/calibration.js";
 import { predict } from "../../src/evaluation/predictions.js";
 import { bootstrapMeans, pairedDifference } from "../../src/evaluation/statistics/bootstrap.js";

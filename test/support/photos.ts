@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { scanImageFolder } from "../../src/data/folders/image-folder.js";
-import type { PhotoSet } from "../../src/data/photos/photo-reader.js";
+import type { PhotoSet } from "../../src/data/photos/photo-set.js";
 import { photoSet } from "../../src/data/photos/photo-set.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 

@@ -2,8 +2,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pack } from "tar-stream";
 import { afterAll, onTestFinished } from "vitest";
-import type { PixelBatch } from "../../src/data/loading/loader.js";
-import { type OpenDataOptions, openData } from "../../src/data/open-data.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
+import { openData } from "../../src/data/open-data.js";
+import type { OpenDataOptions } from "../../src/data/opened-data.js";
 import { sharedTemporaryFolder } from "./folders.js";
 
 /** Lets the indexes of shards lie in a folder of the tests of this file. */

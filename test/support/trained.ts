@@ -1,5 +1,5 @@
 /** Classifiers a few steps into training: the norms of an untrained network change nothing, and hide mistakes. */
-import type { Pixels } from "../../src/data/loading/loader.js";
+import type { Pixels } from "../../src/data/loading/batch.js";
 import type { Classifier } from "../../src/models/classifier.js";
 import { Sgd } from "../../src/optim/sgd.js";
 import { GradientStore, scope } from "../../src/tensor/index.js";

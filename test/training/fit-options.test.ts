@@ -1,7 +1,8 @@
 /** What a run may be told beyond its method: accumulation, a weight average, early stopping, a time budget. */
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type PixelBatch, trainingLoader } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
+import { trainingLoader } from "../../src/data/loading/loader.js";
 import { createClassifier } from "../../src/models/registry.js";
 import { fromSafetensor } from "../../src/models/weights.js";
 import type { Optimizer } from "../../src/optim/optimizer.js";

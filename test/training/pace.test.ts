@@ -1,7 +1,7 @@
 /** How fast a run says that it is and how long it says that it still takes, by a clock that the test moves. */
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import type { Loader } from "../../src/data/loading/loader.js";
+import type { Loader } from "../../src/data/loading/batch.js";
 import { readJsonLines } from "../../src/runs/metrics-log.js";
 import type { MetricsRecord } from "../../src/runs/schema.js";
 import type { StepEvent } from "../../src/training/events.js";

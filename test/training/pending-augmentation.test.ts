@@ -1,7 +1,8 @@
 /** Crop and mirroring that a loader leaves to the step are those that it makes itself. */
 import { describe, expect, test } from "vitest";
 import { subset } from "../../src/data/datasets/subset.js";
-import { type PixelBatch, type TrainingLoaderOptions, trainingLoader } from "../../src/data/loading/loader.js";
+import type { PixelBatch } from "../../src/data/loading/batch.js";
+import { type TrainingLoaderOptions, trainingLoader } from "../../src/data/loading/loader.js";
 import { scope } from "../../src/tensor/index.js";
 import { batchFromPixels } from "../../src/training/methods/step.js";
 import { makeDataset } from "../support/datasets.js";

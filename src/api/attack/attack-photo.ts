@@ -3,8 +3,8 @@
 import { assert, UsageError } from "../../errors.js";
 import { mostProbable, type Prediction } from "../../evaluation/classes/most-probable.js";
 import { classifierPredictor } from "../../predictors/classifier-predictor.js";
-import { type OpenPredictorOptions, openPredictor } from "../../predictors/open.js";
-import type { WhiteBoxPredictor } from "../../predictors/opened.js";
+import { openPredictor } from "../../predictors/open.js";
+import type { OpenPredictorOptions, WhiteBoxPredictor } from "../../predictors/opened.js";
 import { type Photo, squareOf } from "../photo-batches.js";
 import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
 import { byteAttack, byteAttackSettings } from "./byte-attack.js";

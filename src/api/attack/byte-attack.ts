@@ -3,7 +3,7 @@ import { bestIterate } from "../../attacks/evaluation/best-iterate.js";
 import { EVALUATION_STEPS, evaluationStepSize } from "../../attacks/evaluation/defaults.js";
 import { pgd } from "../../attacks/pgd.js";
 import { linf } from "../../attacks/threat-model.js";
-import type { PixelBatch } from "../../data/loading/loader.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
 import { ATTACK } from "../../nn/context.js";
 import type { WhiteBoxPredictor } from "../../predictors/opened.js";
 import { scope, type Tensor } from "../../tensor/index.js";

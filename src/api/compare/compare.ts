@@ -1,4 +1,5 @@
 /** Methods side by side: trains every arm as often as asked, measures all runs, and says how sure the differences are. */
+
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { foldSplits } from "../../data/folders/folds.js";
@@ -29,7 +30,8 @@ import {
   trainedShare,
   unitsOf,
 } from "./plan.js";
-import { type ArmResult, type ComparedMeasure, comparisonDocument, measuresOf, type RunResult } from "./result.js";
+import type { CompareResult } from "./result.js";
+import { type ComparedMeasure, comparisonDocument, measuresOf, type RunResult } from "./result.js";
 
 export interface CompareOptions
   extends Pick<
@@ -51,19 +53,6 @@ export interface CompareOptions
   /** Aborted, the run that is being trained saves; a later call goes on. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: CompareEvent) => void;
-}
-
-/** What comparison.json holds. */
-export interface CompareResult {
-  readonly schema: 1;
-  readonly status: "finished" | "stopped";
-  readonly budget: Budget;
-  readonly repetitions: readonly string[];
-  readonly arms: readonly ArmResult[];
-  readonly measures: readonly ComparedMeasure[];
-  readonly failures: readonly { readonly run: string; readonly message: string }[];
-  readonly createdAt: string;
-  readonly command: readonly string[];
 }
 
 /** One training of an arm. */

@@ -3,7 +3,7 @@
 import type { Block, Document, TableCell } from "../../evaluation/report/document.js";
 import { type SeedDifference, seedDifference } from "../../evaluation/statistics/paired-tests.js";
 import { signFlipTest } from "../../evaluation/statistics/sign-flip.js";
-import type { CompareResult } from "./compare.js";
+import type { Budget } from "./plan.js";
 
 /** One training of an arm. */
 export interface RunResult {
@@ -200,4 +200,17 @@ function differenceBlocks(
       rows,
     },
   ];
+}
+
+/** What comparison.json holds. */
+export interface CompareResult {
+  readonly schema: 1;
+  readonly status: "finished" | "stopped";
+  readonly budget: Budget;
+  readonly repetitions: readonly string[];
+  readonly arms: readonly ArmResult[];
+  readonly measures: readonly ComparedMeasure[];
+  readonly failures: readonly { readonly run: string; readonly message: string }[];
+  readonly createdAt: string;
+  readonly command: readonly string[];
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Part } from "../../data/folders/image-folder.js";
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import type { Finding } from "../../data/inspection/findings.js";
-import type { EvaluationImages } from "../../data/open-data.js";
+import type { EvaluationImages } from "../../data/opened-data.js";
 import { type BadImagePolicy, type BadPhoto, checkMaxBad } from "../../data/photos/bad-photos.js";
 import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { UsageError } from "../../errors.js";

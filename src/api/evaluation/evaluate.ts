@@ -1,6 +1,6 @@
 /** One model measured on images, clean and attacked. Nothing here may load libtorch: an ONNX file needs none. */
 import { findingLines } from "../../data/inspection/findings.js";
-import type { PixelBatch } from "../../data/loading/loader.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
 import { RunError, UsageError } from "../../errors.js";
 import { accuracyOf } from "../../evaluation/accuracy.js";
 import { readClassMap } from "../../evaluation/classes/class-map.js";

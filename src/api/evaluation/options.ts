@@ -1,8 +1,8 @@
 /** What the calls that evaluate have in common. */
 import type { BadImagePolicy } from "../../data/photos/bad-photos.js";
 import type { OnnxOptions } from "../../predictors/onnx/onnx-settings.js";
-import { type OpenPredictorOptions, openPredictor } from "../../predictors/open.js";
-import type { OpenedPredictor } from "../../predictors/opened.js";
+import { openPredictor } from "../../predictors/open.js";
+import type { OpenedPredictor, OpenPredictorOptions } from "../../predictors/opened.js";
 import { changeRecipe, resolveRecipe } from "../../recipes/resolve.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
 import { type EvaluationData, type EvaluationSplit, openEvaluationData } from "./data.js";

@@ -9,7 +9,7 @@ import { thumbnail } from "../../figures/thumbnail.js";
 import { writeFileAtomic } from "../../runs/atomic-file.js";
 import { RunDirectory, writeJson } from "../../runs/run-directory.js";
 import { type EvaluationFile, type Mistake, RUN_SCHEMA, type SuiteFile } from "../../runs/schema.js";
-import type { SuiteResult } from "./suite.js";
+import type { SuiteResult } from "./suite-result.js";
 
 /** The mistakes as a result lists them. */
 export const listedMistakes = (

@@ -1,4 +1,5 @@
 /** Everything that is measured of some models, side by side: the standard suite, or a corrupted set. */
+
 import { join } from "node:path";
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import { findingLines } from "../../data/inspection/findings.js";
@@ -9,7 +10,7 @@ import { CellStore } from "../../evaluation/suite/cell-store.js";
 import { referenceRemark, suiteDocument } from "../../evaluation/suite/document.js";
 import { type AttackSamples, samplePictures } from "../../evaluation/suite/pictures.js";
 import { runSuite } from "../../evaluation/suite/run.js";
-import { type SeedGroup, type SeedSummary, summariseSeeds } from "../../evaluation/suite/seeds.js";
+import { type SeedGroup, summariseSeeds } from "../../evaluation/suite/seeds.js";
 import { type SuiteSummary, summarise } from "../../evaluation/suite/summary.js";
 import { isOnnx } from "../../predictors/open.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
@@ -28,6 +29,7 @@ import {
   type SuiteDataOptions,
   type SuitePart,
 } from "./suite-panels.js";
+import type { SuiteResult } from "./suite-result.js";
 
 export interface EvaluateSuiteOptions extends EvaluationOptions {
   /** Folder of the report, and of what is measured: a call with the same folder measures only what is missing there. */
@@ -36,18 +38,6 @@ export interface EvaluateSuiteOptions extends EvaluationOptions {
   readonly frostTextures?: string;
   /** What of the standard suite is measured; by default all of it: clean, corrupted, stylised, attacked. */
   readonly parts?: readonly SuitePart[];
-}
-
-/** What report.json holds. */
-export interface SuiteResult extends SuiteSummary {
-  /** Of the runs that differ in nothing but their seed; absent where there are none. */
-  readonly seeds?: SeedSummary;
-  readonly createdAt: string;
-  readonly command: readonly string[];
-  readonly protocol: Readonly<Record<string, string>>;
-  readonly remarks: readonly string[];
-  /** The weights file of each model. */
-  readonly files: Readonly<Record<string, string>>;
 }
 
 /** A suite's result, and its report, which `renderText`, `renderMarkdown` and `renderHtml` turn into text. */

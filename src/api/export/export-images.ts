@@ -1,7 +1,7 @@
 /** A few images of a model's own kind, on which an exported file is compared with it. */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Pixels } from "../../data/loading/loader.js";
+import type { Pixels } from "../../data/loading/batch.js";
 import { photoExists, photoPath, readPhoto } from "../../data/photos/read-photo.js";
 import { parseUsedPhotos } from "../../data/photos/used-photos.js";
 import { shapesDataset } from "../../data/shapes/shapes.js";

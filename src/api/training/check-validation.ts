@@ -1,5 +1,5 @@
 /** Whether a share of the training images can be split off for validation. */
-import type { OpenedData } from "../../data/open-data.js";
+import type { OpenedData } from "../../data/opened-data.js";
 import { UsageError } from "../../errors.js";
 import { SHAPES } from "../../recipes/data.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
-import type { OpenedData } from "../../data/open-data.js";
+import type { OpenedData } from "../../data/opened-data.js";
 import { formatUsedPhotos } from "../../data/photos/used-photos.js";
 import type { ProcessGroup } from "../../distributed/process-group.js";
 import { RunError } from "../../errors.js";

@@ -1,5 +1,5 @@
 /** What is written into a run's folder before the first step, and read when a run goes on. */
-import type { OpenedData } from "../../data/open-data.js";
+import type { OpenedData } from "../../data/opened-data.js";
 import { formatUsedPhotos } from "../../data/photos/used-photos.js";
 import { stringifyRecipe } from "../../recipes/resolve.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";

@@ -1,5 +1,5 @@
 /** How the photos of a run are cut for validation: by its own rule, that of its weights, or that of its time. */
-import type { OpenedData } from "../../data/open-data.js";
+import type { OpenedData } from "../../data/opened-data.js";
 import { defaultView, type EvaluationView, unrecordedView } from "../../evaluation/view.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import type { OpenedWeights } from "../../weights/open.js";

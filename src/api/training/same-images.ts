@@ -1,6 +1,6 @@
 /** Whether a run that is resumed still has the images that it began with. */
 import { existsSync, readFileSync } from "node:fs";
-import type { OpenedData } from "../../data/open-data.js";
+import type { OpenedData } from "../../data/opened-data.js";
 import { parseUsedPhotos, type UsedPhoto } from "../../data/photos/used-photos.js";
 import { UsageError } from "../../errors.js";
 import type { RunDirectory } from "../../runs/run-directory.js";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
-import type { OpenedData } from "../../data/open-data.js";
+import type { OpenedData } from "../../data/opened-data.js";
 import { describeLeftOut, describeParts } from "../../data/photos/photo-text.js";
 import type { ProcessGroup } from "../../distributed/process-group.js";
 import { UsageError } from "../../errors.js";

@@ -1,6 +1,6 @@
 /** One workload of the benchmark: real updates of a network on random images, timed. */
 import { getHeapSpaceStatistics } from "node:v8";
-import type { PixelBatch } from "../../data/loading/loader.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
 import { UsageError } from "../../errors.js";
 import type { Classifier } from "../../models/classifier.js";
 import { architecture } from "../../models/registry.js";

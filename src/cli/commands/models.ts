@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.js";
-import type { PresetName } from "../../weights/presets.js";
+import type { PresetName } from "../../weights/preset-names.js";
 import { downloadProgress } from "../output/download-progress.js";
 
 /** `advprop models [--published]` and `advprop models import FILE --to FILE`. */

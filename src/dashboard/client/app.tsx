@@ -1,7 +1,8 @@
 /** The frame of the page: what is followed, the views, and the runs that are chosen. */
+
 import { useEffect, useMemo } from "preact/hooks";
-import type { Listing, RunSummary } from "../wire.js";
-import { type Address, useAddress } from "./address.js";
+import type { RunSummary } from "../wire.js";
+import { useAddress } from "./address.js";
 import { runColours, useDark } from "./colours.js";
 import { ComparisonView } from "./comparison.js";
 import { CurvesView } from "./curves.js";
@@ -13,17 +14,7 @@ import { NormsView } from "./norms.js";
 import { RecipeView } from "./recipe.js";
 import { RunsView } from "./runs.js";
 import { StateMark } from "./state-mark.js";
-
-/** What a view is given. */
-export interface ViewProps {
-  readonly listing: Listing;
-  /** The chosen runs, in the order in which they were chosen. */
-  readonly chosen: readonly RunSummary[];
-  readonly choose: (ids: readonly string[]) => void;
-  readonly colours: ReadonlyMap<string, string>;
-  readonly names: ReadonlyMap<string, string>;
-  readonly address: Address;
-}
+import type { ViewProps } from "./view-props.js";
 
 const VIEWS = [
   ["runs", "Runs", RunsView],

@@ -1,12 +1,12 @@
 /** What `compare` found out: every measure with each run as a dot, the differences with their certainty, and what they cost. */
 
 import type { ComparedMeasure, ComparisonReport } from "../reports.js";
-import type { ViewProps } from "./app.js";
 import { colourAt, useDark } from "./colours.js";
 import { saveCsv } from "./csv.js";
 import { CsvButton } from "./csv-button.js";
 import { duration, NONE, percent, short } from "./format.js";
 import { useFetched } from "./live.js";
+import type { ViewProps } from "./view-props.js";
 
 export function ComparisonView({ listing, choose, address }: ViewProps) {
   const dark = useDark();

@@ -1,12 +1,12 @@
 /** What training logs, of several runs laid over each other. */
 import { useMemo } from "preact/hooks";
 import type { RunSeries, RunSummary, SeriesData } from "../wire.js";
-import type { ViewProps } from "./app.js";
 import { stepScale, X_AXES, type XAxis } from "./axes.js";
 import { Chart, type Curve, type Dash } from "./chart.js";
 import { percent, short } from "./format.js";
 import { requestsFor, useFetched } from "./live.js";
 import { smooth } from "./smoothing.js";
+import type { ViewProps } from "./view-props.js";
 
 /** One metric that a chart shows. */
 interface Line {

@@ -2,7 +2,6 @@
 
 import type { EvaluationFile } from "../../runs/schema.js";
 import type { EvaluationEntry, RunDetails, RunSummary } from "../wire.js";
-import type { ViewProps } from "./app.js";
 import { ConfusionCard } from "./confusion.js";
 import { saveCsv } from "./csv.js";
 import { CsvButton } from "./csv-button.js";
@@ -10,6 +9,7 @@ import { dateText, marginText, NONE, percent, short } from "./format.js";
 import { requestsFor, useFetched } from "./live.js";
 import { MistakesCard } from "./mistakes.js";
 import { SuiteCards } from "./suite.js";
+import type { ViewProps } from "./view-props.js";
 
 /** An evaluation and whose it is. */
 export interface Evaluated {

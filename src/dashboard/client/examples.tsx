@@ -3,11 +3,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SnapshotFile, SnapshotPrediction } from "../../runs/schema.js";
 import type { RunDetails, SnapshotEntry } from "../wire.js";
-import type { ViewProps } from "./app.js";
 import { saveCsv } from "./csv.js";
 import { CsvButton } from "./csv-button.js";
 import { percent } from "./format.js";
 import { requestsFor, useFetched } from "./live.js";
+import type { ViewProps } from "./view-props.js";
 
 /** The rows of a picture. */
 const ROWS = ["clean", "perturbation", "adversarial"] as const;

@@ -2,13 +2,13 @@
 
 import { useMemo } from "preact/hooks";
 import type { DriftData, RunSummary } from "../wire.js";
-import type { ViewProps } from "./app.js";
 import { Chart, type Curve } from "./chart.js";
 import { saveCsv } from "./csv.js";
 import { CsvButton } from "./csv-button.js";
 import { short } from "./format.js";
 import { HeatMap } from "./heat-map.js";
 import { requestsFor, useFetched } from "./live.js";
+import type { ViewProps } from "./view-props.js";
 
 const MEASURES = {
   mean: [

@@ -1,11 +1,11 @@
 /** What runs were trained with, and in what they differ. */
 
 import type { RunDetails, RunSummary } from "../wire.js";
-import type { ViewProps } from "./app.js";
 import { saveCsv } from "./csv.js";
 import { CsvButton } from "./csv-button.js";
 import { bytes, dateText, NONE } from "./format.js";
 import { requestsFor, useFetched } from "./live.js";
+import type { ViewProps } from "./view-props.js";
 
 export function RecipeView({ chosen, names, colours, address }: ViewProps) {
   const details = useFetched<RunDetails>(requestsFor("run", chosen, ({ changedAt }) => changedAt));

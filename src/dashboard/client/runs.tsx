@@ -2,13 +2,13 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { RunState, RunSummary } from "../wire.js";
-import type { ViewProps } from "./app.js";
 import { ByMethod } from "./by-method.js";
 import { saveCsv } from "./csv.js";
 import { CsvButton } from "./csv-button.js";
 import { NONE } from "./format.js";
 import { COLUMNS, type Column, matches, sorted } from "./run-columns.js";
 import { StateMark } from "./state-mark.js";
+import type { ViewProps } from "./view-props.js";
 
 const STATES: readonly RunState[] = ["running", "finished", "stopped", "failed", "crashed", "unreadable"];
 

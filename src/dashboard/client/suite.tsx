@@ -2,7 +2,6 @@
 
 import type { SuiteReport } from "../reports.js";
 import type { ReportSummary, RunDetails, RunSummary } from "../wire.js";
-import type { ViewProps } from "./app.js";
 import { Chart } from "./chart.js";
 import { colourAt, useDark } from "./colours.js";
 import { saveCsv } from "./csv.js";
@@ -11,6 +10,7 @@ import { percent } from "./format.js";
 import { heat, isBright } from "./heat-map.js";
 import { useFetched } from "./live.js";
 import { Scale } from "./norms.js";
+import type { ViewProps } from "./view-props.js";
 
 interface SuiteProps extends Pick<ViewProps, "chosen" | "colours" | "names" | "address"> {
   readonly details: ReadonlyMap<string, RunDetails>;

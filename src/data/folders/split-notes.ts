@@ -1,7 +1,7 @@
 /** What one should know of how photos were divided, in sentences. */
 
 import { listed } from "../../errors.js";
-import type { PhotoSet } from "../photos/photo-reader.js";
+import type { PhotoSet } from "../photos/photo-set.js";
 import { type ImageFolder, PARTS } from "./image-folder.js";
 import type { SavedSplit } from "./photo-split.js";
 

@@ -1,7 +1,8 @@
 /** Which parts of which images Mixup and CutMix take: drawn with the mini-batch, mixed where the network is. */
+
 import { UsageError } from "../../errors.js";
 import { KeyedRandom, Purpose } from "../../random.js";
-import type { Loader, PixelBatch } from "./loader.js";
+import type { Loader, MixingMask, PixelBatch } from "./batch.js";
 
 /** alpha of Beta(alpha, alpha), from which an image's share is drawn; 0 for none. Where both are given each image takes one of them. */
 export interface Mixing {
@@ -9,14 +10,6 @@ export interface Mixing {
   readonly mixup: number;
   /** Yun et al. 2019, https://arxiv.org/abs/1905.04899 */
   readonly cutmix: number;
-}
-
-/** How much of each image stays, the rest being its partner's: that of the opposite place in the mini-batch. */
-export interface MixingMask {
-  /** (N, height, width) in [0, 1]; 1 x 1 where all pixels of an image have one share. */
-  readonly shares: Float32Array;
-  readonly height: number;
-  readonly width: number;
 }
 
 /** The same batches with a mask for each. Every image's is keyed by (seed, epoch, sample, visit). @throws ERR_MIXING alpha is negative */

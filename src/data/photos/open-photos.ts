@@ -1,15 +1,12 @@
 /** The parts of a folder of photos as loaders. */
 
-import type { CropLimits } from "../../images/crop.js";
-import type { Interpolation } from "../../images/resize.js";
 import { type ImageFolder, PARTS, type Part, type Photo } from "../folders/image-folder.js";
 import { applySplit, type SavedSplit, splitPhotos } from "../folders/photo-split.js";
 import { divisionNotes, grownNotes } from "../folders/split-notes.js";
-import type { Sampler } from "../loading/sampler.js";
-import type { EvaluationImages, OpenDataOptions, OpenedData } from "../open-data.js";
-import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
+import type { EvaluationImages, OpenDataOptions, OpenedData } from "../opened-data.js";
+import { LeftOutPhotos } from "./bad-photos.js";
 import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
-import type { PhotoSet } from "./photo-reader.js";
+import type { PhotoSet } from "./photo-set.js";
 import { limitStratified } from "./photo-set.js";
 import { readableSets } from "./readable-sets.js";
 
@@ -17,34 +14,6 @@ import { readableSets } from "./readable-sets.js";
 const DEFAULT_IMAGE_SIZE = 224;
 /** Shares of a folder without parts that are split off where none are asked for. */
 const DEFAULT_FRACTION = 0.15;
-
-/** How a folder of photos is read. Where a value is left out its default in `photo-loader.ts` holds. */
-export interface PhotoFolderOptions extends BadImagePolicy {
-  /** By default 224. */
-  readonly imageSize?: number | null;
-  readonly sampler?: Sampler;
-  readonly crop?: CropLimits;
-  readonly interpolation?: Interpolation;
-  readonly cropFraction?: number;
-  readonly workers?: number;
-  readonly prefetch?: number;
-  readonly cacheBytes?: number;
-  /**
-   * Share of the training images that is split off for validation where the set has no such part. By default 0.15 of a
-   * folder of photos without parts, and else none.
-   */
-  readonly validationFraction?: number | null;
-  /** Share that is split off for the test where a folder of photos has no parts; by default 0.15. */
-  readonly testFraction?: number | null;
-  /** Whether all photos of a folder without parts are its test part: how a published set is measured. */
-  readonly allForTest?: boolean;
-  /** A split that was saved earlier, used instead of making one. */
-  readonly split?: SavedSplit;
-  /** Keys of photos that must not be in a part that is drawn here: those that a run was trained on. */
-  readonly avoid?: ReadonlySet<string>;
-  /** Called while a split is made, for which every photo is looked at. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
 
 /**
  * Opens the parts of a folder that are wanted. Threads start when the first batch is asked for.

@@ -3,7 +3,7 @@
 import type { CropLimits, Size } from "../../images/crop.js";
 import { imageSize } from "../../images/cut.js";
 import { ImageError } from "../../images/decode.js";
-import type { PhotoSet } from "./photo-reader.js";
+import type { PhotoSet } from "./photo-set.js";
 import { photoPath, readPhoto } from "./read-photo.js";
 
 /** Photos whose sizes are looked at to know what a copy takes in the mean. */

@@ -5,21 +5,15 @@ import type { StrongAugmentation } from "../../images/augmentation/strong-augmen
 import { type CropLimits, defaultCropFraction, INCEPTION_CROP } from "../../images/crop.js";
 import type { Interpolation } from "../../images/resize.js";
 import { checkSeed } from "../../random.js";
-import {
-  type BatchPart,
-  checkBatchSize,
-  type Loader,
-  type PixelBatch,
-  partOf,
-  rangeOf,
-  visitsOf,
-} from "../loading/loader.js";
+import type { Loader, PixelBatch } from "../loading/batch.js";
+import { type BatchPart, checkBatchSize, partOf, rangeOf, visitsOf } from "../loading/loader.js";
 import { epochOrder, type Sampler } from "../loading/sampler.js";
 import { ONE_VIEW, type ViewSource } from "../loading/view-sources.js";
 import { checkWorkers, defaultWorkers } from "../loading/worker-threads.js";
 import { shardStarts } from "../shards/shard-order.js";
 import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
-import { PhotoReader, type PhotoSet, type ReadingStatistics } from "./photo-reader.js";
+import { PhotoReader, type ReadingStatistics } from "./photo-reader.js";
+import type { PhotoSet } from "./photo-set.js";
 
 /** What training and evaluation have in common. */
 export interface PhotoOptions extends BadImagePolicy {

@@ -2,26 +2,13 @@
 
 import type { Worker } from "node:worker_threads";
 import { assert, RunError } from "../../errors.js";
-import { type PixelBatch, visitsOf } from "../loading/loader.js";
+import type { PixelBatch } from "../loading/batch.js";
+import { visitsOf } from "../loading/loader.js";
 import { startWorker } from "../loading/worker-threads.js";
 import { type BadPhoto, type LeftOutPhotos, listBadPhotos } from "./bad-photos.js";
 import { copySide, keptShare } from "./photo-cache.js";
 import { CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform, type ReadFailure } from "./photo-job.js";
-
-/** The photos of one part of a set. */
-export interface PhotoSet {
-  readonly name: string;
-  readonly classes: readonly string[];
-  readonly length: number;
-  /** The folder that the files lie in. */
-  readonly root: string;
-  /** (N) relative to the root */
-  readonly files: readonly string[];
-  /** (N) labels in [0, classes.length) */
-  readonly labels: Int32Array;
-  /** (N) identity of each photo: the key of its random draws */
-  readonly samples: Uint32Array;
-}
+import type { PhotoSet } from "./photo-set.js";
 
 export interface PhotoReaderOptions {
   /** Which photos are left out of their batches, and whether they may be. */

@@ -4,7 +4,6 @@ import { UsageError } from "../../errors.js";
 import { KeyedRandom, Purpose } from "../../random.js";
 import { apportion } from "../datasets/subset.js";
 import type { ImageFolder, Photo } from "../folders/image-folder.js";
-import type { PhotoSet } from "./photo-reader.js";
 
 /**
  * Photos of one part, in the order given.
@@ -62,4 +61,19 @@ export function limitStratified(set: PhotoSet, limit: number, seed: number): Pho
     .flatMap((indices, label) => indices.sort((a, b) => rank[a] - rank[b] || a - b).slice(0, counts[label]))
     .sort((a, b) => a - b);
   return chosenPhotos(set, chosen);
+}
+
+/** The photos of one part of a set. */
+export interface PhotoSet {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly length: number;
+  /** The folder that the files lie in. */
+  readonly root: string;
+  /** (N) relative to the root */
+  readonly files: readonly string[];
+  /** (N) labels in [0, classes.length) */
+  readonly labels: Int32Array;
+  /** (N) identity of each photo: the key of its random draws */
+  readonly samples: Uint32Array;
 }

@@ -1,7 +1,7 @@
 /** Sentences about the images of a training run or an evaluation. */
 
 import { listed } from "../../errors.js";
-import type { OpenedData } from "../open-data.js";
+import type { OpenedData } from "../opened-data.js";
 import { type BadPhoto, listBadPhotos } from "./bad-photos.js";
 
 /** The classes, and how many images are in each part. */

@@ -4,11 +4,11 @@ import { listed, UsageError } from "../../errors.js";
 import { countByClass, type ImageFolder, PARTS, type Part, type Photo } from "../folders/image-folder.js";
 import type { SavedSplit } from "../folders/photo-split.js";
 import { untrainedNotes } from "../folders/split-notes.js";
-import type { OpenDataOptions } from "../open-data.js";
+import type { OpenDataOptions } from "../opened-data.js";
 import { shardStarts } from "../shards/shard-order.js";
 import type { LeftOutPhotos } from "./bad-photos.js";
 import { badPhotos, lookAtPhotos } from "./photo-look.js";
-import type { PhotoSet } from "./photo-reader.js";
+import type { PhotoSet } from "./photo-set.js";
 import { keepPhotos, limitStratified, photoSet } from "./photo-set.js";
 import type { UsedPhoto } from "./used-photos.js";
 

@@ -1,6 +1,6 @@
 /** Which of a model's classes an image of a set may be taken for, where the set's classes are not the model's own. */
-import type { Pixels } from "../../data/loading/loader.js";
-import type { EvaluationImages } from "../../data/open-data.js";
+import type { Pixels } from "../../data/loading/batch.js";
+import type { EvaluationImages } from "../../data/opened-data.js";
 import { didYouMean, UsageError } from "../../errors.js";
 import type { Predictor } from "../predictor.js";
 import type { ClassMap } from "./class-map.js";

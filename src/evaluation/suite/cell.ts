@@ -2,7 +2,7 @@
 
 import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
 import { MADE_TEXTURES } from "../../corruptions/operations/frost-texture.js";
-import type { PixelBatch } from "../../data/loading/loader.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
 import type { RawImage } from "../../images/resize.js";
 import { blackBoxSquare } from "../black-box.js";
 import type { Predictor } from "../predictor.js";

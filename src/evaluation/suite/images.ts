@@ -1,7 +1,7 @@
 /** The images of a suite: read as often as there are cells, always the same ones. */
 import { createHash } from "node:crypto";
-import type { PixelBatch } from "../../data/loading/loader.js";
-import type { EvaluationImages } from "../../data/open-data.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
+import type { EvaluationImages } from "../../data/opened-data.js";
 import { RunError } from "../../errors.js";
 import { Purpose, permutation } from "../../random.js";
 import { evaluationBatchSize } from "../predictor.js";

@@ -1,6 +1,6 @@
 /** Sample images of a suite's report: clean, corrupted, stylised and attacked. */
 import sharp from "sharp";
-import type { PixelBatch } from "../../data/loading/loader.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
 import type { Picture, PictureGrid } from "../report/document.js";
 import { CLEAN, corruptionId, STYLISED } from "./cell.js";
 import { imagesAt } from "./images.js";

@@ -1,6 +1,6 @@
 /** Measures what is not yet measured. */
 import { createHash } from "node:crypto";
-import type { PixelBatch } from "../../data/loading/loader.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
 import { predictAll } from "../predictions.js";
 import type { Predictor } from "../predictor.js";
 import type { Cell } from "./cell.js";

@@ -1,8 +1,8 @@
 /** The cells of a corrupted set on disk. */
 import { CORRUPTIONS } from "../../corruptions/index.js";
 import type { CorruptedSet } from "../../data/corrupted-set.js";
-import type { PixelBatch } from "../../data/loading/loader.js";
-import type { EvaluationImages } from "../../data/open-data.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
+import type { EvaluationImages } from "../../data/opened-data.js";
 import { UsageError } from "../../errors.js";
 import { evaluationBatchSize, type Predictor } from "../predictor.js";
 import { type Cell, corruptionId } from "./cell.js";

@@ -2,7 +2,7 @@
 
 import type { Attack } from "../../attacks/attack.js";
 import type { ThreatModel } from "../../attacks/threat-model.js";
-import type { PixelBatch } from "../../data/loading/loader.js";
+import type { PixelBatch } from "../../data/loading/batch.js";
 import { labelsTensor } from "../../models/pixels.js";
 import type { Forward } from "../../models/staged-network.js";
 import type { ForwardContext, Recompute } from "../../nn/context.js";
