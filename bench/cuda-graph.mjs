@@ -10,7 +10,7 @@ import { median } from "../dist/cli/bench/measure.js";
 import { benchRecipe } from "../dist/cli/bench/recipe.js";
 import { architecture } from "../dist/models/registry.js";
 import { BatchNorm } from "../dist/nn/routed-batch-norm.js";
-import { buildLearner } from "../dist/recipes/build.js";
+import { buildLearner } from "../dist/recipes/build/build.js";
 import { update } from "../dist/training/update.js";
 
 const { values } = parseArgs({

@@ -9,7 +9,7 @@
  * "x" is libtorch's time over ours in the same dtype, "x best" its better dtype over our bfloat16. Run it on a quiet machine.
  */
 import { parseArgs } from "node:util";
-import { samePadding } from "../dist/nn/same-convolution.js";
+import { samePadding } from "../dist/nn/layers/same-convolution.js";
 import { scope, setThreads } from "../dist/tensor/index.js";
 import { channelsLast, conv2d, depthwiseConv2d, full, pad2d } from "../dist/tensor/operators.js";
 import { bestOf, measure, PASSES } from "./passes.mjs";

@@ -9,7 +9,7 @@
  * convolutions of one direction alone takes at the rate of a large matrix product, measured first. Run it on a quiet machine.
  */
 import { parseArgs } from "node:util";
-import { samePadding } from "../dist/nn/same-convolution.js";
+import { samePadding } from "../dist/nn/layers/same-convolution.js";
 import { call, GradientStore, scope, setThreads, Tensor } from "../dist/tensor/index.js";
 import { invertedResidual, invertedResidualTraining, packDepthwise } from "../dist/tensor/inverted-residual.js";
 import { native } from "../dist/tensor/native.js";

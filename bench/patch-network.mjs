@@ -6,10 +6,10 @@
 import { evaluationBatches, trainingLoader } from "../dist/data/loading/loader.js";
 import { predict } from "../dist/evaluation/predictions.js";
 import { Classifier, NORMALIZATIONS } from "../dist/models/classifier.js";
-import { Conv2d } from "../dist/nn/convolution.js";
-import { Linear } from "../dist/nn/linear.js";
+import { Conv2d } from "../dist/nn/layers/convolution.js";
+import { Linear } from "../dist/nn/layers/linear.js";
+import { globalAveragePool } from "../dist/nn/layers/pooling.js";
 import { Module } from "../dist/nn/module.js";
-import { globalAveragePool } from "../dist/nn/pooling.js";
 import { normFactory } from "../dist/nn/routed-batch-norm.js";
 import { Sequence } from "../dist/nn/sequence.js";
 import { cosine } from "../dist/optim/schedule.js";

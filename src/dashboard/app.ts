@@ -3,14 +3,14 @@ import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { readDrift } from "./drift.js";
-import { confusionOf, filesIn } from "./evaluations.js";
-import type { FolderWatch } from "./folder-watch.js";
-import { metricsCsv } from "./metrics-csv.js";
 import type { PageFile } from "./page-files.js";
-import { readJsonObject } from "./read-json.js";
-import { runDetails } from "./run-details.js";
-import { MetricsStore, type StepRange } from "./run-metrics.js";
+import { readDrift } from "./reading/drift.js";
+import { confusionOf, filesIn } from "./reading/evaluations.js";
+import type { FolderWatch } from "./reading/folder-watch.js";
+import { metricsCsv } from "./reading/metrics-csv.js";
+import { readJsonObject } from "./reading/read-json.js";
+import { runDetails } from "./reading/run-details.js";
+import { MetricsStore, type StepRange } from "./reading/run-metrics.js";
 import type { Change } from "./wire.js";
 
 /** A connection that nothing is sent on may be given up by whatever lies between. */

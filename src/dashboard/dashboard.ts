@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.js";
 import { listen } from "../serving/listen.js";
 import { dashboardApp } from "./app.js";
-import { FolderWatch } from "./folder-watch.js";
 import { pageFiles } from "./page-files.js";
+import { FolderWatch } from "./reading/folder-watch.js";
 
 export interface DashboardOptions {
   /** By default 8081; 0 takes a free one. */

@@ -5,17 +5,17 @@
  * norm factory decides.
  */
 import { contextOfStage, type ForwardContext, isSynchronized } from "../nn/context.js";
-import { Conv2d, isOurs } from "../nn/convolution.js";
-import { dropout } from "../nn/dropout.js";
 import { uniform } from "../nn/initialization.js";
-import { Linear } from "../nn/linear.js";
+import { Conv2d, isOurs } from "../nn/layers/convolution.js";
+import { dropout } from "../nn/layers/dropout.js";
+import { Linear } from "../nn/layers/linear.js";
+import { globalAveragePool } from "../nn/layers/pooling.js";
+import { SameConv2d } from "../nn/layers/same-convolution.js";
+import { SqueezeExcitation } from "../nn/layers/squeeze-excitation.js";
+import { stochasticDepth } from "../nn/layers/stochastic-depth.js";
 import { Module } from "../nn/module.js";
-import { globalAveragePool } from "../nn/pooling.js";
 import type { BatchNormOptions, NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
-import { SameConv2d } from "../nn/same-convolution.js";
 import { Sequence } from "../nn/sequence.js";
-import { SqueezeExcitation } from "../nn/squeeze-excitation.js";
-import { stochasticDepth } from "../nn/stochastic-depth.js";
 import type { Tensor } from "../tensor/index.js";
 import { invertedResidual, invertedResidualTraining } from "../tensor/inverted-residual.js";
 import { add_ } from "../tensor/operators.js";

@@ -4,10 +4,10 @@
  */
 
 import { contextOfStage, type ForwardContext } from "../nn/context.js";
-import { Conv2d } from "../nn/convolution.js";
-import { Linear } from "../nn/linear.js";
+import { Conv2d } from "../nn/layers/convolution.js";
+import { Linear } from "../nn/layers/linear.js";
+import { globalAveragePool, maxPool2d } from "../nn/layers/pooling.js";
 import { Module } from "../nn/module.js";
-import { globalAveragePool, maxPool2d } from "../nn/pooling.js";
 import type { NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Sequence } from "../nn/sequence.js";
 import type { Tensor } from "../tensor/index.js";

@@ -20,8 +20,8 @@ import {
   syncedBatchNorm,
 } from "../tensor/operators.js";
 import { type ForwardContext, isSynchronized, MAIN_ROUTE } from "./context.js";
-import type { Conv2d } from "./convolution.js";
 import { ones, zeros } from "./initialization.js";
+import type { Conv2d } from "./layers/convolution.js";
 import { Module } from "./module.js";
 import type { Parameter } from "./parameter.js";
 

@@ -13,7 +13,7 @@ import { ATTACK, type ForwardContext, TRAIN } from "../../src/nn/context.js";
 import { crossEntropy } from "../../src/nn/loss.js";
 import { whiteBox } from "../../src/predictors/white-box.js";
 import { Purpose } from "../../src/random.js";
-import { buildLearner } from "../../src/recipes/build.js";
+import { buildLearner } from "../../src/recipes/build/build.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import { type DType, fromArray, gradientOf, scope, type Tensor } from "../../src/tensor/index.js";
 import {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { openStartWeights } from "../../src/api/training/start-weights.js";
 import { runImport } from "../../src/cli/run-import.js";
 import { architecture } from "../../src/models/registry.js";
-import { buildLearner } from "../../src/recipes/build.js";
+import { buildLearner } from "../../src/recipes/build/build.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import { COUNTER, layoutOf } from "../../src/weights/layout.js";
 import { openWeights } from "../../src/weights/open.js";

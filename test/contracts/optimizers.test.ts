@@ -1,7 +1,7 @@
 /** What every optimiser must do: ten updates against NumPy float64, and going on from its state. See make_optimizers.py. */
 import { describe, expect, test } from "vitest";
 import { loadState, toSafetensor } from "../../src/models/weights.js";
-import { Linear } from "../../src/nn/linear.js";
+import { Linear } from "../../src/nn/layers/linear.js";
 import { Parameter, type ParameterKind } from "../../src/nn/parameter.js";
 import { RoutedBatchNorm } from "../../src/nn/routed-batch-norm.js";
 import { createOptimizer, type OptimizerOptions } from "../../src/optim/create.js";

@@ -11,7 +11,7 @@ import { decodeSafetensors } from "../../src/runs/safetensors.js";
 import { picture } from "../support/picture.js";
 
 const { tensors, metadata } = decodeSafetensors(
-  readFileSync(new URL("../golden/corruptions.safetensors", import.meta.url)),
+  readFileSync(new URL("../golden/values/corruptions.safetensors", import.meta.url)),
 );
 const seed = Number(metadata?.seed);
 const sample = Number(metadata?.sample);

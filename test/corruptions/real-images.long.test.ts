@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { testData } from "../support/data.js";
 
 const PYTHON = "/usr/bin/python3";
-const script = fileURLToPath(new URL("../golden/check_corruptions.py", import.meta.url));
+const script = fileURLToPath(new URL("../golden/scripts/check_corruptions.py", import.meta.url));
 
 const cifar10 = testData("cifar10");
 const imports = "import cv2, numpy, PIL, scipy, skimage, wand";

@@ -1,8 +1,8 @@
 /** The numbers of the page: axes, smoothing and names. */
 import { describe, expect, test } from "vitest";
-import { stepScale } from "../../src/dashboard/client/axes.js";
+import { stepScale } from "../../src/dashboard/client/charts/axes.js";
+import { smooth } from "../../src/dashboard/client/charts/smoothing.js";
 import { shortNames } from "../../src/dashboard/client/names.js";
-import { smooth } from "../../src/dashboard/client/smoothing.js";
 import type { RunSummary } from "../../src/dashboard/wire.js";
 
 describe("axes", () => {

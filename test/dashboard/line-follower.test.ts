@@ -2,7 +2,7 @@
 import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { LineFollower } from "../../src/dashboard/line-follower.js";
+import { LineFollower } from "../../src/dashboard/reading/line-follower.js";
 import { temporaryFolder } from "../support/folders.js";
 
 function follower() {

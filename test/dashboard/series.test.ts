@@ -1,7 +1,7 @@
 /** Downsampling: nothing of the course of a metric is lost, and its memory has a bound. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MOST_BUCKETS, Series } from "../../src/dashboard/series.js";
+import { MOST_BUCKETS, Series } from "../../src/dashboard/reading/series.js";
 
 const filled = (values: readonly number[]) => {
   const series = new Series();

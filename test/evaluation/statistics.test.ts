@@ -1,4 +1,4 @@
-/** Calibration, intervals and tests against test/golden/make_statistics.py. */
+/** Calibration, intervals and tests against test/golden/scripts/make_statistics.py. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { PixelBatch } from "../../src/data/loading/batch.js";
@@ -21,7 +21,7 @@ interface Golden {
   readonly tails: readonly (readonly [t: number, degrees: number, shift: number, tail: number])[];
 }
 
-const golden: Golden = JSON.parse(readFileSync(new URL("../golden/statistics.json", import.meta.url), "utf8"));
+const golden: Golden = JSON.parse(readFileSync(new URL("../golden/values/statistics.json", import.meta.url), "utf8"));
 
 test("ECE, NLL, Brier score and top-k accuracy", async () => {
   const { images, classes, ...expected } = golden.calibration;

@@ -1,5 +1,5 @@
 /**
- * Weights out and in. That Python loads the files was checked with test/golden/check_weights.py (PyTorch 1.13): files of
+ * Weights out and in. That Python loads the files was checked with test/golden/scripts/check_weights.py (PyTorch 1.13): files of
  * resnet20, wide-resnet-10-2 and efficientnet-b0, each with an auxiliary route and without, went into plain PyTorch
  * modules by load_state_dict(strict=True), and the logits of two images were ours to the 6 digits that it prints.
  */

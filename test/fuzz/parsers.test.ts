@@ -91,7 +91,7 @@ const asFile = (name: string, parse: (path: string) => unknown) => {
     return parse(path);
   };
 };
-const golden = (name: string) => readFileSync(join(import.meta.dirname, "../golden", name));
+const golden = (name: string) => readFileSync(join(import.meta.dirname, "../golden/values", name));
 
 describe("files with changed bytes are read or refused", () => {
   test("safetensors", async () => {

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { NORMALIZATIONS } from "../../src/models/classifier.js";
 import { createClassifier } from "../../src/models/registry.js";
-import { createStep, methodOf } from "../../src/recipes/method-step.js";
+import { createStep, methodOf } from "../../src/recipes/build/method-step.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { fromArray, GradientStore, scope, type Tensor } from "../../src/tensor/index.js";

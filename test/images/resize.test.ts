@@ -13,7 +13,7 @@ interface Case {
 }
 
 const { tensors, metadata } = decodeSafetensors(
-  readFileSync(join(import.meta.dirname, "../golden/resize.safetensors")),
+  readFileSync(join(import.meta.dirname, "../golden/values/resize.safetensors")),
 );
 const cases = JSON.parse(metadata!.cases) as Case[];
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createClassifier } from "../../src/models/registry.js";
-import { Conv2d } from "../../src/nn/convolution.js";
-import { Linear } from "../../src/nn/linear.js";
+import { Conv2d } from "../../src/nn/layers/convolution.js";
+import { Linear } from "../../src/nn/layers/linear.js";
 import type { Module } from "../../src/nn/module.js";
 import { fromArray, scope, setMemoryLimit } from "../../src/tensor/index.js";
 

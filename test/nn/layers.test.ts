@@ -1,11 +1,11 @@
-/** Every layer forward and backward against PyTorch in float64: see test/golden/make_layers.py. */
+/** Every layer forward and backward against PyTorch in float64: see test/golden/scripts/make_layers.py. */
 import { describe, expect, test } from "vitest";
 import { ATTACK, type ForwardContext, TRAIN } from "../../src/nn/context.js";
-import { Conv2d } from "../../src/nn/convolution.js";
-import { Linear } from "../../src/nn/linear.js";
+import { Conv2d } from "../../src/nn/layers/convolution.js";
+import { Linear } from "../../src/nn/layers/linear.js";
+import { avgPool2d, globalAveragePool, maxPool2d } from "../../src/nn/layers/pooling.js";
 import { crossEntropy } from "../../src/nn/loss.js";
 import type { Module } from "../../src/nn/module.js";
-import { avgPool2d, globalAveragePool, maxPool2d } from "../../src/nn/pooling.js";
 import { call, type DType, GradientStore, gradientOf, scope, type Tensor } from "../../src/tensor/index.js";
 import { cast, channelsLast, detach, mul, relu, sigmoid, silu, sum } from "../../src/tensor/operators.js";
 import { maxDifference, readGolden } from "../support/golden.js";

@@ -1,8 +1,8 @@
 /** Dropout and stochastic depth: their draws, number by number, and how often. */
 import { describe, expect, test } from "vitest";
 import { EVAL } from "../../src/nn/context.js";
-import { dropout } from "../../src/nn/dropout.js";
-import { stochasticDepth } from "../../src/nn/stochastic-depth.js";
+import { dropout } from "../../src/nn/layers/dropout.js";
+import { stochasticDepth } from "../../src/nn/layers/stochastic-depth.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 import { scope, type Tensor } from "../../src/tensor/index.js";
 import { full } from "../../src/tensor/operators.js";

@@ -1,4 +1,4 @@
-/** Routed batch norm against NumPy float64 (test/golden/make_routed_batch_norm.py), and its rules. */
+/** Routed batch norm against NumPy float64 (test/golden/scripts/make_routed_batch_norm.py), and its rules. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ATTACK, EVAL, type ForwardContext, TRAIN } from "../../src/nn/context.js";

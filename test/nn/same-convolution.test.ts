@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EVAL } from "../../src/nn/context.js";
-import { SameConv2d, samePadding } from "../../src/nn/same-convolution.js";
+import { SameConv2d, samePadding } from "../../src/nn/layers/same-convolution.js";
 import { scope } from "../../src/tensor/index.js";
 import { conv2d, keyedUniform, pad2d } from "../../src/tensor/operators.js";
 import { fromArray } from "../../src/tensor/tensor.js";

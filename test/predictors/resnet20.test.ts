@@ -10,7 +10,7 @@ import { openPredictor } from "../../src/predictors/open.js";
 import { testData } from "../support/data.js";
 import { temporaryFolder } from "../support/folders.js";
 
-const SCRIPT = fileURLToPath(new URL("../golden/export_resnet20.py", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../golden/scripts/export_resnet20.py", import.meta.url));
 const PYTHON = "/usr/bin/python3";
 const IMAGES = 400;
 

@@ -11,7 +11,7 @@ import { type StagedNetwork, withContext } from "../../src/models/staged-network
 import { ATTACK, EVAL, type Recompute, TRAIN } from "../../src/nn/context.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";
 import { Sgd } from "../../src/optim/sgd.js";
-import { parameterGroups } from "../../src/recipes/parameter-groups.js";
+import { parameterGroups } from "../../src/recipes/build/parameter-groups.js";
 import { GradientStore, scope } from "../../src/tensor/index.js";
 import { advPropStep } from "../../src/training/methods/advprop.js";
 import { batchFromPixels } from "../../src/training/methods/step.js";

@@ -2,8 +2,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { describeUpdates, needsPhotoRecipe, PHOTO_RECIPE, withEnoughUpdates } from "../../src/recipes/build/photos.js";
 import { loadRecipe } from "../../src/recipes/library.js";
-import { describeUpdates, needsPhotoRecipe, PHOTO_RECIPE, withEnoughUpdates } from "../../src/recipes/photos.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import { writeCifar10 } from "../support/cifar.js";
 import { codedError } from "../support/errors.js";

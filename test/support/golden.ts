@@ -15,7 +15,7 @@ export interface Golden {
 }
 
 export function readGolden(file: string): Golden {
-  const { tensors, metadata } = decodeSafetensors(readFileSync(join(import.meta.dirname, "../golden", file)));
+  const { tensors, metadata } = decodeSafetensors(readFileSync(join(import.meta.dirname, "../golden/values", file)));
   const tensor = (name: string): Tensor => {
     const found = tensors.get(name);
     if (found === undefined) throw new Error(`${file} has no ${name}; it has ${[...tensors.keys()].join(", ")}`);

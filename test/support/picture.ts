@@ -1,6 +1,6 @@
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
-/** `picture(side)` of test/golden/make_corruptions.py, (side, side, 3) uint8. */
+/** `picture(side)` of test/golden/scripts/make_corruptions.py, (side, side, 3) uint8. */
 export function picture(side: number): Uint8Array {
   const random = new KeyedRandom(7, Purpose.synthesis, 0, side);
   const pixels = new Uint8ClampedArray(side * side * 3);

@@ -10,7 +10,7 @@ import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
 import { type PickledTensor, pickled, pickledTensor, torchArchive, zipArchive } from "../support/torch-files.js";
 
-const golden = (name: string) => join(import.meta.dirname, "../golden", name);
+const golden = (name: string) => join(import.meta.dirname, "../golden/values", name);
 const FORMS = ["torch_zip.pth", "torch_legacy.pth"];
 
 function written(bytes: Uint8Array, name = "weights.pth"): string {

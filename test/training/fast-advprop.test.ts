@@ -9,7 +9,7 @@ import { createClassifier } from "../../src/models/registry.js";
 import type { ForwardContext } from "../../src/nn/context.js";
 import { isAuxiliary } from "../../src/nn/routed-batch-norm.js";
 import { Purpose } from "../../src/random.js";
-import { epochsOf } from "../../src/recipes/epochs.js";
+import { epochsOf } from "../../src/recipes/build/epochs.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { trainingLoader } from "../../src/data/loading/loader.js";
 import { openInMemory } from "../../src/data/open-data.js";
 import { toSafetensor } from "../../src/models/weights.js";
-import { buildLearner, settleBatchSize } from "../../src/recipes/build.js";
+import { buildLearner, settleBatchSize } from "../../src/recipes/build/build.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import {

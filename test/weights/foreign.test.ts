@@ -63,7 +63,7 @@ interface GoldenNetwork {
   readonly logits: readonly (readonly number[])[];
 }
 const golden: readonly GoldenNetwork[] = JSON.parse(
-  readFileSync(join(import.meta.dirname, "../golden/foreign_weights.json"), "utf8"),
+  readFileSync(join(import.meta.dirname, "../golden/values/foreign_weights.json"), "utf8"),
 );
 
 const noElements = (): never => {

@@ -9,7 +9,7 @@ import type { Document } from "../../evaluation/report/document.js";
 import { writeReport } from "../../evaluation/report/write.js";
 import { MOST_PAIRS } from "../../evaluation/statistics/sign-flip.js";
 import { modelName } from "../../predictors/opened.js";
-import { SHAPES } from "../../recipes/data.js";
+import { SHAPES } from "../../recipes/build/data.js";
 import type { Recipe } from "../../recipes/schema.js";
 import { savedSplit, writeJson } from "../../runs/run-directory.js";
 import type { EvaluationOptions } from "../evaluation/options.js";

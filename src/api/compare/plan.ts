@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
-import { epochsOf } from "../../recipes/epochs.js";
-import { methodOf, recipeAttackGradients } from "../../recipes/method-step.js";
+import { epochsOf } from "../../recipes/build/epochs.js";
+import { methodOf, recipeAttackGradients } from "../../recipes/build/method-step.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../../recipes/resolve.js";
 import { isMapping } from "../../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";

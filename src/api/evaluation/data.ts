@@ -9,7 +9,7 @@ import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { UsageError } from "../../errors.js";
 import { knownSet } from "../../evaluation/classes/class-rule.js";
 import type { EvaluationView } from "../../evaluation/view.js";
-import { openRecipeData, SHAPES } from "../../recipes/data.js";
+import { openRecipeData, SHAPES } from "../../recipes/build/data.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";

@@ -6,7 +6,7 @@ import type { SavedSplit } from "../../data/folders/photo-split.js";
 import { lookAtPhotos } from "../../data/photos/photo-look.js";
 import { photoExists, photoPath } from "../../data/photos/read-photo.js";
 import { readUsedPhotos } from "../../data/photos/used-photos.js";
-import { SHAPES } from "../../recipes/data.js";
+import { SHAPES } from "../../recipes/build/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
 /** The division of a run that holds for a folder; without a split where the run divided nothing. */

@@ -24,7 +24,7 @@ import {
 import { changed, drawPlaces, type SuiteImages, suiteImages } from "../../evaluation/suite/images.js";
 import type { Panel, SuiteModel } from "../../evaluation/suite/run.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
-import { SHAPES } from "../../recipes/data.js";
+import { SHAPES } from "../../recipes/build/data.js";
 import { usedLines } from "./chosen-by.js";
 import { type EvaluationData, type EvaluationSplit, trainedRecipe, usedBy } from "./data.js";
 import { type EvaluationOptions, openImages } from "./options.js";

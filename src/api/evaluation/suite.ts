@@ -14,7 +14,7 @@ import { type SeedGroup, summariseSeeds } from "../../evaluation/suite/seeds.js"
 import { type SuiteSummary, summarise } from "../../evaluation/suite/summary.js";
 import { isOnnx } from "../../predictors/open.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
-import { SHAPES } from "../../recipes/data.js";
+import { SHAPES } from "../../recipes/build/data.js";
 import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
 import { trainedRecipe } from "./data.js";
 import { type EvaluationOptions, type Machine, machineOf, openModel } from "./options.js";

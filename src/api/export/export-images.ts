@@ -11,7 +11,7 @@ import { cutCentre } from "../../images/centre-cut.js";
 import { centreCrop, whole } from "../../images/crop.js";
 import { cutImage, imageSize as photoSize } from "../../images/cut.js";
 import type { ModelSpecification } from "../../models/classifier.js";
-import { openRecipeData } from "../../recipes/data.js";
+import { openRecipeData } from "../../recipes/build/data.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import { RunDirectory } from "../../runs/run-directory.js";

@@ -1,6 +1,6 @@
 /** What was trained, on what, at what cost, and in what the recipes of several runs differ. */
 import type { Block, TableCell } from "../../evaluation/report/document.js";
-import { epochsOf } from "../../recipes/epochs.js";
+import { epochsOf } from "../../recipes/build/epochs.js";
 import { asFraction, isMapping } from "../../recipes/rules.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { counted, duration } from "../../runs/wording.js";

@@ -4,7 +4,7 @@ import { photosIn, recogniseFolder } from "../../data/folders/recognise-folder.j
 import { checkStructure } from "../../data/inspection/check-structure.js";
 import { findingLines } from "../../data/inspection/findings.js";
 import { UsageError } from "../../errors.js";
-import { SHAPES } from "../../recipes/data.js";
+import { SHAPES } from "../../recipes/build/data.js";
 
 /**
  * Looks over the names and counts in a folder of photos, as `checkData` does. The photos themselves are looked at when they

@@ -1,7 +1,7 @@
 /** Whether a share of the training images can be split off for validation. */
 import type { OpenedData } from "../../data/opened-data.js";
 import { UsageError } from "../../errors.js";
-import { SHAPES } from "../../recipes/data.js";
+import { SHAPES } from "../../recipes/build/data.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 
 /** @throws ERR_VALIDATION_FRACTION a share is asked for of a set that has validation images of its own */

@@ -1,7 +1,7 @@
 /** What may be changed where a run is resumed: what helps one that failed or ended, and nothing that its checkpoint rests on. */
 import { UsageError } from "../../errors.js";
 import { createSchedule } from "../../optim/create.js";
-import { epochsOf } from "../../recipes/epochs.js";
+import { epochsOf } from "../../recipes/build/epochs.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
 import { isMapping } from "../../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";

@@ -1,6 +1,6 @@
 /** The weights that a new run starts from, and what they settle of its recipe. */
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
-import { SHAPES } from "../../recipes/data.js";
+import { SHAPES } from "../../recipes/build/data.js";
 import type { Recipe } from "../../recipes/schema.js";
 import { type OpenedWeights, openWeights } from "../../weights/open.js";
 

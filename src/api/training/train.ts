@@ -15,9 +15,9 @@ import {
   disposeLearner,
   settleBatchSize,
   type Training,
-} from "../../recipes/build.js";
-import { openRecipeData } from "../../recipes/data.js";
-import { describeUpdates, withEnoughUpdates } from "../../recipes/photos.js";
+} from "../../recipes/build/build.js";
+import { openRecipeData } from "../../recipes/build/data.js";
+import { describeUpdates, withEnoughUpdates } from "../../recipes/build/photos.js";
 import { resolveRecipe, stringifyRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";

@@ -1,8 +1,8 @@
 /** What a training will do, in words. */
 import { defaultEpsilon, epsilonSource } from "../../attacks/strength.js";
-import type { Learner, SizedRecipe } from "../../recipes/build.js";
+import type { Learner, SizedRecipe } from "../../recipes/build/build.js";
+import { epochsOf } from "../../recipes/build/epochs.js";
 import { perturbationOf } from "../../recipes/effect.js";
-import { epochsOf } from "../../recipes/epochs.js";
 import { asFraction } from "../../recipes/rules.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { hasTwoLosses, METHOD_TRAITS } from "../../training/methods/method-traits.js";

@@ -93,7 +93,7 @@ async function compare(file: string | undefined, flags: CompareFlags): Promise<v
 async function comparisonOf(file: string | undefined, flags: CompareFlags): Promise<Comparison> {
   const { changeRecipe } = await import("../../recipes/resolve.js");
   const { loadRecipe } = await import("../../recipes/library.js");
-  const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../../recipes/photos.js");
+  const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../../recipes/build/photos.js");
   const changes = [...changesOf(SHARED, flags), ...settingChanges(flags.set)];
   if ((file === undefined) === (flags.methods === undefined)) {
     throw new UsageError("ERR_COMPARE", "compare: give a file with arms, or --methods A,B");

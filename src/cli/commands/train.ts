@@ -44,7 +44,7 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
     return runTraining(changeRecipe({}, changes), options, {});
   }
   const { loadRecipe } = await import("../../recipes/library.js");
-  const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../../recipes/photos.js");
+  const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../../recipes/build/photos.js");
   const byDefault = recipeName === undefined && needsPhotoRecipe(changeRecipe({}, changes));
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);

@@ -3,18 +3,18 @@
 import { useEffect, useMemo } from "preact/hooks";
 import type { RunSummary } from "../wire.js";
 import { useAddress } from "./address.js";
-import { runColours, useDark } from "./colours.js";
-import { ComparisonView } from "./comparison.js";
-import { CurvesView } from "./curves.js";
-import { EvaluationView } from "./evaluation.js";
-import { ExamplesView } from "./examples.js";
+import { runColours, useDark } from "./charts/colours.js";
 import { useLive } from "./live.js";
 import { shortNames } from "./names.js";
-import { NormsView } from "./norms.js";
-import { RecipeView } from "./recipe.js";
-import { RunsView } from "./runs.js";
 import { StateMark } from "./state-mark.js";
-import type { ViewProps } from "./view-props.js";
+import { ComparisonView } from "./views/comparison.js";
+import { CurvesView } from "./views/curves.js";
+import { EvaluationView } from "./views/evaluation.js";
+import { ExamplesView } from "./views/examples.js";
+import { NormsView } from "./views/norms.js";
+import { RecipeView } from "./views/recipe.js";
+import { RunsView } from "./views/runs.js";
+import type { ViewProps } from "./views/view-props.js";
 
 const VIEWS = [
   ["runs", "Runs", RunsView],

@@ -1,6 +1,6 @@
 /**
  * The operations of augmentation policies whose published code uses Pillow, on 8-bit RGB images, in place: those of AutoAugment on CIFAR-10,
- * RandAugment, TrivialAugment and AugMix. Each is within one grey level of Pillow's (test/golden/make_augmentation.py), with middle grey
+ * RandAugment, TrivialAugment and AugMix. Each is within one grey level of Pillow's (test/golden/scripts/make_augmentation.py), with middle grey
  * where an image leaves the frame empty.
  */
 import { type AffineInterpolation, rotation, transformAffine } from "./affine.js";

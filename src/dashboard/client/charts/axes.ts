@@ -1,0 +1,43 @@
+/** What a curve is drawn over: steps, epochs, or minutes of training. */
+import type { SeriesData } from "../../wire.js";
+
+export const X_AXES = ["epoch", "step", "minutes"] as const;
+export type XAxis = (typeof X_AXES)[number];
+
+/** From steps to places on an axis and back, in straight pieces between the ends of the epochs. */
+export interface StepScale {
+  to(step: number): number;
+  from(place: number): number;
+}
+
+const SAME: StepScale = { to: (step) => step, from: (place) => place };
+
+/** @param seconds of each epoch, at its last step; undefined before the first epoch is done */
+export function stepScale(axis: XAxis, seconds: SeriesData | undefined): StepScale {
+  if (axis === "step" || seconds === undefined || seconds.step.length === 0) return SAME;
+  const steps = [0, ...seconds.step];
+  const places = [0];
+  // A bucket of several epochs counts as many of them as it spans steps.
+  const perEpoch = seconds.step[0] / bucketSize(seconds);
+  for (let i = 1; i < steps.length; i++) {
+    const epochs = (steps[i] - steps[i - 1]) / perEpoch;
+    places.push(places[i - 1] + (axis === "epoch" ? epochs : (seconds.mean[i - 1] * epochs) / 60));
+  }
+  return { to: (step) => between(steps, places, step), from: (place) => between(places, steps, place) };
+}
+
+/** Epochs that a downsampled series joins, from what its first bucket's mean hides: one, unless it has least and largest values. */
+const bucketSize = ({ step, least }: SeriesData): number =>
+  least === undefined || step.length < 3 ? 1 : Math.max(1, Math.round(step[0] / (step[1] - step[0])));
+
+/** Linear interpolation; the last piece goes on beyond the end. */
+function between(from: readonly number[], to: readonly number[], value: number): number {
+  let [low, high] = [1, from.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (from[middle] >= value) high = middle;
+    else low = middle + 1;
+  }
+  const width = from[low] - from[low - 1];
+  return width === 0 ? to[low] : to[low - 1] + ((value - from[low - 1]) / width) * (to[low] - to[low - 1]);
+}

@@ -1,0 +1,233 @@
+/** What training logs, of several runs laid over each other. */
+import { useMemo } from "preact/hooks";
+import type { RunSeries, RunSummary, SeriesData } from "../../wire.js";
+import { stepScale, X_AXES, type XAxis } from "../charts/axes.js";
+import { Chart, type Curve, type Dash } from "../charts/chart.js";
+import { smooth } from "../charts/smoothing.js";
+import { percent, short } from "../format.js";
+import { requestsFor, useFetched } from "../live.js";
+import type { ViewProps } from "./view-props.js";
+
+/** One metric that a chart shows. */
+interface Line {
+  readonly metric: string;
+  /** What tells it from the others of its chart. */
+  readonly name: string;
+  readonly dash: Dash;
+}
+
+interface Panel {
+  readonly title: string;
+  readonly note?: string;
+  readonly lines: readonly Line[];
+  readonly format?: (value: number | undefined | null) => string;
+  /** Whether it is noise that smoothing takes off. */
+  readonly noisy?: boolean;
+}
+
+const share = (value: number | undefined | null) => percent(value ?? undefined);
+
+export function CurvesView({ chosen, colours, names, address }: ViewProps) {
+  const axis: XAxis = X_AXES.find((one) => one === address.get("x")) ?? "epoch";
+  const weight = Math.min(0.99, Math.max(0, Number(address.get("smooth") ?? 0.6)));
+  const log = address.get("log") === "1";
+  const zoom = zoomOf(address.get("zoom"));
+  const whole = useFetched<RunSeries>(requestsFor("series", chosen, ({ versions }) => versions.metrics));
+  const scales = new Map(
+    chosen.map(({ id }) => [id, stepScale(axis, whole.get(id)?.series["epoch.seconds"])] as const),
+  );
+  // What is kept of a long run is coarse: of a part of it the server has more.
+  const detailed = zoom === undefined ? [] : chosen.filter(({ id }) => isCoarse(whole.get(id)));
+  const parts = useFetched<RunSeries>(
+    detailed.flatMap((run) => {
+      const [from, to] = zoom!.map((place) => scales.get(run.id)!.from(place));
+      return requestsFor(
+        "series",
+        [run],
+        ({ versions }) => versions.metrics,
+        `&from=${Math.floor(from)}&to=${Math.ceil(to)}`,
+      );
+    }),
+  );
+  const found = new Map(chosen.map(({ id }) => [id, parts.get(id) ?? whole.get(id)] as const));
+  const panels = useMemo(
+    () => panelsOf([...found.values()]),
+    [[...found.values()].flatMap((one) => Object.keys(one?.series ?? {})).join()],
+  );
+
+  const curvesOf = ({ lines, noisy }: Panel): Curve[] =>
+    chosen.flatMap((run) =>
+      lines.flatMap(({ metric, name, dash }): Curve[] => {
+        const data = found.get(run.id)?.series[metric];
+        if (data === undefined) return [];
+        const label = lines.length === 1 ? names.get(run.id)! : `${names.get(run.id)}, ${name}`;
+        const x = data.step.map(scales.get(run.id)!.to);
+        return [{ label, colour: colours.get(run.id)!, dash, x, ...drawn(data, noisy ? weight : 0) }];
+      }),
+    );
+  const broken = chosen.filter(({ id }) => (whole.get(id)?.broken ?? 0) > 0);
+  return (
+    <section aria-label="Curves">
+      <div class="bar">
+        <fieldset class="choices">
+          <legend>Over</legend>
+          {X_AXES.map((one) => (
+            <button
+              key={one}
+              type="button"
+              aria-pressed={one === axis}
+              onClick={() => address.set({ x: one, zoom: undefined })}
+            >
+              {{ epoch: "epochs", step: "updates", minutes: "training time" }[one]}
+            </button>
+          ))}
+        </fieldset>
+        <label>
+          Smoothing
+          <input
+            type="range"
+            min="0"
+            max="0.99"
+            step="0.01"
+            value={weight}
+            onInput={(event) => address.set({ smooth: event.currentTarget.value })}
+          />
+          <output>{weight.toFixed(2)}</output>
+        </label>
+        <label>
+          <input type="checkbox" checked={log} onChange={() => address.set({ log: log ? undefined : "1" })} /> log scale
+        </label>
+        <label>
+          <input
+            type="checkbox"
+            checked={address.get("colour") === "method"}
+            onChange={(event) => address.set({ colour: event.currentTarget.checked ? "method" : undefined })}
+          />{" "}
+          one colour a method
+        </label>
+        {zoom && (
+          <button type="button" onClick={() => address.set({ zoom: undefined })}>
+            Show all
+          </button>
+        )}
+        <span class="gap" />
+        <span class="hint">Drag to look closer; double-click shows all.</span>
+      </div>
+      {broken.map(({ id }) => (
+        <p key={id} class="note">
+          {names.get(id)}: {whole.get(id)!.broken} of {whole.get(id)!.lines} lines of metrics.jsonl cannot be read and
+          are left out.
+        </p>
+      ))}
+      {chosen.length > 0 && panels.length === 0 && (
+        <p class="empty">Nothing is logged yet. The first record comes after some updates.</p>
+      )}
+      <div class="charts">
+        {panels.map((panel) => (
+          <Chart
+            key={panel.title}
+            title={panel.title}
+            note={panel.note}
+            xLabel={axis}
+            curves={curvesOf(panel)}
+            format={panel.format}
+            formatX={
+              axis === "minutes"
+                ? (minutes) => (minutes < 3 ? `${+minutes.toFixed(2)}` : short(+minutes.toFixed(1)))
+                : short
+            }
+            log={log}
+            zoom={zoom}
+            onZoom={(next) => address.set({ zoom: next?.map((place) => String(+place.toPrecision(6))).join("..") })}
+            csv={csvAddress(chosen, panel.lines)}
+          />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+const isCoarse = (series: RunSeries | undefined): boolean =>
+  Object.values(series?.series ?? {}).some(({ least }) => least !== undefined);
+
+function zoomOf(text: string | undefined): readonly [number, number] | undefined {
+  const [from, to] = (text ?? "").split("..").map(Number);
+  return from < to ? [from, to] : undefined;
+}
+
+/** A smoothed curve with the plain one behind it, or the plain one with its least and largest values. */
+function drawn({ mean, least, largest }: SeriesData, weight: number): Pick<Curve, "y" | "behind" | "band"> {
+  if (weight > 0) return { y: smooth(mean, weight), behind: mean };
+  return { y: mean, ...(least && largest && { band: { least, largest } }) };
+}
+
+const csvAddress = (runs: readonly RunSummary[], lines: readonly Line[]): string =>
+  `api/metrics.csv?${new URLSearchParams([...runs.map(({ id }) => ["run", id]), ...lines.map(({ metric }) => ["metric", metric])])}`;
+
+/** "cleanLoss" to "clean", "smallEpsilonLoss" to "small epsilon". */
+const lossName = (key: string) => key.replace(/Loss$/, "").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+const dashOf = (place: number): Dash => (["solid", "dashed", "dotted"] as const)[Math.min(2, place)];
+
+/** The charts for what these runs have logged: also for what this page knows nothing of. */
+function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
+  const metrics = [...new Set(runs.flatMap((one) => Object.keys(one?.series ?? {})))];
+  const starting = (prefix: string) =>
+    metrics.filter((metric) => metric.startsWith(prefix)).map((metric) => metric.slice(prefix.length));
+  const losses = starting("step.")
+    .filter((key) => key.endsWith("Loss"))
+    .sort((a, b) => rank(a) - rank(b));
+  const routes = [...new Set(starting("validation.routes.").map((key) => key.split(".")[0]))].filter(
+    (route) => route !== "main",
+  );
+  const byRoute = (measure: string): Line[] => [
+    { metric: `validation.${measure}`, name: "main norms", dash: "solid" },
+    ...routes.map(
+      (route, i): Line => ({
+        metric: `validation.routes.${route}.${measure}`,
+        name: `${route} norms`,
+        dash: dashOf(i + 1),
+      }),
+    ),
+  ];
+  const panels: Panel[] = [
+    {
+      title: "Training loss",
+      note:
+        losses.length > 1
+          ? "Clean images through the main norms, adversarial ones through the auxiliary norms."
+          : undefined,
+      lines: losses.map((key) => ({ metric: `step.${key}`, name: lossName(key), dash: dashOf(rank(key)) })),
+      noisy: true,
+    },
+    {
+      title: "Validation accuracy",
+      note: routes.length > 0 ? "The same clean images through each route." : undefined,
+      lines: byRoute("accuracy"),
+      format: share,
+    },
+    { title: "Validation loss", lines: byRoute("loss") },
+    { title: "Learning rate", lines: [{ metric: "step.learningRate", name: "", dash: "solid" }] },
+    { title: "Gradient norm", lines: [{ metric: "step.gradientNorm", name: "", dash: "solid" }], noisy: true },
+    { title: "Images per second", lines: [{ metric: "step.imagesPerSecond", name: "", dash: "solid" }], noisy: true },
+    {
+      title: "Waiting for images",
+      note: "Share of the time in which training waited for its data.",
+      lines: [{ metric: "step.waitingShare", name: "", dash: "solid" }],
+      format: share,
+      noisy: true,
+    },
+  ];
+  const known = new Set(panels.flatMap(({ lines }) => lines.map(({ metric }) => metric)));
+  const others = metrics.filter((metric) => metric.startsWith("step.") && !known.has(metric));
+  return [
+    ...panels,
+    ...others.map(
+      (metric): Panel => ({ title: metric.slice(5), lines: [{ metric, name: "", dash: "solid" }], noisy: true }),
+    ),
+  ].filter(({ lines }) => lines.some(({ metric }) => metrics.includes(metric)));
+}
+
+/** The loss through the main norms first, which fine-grained AdvProp calls by their name. */
+const rank = (key: string): number =>
+  key === "cleanLoss" || key === "mainLoss" ? 0 : key === "adversarialLoss" ? 1 : 2;

@@ -1,0 +1,231 @@
+/** Adversarial examples as they evolve: the same images after each epoch, with what both routes take them for. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { SnapshotFile, SnapshotPrediction } from "../../../runs/schema.js";
+import type { RunDetails, SnapshotEntry } from "../../wire.js";
+import { saveCsv } from "../csv.js";
+import { CsvButton } from "../csv-button.js";
+import { percent } from "../format.js";
+import { requestsFor, useFetched } from "../live.js";
+import type { ViewProps } from "./view-props.js";
+
+/** The rows of a picture. */
+const ROWS = ["clean", "perturbation", "adversarial"] as const;
+
+const MILLISECONDS_A_PICTURE = 700;
+
+export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
+  const details = useFetched<RunDetails>(
+    requestsFor("run", chosen, ({ versions }) => `${versions.images} ${versions.evaluation}`),
+  );
+  const shown = chosen.filter(({ id }) => (details.get(id)?.snapshots.length ?? 0) > 0);
+  const epochs = [...new Set(shown.flatMap(({ id }) => details.get(id)!.snapshots.map(({ epoch }) => epoch)))].sort(
+    (a, b) => a - b,
+  );
+  const asked = Number(address.get("epoch"));
+  const place = Number.isFinite(asked) && asked > 0 ? closest(epochs, asked) : epochs.length - 1;
+  const [playing, setPlaying] = useState(false);
+  const go = (next: number) => address.set({ epoch: next === epochs.length - 1 ? undefined : String(epochs[next]) });
+  useEffect(() => {
+    if (!playing) return;
+    const timer = setTimeout(() => {
+      if (place + 1 >= epochs.length) setPlaying(false);
+      else go(place + 1);
+    }, MILLISECONDS_A_PICTURE);
+    return () => clearTimeout(timer);
+  });
+  if (chosen.length > 0 && details.size === chosen.length && shown.length === 0) {
+    return (
+      <p class="empty">
+        These runs have no adversarial examples: their methods make none, or their first epoch is not done.
+      </p>
+    );
+  }
+  return (
+    <section aria-label="Adversarial examples">
+      {epochs.length > 0 && (
+        <div class="bar">
+          <button
+            type="button"
+            onClick={() => {
+              if (!playing && place === epochs.length - 1) go(0);
+              setPlaying(!playing);
+            }}
+          >
+            {playing ? "Pause" : "Play"}
+          </button>
+          <label class="wide">
+            After epoch
+            <input
+              type="range"
+              min="0"
+              max={epochs.length - 1}
+              step="1"
+              value={place}
+              aria-valuetext={`epoch ${epochs[place]}`}
+              onInput={(event) => go(Number(event.currentTarget.value))}
+            />
+            <output>{epochs[place]}</output>
+          </label>
+        </div>
+      )}
+      {shown.map((run) => {
+        const { snapshots } = details.get(run.id)!;
+        const snapshot = snapshots.findLast(({ epoch }) => epoch <= epochs[place]) ?? snapshots[0];
+        return (
+          <section key={run.id} aria-label={names.get(run.id)}>
+            <h2>
+              <span class="swatch" style={{ background: colours.get(run.id) }} /> {names.get(run.id)}
+              <small>after epoch {snapshot.epoch}</small>
+              <CsvButton onClick={() => savePredictions(names.get(run.id)!, snapshots)}>
+                of the predictions of {names.get(run.id)}
+              </CsvButton>
+            </h2>
+            <Snapshot
+              source={`files/images?run=${encodeURIComponent(run.id)}&name=${snapshot.file}&version=${run.versions.images}`}
+              snapshot={snapshot}
+            />
+          </section>
+        );
+      })}
+      {shown.length > 0 && (
+        <p class="note">
+          Of a perturbation, grey is no change; black and white are the largest change that the attack may make.
+        </p>
+      )}
+    </section>
+  );
+}
+
+const closest = (sorted: readonly number[], value: number): number =>
+  Math.max(
+    0,
+    sorted.findLastIndex((one) => one <= value),
+  );
+
+function Snapshot({ source, snapshot }: { readonly source: string; readonly snapshot: SnapshotEntry }) {
+  const [grid, setGrid] = useState<Grid>();
+  const image = useRef<HTMLImageElement>(null);
+  useEffect(() => {
+    const loading = new Image();
+    image.current = loading;
+    loading.onload = () => {
+      if (image.current === loading) setGrid(gridOf(source, loading));
+    };
+    loading.src = source;
+  }, [source]);
+  if (grid === undefined) return <div class="examples waiting" />;
+  const images = (snapshot.predictions as SnapshotFile | undefined)?.images;
+  return (
+    <ol class="examples">
+      {Array.from({ length: grid.columns }, (_, column) => {
+        const example = images?.[column];
+        return (
+          <li key={column} class="card">
+            {example && <h3>{example.label}</h3>}
+            <div class="triple">
+              {ROWS.map((name, row) => (
+                <figure key={name}>
+                  <div
+                    class="cell"
+                    role="img"
+                    aria-label={`${name} image ${column + 1}`}
+                    style={cellStyle(grid, column, row)}
+                  />
+                  <figcaption>{name}</figcaption>
+                </figure>
+              ))}
+            </div>
+            {example && <Predictions label={example.label} clean={example.clean} adversarial={example.adversarial} />}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+type ByRoute = Readonly<Record<string, SnapshotPrediction>>;
+
+interface PredictionsProps {
+  readonly label: string;
+  readonly clean: ByRoute;
+  readonly adversarial: ByRoute;
+}
+
+/** Below each picture what it is taken for, and in between through which norms. */
+function Predictions({ label, clean, adversarial }: PredictionsProps) {
+  const cell = (prediction: SnapshotPrediction | undefined) => (
+    <td class={prediction?.class === label ? "right" : "wrong"}>
+      {prediction &&
+        `${prediction.class === label ? "✓" : "✕"} ${prediction.class} ${percent(prediction.probability, 0)}`}
+    </td>
+  );
+  return (
+    <table class="predictions">
+      <thead class="unseen">
+        <tr>
+          <th scope="col">clean taken for</th>
+          <th scope="col">norms</th>
+          <th scope="col">adversarial taken for</th>
+        </tr>
+      </thead>
+      <tbody>
+        {Object.keys(clean).map((route) => (
+          <tr key={route}>
+            {cell(clean[route])}
+            <th scope="row">{route}</th>
+            {cell(adversarial[route])}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Where the images lie in a picture: rows of equal squares with a gap around each (images/grid.ts). */
+interface Grid {
+  readonly source: string;
+  readonly width: number;
+  readonly height: number;
+  readonly columns: number;
+  readonly cell: number;
+  readonly gap: number;
+}
+
+function gridOf(source: string, { naturalWidth: width, naturalHeight: height }: HTMLImageElement): Grid {
+  const columns = Math.max(1, Math.round((ROWS.length * width) / height));
+  const cell = columns === ROWS.length ? Math.floor(height / ROWS.length) : (width - height) / (columns - ROWS.length);
+  return { source, width, height, columns, cell, gap: height - ROWS.length * cell };
+}
+
+/** One square of the picture as a background, whatever size it is shown at. */
+function cellStyle({ source, width, height, cell, gap }: Grid, column: number, row: number) {
+  const side = cell - gap;
+  const share = (offset: number, whole: number) => `${(100 * offset) / (whole - side)}%`;
+  return {
+    backgroundImage: `url("${source}")`,
+    backgroundSize: `${(100 * width) / side}% ${(100 * height) / side}%`,
+    // Photos are shown smaller than they are, small images larger.
+    imageRendering: side > 200 ? "auto" : "pixelated",
+    backgroundPosition: `${share(gap + column * cell, width)} ${share(gap + row * cell, height)}`,
+  };
+}
+
+function savePredictions(name: string, snapshots: readonly SnapshotEntry[]): void {
+  const lines = snapshots.flatMap(({ epoch, predictions }) =>
+    ((predictions as SnapshotFile | undefined)?.images ?? []).flatMap(({ label, ...images }, i) =>
+      (["clean", "adversarial"] as const).flatMap((kind) =>
+        Object.entries(images[kind]).map(([route, one]) => [
+          epoch,
+          i + 1,
+          label,
+          kind,
+          route,
+          one.class,
+          one.probability,
+        ]),
+      ),
+    ),
+  );
+  saveCsv(`examples ${name}`, [["epoch", "image", "label", "kind", "norms", "prediction", "probability"], ...lines]);
+}

@@ -1,0 +1,135 @@
+/** A line of the list of runs. */
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { isRunLocked } from "../../runs/run-lock.js";
+import { RUN_SCHEMA } from "../../runs/schema.js";
+import type { RunState, RunSummary, RunVersions } from "../wire.js";
+import { evaluationScores } from "./evaluations.js";
+import { numberOf, objectOf, readJsonObject, textOf } from "./read-json.js";
+import { parseRecord } from "./records.js";
+
+/** Bytes at the end of metrics.jsonl in which the newest records lie. */
+const TAIL = 16 * 1024;
+
+/** When the parts of a run last changed. */
+export function versionsOf(path: string): RunVersions & { readonly info: number } {
+  const time = (name: string) => {
+    const status = statSync(join(path, name), { throwIfNoEntry: false });
+    // The size tells two appends of one moment apart.
+    return status === undefined ? 0 : status.mtimeMs + status.size / 2 ** 32;
+  };
+  return {
+    info: time("run.json"),
+    metrics: time("metrics.jsonl"),
+    drift: time("batch-norm-drift.jsonl"),
+    images: time("images"),
+    evaluation: time("evaluation") + time("evaluation/suites"),
+  };
+}
+
+/** The run's state by its own word and by its lock. */
+function stateOf(status: unknown, path: string): RunState {
+  if (status === "running") return isRunLocked(join(path, "lock")) ? "running" : "crashed";
+  return status === "finished" || status === "stopped" ? status : "failed";
+}
+
+/** Whether the state may change without any file changing: the process of a running run may die. */
+export const mayDie = ({ state }: RunSummary): boolean => state === "running" || state === "crashed";
+
+/** @param before the summary of the last look, of which the scores hold while the folder of evaluations is the same */
+export function summariseRun(id: string, path: string, folder: string, before?: RunSummary): RunSummary {
+  const { info: infoVersion, ...versions } = versionsOf(path);
+  const changedAt = Math.floor(Math.max(infoVersion, ...Object.values(versions)));
+  const name = id === "." ? basename(folder) : id.split("/").at(-1)!;
+  const info = readJsonObject(join(path, "run.json"));
+  if (info?.schema !== RUN_SCHEMA) {
+    const problem =
+      info === undefined
+        ? "run.json cannot be read"
+        : `run.json has schema ${JSON.stringify(info.schema)}, and this version of advprop reads ${RUN_SCHEMA}`;
+    return { id, name, state: "unreadable", problem, changedAt, versions };
+  }
+  const data = objectOf(info.data);
+  return {
+    id,
+    name,
+    state: stateOf(info.status, path),
+    data: textOf(data?.name),
+    createdAt: textOf(info.createdAt),
+    changedAt,
+    versions,
+    ...recipeLine(join(path, "recipe.yaml")),
+    ...newestRecords(join(path, "metrics.jsonl")),
+    best: numberOf(bestOf(path)?.accuracy),
+    ...(before !== undefined && before.versions.evaluation === versions.evaluation
+      ? { clean: before.clean, robust: before.robust, attack: before.attack }
+      : evaluationScores(join(path, "evaluation"))),
+  };
+}
+
+const bestOf = (path: string) =>
+  objectOf(objectOf(readJsonObject(join(path, "checkpoints", "best.json"))?.state)?.best);
+
+/** Found by their lines: reading five hundred recipes as YAML takes most of a second. */
+function recipeLine(path: string): Pick<RunSummary, "method" | "model" | "seed" | "epochs"> {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return {};
+  }
+  const value = (pattern: RegExp) => pattern.exec(text)?.[1];
+  const number = (pattern: RegExp) => {
+    const found = value(pattern);
+    return found === undefined ? undefined : numberOf(Number(found));
+  };
+  return {
+    method: value(/^method: *([\w-]+)/m),
+    model: value(/^model: *([\w-]+)/m),
+    seed: number(/^seed: *(\d+)/m),
+    epochs: number(/^training:\s*\n(?: .*\n)*? +epochs: *(\d+)/m),
+  };
+}
+
+/** What the newest record of each type says, as far as it is in the end of the file. */
+function newestRecords(path: string): Partial<RunSummary> {
+  const newest: { [type: string]: Readonly<Record<string, unknown>> } = {};
+  let last: Readonly<Record<string, unknown>> | undefined;
+  for (const line of tailLines(path)) {
+    const record = parseRecord(line);
+    if (record === undefined) continue;
+    newest[record.type] = record.fields;
+    if (record.type !== "validation") last = record.fields;
+  }
+  const epoch = numberOf(newest.epoch?.epoch);
+  return {
+    step: numberOf(last?.step),
+    epochsDone: epoch === undefined ? undefined : epoch + 1,
+    loss: numberOf(last?.cleanLoss) ?? numberOf(last?.adversarialLoss),
+    imagesPerSecond: numberOf(last?.imagesPerSecond),
+    secondsPerEpoch: numberOf(newest.epoch?.seconds),
+    validation: numberOf(newest.validation?.accuracy),
+  };
+}
+
+/** The whole lines at the end of a file. */
+function tailLines(path: string): string[] {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return [];
+  }
+  try {
+    const { size } = fstatSync(file);
+    const start = Math.max(0, size - TAIL);
+    const bytes = Buffer.alloc(size - start);
+    const length = readSync(file, bytes, 0, bytes.length, start);
+    const lines = bytes.toString("utf8", 0, length).split("\n").slice(0, -1);
+    return start === 0 ? lines : lines.slice(1);
+  } catch {
+    return [];
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,2 @@
+/** Pooling. */
+export { averagePool as globalAveragePool, avgPool2d, maxPool2d } from "../../tensor/operators.js";

@@ -1,2 +1,0 @@
-/** Pooling. */
-export { averagePool as globalAveragePool, avgPool2d, maxPool2d } from "../tensor/operators.js";

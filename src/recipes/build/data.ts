@@ -1,0 +1,91 @@
+/** From a recipe's data section to the images of a run. */
+import { PARTS, type Part } from "../../data/folders/image-folder.js";
+import type { SavedSplit } from "../../data/folders/photo-split.js";
+import { openData, openInMemory } from "../../data/open-data.js";
+import type { OpenDataOptions, OpenedData } from "../../data/opened-data.js";
+import { shapesDataset } from "../../data/shapes/shapes.js";
+import { UsageError } from "../../errors.js";
+import type { EvaluationView } from "../../evaluation/view.js";
+import type { ResolvedRecipe } from "../schema.js";
+
+/** What `data.path` is for the built-in set. */
+export const SHAPES = "shapes";
+const SHAPES_SIZE = 32;
+
+/** What decides which parts are opened, and how, beside the recipe. */
+export interface OpenOptions {
+  readonly parts: readonly Part[];
+  /** The split of photos that an earlier start of the run made. */
+  readonly split?: SavedSplit;
+  /** How photos are cut for evaluation, by default as `photo-loader.ts` says. */
+  readonly view?: EvaluationView;
+  /** Whether all photos of a folder without parts are its test part. */
+  readonly allForTest?: boolean;
+  /** Keys of photos that must not be in a part that is drawn here. */
+  readonly avoid?: ReadonlySet<string>;
+  /** Uses so many validation images. */
+  readonly limitValidation?: number | null;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Opens the images of a recipe: CIFAR, a folder of photos, or the built-in set "shapes".
+ *
+ * @throws ERR_DATA_MISSING no path is given, and what the readers throw
+ */
+export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOptions): Promise<OpenedData> {
+  const { data, seed } = recipe;
+  const { parts, split, view, allForTest, avoid, limitValidation, onProgress } = options;
+  if (data.path === null) {
+    throw new UsageError(
+      "ERR_DATA_MISSING",
+      "the data must be given. Add `data.path: PATH`, a folder of images, or `data.path: shapes`, the built-in set",
+    );
+  }
+  const opening: OpenDataOptions = {
+    parts,
+    seed,
+    augmentation: data.augmentation,
+    imageSize: data.imageSize,
+    limitTrain: data.limitTrain,
+    limitTest: data.limitTest,
+    limitValidation,
+    validationFraction: data.validationFraction,
+    sampler: data.sampler,
+    onBadImage: data.onBadImage,
+    maxBad: data.maxBad,
+    cacheBytes: data.cacheMemory ?? undefined,
+    workers: data.workers ?? undefined,
+    split,
+    ...view,
+    allForTest,
+    avoid,
+    onProgress,
+  };
+  return data.path === SHAPES ? openShapes(recipe, opening) : openData(data.path, opening);
+}
+
+/** The built-in set: drawn into memory, its parts disjoint by their keys. */
+function openShapes({ data }: ResolvedRecipe, options: OpenDataOptions): OpenedData {
+  const { images, testImages, validationImages, seed, textureCorrelation } = data.shapes;
+  const size = data.imageSize ?? SHAPES_SIZE;
+  const wants = (part: Part) => (options.parts ?? []).includes(part);
+  const wantsTraining = wants("train") || (wants("validation") && validationImages === 0);
+  return openInMemory(
+    {
+      train: wantsTraining
+        ? shapesDataset({ split: "train", count: images, size, seed, textureCorrelation })
+        : undefined,
+      validation:
+        wants("validation") && validationImages > 0
+          ? shapesDataset({ split: "validation", count: validationImages, size, seed })
+          : undefined,
+      test: wants("test") ? shapesDataset({ split: "test", count: testImages, size, seed }) : undefined,
+    },
+    {
+      ...options,
+      imageSize: undefined,
+      available: validationImages > 0 || data.validationFraction ? PARTS : ["train", "test"],
+    },
+  );
+}
