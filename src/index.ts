@@ -18,6 +18,7 @@ export type {
 export type { Budget, Comparison } from "./api/compare/plan.js";
 export type { CompareResult } from "./api/compare/result.js";
 export type { EvaluationAttackSpec } from "./api/evaluation/attack.js";
+export type { SuitePart } from "./api/evaluation/benchmark.js";
 export type { EvaluationSplit } from "./api/evaluation/data.js";
 export { type EvaluateOptions, evaluate } from "./api/evaluation/evaluate.js";
 export type {
@@ -29,7 +30,6 @@ export type {
 } from "./api/evaluation/events.js";
 export type { EvaluationOptions } from "./api/evaluation/options.js";
 export { type EvaluateSuiteOptions, evaluateSuite, type SuiteReport } from "./api/evaluation/suite.js";
-export type { SuitePart } from "./api/evaluation/suite-panels.js";
 export type { SuiteResult } from "./api/evaluation/suite-result.js";
 export type {
   DownloadEvent,
@@ -108,7 +108,7 @@ export {
   writeStylizedSet,
 } from "./data/writing/write-stylized-set.js";
 export { ProcessGroup } from "./distributed/process-group.js";
-export type { RankPlace } from "./distributed/rank-place.js";
+export type { RankEnvironment as RankPlace } from "./distributed/rank-environment.js";
 export { AdvPropError, RunError, UsageError } from "./errors.js";
 export { type Calibration, calibrationOf, topAccuracy } from "./evaluation/calibration.js";
 export {
@@ -146,7 +146,7 @@ export {
   exportWeights,
   type ImportedWeights,
   importWeights,
-  type Training as TrainingFacts,
+  type TrainingFacts,
 } from "./export/safetensors.js";
 export type { RandAugmentOptions } from "./images/augmentation/rand-augment.js";
 export type { StrongAugmentation } from "./images/augmentation/strong-augmentation.js";

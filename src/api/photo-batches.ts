@@ -24,10 +24,10 @@ export interface Squares {
 
 /** Some photos of a list. */
 export interface PhotoBatch extends Pixels {
-  /** (N) places in the list of those that were read. */
-  readonly places: readonly number[];
+  /** (N) indices in the list of those that were read. */
+  readonly indices: readonly number[];
   /** Photos that could not be read, which come before the next batch. */
-  readonly bad: readonly { readonly place: number; readonly reason: string }[];
+  readonly bad: readonly { readonly index: number; readonly reason: string }[];
 }
 
 /** What the network sees of a photo. @throws RunError ERR_IMAGE, UsageError ERR_PHOTO */
@@ -83,25 +83,25 @@ async function* fileBatches(
   { batchSize, workers }: { batchSize: number; workers?: number },
 ): AsyncGenerator<PhotoBatch> {
   const { length } = files;
-  const samples = Uint32Array.from({ length }, (_, place) => place);
+  const samples = Uint32Array.from({ length }, (_, index) => index);
   // Paths are taken as they are, so that they mean what they mean here.
   const set = { name: "the photos", classes: [], length, root: "", files, labels: new Int32Array(length), samples };
   const leftOut = new LeftOutPhotos("", { onBadImage: "skip" });
   const reader = evaluationPhotos(set, { batchSize, size, ...view, workers, leftOut });
   let next = 0;
-  /** Those before a place that did not come. */
+  /** Those before an index that did not come. */
   const badBefore = (end: number, come: ReadonlySet<number>) => {
-    const places = Array.from({ length: end - next }, (_, i) => next + i).filter((place) => !come.has(place));
+    const indices = Array.from({ length: end - next }, (_, i) => next + i).filter((index) => !come.has(index));
     next = end;
-    if (places.length === 0) return [];
+    if (indices.length === 0) return [];
     const reasons = new Map(leftOut.photos.map(({ file, reason }) => [file, reason]));
-    return places.map((place) => ({ place, reason: reasons.get(files[place]) ?? "it was not read" }));
+    return indices.map((index) => ({ index, reason: reasons.get(files[index]) ?? "it was not read" }));
   };
   try {
     for await (const { pixels, height, width, samples: read } of reader) {
-      const places = Array.from(read);
-      const bad = badBefore(places[places.length - 1] + 1, new Set(places));
-      yield { pixels, height, width, places, bad };
+      const indices = Array.from(read);
+      const bad = badBefore(indices[indices.length - 1] + 1, new Set(indices));
+      yield { pixels, height, width, indices, bad };
     }
   } catch (error) {
     // Where none can be read at all, that is what there is to say of each.
@@ -110,24 +110,24 @@ async function* fileBatches(
     await reader.close();
   }
   const bad = badBefore(length, new Set());
-  if (bad.length > 0) yield { pixels: new Uint8Array(0), height: size, width: size, places: [], bad };
+  if (bad.length > 0) yield { pixels: new Uint8Array(0), height: size, width: size, indices: [], bad };
 }
 
 async function* ownBatches(photos: readonly Photo[], squares: Squares, batchSize: number): AsyncGenerator<PhotoBatch> {
   const { size } = squares;
   for (let first = 0; first < photos.length; first += batchSize) {
-    const places: number[] = [];
-    const bad: { place: number; reason: string }[] = [];
+    const indices: number[] = [];
+    const bad: { index: number; reason: string }[] = [];
     const pixels: Uint8Array[] = [];
-    for (let place = first; place < Math.min(first + batchSize, photos.length); place++) {
+    for (let index = first; index < Math.min(first + batchSize, photos.length); index++) {
       try {
-        pixels.push((await squareOf(photos[place], squares)).pixels);
-        places.push(place);
+        pixels.push((await squareOf(photos[index], squares)).pixels);
+        indices.push(index);
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
-        bad.push({ place, reason: error.reason });
+        bad.push({ index, reason: error.reason });
       }
     }
-    yield { pixels: Buffer.concat(pixels), height: size, width: size, places, bad };
+    yield { pixels: Buffer.concat(pixels), height: size, width: size, indices, bad };
   }
 }

@@ -78,11 +78,15 @@ export async function openClassifier(model: string, options: OpenPredictorOption
       const top = checked(given);
       const { workers } = given;
       const batchSize = evaluationBatchSize(size);
-      for await (const { places, bad, ...pixels } of photoBatches(photos, { size, view }, { batchSize, workers })) {
+      for await (const { indices: places, bad, ...pixels } of photoBatches(
+        photos,
+        { size, view },
+        { batchSize, workers },
+      )) {
         checked(given); // it may have been closed meanwhile
         const logits = places.length === 0 ? new Float32Array(0) : await predictor.logits(pixels);
         const results = new Map<number, PhotoResult>();
-        for (const { place, reason } of bad) results.set(place, { photo: photos[place], error: reason });
+        for (const { index: place, reason } of bad) results.set(place, { photo: photos[place], error: reason });
         for (const [i, place] of places.entries()) {
           const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
           results.set(place, { photo: photos[place], predictions: mostProbable(row, classes, top) });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LAUNCHER_VARIABLE } from "../distributed/launcher.js";
 import { ProcessGroup } from "../distributed/process-group.js";
-import { restartsOf } from "../distributed/rank-place.js";
+import { restartsOf } from "../distributed/rank-environment.js";
 
 /**
  * Meets the other ranks where the environment speaks of such.

@@ -15,57 +15,57 @@ import {
   scope,
   type Tensor,
 } from "../tensor/index.js";
-import { processName, type RankPlace, rankPlace } from "./rank-place.js";
+import { processName, type RankEnvironment, rankEnvironment } from "./rank-environment.js";
 
 /**
  * The processes that train together. Every call that waits for others ends with a RunError ERR_RANK that names who is gone, within 30
  * seconds of its going.
  */
 export class ProcessGroup {
-  readonly place: RankPlace;
+  readonly environment: RankEnvironment;
 
-  private constructor(place: RankPlace) {
-    this.place = place;
+  private constructor(environment: RankEnvironment) {
+    this.environment = environment;
   }
 
   /**
-   * Meets the other ranks that the environment speaks of; see {@link rankPlace}.
+   * Meets the other ranks that the environment speaks of; see {@link rankEnvironment}.
    *
    * @returns undefined where this process is by itself
    * @throws UsageError ERR_RANK_SETTING the environment is wrong
    * @throws RunError ERR_RANK a rank does not come
    */
   static joinFromEnvironment(env: NodeJS.ProcessEnv = process.env): ProcessGroup | undefined {
-    const place = rankPlace(env);
-    return place && ProcessGroup.join(place);
+    const environment = rankEnvironment(env);
+    return environment && ProcessGroup.join(environment);
   }
 
   /** @throws RunError ERR_RANK a rank does not come */
-  static join(place: RankPlace): ProcessGroup {
+  static join(environment: RankEnvironment): ProcessGroup {
     // What libtorch logs of connections that break is said better by the errors; it reads this when it is loaded.
     process.env.GLOG_minloglevel ??= "3";
     process.env.TORCH_CPP_LOG_LEVEL ??= "FATAL";
-    const { rank, size, host, port, restarts, joinSeconds } = place;
+    const { rank, size, host, port, restarts, joinSeconds } = environment;
     joinGroup({ rank, size, host, port, generation: String(restarts), name: processName(), seconds: joinSeconds });
-    return new ProcessGroup(place);
+    return new ProcessGroup(environment);
   }
 
   get rank(): number {
-    return this.place.rank;
+    return this.environment.rank;
   }
 
   get size(): number {
-    return this.place.size;
+    return this.environment.size;
   }
 
   /** Threads of an operator that are this process's share of the host's cores. */
   get threads(): number {
-    return Math.max(1, Math.floor(availableParallelism() / this.place.localSize));
+    return Math.max(1, Math.floor(availableParallelism() / this.environment.localSize));
   }
 
   /** Bytes of tensors that are this process's share of the host's memory, a tenth left as reserve. */
   get memory(): number {
-    return Math.floor((0.9 * availableMemory()) / this.place.localSize);
+    return Math.floor((0.9 * availableMemory()) / this.environment.localSize);
   }
 
   /** The sums of numbers over all ranks. @throws RunError ERR_RANK */

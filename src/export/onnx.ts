@@ -6,7 +6,7 @@ import { foldDivision, foldNorms } from "./onnx-fold.js";
 import type { OnnxGraph } from "./onnx-graph.js";
 import { recordGraph } from "./onnx-record.js";
 import { type OnnxPreprocessing, PREPROCESSING_ENTRY } from "./preprocessing.js";
-import type { Training } from "./safetensors.js";
+import type { TrainingFacts } from "./safetensors.js";
 
 /** Forms of the input: bytes as every decoder gives them, or floats in [0, 1] in PyTorch's order. */
 export const ONNX_INPUTS = ["uint8-nhwc", "float32-nchw"] as const;
@@ -22,7 +22,7 @@ export interface OnnxExportOptions {
 }
 
 /** What is known of a classifier beside its network. */
-export interface OnnxFacts extends Training {
+export interface OnnxFacts extends TrainingFacts {
   /** Normalisation of weights of another code base, by its name. */
   readonly preset?: string;
   /** As it was measured last, on clean images through the main batch norms. */

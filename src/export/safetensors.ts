@@ -18,7 +18,7 @@ import { PREPROCESSING_ENTRY, preprocessingOf } from "./preprocessing.js";
 const METADATA = "advprop";
 
 /** How the weights were trained, as far as it is known. */
-export interface Training {
+export interface TrainingFacts {
   /** The training method, for example "advprop". */
   readonly method?: string;
   /** Radius of the attack, or of the noise, in pixels of [0, 1]; absent where the method has neither. */
@@ -28,14 +28,14 @@ export interface Training {
 export interface ExportOptions {
   /** Whether to write the norms of the auxiliary routes too, `<bn>.aux_bn.<k>.*`, k the route's place in `routes`. */
   readonly auxiliary: boolean;
-  readonly metadata?: Training;
+  readonly metadata?: TrainingFacts;
 }
 
 /** What an exported file holds. */
 export interface ImportedWeights {
   /** Enough to build the network again; its routes are those that the file has, its crop rule {@link unrecordedView} where it has none. */
   readonly specification: ModelSpecification;
-  readonly metadata: Training;
+  readonly metadata: TrainingFacts;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
 }
 

@@ -9,7 +9,7 @@ import { statSync } from "node:fs";
 import { readRange, refuseTorchFile } from "./file-range.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import type { PickleValue } from "./pickle-globals.js";
-import { type Place, Storages, storageBytes } from "./storages.js";
+import { type StorageLocation, Storages, storageBytes } from "./storages.js";
 import type { TorchFile } from "./torch-file.js";
 
 const MAGIC_NUMBER = 0x1950a86a20f9469cfc6cn;
@@ -42,11 +42,11 @@ export function readLegacyFile(path: string): TorchFile {
   const keys = next();
   if (!Array.isArray(keys)) return refuseTorchFile(path, "has no list of storages. The file is damaged.");
 
-  const places = new Map<string, Place>();
+  const locations = new Map<string, StorageLocation>();
   let position = start;
   for (const key of keys) {
     const storage = typeof key === "string" ? storages.get(key) : undefined;
-    if (storage === undefined || places.has(storage.key)) {
+    if (storage === undefined || locations.has(storage.key)) {
       return refuseTorchFile(path, "lists a storage twice, or one that nothing refers to. The file is damaged.");
     }
     const elements = new DataView(readRange(path, position, 8).buffer).getBigInt64(0, true);
@@ -62,8 +62,8 @@ export function readLegacyFile(path: string): TorchFile {
       const missing = position + bytes - size;
       return refuseTorchFile(path, `ends ${missing} bytes too early. It is cut off: get it again.`);
     }
-    places.set(storage.key, { position, bytes });
+    locations.set(storage.key, { position, bytes });
     position += bytes;
   }
-  return { value, places };
+  return { value, locations };
 }

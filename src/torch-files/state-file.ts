@@ -27,9 +27,9 @@ const MAX_SAFETENSORS_BYTES = 2 ** 31 - 1;
  */
 export async function readStateFile(path: string): Promise<StateFile> {
   if (!isSafetensors(path)) {
-    const { value, places } = await readTorchFile(path);
+    const { value, locations } = await readTorchFile(path);
     const { tensors, notes } = findStateDict(value, path);
-    const stored = Array.from(tensors, ([name, tensor]) => [name, storedTensor(path, tensor, places)] as const);
+    const stored = Array.from(tensors, ([name, tensor]) => [name, storedTensor(path, tensor, locations)] as const);
     return { tensors: new Map(stored), metadata: {}, notes };
   }
   const { size } = statSync(path);

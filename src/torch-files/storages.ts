@@ -5,7 +5,7 @@ import { isIndex, PickleArgumentError, type PickleGlobal, type PickleValue } fro
 import { elementSpan, gather, type StoredTensor, type TorchStorage, type TorchTensor } from "./tensor.js";
 
 /** Where a storage lies in a file. */
-export interface Place {
+export interface StorageLocation {
   readonly position: number;
   readonly bytes: number;
 }
@@ -58,17 +58,21 @@ const isGlobal = (value: PickleValue | undefined): value is PickleGlobal =>
 export const storageBytes = ({ dtype, wholeElements }: TorchStorage): number => wholeElements * ELEMENT_BYTES[dtype];
 
 /** A tensor that is read from the file when it is wanted. */
-export function storedTensor(path: string, tensor: TorchTensor, places: ReadonlyMap<string, Place>): StoredTensor {
+export function storedTensor(
+  path: string,
+  tensor: TorchTensor,
+  locations: ReadonlyMap<string, StorageLocation>,
+): StoredTensor {
   const { storage, shape } = tensor;
-  const place = places.get(storage.key);
-  if (place === undefined) return refuseTorchFile(path, `has no storage ${storage.key}. The file is damaged.`);
+  const location = locations.get(storage.key);
+  if (location === undefined) return refuseTorchFile(path, `has no storage ${storage.key}. The file is damaged.`);
   const elementBytes = ELEMENT_BYTES[storage.dtype];
   return {
     dtype: storage.dtype,
     shape,
     read: () => {
       // Its own part alone: many tensors may lie in one storage.
-      const position = place.position + (storage.start + tensor.offset) * elementBytes;
+      const position = location.position + (storage.start + tensor.offset) * elementBytes;
       const part = readRange(path, position, elementSpan(tensor) * elementBytes);
       return gather({ ...tensor, offset: 0 }, part, elementBytes);
     },

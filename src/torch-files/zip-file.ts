@@ -9,7 +9,7 @@ import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type Zip
 import { AdvPropError } from "../errors.js";
 import { readRange, refuseTorchFile } from "./file-range.js";
 import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
-import { type Place, Storages, storageBytes } from "./storages.js";
+import { type StorageLocation, Storages, storageBytes } from "./storages.js";
 import type { TorchFile } from "./torch-file.js";
 
 /** More entries than any network has tensors, with its optimiser's. */
@@ -61,13 +61,13 @@ export async function readZipFile(path: string): Promise<TorchFile> {
         "is a TorchScript program, not weights. Write its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE).",
       );
     }
-    const place = (name: string) => placeOf(path, archive as ZipFile, entries, `${root}/${name}`);
+    const location = (name: string) => locationOf(path, archive as ZipFile, entries, `${root}/${name}`);
     if (entries.has(`${root}/byteorder`)) {
-      const { position, bytes } = await place("byteorder");
+      const { position, bytes } = await location("byteorder");
       const order = Buffer.from(readRange(path, position, Math.min(bytes, 6))).toString("latin1");
       if (order !== "little") return refuseTorchFile(path, "was written on a big-endian machine, which is not read.");
     }
-    const pickle = await place("data.pkl");
+    const pickle = await location("data.pkl");
     if (pickle.bytes > MAX_PICKLE_BYTES) {
       return refuseTorchFile(path, `its data.pkl must have at most ${MAX_PICKLE_BYTES} bytes; got ${pickle.bytes}.`);
     }
@@ -76,18 +76,18 @@ export async function readZipFile(path: string): Promise<TorchFile> {
       source: path,
       persistent: storages.persistent,
     });
-    const places = new Map<string, Place>();
+    const locations = new Map<string, StorageLocation>();
     for (const storage of storages.all) {
-      const found = await place(`data/${storage.key}`);
+      const found = await location(`data/${storage.key}`);
       if (found.bytes !== storageBytes(storage)) {
         return refuseTorchFile(
           path,
           `storage ${storage.key} must have ${storageBytes(storage)} bytes, as its tensors say; got ${found.bytes}. The file is damaged.`,
         );
       }
-      places.set(storage.key, found);
+      locations.set(storage.key, found);
     }
-    return { value, places };
+    return { value, locations };
   } catch (error) {
     if (error instanceof AdvPropError) throw error;
     // What yauzl says of an archive that breaks the format's rules, or the file system of a position that it gives.
@@ -120,12 +120,12 @@ async function listEntries(path: string, archive: ZipFile): Promise<Map<string, 
 }
 
 /** Where an entry's bytes lie. */
-async function placeOf(
+async function locationOf(
   path: string,
   archive: ZipFile,
   entries: ReadonlyMap<string, Entry>,
   name: string,
-): Promise<Place> {
+): Promise<StorageLocation> {
   const entry = entries.get(name);
   if (entry === undefined) return refuseTorchFile(path, `has no entry ${name}. The file is damaged.`);
   if (entry.compressionMethod !== STORED || entry.isEncrypted()) {

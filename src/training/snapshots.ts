@@ -14,7 +14,7 @@ import { add, cast, clamp, mul, permute, sub } from "../tensor/operators.js";
 import { batchFromPixels } from "./methods/step.js";
 
 /** Images to attack, and how. */
-export interface AttackedImages {
+export interface SnapshotAttack {
   readonly model: Classifier;
   readonly attack: Attack;
   readonly route: string;
@@ -29,7 +29,7 @@ export interface AttackedImages {
  * The images, their perturbations and their adversarial versions, each N arrays of uint8 HWC. Of a perturbation grey is
  * none, and `fullRange` fills the scale.
  */
-export function attackImages({ model, attack, route, fullRange, seed, pixels }: AttackedImages): Uint8Array[][] {
+export function attackImages({ model, attack, route, fullRange, seed, pixels }: SnapshotAttack): Uint8Array[][] {
   return scope(() => {
     const { images, labels, keys } = batchFromPixels(pixels, { seed, epoch: 0 }, model.device);
     const logits = (x: Tensor) => model.forward(x, { ...ATTACK, route });
@@ -45,7 +45,7 @@ export function attackImages({ model, attack, route, fullRange, seed, pixels }: 
  *
  * @returns the name of the picture
  */
-export async function writeSnapshot(images: AttackedImages, folder: string, epoch: number): Promise<string> {
+export async function writeSnapshot(images: SnapshotAttack, folder: string, epoch: number): Promise<string> {
   const { model, route, pixels } = images;
   const side = pixels.height;
   const name = `epoch-${String(epoch + 1).padStart(4, "0")}`;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { modelNames } from "../../src/api/evaluation/suite-panels.js";
+import { uniqueNames } from "../../src/api/evaluation/benchmark.js";
 import { SHAPES_CLASSES } from "../../src/data/shapes/shapes.js";
 import { modelName, type OpenedPredictor } from "../../src/predictors/opened.js";
 import { advprop } from "../support/cli.js";
@@ -43,8 +43,9 @@ describe("a run of ours and an ONNX file", () => {
 
   test("killed in the middle, the same command goes on, measures nothing twice, and reports", async () => {
     const child = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore" });
-    const cells = join(output, "cells");
-    const finished = () => (existsSync(cells) ? readdirSync(cells).filter((name) => name.endsWith(".json")) : []);
+    const measurements = join(output, "measurements");
+    const finished = () =>
+      existsSync(measurements) ? readdirSync(measurements).filter((name) => name.endsWith(".json")) : [];
     while (finished().length < 15 && child.exitCode === null) await setTimeout(20);
     child.kill("SIGKILL");
     await new Promise((resolve) => child.once("exit", resolve));
@@ -53,12 +54,12 @@ describe("a run of ours and an ONNX file", () => {
     expect(saved.length).toBeGreaterThanOrEqual(15);
     expect(saved.length).toBeLessThan(total);
     expect(existsSync(join(output, "report.json"))).toBe(false);
-    const writtenAt = saved.map((name) => statSync(join(cells, name)).mtimeMs);
+    const writtenAt = saved.map((name) => statSync(join(measurements, name)).mtimeMs);
 
     const resumed = advprop([...args, "--json"]);
     expect(resumed.stderr).toContain(`${total - saved.length} measured, ${saved.length} found`);
     expect(resumed.status).toBe(0);
-    expect(saved.map((name) => statSync(join(cells, name)).mtimeMs)).toEqual(writtenAt);
+    expect(saved.map((name) => statSync(join(measurements, name)).mtimeMs)).toEqual(writtenAt);
     expect(finished()).toHaveLength(total);
 
     const result = JSON.parse(resumed.stdout);
@@ -77,7 +78,7 @@ describe("a run of ours and an ONNX file", () => {
 
     checkWellFormed(readFileSync(join(output, "report.html"), "utf8"));
     expect(readdirSync(output).sort()).toEqual(
-      ["cells", "pictures", "report.csv", "report.html", "report.json", "report.md"].sort(),
+      ["measurements", "pictures", "report.csv", "report.html", "report.json", "report.md"].sort(),
     );
     for (const name of ["report.html", "report.md", "report.csv"]) {
       const text = readFileSync(join(output, name), "utf8");
@@ -113,7 +114,7 @@ describe("a run of ours and an ONNX file", () => {
 test("models of one name get numbers, and no number is given twice", () => {
   const model = (file: string) => ({ file, name: modelName(file) }) as OpenedPredictor;
   const models = ["a/run", "b/run", "run (2)", "c/run"].map(model);
-  expect([...modelNames(models).values()]).toEqual(["run", "run (2)", "run (2) (2)", "run (3)"]);
+  expect([...uniqueNames(models).values()]).toEqual(["run", "run (2)", "run (2) (2)", "run (3)"]);
 });
 
 describe("misuse", () => {

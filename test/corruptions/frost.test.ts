@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { corrupt, SEVERITIES } from "../../src/corruptions/index.js";
 import { madeTextures, shrunkTexture } from "../../src/corruptions/operations/frost-texture.js";
 import { loadCifar } from "../../src/data/datasets/cifar.js";
-import { corruptionCells } from "../../src/evaluation/suite/cell.js";
+import { corruptionConditions } from "../../src/evaluation/suite/condition.js";
 import { suiteImages } from "../../src/evaluation/suite/images.js";
 import type { RawImage } from "../../src/images/resize.js";
 import { testData } from "../support/data.js";
@@ -125,7 +125,7 @@ test("what a suite saves of frost names its textures, so that older ones are mea
         })(),
     },
   );
-  const cells = corruptionCells(images, 0);
+  const cells = corruptionConditions(images, 0);
   const named = cells.filter(({ protocol }) => "textures" in protocol);
   expect(named.map(({ id }) => id)).toEqual(SEVERITIES.map((severity) => `frost/${severity}`));
   for (const { protocol } of named) expect(protocol.textures).toBe("made by program, version 2");

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { rankPlace } from "../../src/distributed/rank-place.js";
+import { rankEnvironment } from "../../src/distributed/rank-environment.js";
 import { error } from "../support/errors.js";
 
 describe("the place that the environment says", () => {
   test("is none for a process by itself", () => {
-    expect(rankPlace({})).toBeUndefined();
-    expect(rankPlace({ RANK: "", WORLD_SIZE: "" })).toBeUndefined();
-    expect(rankPlace({ RANK: "0", WORLD_SIZE: "1" })).toBeUndefined();
+    expect(rankEnvironment({})).toBeUndefined();
+    expect(rankEnvironment({ RANK: "", WORLD_SIZE: "" })).toBeUndefined();
+    expect(rankEnvironment({ RANK: "0", WORLD_SIZE: "1" })).toBeUndefined();
   });
 
   test("has torch's defaults, and time for ranks that start one by one", () => {
-    expect(rankPlace({ RANK: "1", WORLD_SIZE: "4" })).toEqual({
+    expect(rankEnvironment({ RANK: "1", WORLD_SIZE: "4" })).toEqual({
       ...{ rank: 1, size: 4, localRank: 0, localSize: 1, host: "127.0.0.1", port: 29500, restarts: 0 },
       joinSeconds: 600,
     });
@@ -29,9 +29,9 @@ describe("the place that the environment says", () => {
       ...{ TORCHELASTIC_RESTART_COUNT: "2", TORCHELASTIC_USE_AGENT_STORE: "True" },
     };
     const place = { rank: 3, size: 4, localRank: 1, localSize: 2, host: "node0", restarts: 2, joinSeconds: 25 };
-    expect(rankPlace(env)).toEqual({ ...place, port: 29401 });
-    expect(rankPlace({ ...env, ADVPROP_PORT: "7000" })).toEqual({ ...place, port: 7000 });
-    expect(rankPlace({ ...env, TORCHELASTIC_USE_AGENT_STORE: "False" })).toEqual({ ...place, port: 29400 });
+    expect(rankEnvironment(env)).toEqual({ ...place, port: 29401 });
+    expect(rankEnvironment({ ...env, ADVPROP_PORT: "7000" })).toEqual({ ...place, port: 7000 });
+    expect(rankEnvironment({ ...env, TORCHELASTIC_USE_AGENT_STORE: "False" })).toEqual({ ...place, port: 29400 });
   });
 
   test.each([
@@ -42,6 +42,6 @@ describe("the place that the environment says", () => {
     [{ RANK: "0", WORLD_SIZE: "2", MASTER_PORT: "70000" }, "MASTER_PORT"],
     [{ RANK: "0", WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "3" }, "LOCAL_WORLD_SIZE"],
   ])("is refused where it is %j", (env, message) => {
-    expect(() => rankPlace(env)).toThrow(error("ERR_RANK_SETTING", new RegExp(message)));
+    expect(() => rankEnvironment(env)).toThrow(error("ERR_RANK_SETTING", new RegExp(message)));
   });
 });

@@ -12,16 +12,16 @@ import { renderHtml } from "../../src/evaluation/report/html.js";
 import { renderMarkdown } from "../../src/evaluation/report/markdown.js";
 import { renderText } from "../../src/evaluation/report/text.js";
 import {
-  type Cell,
-  cleanCell,
-  corruptionCells,
+  type Condition,
+  cleanCondition,
+  corruptionConditions,
   corruptionId,
-  squareCell,
-  stylisedCell,
-} from "../../src/evaluation/suite/cell.js";
-import { CellStore } from "../../src/evaluation/suite/cell-store.js";
+  squareCondition,
+  stylisedCondition,
+} from "../../src/evaluation/suite/condition.js";
 import { suiteDocument } from "../../src/evaluation/suite/document.js";
-import { drawPlaces, suiteImages } from "../../src/evaluation/suite/images.js";
+import { drawIndices, suiteImages } from "../../src/evaluation/suite/images.js";
+import { MeasurementStore } from "../../src/evaluation/suite/measurement-store.js";
 import { runSuite, type SuiteModel } from "../../src/evaluation/suite/run.js";
 import { summariseSeeds } from "../../src/evaluation/suite/seeds.js";
 import { summarise } from "../../src/evaluation/suite/summary.js";
@@ -68,7 +68,7 @@ class Brightness implements Predictor {
 
 const model = (name: string, predictor: Predictor): SuiteModel => ({ name, digest: `digest of ${name}`, predictor });
 
-async function makePanel(models: readonly SuiteModel[], { length = 12, attacked = false } = {}) {
+async function makeBenchmark(models: readonly SuiteModel[], { length = 12, attacked = false } = {}) {
   const dataset = greys(length);
   const images = await suiteImages(
     { name: dataset.name, classes: CLASSES, imageSize: SIDE },
@@ -82,107 +82,112 @@ async function makePanel(models: readonly SuiteModel[], { length = 12, attacked 
   const inverted = async function* () {
     for await (const batch of images.batches()) yield { ...batch, pixels: batch.pixels.map((value) => 255 - value) };
   };
-  const cells: Cell[] = [
-    cleanCell(images),
-    ...corruptionCells(images, 1),
-    stylisedCell({ variant: "inverted" }, inverted),
-    ...(attacked ? [squareCell(images, drawPlaces(length, 6, 1), 1)] : []),
+  const conditions: Condition[] = [
+    cleanCondition(images),
+    ...corruptionConditions(images, 1),
+    stylisedCondition({ variant: "inverted" }, inverted),
+    ...(attacked ? [squareCondition(images, drawIndices(length, 6, 1), 1)] : []),
   ];
-  return { images, models, cells };
+  return { images, models, conditions };
 }
 
 describe("measuring", () => {
-  test("each cell once, in whatever run; models of a panel share its images", async () => {
+  test("each condition once, in whatever run; models of a benchmark share its images", async () => {
     const [good, shifted] = [new Brightness(0), new Brightness(1000)];
-    const panel = await makePanel([model("good", good), model("constant", shifted)]);
+    const benchmark = await makeBenchmark([model("good", good), model("constant", shifted)]);
     const folder = temporaryFolder();
     const seen: string[] = [];
-    const first = await runSuite([panel], new CellStore(folder), ({ id, share, done }) => {
+    const first = await runSuite([benchmark], new MeasurementStore(folder), ({ id, share, done }) => {
       if (done === 0) seen.push(id);
       expect(share).toBeGreaterThanOrEqual(0);
       expect(share).toBeLessThanOrEqual(1);
     });
     expect(first).toMatchObject({ measured: 2 * 77, reused: 0 });
-    expect(seen).toEqual(panel.cells.map(({ id }) => id)); // not once for each model
+    expect(seen).toEqual(benchmark.conditions.map(({ id }) => id)); // not once for each model
     expect(readdirSync(folder)).toHaveLength(2 * 77);
     const calls = good.calls;
 
-    const second = await runSuite([panel], new CellStore(folder));
+    const second = await runSuite([benchmark], new MeasurementStore(folder));
     expect(second).toMatchObject({ measured: 0, reused: 2 * 77 });
     expect(good.calls).toBe(calls);
-    for (const one of panel.models) {
+    for (const one of benchmark.models) {
       expect([...second.results.get(one)!]).toEqual(
-        [...first.results.get(one)!].sort(([a], [b]) => order(panel.cells, a) - order(panel.cells, b)),
+        [...first.results.get(one)!].sort(
+          ([a], [b]) => order(benchmark.conditions, a) - order(benchmark.conditions, b),
+        ),
       );
     }
 
     // Another model beside them, the same name but other weights: only it is measured.
     const third = await runSuite(
-      [{ ...panel, models: [...panel.models, { ...model("good", new Brightness(5)), digest: "another" }] }],
-      new CellStore(folder),
+      [{ ...benchmark, models: [...benchmark.models, { ...model("good", new Brightness(5)), digest: "another" }] }],
+      new MeasurementStore(folder),
     );
     expect(third).toMatchObject({ measured: 77, reused: 2 * 77 });
   });
 
   test("what failed in the middle goes on where it was, to the same result", async () => {
     const folder = temporaryFolder();
-    const failing = await makePanel([model("good", new Brightness(0, 20))]);
-    await expect(runSuite([failing], new CellStore(folder))).rejects.toThrow("killed");
+    const failing = await makeBenchmark([model("good", new Brightness(0, 20))]);
+    await expect(runSuite([failing], new MeasurementStore(folder))).rejects.toThrow("killed");
     const saved = readdirSync(folder);
     expect(saved).toHaveLength(20);
     const times = saved.map((name) => statSync(join(folder, name)).mtimeMs);
 
-    const panel = await makePanel([model("good", new Brightness(0))]);
-    const resumed = await runSuite([panel], new CellStore(folder));
+    const benchmark = await makeBenchmark([model("good", new Brightness(0))]);
+    const resumed = await runSuite([benchmark], new MeasurementStore(folder));
     expect(resumed).toMatchObject({ measured: 57, reused: 20 });
     expect(saved.map((name) => statSync(join(folder, name)).mtimeMs)).toEqual(times);
-    const whole = await runSuite([panel], new CellStore(temporaryFolder()));
+    const whole = await runSuite([benchmark], new MeasurementStore(temporaryFolder()));
     const summaryOf = (outcome: typeof whole) =>
-      summarise([{ model: panel.models[0], panel, measurements: outcome.results.get(panel.models[0])! }], 0);
+      summarise(
+        [{ model: benchmark.models[0], benchmark, measurements: outcome.results.get(benchmark.models[0])! }],
+        0,
+      );
     expect(summaryOf(resumed)).toEqual(summaryOf(whole));
   });
 
-  test("other images or another seed are other cells; a damaged file is said to be so", async () => {
+  test("other images or another seed are other conditions; a damaged file is said to be so", async () => {
     const folder = temporaryFolder();
     const one = model("good", new Brightness(0));
-    await runSuite([await makePanel([one])], new CellStore(folder));
-    expect(await runSuite([await makePanel([one], { length: 15 })], new CellStore(folder))).toMatchObject({
+    await runSuite([await makeBenchmark([one])], new MeasurementStore(folder));
+    expect(await runSuite([await makeBenchmark([one], { length: 15 })], new MeasurementStore(folder))).toMatchObject({
       reused: 0,
     });
-    const panel = await makePanel([one]);
-    const reseeded = { ...panel, cells: corruptionCells(panel.images, 2) };
-    expect(await runSuite([reseeded], new CellStore(folder))).toMatchObject({ measured: 75 });
+    const benchmark = await makeBenchmark([one]);
+    const reseeded = { ...benchmark, conditions: corruptionConditions(benchmark.images, 2) };
+    expect(await runSuite([reseeded], new MeasurementStore(folder))).toMatchObject({ measured: 75 });
     for (const name of readdirSync(folder)) writeFileSync(join(folder, name), "{");
-    expect((await codedRejection(runSuite([panel], new CellStore(folder)))).code).toBe("ERR_RUN_FILE");
+    expect((await codedRejection(runSuite([benchmark], new MeasurementStore(folder)))).code).toBe("ERR_RUN_FILE");
   });
 
-  test("drawn places are the same images, in order, whatever the batches", async () => {
-    const { images } = await makePanel([]);
-    const places = drawPlaces(12, 7, 3);
-    expect([...places]).toEqual([...places].sort((a, b) => a - b));
-    expect(new Set(places).size).toBe(7);
-    expect([...drawPlaces(12, 99, 3)]).toEqual([...new Array(12).keys()]);
+  test("drawn indices are the same images, in order, whatever the batches", async () => {
+    const { images } = await makeBenchmark([]);
+    const indices = drawIndices(12, 7, 3);
+    expect([...indices]).toEqual([...indices].sort((a, b) => a - b));
+    expect(new Set(indices).size).toBe(7);
+    expect([...drawIndices(12, 99, 3)]).toEqual([...new Array(12).keys()]);
     const samples: number[] = [];
-    for await (const batch of images.batches(places)) samples.push(...batch.samples);
-    expect(samples).toEqual([...places]);
+    for await (const batch of images.batches(indices)) samples.push(...batch.samples);
+    expect(samples).toEqual([...indices]);
   });
 });
 
 describe("the summary", async () => {
-  const panel = await makePanel([model("good", new Brightness(0)), model("constant", new Brightness(1000))], {
+  const benchmark = await makeBenchmark([model("good", new Brightness(0)), model("constant", new Brightness(1000))], {
     attacked: true,
   });
-  const { results } = await runSuite([panel], new CellStore(sharedTemporaryFolder()));
-  const measured = panel.models.map((one) => ({ model: one, panel, measurements: results.get(one)! }));
+  const { results } = await runSuite([benchmark], new MeasurementStore(sharedTemporaryFolder()));
+  const measured = benchmark.models.map((one) => ({ model: one, benchmark, measurements: results.get(one)! }));
   const summary = summarise(measured, 0);
   const row = (name: string) => summary.measures.find((measure) => measure.name.startsWith(name))!;
 
-  test("rows are means over images of what the cells say", () => {
+  test("rows are means over images of what the conditions say", () => {
     expect(row("clean accuracy").values[0]).toMatchObject({ value: 1, low: 1, high: 1, count: 12 });
     const errors = summary.models.map(({ corruptionErrors }) => corruptionErrors!);
     for (const [m, one] of errors.entries()) {
       expect(row("mean corruption error").values[m]!.value).toBeCloseTo(meanCorruptionError(one), 12);
-      expect(one.fog[2]).toBe(1 - results.get(panel.models[m])!.get(corruptionId("fog", 3))!.accuracy);
+      expect(one.fog[2]).toBe(1 - results.get(benchmark.models[m])!.get(corruptionId("fog", 3))!.accuracy);
     }
     // Inverted, the dark are bright and the middle stays: a third is right.
     expect(row("stylised").values[0]!.value).toBeCloseTo(1 / 3, 12);
@@ -241,8 +246,9 @@ describe("the summary", async () => {
       for (const word of words) expect(text).toContain(word);
     }
     const csv = renderCsv(document);
-    expect(csv).toContain(`fog,3,${1 - results.get(panel.models[0])!.get("fog/3")!.accuracy}\r\n`);
+    expect(csv).toContain(`fog,3,${1 - results.get(benchmark.models[0])!.get("fog/3")!.accuracy}\r\n`);
   });
 });
 
-const order = (cells: readonly Cell[], id: string): number => cells.findIndex((cell) => cell.id === id);
+const order = (conditions: readonly Condition[], id: string): number =>
+  conditions.findIndex((condition) => condition.id === id);

@@ -16,7 +16,7 @@ import { ATTACK, TRAIN } from "../../src/nn/context.js";
 import { crossEntropy } from "../../src/nn/loss.js";
 import { classifierPredictor } from "../../src/predictors/classifier-predictor.js";
 import { whiteBox } from "../../src/predictors/white-box.js";
-import { pgd10, whiteBoxCells } from "../../src/predictors/white-box-cells.js";
+import { pgd10, whiteBoxConditions } from "../../src/predictors/white-box-conditions.js";
 import { keep, scope, type Tensor } from "../../src/tensor/index.js";
 import { clone, mul_ } from "../../src/tensor/operators.js";
 import { batchFromPixels } from "../../src/training/methods/step.js";
@@ -131,7 +131,7 @@ test("PGD is the same in the library and in a suite: 10 steps of epsilon / 4 fro
       },
     },
   );
-  const cells = whiteBoxCells(images, Uint32Array.from([0, 1]), 3);
+  const cells = whiteBoxConditions(images, Uint32Array.from([0, 1]), 3);
   expect(cells.map(({ attack }) => attack?.epsilon)).toEqual([1 / 255, 2 / 255, 4 / 255, 8 / 255]);
   for (const { protocol, attack } of cells) {
     expect(protocol).toEqual({ ...evaluationPgd("linf", attack?.epsilon ?? 0), iterate: "worst", seed: 3 });

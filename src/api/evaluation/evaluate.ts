@@ -141,7 +141,7 @@ async function openAttack(
 }
 
 /** The images that are attacked. */
-interface AttackedImages {
+interface ImagesToAttack {
   readonly length: number;
   readonly batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>;
   /** Whether the number of images was chosen by the attack, and not by the user. */
@@ -152,7 +152,7 @@ interface AttackedImages {
 async function makeAttack(
   { name: attack, norm, epsilon, costly }: EvaluationAttackPlan,
   { subject, adversaries, warnings }: Adversaries,
-  { length, batches, limited }: AttackedImages,
+  { length, batches, limited }: ImagesToAttack,
   onEvent: ((event: EvaluationEvent) => void) | undefined,
 ): Promise<Robustness> {
   const warn = (message: string) => onEvent?.({ type: "note", message: `Warning: ${message}`, warning: true });

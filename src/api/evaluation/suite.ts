@@ -6,8 +6,8 @@ import { findingLines } from "../../data/inspection/findings.js";
 import { UsageError } from "../../errors.js";
 import type { Document } from "../../evaluation/report/document.js";
 import { writeReport } from "../../evaluation/report/write.js";
-import { CellStore } from "../../evaluation/suite/cell-store.js";
 import { referenceRemark, suiteDocument } from "../../evaluation/suite/document.js";
+import { MeasurementStore } from "../../evaluation/suite/measurement-store.js";
 import { type AttackSamples, samplePictures } from "../../evaluation/suite/pictures.js";
 import { runSuite } from "../../evaluation/suite/run.js";
 import { type SeedGroup, summariseSeeds } from "../../evaluation/suite/seeds.js";
@@ -15,20 +15,20 @@ import { type SuiteSummary, summarise } from "../../evaluation/suite/summary.js"
 import { isOnnx } from "../../predictors/open.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/build/data.js";
+import {
+  attackedImages,
+  groupByInput,
+  type OpenedBenchmark,
+  openBenchmark,
+  type SuiteDataOptions,
+  type SuitePart,
+  uniqueNames,
+} from "./benchmark.js";
 import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
 import { trainedRecipe } from "./data.js";
 import { type EvaluationOptions, type Machine, machineOf, openModel } from "./options.js";
 import { saveSuites } from "./save.js";
-import { openSetPanel } from "./set-panel.js";
-import {
-  attackedImages,
-  bySight,
-  modelNames,
-  type OpenedPanel,
-  openPanel,
-  type SuiteDataOptions,
-  type SuitePart,
-} from "./suite-panels.js";
+import { openSetBenchmark } from "./set-benchmark.js";
 import type { SuiteResult } from "./suite-result.js";
 
 export interface EvaluateSuiteOptions extends EvaluationOptions {
@@ -59,22 +59,22 @@ export async function evaluateSuite(models: readonly string[], options: Evaluate
   const corrupted = isCorruptedSet(options.data);
   if (corrupted) checkForCorruptedSet(options);
   const opened: OpenedPredictor[] = [];
-  const panels: OpenedPanel[] = [];
+  const benchmarks: OpenedBenchmark[] = [];
   try {
     for (const path of models) {
       // What is said of ONNX files is not meant for our own.
       opened.push(await openModel(path, isOnnx(path) ? options : { ...options, onnx: undefined }, machine));
     }
-    const names = modelNames(opened);
+    const names = uniqueNames(opened);
     const nameOf = (model: OpenedPredictor) => names.get(model)!;
     const given: SuiteDataOptions = { ...options, ...machine, seed: options.seed ?? 0 };
-    for (const own of bySight(opened)) {
-      const panel = corrupted ? openSetPanel(given, own, nameOf) : openPanel(given, own, opened, nameOf);
-      panels.push(await panel);
+    for (const own of groupByInput(opened)) {
+      const benchmark = corrupted ? openSetBenchmark(given, own, nameOf) : openBenchmark(given, own, opened, nameOf);
+      benchmarks.push(await benchmark);
     }
-    return await measureAndReport(options, machine, panels, opened, [...names.values()]);
+    return await measureAndReport(options, machine, benchmarks, opened, [...names.values()]);
   } finally {
-    for (const panel of panels) await panel.close();
+    for (const benchmark of benchmarks) await benchmark.close();
     for (const model of opened) await model.close();
   }
 }
@@ -101,35 +101,35 @@ function checkForCorruptedSet({ data, onBadImage, maxBad, split, frostTextures, 
 async function measureAndReport(
   options: EvaluateSuiteOptions,
   { precision }: Machine,
-  panels: readonly OpenedPanel[],
+  benchmarks: readonly OpenedBenchmark[],
   opened: readonly OpenedPredictor[],
   names: readonly string[],
 ): Promise<SuiteReport> {
   const { to, seed = 0, command = [], onEvent } = options;
   const note = (message: string) => onEvent?.({ type: "note", message, warning: false });
-  findingLines(panels[0].findings).forEach(note);
-  const store = new CellStore(join(to, "cells"));
-  for (const { images, cells, models } of panels) {
-    const attacked = attackedImages(cells);
+  findingLines(benchmarks[0].findings).forEach(note);
+  const store = new MeasurementStore(join(to, "measurements"));
+  for (const { images, conditions, models } of benchmarks) {
+    const attacked = attackedImages(conditions);
     note(
-      `${models.map(({ name }) => name).join(", ")}: ${cells.length} cells on ${images.labels.length} images of ${images.name}` +
+      `${models.map(({ name }) => name).join(", ")}: ${conditions.length} conditions on ${images.labels.length} images of ${images.name}` +
         (attacked === 0 ? "" : `, attacks on ${attacked} of them`),
     );
   }
-  note(`Each cell is saved in ${store.folder}: after a stop the same command goes on from there`);
-  const { results, measured, reused } = await runSuite(panels, store, (progress) =>
+  note(`Each condition is saved in ${store.folder}: after a stop the same command goes on from there`);
+  const { results, measured, reused } = await runSuite(benchmarks, store, (progress) =>
     onEvent?.({ type: "subset", ...progress }),
   );
   note(`${measured} measured, ${reused} found in ${store.folder}`);
 
   // In the order in which they were given.
   const models = names.map((name) => {
-    const panel = panels.find((one) => one.models.some((model) => model.name === name))!;
-    const model = panel.models.find((one) => one.name === name)!;
-    return { model, panel, measurements: results.get(model)! };
+    const benchmark = benchmarks.find((one) => one.models.some((model) => model.name === name))!;
+    const model = benchmark.models.find((one) => one.name === name)!;
+    return { model, benchmark, measurements: results.get(model)! };
   });
   const summary = summarise(models, seed);
-  const protocol = protocolLines(options, precision, panels, summary);
+  const protocol = protocolLines(options, precision, benchmarks, summary);
   const remarks = [...accessRemarks(opened, names), ...choiceRemarks(options, opened, names)];
   const attack = models[0].measurements.has("pgd-10/8") ? await attackSamples(opened[0], seed) : undefined;
   const pictures = await samplePictures(models[0], attack);
@@ -154,15 +154,15 @@ async function measureAndReport(
 function protocolLines(
   { route = "main" }: EvaluateSuiteOptions,
   precision: Machine["precision"],
-  panels: readonly OpenedPanel[],
+  benchmarks: readonly OpenedBenchmark[],
   { reference }: SuiteSummary,
 ): (readonly [what: string, how: string])[] {
-  const [{ images, protocol }] = panels;
+  const [{ images, protocol }] = benchmarks;
   return [
     ...protocol,
-    ...panels.map(({ sight, models }): [string, string] => [
+    ...benchmarks.map(({ rules, models }): [string, string] => [
       `seen by ${models.map(({ name }) => name).join(", ")}`,
-      sight.join("; "),
+      rules.join("; "),
     ]),
     ["mCE reference", referenceRemark(reference)],
     ["batch norm route", route],
@@ -210,6 +210,10 @@ function seedGroups(models: readonly OpenedPredictor[], names: readonly string[]
 /** How the first model is attacked for the sample images, where it can be: at the largest radius, to be seen. */
 async function attackSamples(model: OpenedPredictor, seed: number): Promise<AttackSamples | undefined> {
   if (model.access !== "white-box") return undefined;
-  const { pgd10Images } = await import("../../predictors/white-box-cells.js");
-  return (batch) => ({ name: "PGD-10, 8/255", cell: "pgd-10/8", pixels: pgd10Images(model, batch, 8 / 255, seed) });
+  const { pgd10Images } = await import("../../predictors/white-box-conditions.js");
+  return (batch) => ({
+    name: "PGD-10, 8/255",
+    condition: "pgd-10/8",
+    pixels: pgd10Images(model, batch, 8 / 255, seed),
+  });
 }

@@ -2,14 +2,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { OnnxFacts } from "../../export/onnx.js";
-import type { Training } from "../../export/safetensors.js";
+import type { TrainingFacts } from "../../export/safetensors.js";
 import { MAIN_ROUTE } from "../../nn/context.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { EvaluationFile } from "../../runs/schema.js";
 
 /** What the recipe of a checkpoint's run says; nothing where the file was taken out of its run. */
-export function trainingOf(weights: string): Training {
+export function trainingOf(weights: string): TrainingFacts {
   const recipe = join(dirname(weights), "..", "recipe.yaml");
   if (!existsSync(recipe)) return {};
   const { method, attack } = resolveRecipe(parseSavedRecipe(readFileSync(recipe, "utf8"), recipe));

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Budget, Comparison } from "../../api/compare/plan.js";
-import type { SuitePart } from "../../api/evaluation/suite-panels.js";
+import type { SuitePart } from "../../api/evaluation/benchmark.js";
 import { UsageError } from "../../errors.js";
 import type { Recipe } from "../../recipes/schema.js";
 import { ATTACK_FLAGS, addFlags, changesOf, TRAINING_FLAGS } from "../flags/flags.js";

@@ -13,12 +13,12 @@ export class SuiteProgressLine {
 
   constructor(readonly quiet: boolean) {}
 
-  show({ cell, cells, id, done, images, share }: SuiteProgress): void {
+  show({ condition, conditions, id, done, images, share }: SuiteProgress): void {
     const now = performance.now();
     if (this.quiet || now - this.#shown < (this.#terminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS)) return;
     this.#shown = now;
     const left = share > 0 ? duration(((now - this.#started) / 1000) * (1 / share - 1)) : "?";
-    const line = `${cell}/${cells}  ${id}  ${done}/${images} images  ${left} left`;
+    const line = `${condition}/${conditions}  ${id}  ${done}/${images} images  ${left} left`;
     process.stderr.write(this.#terminal ? `\r\x1b[2K${line}` : `${line}\n`);
   }
 

@@ -12,7 +12,7 @@ import { evaluationBatchSize, type Predictor } from "../../evaluation/predictor.
 import type { Classifier } from "../../models/classifier.js";
 import { loadedClassifier } from "../../models/loaded.js";
 import { attackedPredictor, classifierPredictor } from "../../predictors/classifier-predictor.js";
-import { pgd10 } from "../../predictors/white-box-cells.js";
+import { pgd10 } from "../../predictors/white-box-conditions.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { readJsonLines } from "../../runs/metrics-log.js";
 import { RunDirectory } from "../../runs/run-directory.js";

@@ -7,7 +7,7 @@ import type { ReportSummary } from "../wire.js";
 const DEEPEST = 6;
 
 /** Folders of many files in which no run lies. */
-const PASSED_OVER = new Set(["node_modules", "checkpoints", "cells", "images", "pictures", "evaluation"]);
+const PASSED_OVER = new Set(["node_modules", "checkpoints", "measurements", "images", "pictures", "evaluation"]);
 
 export interface Found {
   /** The runs' folders by their ids. */

@@ -66,8 +66,8 @@ export const CANCELLED = -1;
 
 /** A photo of a batch that could not be read. */
 export interface ReadFailure {
-  /** Its place in the batch. */
-  readonly place: number;
+  /** Its position in the batch. */
+  readonly position: number;
   /** Its index in the set. */
   readonly index: number;
   readonly reason: string;

@@ -204,25 +204,25 @@ export class PhotoReader {
     const length = Math.min(batchSize, indices.length - first);
     const slot = new Uint8Array(this.#ring, (batch % this.#slots) * batchSize * imageBytes, length * imageBytes);
 
-    const bad = this.#progress.get(batch)!.bad.sort((a, b) => a.place - b.place);
+    const bad = this.#progress.get(batch)!.bad.sort((a, b) => a.position - b.position);
     this.#progress.delete(batch);
     this.#options.leftOut.add(bad.map(({ index, reason }) => ({ file: this.#set.files[index], reason })));
-    const left = new Set(bad.map(({ place }) => place));
-    const places = Array.from({ length }, (_, place) => place).filter((place) => !left.has(place));
-    const pixels = new Uint8Array(places.length * imageBytes);
+    const left = new Set(bad.map(({ position }) => position));
+    const positions = Array.from({ length }, (_, position) => position).filter((position) => !left.has(position));
+    const pixels = new Uint8Array(positions.length * imageBytes);
     if (left.size === 0) {
       pixels.set(slot);
     } else {
-      places.forEach((place, i) => {
-        pixels.set(slot.subarray(place * imageBytes, (place + 1) * imageBytes), i * imageBytes);
+      positions.forEach((position, i) => {
+        pixels.set(slot.subarray(position * imageBytes, (position + 1) * imageBytes), i * imageBytes);
       });
     }
-    const chosen = places.map((place) => indices[first + place]);
+    const chosen = positions.map((position) => indices[first + position]);
     return {
       pixels,
       labels: Int32Array.from(chosen, (index) => labels[index]),
       samples: Uint32Array.from(chosen, (index) => samples[index]),
-      ...visitsOf(Uint32Array.from(places, (place) => repeats[first + place])),
+      ...visitsOf(Uint32Array.from(positions, (position) => repeats[first + position])),
       height: transform.size,
       width: transform.size,
     };

@@ -35,7 +35,7 @@ const cache = new Map<number, RawImage>();
 let cachedBytes = 0;
 /** Photos that are asked for before they are needed: a server's answer takes time, a disk's hardly any. */
 const ASKED_AHEAD = isRemote(setup.root) ? 16 : 0;
-/** What was asked for, by its place in the pass. */
+/** What was asked for, by its position in the pass. */
 const asked = new Map<number, Promise<Uint8Array>>();
 
 assert(parentPort, "photo-worker runs as a worker thread");
@@ -71,19 +71,19 @@ async function run({ epoch, indices, repeats, taken }: PhotoPass): Promise<void>
     const started = performance.now();
     let images = 0;
     const first = batch * batchSize;
-    for (let place = 0; place < Math.min(batchSize, indices.length - first); place++) {
-      const index = indices[first + place];
+    for (let position = 0; position < Math.min(batchSize, indices.length - first); position++) {
+      const index = indices[first + position];
       if (index % setup.workers !== setup.worker) continue;
-      const target = new Uint8Array(setup.ring, ((batch % slots) * batchSize + place) * imageBytes, imageBytes);
+      const target = new Uint8Array(setup.ring, ((batch % slots) * batchSize + position) * imageBytes, imageBytes);
       askAhead();
-      const bytes = asked.get(first + place);
-      asked.delete(first + place);
+      const bytes = asked.get(first + position);
+      asked.delete(first + position);
       try {
-        await cutOut({ index, place, epoch, repeat: repeats[first + place], asked: bytes }, target);
+        await cutOut({ index, position, epoch, repeat: repeats[first + position], asked: bytes }, target);
         images++;
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
-        bad.push({ place, index, reason: error.reason });
+        bad.push({ position, index, reason: error.reason });
       }
       if (isCancelled(taken)) break;
     }
@@ -119,7 +119,7 @@ function waitForRoom(batch: number, taken: SharedArrayBuffer): boolean {
 interface Visit {
   readonly index: number;
   /** In its batch. */
-  readonly place: number;
+  readonly position: number;
   readonly epoch: number;
   readonly repeat: number;
   /** Its bytes, where they were asked for before. */
@@ -131,9 +131,9 @@ const bytesOf = ({ index, asked }: Pick<Visit, "index" | "asked">): Promise<Uint
 
 /** Writes a photo of the pass to its target. @throws ImageError where it cannot be read or decoded */
 async function cutOut(visit: Visit, target: Uint8Array): Promise<void> {
-  const { index, place, epoch, repeat } = visit;
+  const { index, position, epoch, repeat } = visit;
   const view =
-    transform.kind === "train" ? transform.views[Math.floor((place * transform.views.length) / batchSize)] : "plain";
+    transform.kind === "train" ? transform.views[Math.floor((position * transform.views.length) / batchSize)] : "plain";
   if (transform.kind === "evaluate" || view === "plain") {
     const bytes = await bytesOf(visit);
     await cutCentre(bytes, fileOf(index), await sizeOf(index, bytes), transform, target);

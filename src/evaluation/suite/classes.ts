@@ -1,7 +1,7 @@
 /** How each class fares. */
-import { CLEAN } from "./cell.js";
-import { countedCells } from "./measures.js";
-import type { Measurements, Panel } from "./run.js";
+import { CLEAN } from "./condition.js";
+import { countedConditions } from "./measures.js";
+import type { Benchmark, Measurements } from "./run.js";
 
 export interface ClassSummary {
   readonly name: string;
@@ -15,11 +15,11 @@ export interface ClassSummary {
 }
 
 /** The classes in the order of their labels. */
-export function classSummaries({ images, cells }: Panel, measurements: Measurements): ClassSummary[] {
+export function classSummaries({ images, conditions }: Benchmark, measurements: Measurements): ClassSummary[] {
   const { classes, labels } = images;
   const clean = measurements.get(CLEAN);
-  const { counted } = countedCells(cells);
-  const corrupted = counted.map(({ id }) => measurements.get(id)).filter((cell) => cell !== undefined);
+  const { counted } = countedConditions(conditions);
+  const corrupted = counted.map(({ id }) => measurements.get(id)).filter((condition) => condition !== undefined);
   const members: number[][] = classes.map(() => []);
   labels.forEach((label, i) => {
     members[label].push(i);
@@ -38,7 +38,8 @@ export function classSummaries({ images, cells }: Panel, measurements: Measureme
       ...(clean && { accuracy: mean(clean.right) }),
       ...(corrupted.length > 0 &&
         corrupted.length === counted.length && {
-          corruptedAccuracy: corrupted.reduce((total, cell) => total + mean(cell.right), 0) / corrupted.length,
+          corruptedAccuracy:
+            corrupted.reduce((total, condition) => total + mean(condition.right), 0) / corrupted.length,
         }),
       ...(most && { mistakenFor: { name: classes[most[0]], share: most[1] / own.length } }),
     };

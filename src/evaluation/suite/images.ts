@@ -1,4 +1,4 @@
-/** The images of a suite: read as often as there are cells, always the same ones. */
+/** The images of a suite: read as often as there are conditions, always the same ones. */
 import { createHash } from "node:crypto";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import type { EvaluationImages } from "../../data/opened-data.js";
@@ -17,8 +17,8 @@ export interface SuiteImages {
   readonly samples: Uint32Array;
   /** SHA-256 over every pixel and label: two sets of the same name need not be the same. */
   readonly digest: string;
-  /** The images in order, or those at some places, ascending. */
-  batches(places?: ArrayLike<number>): AsyncIterable<PixelBatch>;
+  /** The images in order, or those at some indices, ascending. */
+  batches(indices?: ArrayLike<number>): AsyncIterable<PixelBatch>;
 }
 
 /**
@@ -47,9 +47,9 @@ export async function suiteImages(
     labels: Int32Array.from(labels),
     samples: Uint32Array.from(samples),
     digest: hash.digest("hex"),
-    batches: (places) => {
+    batches: (indices) => {
       const all = unchanged(images.batches(batchSize), labels.length, name);
-      return places === undefined ? all : imagesAt(all, places, batchSize);
+      return indices === undefined ? all : imagesAt(all, indices, batchSize);
     },
   };
 }
@@ -85,23 +85,23 @@ export async function* changed(
 }
 
 /** Places of `count` images out of `length`, drawn by the seed, ascending; all of them where there are no more. */
-export function drawPlaces(length: number, count: number, seed: number): Uint32Array {
+export function drawIndices(length: number, count: number, seed: number): Uint32Array {
   return permutation(seed, Purpose.subset, 0, length).subarray(0, count).sort();
 }
 
-/** The images at some places, ascending, in batches of their own. */
+/** The images at some indices, ascending, in batches of their own. */
 export async function* imagesAt(
   batches: AsyncIterable<PixelBatch>,
-  places: ArrayLike<number>,
+  indices: ArrayLike<number>,
   batchSize: number,
 ): AsyncIterable<PixelBatch> {
   let first = 0; // place of the batch's first image
-  let next = 0; // of places
+  let next = 0; // of indices
   let held: PixelBatch[] = [];
   let count = 0;
   for await (const batch of batches) {
-    for (; next < places.length && places[next] < first + batch.labels.length; next++) {
-      held.push(imageAt(batch, places[next] - first));
+    for (; next < indices.length && indices[next] < first + batch.labels.length; next++) {
+      held.push(imageAt(batch, indices[next] - first));
       if (++count === batchSize) {
         yield joined(held);
         held = [];
@@ -109,7 +109,7 @@ export async function* imagesAt(
       }
     }
     first += batch.labels.length;
-    if (next === places.length) break;
+    if (next === indices.length) break;
   }
   if (count > 0) yield joined(held);
 }

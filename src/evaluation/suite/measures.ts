@@ -10,7 +10,7 @@ import {
   referenceWeights,
   relativeWeights,
 } from "../corruption-error.js";
-import { type Cell, CLEAN, corruptionId, STYLISED } from "./cell.js";
+import { CLEAN, type Condition, corruptionId, STYLISED } from "./condition.js";
 import type { Measurements } from "./run.js";
 
 /** A row of the table, as a mean over images. */
@@ -44,8 +44,8 @@ const corruptionMeasure = (name: string, weights: CorruptionWeights, subtractCle
     if (subtractClean && clean === undefined) return undefined;
     const terms = CORRUPTIONS.flatMap((corruption) =>
       SEVERITIES.map((severity) => {
-        const cell = of.get(corruptionId(corruption, severity));
-        return cell && { right: cell.right, weight: weights[corruption] };
+        const condition = of.get(corruptionId(corruption, severity));
+        return condition && { right: condition.right, weight: weights[corruption] };
       }),
     ).filter((term) => term !== undefined);
     if (terms.length < CORRUPTIONS.length * SEVERITIES.length) return undefined;
@@ -56,47 +56,50 @@ const corruptionMeasure = (name: string, weights: CorruptionWeights, subtractCle
   },
 });
 
-/** The plain mean over the cells of a set that lacks some of the seventy-five, which is not comparable with other sets. */
-function partialMeasure(cells: readonly CorruptionCell[]): Measure {
-  const corruptions = new Set(cells.map(({ corruption }) => corruption.name)).size;
+/** The plain mean over the conditions of a set that lacks some of the seventy-five, which is not comparable with other sets. */
+function partialMeasure(conditions: readonly CorruptionCondition[]): Measure {
+  const corruptions = new Set(conditions.map(({ corruption }) => corruption.name)).size;
   return {
-    name: `mean error over the ${cells.length} cells of ${corruptions === 1 ? "one corruption" : `${corruptions} corruptions`}`,
+    name: `mean error over the ${conditions.length} conditions of ${corruptions === 1 ? "one corruption" : `${corruptions} corruptions`}`,
     better: "lower",
     binary: false,
     values: (of) => {
-      const found = cells.map(({ id }) => of.get(id)).filter((cell) => cell !== undefined);
-      if (found.length < cells.length) return undefined;
+      const found = conditions.map(({ id }) => of.get(id)).filter((condition) => condition !== undefined);
+      if (found.length < conditions.length) return undefined;
       return Float64Array.from(
         found[0].right,
-        (_, i) => found.reduce((sum, cell) => sum + 1 - cell.right[i], 0) / found.length,
+        (_, i) => found.reduce((sum, condition) => sum + 1 - condition.right[i], 0) / found.length,
       );
     },
   };
 }
 
-/** The cells that a mean over corruptions is over: the seventy-five of the benchmark where all are there, else every one. */
-export function countedCells(cells: readonly Cell[]): { readonly counted: CorruptionCell[]; readonly whole: boolean } {
-  const all = corruptionCellsOf(cells);
+/** The conditions that a mean over corruptions is over: the seventy-five of the benchmark where all are there, else every one. */
+export function countedConditions(conditions: readonly Condition[]): {
+  readonly counted: CorruptionCondition[];
+  readonly whole: boolean;
+} {
+  const all = corruptionConditionsOf(conditions);
   const benchmark = all.filter(({ corruption }) => CORRUPTIONS.some((name) => name === corruption.name));
   const whole = benchmark.length === CORRUPTIONS.length * SEVERITIES.length;
   return { counted: whole ? benchmark : all, whole };
 }
 
-type CorruptionCell = Cell & Required<Pick<Cell, "corruption">>;
+type CorruptionCondition = Condition & Required<Pick<Condition, "corruption">>;
 
-/** The cells with a corruption, in order. */
-export const corruptionCellsOf = (cells: readonly Cell[]): CorruptionCell[] =>
-  cells.filter((cell): cell is CorruptionCell => cell.corruption !== undefined);
+/** The conditions with a corruption, in order. */
+export const corruptionConditionsOf = (conditions: readonly Condition[]): CorruptionCondition[] =>
+  conditions.filter((condition): condition is CorruptionCondition => condition.corruption !== undefined);
 
 /** The rows of a suite, in the order of the table. */
-export function suiteMeasures(cells: readonly Cell[], reference: CorruptionReference | undefined): Measure[] {
+export function suiteMeasures(conditions: readonly Condition[], reference: CorruptionReference | undefined): Measure[] {
   const normalised =
     reference && corruptionMeasure(`mCE (reference: ${reference.name})`, referenceWeights(reference), false);
   // Of another model, what is lost by a corruption may be nothing, and nothing divides.
   const relative =
     reference === ALEXNET &&
     corruptionMeasure(`relative mCE (reference: ${reference.name})`, relativeWeights(reference), true);
-  const { counted, whole } = countedCells(cells);
+  const { counted, whole } = countedConditions(conditions);
   return [
     accuracy("clean accuracy", CLEAN),
     ...(whole ? [corruptionMeasure("mean corruption error", EQUAL_WEIGHTS, false)] : []),
@@ -104,20 +107,22 @@ export function suiteMeasures(cells: readonly Cell[], reference: CorruptionRefer
     ...(normalised ? [normalised] : []),
     ...(relative ? [relative] : []),
     accuracy("stylised accuracy", STYLISED),
-    ...attackCells(cells).map((cell) => accuracy(`accuracy under ${attackName(cell)}`, cell.id)),
+    ...attackConditions(conditions).map((condition) =>
+      accuracy(`accuracy under ${attackName(condition)}`, condition.id),
+    ),
   ];
 }
 
-type AttackCell = Cell & Required<Pick<Cell, "attack">>;
+type AttackCondition = Condition & Required<Pick<Condition, "attack">>;
 
-/** The cells with an attack, by epsilon. */
-export const attackCells = (cells: readonly Cell[]): AttackCell[] =>
-  cells
-    .filter((cell): cell is AttackCell => cell.attack !== undefined)
+/** The conditions with an attack, by epsilon. */
+export const attackConditions = (conditions: readonly Condition[]): AttackCondition[] =>
+  conditions
+    .filter((condition): condition is AttackCondition => condition.attack !== undefined)
     .sort((a, b) => a.attack.name.localeCompare(b.attack.name) || a.attack.epsilon - b.attack.epsilon);
 
 /** "PGD-10, 4/255, white-box" */
-export const attackName = ({ attack: { name, epsilon, access } }: AttackCell): string =>
+export const attackName = ({ attack: { name, epsilon, access } }: AttackCondition): string =>
   `${name}, ${in255ths(epsilon)}, ${access}`;
 
 /** A radius as it is usually written: 4/255. */
@@ -128,8 +133,8 @@ export function corruptionErrors(of: Measurements): CorruptionErrors | undefined
   const errors: Partial<Record<BenchmarkCorruption, number[]>> = {};
   for (const name of CORRUPTIONS) {
     const found = SEVERITIES.map((severity) => of.get(corruptionId(name, severity)));
-    if (found.some((cell) => cell === undefined)) return undefined;
-    errors[name] = found.map((cell) => 1 - cell!.accuracy);
+    if (found.some((condition) => condition === undefined)) return undefined;
+    errors[name] = found.map((condition) => 1 - condition!.accuracy);
   }
   return errors as CorruptionErrors;
 }

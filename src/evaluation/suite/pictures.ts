@@ -2,69 +2,69 @@
 import sharp from "sharp";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import type { Picture, PictureGrid } from "../report/document.js";
-import { CLEAN, corruptionId, STYLISED } from "./cell.js";
+import { CLEAN, corruptionId, STYLISED } from "./condition.js";
 import { imagesAt } from "./images.js";
-import { corruptionCellsOf } from "./measures.js";
+import { corruptionConditionsOf } from "./measures.js";
 import type { MeasuredModel } from "./summary.js";
 
 const SAMPLES = 4;
 /** The corruptions that are shown, where they are measured. */
 const SHOWN = ["gaussian_noise", "glass_blur", "fog", "pixelate"].map((name) => corruptionId(name, 3));
 
-/** A column: the images in another form, and the cell that says what was predicted for them. */
+/** A column: the images in another form, and the condition that says what was predicted for them. */
 interface Column {
   readonly name: string;
-  readonly cell: string;
+  readonly condition: string;
   readonly pixels: readonly Uint8Array[];
 }
 
 /** How the images are attacked, for a column; undefined where no model can be. */
 export type AttackSamples = (batch: PixelBatch) => {
   readonly name: string;
-  readonly cell: string;
+  readonly condition: string;
   readonly pixels: Uint8Array[];
 };
 
 /** Four images of different classes from those that were attacked, as they were measured, and what the first model took them for. */
 export async function samplePictures(
-  { model, panel, measurements }: MeasuredModel,
+  { model, benchmark, measurements }: MeasuredModel,
   attack: AttackSamples | undefined,
 ): Promise<PictureGrid> {
-  const { images, cells } = panel;
-  const attacked = cells.find(({ attack: one }) => one !== undefined)?.places;
-  const places = firstOfClasses(images.labels, attacked ?? Uint32Array.from(images.labels.keys()));
-  const first = await gathered(images.batches(places));
+  const { images, conditions } = benchmark;
+  const attacked = conditions.find(({ attack: one }) => one !== undefined)?.indices;
+  const indices = firstOfClasses(images.labels, attacked ?? Uint32Array.from(images.labels.keys()));
+  const first = await gathered(images.batches(indices));
   const { height, width } = first;
   const columns: Column[] = [];
-  if (measurements.has(CLEAN)) columns.push({ name: "clean", cell: CLEAN, pixels: split(first) });
-  const corrupted = corruptionCellsOf(cells);
+  if (measurements.has(CLEAN)) columns.push({ name: "clean", condition: CLEAN, pixels: split(first) });
+  const corrupted = corruptionConditionsOf(conditions);
   const usual = corrupted.filter(({ id }) => SHOWN.includes(id));
   for (const { id, corruption } of usual.length > 0 ? usual : corrupted.slice(0, SHOWN.length)) {
-    const pixels = split(await gathered(corruption.at(places)));
-    columns.push({ name: `${corruption.name} ${corruption.severity}`, cell: id, pixels });
+    const pixels = split(await gathered(corruption.at(indices)));
+    columns.push({ name: `${corruption.name} ${corruption.severity}`, condition: id, pixels });
   }
-  const stylised = cells.find(({ id }) => id === STYLISED);
+  const stylised = conditions.find(({ id }) => id === STYLISED);
   if (stylised !== undefined) {
-    const all = split(await gathered(imagesAt(stylised.batches(), places, places.length)));
-    columns.push({ name: "stylised", cell: STYLISED, pixels: all });
+    const all = split(await gathered(imagesAt(stylised.batches(), indices, indices.length)));
+    columns.push({ name: "stylised", condition: STYLISED, pixels: all });
   }
   if (attack !== undefined) columns.push(attack(first));
 
   const predictedFor = (id: string, place: number): string | undefined => {
-    const cell = cells.find((one) => one.id === id);
-    const index = cell?.places === undefined ? place : cell.places.indexOf(place);
+    const condition = conditions.find((one) => one.id === id);
+    const index = condition?.indices === undefined ? place : condition.indices.indexOf(place);
     const label = measurements.get(id)?.predicted[index];
     return label === undefined ? undefined : (images.classes[label] ?? "nothing");
   };
-  const rows = Array.from(places, async (place, i) => ({
+  const rows = Array.from(indices, async (place, i) => ({
     name: images.classes[images.labels[place]],
     cells: await Promise.all(
-      columns.map(async ({ name, cell, pixels }): Promise<Picture> => {
+      columns.map(async ({ name, condition, pixels }): Promise<Picture> => {
         const png = await sharp(pixels[i], { raw: { width, height, channels: 3 } })
           .png()
           .toBuffer();
         const file = `sample-${i + 1}-${name.replace(/[^\w]+/g, "-")}`;
-        return { name: file, png, width: Math.max(80, Math.min(112, width)), note: predictedFor(cell, place) };
+        return { name: file, png, width: Math.max(80, Math.min(112, width)), note: predictedFor(condition, place) };
       }),
     ),
   }));
@@ -77,9 +77,9 @@ export async function samplePictures(
 }
 
 /** Places of the first images of the first classes met. */
-function firstOfClasses(labels: Int32Array, places: Uint32Array): Uint32Array {
+function firstOfClasses(labels: Int32Array, indices: Uint32Array): Uint32Array {
   const seen = new Map<number, number>();
-  for (const place of places) if (!seen.has(labels[place])) seen.set(labels[place], place);
+  for (const place of indices) if (!seen.has(labels[place])) seen.set(labels[place], place);
   return Uint32Array.from([...seen.values()].slice(0, SAMPLES));
 }
 

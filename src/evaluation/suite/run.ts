@@ -3,32 +3,32 @@ import { createHash } from "node:crypto";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import { predictAll } from "../predictions.js";
 import type { Predictor } from "../predictor.js";
-import type { Cell } from "./cell.js";
-import { type CellKey, type CellStore, type Measurement, measurementOf } from "./cell-store.js";
+import type { Condition } from "./condition.js";
 import type { SuiteImages } from "./images.js";
+import { type Measurement, type MeasurementKey, type MeasurementStore, measurementOf } from "./measurement-store.js";
 
 /** A model to be measured. */
 export interface SuiteModel {
   readonly name: string;
-  /** SHA-256 of its weights and of how it is asked. */
+  /** SHA-256 of its weights and of what decides its answers beside them. */
   readonly digest: string;
   readonly predictor: Predictor;
 }
 
 /** Models that take images of one size, those images, and what to measure on them. */
-export interface Panel {
+export interface Benchmark {
   readonly images: SuiteImages;
   readonly models: readonly SuiteModel[];
-  readonly cells: readonly Cell[];
+  readonly conditions: readonly Condition[];
 }
 
-/** The measurements of one model by the ids of the cells. */
+/** The measurements of one model by the ids of the conditions. */
 export type Measurements = ReadonlyMap<string, Measurement>;
 
 export interface SuiteProgress {
-  /** Cells of a model that are measured or being measured, and in all; those found on disk do not count. */
-  readonly cell: number;
-  readonly cells: number;
+  /** Conditions of a model that are measured or being measured, and in all; those found on disk do not count. */
+  readonly condition: number;
+  readonly conditions: number;
   readonly id: string;
   readonly done: number;
   readonly images: number;
@@ -38,47 +38,49 @@ export interface SuiteProgress {
 
 export interface SuiteOutcome {
   readonly results: ReadonlyMap<SuiteModel, Measurements>;
-  /** Cells of a model that were measured now, and that were found on disk. */
+  /** Conditions of a model that were measured now, and that were found on disk. */
   readonly measured: number;
   readonly reused: number;
 }
 
 /**
- * Measures every cell of every model that the store does not hold, and saves each as soon as it is there. Models of a
- * panel see the images of a cell together, so that they are made once.
+ * Measures every condition of every model that the store does not hold, and saves each as soon as it is there. Models of a
+ * benchmark see the images of a condition together, so that they are made once.
  *
- * @throws what the predictors and readers throw; cells that are done are saved by then
+ * @throws what the predictors and readers throw; conditions that are done are saved by then
  */
 export async function runSuite(
-  panels: readonly Panel[],
-  store: CellStore,
+  benchmarks: readonly Benchmark[],
+  store: MeasurementStore,
   onProgress: (progress: SuiteProgress) => void = () => {},
 ): Promise<SuiteOutcome> {
   const results = new Map<SuiteModel, Map<string, Measurement>>();
-  const work = panels.flatMap((panel) => panel.cells.flatMap((cell) => missing(panel, cell, store, results)));
+  const work = benchmarks.flatMap((benchmark) =>
+    benchmark.conditions.flatMap((condition) => missing(benchmark, condition, store, results)),
+  );
   const reused = [...results.values()].reduce((total, { size }) => total + size, 0);
-  const units = ({ cell, images, asked }: Work) => asked.length * cell.passes * images;
+  const units = ({ condition, images, models }: Work) => models.length * condition.passes * images;
   const total = work.reduce((sum, one) => sum + units(one), 0);
-  const cells = work.reduce((sum, { asked }) => sum + asked.length, 0);
+  const conditions = work.reduce((sum, { models }) => sum + models.length, 0);
   let before = 0;
   let measured = 0;
   for (const one of work) {
-    const { cell, asked, images } = one;
-    measured += asked.length;
+    const { condition, models, images } = one;
+    measured += models.length;
     const report = (done: number) => {
       const share = (before + (units(one) * done) / images) / total;
-      onProgress({ cell: measured, cells, id: cell.id, done, images, share });
+      onProgress({ condition: measured, conditions, id: condition.id, done, images, share });
     };
     report(0);
     const predictions = await predictAll(
-      asked.map(({ predictor }) => predictor),
-      cell.batches(),
+      models.map(({ predictor }) => predictor),
+      condition.batches(),
       report,
     );
-    asked.forEach(({ model, key }, i) => {
+    models.forEach(({ model, key }, i) => {
       const measurement = measurementOf(predictions[i]);
       store.write(key, measurement);
-      results.get(model)!.set(cell.id, measurement);
+      results.get(model)!.set(condition.id, measurement);
     });
     before += units(one);
   }
@@ -86,35 +88,35 @@ export async function runSuite(
 }
 
 interface Work {
-  readonly cell: Cell;
+  readonly condition: Condition;
   readonly images: number;
-  readonly asked: readonly {
+  readonly models: readonly {
     readonly model: SuiteModel;
     readonly predictor: Predictor<PixelBatch>;
-    readonly key: CellKey;
+    readonly key: MeasurementKey;
   }[];
 }
 
-/** The models that a cell is still to be measured of; what is there goes into the results. */
+/** The models that a condition is still to be measured of; what is there goes into the results. */
 function missing(
-  { images, models }: Panel,
-  cell: Cell,
-  store: CellStore,
+  { images, models }: Benchmark,
+  condition: Condition,
+  store: MeasurementStore,
   results: Map<SuiteModel, Map<string, Measurement>>,
 ): Work[] {
-  const count = cell.places?.length ?? images.labels.length;
-  const asked = models.flatMap((model) => {
+  const count = condition.indices?.length ?? images.labels.length;
+  const unmeasured = models.flatMap((model) => {
     const own = results.get(model) ?? new Map<string, Measurement>();
     results.set(model, own);
-    const predictor = cell.asked(model.predictor);
+    const predictor = condition.predictorFor(model.predictor);
     if (predictor === undefined) return [];
-    const { places } = cell;
-    const drawn = places && createHash("sha256").update(Uint32Array.from(places).join()).digest("hex");
-    const protocol = drawn === undefined ? cell.protocol : { ...cell.protocol, drawn };
-    const key: CellKey = { model: model.digest, images: images.digest, cell: cell.id, protocol };
+    const { indices } = condition;
+    const drawn = indices && createHash("sha256").update(Uint32Array.from(indices).join()).digest("hex");
+    const protocol = drawn === undefined ? condition.protocol : { ...condition.protocol, drawn };
+    const key: MeasurementKey = { model: model.digest, images: images.digest, condition: condition.id, protocol };
     const found = store.read(key);
-    if (found !== undefined) own.set(cell.id, found);
+    if (found !== undefined) own.set(condition.id, found);
     return found === undefined ? [{ model, predictor, key }] : [];
   });
-  return asked.length === 0 ? [] : [{ cell, images: count, asked }];
+  return unmeasured.length === 0 ? [] : [{ condition, images: count, models: unmeasured }];
 }

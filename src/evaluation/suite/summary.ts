@@ -5,10 +5,10 @@ import type { CorruptionErrors } from "../corruption-error.js";
 import { ALEXNET, type CorruptionReference, corruptionReference } from "../corruption-error.js";
 import { bootstrapMeans, type Interval } from "../statistics/bootstrap.js";
 import { type McNemar, mcNemar } from "../statistics/paired-tests.js";
-import { type Cell, CLEAN, corruptionId } from "./cell.js";
 import { type ClassSummary, classSummaries } from "./classes.js";
-import { attackCells, corruptionCellsOf, corruptionErrors, type Measure, suiteMeasures } from "./measures.js";
-import type { Measurements, Panel, SuiteModel } from "./run.js";
+import { CLEAN, type Condition, corruptionId } from "./condition.js";
+import { attackConditions, corruptionConditionsOf, corruptionErrors, type Measure, suiteMeasures } from "./measures.js";
+import type { Benchmark, Measurements, SuiteModel } from "./run.js";
 
 /** An {@link Interval} over so many images. */
 export interface MeasuredInterval extends Interval {
@@ -79,10 +79,10 @@ export function summaryOf(summary: SuiteSummary, place: number): SuiteSummary {
   };
 }
 
-/** The models as they were given, with their panel and what was measured. */
+/** The models as they were given, with their benchmark and what was measured. */
 export interface MeasuredModel {
   readonly model: SuiteModel;
-  readonly panel: Panel;
+  readonly benchmark: Benchmark;
   readonly measurements: Measurements;
 }
 
@@ -94,22 +94,22 @@ export interface MeasuredModel {
  */
 export function summarise(models: readonly MeasuredModel[], seed: number): SuiteSummary {
   const [first] = models;
-  const { name, classes, labels } = first.panel.images;
+  const { name, classes, labels } = first.benchmark.images;
   const reference = referenceOf(models);
-  const cells = distinctCells(models);
+  const conditions = distinctConditions(models);
   return {
     schema: 1,
     data: { name, images: labels.length, classes: classes.length },
     reference: reference?.name,
     seed,
-    models: models.map((one) => modelSummary(one, cells)),
-    measures: summariseMeasures(models, suiteMeasures(cells, reference), seed),
+    models: models.map((one) => modelSummary(one, conditions)),
+    measures: summariseMeasures(models, suiteMeasures(conditions, reference), seed),
   };
 }
 
 function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | undefined {
-  const [{ model, panel, measurements }] = models;
-  if (areImagenetClasses(panel.images.classes)) return ALEXNET;
+  const [{ model, benchmark, measurements }] = models;
+  if (areImagenetClasses(benchmark.images.classes)) return ALEXNET;
   const errors = corruptionErrors(measurements);
   if (models.length === 1 || errors === undefined) return undefined;
   const cleanError = 1 - (measurements.get(CLEAN)?.accuracy ?? Number.NaN); // for a relative mCE, which takes AlexNet alone
@@ -117,9 +117,13 @@ function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | un
   return Object.values(reference.errors).every((error) => error > 0) ? reference : undefined;
 }
 
-/** The cells of all panels, each once. */
-export function distinctCells(models: readonly Pick<MeasuredModel, "panel">[]): Cell[] {
-  return [...new Map(models.flatMap(({ panel }) => panel.cells.map((cell) => [cell.id, cell] as const))).values()];
+/** The conditions of all benchmarks, each once. */
+export function distinctConditions(models: readonly Pick<MeasuredModel, "benchmark">[]): Condition[] {
+  return [
+    ...new Map(
+      models.flatMap(({ benchmark }) => benchmark.conditions.map((condition) => [condition.id, condition] as const)),
+    ).values(),
+  ];
 }
 
 /** Intervals of all models and differences; those over as many images share their resamples. */
@@ -156,7 +160,7 @@ function summariseMeasures(
 }
 
 const sameImages = (a: MeasuredModel, b: MeasuredModel): boolean => {
-  const [one, other] = [a.panel.images, b.panel.images];
+  const [one, other] = [a.benchmark.images, b.benchmark.images];
   return one.samples.join() === other.samples.join() && one.labels.join() === other.labels.join();
 };
 
@@ -171,23 +175,26 @@ function intervalsOf(columns: readonly Float64Array[], seed: number): Map<Float6
   return intervals;
 }
 
-function modelSummary({ model, panel, measurements }: MeasuredModel, cells: readonly Cell[]): ModelSummary {
-  const classes = classSummaries(panel, measurements);
-  const attacks = attackCells(cells).filter(({ id }) => measurements.has(id));
+function modelSummary(
+  { model, benchmark, measurements }: MeasuredModel,
+  conditions: readonly Condition[],
+): ModelSummary {
+  const classes = classSummaries(benchmark, measurements);
+  const attacks = attackConditions(conditions).filter(({ id }) => measurements.has(id));
   const kinds = [
     ...new Map(attacks.map(({ attack }) => [`${attack.name} ${attack.access}`, attack] as const)).values(),
   ];
   return {
     name: model.name,
     digest: model.digest,
-    imageSize: panel.images.imageSize,
+    imageSize: benchmark.images.imageSize,
     clean: cleanSummary(classes, measurements),
     corruptionErrors: corruptionErrors(measurements),
-    errors: errorsByCorruption(panel.cells, measurements),
+    errors: errorsByCorruption(benchmark.conditions, measurements),
     robustness: kinds.map(({ name, access }) => {
       const own = attacks.filter(({ attack }) => attack.name === name && attack.access === access);
       const { right } = measurements.get(CLEAN)!;
-      const clean = Array.from(own[0].places ?? right.keys(), (place) => right[place]);
+      const clean = Array.from(own[0].indices ?? right.keys(), (place) => right[place]);
       const points = own.map(({ id, attack }) => ({
         epsilon: attack.epsilon,
         accuracy: measurements.get(id)!.accuracy,
@@ -208,13 +215,13 @@ function cleanSummary(classes: readonly ClassSummary[], measurements: Measuremen
   return { balancedAccuracy, top5Accuracy: top5, ece, nll, brier };
 }
 
-function errorsByCorruption(cells: readonly Cell[], measurements: Measurements): ModelSummary["errors"] {
-  const found = corruptionCellsOf(cells).filter(({ id }) => measurements.has(id));
+function errorsByCorruption(conditions: readonly Condition[], measurements: Measurements): ModelSummary["errors"] {
+  const found = corruptionConditionsOf(conditions).filter(({ id }) => measurements.has(id));
   return [...new Set(found.map(({ corruption }) => corruption.name))].map((name) => ({
     corruption: name,
     bySeverity: SEVERITIES.map((severity) => {
-      const cell = measurements.get(corruptionId(name, severity));
-      return cell && 1 - cell.accuracy;
+      const condition = measurements.get(corruptionId(name, severity));
+      return condition && 1 - condition.accuracy;
     }),
   }));
 }

@@ -159,7 +159,7 @@ export function disposeLearner({ model, evaluated, optimizer, gradients }: Learn
 
 /** The device of a recipe; "cuda" is of each rank of a host its own. @throws ERR_DEVICE there is no such device */
 export function deviceOf({ device }: ResolvedRecipe, group: ProcessGroup | undefined): Device {
-  const own: DeviceName = device === "cuda" && group !== undefined ? `cuda:${group.place.localRank}` : device;
+  const own: DeviceName = device === "cuda" && group !== undefined ? `cuda:${group.environment.localRank}` : device;
   return resolveDevice(own);
 }
 

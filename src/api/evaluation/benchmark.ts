@@ -13,16 +13,16 @@ import { readClassMap } from "../../evaluation/classes/class-map.js";
 import { type ClassRule, classRule, relabelled, underRule } from "../../evaluation/classes/class-rule.js";
 import { evaluationBatchSize } from "../../evaluation/predictor.js";
 import {
-  type Cell,
-  cleanCell,
-  corruptionCells,
+  type Condition,
+  cleanCondition,
+  corruptionConditions,
   type FrostPhotographs,
   STYLISED,
-  squareCell,
-  stylisedCell,
-} from "../../evaluation/suite/cell.js";
-import { changed, drawPlaces, type SuiteImages, suiteImages } from "../../evaluation/suite/images.js";
-import type { Panel, SuiteModel } from "../../evaluation/suite/run.js";
+  squareCondition,
+  stylisedCondition,
+} from "../../evaluation/suite/condition.js";
+import { changed, drawIndices, type SuiteImages, suiteImages } from "../../evaluation/suite/images.js";
+import type { Benchmark, SuiteModel } from "../../evaluation/suite/run.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import { usedLines } from "./chosen-by.js";
@@ -49,11 +49,11 @@ export interface SuiteDataOptions
 }
 
 /** Models that see the same images, and how they do. */
-export interface OpenedPanel extends Panel {
+export interface OpenedBenchmark extends Benchmark {
   /** Which images they are and what was made of them, a line each. */
   readonly protocol: readonly (readonly [what: string, how: string])[];
   /** How each image comes to the models, and what is counted as right. */
-  readonly sight: readonly string[];
+  readonly rules: readonly string[];
   /** What is worth knowing of how a folder of photos was read. */
   readonly findings: readonly Finding[];
   close(): Promise<void>;
@@ -67,7 +67,7 @@ export const subsetAt = (imageSize: number) =>
   imageSize <= SMALL_SIDE ? { images: 10_000, attacked: 1000 } : { images: 1000, attacked: 200 };
 
 /** The models that see the same images: of one size, crop rule and list of classes. */
-export function bySight(models: readonly OpenedPredictor[]): OpenedPredictor[][] {
+export function groupByInput(models: readonly OpenedPredictor[]): OpenedPredictor[][] {
   const groups = new Map<string, OpenedPredictor[]>();
   for (const model of models) {
     const key = JSON.stringify([model.imageSize, model.view, model.classes]);
@@ -77,17 +77,17 @@ export function bySight(models: readonly OpenedPredictor[]): OpenedPredictor[][]
 }
 
 /**
- * Opens the images for models of one sight, and says what is measured of them.
+ * Opens the images for models of one kind of input, and says what is measured of them.
  *
  * @param all every model of the suite, for what they share
  * @param nameOf what each is called in the report
  */
-export async function openPanel(
+export async function openBenchmark(
   options: SuiteDataOptions,
   own: readonly OpenedPredictor[],
   all: readonly OpenedPredictor[],
   nameOf: (model: OpenedPredictor) => string,
-): Promise<OpenedPanel> {
+): Promise<OpenedBenchmark> {
   const [first] = own;
   const { imageSize } = first;
   // The images are those of the first run: all models are measured on the same ones.
@@ -102,13 +102,13 @@ export async function openPanel(
       relabelled(data.images, rule),
     );
     const { images: how, classes } = protocolOf(first, data, rule);
-    const cells = await cellsOf(options, images, data, run, all, rule);
+    const conditions = await cellsOf(options, images, data, run, all, rule);
     return {
       images,
       models: await suiteModels(own, nameOf, rule, options.precision),
-      cells,
-      protocol: [...protocolLines(options, images, data.split, cells), ...imageLines(data, images, all, nameOf)],
-      sight: [how, classes],
+      conditions,
+      protocol: [...protocolLines(options, images, data.split, conditions), ...imageLines(data, images, all, nameOf)],
+      rules: [how, classes],
       findings: data.findings,
       close: () => data.close(),
     };
@@ -125,25 +125,25 @@ async function cellsOf(
   run: string | undefined,
   all: readonly OpenedPredictor[],
   rule: ClassRule,
-): Promise<Cell[]> {
+): Promise<Condition[]> {
   const { seed, frostTextures, parts } = options;
   const wants = (part: SuitePart) => parts === undefined || parts.includes(part);
   const frost = frostTextures === undefined ? undefined : await frostPhotographs(frostTextures);
-  const cells = [
-    ...(wants("clean") ? [cleanCell(images)] : []),
-    ...(wants("corrupted") ? corruptionCells(images, seed, frost) : []),
+  const conditions = [
+    ...(wants("clean") ? [cleanCondition(images)] : []),
+    ...(wants("corrupted") ? corruptionConditions(images, seed, frost) : []),
     ...(wants("stylised") ? [stylised(options, images, data, run)] : []),
   ];
   // An attack works on a model's own logits.
-  if (rule.columns !== undefined || !wants("attacked")) return cells;
-  const places = drawPlaces(images.labels.length, subsetAt(images.imageSize).attacked, seed);
+  if (rule.columns !== undefined || !wants("attacked")) return conditions;
+  const indices = drawIndices(images.labels.length, subsetAt(images.imageSize).attacked, seed);
   if (all.some(({ access }) => access === "white-box")) {
-    const { whiteBoxCells } = await import("../../predictors/white-box-cells.js");
-    cells.push(...whiteBoxCells(images, places, seed));
+    const { whiteBoxConditions } = await import("../../predictors/white-box-conditions.js");
+    conditions.push(...whiteBoxConditions(images, indices, seed));
   }
   // Where one model only answers, all are given the attack that it can be given.
-  if (all.some(({ access }) => access === "black-box")) cells.push(squareCell(images, places, seed));
-  return cells;
+  if (all.some(({ access }) => access === "black-box")) conditions.push(squareCondition(images, indices, seed));
+  return conditions;
 }
 
 /** The images with other textures: those of `shapes` drawn anew, all others by `stylize`. */
@@ -152,14 +152,14 @@ function stylised(
   images: SuiteImages,
   { split }: EvaluationData,
   run: string | undefined,
-): Cell {
+): Condition {
   const { data } = trainedRecipe(run);
   if ((path ?? data.path) !== SHAPES) {
     const batches = () =>
       changed(images.batches(), (pixels, { height, width }, sample) =>
         stylize(pixels, height, width, { seed, sample }),
       );
-    return stylisedCell({ variant: `re-textured as by advprop stylize, seed ${seed}` }, batches);
+    return stylisedCondition({ variant: `re-textured as by advprop stylize, seed ${seed}` }, batches);
   }
   const part = split === "validation" ? "validation" : "test";
   const batches = async function* () {
@@ -168,7 +168,7 @@ function stylised(
     const set = shapesDataset({ split: part, count: labels.length, size, seed: data.shapes.seed, variant: "stylised" });
     yield* evaluationBatches(set, evaluationBatchSize(size));
   };
-  return stylisedCell({ variant: "each object of shapes with the texture of another class" }, batches);
+  return stylisedCondition({ variant: "each object of shapes with the texture of another class" }, batches);
 }
 
 /** @throws what {@link readFrostTextures} throws */
@@ -183,9 +183,9 @@ function protocolLines(
   { limitTest, frostTextures, seed, parts }: SuiteDataOptions,
   images: SuiteImages,
   split: EvaluationSplit,
-  cells: readonly Cell[],
-): OpenedPanel["protocol"] {
-  const attacked = attackedImages(cells);
+  conditions: readonly Condition[],
+): OpenedBenchmark["protocol"] {
+  const attacked = attackedImages(conditions);
   return [
     ["data", `${images.name}, split ${split}`],
     ["number of images", numberOfImages(images, limitTest)],
@@ -195,7 +195,7 @@ function protocolLines(
       `the 15 of ImageNet-C, severity 1 to 5, applied in memory after the crop, parameters by image size, seed ${seed}; ` +
         `frost of ${frostTextures === undefined ? "textures made by program" : `the photographs in ${frostTextures}`}`,
     ],
-    ["stylised", String(cells.find(({ id }) => id === STYLISED)?.protocol.variant ?? "not measured")],
+    ["stylised", String(conditions.find(({ id }) => id === STYLISED)?.protocol.variant ?? "not measured")],
     [
       "attacks",
       attacked === 0
@@ -228,8 +228,8 @@ export function numberOfImages({ labels, imageSize }: SuiteImages, limitTest: nu
   return `${labels.length}, ${limitTest === undefined ? most : "by `limitTest`"}`;
 }
 
-export const attackedImages = (cells: readonly Cell[]): number =>
-  cells.find(({ places }) => places !== undefined)?.places?.length ?? 0;
+export const attackedImages = (conditions: readonly Condition[]): number =>
+  conditions.find(({ indices }) => indices !== undefined)?.indices?.length ?? 0;
 
 export const suiteModels = (
   own: readonly OpenedPredictor[],
@@ -262,7 +262,7 @@ async function suiteModel(
  *
  * @throws UsageError ERR_SUITE where a model is given twice
  */
-export function modelNames(models: readonly OpenedPredictor[]): Map<OpenedPredictor, string> {
+export function uniqueNames(models: readonly OpenedPredictor[]): Map<OpenedPredictor, string> {
   const taken = new Set<string>();
   return new Map(
     models.map((model, i) => {

@@ -1,40 +1,44 @@
-/** The cells of a corrupted set on disk. */
+/** The conditions of a corrupted set on disk. */
 import { CORRUPTIONS } from "../../corruptions/index.js";
 import type { CorruptedSet } from "../../data/corrupted-set.js";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import type { EvaluationImages } from "../../data/opened-data.js";
 import { UsageError } from "../../errors.js";
 import { evaluationBatchSize, type Predictor } from "../predictor.js";
-import { type Cell, corruptionId } from "./cell.js";
+import { type Condition, corruptionId } from "./condition.js";
 import { imagesAt, type SuiteImages } from "./images.js";
 
-export interface CorruptedSetCells {
+export interface CorruptedSetConditions {
   readonly set: CorruptedSet;
-  /** The set's first images, which say who is in every cell. */
+  /** The set's first images, which say who is in every condition. */
   readonly images: SuiteImages;
-  /** How files become images, part of the key under which a cell is saved. */
-  readonly reading: Cell["protocol"];
+  /** How files become images, part of the key under which a condition is saved. */
+  readonly reading: Condition["protocol"];
   /** Images of the set with the labels that count. */
   read(corruption: string, severity: number): EvaluationImages;
 }
 
 /**
- * A cell for each corruption and severity that a set has, the benchmark's corruptions first.
+ * A condition for each corruption and severity that a set has, the benchmark's corruptions first.
  *
  * @throws what {@link CorruptedSet.fingerprint} throws
  */
-export function corruptedSetCells(source: CorruptedSetCells): Cell[] {
+export function corruptedSetConditions(source: CorruptedSetConditions): Condition[] {
   const { set, reading } = source;
   return benchmarkFirst(set.corruptions).flatMap((name) =>
-    set.severities(name).map((severity): Cell => {
+    set.severities(name).map((severity): Condition => {
       const batches = () => sameImages(source, name, severity);
       return {
         id: corruptionId(name, severity),
         protocol: { ...reading, corruption: name, severity, files: set.fingerprint(name, severity) },
-        corruption: { name, severity, at: (places) => imagesAt(batches(), places, evaluationBatchSize(set.imageSize)) },
+        corruption: {
+          name,
+          severity,
+          at: (indices) => imagesAt(batches(), indices, evaluationBatchSize(set.imageSize)),
+        },
         passes: 1,
         batches,
-        asked: (model: Predictor) => model,
+        predictorFor: (model: Predictor) => model,
       };
     }),
   );
@@ -47,12 +51,12 @@ export function benchmarkFirst(corruptions: readonly string[]): string[] {
 }
 
 /**
- * The images of a cell, which must be those of every other one: errors are averaged over corruptions image by image.
+ * The images of a condition, which must be those of every other one: errors are averaged over corruptions image by image.
  *
  * @throws UsageError ERR_DATA_SHAPE where an image is missing or stands elsewhere
  */
 async function* sameImages(
-  { set, images: { labels, samples }, read }: CorruptedSetCells,
+  { set, images: { labels, samples }, read }: CorruptedSetConditions,
   corruption: string,
   severity: number,
 ): AsyncIterable<PixelBatch> {

@@ -1,9 +1,9 @@
-/** The place of a process among those that train together, as torchrun, `advprop launch` and the like say it in the environment. */
+/** What the environment says of a process among those that train together: set by torchrun, `advprop launch` and the like. */
 import { hostname } from "node:os";
 import { UsageError } from "../errors.js";
 
-/** Where a process stands, and where it meets the others. */
-export interface RankPlace {
+/** The rank of a process, and the address at which the ranks meet. */
+export interface RankEnvironment {
   /** From 0. */
   readonly rank: number;
   /** Number of ranks, more than one. */
@@ -34,7 +34,7 @@ const APART_SECONDS = 600;
  * @returns undefined for a process by itself: WORLD_SIZE is 1, or nothing is said
  * @throws UsageError ERR_RANK_SETTING a variable is missing or no number that it can be
  */
-export function rankPlace(env: NodeJS.ProcessEnv = process.env): RankPlace | undefined {
+export function rankEnvironment(env: NodeJS.ProcessEnv = process.env): RankEnvironment | undefined {
   if (isUnset(env.WORLD_SIZE) && isUnset(env.RANK)) return undefined;
   const size = whole(env, "WORLD_SIZE", { least: 1 });
   const rank = whole(env, "RANK", { most: size - 1 });

@@ -4,24 +4,24 @@ import { type CorruptedSet, openCorruptedSet } from "../../data/corrupted-set.js
 import { UsageError } from "../../errors.js";
 import { readClassMap } from "../../evaluation/classes/class-map.js";
 import { classRule, relabelled } from "../../evaluation/classes/class-rule.js";
+import { benchmarkFirst, corruptedSetConditions } from "../../evaluation/suite/corrupted-set.js";
 import { suiteImages } from "../../evaluation/suite/images.js";
-import { benchmarkFirst, corruptedSetCells } from "../../evaluation/suite/set-cells.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
+import { numberOfImages, type OpenedBenchmark, type SuiteDataOptions, subsetAt, suiteModels } from "./benchmark.js";
 import { protocolOf } from "./protocol.js";
-import { numberOfImages, type OpenedPanel, type SuiteDataOptions, subsetAt, suiteModels } from "./suite-panels.js";
 
 /**
- * Opens a corrupted set for models of one sight: a cell for each of its corruptions and severities. Photos are taken whole,
+ * Opens a corrupted set for models of one kind of input: a condition for each of its corruptions and severities. Photos are taken whole,
  * as the published ones are meant, unless another share is asked for.
  *
  * @param data folder of the set
  * @throws UsageError ERR_IMAGE_SIZE its arrays have another size than the models take; what the reader and the class rule throw
  */
-export async function openSetPanel(
+export async function openSetBenchmark(
   { data = "", classMap, cropFraction, limitTest, workers, precision, seed }: SuiteDataOptions,
   own: readonly OpenedPredictor[],
   nameOf: (model: OpenedPredictor) => string,
-): Promise<OpenedPanel> {
+): Promise<OpenedBenchmark> {
   const [first] = own;
   const { imageSize } = first;
   const view = { ...first.view, cropFraction: cropFraction ?? 1 };
@@ -45,14 +45,14 @@ export async function openSetPanel(
   return {
     images,
     models: await suiteModels(own, nameOf, rule, precision),
-    cells: corruptedSetCells({ set, images, reading: { layout: set.layout, ...cut }, read }),
+    conditions: corruptedSetConditions({ set, images, reading: { layout: set.layout, ...cut }, read }),
     protocol: [
       ["data", `${set.name}, a corrupted set in the layout ${set.layout}`],
       ["number of images", `${numberOfImages(images, limitTest)}, the same under every corruption`],
       ["corruptions", corruptionsOf(set)],
       ["clean, stylised, attacks", "not measured: a corrupted set has no clean images"],
     ],
-    sight: [how, classes],
+    rules: [how, classes],
     findings: [],
     close: async () => {},
   };

@@ -1,11 +1,11 @@
-/** The cells of a suite in which our own models are attacked through their gradients. */
+/** The conditions of a suite in which our own models are attacked through their gradients. */
 import type { Attack } from "../attacks/attack.js";
 import { createAttack } from "../attacks/create.js";
 import { bestIterate } from "../attacks/evaluation/best-iterate.js";
 import { EVALUATION_STEPS, evaluationPgd } from "../attacks/evaluation/defaults.js";
 import type { PixelBatch } from "../data/loading/batch.js";
 import type { Predictor } from "../evaluation/predictor.js";
-import { type Cell, SWEPT_EPSILONS } from "../evaluation/suite/cell.js";
+import { type Condition, SWEPT_EPSILONS } from "../evaluation/suite/condition.js";
 import type { SuiteImages } from "../evaluation/suite/images.js";
 import { attackImages } from "../training/snapshots.js";
 import { attackedPredictor } from "./classifier-predictor.js";
@@ -14,17 +14,17 @@ import type { WhiteBoxPredictor } from "./opened.js";
 /** {@link evaluationPgd} in the L-infinity ball: of each image the worst iterate. */
 export const pgd10 = (epsilon: number): Attack => bestIterate(createAttack(evaluationPgd("linf", epsilon)));
 
-/** PGD-10 in the L-infinity ball at each swept radius, on the images at some places. */
-export function whiteBoxCells(images: SuiteImages, places: Uint32Array, seed: number): Cell[] {
+/** PGD-10 in the L-infinity ball at each swept radius, on the images at some indices. */
+export function whiteBoxConditions(images: SuiteImages, indices: Uint32Array, seed: number): Condition[] {
   return SWEPT_EPSILONS.map((epsilon) => ({
     id: `pgd-10/${Math.round(255 * epsilon)}`,
     protocol: { ...evaluationPgd("linf", epsilon), iterate: "worst", seed },
-    places,
+    indices,
     attack: { name: "PGD-10", epsilon, access: "white-box" },
     // A step is a pass forward and one backward, which costs twice as much; the last iterate is looked at, and the worst classified.
     passes: 3 * EVALUATION_STEPS + 2,
-    batches: () => images.batches(places),
-    asked: (model) =>
+    batches: () => images.batches(indices),
+    predictorFor: (model) =>
       isWhiteBox(model)
         ? attackedPredictor(model.classifier, { route: model.route, attack: pgd10(epsilon), seed })
         : undefined,

@@ -1,4 +1,4 @@
-/** Cells that were measured, on disk: an evaluation that was killed goes on where it was. */
+/** Conditions that were measured, on disk: an evaluation that was killed goes on where it was. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import { removeTemporaryFiles, writeFileAtomic } from "../../runs/atomic-file.js
 import { calibrationOf, topAccuracy } from "../calibration.js";
 import type { Predictions } from "../predictions.js";
 
-/** Raised where a cell would be measured otherwise than before: older ones are then measured again. */
+/** Raised where a condition would be measured otherwise than before: older ones are then measured again. */
 const SCHEMA = 1;
 
-/** What was measured of one model on one cell. */
+/** What was measured of one model on one condition. */
 export interface Measurement {
-  /** (N) class predicted for each image of the cell, -1 for none. */
+  /** (N) class predicted for each image of the condition, -1 for none. */
   readonly predicted: Int32Array;
   /** (N) nonzero where that is right. */
   readonly right: Uint8Array;
@@ -24,12 +24,12 @@ export interface Measurement {
 }
 
 /** What a measurement depends on. */
-export interface CellKey {
-  /** SHA-256 of the model: its weights and how it is asked. */
+export interface MeasurementKey {
+  /** SHA-256 of the model: its weights and what else decides its answers. */
   readonly model: string;
   /** SHA-256 of the images. */
   readonly images: string;
-  readonly cell: string;
+  readonly condition: string;
   readonly protocol: Readonly<Record<string, unknown>>;
 }
 
@@ -42,10 +42,10 @@ export function measurementOf(predictions: Predictions): Measurement {
 }
 
 /**
- * A folder with a file for each cell and model, written once and as a whole. Files of other models, images or protocols
+ * A folder with a file for each condition and model, written once and as a whole. Files of other models, images or protocols
  * stand beside them and are left alone.
  */
-export class CellStore {
+export class MeasurementStore {
   /** @throws RunError ERR_WRITE where the folder cannot be made */
   constructor(readonly folder: string) {
     mkdirSync(folder, { recursive: true });
@@ -57,7 +57,7 @@ export class CellStore {
    *
    * @throws RunError ERR_RUN_FILE where its file is damaged
    */
-  read(key: CellKey): Measurement | undefined {
+  read(key: MeasurementKey): Measurement | undefined {
     const path = this.#path(key);
     if (!existsSync(path)) return undefined;
     try {
@@ -70,7 +70,7 @@ export class CellStore {
     } catch (cause) {
       throw new RunError(
         "ERR_RUN_FILE",
-        `${path} is damaged: ${(cause as Error).message}. Remove it, and its cell is measured again.`,
+        `${path} is damaged: ${(cause as Error).message}. Remove it, and its condition is measured again.`,
         {
           cause,
         },
@@ -79,17 +79,17 @@ export class CellStore {
   }
 
   /** @throws RunError ERR_WRITE */
-  write(key: CellKey, { predicted, right, ...numbers }: Measurement): void {
+  write(key: MeasurementKey, { predicted, right, ...numbers }: Measurement): void {
     const base64 = ({ buffer, byteOffset, byteLength }: Int32Array | Uint8Array) =>
       Buffer.from(buffer, byteOffset, byteLength).toString("base64");
     const file = { schema: SCHEMA, ...key, ...numbers, right: base64(right), predicted: base64(predicted) };
     writeFileAtomic(this.#path(key), `${JSON.stringify(file)}\n`);
   }
 
-  #path({ model, images, cell, protocol }: CellKey): string {
+  #path({ model, images, condition, protocol }: MeasurementKey): string {
     const digest = createHash("sha256")
-      .update(JSON.stringify([SCHEMA, model, images, cell, protocol]))
+      .update(JSON.stringify([SCHEMA, model, images, condition, protocol]))
       .digest("hex");
-    return join(this.folder, `${cell.replaceAll("/", "-")}-${digest.slice(0, 16)}.json`);
+    return join(this.folder, `${condition.replaceAll("/", "-")}-${digest.slice(0, 16)}.json`);
   }
 }

@@ -1,4 +1,4 @@
-/** What a suite measures: a list of cells, each some images and how a model is asked about them. */
+/** What a suite measures: a list of conditions, each some images and what is done to them before a model classifies them. */
 
 import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
 import { MADE_TEXTURES } from "../../corruptions/operations/frost-texture.js";
@@ -9,13 +9,13 @@ import type { Predictor } from "../predictor.js";
 import { changed, type SuiteImages } from "./images.js";
 
 /** One measurement, of any model. */
-export interface Cell {
+export interface Condition {
   /** Unique in the suite: "clean", "fog/3", "stylised", "pgd-10/4". */
   readonly id: string;
   /** All that its numbers depend on beside the model and the images; part of the key under which they are saved. */
   readonly protocol: Readonly<Record<string, unknown>>;
   /** Places of its images among those of the suite; all where undefined. */
-  readonly places?: Uint32Array;
+  readonly indices?: Uint32Array;
   /** The attack that the model is under, where it is. */
   readonly attack?: AttackDescription;
   /** The corruption of its images, where they have one. */
@@ -23,8 +23,8 @@ export interface Cell {
   /** Passes through the network for an image, roughly, for the time left. */
   readonly passes: number;
   batches(): AsyncIterable<PixelBatch>;
-  /** The model as it is asked, for instance attacked first; undefined where this model cannot be measured so. */
-  asked(model: Predictor): Predictor<PixelBatch> | undefined;
+  /** The model under this condition, for instance attacked first; undefined where this model cannot be measured so. */
+  predictorFor(model: Predictor): Predictor<PixelBatch> | undefined;
 }
 
 export interface AttackDescription {
@@ -38,8 +38,8 @@ export interface AttackDescription {
 export interface CorruptionDescription {
   readonly name: string;
   readonly severity: number;
-  /** The images at some places, ascending, for pictures. */
-  at(places: Uint32Array): AsyncIterable<PixelBatch>;
+  /** The images at some indices, ascending, for pictures. */
+  at(indices: Uint32Array): AsyncIterable<PixelBatch>;
 }
 
 /** The id of a corruption at a severity. */
@@ -48,13 +48,13 @@ export const corruptionId = (corruption: string, severity: number): string => `$
 export const CLEAN = "clean";
 export const STYLISED = "stylised";
 
-/** The cell of the images as they are. */
-export const cleanCell = (images: SuiteImages): Cell => ({
+/** The condition of the images as they are. */
+export const cleanCondition = (images: SuiteImages): Condition => ({
   id: CLEAN,
   protocol: {},
   passes: 1,
   batches: () => images.batches(),
-  asked: (model) => model,
+  predictorFor: (model) => model,
 });
 
 /** Photographs that frost takes its windows of, and the SHA-256 of all of them. */
@@ -63,10 +63,10 @@ export interface FrostPhotographs {
   readonly digest: string;
 }
 
-/** The seventy-five cells of the fifteen corruptions, applied in memory by draws keyed by seed and image. */
-export function corruptionCells(images: SuiteImages, seed: number, photographs?: FrostPhotographs): Cell[] {
+/** The seventy-five conditions of the fifteen corruptions, applied in memory by draws keyed by seed and image. */
+export function corruptionConditions(images: SuiteImages, seed: number, photographs?: FrostPhotographs): Condition[] {
   return CORRUPTIONS.flatMap((name) =>
-    SEVERITIES.map((severity): Cell => {
+    SEVERITIES.map((severity): Condition => {
       const frost = name === "frost" ? (photographs ?? { digest: MADE_TEXTURES, textures: undefined }) : undefined;
       const corrupted = (batches: AsyncIterable<PixelBatch>) =>
         changed(batches, (pixels, { height, width }, sample) =>
@@ -76,22 +76,25 @@ export function corruptionCells(images: SuiteImages, seed: number, photographs?:
       return {
         id: corruptionId(name, severity),
         protocol: frost === undefined ? protocol : { ...protocol, textures: frost.digest },
-        corruption: { name, severity, at: (places) => corrupted(images.batches(places)) },
+        corruption: { name, severity, at: (indices) => corrupted(images.batches(indices)) },
         passes: 2,
         batches: () => corrupted(images.batches()),
-        asked: (model) => model,
+        predictorFor: (model) => model,
       };
     }),
   );
 }
 
-/** The cell of the images with other textures, the same images in the same order. */
-export const stylisedCell = (protocol: Cell["protocol"], batches: () => AsyncIterable<PixelBatch>): Cell => ({
+/** The condition of the images with other textures, the same images in the same order. */
+export const stylisedCondition = (
+  protocol: Condition["protocol"],
+  batches: () => AsyncIterable<PixelBatch>,
+): Condition => ({
   id: STYLISED,
   protocol,
   passes: 2,
   batches,
-  asked: (model) => model,
+  predictorFor: (model) => model,
 });
 
 /** Radii of the curve of accuracy over epsilon. */
@@ -100,17 +103,17 @@ export const SWEPT_EPSILONS: readonly number[] = [1 / 255, 2 / 255, 4 / 255, 8 /
 const SQUARE_EPSILON = 8 / 255;
 const SQUARE_QUERIES = 1000;
 
-/** Square Attack on the images at some places, which any model can be given: it asks for answers alone. */
-export function squareCell(images: SuiteImages, places: Uint32Array, seed: number): Cell {
+/** Square Attack on the images at some indices, which any model can be given: it asks for answers alone. */
+export function squareCondition(images: SuiteImages, indices: Uint32Array, seed: number): Condition {
   const options = { norm: "linf", epsilon: SQUARE_EPSILON, queries: SQUARE_QUERIES, seed } as const;
   return {
     id: "square/8",
     protocol: { attack: "square", ...options },
-    places,
+    indices,
     attack: { name: `Square, ${SQUARE_QUERIES} queries`, epsilon: SQUARE_EPSILON, access: "black-box" },
     passes: SQUARE_QUERIES,
-    batches: () => images.batches(places),
-    asked: (model) => ({
+    batches: () => images.batches(indices),
+    predictorFor: (model) => ({
       classes: model.classes,
       imageSize: model.imageSize,
       logits: async (batch: PixelBatch) => {
