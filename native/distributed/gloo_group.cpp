@@ -1,4 +1,5 @@
-// The process group by c10d: a TCPStore of rank 0's through which the ranks meet, and Gloo's connections between all of them.
+// The process group by c10d: rank 0's TCPStore, through which the ranks meet, and connections between all of them. Tensors on the CPU
+// are summed by Gloo. Tensors on a GPU are summed there by NCCL where the engine has it, else copied to the CPU and back.
 #ifdef ADVPROP_GLOO
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -14,6 +15,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "../errors.h"
+#include "nccl_group.h"
 #include "process_group.h"
 #include "rank_watch.h"
 
@@ -125,10 +127,10 @@ auto deviceFor(const GroupPlace& place) {
   return address.empty() ? c10d::ProcessGroupGloo::createDefaultDevice() : c10d::ProcessGroupGloo::createDeviceForHostname(address);
 }
 
-struct GlooSum : PendingSum {
+struct GroupSum : PendingSum {
   c10::intrusive_ptr<c10d::Work> work;
-  at::Tensor tensor;     // as it was given
-  at::Tensor processor;  // the same on the CPU, where Gloo adds
+  at::Tensor tensor;  // as it was given
+  at::Tensor summed;  // the same tensor, or its copy on the CPU, where Gloo adds
   std::atomic<bool> done{false};
 };
 
@@ -157,13 +159,14 @@ class BusyTime {
   double seconds_ = 0;
 };
 
-class GlooGroup : public ProcessGroup {
+class C10dGroup : public ProcessGroup {
  public:
-  explicit GlooGroup(const GroupPlace& place) : place_(place), store_(meet(place)) {
+  explicit C10dGroup(const GroupPlace& place) : place_(place), store_(meet(place)) {
     leaveAbruptlyAtExit();
     try {
       watch_ = std::make_shared<RankWatch>(place.rank, namesOfAll(*store_, place), watchStore(openStore(place, false, place.joinTimeout)));
       connectAll();
+      nccl_ = NcclGroup::create(c10::make_intrusive<c10d::PrefixStore>("nccl", openStore(place_, false, place_.joinTimeout)), place_.rank, place_.size);
     } catch (const RunFailure&) {
       throw;
     } catch (const std::exception& error) {
@@ -176,30 +179,17 @@ class GlooGroup : public ProcessGroup {
   int size() const override { return place_.size; }
 
   std::shared_ptr<PendingSum> startSum(const at::Tensor& tensor) override {
-    watch_->check();
-    const auto sum = std::make_shared<GlooSum>();
-    sum->tensor = tensor;
-    sum->processor = tensor.device().is_cpu() ? tensor : tensor.cpu();
     stats_.bytes += static_cast<int64_t>(tensor.nbytes());
-    std::vector<at::Tensor> tensors{sum->processor};
-    begin(sum, [&] { return gloo_->allreduce(tensors); });
-    return sum;
+    return begin(
+        tensor, [&] { return nccl_->sum(tensor); }, [&](std::vector<at::Tensor>& tensors) { return gloo_->allreduce(tensors); });
   }
 
-  void wait(const std::shared_ptr<PendingSum>& pending) override {
-    const auto sum = std::static_pointer_cast<GlooSum>(pending);
-    finish(*sum, "the same sum");
-    if (!sum->tensor.device().is_cpu()) sum->tensor.copy_(sum->processor);
-  }
+  void wait(const std::shared_ptr<PendingSum>& sum) override { finish(*std::static_pointer_cast<GroupSum>(sum), "the same sum"); }
 
   void broadcast(const at::Tensor& tensor) override {
-    watch_->check();
-    const auto copy = std::make_shared<GlooSum>();
-    copy->processor = tensor.device().is_cpu() ? tensor : tensor.cpu();
-    std::vector<at::Tensor> tensors{copy->processor};
-    begin(copy, [&] { return gloo_->broadcast(tensors); });
+    const auto copy = begin(
+        tensor, [&] { return nccl_->broadcast(tensor); }, [&](std::vector<at::Tensor>& tensors) { return gloo_->broadcast(tensors); });
     finish(*copy, "what rank 0 sends");
-    if (!tensor.device().is_cpu()) tensor.copy_(copy->processor);
   }
 
   void check() override { watch_->check(); }
@@ -218,6 +208,7 @@ class GlooGroup : public ProcessGroup {
       // Rank 0 waited long enough for this one.
     }
     joined_ = false;
+    if (nccl_ != nullptr) nccl_->leave();
     gloo_.reset();
     store_.reset();
   }
@@ -252,30 +243,47 @@ class GlooGroup : public ProcessGroup {
     gloo_ = made->group;
   }
 
-  template <typename Start>
-  void begin(const std::shared_ptr<GlooSum>& sum, const Start& start) {
+  /// Begins what `onGpu` does with a tensor on a GPU, or `onCpu` with the tensor or its copy on the CPU.
+  template <typename OnGpu, typename OnCpu>
+  std::shared_ptr<GroupSum> begin(const at::Tensor& tensor, const OnGpu& onGpu, const OnCpu& onCpu) {
+    watch_->check();
+    const auto sum = std::make_shared<GroupSum>();
+    const bool gpu = nccl_ != nullptr && tensor.device().is_cuda();
+    sum->tensor = tensor;
+    sum->summed = gpu || tensor.device().is_cpu() ? tensor : tensor.cpu();
     try {
-      sum->work = start();
+      std::vector<at::Tensor> tensors{sum->summed};
+      sum->work = gpu ? onGpu() : onCpu(tensors);
     } catch (const std::exception& error) {
       watch_->explain(firstLine(error.what()));
     }
     busy_->begin();
+    // NCCL's future is complete as soon as the GPU has the work in its queue, so that `finish` looks itself.
+    if (gpu) return sum;
     sum->work->getFuture()->addCallback([sum, watch = watch_, busy = busy_](auto&) {
       busy->end();
       sum->done = true;
       watch->wake();
     });
+    return sum;
   }
 
-  void finish(GlooSum& sum, const char* what) {
+  void finish(GroupSum& sum, const char* what) {
     const auto before = Clock::now();
-    watch_->await([&] { return sum.done.load(); }, what, kMostPatience);
+    const bool gpu = sum.summed.device().is_cuda();
+    if (gpu) {
+      watch_->await([&] { return sum.work->isCompleted(); }, what, kMostPatience, std::chrono::microseconds(100));
+      busy_->end();
+    } else {
+      watch_->await([&] { return sum.done.load(); }, what, kMostPatience);
+    }
     stats_.waited += secondsSince(before);
     try {
       sum.work->wait();
     } catch (const std::exception& error) {
       watch_->explain(firstLine(error.what()));
     }
+    if (!sum.summed.is_same(sum.tensor)) sum.tensor.copy_(sum.summed);
   }
 
   /// Whoever ends the process in the middle of a sum leaves threads that wait: what they use must not be destroyed under them.
@@ -296,6 +304,7 @@ class GlooGroup : public ProcessGroup {
   StorePtr store_;
   std::shared_ptr<RankWatch> watch_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+  std::unique_ptr<NcclGroup> nccl_;
   GroupStats stats_;
   const std::shared_ptr<BusyTime> busy_ = std::make_shared<BusyTime>();
   static inline bool joined_ = false;
@@ -303,7 +312,7 @@ class GlooGroup : public ProcessGroup {
 
 }  // namespace
 
-std::shared_ptr<ProcessGroup> ProcessGroup::join(const GroupPlace& place) { return std::make_shared<GlooGroup>(place); }
+std::shared_ptr<ProcessGroup> ProcessGroup::join(const GroupPlace& place) { return std::make_shared<C10dGroup>(place); }
 
 }  // namespace advprop
 #endif
