@@ -14,7 +14,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
-#include "../errors.h"
+#include "engine/errors.h"
 #include "nccl_group.h"
 #include "process_group.h"
 #include "rank_watch.h"

@@ -1,6 +1,6 @@
 #include "process_group.h"
 
-#include "../errors.h"
+#include "engine/errors.h"
 
 namespace advprop {
 

@@ -1,6 +1,6 @@
 #include "rank_watch.h"
 
-#include "../errors.h"
+#include "engine/errors.h"
 
 namespace advprop {
 

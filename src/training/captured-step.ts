@@ -57,7 +57,7 @@ export class CapturedStep {
     const size = `${pixels.labels.length} x ${pixels.height} x ${pixels.width}`;
     const asItIs = () => this.#step(batchFromPixels(pixels, context, this.#model.device));
     // Which samples are repeats differs from step to step, and decides how many draws are made.
-    this.#refused ||= pixels.repeats !== undefined;
+    if (pixels.repeats !== undefined) this.#refuse("a mini-batch shows an image more than once");
     if (this.#refused || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
       this.#known = size;
       this.#dispose();
@@ -96,9 +96,9 @@ export class CapturedStep {
     const before = this.#norms.map(({ updates }) => updates);
     try {
       this.#captured = this.#captureNow(key, pixels, context, before);
-    } catch {
-      // Whatever else was wrong with the step, it says so itself when it is run.
-      this.#refused = true;
+    } catch (error) {
+      // What is wrong with the step itself, and not with its capture, is thrown again when the step is run as it is.
+      this.#refuse(error instanceof Error ? error.message : String(error));
       this.#gradients.clear();
       this.#forgetDerived();
       this.#norms.forEach((norm, i) => {
@@ -106,6 +106,15 @@ export class CapturedStep {
       });
     }
     return !this.#refused;
+  }
+
+  /** Says once why no step is captured from here on. */
+  #refuse(reason: string): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    process.emitWarning(`training steps are not captured as CUDA graphs, which makes them slower: ${reason}`, {
+      code: "ADVPROP_NOT_CAPTURED",
+    });
   }
 
   #captureNow(key: string, pixels: PixelBatch, context: DrawContext, before: readonly number[]): Captured {

@@ -1,5 +1,5 @@
-/** A step that cannot be captured is run as it is, and nothing tells that it was tried. On a GPU: test/cuda/gpu.test.ts. */
-import { expect, test } from "vitest";
+/** A step that cannot be captured is run as it is, with a warning that says why. On a GPU: test/cuda/gpu.test.ts. */
+import { afterEach, expect, test, vi } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
 import { linf } from "../../src/attacks/threat-model.js";
 import { createClassifier } from "../../src/models/registry.js";
@@ -49,9 +49,20 @@ function train(capture: boolean, before = (_step: number): void => {}) {
   return { results, state, calls };
 }
 
+const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+afterEach(() => warn.mockClear());
+
 test("losses, gradients, weights, statistics and counters are those of the step itself", () => {
   const [actual, expected] = [scope(() => train(true)), scope(() => train(false))];
   expect(actual).toEqual(expected);
+});
+
+test("why no step is captured is said once", () => {
+  scope(() => train(true));
+  expect(warn.mock.calls.map(([message]) => message)).toEqual([
+    "training steps are not captured as CUDA graphs, which makes them slower: " +
+      "CUDA graphs need an engine that was built with ADVPROP_CUDA=ON",
+  ]);
 });
 
 test("no tensor is left behind", () => {
