@@ -3,6 +3,7 @@ import { didYouMean, UsageError } from "../errors.js";
 import { defaultView } from "../evaluation/view.js";
 import type { Module } from "../nn/module.js";
 import { normFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
+import { noteRegistered } from "../registered-parts.js";
 import { Classifier, type ModelSpecification, NORMALIZATIONS } from "./classifier.js";
 import { EFFICIENTNET_BATCH_NORM, EFFICIENTNETS, EfficientNet } from "./efficientnet.js";
 import { RESNETS, ResNet } from "./resnet.js";
@@ -64,7 +65,7 @@ const ARCHITECTURES = new Map<string, Architecture>(
 
 /**
  * Adds a network, which `train`, recipes, runs and weights files then know by its name. A program that opens its weights later
- * registers it first.
+ * registers it first; the command line loads the file that does so by `--parts`.
  *
  * @throws UsageError ERR_MODEL the name is taken
  */
@@ -72,6 +73,7 @@ export function registerModel(entry: Architecture): void {
   if (ARCHITECTURES.has(entry.name) || parseWideResNet(entry.name) !== undefined) {
     throw new UsageError("ERR_MODEL", `registerModel: there is a network ${entry.name} already. Choose another name`);
   }
+  noteRegistered("network", entry.name);
   ARCHITECTURES.set(entry.name, entry);
 }
 
@@ -90,7 +92,8 @@ export function architecture(name: string): Architecture {
   if (wide !== undefined) return wideResNet(name, wide);
   throw new UsageError(
     "ERR_MODEL",
-    `no model named ${name}.${didYouMean(name, ARCHITECTURES.keys())} Known are ${modelNames().join(", ")}, and any wide-resnet-D-K with D = 6n + 4`,
+    `no model named ${name}.${didYouMean(name, ARCHITECTURES.keys())} Known are ${modelNames().join(", ")}, and any wide-resnet-D-K with D = 6n + 4. ` +
+      "For a network of your own give the file that registers it by `parts`",
   );
 }
 

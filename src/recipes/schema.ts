@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { registeredAttacks } from "../attacks/registered.js";
 import { SAMPLERS } from "../data/loading/sampler.js";
 import { VIEW_SOURCES } from "../data/loading/view-sources.js";
 import { MAX_MAGNITUDE } from "../images/augmentation/rand-augment.js";
@@ -12,7 +13,7 @@ import { MAIN_ROUTE } from "../nn/context.js";
 import type { DeviceName } from "../tensor/index.js";
 import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName } from "../training/methods/method-traits.js";
 import { FINE_GRAINED_ROUTES } from "../training/methods/routes.js";
-import { attack, resolvedAttack } from "./attack-schema.js";
+import { attack, attackWithOwn, resolvedAttack } from "./attack-schema.js";
 import { DEFAULT_METHOD, perturbationOf, takesLossWeights } from "./effect.js";
 import { isRouteName } from "./route-names.js";
 import {
@@ -301,22 +302,37 @@ const written = section({
   schedule: named(cosine, exponential, multiStep, oneCycle).prefault({}),
 });
 
+type Written = ReturnType<typeof withOwnAttacks>;
+
+const withOwnAttacks = () => written.extend({ attack: attackWithOwn().prefault({}) });
+
+let current = { attacks: 0, schema: schemaOf(withOwnAttacks()) };
+
+/** The schema of a whole recipe, which knows the attacks that have been registered until now. */
+export function recipeSchema(): ReturnType<typeof schemaOf> {
+  const attacks = registeredAttacks().length;
+  if (attacks !== current.attacks) current = { attacks, schema: schemaOf(withOwnAttacks()) };
+  return current.schema;
+}
+
 /**
  * The whole recipe. Parsing fills the defaults in. The attack's strength is that of the network; a method that makes no
  * attack has none, and noise has a norm and an epsilon alone. A method that has not two losses has no weight of the second.
  */
-export const recipeSchema = written.transform(({ routes, ...recipe }) => {
-  const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
-  const rand = augmentation.autoAugment === "rand-augment" && { randAugment };
-  const all = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
-  return {
-    ...recipe,
-    data: { ...recipe.data, augmentation: { ...augmentation, ...rand } },
-    ...(all && { routes: all }),
-    training: ofMethod(recipe.training, recipe.method),
-    attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, all), recipe.model),
-  };
-});
+function schemaOf(all: Written) {
+  return all.transform(({ routes, ...recipe }) => {
+    const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
+    const rand = augmentation.autoAugment === "rand-augment" && { randAugment };
+    const feeds = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
+    return {
+      ...recipe,
+      data: { ...recipe.data, augmentation: { ...augmentation, ...rand } },
+      ...(feeds && { routes: feeds }),
+      training: ofMethod(recipe.training, recipe.method),
+      attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, feeds), recipe.model),
+    };
+  });
+}
 
 type WrittenTraining = z.output<typeof written>["training"];
 type OfSomeMethods = "adversarialWeight" | "lossReduction" | "adversarialShare";
@@ -331,10 +347,10 @@ function ofMethod(
 }
 
 /** A recipe as it is written: what it leaves out has its default. */
-export interface Recipe extends z.input<typeof recipeSchema> {}
+export interface Recipe extends z.input<ReturnType<typeof recipeSchema>> {}
 
 /** The recipe itself: an editor completes and checks what is written inside the call. */
 export const defineRecipe = (recipe: Recipe): Recipe => recipe;
 
 /** A recipe with every value in place: distances and sizes are numbers, the number of attack steps is decided. */
-export interface ResolvedRecipe extends z.output<typeof recipeSchema> {}
+export interface ResolvedRecipe extends z.output<ReturnType<typeof recipeSchema>> {}

@@ -26,6 +26,7 @@
 
 import type { SuiteSummary } from "../evaluation/suite/summary.js";
 import type { EvaluationView } from "../evaluation/view.js";
+import type { PartsFile } from "../parts.js";
 
 /** Version of the schema, raised where a field changes its meaning or goes away. */
 export const RUN_SCHEMA = 1;
@@ -65,6 +66,8 @@ export interface RunInfo {
   };
   /** How photos are cut for validation; absent in runs from before it was recorded, which took size / (size + 32). */
   readonly view?: EvaluationView;
+  /** The files that registered its network and its attack, where these are one's own and were loaded from files. They are never loaded by themselves. */
+  readonly parts?: readonly PartsFile[];
 }
 
 /** The losses of a step by what they were taken on: `cleanLoss`, `adversarialLoss`, ... */

@@ -10,7 +10,7 @@ import type { WhiteBoxPredictor } from "../../predictors/opened.js";
 import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 import { type EvaluationOptions, machineOf, openImages, openModel } from "../evaluation/options.js";
 import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
-import { byteAttack, byteAttackSettings } from "./byte-attack.js";
+import { type ByteAttackPlan, byteAttack, planByteAttack } from "./byte-attack.js";
 
 /** The note in such a set. */
 const MANIFEST = "adversarial.json";
@@ -25,7 +25,11 @@ export interface AttackSetOptions
   readonly epsilon: number;
   /** The class that the attack aims at; by default it leads away from each image's own. */
   readonly target?: string;
-  /** Steps of PGD: 10 unless given. */
+  /** As an evaluation names it: pgd unless given. */
+  readonly attack?: string;
+  /** Keys of an attack of one's own. */
+  readonly parameters?: Readonly<Record<string, number>>;
+  /** Steps of the attack: as in an evaluation unless given, of PGD 10. */
   readonly steps?: number;
   /** Of a step, with pixels in [0, 1]: epsilon / 4 unless given. */
   readonly stepSize?: number;
@@ -41,17 +45,18 @@ export interface WrittenAdversarialSet {
 }
 
 /**
- * Attacks every image of a part of a set by PGD, and writes it as CLASS/NAME.png of the model's image size: what the network saw, attacked.
+ * Attacks every image of a part of a set, and writes it as CLASS/NAME.png of the model's image size: what the network saw, attacked.
  * Measure on it with the crop fraction 1, so that the images are taken as they are. A set that was begun is gone on with.
  *
  * @param model a run's folder or weights: all that `openWeights` opens
- * @throws UsageError ERR_ATTACK the model is an ONNX file, or the set has other classes than it; ERR_EPSILON; ERR_CLASS there is no class
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, there is no such attack, or the set has other classes than the model; ERR_EPSILON; ERR_CLASS there is no class
  *   of the target's name; ERR_SET_EXISTS the folder holds something else, or a set made otherwise; and what `evaluate` throws
  * @throws RunError ERR_WRITE a file cannot be written
  */
 export async function attackSet(model: string, options: AttackSetOptions): Promise<WrittenAdversarialSet> {
   refuseOnnx(model);
   checkEpsilon(options.epsilon);
+  const plan = planByteAttack(options); // refused before anything is opened
   const machine = machineOf(options);
   const predictor = await openModel(model, options, machine);
   try {
@@ -65,7 +70,7 @@ export async function attackSet(model: string, options: AttackSetOptions): Promi
           "attack: a model is attacked among its own classes, and this set joins or leaves out some. Give images of the model's classes",
         );
       }
-      return await write(predictor, relabelled(data.images, rule), { ...options, name: data.name });
+      return await write(predictor, relabelled(data.images, rule), { ...options, name: data.name, plan });
     } finally {
       await data.close();
     }
@@ -79,25 +84,26 @@ type Images = ReturnType<typeof relabelled>;
 async function write(
   { classifier, route, imageSize, file, classes }: WhiteBoxPredictor,
   images: Images,
-  options: AttackSetOptions & { readonly name: string },
+  options: AttackSetOptions & { readonly name: string; readonly plan: ByteAttackPlan },
 ): Promise<WrittenAdversarialSet> {
-  const { to, target } = options;
-  const settings = byteAttackSettings(options);
-  const { epsilon, steps, stepSize, seed } = settings;
+  const { to, target, plan, epsilon, parameters = {} } = options;
+  const { steps = null, stepSize = null } = plan.settings as { readonly [key in "steps" | "stepSize"]?: number };
   const aim = target === undefined ? undefined : classes.indexOf(classOf(target, classes));
   const madeFrom = {
     data: options.name,
     weights: file,
     route,
+    attack: plan.name,
+    ...parameters,
     epsilon,
     target: target ?? null,
     steps,
     "step size": stepSize,
-    seed,
+    seed: plan.seed,
     "image size": imageSize,
   };
   beginSet(to, MANIFEST, madeFrom, classes);
-  const perturb = byteAttack({ classifier, route }, settings, aim !== undefined);
+  const perturb = byteAttack({ classifier, route }, plan, epsilon, aim !== undefined);
   const bytes = imageSize * imageSize * 3;
   const taken = new Set<string>();
   let done = 0;

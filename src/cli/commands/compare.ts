@@ -13,7 +13,7 @@ interface CompareFlags extends Readonly<Record<string, unknown>> {
   readonly seeds?: string;
   readonly folds?: string;
   readonly budget: string;
-  readonly parts?: string;
+  readonly suiteParts?: string;
   readonly checkpoint?: string;
   readonly limitTest?: string;
   readonly to: string;
@@ -42,7 +42,7 @@ export function define(command: Command): void {
     .option("--seeds <count>", "how often each arm is trained (default: 3)")
     .option("--folds <count>", "cross-validate a folder of photos without parts instead")
     .option("--budget <what>", "that every arm gets as much of as the first: epochs, compute or time", "epochs")
-    .option("--parts <names>", "of the suite: clean, corrupted, stylised, attacked (default: all)")
+    .option("--suite-parts <names>", "of the suite: clean, corrupted, stylised, attacked (default: all)")
     .option("--checkpoint <which>", "of each run: last, best or a kept step", "last")
     .option("--limit-test <count>", "only so many test images")
     .option("--to <folder>", "of the runs and the report; the same folder goes on after a stop", "comparison")
@@ -68,7 +68,7 @@ async function compare(file: string | undefined, flags: CompareFlags): Promise<v
       seeds: count(flags.seeds, "--seeds"),
       folds: count(flags.folds, "--folds"),
       budget: choice("compare", "--budget", flags.budget, BUDGETS),
-      parts: flags.parts?.split(",").map((part) => choice("compare", "--parts", part.trim(), PARTS)),
+      parts: flags.suiteParts?.split(",").map((part) => choice("compare", "--suite-parts", part.trim(), PARTS)),
       checkpoint: flags.checkpoint,
       limitTest: count(flags.limitTest, "--limit-test"),
       // Evaluation computes as training does.

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { CorruptedLayout } from "../../data/corrupted-set.js";
 import type { ImageSource } from "../../data/writing/source-images.js";
-import type { CorruptionName, TableName } from "../severity-tables.js";
+import type { TableName } from "../severity-tables.js";
 
 /** Images of one severity in a unit of work of the layout of CIFAR-C. */
 const CHUNK = 500;
@@ -18,12 +18,14 @@ export interface SetJob {
   readonly samples: Uint32Array;
   /** (N) CLASS/FILE as they are written */
   readonly files: readonly string[];
-  readonly corruptions: readonly CorruptionName[];
+  readonly corruptions: readonly string[];
   readonly severities: readonly number[];
   readonly table: TableName | undefined;
   readonly seed: number;
   /** Folder of the photographs of frost. */
   readonly frostTextures: string | undefined;
+  /** Files that register those of the corruptions that are not published; each worker loads them. */
+  readonly parts: readonly string[];
 }
 
 /** Units of work: an image with all its corruptions, or a chunk of one severity of one corruption. */
@@ -36,7 +38,7 @@ const chunksOf = (length: number): number => Math.ceil(length / CHUNK);
 
 /** A chunk of an array of the layout of CIFAR-C. */
 export interface Chunk {
-  readonly corruption: CorruptionName;
+  readonly corruption: string;
   readonly severity: number;
   /** The images from .. to - 1 of the source. */
   readonly from: number;
