@@ -96,9 +96,9 @@ const has = (parts: readonly RegisteredPart[], { kind, name }: RegisteredPart): 
 
 const digestOf = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 
-/** What went wrong, and where the file could not find this package how it can. */
+/** What went wrong, and how the file can find this package where it could not. */
 function reasonOf(cause: unknown): string {
-  const { code, message = String(cause) } = Object(cause) as NodeJS.ErrnoException;
-  if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes("'advprop'")) return message;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (!message.includes("Cannot find package 'advprop'")) return message;
   return `${message.split("\n")[0]}. Put the file into the folder where advprop is installed, or below it`;
 }

@@ -1,11 +1,12 @@
 /** The command that goes on after what an error of a training advises. */
 import { RunError } from "../errors.js";
 import type { ResolvedRecipe } from "../recipes/schema.js";
+import { loadedPartsFlags } from "./loaded-parts.js";
 
 /** The error with the command that goes on after what it advises. */
 export function withResumeAdvice(error: unknown, run: string, { optimizer, training }: ResolvedRecipe): unknown {
   if (!(error instanceof RunError)) return error;
-  const resume = `advprop train --run ${run} --resume`;
+  const resume = `advprop train --run ${run} --resume${loadedPartsFlags()}`;
   const lower = `${resume} --lr ${Number((optimizer.lr / 3).toPrecision(2))}`;
   const clipped = `${resume} --set training.clipGradientNorm=${short((training.clipGradientNorm ?? 25) / 5)}`;
   const advice = {

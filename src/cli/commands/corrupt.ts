@@ -127,7 +127,8 @@ function chooseCorruptions(
     if (name !== undefined) return [name];
     throw new UsageError(
       "ERR_CORRUPTION",
-      `corrupt: --corruptions must be all, extra, both, or names of ${known.join(", ")}; got ${word}.${didYouMean(word, known)}`,
+      `corrupt: --corruptions must be all, extra, both, or names of ${known.join(", ")}; got ${word}.${didYouMean(word, known)} ` +
+        "For one of your own give the file that registers it by --parts",
     );
   });
 }
