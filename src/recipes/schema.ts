@@ -294,7 +294,7 @@ const written = section({
   }).prefault({}),
   /** For fine-grained AdvProp: what each route takes. Where any is given, all must be ({@link FINE_GRAINED_ROUTES}). */
   routes: routes.optional(),
-  /** How adversarial images are made for training. */
+  /** How adversarial images are made for training. An attack of your own has all of these keys, and those that it declares. */
   attack: attack.prefault({}),
   /** How gradients become updates. */
   optimizer: named(sgd, rmsprop, adamw).prefault({}),

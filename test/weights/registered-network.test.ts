@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { EfficientNet } from "../../src/models/efficientnet.js";
 import { type Architecture, registerModel } from "../../src/models/registry.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";
-import { ELEMENT_BYTES, type SafetensorsTensor } from "../../src/runs/safetensors.js";
+import { ELEMENT_BYTES } from "../../src/runs/safetensors.js";
+import type { StoredTensor } from "../../src/torch-files/tensor.js";
 import { foreignWeights } from "../../src/weights/foreign.js";
 import { COUNTER, layoutOf } from "../../src/weights/layout.js";
 import { codedError } from "../support/errors.js";
@@ -15,10 +16,11 @@ const own: Architecture = {
   build: (classes, routes) => new EfficientNet({ width: 0.25, depth: 1, dropout: 0.2 }, classes, normFactory(routes)),
 };
 const tensors = new Map(
-  Array.from(layoutOf(own, 7, []), ([name, shape]): [string, SafetensorsTensor] => {
+  Array.from(layoutOf(own, 7, []), ([name, shape]): [string, StoredTensor] => {
     const dtype = name.endsWith(COUNTER) ? "I64" : "F32";
     const elements = shape.reduce((product, length) => product * length, 1);
-    return [name, { dtype, shape, data: new Uint8Array(elements * ELEMENT_BYTES[dtype]) }];
+    const data = new Uint8Array(elements * ELEMENT_BYTES[dtype]);
+    return [name, { dtype, shape, read: () => data }];
   }),
 );
 const open = (model?: string) => foreignWeights({ tensors, metadata: {}, notes: [] }, "own.pth", { model });

@@ -16,13 +16,15 @@ export const COMMANDS_WITH_PARTS: readonly string[] = [
   "models",
 ];
 
-/** Adds the flag to a command, which then loads the files before it does anything. */
-export function addParts(command: Command): void {
-  const option = new Option(
+export const partsOption = (): Option =>
+  new Option(
     "--parts <file>",
     "JavaScript that registers networks, attacks or corruptions of your own, again for each file (docs/extending.md)",
   ).argParser((file: string, earlier: readonly string[] = []) => [...earlier, file]);
-  command.addOption(option).hook("preAction", async () => {
+
+/** Adds the flag to a command, which then loads the files before it does anything. */
+export function addParts(command: Command): void {
+  command.addOption(partsOption()).hook("preAction", async () => {
     const { parts = [] } = command.opts<{ readonly parts?: readonly string[] }>();
     if (parts.length === 0) return;
     const { loadParts } = await import("../../parts.js");
