@@ -1,5 +1,5 @@
-// 3x3 convolution with stride 1 and one zero on each side as an operator, alone and after a norm with a rectifier: by Winograd's
-// form, in bfloat16 also by the plain sum: of sixteen channels, and by tile registers; otherwise it is libtorch's.
+// 3x3 convolution with stride 1 and one zero on each side as operators: of x, and of relu(norm(x)). It is computed in Winograd's form. For
+// bfloat16 it is the plain sum over sixteen channels (narrow_convolution.h) or with AMX (direct_convolution.h). Everything else is libtorch's.
 #include "composed_convolution.h"
 #include "direct_convolution.h"
 #include "narrow_convolution.h"
@@ -29,7 +29,7 @@ at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, c
   return few ? narrow::inputGradient(gradient, weight, x, norm) : winograd::inputGradient(gradient, weight, x, norm);
 }
 
-/// A gradient's row in a profile, which counts what the plain sum of the convolution takes.
+/// A gradient's row in a profile. Its arithmetic is counted as if the convolution were computed as a plain sum.
 class ProfiledGradient : ProfiledKernel {
  public:
   ProfiledGradient(const char* name, const at::Tensor& gradient, const at::Tensor& x, int64_t inputs)
@@ -64,7 +64,7 @@ struct PlainConvolution : torch::autograd::Function<PlainConvolution> {
   }
 };
 
-/// The convolution of relu(norm(x)), given the norm's statistics. Keeps x alone of the activations.
+/// The convolution of relu(norm(x)), given the norm's statistics. The only activation that it keeps is x.
 struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const at::Tensor& weight,
                             const at::Tensor& statistics, bool batch) {

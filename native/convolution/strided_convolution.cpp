@@ -1,5 +1,5 @@
-// Dense convolution with a stride as an operator, without groups and bias, any zeros on each of the four sides, which are never
-// written to a copy of x. Every other case is libtorch's padding and convolution.
+// Dense convolution of any stride as an operator, without groups and bias, with any zeros on each of the four sides; x is not copied to
+// pad it. Every other case goes through libtorch's padding and convolution.
 #include "strided_convolution.h"
 
 #include <torch/csrc/autograd/custom_function.h>

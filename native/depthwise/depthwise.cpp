@@ -1,5 +1,5 @@
-// Depthwise convolution as an operator: each channel with its own kernel of 3x3 or 5x5, stride 1 or 2, any zeros on each of
-// the four sides, which are never written anywhere. Every other case is libtorch's padding and convolution.
+// Depthwise convolution as an operator: each channel has its own kernel of 3x3 or 5x5; stride 1 or 2, any zeros on each of the four
+// sides; x is not copied to pad it. Every other case goes through libtorch's padding and convolution.
 #include "depthwise.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -31,7 +31,7 @@ struct DepthwiseConvolution : torch::autograd::Function<DepthwiseConvolution> {
     const DepthwiseSizes sizes{list[0], list[1], list[2], list[3], list[4], list[5], list[6], list[7], list[8], list[9]};
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
     at::Tensor gradX, gradWeight;
-    // Each gradient takes as much arithmetic as the forward pass.
+    // Each gradient needs as much arithmetic as the forward pass.
     const double flops = 2.0 * sizes.kernel * sizes.kernel * gradient.numel();
     const double inputBytes = static_cast<double>(sizes.images) * sizes.channels * sizes.height * sizes.width * gradient.element_size();
     const bool small = sizes.kernel == 3;

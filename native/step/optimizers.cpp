@@ -1,5 +1,5 @@
-// The update rules of src/optim, where the formulas are explained: float32 on the CPU in one pass over weights, gradients
-// and state. Other tensors go through libtorch's operators.
+// The update rules of src/optim, which explains the formulas. float32 on the CPU takes one pass over weights, gradients and state. Other
+// tensors go through libtorch's operators.
 #include <torch/library.h>
 
 #include "tensor_lists.h"

@@ -1,4 +1,4 @@
-// From 8-bit pixels to what a network takes, in one pass each way.
+// From 8-bit pixels to the input of a network, and the gradient back to images: one pass each.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
