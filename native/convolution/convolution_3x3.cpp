@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -110,10 +111,12 @@ void checkWeight(const at::Tensor& x, const at::Tensor& weight) {
 
 at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
 
+bool hasKernel(const at::Tensor& x, const at::Tensor& weight) { return winograd::applies(x, weight) && !isDisabled(Switchable::convolution3x3); }
+
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
   checkWeight(x, given);
   const at::Tensor weight = floatWeight(given);
-  if (!winograd::applies(x, weight)) return plain(x, weight);
+  if (!hasKernel(x, weight)) return plain(x, weight);
   return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
@@ -121,8 +124,8 @@ at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, c
                                  const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
   checkWeight(x, given);
   const at::Tensor weight = floatWeight(given);
-  if (!winograd::applies(x, weight) || !isChannelsLast(x)) {
-    return plain(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
+  if (!hasKernel(x, weight) || !isChannelsLast(x) || isDisabled(Switchable::normReluConvolution)) {
+    return convolution(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
   }
   const at::Tensor statistics = normStatistics(x, scale, shift, runningMean, runningVariance, batch, factor, epsilon);
   return NormalizedConvolution::apply(x, scale, shift, weight.contiguous(at::MemoryFormat::ChannelsLast), statistics, batch);

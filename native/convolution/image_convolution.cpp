@@ -8,6 +8,7 @@
 #include "composed_convolution.h"
 #include "product/packed_matrix.h"
 #include "product/pointwise.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 #include "vectors/channels.h"
 
@@ -258,7 +259,8 @@ at::Tensor imageConvolution(const at::Tensor& x, const at::Tensor& weight, int64
   const int64_t kernel = weight.size(2);
   const bool ours = x.size(1) == kColors && (kernel == 3 || kernel == 7) && weight.scalar_type() == at::kFloat && weight.device().is_cpu() &&
                     x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.numel() > 0 &&
-                    weight.size(0) > 0 && x.size(2) + padding[2] + padding[3] >= kernel && x.size(3) + padding[0] + padding[1] >= kernel;
+                    weight.size(0) > 0 && x.size(2) + padding[2] + padding[3] >= kernel && x.size(3) + padding[0] + padding[1] >= kernel &&
+                    !isDisabled(Switchable::firstConvolution);
   if (!ours) return composedConvolution(x, weight, stride, padding);
   return ImageConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast), stride,
                                  padding.vec());

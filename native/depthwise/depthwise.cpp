@@ -6,6 +6,7 @@
 #include <torch/library.h>
 
 #include "convolution/composed_convolution.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -53,7 +54,7 @@ bool isOurs(const at::Tensor& x, const at::Tensor& weight, int64_t stride) {
   const auto isFloat = [](const at::Tensor& tensor) { return tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16; };
   const int64_t kernel = weight.size(2);
   return x.device().is_cpu() && weight.device().is_cpu() && isFloat(x) && isFloat(weight) && x.numel() > 0 && x.size(1) >= kBlock &&
-         (kernel == 3 || kernel == 5) && weight.size(3) == kernel && (stride == 1 || stride == 2);
+         (kernel == 3 || kernel == 5) && weight.size(3) == kernel && (stride == 1 || stride == 2) && !isDisabled(Switchable::depthwise);
 }
 
 at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {

@@ -5,6 +5,7 @@
 #include "gradients/autograd.h"
 #include "gradients/recompute.h"
 #include "graph.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiler.h"
 #include "system.h"
 #include "tensors/allocator.h"
@@ -20,6 +21,7 @@ napi_value initialize(napi_env env, napi_value exports) {
   at::globalContext().setBenchmarkCuDNN(true);  // cuDNN measures its algorithms for each shape in the first step
   auto* environment = new Environment{env};
   try {
+    readDisabledKernels();
     check(*environment, napi_set_instance_data(
                             env, environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr));
     // JavaScript's Tensor objects carry their handle under this symbol.

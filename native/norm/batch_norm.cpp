@@ -7,6 +7,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
+
 #include "batch_norm.h"
 
 namespace advprop {
@@ -237,7 +239,7 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
                      double epsilon, int64_t activation) {
   TORCH_CHECK(activation >= kIdentity && activation <= kRelu6, "activation must be 0, 1, 2 or 3; got ", activation);
   // With silu or relu6 the residual would have to be kept for the gradient. libtorch's operators do that; the kernel does not.
-  if (!isChannelsLast(x) || (residual.has_value() && activation >= kSilu)) {
+  if (!isChannelsLast(x) || (residual.has_value() && activation >= kSilu) || isDisabled(Switchable::batchNorm)) {
     return composedNorm(x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon, activation);
   }
   c10::optional<at::Tensor> other;

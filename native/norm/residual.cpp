@@ -4,6 +4,7 @@
 #include <torch/library.h>
 
 #include "engine/compat.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 #include "vectors/channels.h"
 
@@ -41,7 +42,7 @@ struct Branch : torch::autograd::Node {
 };
 
 std::tuple<at::Tensor, at::Tensor> branch(const at::Tensor& x) {
-  if (!x.requires_grad()) return {x, x};
+  if (!x.requires_grad() || isDisabled(Switchable::branch)) return {x, x};
   const auto node = makeNode<Branch>();
   node->set_next_edges(torch::autograd::collect_next_edges(x));
   at::Tensor a = x.detach(), b = x.detach();
@@ -112,7 +113,9 @@ struct PaddingShortcut : torch::autograd::Function<PaddingShortcut> {
 at::Tensor paddingShortcut(const at::Tensor& x, int64_t stride, int64_t before, int64_t after) {
   TORCH_CHECK(x.dim() == 4 && stride >= 1 && before >= 0 && after >= 0, "x must be [N, C, H, W], the stride at least 1 and no padding negative; got ",
               x.sizes(), ", ", stride, ", ", before, " and ", after);
-  if (x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast)) return PaddingShortcut::apply(x, stride, before, after);
+  if (x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast) && !isDisabled(Switchable::paddingShortcut)) {
+    return PaddingShortcut::apply(x, stride, before, after);
+  }
   const at::Tensor small = x.slice(2, 0, c10::nullopt, stride).slice(3, 0, c10::nullopt, stride);
   return at::constant_pad_nd(small, {0, 0, 0, 0, before, after});
 }

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "vectors/channels.h"
 
 namespace advprop {
@@ -140,7 +141,7 @@ at::Tensor composed(const at::Tensor& x, const at::Tensor& reduceWeight, const a
 
 at::Tensor squeezeExcitation(const at::Tensor& x, const at::Tensor& reduceWeight, const at::Tensor& reduceBias, const at::Tensor& expandWeight,
                              const at::Tensor& expandBias) {
-  const bool ours = isChannelsLast(x) && x.size(1) >= kLanes && reduceWeight.scalar_type() == at::kFloat;
+  const bool ours = isChannelsLast(x) && x.size(1) >= kLanes && reduceWeight.scalar_type() == at::kFloat && !isDisabled(Switchable::squeezeExcitation);
   if (!ours) return composed(x, reduceWeight, reduceBias, expandWeight, expandBias);
   return SqueezeExcitation::apply(x, reduceWeight, reduceBias, expandWeight, expandBias);
 }
@@ -168,7 +169,7 @@ struct AveragePool : torch::autograd::Function<AveragePool> {
 };
 
 at::Tensor averagePool(const at::Tensor& x) {
-  if (isChannelsLast(x) && x.size(1) >= kLanes) return AveragePool::apply(x);
+  if (isChannelsLast(x) && x.size(1) >= kLanes && !isDisabled(Switchable::averagePool)) return AveragePool::apply(x);
   return x.mean({2, 3}, /*keepdim=*/false, x.scalar_type() == at::kBFloat16 ? at::kFloat : x.scalar_type());
 }
 

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 #include "register_product.h"
 
@@ -107,7 +108,7 @@ struct Linear : torch::autograd::Function<Linear> {
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   const auto ours = [](const at::Tensor& tensor) { return tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat && tensor.numel() > 0; };
   if (!ours(x) || !ours(weight) || !ours(bias) || x.dim() != 2 || weight.dim() != 2 || x.size(1) != weight.size(1) ||
-      bias.numel() != weight.size(0) || x.size(1) % kColumns != 0) {
+      bias.numel() != weight.size(0) || x.size(1) % kColumns != 0 || isDisabled(Switchable::linear)) {
     return at::linear(x, weight, bias);
   }
   return Linear::apply(x.contiguous(), weight.contiguous(), bias.contiguous());

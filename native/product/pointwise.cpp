@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -51,7 +52,8 @@ bool isFloat(at::ScalarType type) { return type == at::kFloat || type == at::kBF
 at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& given) {
   TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 1 && weight.size(3) == 1,
               "x must be [N, I, H, W] and weight [O, I, 1, 1]; got ", x.sizes(), " and ", weight.sizes());
-  if (!x.device().is_cpu() || !isFloat(x.scalar_type()) || !isFloat(weight.scalar_type()) || x.numel() == 0 || weight.numel() == 0) {
+  if (!x.device().is_cpu() || !isFloat(x.scalar_type()) || !isFloat(weight.scalar_type()) || x.numel() == 0 || weight.numel() == 0 ||
+      isDisabled(Switchable::pointwise)) {
     // In an attack no gradient of the weight is wanted, so the rounded weight can be used again in every pass.
     const bool rounded = given.has_value() && given->scalar_type() == x.scalar_type() && !weight.requires_grad();
     return composedConvolution(x, rounded && !x.device().is_cpu() ? *given : weight, 1, {0, 0, 0, 0});

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "vectors/vector.h"
 
 namespace advprop {
@@ -75,7 +76,7 @@ void checkStep(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor
 bool goesInOnePass(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor& images) {
   const auto fits = [](const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat; };
   const bool imageByImage = x.is_non_overlapping_and_dense() && (x.size(0) < 2 || x.stride(0) * x.size(0) == x.numel());
-  return fits(x) && fits(gradient) && fits(images) && imageByImage;
+  return fits(x) && fits(gradient) && fits(images) && imageByImage && !isDisabled(Switchable::attackStep);
 }
 
 /// The step sizes as a tensor that can be multiplied with images.

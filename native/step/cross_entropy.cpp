@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "profile/disabled_kernels.h"
+
 namespace advprop {
 
 namespace {
@@ -69,7 +71,8 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
 at::Tensor crossEntropy(const at::Tensor& logits, const at::Tensor& labels, int64_t reduction, double smoothing) {
   TORCH_CHECK(reduction >= kNone && reduction <= kSum, "reduction must be 0, 1 or 2; got ", reduction);
   const bool ours = logits.device().is_cpu() && logits.scalar_type() == at::kFloat && logits.dim() == 2 && logits.numel() > 0 &&
-                    labels.device().is_cpu() && labels.scalar_type() == at::kLong && labels.dim() == 1 && labels.size(0) == logits.size(0);
+                    labels.device().is_cpu() && labels.scalar_type() == at::kLong && labels.dim() == 1 && labels.size(0) == logits.size(0) &&
+                    !isDisabled(Switchable::crossEntropy);
   if (!ours) return at::cross_entropy_loss(logits, labels, {}, reduction, /*ignore_index=*/-100, smoothing);
   return CrossEntropy::apply(logits.contiguous(), labels.contiguous(), reduction, smoothing);
 }
