@@ -59,7 +59,10 @@ export interface SeverityTable {
 export type TableName = "imagenet-c" | "cifar-10-c" | "tiny-imagenet-c";
 
 /** The parameters of elastic_transform in pixels from the published shares of a side. */
-function elasticTransform(side: number, shares: Five<Parameters["elastic_transform"]>): Five<Parameters["elastic_transform"]> {
+function elasticTransform(
+  side: number,
+  shares: Five<Parameters["elastic_transform"]>,
+): Five<Parameters["elastic_transform"]> {
   const [one, two, three, four, five] = shares.map(
     ([alpha, sigma, affine]) => [side * alpha, side * sigma, side * affine] as const,
   );

@@ -90,7 +90,7 @@ describe("writeCorruptedSet", () => {
     const error = await codedRejection(
       writeCorruptedSet(images, { to: temporaryFolder(), layout: "cifar-c", seed: 0 }),
     );
-    expect(error.message).toMatch(/photos must have one size/);
+    expect(error.message).toMatch(/photos must have the same size/);
   });
 });
 

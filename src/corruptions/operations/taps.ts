@@ -10,8 +10,8 @@ export interface Taps {
   readonly starts: Int32Array;
   readonly counts: Int32Array;
   readonly weights: Float64Array;
-  /** Room for the weights of one output. */
   /** Entries of `weights` reserved for each output. */
+  readonly stride: number;
 }
 
 /** The pixels beyond the border: copies of the last pixel (a a | a b c), or the mirror image (b a | a b c). */

@@ -131,7 +131,8 @@ function arrayShape({ source, severities, length }: SetJob): number[] {
   if (height !== undefined && width !== undefined) return [severities.length * length, height, width, 3];
   throw new UsageError(
     "ERR_IMAGE_SIZE",
-    "writeCorruptedSet: all photos must have the same size for the layout cifar-c. Give an image size, or choose the layout imagenet-c.",
+    "writeCorruptedSet: all photos must have the same size for the layout cifar-c. Give an image size, or choose the " +
+      "layout imagenet-c.",
   );
 }
 
