@@ -40,7 +40,7 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
   refuseFolder(path, findings, "openData");
   checkClasses(folder);
   for (const part of PARTS) {
-    const absent = folder.divided && folder.parts[part] === undefined;
+    const absent = folder.hasParts && folder.parts[part] === undefined;
     if (!absent || part === "validation" || !parts.includes(part)) continue;
     throw new UsageError(
       "ERR_DATA_MISSING",

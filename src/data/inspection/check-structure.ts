@@ -208,8 +208,8 @@ function ignoredFindings(ignored: readonly Ignored[]): Finding[] {
 }
 
 /** What the names of folders were taken for, where it may have been meant otherwise. */
-function namingFindings({ divided, classes, parts }: ImageFolder): Finding[] {
-  const depth = divided ? 1 : 0;
+function namingFindings({ hasParts, classes, parts }: ImageFolder): Finding[] {
+  const depth = hasParts ? 1 : 0;
   const partNames = new Map<string, string>();
   /** By class, the folders in its folder that hold photos. */
   const inner = new Map<string, Set<string>>();
@@ -221,7 +221,7 @@ function namingFindings({ divided, classes, parts }: ImageFolder): Finding[] {
       if (/\.tar\//i.test(file)) continue;
       const path = file.split("/");
       const name = classes[label];
-      if (divided && partByName(path[0])?.exact === false) partNames.set(path[0], part);
+      if (hasParts && partByName(path[0])?.exact === false) partNames.set(path[0], part);
       if (path.length > depth + 2) inner.set(name, (inner.get(name) ?? new Set()).add(path[depth + 1]));
       if (path[depth] !== name && path[depth].normalize("NFC") === name) {
         spelt.add(`${path.slice(0, depth + 1).join("/")}/`);

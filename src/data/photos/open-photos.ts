@@ -31,7 +31,7 @@ export async function openPhotos(
 ): Promise<Omit<OpenedData, "findings">> {
   const { seed, augmentation } = options;
   const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
-  const undivided = options.allForTest === true && !folder.divided;
+  const undivided = options.allForTest === true && !folder.hasParts;
   const leftOut = new LeftOutPhotos(folder.root, options);
   const split = undivided ? undefined : (options.split ?? (await makeSplit(folder, wanted, leftOut, options)));
   const parts = undivided ? { test: folder.parts.train } : partsOf(folder, split);
@@ -137,10 +137,10 @@ async function makeSplit(
 ): Promise<SavedSplit | undefined> {
   const { seed, validationFraction, testFraction } = options;
   const { train = [], validation } = folder.parts;
-  const fractions = folder.divided
+  const fractions = folder.hasParts
     ? { validation: validation === undefined ? (validationFraction ?? 0) : 0, test: 0 }
     : { validation: validationFraction ?? DEFAULT_FRACTION, test: testFraction ?? DEFAULT_FRACTION };
-  const needed = !folder.divided || wanted.some((part) => part !== "test");
+  const needed = !folder.hasParts || wanted.some((part) => part !== "test");
   if (!needed || train.length === 0 || fractions.validation + fractions.test === 0) return undefined;
   return splitPhotos(folder.root, train, fractions, seed, { ...options, leftOut });
 }
@@ -148,5 +148,5 @@ async function makeSplit(
 function partsOf(folder: ImageFolder, split: SavedSplit | undefined): Partial<Record<Part, readonly Photo[]>> {
   if (split === undefined) return folder.parts;
   const { train, validation, test } = applySplit(folder, split);
-  return folder.divided ? { ...folder.parts, train, validation } : { train, validation, test };
+  return folder.hasParts ? { ...folder.parts, train, validation } : { train, validation, test };
 }

@@ -65,7 +65,7 @@ export async function openShards(path: string, named: readonly string[]): Promis
     parts[part] ??= [];
     parts[part].push({ file, label: label.get(text)! });
   }
-  return { root, name: root.split("/").at(-1)!, divided: !parted.has(undefined), classes, parts, ignored: [] };
+  return { root, name: root.split("/").at(-1)!, hasParts: !parted.has(undefined), classes, parts, ignored: [] };
 }
 
 async function findShards(path: string, named: readonly string[]): Promise<FoundShards> {

@@ -88,7 +88,7 @@ export async function packShards(path: string, options: PackOptions): Promise<Pa
     const list = folder.parts[part] ?? [];
     if (list.length === 0) continue;
     const done = shards.reduce((sum, { photos }) => sum + photos, 0);
-    const name = folder.divided ? part : "photos";
+    const name = folder.hasParts ? part : "photos";
     shards.push(
       ...(await packPart(folder, list, { ...options, shardSize, name, onPacked: (n) => progress(done + n) })),
     );
@@ -192,11 +192,11 @@ async function packPart(folder: ImageFolder, photos: readonly Photo[], options: 
 }
 
 /** The key of each photo: its path in its part, without its extension; dots would end a key. */
-function keysOf({ divided }: ImageFolder, photos: readonly Photo[]): string[] {
+function keysOf({ hasParts }: ImageFolder, photos: readonly Photo[]): string[] {
   const used = new Set<string>();
   return photos.map(({ file }) => {
     const inside = file.replace(/^.*?\.tar\//i, "");
-    const path = divided && inside === file ? file.slice(file.indexOf("/") + 1) : inside;
+    const path = hasParts && inside === file ? file.slice(file.indexOf("/") + 1) : inside;
     const key = path.replace(/\.[^./]*$/, "").replaceAll(".", "_");
     let free = key;
     for (let n = 2; used.has(free); n++) free = `${key}-${n}`;

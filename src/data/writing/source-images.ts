@@ -68,7 +68,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const folder = await photosIn(path, recognised, "openSourceImages");
   const findings = readingFindings(folder);
   refuseFolder(path, findings, "openSourceImages");
-  const photos = folder.parts[folder.divided ? part : "train"];
+  const photos = folder.parts[folder.hasParts ? part : "train"];
   if (photos === undefined || photos.length === 0) throw missing(path, part, Object.keys(folder.parts).join(", "));
   const all = photoSet(folder, photos, photos);
   const set = limit === undefined ? all : limitStratified(all, limit, seed);
@@ -76,7 +76,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const inspections = await inspectPhotos(set.files.map((file) => photoPath(set.root, file)));
   new LeftOutPhotos(set.root, {}).addBefore(badPhotos(set.files, inspections));
   const files = set.files.map((file, i) => {
-    const inPart = file.split("/").slice(folder.divided ? 1 : 0);
+    const inPart = file.split("/").slice(folder.hasParts ? 1 : 0);
     // A photo named by a label file lies in no folder of its class.
     return [classes[labels[i]], ...(inPart.length > 1 ? inPart.slice(1) : inPart)].join("/");
   });

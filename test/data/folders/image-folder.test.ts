@@ -8,7 +8,7 @@ import { folderOf } from "../../support/folders.js";
 describe("scanImageFolder", () => {
   test("without parts everything is for training, classes in the order of their names", () => {
     const folder = scanImageFolder(folderOf("b/2.png", "b/1.JPG", "a/x.webp", "c/deep/er/y.gif", "c/z.avif"))!;
-    expect(folder.divided).toBe(false);
+    expect(folder.hasParts).toBe(false);
     expect(folder.classes).toEqual(["a", "b", "c"]);
     expect(folder.parts).toEqual({
       train: [
@@ -30,7 +30,7 @@ describe("scanImageFolder", () => {
     const folder = scanImageFolder(
       folderOf(`${train}/a/1.jpg`, `${train}/b/2.jpg`, `${validation}/b/3.jpg`, `${test}/a/4.jpg`),
     )!;
-    expect(folder.divided).toBe(true);
+    expect(folder.hasParts).toBe(true);
     expect(folder.parts.train).toHaveLength(2);
     expect(folder.parts.validation).toEqual([{ file: `${validation}/b/3.jpg`, label: 1 }]);
     expect(folder.parts.test).toEqual([{ file: `${test}/a/4.jpg`, label: 0 }]);
@@ -43,8 +43,8 @@ describe("scanImageFolder", () => {
 
   test("a class may be called test where there is no folder train", () => {
     const folder = scanImageFolder(folderOf("test/1.jpg", "other/2.jpg"))!;
-    expect([folder.divided, folder.classes]).toEqual([false, ["other", "test"]]);
-    expect(scanImageFolder(folderOf("test/a/1.jpg", "val/a/2.jpg"))!.divided).toBe(true);
+    expect([folder.hasParts, folder.classes]).toEqual([false, ["other", "test"]]);
+    expect(scanImageFolder(folderOf("test/a/1.jpg", "val/a/2.jpg"))!.hasParts).toBe(true);
   });
 
   test("ignores and lists hidden, stray and empty entries and files that are no images", () => {

@@ -9,7 +9,7 @@ import { folderOf } from "../../support/folders.js";
 /** The classes and the numbers of photos of each part. */
 async function photos(...names: string[]) {
   const root = folderOf(...names);
-  const { classes, divided, parts } = await photosIn(root, recogniseFolder(root, "test") as never, "test");
+  const { classes, hasParts: divided, parts } = await photosIn(root, recogniseFolder(root, "test") as never, "test");
   return { classes, parts: divided ? Object.entries(parts).map(([part, list]) => `${part} ${list.length}`) : "none" };
 }
 
