@@ -3,7 +3,7 @@ import { UsageError } from "../../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../../random.js";
 import { type InspectionOptions, inspectPhotos } from "../inspection/inspection.js";
 import { nearDuplicateGroups } from "../inspection/near-duplicates.js";
-import { badPhotos } from "../photos/photo-look.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath } from "../photos/read-photo.js";
 import type { Photo } from "./image-folder.js";
 import type { SavedSplit } from "./photo-split.js";

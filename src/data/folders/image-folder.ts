@@ -207,8 +207,8 @@ class Scan {
     }
     const within = new Set(above).add(real);
     const deeper = folders.flatMap((inner) => this.#photos(join(folder, inner), within));
-    const place = this.#relative(folder);
-    return [...photos.map((file) => `${place}/${file}`), ...deeper];
+    const prefix = this.#relative(folder);
+    return [...photos.map((file) => `${prefix}/${file}`), ...deeper];
   }
 
   /** Whether a file is a photo by its name. Other files are reported as unused. */

@@ -36,8 +36,8 @@ export function photoInShard(path: string): PhotoInShard | undefined {
 
 /** Whether there is such a photo; in a shard, as its index says. */
 export function photoExists(path: string): boolean {
-  const place = photoInShard(path);
-  return place === undefined ? existsSync(path) : findShardPhoto(place.shard, place.name) !== undefined;
+  const inShard = photoInShard(path);
+  return inShard === undefined ? existsSync(path) : findShardPhoto(inShard.shard, inShard.name) !== undefined;
 }
 
 /**
@@ -47,10 +47,10 @@ export function photoExists(path: string): boolean {
  * @throws RunError ERR_NETWORK, ERR_SHARD where a server does not give it
  */
 export async function readPhoto(path: string, options: HttpOptions = {}): Promise<Uint8Array> {
-  const place = photoInShard(path);
-  if (place === undefined) return readPhotoFile(path);
-  const { shard } = place;
-  const photo = findShardPhoto(shard, place.name);
+  const inShard = photoInShard(path);
+  if (inShard === undefined) return readPhotoFile(path);
+  const { shard } = inShard;
+  const photo = findShardPhoto(shard, inShard.name);
   if (photo === undefined) throw new ImageError(path, "the index of its shard does not name it");
   const { offset, length } = photo;
   const check = (bytes: Uint8Array) => whatIsWrong(photo, bytes);

@@ -7,9 +7,9 @@ import { untrainedNotes } from "../folders/split-notes.js";
 import type { OpenDataOptions } from "../opened-data.js";
 import { shardStarts } from "../shards/shard-order.js";
 import type { LeftOutPhotos } from "./bad-photos.js";
-import { badPhotos, lookAtPhotos } from "./photo-look.js";
 import type { PhotoSet } from "./photo-set.js";
 import { keepPhotos, limitStratified, photoSet } from "./photo-set.js";
+import { badPhotos, quickCheckPhotos } from "./quick-check.js";
 import type { UsedPhoto } from "./used-photos.js";
 
 /** Of the draw of images to evaluate on, whatever the run's own seed: runs are compared on the same images. */
@@ -45,9 +45,9 @@ export async function readableSets(
     sets.set(part, limit == null ? set : limitStratified(set, limit, part === "train" ? seed : EVALUATION_SEED));
   }
   const files = [...sets.values()].flatMap((set) => set.files);
-  const looks = await lookAtPhotos(folder.root, files, workers);
-  leftOut.addBefore(badPhotos(files, looks));
-  looks.forEach(({ key }, i) => {
+  const checks = await quickCheckPhotos(folder.root, files, workers);
+  leftOut.addBefore(badPhotos(files, checks));
+  checks.forEach(({ key }, i) => {
     if (key !== undefined) keys.set(files[i], key);
   });
   const notes: string[] = [];

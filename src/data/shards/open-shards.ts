@@ -42,11 +42,11 @@ export async function openShards(path: string, named: readonly string[]): Promis
   let at = 0;
   for await (const index of inOrder(shards, AT_A_TIME, (shard) => indexOf(shard, indexes.get(folderOf(shard))))) {
     const shard = shards[at++];
-    const place = relativeTo(root, shard);
-    const part = partOfShard(place);
+    const relative = relativeTo(root, shard);
+    const part = partOfShard(relative);
     for (const { name, class: text } of index.photos) {
       texts.add(text);
-      photos.push({ file: `${place}/${name}`, text, part });
+      photos.push({ file: `${relative}/${name}`, text, part });
     }
   }
   const parted = new Set(photos.map(({ part }) => part));

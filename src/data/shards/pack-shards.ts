@@ -13,7 +13,7 @@ import type { Finding } from "../inspection/findings.js";
 import { inspectPhotos } from "../inspection/inspection.js";
 import { defaultWorkers } from "../loading/worker-threads.js";
 import { LeftOutPhotos } from "../photos/bad-photos.js";
-import { badPhotos } from "../photos/photo-look.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath, readPhoto } from "../photos/read-photo.js";
 import { beginSet, completeSet } from "../writing/set-manifest.js";
 import { inOrder } from "./in-order.js";

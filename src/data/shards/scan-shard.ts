@@ -4,7 +4,7 @@ import { UsageError } from "../../errors.js";
 import { unreadReason } from "../../images/decode.js";
 import { extensionOf, isHidden, isPhotoName } from "../folders/image-names.js";
 import { KEY_BYTES, photoKey } from "../photos/photo-key.js";
-import { endsWell } from "../photos/photo-look.js";
+import { endsWell } from "../photos/quick-check.js";
 import type { ByteSource } from "./byte-source.js";
 import { isSafeName, type ShardPhoto } from "./shard-index.js";
 import { BLOCK, readPaxRecords, readTarHeader, type TarHeader, textOf } from "./tar-headers.js";

@@ -13,8 +13,8 @@ import { readingFindings, refuseFolder } from "../inspection/check-structure.js"
 import type { Finding } from "../inspection/findings.js";
 import { inspectPhotos } from "../inspection/inspection.js";
 import { LeftOutPhotos } from "../photos/bad-photos.js";
-import { badPhotos } from "../photos/photo-look.js";
 import { limitStratified, photoSet } from "../photos/photo-set.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath, readPhoto } from "../photos/read-photo.js";
 import type { MadeFrom } from "./set-manifest.js";
 
