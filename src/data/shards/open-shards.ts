@@ -219,8 +219,8 @@ function labelling(path: string, classes: readonly string[], texts: ReadonlySet<
       if (label !== undefined && label < classes.length) return [text, label] as const;
       throw new UsageError(
         "ERR_DATA_LABEL",
-        `shards: a sample of ${path} has the class ${JSON.stringify(text)}, but the set has ${classes.length} classes ` +
-          `(${listed(classes, 4)}).${numbers ? "" : didYouMean(text, classes)} Correct the list of classes, or the sample.`,
+        `shards: a sample of ${path} has the class ${JSON.stringify(text)}, but the classes of the set are ` +
+          `${listed(classes, 4)}.${numbers ? "" : didYouMean(text, classes)} Correct the list of classes, or the sample.`,
       );
     }),
   );
