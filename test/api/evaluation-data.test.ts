@@ -116,7 +116,7 @@ test("images that a run was trained on are counted, and are in no part that is d
 test("photos that cannot be read are refused by name, or left out as the run leaves them out", async () => {
   const { run } = await trainedRun();
   const data = copied((folder) => truncateSync(join(folder, "cat/003.jpg"), 300));
-  await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, cut off or damaged");
+  await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, truncated or damaged");
   await expect(opened({ data, badImages: { maxBad: 3 } })).rejects.toThrow("Add `data.onBadImage: skip`");
   expect((await opened({ data, badImages: { onBadImage: "skip" } })).length).toBe(23);
   await expect(opened({ data, badImages: { onBadImage: "skip", maxBad: 0 } })).rejects.toThrow(

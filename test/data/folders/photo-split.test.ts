@@ -105,7 +105,7 @@ describe("splitPhotos", () => {
     for (const seed of [0, 1, 2]) {
       const error = await codedRejection(splitPhotos(root, photos, fractions, seed));
       expect([error.code, error.exitCode]).toEqual(["ERR_BAD_IMAGES", 2]);
-      expect(error.message).toContain("a/003.jpg: it is a JPEG, cut off or damaged");
+      expect(error.message).toContain("a/003.jpg: it is a JPEG, truncated or damaged");
       const leftOut = new LeftOutPhotos(root, { onBadImage: "skip" });
       const split = await splitPhotos(root, photos, fractions, seed, { leftOut });
       expect(split.leftOut).toMatchObject([{ file: "a/003.jpg" }]);

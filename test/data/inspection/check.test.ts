@@ -105,8 +105,8 @@ describe("checkData", () => {
     const quick = await bad({ quick: true });
     expect(quick.map(({ files: [file] }) => file)).toEqual(["cat/000.jpg", "cat/002.jpg", "cat/003.jpg"]);
     expect(quick.map(({ message }) => message)).toEqual([
-      expect.stringContaining("cannot be decoded: it is a JPEG, cut off or damaged"),
-      "cannot be decoded: it is an HTML page; only JPEG, PNG, WebP, AVIF and GIF are read",
+      expect.stringContaining("cannot be decoded: it is a JPEG, truncated or damaged"),
+      "cannot be decoded: it is an HTML page; only JPEG, PNG, WebP, AVIF and GIF are supported",
       expect.stringContaining("cannot be decoded: the file cannot be read (ENOENT"),
     ]);
     expect(await bad({})).toEqual(quick);
