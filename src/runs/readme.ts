@@ -1,4 +1,4 @@
-/** What a run's folder holds, for a person who finds it. */
+/** Describes the files of a run's folder for people. */
 import { RUN_SCHEMA } from "./schema.js";
 
 /** The text of a run's README.txt. */
