@@ -75,7 +75,7 @@ test("a run knows its photos where they were moved, linked or joined by others",
   for (const split of [undefined, "test"] as const) {
     const own = await opened({ run, data: grown, split });
     expect(own).toMatchObject({ split: "test", length: tests, used: { trainedOn: 0 } });
-    expect(own.notes).toEqual([expect.stringContaining("1 photos came to the folder")]);
+    expect(own.notes).toEqual([expect.stringContaining("1 photos were added to the folder")]);
   }
 });
 

@@ -162,7 +162,9 @@ describe("warnings", () => {
       outside: 0,
       seconds: 0,
     });
-    expect(squareWarning([outcome("apgd-ce", 0.5), outcome("square", 0.497)])).toMatch(/by 0.30 % more/);
+    expect(squareWarning([outcome("apgd-ce", 0.5), outcome("square", 0.497)])).toMatch(
+      /by 0.30 % below the gradient attacks/,
+    );
     expect(squareWarning([outcome("apgd-ce", 0.5), outcome("square", 0.499)])).toBeUndefined();
     expect(squareWarning([outcome("square", 0.1)])).toBeUndefined();
     const { warnings } = await measure([towards("fab", 3), towards("square", 8)]);

@@ -233,7 +233,7 @@ describe("the summary", async () => {
     expect(seeds.measures[0].differences[1]!.deviation).toBeCloseTo(0.01 / Math.SQRT2, 12);
     const text = renderText(suiteDocument(summary, { protocol: [], remarks: [], seeds }));
     expect(text).toContain("91.00 ± 1.41 (2)");
-    expect(text).toContain("b less a");
+    expect(text).toContain("b minus a");
     expect(summariseSeeds(summary, [group("a", ["good", 1]), group("b", ["constant", 1])])).toBeUndefined();
   });
 
