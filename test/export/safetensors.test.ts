@@ -100,7 +100,7 @@ describe("importWeights refuses", () => {
   test.each([
     ["no metadata", undefined, "has no entry advprop"],
     ["another program's metadata", { format: "pt" }, "has no entry advprop"],
-    ["damaged metadata", { advprop: "{" }, "is no JSON"],
+    ["damaged metadata", { advprop: "{" }, "is not JSON"],
     [
       "metadata without classes",
       { advprop: JSON.stringify({ specification: { name: "resnet20" } }) },

@@ -359,7 +359,7 @@ test("for a file of torch.save with a moving average, the average is opened, wit
   const value = pickled.dictionary({ epoch: pickled.integer(3), state_dict: other.pickle, state_dict_ema: pickle });
   writeFileSync(path, torchArchive(pickled.file(value), storages));
   // Both states name their first storage 0, with different lengths.
-  expect((await codedRejection(openWeights(path))).message).toContain("describes storage 0 in two ways");
+  expect((await codedRejection(openWeights(path))).message).toContain("describes storage 0 twice");
   writeFileSync(path, torchArchive(pickled.file(pickled.dictionary({ state_dict_ema: pickle })), storages));
   const { specification, tensors, notes } = await openWeights(path);
   expect(specification.name).toBe("resnet8");
