@@ -75,7 +75,7 @@ test("a run knows its photos where they were moved, linked or joined by others",
   for (const split of [undefined, "test"] as const) {
     const own = await opened({ run, data: grown, split });
     expect(own).toMatchObject({ split: "test", length: tests, used: { trainedOn: 0 } });
-    expect(own.notes).toEqual([expect.stringContaining("1 photos came to the folder")]);
+    expect(own.notes).toEqual([expect.stringContaining("1 photos were added to the folder")]);
   }
 });
 
@@ -116,7 +116,7 @@ test("images that a run was trained on are counted, and are in no part that is d
 test("photos that cannot be read are refused by name, or left out as the run leaves them out", async () => {
   const { run } = await trainedRun();
   const data = copied((folder) => truncateSync(join(folder, "cat/003.jpg"), 300));
-  await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, cut off or damaged");
+  await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, truncated or damaged");
   await expect(opened({ data, badImages: { maxBad: 3 } })).rejects.toThrow("Add `data.onBadImage: skip`");
   expect((await opened({ data, badImages: { onBadImage: "skip" } })).length).toBe(23);
   await expect(opened({ data, badImages: { onBadImage: "skip", maxBad: 0 } })).rejects.toThrow(

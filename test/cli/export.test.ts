@@ -119,8 +119,8 @@ describe("export", () => {
     expect(stdout).toMatch(/: resnet20, 211 tensors, \d\.\d MB, main and aux \(from .*last\.safetensors\)\n/);
     expect(stdout.split("\n").slice(1)).toEqual([
       "What a program that uses it has to do, which is in the file's metadata too:",
-      "  images: RGB, short side resized to 32 pixels (bicubic, with antialiasing), then the middle 32 x 32",
-      "  pixels: byte / 255, then less the mean 0.4914, 0.4822, 0.4465, divided by the deviation 0.247, 0.2435, 0.2616, " +
+      "  images: RGB, short side resized to 32 pixels (bicubic, with antialiasing), then the central 32 x 32",
+      "  pixels: byte / 255, minus the mean 0.4914, 0.4822, 0.4465, divided by the deviation 0.247, 0.2435, 0.2616, " +
         "not ImageNet's usual 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225",
       "  outputs: logits of 10 classes in this order: airplane, automobile, bird, cat, deer, ... truck",
       "",

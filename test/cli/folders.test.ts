@@ -29,7 +29,7 @@ test("grades are classes, with a word on what is left out, in the same lines", (
   cpSync(grades, data, { recursive: true });
   for (const name of ["a.heic", "b.ppm"]) writeFileSync(join(data, "test", "1", name), "");
   const lines = [
-    "warning  2 files are in a format that is not read (1 heic, 1 ppm)",
+    "warning  2 files are in an unsupported format (1 heic, 1 ppm)",
     "         test/1/a.heic, test/1/b.ppm",
     "         -> Convert them to PNG or JPEG.",
   ].join("\n");
@@ -45,7 +45,7 @@ test("a class that cannot be read is refused by each, in the same lines", () => 
   cpSync(grades, data, { recursive: true });
   for (const i of ["000", "001"]) renameSync(join(data, `test/3/${i}.jpg`), join(data, `test/3/${i}.heic`));
   const lines = [
-    "error    test/3/: all images are in a format that is not read (2 heic), so a class would be missing",
+    "error    test/3/: all images are in an unsupported format (2 heic), so a class would be missing",
     "         -> Convert them to PNG or JPEG, or remove the folder.",
   ].join("\n");
   expect(advprop(["data", "check", data, "--quick"])).toMatchObject({

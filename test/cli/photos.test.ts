@@ -40,7 +40,7 @@ test("train refuses photos by name, or leaves them out; evaluate counts the same
   const byDefault = advprop(["train", "--data", data, "--run", run, "--quiet"]);
   expect([byDefault.status, byDefault.stderr]).toEqual([2, expect.stringContaining("  train/a/zero.jpg: it is empty")]);
   expect(refused.stderr).toContain(
-    "  train/a/zero.jpg: it is empty\n  test/b/003.jpg: it is a JPEG, cut off or damaged",
+    "  train/a/zero.jpg: it is empty\n  test/b/003.jpg: it is a JPEG, truncated or damaged",
   );
 
   const skipping = advprop([...TRAIN, "--data", data, "--run", run, "--json", "--on-bad-image", "skip"]);

@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { PARTS } from "../../data/folders/image-folder.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
-import { lookAtPhotos } from "../../data/photos/photo-look.js";
+import { quickCheckPhotos } from "../../data/photos/quick-check.js";
 import { photoExists, photoPath } from "../../data/photos/read-photo.js";
 import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { SHAPES } from "../../recipes/build/data.js";
@@ -42,7 +42,7 @@ export async function ownDivision(
   const { photos } = RunDirectory.open(run);
   if (!existsSync(photos)) return there.length === files.length ? { split } : undefined;
   const used = readUsedPhotos(photos);
-  const looks = await lookAtPhotos(path, there);
+  const looks = await quickCheckPhotos(path, there);
   const own = looks.filter(({ key }) => key === undefined || used.has(key)).length;
   if (own === files.length) return { split };
   const known = looks.some(({ key }) => key !== undefined && used.has(key));

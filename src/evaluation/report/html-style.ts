@@ -1,6 +1,6 @@
 /**
- * How a report looks as a page: one style for screens, light and dark, and for paper. The colours of curves follow Okabe and Ito 2008,
- * https://jfly.uni-koeln.de/color/, darker or lighter for contrast: people with any colour vision tell them apart.
+ * The style of a report as a page, for light and dark screens and for paper. The colours of curves follow Okabe and Ito 2008,
+ * https://jfly.uni-koeln.de/color/, which people with any colour vision can distinguish. They are darker or lighter for contrast.
  */
 export const STYLE = `
 :root {

@@ -1,9 +1,9 @@
-/** What the figures of a page have in common: colours from the page, dashes, text. */
+/** Shared parts of the figures of a page: colours of the page, dashes and text. */
 import { escapeHtml } from "./escape.js";
 
-/** Colours of series that the page's style defines. */
+/** Number of series colours in the style of the page. */
 const COLOURS = 6;
-/** Curves differ by dash as well, for paper without colour and for eyes that do not see it. */
+/** Curves also differ by dashes, for paper without colour and for people who do not see colours. */
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 
 export const colour = (i: number): string => `var(--series-${i % COLOURS})`;
