@@ -89,7 +89,7 @@ test("a run whose loss is not finite goes on by the command that its error names
   expect(failure.code).toBe("ERR_NON_FINITE");
   expect(failure.message).toContain("There is no checkpoint yet");
   expect(failure.message).toContain(
-    `The run goes on with: advprop train --run ${path} --resume --lr 3.3e+29, ` +
+    `Resume the run with: advprop train --run ${path} --resume --lr 3.3e+29, ` +
       `or advprop train --run ${path} --resume --set training.clipGradientNorm=5`,
   );
   const text = await resume(path, "optimizer.lr=0.01", "training.clipGradientNorm=5");
@@ -98,11 +98,11 @@ test("a run whose loss is not finite goes on by the command that its error names
   expect(Math.max(...rates(path))).toBeLessThanOrEqual(0.01);
 });
 
-test("a run that stopped early says what lets it go on, and does", async () => {
+test("resuming a run that stopped early names the setting that lets it train on", async () => {
   const path = join(temporaryFolder(), "run");
-  // A rate of nearly nothing: validation never gets better.
+  // The learning rate is nearly 0, so the validation accuracy never improves.
   const training = { ...RECIPE.training, epochs: 4, earlyStoppingEpochs: 1 };
-  expect(await train(path, { ...RECIPE, optimizer: { lr: 1e-30 }, training })).toContain("Validation got no better");
+  expect(await train(path, { ...RECIPE, optimizer: { lr: 1e-30 }, training })).toContain("Early stopping");
   const error = await codedRejection(resume(path, "training.epochs=6"));
   expect(error.message).toContain("`training.earlyStoppingEpochs: null`");
   await resume(path, "training.earlyStoppingEpochs=null");
@@ -124,11 +124,11 @@ test("nothing else of a recipe can be changed", () => {
   expect(codedError(() => changedRecipe(RECIPE, { optimizer: { lr: -1 } })).code).toBe("ERR_RECIPE");
 });
 
-test("a full disk is advised to be resumed where a run is trained, and nowhere else", () => {
+test("the error of a full disk during a training gets the command that resumes the run", () => {
   const recipe = resolveRecipe(RECIPE);
   const error = new RunError("ERR_WRITE", "cannot write x. The disk is full: free some space.");
   expect((withResumeAdvice(error, "runs/a", recipe) as Error).message).toBe(
-    `${error.message} Then the run goes on with: advprop train --run runs/a --resume`,
+    `${error.message} Then resume the run with: advprop train --run runs/a --resume`,
   );
   const other = new Error("a bug");
   expect(withResumeAdvice(other, "runs/a", recipe)).toBe(other);

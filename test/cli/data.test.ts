@@ -32,7 +32,7 @@ describe("advprop data check", () => {
       "c0              1           1",
       "c100            1           1",
     ]);
-    expect(lines[31]).toBe("and 7970 more, with as many images or more (--json lists all)");
+    expect(lines[31]).toBe("and 7970 more classes with at least as many images (--json lists all)");
     expect(lines[32]).toMatch(/^all +404000 +8000$/);
     expect(lines).toHaveLength(35);
   });

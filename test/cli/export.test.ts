@@ -78,7 +78,7 @@ describe("export", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/model\.onnx: resnet20, \d\.\d MB \(from .*last\.safetensors\)\n/);
     expect(stdout).toMatch(
-      /\nONNX Runtime gives the same logits on 8 images, cifar10: at most \d\.\de-\d+ of the largest/,
+      /\nOn 8 images, cifar10, the logits of ONNX Runtime differ by at most \d\.\de-\d+ of the largest logit/,
     );
     expect(stdout).toContain(
       "\n  input images: uint8 [N, 32, 32, 3], the bytes as they are; the graph normalises them\n",
@@ -118,7 +118,7 @@ describe("export", () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/: resnet20, 211 tensors, \d\.\d MB, main and aux \(from .*last\.safetensors\)\n/);
     expect(stdout.split("\n").slice(1)).toEqual([
-      "What a program that uses it has to do, which is in the file's metadata too:",
+      "A program that uses the file must do this (the file's metadata says it too):",
       "  images: RGB, short side resized to 32 pixels (bicubic, with antialiasing), then the middle 32 x 32",
       "  pixels: byte / 255, then less the mean 0.4914, 0.4822, 0.4465, divided by the deviation 0.247, 0.2435, 0.2616, " +
         "not ImageNet's usual 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225",

@@ -85,7 +85,7 @@ test("names what cannot be read and counts it, after all others", async () => {
   const to = join(folder, "some.csv");
   const error = await codedRejection(predicted([broken, red, join(folder, "none.jpg")], { to, top: 1 }));
   expect(error).toMatchObject({ code: "ERR_BAD_IMAGES", exitCode: 1 });
-  expect(error.message).toContain("2 of 3 photos could not be read; the others are done:\n");
+  expect(error.message).toContain("2 of 3 photos could not be read; the others were classified:\n");
   expect(error.message).toMatch(/broken\.jpg: it is text/);
   const [, first, second, third] = readFileSync(to, "utf8").split("\r\n");
   expect(first).toMatch(/broken\.jpg,,,.*it is text/);

@@ -23,7 +23,7 @@ test("a mistake of the user's, a run that failed, a file that cannot be read, an
   }
   const [code, text] = await said(system);
   expect(code).toBe(1);
-  expect(text).toMatch(/^advprop: ENOENT: .*'\/nowhere\/x'\. Look whether \/nowhere\/x is there/);
+  expect(text).toMatch(/^advprop: ENOENT: .*'\/nowhere\/x'\. Check that \/nowhere\/x exists/);
   for (const ours of [new Error("odd"), undefined]) {
     const [status, message] = await said(ours);
     expect([status, message]).toEqual([1, expect.stringContaining("This is a bug in advprop")]);

@@ -65,7 +65,7 @@ test("photos that came to a folder after the run divided it change nothing of wh
     const run = join(temporaryFolder(), "run");
     await train(run, ofPhotos(path));
     between();
-    while ((await resume(run)).includes("The time budget is spent"));
+    while ((await resume(run)).includes("The time budget is used up"));
     const { tensors, state } = readCheckpoint(join(run, "checkpoints", "last.safetensors"));
     expect(state.step).toBeGreaterThan(3);
     return Array.from(tensors, ([name, { data }]) => [name, Buffer.from(data).toString("base64")]);

@@ -121,7 +121,7 @@ describe("misuse", () => {
   test.each([
     [["a", "b"], "Add --suite standard"],
     [["a", "--to", "b"], "Add --suite standard"],
-    [["a", "--frost-textures", "b"], "--frost-textures is for a suite"],
+    [["a", "--frost-textures", "b"], "--frost-textures is only for a suite"],
     [["a", "--suite", "stanard"], "--suite must be standard"],
     [["a", "--suite", "standard", "--attack", "pgd"], "leave --attack out"],
     [["a.safetensors", "--suite", "standard", "--data", "shapes"], "a.safetensors"],

@@ -92,7 +92,7 @@ describe("train", () => {
     const { status, stderr } = advprop(["train", "--data", join(folder, "photos"), ...short, "--run", run]);
     expect(status, stderr).toBe(0);
     expect(stderr.split("\n")[0]).toMatch(
-      /taking the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
+      /using the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
     );
     expect(stderr).toMatch(
       /mini-batches of 32: .* a mini-batch has 8 images, .* the learning rate is 0.005 instead of 0.02/,
@@ -164,12 +164,12 @@ describe("train", () => {
     expect(JSON.parse(evaluated.stdout)).toMatchObject({ count: 64 });
   });
 
-  test("stops when its time budget is spent, saved", () => {
+  test("saves and stops when its time budget is used up", () => {
     const run = join(temporaryFolder(), "run");
     const flags = ["train", "--data", writeData(), ...STEPS, "--method", "vanilla", "--run", run, "--json"];
     const stopped = advprop([...flags, "--set", "training.timeBudgetHours=1e-9"]);
     expect(stopped.status).toBe(0);
-    expect(stopped.stderr).toContain(`The time budget is spent: stopped after step 1; saved.`);
+    expect(stopped.stderr).toContain(`The time budget is used up: stopped after step 1; saved.`);
     expect(JSON.parse(stopped.stdout)).toMatchObject({ status: "stopped", reason: "time budget", step: 1 });
     expect(advprop(["train", "--run", run, "--resume"]).stderr).toContain("stopped after step 2");
   });
