@@ -308,7 +308,7 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
   }
 }
 
-/** Writes each event into the run's folder, and passes it on. */
+/** Writes each event into the run's folder, and passes it on. Notes once if steps can no longer be captured as a CUDA graph. */
 function listener(
   run: RunDirectory,
   training: Training,
@@ -316,8 +316,13 @@ function listener(
   tell: (event: TrainEvent) => Promise<void>,
 ): Listener<FitEvent> {
   const write = runRecorder(run, { ...training, ...settings });
+  let refusal: string | undefined;
   return async (event) => {
     write(event);
+    if (refusal === undefined && training.captured?.refusal !== undefined) {
+      refusal = training.captured.refusal;
+      await noteTo(tell)(`Note: training steps run without a CUDA graph, which is slower: ${refusal}`);
+    }
     if (event.type === "checkpoint") {
       const { name, state } = event;
       await tell({ type: "checkpoint", name, step: state.step, weights: run.checkpoint(name).weights });
