@@ -183,5 +183,5 @@ test("the parts of a folder that has some are asked for by name", async () => {
 test("images in memory are taken as they are, and have no part all", async () => {
   expect(await opened({ data: "shapes", imageSize: 32 })).toMatchObject({ split: "test", view: undefined });
   await expect(opened({ data: "shapes", imageSize: 32, split: "all" })).rejects.toThrow("is no folder of photos");
-  await expect(opened({})).rejects.toThrow("the data must be given");
+  await expect(opened({})).rejects.toThrow("the data path is missing");
 });

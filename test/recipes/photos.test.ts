@@ -68,11 +68,12 @@ describe("the mini-batch follows the number of photos", () => {
     expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.005]);
   });
 
-  test("the change is said with all of its numbers", () => {
+  test("the description of the change has all numbers", () => {
     const recipe = recipeOf();
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
-      "168 training images make 5 updates an epoch by mini-batches of 32: the recipe asks for 20, so that a mini-batch has 8 images, " +
-        "which makes 21; the learning rate is 0.005 instead of 0.02, which is for 32. `training.batchSize: COUNT` leaves both as they are",
+      "With mini-batches of 32, 168 training images make only 5 updates per epoch, and the recipe wants at least 20. " +
+        "The mini-batch is therefore 8 images (21 updates per epoch), and the learning rate 0.005 instead of 0.02. " +
+        "To keep both, set `training.batchSize: COUNT`",
     );
   });
 });

@@ -399,19 +399,19 @@ describe("what has no effect with a method", () => {
     codedError(() => resolveRecipe(applySettings(recipe, settings)));
 
   test.each([
-    ["vanilla", "attack.epsilon=1/255", "attack has no effect with method vanilla, which makes no attack."],
-    ["vanilla-doubled", "attack.steps=3", "attack has no effect with method vanilla-doubled, which makes no attack."],
-    ["vanilla-two-views", "attack.name=pgd", "attack has no effect with method vanilla-two-views, which makes no"],
-    ["noise", "attack.steps=3", "attack.steps has no effect with method noise, which takes norm and epsilon alone."],
-    ["clean-copy", "attack.epsilon=1/255", "attack has no effect with method clean-copy, which makes no attack."],
-    ["sign-noise", "attack.steps=3", "has no effect with method sign-noise, which takes norm and epsilon alone."],
-    ["fast-advprop", "attack.steps=2", "which takes norm, epsilon and stepSize alone."],
+    ["vanilla", "attack.epsilon=1/255", "attack has no effect with method vanilla, which has no attack."],
+    ["vanilla-doubled", "attack.steps=3", "attack has no effect with method vanilla-doubled, which has no attack."],
+    ["vanilla-two-views", "attack.name=pgd", "attack has no effect with method vanilla-two-views, which has no"],
+    ["noise", "attack.steps=3", "attack.steps has no effect with method noise, which uses only norm and epsilon."],
+    ["clean-copy", "attack.epsilon=1/255", "attack has no effect with method clean-copy, which has no attack."],
+    ["sign-noise", "attack.steps=3", "has no effect with method sign-noise, which uses only norm and epsilon."],
+    ["fast-advprop", "attack.steps=2", "which uses only norm, epsilon and stepSize."],
     ["fast-advprop", "attack.target=random", "attack.target has no effect with method fast-advprop"],
     ["fast-advprop", "attack.statistics=running", "attack.statistics has no effect with method fast-advprop"],
-    ["fast-advprop", "training.adversarialWeight=0.5", "whose losses count as their images do"],
-    ["fast-advprop", "training.lossReduction=mean", "whose losses count as their images do"],
-    ["adversarial", "training.mixup=0.2", "which passes no clean images through the main norms"],
-    ["adversarial", "training.cutmix=1", "which passes no clean images through the main norms"],
+    ["fast-advprop", "training.adversarialWeight=0.5", "whose losses are weighted by their numbers of images"],
+    ["fast-advprop", "training.lossReduction=mean", "whose losses are weighted by their numbers of images"],
+    ["adversarial", "training.mixup=0.2", "which has no clean images in the main batch norms"],
+    ["adversarial", "training.cutmix=1", "which has no clean images in the main batch norms"],
     ["advprop", "training.adversarialShare=0.2", "only fast-advprop attacks a share of the images"],
     ["noise", "attack.labelSmoothing=0.1", "attack.labelSmoothing has no effect with method noise"],
     ["noise", "attack.name=fgsm", "attack.name has no effect with method noise"],
@@ -421,9 +421,9 @@ describe("what has no effect with a method", () => {
       "training.adversarialLabelSmoothing=0",
       "has no effect with method vanilla, which has no adversarial loss",
     ],
-    ["adversarial", "training.adversarialLabelSmoothing=0.1", "whose one loss takes labelSmoothing"],
+    ["adversarial", "training.adversarialLabelSmoothing=0.1", "whose only loss uses labelSmoothing"],
     ["vanilla-two-views", "training.adversarialWeight=1", "has no effect with method vanilla-two-views, which has no"],
-    ["adversarial", "training.adversarialWeight=0.5", "has no effect with method adversarial, whose one loss is"],
+    ["adversarial", "training.adversarialWeight=0.5", "has no effect with method adversarial, whose only loss is"],
     ["vanilla", "training.lossReduction=sum", "has no effect with method vanilla, which has no adversarial loss"],
   ])("with %s, %s is refused", (method, setting, message) => {
     for (const order of [
@@ -442,7 +442,7 @@ describe("what has no effect with a method", () => {
     const of = (...settings: string[]) => resolveRecipe(applySettings({}, settings)).data.augmentation;
     const magnitude = "data.augmentation.randAugment.magnitude=12";
     expect(refused({}, [magnitude]).message).toContain(
-      "data.augmentation.randAugment has no effect with the policy none; it is of rand-augment. Leave it out",
+      "data.augmentation.randAugment has no effect with the policy none; only rand-augment uses it. Leave it out",
     );
     expect(refused({}, ["data.augmentation.randAugment.magnitude=31"]).message).toContain(
       "must be a whole number in [0, 30]",
@@ -458,7 +458,7 @@ describe("what has no effect with a method", () => {
   test("a probability of clean starts without random starts is refused", () => {
     const settings = ["attack.randomStart=false", "attack.cleanStartProbability=0.2"];
     expect(refused({}, settings).message).toContain(
-      "attack.cleanStartProbability has no effect where randomStart is false: every image starts from itself. Leave it out",
+      "attack.cleanStartProbability has no effect because randomStart is false: every image starts from itself. Leave it out",
     );
     expect(resolveRecipe({ attack: { randomStart: false, cleanStartProbability: 0 } }).attack).toBeDefined();
   });

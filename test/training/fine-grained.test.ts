@@ -130,7 +130,7 @@ describe("what a recipe says of routes", () => {
   });
 
   test.each<[Recipe, string]>([
-    [{ method: "fine-grained" }, "data.augmentation.autoAugment, the policy that they go through, is none"],
+    [{ method: "fine-grained" }, "data.augmentation.autoAugment, its augmentation policy, is none"],
     [
       { ...policy, routes: { other: { source: "strong" } } },
       "routes must name main, which is evaluated, and at least one other",
@@ -139,7 +139,7 @@ describe("what a recipe says of routes", () => {
       { ...policy, routes: { main: { source: "strong" } } },
       "routes must name main, which is evaluated, and at least one other",
     ],
-    [{ ...policy, routes: { ...RECIPE.routes, "A b": {} } }, "routes.A b is no name of a route"],
+    [{ ...policy, routes: { ...RECIPE.routes, "A b": {} } }, "routes.A b is not a valid name of a route"],
     [
       { ...policy, routes: { ...RECIPE.routes, more: { sorce: "weak" } as never } },
       "unknown key routes.more.sorce. Did you mean source?",
@@ -148,14 +148,14 @@ describe("what a recipe says of routes", () => {
     [{ method: "advprop", routes: RECIPE.routes }, "routes has no effect with method advprop; only fine-grained"],
     [
       { ...policy, routes: { main: {}, other: { source: "plain" } } },
-      "autoAugment has no effect where no route has the source strong",
+      "autoAugment has no effect because no route has the source strong",
     ],
     [
       { ...policy, routes: { main: {}, other: { source: "strong" } }, attack: { steps: 3 } },
-      "whose routes are not attacked",
+      "because no route is attacked",
     ],
-    [{ ...policy, training: { adversarialWeight: 2 } }, "whose routes have a weight each"],
-    [{ ...policy, training: { lossReduction: "mean" } }, "whose routes have a weight each"],
+    [{ ...policy, training: { adversarialWeight: 2 } }, "whose routes have their own weights"],
+    [{ ...policy, training: { lossReduction: "mean" } }, "whose routes have their own weights"],
   ])("%j is refused", (recipe, message) => {
     expect(codedError(() => resolveRecipe(recipe))).toMatchObject({ code: "ERR_RECIPE", exitCode: 2 });
     expect(codedError(() => resolveRecipe(recipe)).message).toContain(message);
