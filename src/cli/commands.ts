@@ -19,7 +19,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["predict", "classify photos"],
   ["serve", "classify photos over HTTP"],
   ["dashboard", "follow runs in a browser while they train"],
-  ["attack", "attack a photo and draw original, perturbation and adversarial image"],
+  ["attack", "draw a photo, its perturbation and the adversarial image"],
   ["export", "write a trained classifier as ONNX or safetensors"],
   ["bench", "time an update of the weights, and profile it by operator"],
   ["corrupt", "write a copy of a data set with the corruptions of ImageNet-C"],

@@ -43,7 +43,7 @@ import {
 /** The names of the training methods; src/training/methods/method-traits.ts lists them. */
 export const METHODS = Object.keys(METHOD_TRAITS) as readonly MethodName[];
 
-/** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */
+/** Whether weight decay also applies to the scales and shifts of norm layers; it always applies to the biases of other layers. */
 const weightDecayOnNorm = flag.default(false);
 
 /** Default mini-batch size. With the size "auto" the learning rate is for this many images. */

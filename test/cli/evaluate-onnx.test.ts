@@ -104,7 +104,7 @@ describe("a set in memory", () => {
 
   test.each([
     [["--attack", "pgd"], "pgd needs gradients"],
-    [["--route", "aux"], "--route is for our own models"],
+    [["--route", "aux"], "--route does not apply to an ONNX file"],
     [["--onnx", "imageSize=16"], "does not take images of 16 pixels"],
     [["--split", "all"], "is no folder of photos"],
   ])("refuses %j", (flags, message) => {

@@ -110,7 +110,7 @@ describe("train", () => {
     expect(advprop(["train", "--model", "resnet8", ...one, "--batch-size", "8", "--run", first]).status).toBe(0);
     const second = advprop(["train", "photos", "--weights", first, ...one, "--run", join(folder, "second")]);
     expect(second.status, second.stderr).toBe(0);
-    expect(second.stderr.split("\n")[0]).toBe("The recipe photos, the network of the weights at 32 pixels.");
+    expect(second.stderr.split("\n")[0]).toBe("Using the recipe photos, the network of the weights at 32 pixels.");
     expect(parse(readFileSync(join(folder, "second", "recipe.yaml"), "utf8")).model).toBe("resnet8");
     const other = advprop(["train", "photos", "--model", "resnet20", "--weights", first, ...one]);
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("the weights are of resnet8")]);
@@ -134,8 +134,8 @@ describe("train", () => {
     [["--batch-size", "100"], "batch size must be at most 48"],
     [["--data", "/nowhere"], "/nowhere"],
     [["--set", "training.earlyStoppingEpochs=2"], "Add --validation-fraction"],
-    [["--set", "training.accumulationSteps=4"], "an epoch has 3"],
-    [["--batch-size", "48", "--memory-limit", "40MB"], "Take a batch of at most"],
+    [["--set", "training.accumulationSteps=4"], "an epoch has only 3"],
+    [["--batch-size", "48", "--memory-limit", "40MB"], "Use a batch of at most"],
   ])("refuses %j and leaves no folder", (flags, message) => {
     const data = writeData();
     const run = join(temporaryFolder(), "run");

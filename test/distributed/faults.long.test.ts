@@ -67,7 +67,7 @@ describe("launched ranks", () => {
     process.kill(rankOf(launched, killed), "SIGKILL");
     const { status, stderr } = await launched.ended;
     expect(stderr).toContain(`launch: rank ${killed} was killed by SIGKILL`);
-    expect(stderr).toContain("Starting all again from the last checkpoint (1 of 1).");
+    expect(stderr).toContain("Restarting all from the last checkpoint (restart 1 of 1).");
     expect(stderr).toMatch(/Resuming after step \d+/);
     expect(status).toBe(0);
     expectSameAsUndisturbed(run);
@@ -84,7 +84,7 @@ describe("launched ranks", () => {
     expect(stderr).toMatch(
       new RegExp(`advprop: rank ${stopped} \\(process \\d+ on [^)]*\\).* (sign of life|answered)`),
     );
-    expect(stderr).toContain(`launch: rank ${stopped} did not answer any more and was killed`);
+    expect(stderr).toContain(`launch: rank ${stopped} no longer responded and was killed`);
     expect(ended - at).toBeLessThan(LIMIT);
   });
 

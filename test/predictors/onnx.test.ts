@@ -151,7 +151,7 @@ describe("where settings come from", () => {
 
 describe("what is missing or wrong is said", () => {
   const cases: [string, Partial<OnnxFile>, string[], string][] = [
-    ["the range of the pixels", {}, [], "what its pixels are must be said"],
+    ["the range of the pixels", {}, [], "the range of its pixels is not known"],
     ["the layout", { shape: ["n", 3, 3, 3] }, NORMALIZED, "`onnx.layout: NCHW` or `onnx.layout: NHWC`"],
     ["the size", { shape: ["n", 3, "h", "w"] }, NORMALIZED, "`onnx.imageSize: 224`"],
     ["images that are not square", { shape: ["n", 3, 8, 12] }, NORMALIZED, "images must be square"],
@@ -191,7 +191,7 @@ describe("what is missing or wrong is said", () => {
   test("a name twice: of which output would it be?", async () => {
     const classes = ["a", "b", "a", "d"];
     await expect(open({}, [], { pixelRange: "0-1", classes })).rejects.toThrow(
-      /each output must have a name of its own; outputs 1 and 3 are both called a\. Rename one/,
+      /the names of the outputs must differ; outputs 1 and 3 are both called a\. Rename one/,
     );
   });
 

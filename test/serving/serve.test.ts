@@ -108,7 +108,7 @@ test("a port that is taken, and limits that are none", async () => {
   const { port } = new URL(server.url);
   const taken = await codedRejection(serve(model, { port: Number(port) }));
   expect(taken).toMatchObject({ code: "ERR_SERVE", exitCode: 2 });
-  expect(taken.message).toContain("another program listens there");
+  expect(taken.message).toContain("another program uses this port");
   expect((await codedRejection(serve(model, { port: 0, maxBytes: 0 }))).message).toContain(
     "`maxBytes` must be a positive number",
   );

@@ -100,7 +100,7 @@ describe("gradient accumulation", () => {
   test("is refused where an epoch makes no update", async () => {
     const error = await codedRejection(fit({ ...smallRun(newFolder()), accumulationSteps: 5 }));
     expect(error.code).toBe("ERR_BATCH_SIZE");
-    expect(error.message).toContain("5 mini-batches of 8 images make an update, and an epoch has 4");
+    expect(error.message).toContain("5 mini-batches of 8 images make an update, but an epoch has only 4");
   });
 });
 

@@ -76,11 +76,11 @@ describe("the choice of a batch size", () => {
     const error = codedError(() => checkMemory(estimate, 128, 2e9));
     expect(error).toMatchObject({ code: "ERR_MEMORY", exitCode: 2 });
     expect(error.message).toContain(
-      "a batch of 128 images takes about 2.28 GB, and 2.00 GB are available. Take a batch of at most 100",
+      "a batch of 128 images needs about 2.28 GB of memory, but only 2.00 GB are available. Use a batch of at most 100",
     );
     const hopeless = codedError(() => automaticBatch(estimate, 1e9, 1000, 128));
     expect(hopeless.code).toBe("ERR_MEMORY");
-    expect(hopeless.message).toContain("Take a smaller model or smaller images");
+    expect(hopeless.message).toContain("Use a smaller model or smaller images");
   });
 
   test("a recipe's automatic size becomes a number, and one that is too large is refused", async () => {

@@ -113,8 +113,8 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     expect(shown).not.toEqual(clean);
     const changed = clean.map(([before], i) => before.class !== shown[i][0].class);
     const marks = await page.locator(".mark").allInnerTexts();
-    expect(marks).toEqual(changed.map((one) => (one ? "✕ changed" : "✓ holds")));
-    await page.getByRole("button", { name: "All off" }).click();
+    expect(marks).toEqual(changed.map((one) => (one ? "✕ changed" : "✓ unchanged")));
+    await page.getByRole("button", { name: "Reset all" }).click();
     await settled(page);
     expect(await answersOn(page)).toEqual(clean);
     expect(await page.locator(".mark").count()).toBe(0);
@@ -155,7 +155,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     await problem.filter({ hasText: "notes.txt is text. Choose a photo: a JPEG, PNG, WebP, AVIF or GIF." }).waitFor();
     await give(page, "drop", path("broken.png"));
     await problem
-      .filter({ hasText: "broken.png is a PNG that the browser cannot decode: cut off or damaged." })
+      .filter({ hasText: "broken.png is a PNG that the browser cannot decode. The file is incomplete or damaged." })
       .waitFor();
     await give(page, "drop", path("wide.png"));
     await page.getByRole("img", { name: "wide.png" }).waitFor();
@@ -165,7 +165,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     await page.getByRole("img", { name: "photo.jpg" }).waitFor();
     expect(await answersOn(page)).not.toEqual(before);
     await give(page, "paste", undefined);
-    await problem.filter({ hasText: "There was no file in that" }).waitFor();
+    await problem.filter({ hasText: "That was not a file" }).waitFor();
     // What was shown stays.
     expect(await page.getByRole("img", { name: "photo.jpg" }).count()).toBe(1);
   });
@@ -175,7 +175,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     await page.route("**/model-2.onnx", (route) => route.fulfill({ status: 404 }));
     await page.reload();
     const problem = page.getByRole("alert");
-    await problem.filter({ hasText: "/model-2.onnx is not there (404). Was the whole folder copied?" }).waitFor();
+    await problem.filter({ hasText: "/model-2.onnx was not found (404). Was the whole folder copied?" }).waitFor();
     await page.locator("input[type=file]").setInputFiles(path("wide.png"));
     await problem.filter({ hasText: "The models could not be loaded. Load the page again." }).waitFor();
   });

@@ -80,7 +80,7 @@ test("a model's facts are those that are known", () => {
   expect(factsOf({ ...model, method: "advprop", epsilon: 1 / 255, accuracy })).toEqual([
     `resnet8, ${size} pixels`,
     "AdvProp at 1/255",
-    "73.98\u00a0% right of 10,000 test images of cifar10",
+    "accuracy 73.98\u00a0% on 10,000 test images of cifar10",
   ]);
   expect([milliseconds(3.14), milliseconds(271.8)]).toEqual(["3.1 ms", "272 ms"]);
 });

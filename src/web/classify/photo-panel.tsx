@@ -1,4 +1,4 @@
-/** The photo as the networks see it, and the ways to give another. */
+/** The photo as the networks see it, and the ways to choose another. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { View } from "./protocol.js";
@@ -45,7 +45,7 @@ export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
   );
 }
 
-/** Which models a view is of. */
+/** The models that see a view, as text. */
 function whoSees({ now: { views, answers } }: Shown, view: number): string {
   if (views.length > 1)
     return `${answers.flatMap((answer, i) => (answer.view === view ? [letterOf(i)] : [])).join()} sees`;
@@ -75,7 +75,7 @@ function PhotoInput({ onPhoto, children }: Pick<Properties, "onPhoto"> & { reado
         accept="image/jpeg,image/png,image/webp,image/avif,image/gif"
         onChange={({ currentTarget }) => {
           if (currentTarget.files?.length) onPhoto(currentTarget.files[0]);
-          // So that the same file can be chosen again.
+          // Lets the user choose the same file again.
           currentTarget.value = "";
         }}
       />

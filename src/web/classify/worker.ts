@@ -1,4 +1,4 @@
-/** Decodes, corrupts and classifies beside the page, so that its sliders never wait. */
+/** The worker that decodes, corrupts and classifies, so that the page's sliders stay responsive. */
 
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
@@ -10,10 +10,10 @@ import { decodePhoto } from "./decode.js";
 import type { Answer, Request, Response, Result, View } from "./protocol.js";
 import { squareOf } from "./square.js";
 
-/** Classes that are shown. */
+/** Number of classes that are shown. */
 const TOP = 5;
 
-// More threads need headers that a plain static server does not send.
+// More threads would need HTTP headers that a simple static server does not send.
 env.wasm.numThreads = 1;
 env.wasm.wasmPaths = { wasm };
 
@@ -21,7 +21,7 @@ const say = (response: Response): void => postMessage(response);
 
 let models: readonly (WebModel & { readonly session: InferenceSession })[] = [];
 let photo: RawImage | undefined;
-/** The squares of the photo, by what decides them. */
+/** The squares of the photo, keyed by size and crop rule. */
 let squares = new Map<string, Uint8Array>();
 
 addEventListener("message", async ({ data }: MessageEvent<Request>) => {
@@ -52,7 +52,7 @@ async function open(page: string): Promise<void> {
   for (const model of list) {
     const bytes = await (await found(new URL(model.file, page))).arrayBuffer();
     const session = await InferenceSession.create(bytes);
-    // The first pass takes its memory and is slower.
+    // The first pass allocates memory and is slower, so it is done now.
     await logitsOf(session, new Uint8Array(model.imageSize ** 2 * 3), model.imageSize);
     opened.push({ ...model, session });
   }
@@ -62,7 +62,7 @@ async function open(page: string): Promise<void> {
 async function found(address: URL): Promise<globalThis.Response> {
   const response = await fetch(address);
   if (!response.ok)
-    throw new Error(`${address.pathname} is not there (${response.status}). Was the whole folder copied?`);
+    throw new Error(`${address.pathname} was not found (${response.status}). Was the whole folder copied?`);
   return response;
 }
 
