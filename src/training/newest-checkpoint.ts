@@ -32,7 +32,7 @@ export function readNewestCheckpoint({ weights, previous }: CheckpointFiles): Ne
   if (damages.length === 0) return undefined;
   throw new UsageError(
     "ERR_CHECKPOINT_DAMAGED",
-    no checkpoint of the run can be read, so the run cannot be resumed:\n${damages.join("\n")}\n` +
+    `no checkpoint of the run can be read, so the run cannot be resumed:\n${damages.join("\n")}\n` +
       "Restore one of these files, or start a new run with another of its checkpoints as `weights`",
   );
 }
