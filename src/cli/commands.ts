@@ -23,7 +23,7 @@ export const COMMANDS: readonly (readonly [name: string, summary: string])[] = [
   ["export", "write a trained classifier as ONNX or safetensors"],
   ["bench", "time an update of the weights, and profile it by operator"],
   ["corrupt", "write a copy of a data set with the corruptions of ImageNet-C"],
-  ["stylize", "write a copy of a data set with other textures and the same shapes"],
+  ["stylize", "write a copy of a data set with other textures"],
   ["models", "list the networks and published weights, or convert weights"],
   ["recipes", "list the recipes"],
   ["data", "check a folder of images, or download a data set"],

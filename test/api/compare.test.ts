@@ -51,7 +51,7 @@ describe("a comparison over seeds", () => {
     expect(second.difference?.count).toBe(2);
     expect(first.difference).toBeUndefined();
     expect(result.measures.map(({ name }) => name)).toEqual(["clean accuracy", "balanced accuracy"]);
-    expect(renderText(document)).toContain("Differences to vanilla");
+    expect(renderText(document)).toContain("Differences from vanilla");
     const saved = JSON.parse(readFileSync(join(to, "comparison.json"), "utf8"));
     expect(saved.measures).toEqual(JSON.parse(JSON.stringify(result.measures)));
     // Each run knows what was measured of it.
@@ -209,7 +209,7 @@ test("what is missing of an arm is left out of its mean and its pairs", () => {
 describe("misuse", () => {
   test.each([
     [{ arms: { a: {} } }, /at least two arms; got 1/],
-    [{ arms: { a: {}, "b/c": {} } }, /an arm's name must be made of/],
+    [{ arms: { a: {}, "b/c": {} } }, /an arm's name may contain only/],
     [{ arms: { a: {}, b: { method: "advprob" as never } } }, /arm b, method: method must be/],
     [{ arms: { a: {}, b: { training: { epoch: 3 } as never } } }, /arm b, training.epoch: unknown path/],
   ])("%j", async (comparison, message) => {

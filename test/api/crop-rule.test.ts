@@ -111,7 +111,7 @@ test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, a
   expect(kept.loss).not.toBeCloseTo(loss, 3);
   expect(kept.images).toBe(
     "images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5); the model's file records no crop rule, so the " +
-      "earlier default holds, size / (size + 32); today's is 0.875 (`cropFraction: 0.875`)",
+      "earlier default is used, size / (size + 32); the default is now 0.875 (`cropFraction: 0.875`)",
   );
   expect(await evaluated(exported, 0.875)).toEqual(own);
 });
@@ -123,7 +123,7 @@ test("a run from before keeps its rule when it is resumed, evaluated and exporte
   expect((await evaluated(weights)).images).toContain("the model's file records no crop rule");
 
   const { loss, said } = await finishRun(run);
-  expect(said).toContain("the run records no crop rule; it keeps the one it began with, the middle 0.500");
+  expect(said).toContain("the run records no crop rule. Its validation keeps the earlier default, the middle 0.500");
   expect(RunDirectory.open(run).readInfo().view).toEqual(BEFORE);
   // Recorded from now on.
   const { loss: again, images } = await evaluated(weights);

@@ -98,7 +98,7 @@ test("images that a run was trained on are counted, and are in no part that is d
   });
   const all = await opened({ run, data: renamed });
   expect(all).toMatchObject({ split: "all", length: 23, used: { ...known, trainedOn: train.length - 1 } });
-  const lost = `(${train.length} of 24 are missing or others), so that the run's own division does not hold: all photos`;
+  const lost = `(${train.length} of 24), so the run's split cannot be used: all photos`;
   expect(all.notes).toContainEqual(expect.stringContaining(lost));
   const drawn = await opened({ run, data: renamed, split: "test" }).catch((error: Error) => error);
   if (drawn instanceof Error) expect(drawn.message).toContain("the run was trained or validated on them");
@@ -182,6 +182,6 @@ test("the parts of a folder that has some are asked for by name", async () => {
 
 test("images in memory are taken as they are, and have no part all", async () => {
   expect(await opened({ data: "shapes", imageSize: 32 })).toMatchObject({ split: "test", view: undefined });
-  await expect(opened({ data: "shapes", imageSize: 32, split: "all" })).rejects.toThrow("is no folder of photos");
+  await expect(opened({ data: "shapes", imageSize: 32, split: "all" })).rejects.toThrow("is not a folder of photos");
   await expect(opened({})).rejects.toThrow("the data path is missing");
 });

@@ -77,15 +77,15 @@ test("neither is one that ONNX Runtime refuses", async () => {
   vi.mocked(foldNorms).mockImplementationOnce((graph) => void graph.nodes.splice(5, 1));
   const { code, message } = await codedRejection(exportModel(weights, join(folder, "broken.onnx")));
   expect(code).toBe("ERR_ONNX");
-  expect(message).toContain("onnxruntime cannot read it");
+  expect(message).toContain("onnxruntime cannot read the file");
   expect(readdirSync(folder).filter((name) => name.includes("broken"))).toEqual([]);
 });
 
 test.each([
   ["model.bin", {}, /must name a file that ends in .onnx or .safetensors, or `format` must say which/],
-  ["model.onnx", { auxiliary: true }, /`auxiliary` is of safetensors/],
-  ["model.safetensors", { softmax: true }, /`softmax` is of ONNX files/],
-  ["model.safetensors", { imageSize: 64 }, /`imageSize` is of ONNX files/],
+  ["model.onnx", { auxiliary: true }, /`auxiliary` applies only to safetensors/],
+  ["model.safetensors", { softmax: true }, /`softmax` applies only to ONNX files/],
+  ["model.safetensors", { imageSize: 64 }, /`imageSize` applies only to ONNX files/],
   [
     "model.onnx",
     { input: "uint8-nhw" as never },
@@ -93,8 +93,8 @@ test.each([
   ],
   ["model.onnx", { format: "onxx" as never }, /`format` must be onnx or safetensors; got onxx. Did you mean onnx/],
   ["model.onnx", { imageSize: 0.5 }, /`imageSize` must be a positive whole number/],
-  ["none/model.onnx", {}, /there is no folder .*none to write model.onnx into/],
-  ["weights.safetensors", {}, /must not be the weights themselves/],
+  ["none/model.onnx", {}, /cannot write model.onnx, because the folder .*none does not exist/],
+  ["weights.safetensors", {}, /must not be the weights file .* itself/],
 ] as const)("refuses %s with %j", async (name, options, message) => {
   const error = await codedRejection(exportModel(weights, join(folder, name), options));
   expect(error.code).toBe("ERR_EXPORT");

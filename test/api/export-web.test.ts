@@ -84,7 +84,7 @@ test("a folder that holds something is refused, and stays as it was", async () =
   const error = await codedRejection(exportWeb([first], to));
   expect(error).toMatchObject({
     code: "ERR_EXPORT",
-    message: expect.stringContaining("must be a new or an empty folder"),
+    message: expect.stringContaining("must be a new or empty folder"),
   });
   expect(readdirSync(to)).toEqual(["notes.txt"]);
 });
@@ -95,7 +95,7 @@ test("what fails leaves nothing behind, and what a killed export left is in nobo
   expect(missing.message).toContain(join(folder, "none"));
   expect(readdirSync(outer)).toEqual([]);
   const small = await codedRejection(exportWeb([first], outer, { imageSize: 15 }));
-  expect(small).toMatchObject({ code: "ERR_EXPORT", message: expect.stringContaining("at least 16 pixels a side") });
+  expect(small).toMatchObject({ code: "ERR_EXPORT", message: expect.stringContaining("at least 16 pixels per side") });
   expect(readdirSync(outer)).toEqual([]);
   mkdirSync(join(outer, ".export.tmp"));
   await exportWeb([first], outer);
@@ -113,8 +113,11 @@ test("the command writes the page, and says how to look at it", () => {
 
 test.each([
   [["--to", "model.onnx"], /a file holds one model; got .*second.safetensors too\. .*--format web/],
-  [["--to", "page", "--format", "web", "--softmax"], /--softmax is of files, and the page decides it\. Leave it out/],
-  [["--to", "page", "--format", "web", "--input", "uint8-nhwc"], /--input is of files/],
+  [
+    ["--to", "page", "--format", "web", "--softmax"],
+    /--softmax is only for files; a web page has a fixed value\. Leave it out/,
+  ],
+  [["--to", "page", "--format", "web", "--input", "uint8-nhwc"], /--input is only for files/],
   [["--to", "page", "--format", "webb"], /--format must be onnx, safetensors or web; got webb\. Did you mean web\?/],
 ])("the command refuses %j", (flags, message) => {
   const { status, stderr } = advprop(["export", first, second, ...flags]);

@@ -65,7 +65,7 @@ describe("a report on two trainings", () => {
     const trained = captioned("table", /^What was trained/);
     expect(cells(trained, "method")).toEqual({ vanilla: "vanilla", advprop: "advprop" });
     expect(cells(trained, "attack")).toMatchObject({ vanilla: "none" });
-    expect(cells(trained, "images").advprop).toBe("shapes, 10 classes: 32 to train on, 10 to validate on");
+    expect(cells(trained, "images").advprop).toBe("shapes, 10 classes: 32 for training, 10 for validation");
     expect(cells(trained, "epochs").vanilla).toBe("3 of 3");
     const cost = captioned("table", /^What it cost/);
     const epochs = openRun(advprop)
@@ -78,7 +78,7 @@ describe("a report on two trainings", () => {
       vanilla: { value: 6 },
       advprop: { value: expect.closeTo(6 * (2 + 2 / 3), 9) },
     });
-    const differences = captioned("table", /^In what the recipes differ/);
+    const differences = captioned("table", /^Differences between the recipes/);
     expect(differences.rows.map(([path]) => path)).toEqual([
       "method",
       "attack",
@@ -95,7 +95,7 @@ describe("a report on two trainings", () => {
     expect(cells(results, "validation images, last epoch").advprop).toMatchObject({
       value: validations.at(-1)!.accuracy,
     });
-    expect(cells(results, "the same through the norms of aux")).toMatchObject({
+    expect(cells(results, "the same through the batch norms of aux")).toMatchObject({
       vanilla: "none",
       advprop: { value: validations.at(-1)!.routes!.aux.accuracy },
     });
@@ -146,11 +146,11 @@ describe("a report on two trainings", () => {
     const examples = captioned("pictures", /^advprop: the same images/);
     expect(examples.columns.map((name) => name.replaceAll("\u00a0", " "))).toEqual([
       "clean",
-      ...[1, 2, 3].flatMap((epoch) => [`change, epoch ${epoch}`, `adversarial, epoch ${epoch}`]),
+      ...[1, 2, 3].flatMap((epoch) => [`perturbation, epoch ${epoch}`, `adversarial, epoch ${epoch}`]),
     ]);
     expect(examples.rows).toHaveLength(4);
     expect(examples.rows[0].cells[0].note).toMatch(/^main: \w+ \d+.%\naux: \w+ \d+.%$/);
-    const mistakes = captioned("pictures", /^advprop: the wrong answers/);
+    const mistakes = captioned("pictures", /^advprop: the wrong predictions/);
     expect(mistakes.rows[0].cells).toHaveLength(8);
   });
 
@@ -191,7 +191,7 @@ describe("the end of a training", () => {
     const { status } = await train(recipe("vanilla"), { run: path, onEvent });
     expect(status).toBe("finished");
     expect(RunDirectory.open(path).readInfo().status).toBe("finished");
-    expect(notes).toEqual([expect.stringContaining("not the page about it: cannot write")]);
+    expect(notes).toEqual([expect.stringContaining("its report could not be written: cannot write")]);
   });
 });
 

@@ -50,17 +50,17 @@ test.each<[Recipe, string[]]>([
     [
       "Attack: one step along the gradient of a training pass, linf, epsilon 2/255, step 2/255, untargeted.",
       "Label smoothing: 0.1, in all losses.",
-      "Epochs: 88, which cost about what 105 of vanilla do, as each costs 1.2 times as much. Of the images 20 % are adversarial, the others clean.",
+      "Epochs: 88, which cost about as much as 105 of vanilla training, because each costs 1.2 times as much. 20 % of the images are adversarial, the others clean.",
     ],
   ],
   [
     { method: "clean-copy", training: { labelSmoothing: 0.1 } },
-    ["Attack: none, as clean-copy trains on clean images.", "Label smoothing: 0.1, in both losses."],
+    ["Attack: none, because clean-copy trains on clean images.", "Label smoothing: 0.1, in both losses."],
   ],
   [{ method: "noise", attack: { epsilon: "3/255" } }, ["Noise: linf, epsilon 3/255."]],
   [
     { method: "vanilla", training: { labelSmoothing: 0.1 } },
-    ["Attack: none, as vanilla trains on clean images.", "Label smoothing: 0.1."],
+    ["Attack: none, because vanilla trains on clean images.", "Label smoothing: 0.1."],
   ],
 ])("%j", (recipe, lines) => {
   expect(describeStrength(resolveRecipe(recipe))).toEqual(lines);

@@ -60,7 +60,7 @@ test("a share of validation images is refused where there are some", async () =>
   const run = join(temporaryFolder(), "run");
   for (const [recipe, why] of [
     [OF_PHOTOS, `${photos} has a folder of 16 validation images`],
-    [OF_SHAPES, "shapes draws 10 validation images of its own"],
+    [OF_SHAPES, "shapes has its own 10 validation images"],
   ] as const) {
     const error = await codedRejection(train(run, { ...recipe, data: { ...recipe.data, validationFraction: 0.2 } }));
     expect(error).toMatchObject({ code: "ERR_VALIDATION_FRACTION", exitCode: 2 });

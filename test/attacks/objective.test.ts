@@ -200,7 +200,7 @@ describe("AutoAttack's members", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("with few classes go for fewer targets, or leave the ratio out, and say so", () => {
+  test("with few classes try fewer targets, or leave out the ratio, and warn about it", () => {
     expect(named(4)).toEqual(["apgd-ce", "apgd-t", "fab", "square"]);
     expect(evaluationAttacks({ ...options, classes: 4 }).warnings).toEqual([
       expect.stringMatching(/9 wrong classes; with 4 classes there are 3/),
@@ -208,7 +208,7 @@ describe("AutoAttack's members", () => {
     expect(named(2)).toEqual(["apgd-ce", "fab", "square"]);
     expect(evaluationAttacks({ ...options, classes: 2 }).warnings).toEqual([
       expect.stringMatching(/with 2 classes there are 1/),
-      expect.stringMatching(/left out, as the difference of logits ratio needs at least 4 classes/),
+      expect.stringMatching(/left out, because the difference of logits ratio needs at least 4 classes/),
     ]);
     for (const [name, classes] of [
       ["apgd-t", 3],

@@ -106,7 +106,7 @@ describe("a set in memory", () => {
     [["--attack", "pgd"], "pgd needs gradients"],
     [["--route", "aux"], "--route does not apply to an ONNX file"],
     [["--onnx", "imageSize=16"], "does not take images of 16 pixels"],
-    [["--split", "all"], "is no folder of photos"],
+    [["--split", "all"], "is not a folder of photos"],
   ])("refuses %j", (flags, message) => {
     const model = writeModel("refused", 10, NAMES, { shape: ["n", 3, 32, 32] });
     const { status, stderr } = advprop(["evaluate", model, "--data", data, ...FLAGS, ...flags], WITHOUT_ADDON);
@@ -142,7 +142,7 @@ describe("sets for models of ImageNet", () => {
       classes: "classes: imagenet-a: argmax over the columns of its 200 classes",
       images:
         "images: short side to 40 pixels, bicubic, centre 8 x 8 (crop fraction 0.2); the model's file records no crop rule, so the " +
-        "earlier default holds, size / (size + 32); today's is 0.875 (`cropFraction: 0.875`)",
+        "earlier default is used, size / (size + 32); the default is now 0.875 (`cropFraction: 0.875`)",
     });
     expect(result.perClass).toHaveLength(200);
   });

@@ -134,7 +134,7 @@ describe("export", () => {
       "another format",
       "run",
       ["--to", "x.bin"],
-      "must name a file that ends in .onnx or .safetensors, or --format must say which; got x.bin",
+      "must name a file that ends in .onnx or .safetensors, or --format must be given; got x.bin",
     ],
     ["a step that was not kept", "run", ["--to", "x.safetensors", "--checkpoint", "7"], "there is no checkpoint"],
     [
@@ -155,7 +155,7 @@ describe("export", () => {
     const bytes = statSync(checkpoint).size;
     const result = advprop(["export", checkpoint, "--to", checkpoint]);
     expect(result.status).toBe(2);
-    expect(result.stderr).toContain("must not be the weights themselves");
+    expect(result.stderr).toContain("must not be the weights file");
     expect(statSync(checkpoint).size).toBe(bytes);
   });
 });

@@ -41,21 +41,21 @@ test("of photos, what came, what went and what was changed is named", async () =
 
   cpSync(join(more, "aardvark", "000.jpg"), cat("new.jpg"));
   let message = await refused(run);
-  expect(message).toContain("photos that came to it: 1 (train/cat/new.jpg)");
+  expect(message).toContain("added photos: 1 (train/cat/new.jpg)");
   expect(message).toContain("there were 32 training images, and there are 33");
 
   renameSync(cat("new.jpg"), cat("000.jpg"));
   message = await refused(run);
-  expect(message).toContain("photos that have other contents: 1 (train/cat/000.jpg)");
+  expect(message).toContain("changed photos: 1 (train/cat/000.jpg)");
 
   renameSync(cat("000.jpg"), cat("zzz.jpg"));
-  expect(await refused(run)).toContain("photos that are gone: 1 (train/cat/000.jpg)");
+  expect(await refused(run)).toContain("removed photos: 1 (train/cat/000.jpg)");
   rmSync(cat("zzz.jpg"));
   cpSync(join(photos, "cat", "000.jpg"), cat("000.jpg"));
 
   renameSync(join(folder, "train", "dog"), join(folder, "train", "wolf"));
   message = await refused(run);
-  expect(message).toContain("classes that are gone: 1 (dog); new classes: 1 (wolf)");
+  expect(message).toContain("removed classes: 1 (dog); new classes: 1 (wolf)");
   renameSync(join(folder, "train", "wolf"), join(folder, "train", "dog"));
   expect(await resume(run)).toContain("Resuming after step 1");
 });

@@ -65,7 +65,7 @@ describe("a run of ours and an ONNX file", () => {
     const result = JSON.parse(resumed.stdout);
     expect(result).toMatchObject({ schema: 1, data: { name: "shapes", images: IMAGES, classes: 10 } });
     expect(result.models.map(({ name }: { name: string }) => name)).toEqual(["eps0.5", "colours.v2"]);
-    expect(result.remarks[0]).toContain("colours.v2: an ONNX file only answers");
+    expect(result.remarks[0]).toContain("colours.v2: an ONNX file gives no gradients");
     const rows: Record<string, (unknown | null)[]> = Object.fromEntries(
       result.measures.map(({ name, values }: { name: string; values: unknown[] }) => [name, values]),
     );

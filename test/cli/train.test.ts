@@ -95,7 +95,7 @@ describe("train", () => {
       /using the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
     );
     expect(stderr).toMatch(
-      /mini-batches of 32: .* a mini-batch has 8 images, .* the learning rate is 0.005 instead of 0.02/,
+      /mini-batches of 32, .* The mini-batch is therefore 8 images .* the learning rate 0.005 instead of 0.02/,
     );
     const { model, method, training, optimizer } = parse(readFileSync(join(run, "recipe.yaml"), "utf8"));
     expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.005]);
@@ -155,9 +155,9 @@ describe("train", () => {
     ]);
     // An update of two mini-batches of 128 would take more than the 48 images; FGSM costs two thirds of a pass, and two follow.
     expect(trained.stderr).toContain(
-      "Batch size auto: an update is a mini-batch of 32 images; the learning rate is 0.002 instead of 0.016, which is for 256",
+      "Batch size auto: an update is a mini-batch of 32 images; the learning rate is 0.002 instead of 0.016, because 0.016 is for 256",
     );
-    expect(trained.stderr).toMatch(/A batch of 32 takes about \d+ MB of \d+\.\d\d GB; a step costs 2\.67 times/);
+    expect(trained.stderr).toMatch(/A batch of 32 needs about \d+ MB of \d+\.\d\d GB memory; a step costs 2\.67 times/);
     expect(trained.status).toBe(0);
     expect(readFileSync(join(run, "recipe.yaml"), "utf8")).toContain("batchSize: 32");
     const evaluated = advprop(["evaluate", run, "--limit-test", "64", "--json"]);

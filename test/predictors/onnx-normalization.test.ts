@@ -51,7 +51,7 @@ describe("the unit", () => {
     ["0-1", three(0), three(255), /pixelRange: 0-255`, or divide std by 255/],
     ["0-255", three(0), three(0.5), /pixelRange: 0-1`, or multiply std by 255/],
     ["0-255", three(300), three(1), /at most 255; got 300/],
-    ["0-1", three(-0.5), three(0.5), /must not be below 0; got -0.5, .* leave the minus out/],
+    ["0-1", three(-0.5), three(0.5), /must not be negative; got -0.5, .* leave the minus out/],
     ["0-1", three(0.5), [0.5, -0.5, 0.5], /std must be above 0; got 0.5, -0.5, 0.5/],
     ["0-1", three(0.5), three(0), /std must be above 0/],
   ] as const)("%s with a mean of %s and a std of %s is a mistake", (pixelRange, mean, std, message) => {

@@ -61,7 +61,7 @@ async function open(file: Partial<OnnxFile>, onnx: readonly string[], sidecar?: 
   const named = sidecar === undefined && onnx.every((text) => !text.startsWith("classes="));
   const classes = named ? [`classes=${join(folder, "classes.txt")}`] : [];
   const predictor = await openPredictor(path, { onnx: onnxOptions([...onnx, ...classes]), threads: 1 });
-  if (predictor.access !== "black-box") throw new Error("an ONNX file only answers");
+  if (predictor.access !== "black-box") throw new Error("an ONNX file gives no gradients");
   return predictor;
 }
 
@@ -160,10 +160,10 @@ describe("what is missing or wrong is said", () => {
       "a layout that only running shows",
       { shape: ["", "", "", ""] },
       [...NORMALIZED, "layout=NHWC", "imageSize=8"],
-      "cannot run it on images [2, 8, 8, 3]",
+      "cannot run the graph on images [2, 8, 8, 3]",
     ],
     ["the wrong size", {}, [...NORMALIZED, "imageSize=16"], "does not take images of 16 pixels"],
-    ["an input of other dimensions", { shape: ["n", 3, 8, 8, 3] }, NORMALIZED, "must take 4 dimensions"],
+    ["an input of other dimensions", { shape: ["n", 3, 8, 8, 3] }, NORMALIZED, "must have 4 dimensions"],
     ["which output", { features: true }, NORMALIZED, "one of output, means"],
     ["a normalised 8-bit input", { type: "uint8" }, NORMALIZED, "takes pixels as they are"],
     ["too many names", {}, [...NORMALIZED, "classes=imagenet"], "a name for each of its 4 outputs; got 1000"],
@@ -220,7 +220,7 @@ describe("what is missing or wrong is said", () => {
     const path = join(temporaryFolder(), "model.onnx");
     await expect(openPredictor(path)).rejects.toThrow("there is no ONNX file");
     writeFileSync(path, "hello, this is text");
-    await expect(openPredictor(path)).rejects.toThrow("onnxruntime cannot read it");
+    await expect(openPredictor(path)).rejects.toThrow("onnxruntime cannot read the file");
     await expect(openPredictor("a.safetensors", { onnx: { layout: "NCHW" } })).rejects.toThrow("that end in .onnx");
   });
 });

@@ -216,7 +216,9 @@ test("a run has the fewer epochs, ends its schedule with them, and is resumed bi
   expect(steps.map(({ learningRate }) => +learningRate.toFixed(6))).toEqual([0.1, 0.1, 0.01, 0.01]);
   expect(Object.keys(steps[0].losses).sort()).toEqual(["adversarialLoss", "cleanLoss", "noiseLoss"]);
   expect(
-    events.some((event) => event.type === "note" && event.message.startsWith("Epochs: 2, which cost about what 3")),
+    events.some(
+      (event) => event.type === "note" && event.message.startsWith("Epochs: 2, which cost about as much as 3"),
+    ),
   ).toBe(true);
 
   const parts = join(folder, "parts");

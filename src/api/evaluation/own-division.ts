@@ -9,24 +9,24 @@ import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
-/** The division of a run that holds for a folder; without a split where the run divided nothing. */
+/** The saved split of a run, for a folder with the run's own photos; undefined inside if the run made no split. */
 export interface OwnDivision {
   readonly split: SavedSplit | undefined;
 }
 
-/** A folder that has some of the photos that a run divided, and not all. */
+/** A folder that has some photos of a run's split, but not all. */
 export interface LostDivision {
-  /** How many are not there under their names, or are others now. */
+  /** Number of photos that are missing or have other contents now. */
   readonly missing: number;
   readonly photos: number;
 }
 
 /**
- * The division of a run where a folder holds its photos: the folder that it was trained on, or one that has all the files of
- * the division, with the same contents. Links, moved folders and folders to which photos were added are the run's own.
+ * The saved split of a run, if a folder holds the run's photos: the folder that it was trained on, or another folder that has all files
+ * of the split with the same contents. This includes links, moved folders, and folders to which photos were added.
  *
- * @param trained where the run's images lay
- * @param path    where the images lie that are asked for
+ * @param trained the folder of the run's images
+ * @param path    the folder of the images to evaluate on
  * @returns undefined for other images
  */
 export async function ownDivision(

@@ -162,7 +162,7 @@ function checkSuite(options: EvaluateFlags, corrupted: boolean): void {
     throw new UsageError("ERR_ATTACK", `evaluate: ${why}; leave ${attackFlag} out`);
   }
   if (!corrupted || options.suite === undefined) return;
-  const what = `${options.data} is a corrupted set, whose images are measured as they are`;
+  const what = `${options.data} is a corrupted set, and only its own images are measured`;
   throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave --suite out, or give the clean images to --data`);
 }
 

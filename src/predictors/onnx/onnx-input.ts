@@ -37,11 +37,11 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   if (shape.length !== 4 || known === undefined) {
     throw new UsageError(
       "ERR_ONNX",
-      `${file}: the input of an image classifier must have 4 dimensions (batch, colours, height, width) and the type ${TYPES.join(" or ")}; its ${described}`,
+      `${file}: the input of an image classifier must have 4 dimensions (batch, colours, height, width) and the type ${TYPES.join(" or ")}; the graph has ${described}`,
     );
   }
   const unknown = (what: string, fix: string) =>
-    new UsageError("ERR_PREPROCESSING", `${file}: ${what}; its ${described}. ${fix}`);
+    new UsageError("ERR_PREPROCESSING", `${file}: ${what}; the graph has ${described}. ${fix}`);
   const orSidecar = `, or write it into ${file}.json`;
 
   const layout = settings.layout ?? layoutOf(shape);
