@@ -134,7 +134,7 @@ async function trainAll(
     const run = join(to, "runs", `${arm.name}-${repetition.suffix}`);
     const finished = existsSync(join(run, "run.json")) && openRun(run).info.status === "finished";
     const state = finished ? "finished before" : existsSync(join(run, "run.json")) ? "resumed" : "new";
-    onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, place: i + 1, runs: all.length, state });
+    onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, number: i + 1, runs: all.length, state });
     try {
       if (!finished) {
         const recipe = recipeOf(arm, repetition, plan, options);

@@ -11,7 +11,7 @@ export interface ArmStartedEvent {
   /** The run's folder. */
   readonly run: string;
   /** The number of this run, from 1, and the number of all runs. */
-  readonly place: number;
+  readonly number: number;
   readonly runs: number;
   readonly state: "new" | "resumed" | "finished before";
 }

@@ -14,7 +14,7 @@ import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { RunDirectory } from "../../runs/run-directory.js";
-import { type LostDivision, ownDivision } from "./own-division.js";
+import { type LostSplit, ownSplit } from "./own-split.js";
 
 /** The split to evaluate on; `all` is for a folder of photos without splits. */
 export type EvaluationSplit = "validation" | "test" | "all";
@@ -68,7 +68,7 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   if (badImages.maxBad !== undefined) checkMaxBad(onBadImage);
   const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest, onBadImage, maxBad } };
   // The saved split applies only to the run's own photos. Other photos without splits are all evaluated.
-  const found = run === undefined || path === null ? undefined : await ownDivision(run, trained.data.path, path);
+  const found = run === undefined || path === null ? undefined : await ownSplit(run, trained.data.path, path);
   const own = found !== undefined && "split" in found ? found : undefined;
   const split =
     options.split === "all" || (options.split === undefined && own === undefined) ? "all" : (options.split ?? "test");
@@ -111,7 +111,7 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
 }
 
 /** A note that the run's split does not apply to a folder, and what is measured instead. */
-function lostNote({ missing, photos }: LostDivision, undivided: boolean): string {
+function lostNote({ missing, photos }: LostSplit, undivided: boolean): string {
   return (
     `Some photos of the run's split are missing in this folder or were changed (${missing} of ${photos}), so the run's split cannot be used: ` +
     `${undivided ? "all photos are measured" : "a new split was drawn"}.`

@@ -24,7 +24,7 @@ export class ComparisonReport {
   show(event: CompareEvent): void {
     switch (event.type) {
       case "run": {
-        const { place, runs, arm, repetition, state, run } = event;
+        const { number: place, runs, arm, repetition, state, run } = event;
         const how = state === "new" ? "" : state === "resumed" ? ", resumed" : ", already finished";
         this.say(`Run ${place} of ${runs}: ${arm}, ${repetition}${how} (${run})`);
         this.#training = new TrainingReport(this.#quiet);

@@ -2,7 +2,8 @@
 import { useMemo } from "preact/hooks";
 import type { RunSeries, RunSummary, SeriesData } from "../../wire.js";
 import { stepScale, X_AXES, type XAxis } from "../charts/axes.js";
-import { Chart, type Curve, type Dash } from "../charts/chart.js";
+import { Chart } from "../charts/chart.js";
+import type { Curve, Dash } from "../charts/curve.js";
 import { smooth } from "../charts/smoothing.js";
 import { percent, short } from "../format.js";
 import { requestsFor, useFetched } from "../live.js";

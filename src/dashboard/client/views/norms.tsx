@@ -2,7 +2,8 @@
 
 import { useMemo } from "preact/hooks";
 import type { DriftData, RunSummary } from "../../wire.js";
-import { Chart, type Curve } from "../charts/chart.js";
+import { Chart } from "../charts/chart.js";
+import type { Curve } from "../charts/curve.js";
 import { HeatMap } from "../charts/heat-map.js";
 import { saveCsv } from "../csv.js";
 import { CsvButton } from "../csv-button.js";

@@ -10,12 +10,12 @@ import { SHAPES } from "../../recipes/build/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
 /** The saved split of a run, for a folder with the run's own photos; undefined inside if the run made no split. */
-export interface OwnDivision {
+export interface OwnSplit {
   readonly split: SavedSplit | undefined;
 }
 
 /** A folder that has some photos of a run's split, but not all. */
-export interface LostDivision {
+export interface LostSplit {
   /** Number of photos that are missing or have other contents now. */
   readonly missing: number;
   readonly photos: number;
@@ -29,11 +29,11 @@ export interface LostDivision {
  * @param path    the folder of the images to evaluate on
  * @returns undefined for other images
  */
-export async function ownDivision(
+export async function ownSplit(
   run: string,
   trained: string | null,
   path: string,
-): Promise<OwnDivision | LostDivision | undefined> {
+): Promise<OwnSplit | LostSplit | undefined> {
   const split = savedSplit<SavedSplit>(run);
   if (trained !== null && realPath(trained) === realPath(path)) return { split };
   if (path === SHAPES || split === undefined || !existsSync(path)) return undefined;
