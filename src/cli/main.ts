@@ -24,10 +24,10 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   // Commands inherit the exit override when they are added, so it must be set first.
   const program = new Command("advprop").description(description).version(version).exitOverride();
   const words = args.filter((arg) => !arg.startsWith("-"));
-  const asked = words[0] === "help" ? words[1] : words[0];
+  const used = words[0] === "help" ? words[1] : words[0];
   for (const [name, summary] of COMMANDS) {
     const command = program.command(name).description(summary);
-    if (name === asked) (await loadCommand(name)).define(command);
+    if (name === used) (await loadCommand(name)).define(command);
   }
   return program;
 }

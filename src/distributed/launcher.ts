@@ -91,7 +91,7 @@ export class Launcher {
 
   #start(rank: number, port: number, restarts: number): ChildProcess {
     const { program, processes, say } = this.#options;
-    const place = {
+    const variables = {
       RANK: rank,
       LOCAL_RANK: rank,
       WORLD_SIZE: processes,
@@ -102,7 +102,7 @@ export class Launcher {
       TORCHELASTIC_USE_AGENT_STORE: "False",
       [LAUNCHER_VARIABLE]: process.pid,
     };
-    const env = Object.fromEntries(Object.entries(place).map(([name, value]) => [name, String(value)]));
+    const env = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, String(value)]));
     const child = spawn(process.execPath, program, {
       env: { ...process.env, ...env },
       // In its own session, so that Ctrl-C reaches it only once, through the launcher.

@@ -94,10 +94,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     const firstStep = state.step;
     let waitedSeconds = 0;
     /** The time when the last step ended, and when the images of this step were requested. */
-    let [stepped, asked] = [epochStarted, epochStarted];
+    let [stepped, requested] = [epochStarted, epochStarted];
     const batches = loader.epoch(state.epoch, state.stepInEpoch * accumulationSteps);
     for await (const group of groupsOf(accumulationSteps, batches)) {
-      const waitingSeconds = secondsSince(asked);
+      const waitingSeconds = secondsSince(requested);
       const { step, epoch } = state;
       const learningRate = schedule(step);
       const context = { seed, epoch, step, rate: learningRate, saved, stop: ranks && ownReason() };
@@ -136,7 +136,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (divides(options.checkpointEverySteps, state.step)) await checkpoint("last");
       }
       await setImmediate();
-      asked = performance.now();
+      requested = performance.now();
     }
 
     const epochEnded = performance.now();

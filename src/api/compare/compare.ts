@@ -301,15 +301,15 @@ async function measure(
       { ...common, to: folder, onEvent: (event) => onEvent?.({ type: "evaluation", event }) },
     );
     for (const member of members) {
-      const place = result.models.findIndex(({ name }) => name === modelName(member.run));
+      const column = result.models.findIndex(({ name }) => name === modelName(member.run));
       const { arm, repetition } = member;
       for (const { name, better, values: measured } of result.measures) {
-        const value = measured[place]?.value;
+        const value = measured[column]?.value;
         // A measure relative to a reference run means something else in each fold.
         if (value === undefined || name.includes("reference: ")) continue;
         values.push({ arm, repetition, measure: name, better, value });
       }
-      const balanced = result.models[place]?.clean?.balancedAccuracy;
+      const balanced = result.models[column]?.clean?.balancedAccuracy;
       if (balanced !== undefined) {
         values.push({ arm, repetition, measure: "balanced accuracy", better: "higher", value: balanced });
       }

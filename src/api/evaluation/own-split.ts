@@ -9,7 +9,7 @@ import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
-/** The saved split of a run, for a folder with the run's own photos; undefined inside if the run made no split. */
+/** The saved split of a run, for a folder with the run's own photos. `split` is undefined if the run made none. */
 export interface OwnSplit {
   readonly split: SavedSplit | undefined;
 }

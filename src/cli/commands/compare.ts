@@ -105,9 +105,9 @@ async function comparisonOf(file: string | undefined, flags: CompareFlags): Prom
     const base = named === undefined ? {} : loadRecipe(named);
     return { common: changeRecipe({ ...base, ...common }, changes), arms };
   }
-  const asked = changeRecipe({}, changes);
-  const named = flags.recipe ?? (needsPhotoRecipe(asked) ? PHOTO_RECIPE : undefined);
-  const common = named === undefined ? asked : changeRecipe(loadRecipe(named), changes);
+  const given = changeRecipe({}, changes);
+  const named = flags.recipe ?? (needsPhotoRecipe(given) ? PHOTO_RECIPE : undefined);
+  const common = named === undefined ? given : changeRecipe(loadRecipe(named), changes);
   // compare() checks whether the methods exist.
   const methods = flags.methods!.split(",").map((name) => name.trim());
   return {

@@ -48,18 +48,18 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const byDefault = recipeName === undefined && needsPhotoRecipe(changeRecipe({}, changes));
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);
-  const asked = changeRecipe(written, changes);
-  const { model, ...withoutModel } = asked;
-  const fromWeights = asked.finetune?.weights != null;
+  const changed = changeRecipe(written, changes);
+  const { model, ...withoutModel } = changed;
+  const fromWeights = changed.finetune?.weights != null;
   // The recipe for photos works with any network, so the network of the weights takes the place of the recipe's own.
   const ofWeights = named === PHOTO_RECIPE && fromWeights && changeRecipe({}, changes).model === undefined;
-  const recipe = ofWeights ? withoutModel : asked;
+  const recipe = ofWeights ? withoutModel : changed;
   if (named === PHOTO_RECIPE) {
     const { SMALL_WEIGHTS } = await import("../../weights/published.js");
     const network = ofWeights ? "the network of the weights" : model;
     process.stderr.write(
       (byDefault ? "The data are photos and no recipe or model is given: using the recipe" : "Using the recipe") +
-        ` ${PHOTO_RECIPE}, ${network} at ${asked.data?.imageSize} pixels${
+        ` ${PHOTO_RECIPE}, ${network} at ${changed.data?.imageSize} pixels${
           fromWeights
             ? "."
             : ", from random weights. With only a few thousand photos, published weights " +

@@ -24,9 +24,9 @@ export class ComparisonReport {
   show(event: CompareEvent): void {
     switch (event.type) {
       case "run": {
-        const { number: place, runs, arm, repetition, state, run } = event;
+        const { number, runs, arm, repetition, state, run } = event;
         const how = state === "new" ? "" : state === "resumed" ? ", resumed" : ", already finished";
-        this.say(`Run ${place} of ${runs}: ${arm}, ${repetition}${how} (${run})`);
+        this.say(`Run ${number} of ${runs}: ${arm}, ${repetition}${how} (${run})`);
         this.#training = new TrainingReport(this.#quiet);
         break;
       }

@@ -193,9 +193,9 @@ function areProbabilities(scores: Float32Array, classes: number): boolean {
 
 /** @throws ERR_CLASSES a name occurs twice, so a folder of that name does not say which output is meant */
 function checkDistinct(file: string, classes: readonly string[]): void {
-  const places = new Map<string, number>();
+  const indices = new Map<string, number>();
   for (const [i, name] of classes.entries()) {
-    const first = places.get(name);
+    const first = indices.get(name);
     if (first !== undefined) {
       throw new UsageError(
         "ERR_CLASSES",
@@ -203,7 +203,7 @@ function checkDistinct(file: string, classes: readonly string[]): void {
           "Rename one in the list of classes",
       );
     }
-    places.set(name, i);
+    indices.set(name, i);
   }
 }
 

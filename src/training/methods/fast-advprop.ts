@@ -109,6 +109,6 @@ function inOtherOrder({ images, labels, keys }: Batch): Batch {
   return { images: channelsLast(rowsAt(images, order)), labels: rowsAt(labels, order), keys: keysInOrder(keys, order) };
 }
 
-/** The places are read only where visits are counted, which waits for a GPU. */
+/** Keys in another order. The order is read only if samples are repeated, because reading waits for the GPU. */
 const keysInOrder = (keys: SampleKeys, order: Tensor): SampleKeys =>
   keysAt(keys, keys.repeats === undefined ? [] : order.toNumbers(), order);

@@ -6,7 +6,7 @@ import type { Severities } from "./corruptions.js";
 export type Request =
   /** Loads the models of the page at this address. */
   | { readonly type: "open"; readonly page: string }
-  /** Decodes a photo, which takes the place of the one before. */
+  /** Decodes a photo, which replaces the previous one. */
   | { readonly type: "photo"; readonly photo: File }
   /** Classifies the photo under corruptions. */
   | { readonly type: "classify"; readonly severities: Severities };

@@ -70,17 +70,17 @@ async function classify(severities: Severities): Promise<Result> {
   if (photo === undefined) throw new Error("There is no photo yet.");
   if (models.length === 0) throw new Error("The models could not be loaded. Load the page again.");
   const views: View[] = [];
-  const places = new Map<string, number>();
+  const viewIndices = new Map<string, number>();
   const answers: Answer[] = [];
   for (const { imageSize: side, view, classes, session } of models) {
     const key = JSON.stringify([side, view]);
     const square = squares.get(key) ?? squareOf(photo, side, view);
     squares.set(key, square);
-    if (!places.has(key)) {
-      places.set(key, views.length);
+    if (!viewIndices.has(key)) {
+      viewIndices.set(key, views.length);
       views.push({ side, pixels: corrupted(square, side, severities) });
     }
-    const at = places.get(key)!;
+    const at = viewIndices.get(key)!;
     const begun = performance.now();
     const logits = await logitsOf(session, views[at].pixels, side);
     const milliseconds = performance.now() - begun;

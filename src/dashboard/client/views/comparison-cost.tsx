@@ -21,13 +21,13 @@ export function CostCard({ arms, colours }: CostProps) {
                 Epochs
               </th>
               <th scope="col" class="number">
-                Passes a step
+                Passes per step
               </th>
               <th scope="col" class="number">
                 Passes
               </th>
               <th scope="col" class="number">
-                Training takes
+                Training time
               </th>
             </tr>
           </thead>
@@ -53,8 +53,8 @@ export function CostCard({ arms, colours }: CostProps) {
         </table>
       </div>
       <p class="note">
-        A pass is a forward and backward pass of vanilla training over a mini-batch; an attack step is two thirds of
-        one.
+        A pass is a forward and backward pass of vanilla training over a mini-batch. An attack step costs two thirds of
+        a pass.
       </p>
     </section>
   );

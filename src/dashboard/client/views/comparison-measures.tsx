@@ -19,7 +19,7 @@ export function MeasuresCard({ arms, measures, colours }: MeasuresProps) {
             <span class="swatch" style={{ background: colours.get(name) }} /> {name}
           </li>
         ))}
-        <li class="note">a dot is a run, the bar their mean; ↑ more is better, ↓ less is</li>
+        <li class="note">each dot is a run, the bar is their mean; ↑ higher is better, ↓ lower is better</li>
       </ul>
       <div class="scroll">
         <table class="figures measures">
@@ -66,14 +66,14 @@ export function MeasuresCard({ arms, measures, colours }: MeasuresProps) {
         </table>
       </div>
       <p class="note">
-        ± is the standard deviation over the repetitions. Of a difference, the brackets are Student's 95 % interval in
-        percentage points, and p is of the paired t-test.
+        ± is the standard deviation over the repetitions. For a difference, the brackets show Student's 95 % interval in
+        percentage points, and p is that of the paired t-test.
       </p>
     </section>
   );
 }
 
-/** All runs of a measure on one line, each arm in its colour and at its own height. */
+/** All runs of a measure on one axis; each arm has its own colour and row. */
 function Dots({
   measure: { arms },
   colours,

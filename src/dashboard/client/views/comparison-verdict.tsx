@@ -16,13 +16,12 @@ export function Verdict({
     const gain = better === "higher" ? difference.value : -difference.value;
     return [{ name, gain, sure: difference.p < 0.05 }];
   });
-  if (found.length === 0)
-    return <p>With one repetition nothing can be said of how sure a difference is. Compare with more seeds.</p>;
+  if (found.length === 0) return <p>With one repetition the differences cannot be tested. Compare with more seeds.</p>;
   const list = (which: typeof found) =>
     which.map(({ name, gain }) => `${name} (${(100 * Math.abs(gain)).toFixed(1)} points)`).join(", ");
   const better = found.filter(({ gain, sure }) => sure && gain > 0);
   const worse = found.filter(({ gain, sure }) => sure && gain < 0);
-  const open = found.filter(({ sure }) => !sure);
+  const unclear = found.filter(({ sure }) => !sure);
   return (
     <>
       {better.length > 0 && (
@@ -41,23 +40,23 @@ export function Verdict({
           in {list(worse)}.
         </p>
       )}
-      {open.length > 0 && (
+      {unclear.length > 0 && (
         <p>
           {better.length + worse.length === 0 ? (
             <b>
-              No difference between {other} and {first} is certain
+              No difference between {other} and {first} is significant
             </b>
           ) : (
-            "Not certain"
+            "Not significant"
           )}{" "}
-          at the level of 5 %:{" "}
-          {open
+          at the 5 % level:{" "}
+          {unclear
             .map(
               ({ name, gain }) =>
                 `${name} (${gain >= 0 ? "better" : "worse"} by ${(100 * Math.abs(gain)).toFixed(1)} points)`,
             )
             .join(", ")}
-          . More repetitions would tell.
+          . More repetitions may show clear differences.
         </p>
       )}
     </>

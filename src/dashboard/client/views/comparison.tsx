@@ -24,7 +24,7 @@ export function ComparisonView({ listing, choose, address }: ViewProps) {
       <p class="empty">
         There is no finished comparison in {listing.folder}.{" "}
         <code>npx advprop compare --methods vanilla,advprop --data shapes --to {listing.folder}/comparison</code> trains
-        methods side by side, and measures them.
+        and compares methods.
       </p>
     );
   }
@@ -65,7 +65,7 @@ export function ComparisonView({ listing, choose, address }: ViewProps) {
               address.set({ view: "curves", colour: "method" }, true);
             }}
           >
-            Show its curves
+            Show the curves
           </button>
         )}
         <CsvButton onClick={() => saveComparison(measures)}>of the comparison</CsvButton>

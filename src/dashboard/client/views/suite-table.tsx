@@ -49,7 +49,7 @@ export function SuiteTable({ result: { data, models, measures }, colourOf }: Sui
           </tbody>
         </table>
       </div>
-      <p class="note">The best of a row is bold. ± is half the 95 % bootstrap interval over the images.</p>
+      <p class="note">The best value of a row is bold. ± is half the 95 % bootstrap interval over the images.</p>
     </>
   );
 }

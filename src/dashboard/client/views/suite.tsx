@@ -17,7 +17,7 @@ interface SuiteProps extends Pick<ViewProps, "chosen" | "colours" | "names" | "a
   readonly reports: readonly ReportSummary[];
 }
 
-/** What the suites found out of the chosen runs, side by side; or a report of a suite as it was written. */
+/** The newest suites of the chosen runs side by side, or a written report of a suite. */
 export function SuiteCards({ details, reports, chosen, colours, names, address }: SuiteProps) {
   const dark = useDark();
   const own = ownSuites(chosen, details, names);
@@ -111,7 +111,7 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
   );
 }
 
-/** The newest suites of the chosen runs as one report; undefined where none has one. */
+/** The newest suites of the chosen runs as one report; undefined if there are none. */
 function ownSuites(
   chosen: readonly RunSummary[],
   details: ReadonlyMap<string, RunDetails>,
