@@ -153,8 +153,8 @@ function offsetOf(document: Document, { path, atKey }: Mistake): number {
     if (!isMap(node)) return;
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
     if (pair === undefined) return;
-    const node = atKey && depth === path.length - 1 ? pair.key : (pair.value ?? pair.key);
-    if (isNode(node)) offset = node.range?.[0] ?? offset;
+    const target = atKey && depth === path.length - 1 ? pair.key : (pair.value ?? pair.key);
+    if (isNode(target)) offset = target.range?.[0] ?? offset;
     node = pair.value;
   });
   return offset;

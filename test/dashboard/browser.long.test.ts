@@ -137,8 +137,8 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     page.setDefaultTimeout(PATIENCE);
     await page.goto(`${url}/?view=evaluation&run=large`);
     await page.getByRole("application", { name: /1000 true classes/ }).press("ArrowRight");
-    await page.getByText("class 0 taken for class 1: 0 of 50 (0.0 %)").waitFor();
-    await page.getByPlaceholder("of a class").fill("class 999");
+    await page.getByText("class 0 classified as class 1: 0 of 50 (0.0 %)").waitFor();
+    await page.getByPlaceholder("class").fill("class 999");
     await page.getByRole("row", { name: "class 999 class 6 5 10.0 %" }).waitFor();
 
     mkdirSync(join(root, "compared"));
