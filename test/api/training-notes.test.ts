@@ -1,4 +1,4 @@
-/** What `train` says of its attack before it begins. */
+/** The notes of `train` about its attack before it begins. */
 import { expect, test } from "vitest";
 import { describeStrength } from "../../src/api/training/training-notes.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { advprop } from "../support/cli.js";
 import { temporaryFolder } from "../support/folders.js";
 
-test("trains two methods on shapes, prints the table, and goes on where it was", () => {
+test("trains two methods on shapes, prints the table, and continues after a stop", () => {
   const to = join(temporaryFolder(), "out");
   const args = [
     ...[

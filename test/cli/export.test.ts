@@ -1,4 +1,4 @@
-/** The export command as a user meets it: the built program, its files, its errors. */
+/** The export command as a user sees it: the built program, its files, its errors. */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,7 +42,7 @@ describe("export", () => {
     expect(status, stderr).toBe(0);
   });
 
-  test("writes what a run has learned, which evaluates like the run", () => {
+  test("writes a file that evaluates like the run", () => {
     const file = join(temporaryFolder(), "weights.safetensors");
     const { status, stdout, stderr } = advprop(["export", run, "--to", file, "--json"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -65,7 +65,7 @@ describe("export", () => {
     expect(ofFile.loss).toBe(ofRun.loss);
   });
 
-  test("writes an ONNX file that evaluates like the run, where libtorch cannot be loaded and nothing is said of it", () => {
+  test("writes an ONNX file that evaluates like the run, without settings and without libtorch", () => {
     const file = join(temporaryFolder(), "model.onnx");
     const evaluated = (model: string, env = {}) => {
       const flags = ["--data", data, "--limit-test", "32", "--threads", "1", "--json", "--quiet"];
@@ -92,7 +92,7 @@ describe("export", () => {
     expect(ofFile.loss).toBeCloseTo(ofRun.loss, 4);
   });
 
-  test.each(METHODS)("names an epsilon of %s where it has one", async (method) => {
+  test.each(METHODS)("records an epsilon for %s only if it has one", async (method) => {
     // The same weights beside the recipe of another method, as this version and as an earlier one wrote it.
     const other = temporaryFolder();
     mkdirSync(join(other, "checkpoints"));
@@ -111,7 +111,7 @@ describe("export", () => {
     }
   });
 
-  test("keeps the auxiliary routes where asked, and says so", () => {
+  test("keeps the auxiliary routes with --auxiliary, and says so", () => {
     const file = join(temporaryFolder(), "weights.safetensors");
     const from = join(run, "checkpoints", "last.safetensors");
     const { status, stdout } = advprop(["export", from, "--to", file, "--auxiliary"]);

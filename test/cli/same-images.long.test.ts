@@ -1,4 +1,4 @@
-/** A run goes on with the images that it began with, or not at all. */
+/** A run can only be resumed with the images that it began with. */
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -33,7 +33,7 @@ async function refused(run: string): Promise<string> {
   return error.message;
 }
 
-test("of photos, what came, what went and what was changed is named", async () => {
+test("added, removed and changed photos are named", async () => {
   const [folder, run] = [temporaryFolder(), join(temporaryFolder(), "run")];
   const cat = (name: string) => join(folder, "train", "cat", name);
   cpSync(photos, join(folder, "train"), { recursive: true });
@@ -60,7 +60,7 @@ test("of photos, what came, what went and what was changed is named", async () =
   expect(await resume(run)).toContain("Resuming after step 1");
 });
 
-test("photos that came to a folder after the run divided it change nothing of what it learns", async () => {
+test("photos that were added to a folder after the split do not change the training", async () => {
   const weights = async (path: string, between: () => void): Promise<unknown> => {
     const run = join(temporaryFolder(), "run");
     await train(run, ofPhotos(path));
@@ -73,12 +73,12 @@ test("photos that came to a folder after the run divided it change nothing of wh
   const folder = temporaryFolder();
   cpSync(photos, folder, { recursive: true });
   const expected = await weights(folder, () => {});
-  // Before all others in the order of the names.
+  // Its name is the first in the sorted order.
   const grown = await weights(folder, () => cpSync(join(more, "aardvark", "000.jpg"), join(folder, "cat", "0.jpg")));
   expect(grown).toEqual(expected);
 });
 
-test("of sets in memory, a single pixel is noticed", async () => {
+test("a single changed pixel of images in memory is noticed", async () => {
   const data = temporaryFolder();
   const records = (first: number) =>
     Buffer.concat(
@@ -96,7 +96,7 @@ test("of sets in memory, a single pixel is noticed", async () => {
   expect(await resume(run)).toContain("Resuming after step 1");
 });
 
-test("of shapes, other ones are noticed", async () => {
+test("other images of shapes are noticed", async () => {
   const run = join(temporaryFolder(), "run");
   const shapes = { images: 32, validationImages: 10, testImages: 10, seed: 0 };
   await train(run, { ...RECIPE, data: { path: "shapes", shapes } });
@@ -107,7 +107,7 @@ test("of shapes, other ones are noticed", async () => {
   expect(await refused(run)).toContain("their pixels or labels are others");
 });
 
-test("a run that recorded nothing says so and goes on, unless the numbers differ", async () => {
+test("a run that recorded nothing is resumed with a note, unless the numbers differ", async () => {
   const [folder, run] = [temporaryFolder(), join(temporaryFolder(), "run")];
   cpSync(photos, join(folder, "train"), { recursive: true });
   await train(run, ofPhotos(folder));

@@ -1,4 +1,4 @@
-/** The train and evaluate commands as a user meets them: the built program, its files, its errors. */
+/** The train and evaluate commands as a user sees them: the built program, its files, its errors. */
 import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
@@ -14,7 +14,7 @@ import { picture, writePicture } from "../support/photos.js";
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const STEPS = ["--limit-train", "48", "--batch-size", "16", "--epochs", "2", "--threads", "1"];
 
-/** Sixty-four images whose colour tells their class, then black ones. */
+/** Sixty-four images in the colour of their class, then black ones. */
 function writeData(folder = temporaryFolder()): string {
   const records = Array.from({ length: 64 }, (_, i) =>
     cifarRecord([i % 10], (row, column, channel) => (20 * (i % 10) + 37 * channel + row * column + i) % 256),
@@ -84,7 +84,7 @@ describe("train", () => {
     expect(throughAux).not.toHaveProperty("robustAccuracy");
   });
 
-  test("photos without a recipe and a model get the recipe for photos, with updates enough, and both are said", async () => {
+  test("photos without a recipe and a model get the recipe for photos, with enough updates, and both are printed", async () => {
     const folder = temporaryFolder();
     for (let i = 0; i < 40; i++) await writePicture(join(folder, "photos", i % 2 ? "a" : "b", `${i}.png`), picture(i));
     const run = join(folder, "run");
@@ -101,7 +101,7 @@ describe("train", () => {
     expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.005]);
   });
 
-  test("the recipe for photos by its name takes the network of the weights, unless another is asked for", async () => {
+  test("the recipe for photos, given by name, takes the network of the weights, unless another is given", async () => {
     const folder = temporaryFolder();
     const data = join(folder, "photos");
     for (let i = 0; i < 24; i++) await writePicture(join(data, i % 2 ? "a" : "b", `${i}.png`), picture(i));
@@ -213,7 +213,7 @@ describe("a run that is stopped or killed", () => {
   ])("kill -9 at %s, resumed, gives the same final weights", (point) => {
     const run = join(temporaryFolder(), "run");
     const killed = advprop([...flags(), "--run", run], { ADVPROP_FAULT_POINT: point });
-    // A run that was killed before it had a run.json holds nothing yet: it is started anew elsewhere.
+    // A run that was killed before it had a run.json is empty, so a new run is started elsewhere.
     const resumed = existsSync(join(run, "run.json"))
       ? advprop(["train", "--run", run, "--resume"])
       : advprop([...flags(), "--run", `${run}-again`]);
@@ -242,7 +242,7 @@ describe("a run that is stopped or killed", () => {
     expect(last(run)).toBe(reference);
   });
 
-  test("a resume leaves the run of a living process as it is, and is recorded", async () => {
+  test("a run of a living process cannot be resumed; a resume is recorded", async () => {
     const run = join(temporaryFolder(), "run");
     const child = spawn(process.execPath, [MAIN, ...flags(), "--epochs", "400", "--run", run], { stdio: "ignore" });
     try {

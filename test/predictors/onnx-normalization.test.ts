@@ -1,4 +1,4 @@
-/** Mean and std in a unit or an order that cannot be meant. */
+/** Mean and std that do not fit the unit or the order of the colours. */
 import { describe, expect, test } from "vitest";
 import { normalizationMistake, orderRemark } from "../../src/predictors/onnx/onnx-normalization.js";
 
@@ -58,8 +58,8 @@ describe("the unit", () => {
     expect(said({ pixelRange, mean, std })).toMatch(message);
   });
 
-  // What is advised must work, and give the network the same numbers.
-  test("both ways out of a wrong unit are right, and equal", () => {
+  // The advice must work, and give the network the same numbers.
+  test("both fixes of a wrong unit are right, and equal", () => {
     const divided = { mean: BYTES.mean.map((m) => m / 255), std: BYTES.std.map((s) => s / 255) };
     expect(said({ pixelRange: "0-255", ...BYTES })).toBeUndefined();
     expect(said({ pixelRange: "0-1", ...divided })).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Fine-grained AdvProp as a run: its routes are known to the log, the checkpoint, the export and the evaluation. */
+/** Fine-grained AdvProp as a run: its routes appear in the log, the checkpoint, the export and the evaluation. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -71,7 +71,7 @@ describe("a run of four routes", () => {
     expect(weightsOf(path).equals(weightsOf(folder))).toBe(true);
   });
 
-  test("is evaluated through each route by its name, and through no other", async () => {
+  test("is evaluated through each route by name; other names are refused", async () => {
     const pixels = { pixels: Uint8Array.from({ length: 3 * 32 * 32 }, (_, i) => (i * 7) % 256), height: 32, width: 32 };
     const answers: string[] = [];
     for (const route of ROUTES) {
@@ -84,7 +84,7 @@ describe("a run of four routes", () => {
     expect(error.message).toContain(`must be one of ${ROUTES.join(", ")}; got aux`);
   });
 
-  test("is exported with its routes or without, and starts another run by their names", async () => {
+  test("is exported with or without its routes, and another run can start from them by name", async () => {
     const to = join(temporaryFolder(), "weights.safetensors");
     expect(await exportModel(folder, to)).toMatchObject({ routes: ["main"] });
     expect(await exportModel(folder, to, { auxiliary: true })).toMatchObject({ routes: ROUTES });
@@ -108,7 +108,7 @@ describe("a run of four routes", () => {
 describe("what a recipe says of routes", () => {
   const policy: Recipe = { method: "fine-grained", data: { augmentation: { autoAugment: "v0" } } };
 
-  test("unless told there are the paper's three, and both readings of plain can be said", () => {
+  test("the default is the paper's three routes, and the recipe can choose what plain images are", () => {
     expect(resolveRecipe(policy).routes).toEqual({
       main: { source: "weak", attacked: false, weight: 1 },
       autoaugment: { source: "strong", attacked: false, weight: 1 },
@@ -167,7 +167,7 @@ describe("what a recipe says of routes", () => {
     }
   });
 
-  test("each route is said before the training", () => {
+  test("each route is described before the training", () => {
     const lines = describeStrength(
       resolveRecipe({ ...policy, routes: RECIPE.routes, training: { labelSmoothing: 0.1 } }),
     );
