@@ -39,9 +39,9 @@ export function define(command: Command): void {
     .option("--recipe <name>", "name or file of a recipe that all arms share");
   addFlags(command, SHARED);
   command
-    .option("--seeds <count>", "number of seeds, each arm is trained once with each (default: 3)")
+    .option("--seeds <count>", "number of seeds; each arm is trained once per seed (default: 3)")
     .option("--folds <count>", "number of folds: cross-validate a folder of photos without splits instead")
-    .option("--budget <what>", "what is equal for all arms: epochs, compute or time; the first arm sets it", "epochs")
+    .option("--budget <what>", "what all arms get as much of as the first one: epochs, compute or time", "epochs")
     .option("--parts <names>", "what to measure: clean, corrupted, stylised, attacked (default: all)")
     .option("--checkpoint <which>", "checkpoint of each run: last, best or the step of a kept one", "last")
     .option("--limit-test <count>", "use only this many test images")

@@ -50,9 +50,9 @@ export function define(command: Command): void {
   command
     .argument(
       "<models...>",
-      "a run folder, weights (.safetensors, .pth, .pt, .th; an https address; hf:OWNER/NAME), or the .onnx file of any classifier; with --suite several",
+      "a run folder, weights (.safetensors, .pth, .pt, .th; an https address; hf:OWNER/NAME), or the .onnx file of any classifier; --suite takes several",
     )
-    .option("--data <path>", "folder of the images, or a corrupted set (default: the images the run was trained on)")
+    .option("--data <path>", "folder of the images, or a corrupted set (default: the data of the run)")
     .option("--split <name>", "test, validation or all (default: test; all images if the folder has no splits)")
     .option("--class-map <file>", "a JSON or YAML file that says which classes of the model belong to each folder")
     .option("--crop-fraction <share>", "share of a photo's short side that the crop keeps (default: the model's rule)")

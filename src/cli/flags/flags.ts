@@ -65,7 +65,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     flag: "--model <name>",
     path: "model",
     description:
-      "the network (default: resnet20, or for photos the network of the recipe photos; list: advprop models)",
+      "the network (default: resnet20; for photos that of the recipe named photos; list: advprop models)",
   },
   {
     flag: "--method <name>",
@@ -77,7 +77,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
     flag: "--weights <file>",
     path: "finetune.weights",
     description:
-      "weights to start from, of any classes: a run, a weights file of advprop, timm or torchvision, an https address or hf:OWNER/NAME",
+      "weights to start from; their classes may differ: a run, a weights file of advprop, timm or torchvision, an https address or hf:OWNER/NAME",
   },
   {
     flag: "--image-size <pixels>",
