@@ -37,8 +37,8 @@ export async function runAttack({ model, photo, to, json, quiet, changes, option
   const result = await attack(model, photo, { ...options, ...settings, onProgress: progress.show });
   progress.end([]);
   writeFileAtomic(to, await pictureOf(result, model, photo, settings.epsilon));
-  const { original: _, adversarial: __, ...said } = result;
-  console.log(json ? JSON.stringify({ file: to, epsilon: settings.epsilon, ...said }) : describe(result, to));
+  const { original: _, adversarial: __, ...facts } = result;
+  console.log(json ? JSON.stringify({ file: to, epsilon: settings.epsilon, ...facts }) : describe(result, to));
 }
 
 export interface RunAttackSetOptions {
@@ -61,10 +61,10 @@ export async function runAttackSet({ model, json, quiet, changes, options }: Run
   });
   progress.end();
   const { to, images, imageSize } = written;
-  const said =
+  const text =
     `${images} attacked images of ${options.data} are in ${to}, ${imageSize} x ${imageSize} pixels each. ` +
     `Evaluate a model on them with: advprop evaluate MODEL --data ${to} --crop-fraction 1`;
-  console.log(json ? JSON.stringify(written) : said);
+  console.log(json ? JSON.stringify(written) : text);
 }
 
 /** The strength of the attack, the device, the precision and the threads. */

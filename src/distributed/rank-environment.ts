@@ -36,34 +36,35 @@ const APART_SECONDS = 600;
  */
 export function rankEnvironment(env: NodeJS.ProcessEnv = process.env): RankEnvironment | undefined {
   if (isUnset(env.WORLD_SIZE) && isUnset(env.RANK)) return undefined;
-  const size = whole(env, "WORLD_SIZE", { least: 1 });
-  const rank = whole(env, "RANK", { most: size - 1 });
+  const size = integerFrom(env, "WORLD_SIZE", { least: 1 });
+  const rank = integerFrom(env, "RANK", { most: size - 1 });
   if (size === 1) return undefined;
-  const localSize = whole(env, "LOCAL_WORLD_SIZE", { least: 1, most: size, absent: 1 });
-  const port = whole(env, "MASTER_PORT", { least: 1, most: 65_534, absent: DEFAULT_PORT });
+  const localSize = integerFrom(env, "LOCAL_WORLD_SIZE", { least: 1, most: size, absent: 1 });
+  const port = integerFrom(env, "MASTER_PORT", { least: 1, most: 65_534, absent: DEFAULT_PORT });
   const taken = env.TORCHELASTIC_USE_AGENT_STORE?.toLowerCase() === "true";
   const together = !isUnset(env.TORCHELASTIC_RESTART_COUNT);
   return {
     rank,
     size,
-    localRank: whole(env, "LOCAL_RANK", { absent: 0 }),
+    localRank: integerFrom(env, "LOCAL_RANK", { absent: 0 }),
     localSize,
     host: env.MASTER_ADDR || "127.0.0.1",
-    port: taken ? whole(env, "ADVPROP_PORT", { least: 1, most: 65_535, absent: port + 1 }) : port,
+    port: taken ? integerFrom(env, "ADVPROP_PORT", { least: 1, most: 65_535, absent: port + 1 }) : port,
     restarts: restartsOf(env),
     joinSeconds: together ? TOGETHER_SECONDS : APART_SECONDS,
   };
 }
 
 /** How often the launcher has restarted all ranks. @throws UsageError ERR_RANK_SETTING */
-export const restartsOf = (env: NodeJS.ProcessEnv): number => whole(env, "TORCHELASTIC_RESTART_COUNT", { absent: 0 });
+export const restartsOf = (env: NodeJS.ProcessEnv): number =>
+  integerFrom(env, "TORCHELASTIC_RESTART_COUNT", { absent: 0 });
 
 /** The name of this process in messages of other ranks. */
 export const processName = (): string => `process ${process.pid} on ${hostname()}`;
 
 const isUnset = (value: string | undefined): boolean => value === undefined || value === "";
 
-function whole(
+function integerFrom(
   env: NodeJS.ProcessEnv,
   name: string,
   {

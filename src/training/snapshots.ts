@@ -80,14 +80,14 @@ function predictionsOf(
     Object.fromEntries(
       logits.map(([route, all]) => [
         route,
-        likeliest(classes, all.subarray(i * classes.length, (i + 1) * classes.length)),
+        mostProbableClass(classes, all.subarray(i * classes.length, (i + 1) * classes.length)),
       ]),
     ),
   );
 }
 
 /** The class with the largest logit, and its softmax; no class if a logit is NaN. */
-function likeliest(classes: readonly string[], logits: Float32Array): SnapshotPrediction {
+function mostProbableClass(classes: readonly string[], logits: Float32Array): SnapshotPrediction {
   const most = Math.max(...logits);
   if (!Number.isFinite(most)) return { class: "", probability: 0 };
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);

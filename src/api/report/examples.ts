@@ -24,7 +24,7 @@ interface Snapshot {
   readonly side: number;
   readonly rows: readonly (readonly Uint8Array[])[];
   /** The predictions of the network; undefined for runs of earlier versions. */
-  readonly said: SnapshotFile | undefined;
+  readonly predictions: SnapshotFile | undefined;
 }
 
 /** Some images at some epochs; undefined for a run without pictures. Pictures that cannot be read are left out. */
@@ -34,8 +34,8 @@ export async function examplePictures({ name, run }: ReportedRun): Promise<Pictu
   if (last === undefined) return undefined;
   const count = Math.min(IMAGES, ...snapshots.map(({ rows }) => rows[0].length));
   const picture = async (snapshot: Snapshot, row: number, image: number): Promise<Picture> => {
-    const { said, side, rows, epoch } = snapshot;
-    const predictions = row === 1 ? undefined : said?.images[image]?.[row === 0 ? "clean" : "adversarial"];
+    const { predictions: file, side, rows, epoch } = snapshot;
+    const predictions = row === 1 ? undefined : file?.images[image]?.[row === 0 ? "clean" : "adversarial"];
     return {
       name: `${name}-epoch-${epoch}-${["clean", "change", "adversarial"][row]}-${image + 1}`,
       png: await smallPng(rows[row][image], side),
@@ -44,7 +44,7 @@ export async function examplePictures({ name, run }: ReportedRun): Promise<Pictu
     };
   };
   const shown = Array.from({ length: count }, async (_, image) => ({
-    name: last.said?.images[image]?.label ?? `image ${image + 1}`,
+    name: last.predictions?.images[image]?.label ?? `image ${image + 1}`,
     cells: await Promise.all([
       picture(last, 0, image),
       ...snapshots.flatMap((snapshot) => [picture(snapshot, 1, image), picture(snapshot, 2, image)]),
@@ -54,7 +54,7 @@ export async function examplePictures({ name, run }: ReportedRun): Promise<Pictu
     kind: "pictures",
     caption:
       `${name}: the same images after several epochs, with the perturbation of the attack (grey is no change) and the adversarial image.` +
-      (last.said
+      (last.predictions
         ? ` Below each image: the prediction of the network of that epoch through each route; for clean images after epoch ${last.epoch}.`
         : ""),
     columns: [
@@ -85,9 +85,9 @@ async function snapshot(picture: string): Promise<Snapshot | undefined> {
   try {
     const grid = await readGrid(readFileSync(picture), ROWS);
     const file = picture.replace(/png$/, "json");
-    const said = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SnapshotFile) : undefined;
+    const predictions = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SnapshotFile) : undefined;
     const epoch = Number(/(\d+)\.png$/.exec(picture)?.[1]);
-    return grid && { epoch, side: grid.side, rows: grid.images, said };
+    return grid && { epoch, side: grid.side, rows: grid.images, predictions };
   } catch {
     return undefined; // there is no picture, or it is incomplete
   }

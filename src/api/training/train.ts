@@ -102,9 +102,9 @@ const noteTo =
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const { group } = options;
-  if (group === undefined) return lead(recipe, options);
+  if (group === undefined) return trainAsRank0(recipe, options);
   try {
-    return group.rank === 0 ? await lead(recipe, options) : await followTraining(group, options.signal);
+    return group.rank === 0 ? await trainAsRank0(recipe, options) : await followTraining(group, options.signal);
   } catch (error) {
     group.fail(error instanceof Error ? error.message : String(error));
     throw error;
@@ -112,7 +112,7 @@ export async function train(recipe: Recipe, options: TrainOptions = {}): Promise
 }
 
 /** Trains and writes the run. The other ranks, if there are any, follow this one. */
-async function lead(recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
+async function trainAsRank0(recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
   const { group } = options;
   const tell = async (event: TrainEvent) => options.onEvent?.(event);
   const note = noteTo(tell);

@@ -12,13 +12,13 @@ export function define(command: Command): void {
   command
     .requiredOption("--data <path>", "folder of the images, or shapes: the built-in set")
     .requiredOption("--to <dir>", "folder of the new data set; give it again to continue after a stop")
-    .option("--split <name>", "train, validation or test", "test")
+    .option("--split <name>", "split to copy: train, validation or test", "test")
     .option(
       "--corruptions <names>",
       "names separated by commas, all (the fifteen), extra (the four others) or both",
       "all",
     )
-    .option("--severities <list>", "such as 1-5 or 1,3", "1-5")
+    .option("--severities <list>", "severities, such as 1-5 or 1,3", "1-5")
     .option(
       "--layout <name>",
       "imagenet-c: a JPEG file per image, or cifar-c: an array per corruption (default: cifar-c for CIFAR and shapes)",

@@ -84,8 +84,8 @@ async function get(name: string, { to, url, json, quiet }: GetFlags): Promise<vo
     onProgress: (done, total) => progress.show(done, total),
   });
   progress.end();
-  const said = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${folder}`;
-  console.log(json ? JSON.stringify({ set: name, folder, existed }) : said);
+  const text = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${folder}`;
+  console.log(json ? JSON.stringify({ set: name, folder, existed }) : text);
 }
 
 interface PackFlags {
@@ -113,10 +113,10 @@ async function pack(path: string, { to, shardSize, resize, json, quiet }: PackFl
   });
   progress.end();
   sayFindings(findings, quiet === true);
-  const said =
+  const text =
     `${numbered(packed.photos, "photo")} in ${numbered(packed.shards, "shard")}, ${(packed.bytes / 1e6).toFixed(1)} MB: ${to}. ` +
     `Train on them with: advprop train --data ${to}`;
-  console.log(json ? JSON.stringify(packed) : said);
+  console.log(json ? JSON.stringify(packed) : text);
 }
 
 /** A report as text. */

@@ -20,7 +20,7 @@ export function define(command: Command): void {
     .argument("<model>", "a run folder, weights (see docs/weights.md), or the .onnx file of any classifier")
     .argument("[photos...]", 'files, folders, patterns such as "photos/*.jpg", or - to read a list from standard input')
     .option("--top <count>", "number of classes printed for each photo", "5")
-    .option("--to <file.csv>", "also write the results to a CSV file, one line per photo")
+    .option("--to <file.csv>", "write the results to a CSV file, one line per photo, instead of printing them")
     .option("--json", "print one JSON object")
     .option("--route <name>", "batch norms to use (default: main)")
     .option(

@@ -26,7 +26,7 @@ export function define(command: Command): void {
     .option("--max-bytes <count>", "largest size of a photo in bytes", "20000000")
     .option("--max-pixels <count>", "largest number of pixels of a photo", "50000000")
     .option("--max-requests <count>", "largest number of photos at once; further requests get status 503", "64")
-    .option("--timeout <seconds>", "longest time that a client may take to send its photo", "10")
+    .option("--timeout <seconds>", "longest time in seconds that a client may take to send its photo", "10")
     .action(serve);
 }
 

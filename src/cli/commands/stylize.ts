@@ -8,7 +8,7 @@ export function define(command: Command): void {
   command
     .requiredOption("--data <path>", "folder of the images")
     .requiredOption("--to <dir>", "folder of the new data set; give it again to continue after a stop")
-    .option("--split <name>", "train, validation or test", "test")
+    .option("--split <name>", "split to copy: train, validation or test", "test")
     .option(
       "--image-size <pixels>",
       "resize and crop photos to this side as evaluation does (default: keep their size)",
@@ -54,6 +54,6 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
   });
   progress.end();
   sayFindings(written.findings, quiet === true);
-  const said = `${written.images} images of ${data} with other textures are in ${to}. Evaluate a model on them with: advprop evaluate MODEL --data ${to}`;
-  console.log(json ? JSON.stringify(written) : said);
+  const text = `${written.images} images of ${data} with other textures are in ${to}. Evaluate a model on them with: advprop evaluate MODEL --data ${to}`;
+  console.log(json ? JSON.stringify(written) : text);
 }

@@ -64,8 +64,7 @@ export const TRAINING_FLAGS: readonly RecipeFlag[] = [
   {
     flag: "--model <name>",
     path: "model",
-    description:
-      "the network (default: resnet20; for photos that of the recipe named photos; list: advprop models)",
+    description: "the network (default: resnet20; for photos that of the recipe named photos; list: advprop models)",
   },
   {
     flag: "--method <name>",

@@ -65,7 +65,7 @@ export async function drawQuickstart(
     });
   const label = (words: string, y: number) =>
     `<text x='${LABELS - 10}' y='${y}' text-anchor='end'>${escapeXml(words)}</text>`;
-  const said = examples.map(({ label: truth, main, auxiliary }, i) => {
+  const predicted = examples.map(({ label: truth, main, auxiliary }, i) => {
     const x = LABELS + i * cell + cell / 2;
     const line = (words: string, dy: number, colour: string) =>
       `<text x='${x}' y='${top + gridSize.height + dy}' text-anchor='middle' fill='${colour}'>${escapeXml(words)}</text>`;
@@ -93,7 +93,7 @@ export async function drawQuickstart(
       ${label("clean", top + cell / 2)}${label("perturbation,", top + 1.5 * cell - 6)}${label("magnified", top + 1.5 * cell + 8)}
       ${label("adversarial", top + 2.5 * cell)}${label("class", top + gridSize.height + 16)}
       ${label("main predicts", top + gridSize.height + 34)}${label("auxiliary predicts", top + gridSize.height + 52)}
-      ${said.join("")}
+      ${predicted.join("")}
     </g>
     <image x='${LABELS}' y='${top}' width='${gridSize.width}' height='${gridSize.height}' xlink:href='data:image/png;base64,${grid}'/>
   </svg>`;

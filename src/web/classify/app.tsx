@@ -1,7 +1,7 @@
 /** The whole page. */
 import { useEffect, useState } from "preact/hooks";
 import { ModelCard } from "./model-card.js";
-import { PhotoPanel } from "./photo-panel.js";
+import { PhotoCard } from "./photo-card.js";
 import { Sliders } from "./sliders.js";
 import { useClassifier } from "./use-classifier.js";
 import { isClean, megabytes, percent } from "./words.js";
@@ -29,7 +29,7 @@ export function App() {
         </p>
       )}
       <div class={`columns of-${models.length}`}>
-        <PhotoPanel shown={shown} dragging={dragging} onPhoto={show} />
+        <PhotoCard shown={shown} dragging={dragging} onPhoto={show} />
         <Sliders severities={severities} onChange={setSeverities} />
         <div class="models">
           {models.map((model, i) => (

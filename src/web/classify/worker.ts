@@ -46,11 +46,11 @@ async function answer(request: Request): Promise<Response> {
 }
 
 async function open(page: string): Promise<void> {
-  const list = (await (await found(new URL(WEB_MODELS, page))).json()) as readonly WebModel[];
+  const list = (await (await fetchFile(new URL(WEB_MODELS, page))).json()) as readonly WebModel[];
   say({ type: "models", models: list });
   const opened = [];
   for (const model of list) {
-    const bytes = await (await found(new URL(model.file, page))).arrayBuffer();
+    const bytes = await (await fetchFile(new URL(model.file, page))).arrayBuffer();
     const session = await InferenceSession.create(bytes);
     // The first pass allocates memory and is slower, so it is done now.
     await logitsOf(session, new Uint8Array(model.imageSize ** 2 * 3), model.imageSize);
@@ -59,7 +59,7 @@ async function open(page: string): Promise<void> {
   models = opened;
 }
 
-async function found(address: URL): Promise<globalThis.Response> {
+async function fetchFile(address: URL): Promise<globalThis.Response> {
   const response = await fetch(address);
   if (!response.ok)
     throw new Error(`${address.pathname} was not found (${response.status}). Was the whole folder copied?`);

@@ -106,7 +106,7 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
   const bands: uPlot.Band[] = [];
   curves.forEach(({ colour, dash, behind, band }, i) => {
     const common = { spanGaps: true, points: { show: false } };
-    series.push({ ...common, stroke: colour, width: 2, dash: DASHES[dash], points: { show: single } });
+    series.push({ ...common, stroke: colour, width: 2, dash: DASHES[dash], points: { show: hasFewPoints } });
     series.push({ ...common, stroke: `${colour}${dark ? "55" : "44"}`, width: 1, show: behind !== undefined });
     series.push({ ...common, show: band !== undefined }, { ...common, show: band !== undefined });
     if (band !== undefined) bands.push({ series: [4 * i + 4, 4 * i + 3], fill: `${colour}${dark ? "33" : "22"}` });
@@ -154,5 +154,5 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
 }
 
 /** Whether to draw the points of a curve: it has few of them, and a single value makes no line. */
-const single = (plot: uPlot, series: number): boolean =>
+const hasFewPoints = (plot: uPlot, series: number): boolean =>
   (plot.data[series] as (number | null)[]).filter((value) => value !== null && value !== undefined).length < 12;

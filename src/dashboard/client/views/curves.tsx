@@ -17,7 +17,7 @@ interface Line {
   readonly dash: Dash;
 }
 
-interface Panel {
+interface ChartContent {
   readonly title: string;
   readonly note?: string;
   readonly lines: readonly Line[];
@@ -51,12 +51,12 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
     }),
   );
   const found = new Map(chosen.map(({ id }) => [id, parts.get(id) ?? whole.get(id)] as const));
-  const panels = useMemo(
-    () => panelsOf([...found.values()]),
+  const charts = useMemo(
+    () => chartsOf([...found.values()]),
     [[...found.values()].flatMap((one) => Object.keys(one?.series ?? {})).join()],
   );
 
-  const curvesOf = ({ lines, noisy }: Panel): Curve[] =>
+  const curvesOf = ({ lines, noisy }: ChartContent): Curve[] =>
     chosen.flatMap((run) =>
       lines.flatMap(({ metric, name, dash }): Curve[] => {
         const data = found.get(run.id)?.series[metric];
@@ -120,18 +120,18 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
           out.
         </p>
       ))}
-      {chosen.length > 0 && panels.length === 0 && (
+      {chosen.length > 0 && charts.length === 0 && (
         <p class="empty">Nothing is logged yet. The first record comes after some updates.</p>
       )}
       <div class="charts">
-        {panels.map((panel) => (
+        {charts.map((chart) => (
           <Chart
-            key={panel.title}
-            title={panel.title}
-            note={panel.note}
+            key={chart.title}
+            title={chart.title}
+            note={chart.note}
             xLabel={axis}
-            curves={curvesOf(panel)}
-            format={panel.format}
+            curves={curvesOf(chart)}
+            format={chart.format}
             formatX={
               axis === "minutes"
                 ? (minutes) => (minutes < 3 ? `${+minutes.toFixed(2)}` : short(+minutes.toFixed(1)))
@@ -142,7 +142,7 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
             onZoom={(next) =>
               address.set({ zoom: next?.map((position) => String(+position.toPrecision(6))).join("..") })
             }
-            csv={csvAddress(chosen, panel.lines)}
+            csv={csvAddress(chosen, chart.lines)}
           />
         ))}
       </div>
@@ -173,7 +173,7 @@ const lossName = (key: string) => key.replace(/Loss$/, "").replace(/[A-Z]/g, (le
 const dashOf = (index: number): Dash => (["solid", "dashed", "dotted"] as const)[Math.min(2, index)];
 
 /** The charts for all metrics that these runs have logged, including metrics that this page does not know. */
-function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
+function chartsOf(runs: readonly (RunSeries | undefined)[]): ChartContent[] {
   const metrics = [...new Set(runs.flatMap((one) => Object.keys(one?.series ?? {})))];
   const starting = (prefix: string) =>
     metrics.filter((metric) => metric.startsWith(prefix)).map((metric) => metric.slice(prefix.length));
@@ -193,7 +193,7 @@ function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
       }),
     ),
   ];
-  const panels: Panel[] = [
+  const charts: ChartContent[] = [
     {
       title: "Training loss",
       note:
@@ -221,12 +221,12 @@ function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
       noisy: true,
     },
   ];
-  const known = new Set(panels.flatMap(({ lines }) => lines.map(({ metric }) => metric)));
+  const known = new Set(charts.flatMap(({ lines }) => lines.map(({ metric }) => metric)));
   const others = metrics.filter((metric) => metric.startsWith("step.") && !known.has(metric));
   return [
-    ...panels,
+    ...charts,
     ...others.map(
-      (metric): Panel => ({ title: metric.slice(5), lines: [{ metric, name: "", dash: "solid" }], noisy: true }),
+      (metric): ChartContent => ({ title: metric.slice(5), lines: [{ metric, name: "", dash: "solid" }], noisy: true }),
     ),
   ].filter(({ lines }) => lines.some(({ metric }) => metrics.includes(metric)));
 }

@@ -11,7 +11,7 @@ interface Properties {
   onPhoto(photo: File | undefined): void;
 }
 
-export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
+export function PhotoCard({ shown, dragging, onPhoto }: Properties) {
   const views = shown?.now.views ?? [];
   return (
     <div class={`card photo${dragging ? " dragging" : ""}`}>
@@ -21,7 +21,7 @@ export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
             <figure key={i}>
               <Picture view={view} name={shown.name} />
               <figcaption class="quiet">
-                what {whoSees(shown, i)}, {view.side}&nbsp;×&nbsp;{view.side} pixels
+                what {viewers(shown, i)}, {view.side}&nbsp;×&nbsp;{view.side} pixels
               </figcaption>
             </figure>
           ))}
@@ -46,7 +46,7 @@ export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
 }
 
 /** The models that see a view, as text. */
-function whoSees({ now: { views, answers } }: Shown, view: number): string {
+function viewers({ now: { views, answers } }: Shown, view: number): string {
   if (views.length > 1)
     return `${answers.flatMap((answer, i) => (answer.view === view ? [letterOf(i)] : [])).join()} sees`;
   return answers.length > 1 ? "both networks see" : "the network sees";
