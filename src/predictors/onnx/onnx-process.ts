@@ -34,9 +34,9 @@ export async function answersOf(
     ? beside
     : new URL("../../../dist/predictors/onnx/onnx-process-child.js", import.meta.url);
   const child = fork(module, { serialization: "advanced", execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
-  let said = "";
+  let stderrText = "";
   child.stderr?.on("data", (text) => {
-    said += text;
+    stderrText += text;
   });
   const answer = await new Promise<OnnxAnswer | undefined>((settle) => {
     child.once("message", (message) => settle(message as OnnxAnswer));
@@ -47,7 +47,7 @@ export async function answersOf(
   if (answer === undefined) {
     throw new RunError(
       "ERR_ONNX",
-      `${file}: the process that runs ONNX Runtime ended without an answer. ${said.trim()}`,
+      `${file}: the process that runs ONNX Runtime ended without an answer. ${stderrText.trim()}`,
     );
   }
   if ("code" in answer) throw new UsageError(answer.code, answer.message);

@@ -23,14 +23,14 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
     (a, b) => a - b,
   );
   const requested = Number(address.get("epoch"));
-  const place = Number.isFinite(requested) && requested > 0 ? closest(epochs, requested) : epochs.length - 1;
+  const index = Number.isFinite(requested) && requested > 0 ? closest(epochs, requested) : epochs.length - 1;
   const [playing, setPlaying] = useState(false);
   const go = (next: number) => address.set({ epoch: next === epochs.length - 1 ? undefined : String(epochs[next]) });
   useEffect(() => {
     if (!playing) return;
     const timer = setTimeout(() => {
-      if (place + 1 >= epochs.length) setPlaying(false);
-      else go(place + 1);
+      if (index + 1 >= epochs.length) setPlaying(false);
+      else go(index + 1);
     }, MILLISECONDS_A_PICTURE);
     return () => clearTimeout(timer);
   });
@@ -48,7 +48,7 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
           <button
             type="button"
             onClick={() => {
-              if (!playing && place === epochs.length - 1) go(0);
+              if (!playing && index === epochs.length - 1) go(0);
               setPlaying(!playing);
             }}
           >
@@ -61,17 +61,17 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
               min="0"
               max={epochs.length - 1}
               step="1"
-              value={place}
-              aria-valuetext={`epoch ${epochs[place]}`}
+              value={index}
+              aria-valuetext={`epoch ${epochs[index]}`}
               onInput={(event) => go(Number(event.currentTarget.value))}
             />
-            <output>{epochs[place]}</output>
+            <output>{epochs[index]}</output>
           </label>
         </div>
       )}
       {shown.map((run) => {
         const { snapshots } = details.get(run.id)!;
-        const snapshot = snapshots.findLast(({ epoch }) => epoch <= epochs[place]) ?? snapshots[0];
+        const snapshot = snapshots.findLast(({ epoch }) => epoch <= epochs[index]) ?? snapshots[0];
         return (
           <section key={run.id} aria-label={names.get(run.id)}>
             <h2>
