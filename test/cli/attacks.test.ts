@@ -47,7 +47,7 @@ describe("attacks on a network of ours", () => {
     );
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(
-      /apgd-ce on 16 images: at most 160 forward and 96 backward passes per image, at most about \S/,
+      /apgd-ce on 16 images: at most 160 forward and 96 backward passes of single images, at most about \S/,
     );
     const result = JSON.parse(stdout);
     expect(result.attack).toEqual({ name: "apgd-ce", norm: "linf", epsilon: 8 / 255, steps: 3, restarts: 2, seed: 0 });

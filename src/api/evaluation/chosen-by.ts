@@ -27,7 +27,7 @@ export function chosenByImages({ run, file, split, data, validatedOn = 0 }: Eval
 
 /** The warning in this case. */
 export const CHOSEN_BY_IMAGES =
-  "These images chose the checkpoint, so its accuracy on them is higher than on new images. To avoid this use `checkpoint: last`";
+  "These images chose the checkpoint, so its accuracy on them is usually higher than on new images. To avoid this use `checkpoint: last`";
 
 /** Warnings that images are not new to a run. */
 export function usedLines(
@@ -37,7 +37,7 @@ export function usedLines(
 ): string[] {
   if (trainedOn > 0) {
     return [
-      `Warning: the run was trained on ${trainedOn} of these ${count} images, so its accuracy on them is higher than on new images.`,
+      `Warning: the run was trained on ${trainedOn} of these ${count} images, so its accuracy on them is usually higher than on new images.`,
     ];
   }
   if (split === "validation" || validatedOn === 0) return [];

@@ -19,7 +19,7 @@ export function resultBlocks(runs: readonly ReportedRun[]): Block[] {
       kind: "table",
       caption:
         "Accuracy in percent. In brackets: 95 % intervals over images. They hold for these networks on other images, but not for other " +
-        "trainings. Validation images chose the best checkpoint, so its accuracy on them is higher than on new images.",
+        "trainings. Validation images chose the best checkpoint, so its accuracy on them is usually higher than on new images.",
       columns: ["", ...runs.map(({ name }) => name)],
       rows,
     },

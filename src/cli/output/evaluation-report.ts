@@ -55,6 +55,6 @@ function describeCost({ attack, images, limited, forward, backward, seconds }: A
   const subset = limited ? ` (the first ${images}; \`limitTest\` changes it)` : "";
   return (
     `${attack} on ${images} images${subset}: at most ${forward.toLocaleString("en")} forward and ` +
-    `${backward.toLocaleString("en")} backward passes per image, at most about ${duration(seconds)}`
+    `${backward.toLocaleString("en")} backward passes of single images, at most about ${duration(seconds)}`
   );
 }
