@@ -207,7 +207,7 @@ describe("AutoAttack's members", () => {
     ]);
     expect(named(2)).toEqual(["apgd-ce", "fab", "square"]);
     expect(evaluationAttacks({ ...options, classes: 2 }).warnings).toEqual([
-      expect.stringMatching(/with 2 classes there are 1/),
+      expect.stringMatching(/with 2 classes there are only 1/),
       expect.stringMatching(/left out, because the difference of logits ratio needs at least 4 classes/),
     ]);
     for (const [name, classes] of [

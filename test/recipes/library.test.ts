@@ -60,7 +60,7 @@ describe("findRecipe", () => {
   test("names the replacement of an old recipe", () => {
     const error = codedError(() => findRecipe("finetune-photos"));
     expect(error).toMatchObject({ code: "ERR_RECIPE_MISSING", exitCode: 2 });
-    expect(error.message).toContain("the recipe finetune-photos is photos now");
+    expect(error.message).toContain("the recipe finetune-photos was replaced by photos");
     expect(() => findRecipe("photos")).not.toThrow();
   });
 

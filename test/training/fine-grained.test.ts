@@ -176,7 +176,7 @@ describe("what a recipe says of routes", () => {
       "Route main: plain images.",
       "Route weak: weak images, the loss times 0.5.",
       "Route autoaugment: strong images.",
-      "Route adversarial: adversarial images made of strong images.",
+      "Route adversarial: adversarial images made from strong images.",
     ]);
   });
 });
