@@ -1,4 +1,4 @@
-// The first convolution on a GPU: the operator of native/kernels/image_convolution.cpp where it is 3x3, or 7x7 with stride 2. Of the
+// The first convolution on a GPU: the operator of native/convolution/image_convolution.cpp where it is 3x3, or 7x7 with stride 2. Of the
 // first, the gradient of the weight, which a step takes once for each training pass, is libtorch's; of the second, the convolution
 // over blocks of pixels.
 #include <torch/csrc/autograd/custom_function.h>

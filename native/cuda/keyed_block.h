@@ -1,6 +1,6 @@
-// Keyed draws on the GPU: the numbers of src/random.ts and native/kernels/keyed_random.cpp.
+// Keyed draws on the GPU: the numbers of src/random.ts and native/step/keyed_random.cpp.
 #pragma once
-#include "../kernels/philox.h"
+#include "../step/philox.h"
 #include "device.h"
 #include "launch.h"
 

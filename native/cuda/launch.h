@@ -6,7 +6,7 @@
 #pragma once
 #include <cstdint>
 
-#include "../kernels/crop_window.h"
+#include "../step/crop_window.h"
 
 namespace advprop::cuda {
 
@@ -123,7 +123,7 @@ int imageSums(const Images& sizes, const void* x, const void* other, float share
 /// y = x factors + share offsets, each [images, channels]; `offsets` may be null.
 int scaleImages(const Images& sizes, const void* x, const float* factors, const float* offsets, float share, void* y, void* stream);
 
-// Keyed random numbers, those of native/kernels/keyed_random.cpp
+// Keyed random numbers, those of native/step/keyed_random.cpp
 
 struct DrawKey {
   PhiloxKey seed;

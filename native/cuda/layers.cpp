@@ -1,4 +1,4 @@
-// Batch norm and depthwise convolution on a GPU: the operators of native/kernels/batch_norm.cpp and depthwise.cpp, by the
+// Batch norm and depthwise convolution on a GPU: the operators of native/norm/batch_norm.cpp and depthwise.cpp, by the
 // kernels of this folder. What is kept for the gradient, and when, is theirs.
 #include <torch/csrc/autograd/custom_function.h>
 

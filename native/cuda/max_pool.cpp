@@ -1,4 +1,4 @@
-// Max pooling on a GPU: the operator of native/kernels/max_pool.cpp. For the gradient it keeps one byte for each result, its place
+// Max pooling on a GPU: the operator of native/convolution/max_pool.cpp. For the gradient it keeps one byte for each result, its place
 // in its window.
 #include <torch/csrc/autograd/custom_function.h>
 

@@ -1,4 +1,4 @@
-// What the operators over the kernels of this folder share. They take the place of the operators in native/kernels at the key
+// What the operators over the kernels of this folder share. They take the place of the operators of the CPU at the key
 // of gradients, which comes before that of all devices where those are. Compiled in two forms: with CUDA, for tensors of a GPU;
 // and as a module for tests, where the kernels run emulated on CPU tensors.
 #pragma once
@@ -47,7 +47,7 @@ inline at::Tensor floats(at::IntArrayRef shape, const at::Tensor& like) { return
 inline void* dataOf(const at::Tensor& x) { return x.defined() ? x.data_ptr() : nullptr; }
 inline float* floatsOf(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
 
-/// What a case without a kernel goes through: the operator of native/kernels, which composes libtorch's for tensors of any
+/// What a case without a kernel goes through: the operator of the CPU, which composes libtorch's for tensors of any
 /// device. `Operator` is the type of the function that takes its place.
 template <typename Operator, typename... Arguments>
 auto composed(const char* name, const Arguments&... arguments) {

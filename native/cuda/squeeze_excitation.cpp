@@ -1,4 +1,4 @@
-// Squeeze and excitation and the global average on a GPU: the operators of native/kernels/squeeze_excitation.cpp, whose passes over
+// Squeeze and excitation and the global average on a GPU: the operators of native/norm/squeeze_excitation.cpp, whose passes over
 // images are kernels of this folder. What is between them is small and libtorch's.
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -42,7 +42,7 @@ struct SqueezeExcitation : torch::autograd::Function<SqueezeExcitation> {
     return scaled(x, gate, {}, 0);
   }
 
-  /// The formulas are those of native/kernels/squeeze_excitation.cpp.
+  /// The formulas are those of native/norm/squeeze_excitation.cpp.
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &mean = saved[3], &squeezed = saved[4], &gate = saved[5];

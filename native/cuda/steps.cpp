@@ -1,4 +1,4 @@
-// Keyed random numbers, images, the step of an attack and the optimisers on a GPU: operators of native/kernels by the kernels of
+// Keyed random numbers, images, the step of an attack and the optimisers on a GPU: operators of native/step by the kernels of
 // this folder.
 #include <torch/csrc/autograd/custom_function.h>
 

@@ -69,15 +69,15 @@ std::vector<at::Tensor> toDetached(Environment& environment, napi_value value) {
 
 napi_value joinGroup(Environment& environment, const Arguments& arguments) {
   if (groupOrNull() != nullptr) throw UserError("ERR_RANK", "this process is in a group of ranks already");
-  GroupPlace place;
-  place.rank = static_cast<int>(toInteger(environment, arguments[0], "rank"));
-  place.size = static_cast<int>(toInteger(environment, arguments[1], "size"));
-  place.host = toString(environment, arguments[2], "host");
-  place.port = static_cast<int>(toInteger(environment, arguments[3], "port"));
-  place.generation = toString(environment, arguments[4], "generation");
-  place.name = toString(environment, arguments[5], "name");
-  place.joinTimeout = std::chrono::seconds(toInteger(environment, arguments[6], "seconds"));
-  setCurrentGroup(ProcessGroup::join(place));
+  GroupMember member;
+  member.rank = static_cast<int>(toInteger(environment, arguments[0], "rank"));
+  member.size = static_cast<int>(toInteger(environment, arguments[1], "size"));
+  member.host = toString(environment, arguments[2], "host");
+  member.port = static_cast<int>(toInteger(environment, arguments[3], "port"));
+  member.generation = toString(environment, arguments[4], "generation");
+  member.name = toString(environment, arguments[5], "name");
+  member.joinTimeout = std::chrono::seconds(toInteger(environment, arguments[6], "seconds"));
+  setCurrentGroup(ProcessGroup::join(member));
   return undefined(environment);
 }
 

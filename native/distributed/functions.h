@@ -1,6 +1,6 @@
 // The group of ranks as JavaScript calls it.
 #pragma once
-#include "../environment.h"
+#include "engine/environment.h"
 
 namespace advprop {
 

@@ -1,4 +1,5 @@
-// The process group by c10d: a TCPStore of rank 0's through which the ranks meet, and Gloo's connections between all of them.
+// The process group by c10d: rank 0's TCPStore, through which the ranks meet, and connections between all of them. Tensors on the CPU
+// are summed by Gloo. Tensors on a GPU are summed there by NCCL where the engine has it, else copied to the CPU and back.
 #ifdef ADVPROP_GLOO
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -13,7 +14,8 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
-#include "../errors.h"
+#include "engine/errors.h"
+#include "nccl_group.h"
 #include "process_group.h"
 #include "rank_watch.h"
 
@@ -33,57 +35,57 @@ std::string textOf(const std::vector<uint8_t>& bytes) { return {bytes.begin(), b
 std::string nameOf(int rank) { return "name/" + std::to_string(rank); }
 
 /// A connection to rank 0's store, with which it begins where this is rank 0 and `serves`.
-StorePtr openStore(const GroupPlace& place, bool serves, milliseconds timeout) {
+StorePtr openStore(const GroupMember& member, bool serves, milliseconds timeout) {
   c10d::TCPStoreOptions options;
-  options.port = static_cast<uint16_t>(place.port);
+  options.port = static_cast<uint16_t>(member.port);
   options.isServer = serves;
   options.waitWorkers = false;
   options.timeout = timeout;
-  const auto store = c10::make_intrusive<c10d::TCPStore>(place.host, options);
-  return c10::make_intrusive<c10d::PrefixStore>("advprop/" + place.generation, store);
+  const auto store = c10::make_intrusive<c10d::TCPStore>(member.host, options);
+  return c10::make_intrusive<c10d::PrefixStore>("advprop/" + member.generation, store);
 }
 
-std::string addressOf(const GroupPlace& place) { return place.host + ":" + std::to_string(place.port); }
+std::string addressOf(const GroupMember& member) { return member.host + ":" + std::to_string(member.port); }
 
 /// What libtorch says, without the lines of where it says it.
 std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-StorePtr meet(const GroupPlace& place) {
+StorePtr meet(const GroupMember& member) {
   try {
-    return openStore(place, place.rank == 0, place.joinTimeout);
+    return openStore(member, member.rank == 0, member.joinTimeout);
   } catch (const std::exception& error) {
-    if (place.rank == 0) {
-      throw RunFailure("ERR_RANK", "rank 0 cannot open its store on port " + std::to_string(place.port) + ": " + firstLine(error.what()) +
+    if (member.rank == 0) {
+      throw RunFailure("ERR_RANK", "rank 0 cannot open its store on port " + std::to_string(member.port) + ": " + firstLine(error.what()) +
                                        ". Give the port that no other program uses in MASTER_PORT, or under torchrun in ADVPROP_PORT");
     }
-    throw RunFailure("ERR_RANK", "rank 0 did not answer at " + addressOf(place) + " within " + std::to_string(place.joinTimeout.count()) +
+    throw RunFailure("ERR_RANK", "rank 0 did not answer at " + addressOf(member) + " within " + std::to_string(member.joinTimeout.count()) +
                                      " s: " + firstLine(error.what()) + ". Look whether it was started, and whether MASTER_ADDR and the port are its own");
   }
 }
 
 /// Waits until all ranks have said their names. Rank 0, whose store ends with it, is the last to give up.
-std::vector<std::string> namesOfAll(c10d::Store& store, const GroupPlace& place) {
-  if (store.add("taken/" + std::to_string(place.rank), 1) > 1) {
-    throw RunFailure("ERR_RANK", "another process of this group is rank " + std::to_string(place.rank) + " already. Give each process a RANK of its own");
+std::vector<std::string> namesOfAll(c10d::Store& store, const GroupMember& member) {
+  if (store.add("taken/" + std::to_string(member.rank), 1) > 1) {
+    throw RunFailure("ERR_RANK", "another process of this group is rank " + std::to_string(member.rank) + " already. Give each process a RANK of its own");
   }
-  store.set(nameOf(place.rank), bytesOf(place.name));
-  const auto end = Clock::now() + place.joinTimeout + seconds(place.rank == 0 ? 2 : 0);
+  store.set(nameOf(member.rank), bytesOf(member.name));
+  const auto end = Clock::now() + member.joinTimeout + seconds(member.rank == 0 ? 2 : 0);
   const auto isThere = [&](int rank) { return store.check({nameOf(rank)}); };
-  for (int rank = 0; rank < place.size; ++rank) {
+  for (int rank = 0; rank < member.size; ++rank) {
     while (!isThere(rank)) {
       if (Clock::now() > end) {
         std::string missing;
-        for (int other = rank; other < place.size; ++other) {
+        for (int other = rank; other < member.size; ++other) {
           if (!isThere(other)) missing += (missing.empty() ? "" : ", ") + std::to_string(other);
         }
-        throw RunFailure("ERR_RANK", "of " + std::to_string(place.size) + " ranks these have not come within " + std::to_string(place.joinTimeout.count()) +
+        throw RunFailure("ERR_RANK", "of " + std::to_string(member.size) + " ranks these have not come within " + std::to_string(member.joinTimeout.count()) +
                                          " s: " + missing + ". Look whether they were started, and what they say");
       }
       std::this_thread::sleep_for(milliseconds(20));
     }
   }
   std::vector<std::string> names;
-  for (int rank = 0; rank < place.size; ++rank) names.push_back("rank " + std::to_string(rank) + " (" + textOf(store.get(nameOf(rank))) + ")");
+  for (int rank = 0; rank < member.size; ++rank) names.push_back("rank " + std::to_string(rank) + " (" + textOf(store.get(nameOf(rank))) + ")");
   return names;
 }
 
@@ -97,10 +99,10 @@ std::shared_ptr<WatchStore> watchStore(StorePtr store) {
 }
 
 /// The address of this host on the way to rank 0's; empty where there is none.
-std::string ownAddress(const GroupPlace& place) {
+std::string ownAddress(const GroupMember& member) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = SOCK_DGRAM;
-  if (getaddrinfo(place.host.c_str(), std::to_string(place.port).c_str(), &hints, &found) != 0) return "";
+  if (getaddrinfo(member.host.c_str(), std::to_string(member.port).c_str(), &hints, &found) != 0) return "";
   std::string address;
   for (const addrinfo* one = found; one != nullptr && address.empty(); one = one->ai_next) {
     const int handle = socket(one->ai_family, SOCK_DGRAM, 0);
@@ -118,17 +120,17 @@ std::string ownAddress(const GroupPlace& place) {
   return address;
 }
 
-auto deviceFor(const GroupPlace& place) {
+auto deviceFor(const GroupMember& member) {
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
   if (interface != nullptr && *interface != '\0') return c10d::ProcessGroupGloo::createDeviceForInterface(interface);
-  const std::string address = ownAddress(place);
+  const std::string address = ownAddress(member);
   return address.empty() ? c10d::ProcessGroupGloo::createDefaultDevice() : c10d::ProcessGroupGloo::createDeviceForHostname(address);
 }
 
-struct GlooSum : PendingSum {
+struct GroupSum : PendingSum {
   c10::intrusive_ptr<c10d::Work> work;
-  at::Tensor tensor;     // as it was given
-  at::Tensor processor;  // the same on the CPU, where Gloo adds
+  at::Tensor tensor;  // as it was given
+  at::Tensor summed;  // the same tensor, or its copy on the CPU, where Gloo adds
   std::atomic<bool> done{false};
 };
 
@@ -157,49 +159,37 @@ class BusyTime {
   double seconds_ = 0;
 };
 
-class GlooGroup : public ProcessGroup {
+class C10dGroup : public ProcessGroup {
  public:
-  explicit GlooGroup(const GroupPlace& place) : place_(place), store_(meet(place)) {
+  explicit C10dGroup(const GroupMember& member) : member_(member), store_(meet(member)) {
     leaveAbruptlyAtExit();
     try {
-      watch_ = std::make_shared<RankWatch>(place.rank, namesOfAll(*store_, place), watchStore(openStore(place, false, place.joinTimeout)));
+      watch_ = std::make_shared<RankWatch>(member.rank, namesOfAll(*store_, member), watchStore(openStore(member, false, member.joinTimeout)));
       connectAll();
+      nccl_ = NcclGroup::create(c10::make_intrusive<c10d::PrefixStore>("nccl", openStore(member_, false, member_.joinTimeout)), member_.rank, member_.size);
     } catch (const RunFailure&) {
       throw;
     } catch (const std::exception& error) {
       if (watch_ != nullptr) watch_->explain(firstLine(error.what()));
-      throw RunFailure("ERR_RANK", "rank 0 at " + addressOf(place) + " has gone before all ranks had come: " + firstLine(error.what()) + ". Look what it says");
+      throw RunFailure("ERR_RANK", "rank 0 at " + addressOf(member) + " has gone before all ranks had come: " + firstLine(error.what()) + ". Look what it says");
     }
   }
 
-  int rank() const override { return place_.rank; }
-  int size() const override { return place_.size; }
+  int rank() const override { return member_.rank; }
+  int size() const override { return member_.size; }
 
   std::shared_ptr<PendingSum> startSum(const at::Tensor& tensor) override {
-    watch_->check();
-    const auto sum = std::make_shared<GlooSum>();
-    sum->tensor = tensor;
-    sum->processor = tensor.device().is_cpu() ? tensor : tensor.cpu();
     stats_.bytes += static_cast<int64_t>(tensor.nbytes());
-    std::vector<at::Tensor> tensors{sum->processor};
-    begin(sum, [&] { return gloo_->allreduce(tensors); });
-    return sum;
+    return begin(
+        tensor, [&] { return nccl_->sum(tensor); }, [&](std::vector<at::Tensor>& tensors) { return gloo_->allreduce(tensors); });
   }
 
-  void wait(const std::shared_ptr<PendingSum>& pending) override {
-    const auto sum = std::static_pointer_cast<GlooSum>(pending);
-    finish(*sum, "the same sum");
-    if (!sum->tensor.device().is_cpu()) sum->tensor.copy_(sum->processor);
-  }
+  void wait(const std::shared_ptr<PendingSum>& sum) override { finish(*std::static_pointer_cast<GroupSum>(sum), "the same sum"); }
 
   void broadcast(const at::Tensor& tensor) override {
-    watch_->check();
-    const auto copy = std::make_shared<GlooSum>();
-    copy->processor = tensor.device().is_cpu() ? tensor : tensor.cpu();
-    std::vector<at::Tensor> tensors{copy->processor};
-    begin(copy, [&] { return gloo_->broadcast(tensors); });
+    const auto copy = begin(
+        tensor, [&] { return nccl_->broadcast(tensor); }, [&](std::vector<at::Tensor>& tensors) { return gloo_->broadcast(tensors); });
     finish(*copy, "what rank 0 sends");
-    if (!tensor.device().is_cpu()) tensor.copy_(copy->processor);
   }
 
   void check() override { watch_->check(); }
@@ -213,11 +203,12 @@ class GlooGroup : public ProcessGroup {
     try {
       store_->add("left", 1);
       const auto end = Clock::now() + seconds(5);
-      while (place_.rank == 0 && store_->add("left", 0) < place_.size && Clock::now() < end) std::this_thread::sleep_for(milliseconds(5));
+      while (member_.rank == 0 && store_->add("left", 0) < member_.size && Clock::now() < end) std::this_thread::sleep_for(milliseconds(5));
     } catch (const std::exception&) {
       // Rank 0 waited long enough for this one.
     }
     joined_ = false;
+    if (nccl_ != nullptr) nccl_->leave();
     gloo_.reset();
     store_.reset();
   }
@@ -228,7 +219,7 @@ class GlooGroup : public ProcessGroup {
   /// Connects to all ranks, which the constructor of c10d's group does, on a thread of its own: where a rank dies meanwhile it waits in vain.
   void connectAll() {
     const auto options = c10d::ProcessGroupGloo::Options::create(kMostPatience);
-    options->devices.push_back(deviceFor(place_));
+    options->devices.push_back(deviceFor(member_));
     options->threads = 2;
     struct Made {
       std::atomic<bool> done{false};
@@ -237,8 +228,8 @@ class GlooGroup : public ProcessGroup {
     };
     const auto made = std::make_shared<Made>();
     // A store of its own, whose waits do not hold up this thread's calls.
-    const StorePtr store = c10::make_intrusive<c10d::PrefixStore>("gloo", openStore(place_, false, place_.joinTimeout));
-    std::thread([made, store, options, watch = watch_, rank = place_.rank, size = place_.size] {
+    const StorePtr store = c10::make_intrusive<c10d::PrefixStore>("gloo", openStore(member_, false, member_.joinTimeout));
+    std::thread([made, store, options, watch = watch_, rank = member_.rank, size = member_.size] {
       try {
         made->group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, options);
       } catch (...) {
@@ -247,35 +238,52 @@ class GlooGroup : public ProcessGroup {
       made->done = true;
       watch->wake();
     }).detach();
-    watch_->await([&] { return made->done.load(); }, "the group", place_.joinTimeout);
+    watch_->await([&] { return made->done.load(); }, "the group", member_.joinTimeout);
     if (made->error) std::rethrow_exception(made->error);
     gloo_ = made->group;
   }
 
-  template <typename Start>
-  void begin(const std::shared_ptr<GlooSum>& sum, const Start& start) {
+  /// Begins what `onGpu` does with a tensor on a GPU, or `onCpu` with the tensor or its copy on the CPU.
+  template <typename OnGpu, typename OnCpu>
+  std::shared_ptr<GroupSum> begin(const at::Tensor& tensor, const OnGpu& onGpu, const OnCpu& onCpu) {
+    watch_->check();
+    const auto sum = std::make_shared<GroupSum>();
+    const bool gpu = nccl_ != nullptr && tensor.device().is_cuda();
+    sum->tensor = tensor;
+    sum->summed = gpu || tensor.device().is_cpu() ? tensor : tensor.cpu();
     try {
-      sum->work = start();
+      std::vector<at::Tensor> tensors{sum->summed};
+      sum->work = gpu ? onGpu() : onCpu(tensors);
     } catch (const std::exception& error) {
       watch_->explain(firstLine(error.what()));
     }
     busy_->begin();
+    // NCCL's future is complete as soon as the GPU has the work in its queue, so that `finish` looks itself.
+    if (gpu) return sum;
     sum->work->getFuture()->addCallback([sum, watch = watch_, busy = busy_](auto&) {
       busy->end();
       sum->done = true;
       watch->wake();
     });
+    return sum;
   }
 
-  void finish(GlooSum& sum, const char* what) {
+  void finish(GroupSum& sum, const char* what) {
     const auto before = Clock::now();
-    watch_->await([&] { return sum.done.load(); }, what, kMostPatience);
+    const bool gpu = sum.summed.device().is_cuda();
+    if (gpu) {
+      watch_->await([&] { return sum.work->isCompleted(); }, what, kMostPatience, std::chrono::microseconds(100));
+      busy_->end();
+    } else {
+      watch_->await([&] { return sum.done.load(); }, what, kMostPatience);
+    }
     stats_.waited += secondsSince(before);
     try {
       sum.work->wait();
     } catch (const std::exception& error) {
       watch_->explain(firstLine(error.what()));
     }
+    if (!sum.summed.is_same(sum.tensor)) sum.tensor.copy_(sum.summed);
   }
 
   /// Whoever ends the process in the middle of a sum leaves threads that wait: what they use must not be destroyed under them.
@@ -292,10 +300,11 @@ class GlooGroup : public ProcessGroup {
         nullptr);
   }
 
-  const GroupPlace place_;
+  const GroupMember member_;
   StorePtr store_;
   std::shared_ptr<RankWatch> watch_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+  std::unique_ptr<NcclGroup> nccl_;
   GroupStats stats_;
   const std::shared_ptr<BusyTime> busy_ = std::make_shared<BusyTime>();
   static inline bool joined_ = false;
@@ -303,7 +312,7 @@ class GlooGroup : public ProcessGroup {
 
 }  // namespace
 
-std::shared_ptr<ProcessGroup> ProcessGroup::join(const GroupPlace& place) { return std::make_shared<GlooGroup>(place); }
+std::shared_ptr<ProcessGroup> ProcessGroup::join(const GroupMember& member) { return std::make_shared<C10dGroup>(member); }
 
 }  // namespace advprop
 #endif

@@ -1,6 +1,6 @@
 // Gradients summed over all ranks in buckets, which leave as soon as the backward pass has filled them, while it goes on.
 #pragma once
-#include "../compat.h"
+#include "engine/compat.h"
 #include "process_group.h"
 
 namespace advprop {

@@ -1,6 +1,6 @@
 #include "process_group.h"
 
-#include "../errors.h"
+#include "engine/errors.h"
 
 namespace advprop {
 
@@ -46,7 +46,7 @@ Flat flatFor(const std::vector<at::Tensor>& like) {
 }
 
 #ifndef ADVPROP_GLOO
-std::shared_ptr<ProcessGroup> ProcessGroup::join(const GroupPlace&) {
+std::shared_ptr<ProcessGroup> ProcessGroup::join(const GroupMember&) {
   throw UserError("ERR_RANK", "this engine was built without Gloo, which ranks need to meet. Install its headers (Debian: libgloo-dev) and build it again");
 }
 #endif

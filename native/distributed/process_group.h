@@ -10,8 +10,8 @@
 
 namespace advprop {
 
-/// Where a process stands among those that train together.
-struct GroupPlace {
+/// A process among those that train together, and where they meet.
+struct GroupMember {
   int rank = 0, size = 1;
   std::string host;
   int port = 0;
@@ -45,8 +45,8 @@ struct GroupStats {
 
 class ProcessGroup {
  public:
-  /// Meets the other ranks. Throws a RunFailure where one does not come in time, or its place is taken.
-  static std::shared_ptr<ProcessGroup> join(const GroupPlace& place);
+  /// Meets the other ranks. Throws a RunFailure where one does not come in time, or its rank is taken.
+  static std::shared_ptr<ProcessGroup> join(const GroupMember& member);
   virtual ~ProcessGroup() = default;
 
   virtual int rank() const = 0;

@@ -1,6 +1,6 @@
 #include "rank_watch.h"
 
-#include "../errors.h"
+#include "engine/errors.h"
 
 namespace advprop {
 
@@ -105,7 +105,7 @@ void RankWatch::judgeStore(std::unique_lock<std::mutex>&) {
   state_->verdict = names_[0] + ", which holds the group together, has not answered for " + std::to_string(kStoreSilence.count()) + " s: stopped or cut off";
 }
 
-void RankWatch::await(const std::function<bool()>& holds, const char* what, std::chrono::seconds limit) {
+void RankWatch::await(const std::function<bool()>& holds, const char* what, std::chrono::seconds limit, std::chrono::microseconds pause) {
   const auto end = Clock::now() + limit;
   std::unique_lock<std::mutex> lock(state_->mutex);
   while (!holds()) {
@@ -114,7 +114,7 @@ void RankWatch::await(const std::function<bool()>& holds, const char* what, std:
     if (Clock::now() > end) {
       state_->verdict = std::string("the other ranks have not come to ") + what + " within " + std::to_string(limit.count()) + " s, though all of them are alive";
     }
-    state_->changed.wait_for(lock, kBeat);
+    state_->changed.wait_for(lock, pause);
   }
 }
 

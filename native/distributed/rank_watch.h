@@ -38,9 +38,9 @@ class RankWatch {
   RankWatch(int rank, std::vector<std::string> names, std::shared_ptr<WatchStore> store);
   ~RankWatch();
 
-  /// Waits until a condition holds, which is asked again after each `wake`. Throws a RankError where the group has failed or fails
+  /// Waits until a condition holds, which is checked again after each `wake` and each pause. Throws a RankError where the group has failed or fails
   /// meanwhile, also where nothing happened for `limit`.
-  void await(const std::function<bool()>& holds, const char* what, std::chrono::seconds limit);
+  void await(const std::function<bool()>& holds, const char* what, std::chrono::seconds limit, std::chrono::microseconds pause = std::chrono::seconds(1));
   void wake();
   /// Throws where the group is known to have failed.
   void check();

@@ -3,10 +3,10 @@
 #define ADVPROP_EMULATED_TILES
 #include <torch/library.h>
 
-#include "kernels/block_product.h"
-#include "kernels/inverted_residual_products.h"
-#include "kernels/packed_matrix.h"
-#include "kernels/pointwise_weight_gradient.cpp"
+#include "inverted_residual/products.h"
+#include "product/block_product.h"
+#include "product/packed_matrix.h"
+#include "product/pointwise_weight_gradient.cpp"
 
 namespace advprop {
 

@@ -4,8 +4,8 @@ import type { Tensor } from "./tensor.js";
 
 export type { GroupStats } from "./native.js";
 
-/** Where a process stands in a group. */
-export interface GroupPlace {
+/** A process of a group, and where the group meets. */
+export interface GroupMember {
   /** From 0. */
   readonly rank: number;
   /** Number of ranks. */
@@ -24,9 +24,9 @@ export interface GroupPlace {
 /**
  * Meets the other ranks; waits for them.
  *
- * @throws RunError ERR_RANK one does not come in time, its place is taken, or rank 0 cannot be reached
+ * @throws RunError ERR_RANK one does not come in time, its rank is taken, or rank 0 cannot be reached
  */
-export const joinGroup = ({ rank, size, host, port, generation, name, seconds }: GroupPlace): void =>
+export const joinGroup = ({ rank, size, host, port, generation, name, seconds }: GroupMember): void =>
   native.joinGroup(rank, size, host, port, generation, name, seconds);
 
 /** Waits for all ranks and parts from them. @throws RunError ERR_RANK */

@@ -8,7 +8,7 @@ export {
   checkGroup,
   failGroup,
   GradientBuckets,
-  type GroupPlace,
+  type GroupMember,
   type GroupStats,
   groupStats,
   joinGroup,

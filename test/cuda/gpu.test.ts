@@ -13,6 +13,7 @@ import type { NamedParameter, Optimizer } from "../../src/optim/optimizer.js";
 import { RmsProp } from "../../src/optim/rmsprop.js";
 import { Sgd } from "../../src/optim/sgd.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
+import { broadcast, joinGroup, leaveGroup, PendingSum } from "../../src/tensor/group.js";
 import {
   canCapture,
   type Device,
@@ -419,5 +420,18 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
         expect(mul(x, 3).toNumbers()).toEqual([3, 6, 9]);
       });
     });
+  });
+
+  // More than one rank needs more than one GPU.
+  test("one rank sums and broadcasts its tensors where they lie", () => {
+    joinGroup({ rank: 0, size: 1, host: "127.0.0.1", port: 29_517, generation: "gpu", name: "test", seconds: 30 });
+    scope(() => {
+      const x = fromArray([1, 2, 3], [3], "float32", GPU);
+      new PendingSum([x]).finish(0.5);
+      expect(x.toNumbers()).toEqual([0.5, 1, 1.5]);
+      broadcast([x]);
+      expect(x.toNumbers()).toEqual([0.5, 1, 1.5]);
+    });
+    leaveGroup();
   });
 });

@@ -51,7 +51,7 @@ function wordsOf(text: string): string[] {
 /** What is wrong with a command, without doing anything: the definitions are real, the actions are none. */
 async function mistakeOf([name, ...args]: readonly string[], inText = false): Promise<string | undefined> {
   if (!COMMANDS.some(([known]) => known === name)) return `there is no command ${name}`;
-  const { define } = (await import(`../../src/cli/${name}.ts`)) as CommandModule;
+  const { define } = (await import(`../../src/cli/commands/${name}.ts`)) as CommandModule;
   const command = new Command(name).exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} });
   define(command);
   const settings: string[] = [];

@@ -59,7 +59,7 @@ describe("a checkout", () => {
     const folder = copy(temporaryFolder(), "package.json", "tsconfig.build.json", "scripts", "native", "build/native");
     const check = () => spawnSync(process.execPath, [join(folder, "scripts/build-native.mjs"), "--check"]).status;
     expect(check()).toBe(0);
-    cpSync(join(folder, "native/handles.h"), join(folder, "native/more.h"));
+    cpSync(join(folder, "native/tensors/handles.h"), join(folder, "native/more.h"));
     expect(check()).toBe(1);
   });
 });

@@ -1,0 +1,141 @@
+// 3x3 convolution with stride 1 and one zero on each side as an operator, alone and after a norm with a rectifier: by Winograd's
+// form, in bfloat16 also by the plain sum: of sixteen channels, and by tile registers; otherwise it is libtorch's.
+#include "composed_convolution.h"
+#include "direct_convolution.h"
+#include "narrow_convolution.h"
+#include "winograd/winograd.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include "profile/profiled_kernel.h"
+
+namespace advprop {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm = nullptr) {
+  if (direct::applies(x)) return direct::convolve(x, weight, norm);
+  const bool few = narrow::applies(x, weight.size(1), weight.size(0));
+  return few ? narrow::convolve(x, weight, norm) : winograd::convolve(x, weight, norm);
+}
+
+at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x = {}, const Normalization* norm = nullptr) {
+  if (direct::applies(gradient)) return direct::inputGradient(gradient, weight, x, norm);
+  const bool few = narrow::applies(gradient, weight.size(0), weight.size(1));
+  return few ? narrow::inputGradient(gradient, weight, x, norm) : winograd::inputGradient(gradient, weight, x, norm);
+}
+
+/// A gradient's row in a profile, which counts what the plain sum of the convolution takes.
+class ProfiledGradient : ProfiledKernel {
+ public:
+  ProfiledGradient(const char* name, const at::Tensor& gradient, const at::Tensor& x, int64_t inputs)
+      : ProfiledKernel(name, 18.0 * inputs * gradient.numel(), gradient.nbytes() + (x.defined() ? x.nbytes() : 0),
+                       static_cast<double>(gradient.nbytes()) * inputs / gradient.size(1)) {}
+};
+
+constexpr const char* kInputGradient = "advprop::conv2d 3x3 (input gradient)";
+constexpr const char* kWeightGradient = "advprop::conv2d 3x3 (weight gradient)";
+
+struct PlainConvolution : torch::autograd::Function<PlainConvolution> {
+  /// Keeps the weight only for the gradient of x, and x only for that of the weight.
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight) {
+    context->save_for_backward({weight.requires_grad() ? x : at::Tensor(), x.requires_grad() ? weight : at::Tensor()});
+    return convolve(x, weight);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1];
+    const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+    at::Tensor gradX, gradWeight;
+    if (context->needs_input_grad(1)) {
+      const ProfiledGradient profiled(kWeightGradient, gradient, x, x.size(1));
+      gradWeight = winograd::weightGradient(gradient, x);
+    }
+    if (context->needs_input_grad(0)) {
+      const ProfiledGradient profiled(kInputGradient, gradient, {}, weight.size(1));
+      gradX = inputGradient(gradient, weight);
+    }
+    return {gradX, gradWeight};
+  }
+};
+
+/// The convolution of relu(norm(x)), given the norm's statistics. Keeps x alone of the activations.
+struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const at::Tensor& weight,
+                            const at::Tensor& statistics, bool batch) {
+    context->save_for_backward({x, scale, shift, weight, statistics});
+    context->saved_data["batch"] = batch;
+    const Tables tables(Channels(x), statistics, scale, shift);
+    const Normalization norm = tables.normalization();
+    return convolve(x, weight, &norm);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &scale = saved[1], &shift = saved[2], &weight = saved[3], &statistics = saved[4];
+    const bool batch = context->saved_data["batch"].toBool();
+    const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+    const Tables tables(Channels(x), statistics, scale, shift);
+    const Normalization norm = tables.normalization();
+    at::Tensor gradWeight;
+    if (context->needs_input_grad(3)) {
+      const ProfiledGradient profiled(kWeightGradient, gradient, x, x.size(1));
+      gradWeight = winograd::weightGradient(gradient, x, &norm);
+    }
+    const std::array<bool, 4> wanted{context->needs_input_grad(0), context->needs_input_grad(1), context->needs_input_grad(2), false};
+    if (!batch && !wanted[1] && !wanted[2]) {
+      const ProfiledGradient profiled(kInputGradient, gradient, x, x.size(1));
+      return {wanted[0] ? inputGradient(gradient, weight, x, &norm) : at::Tensor(), {}, {}, gradWeight, {}, {}};
+    }
+    at::Tensor ofRectified;
+    {
+      const ProfiledGradient profiled(kInputGradient, gradient, {}, x.size(1));
+      ofRectified = inputGradient(gradient, weight);
+    }
+    const ProfiledKernel profiled("advprop::batch_norm (gradient)", 0, 2.0 * x.nbytes(), static_cast<double>(x.nbytes()));
+    const NormGradients all = normGradients(ofRectified, x, {}, scale, shift, statistics, kRelu, batch, wanted);
+    return {all.x, all.weight, all.bias, gradWeight, {}, {}};
+  }
+};
+
+void checkWeight(const at::Tensor& x, const at::Tensor& weight) {
+  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 3 && weight.size(3) == 3,
+              "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", weight.sizes());
+}
+
+at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
+
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
+  checkWeight(x, given);
+  const at::Tensor weight = floatWeight(given);
+  if (!winograd::applies(x, weight)) return plain(x, weight);
+  return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,
+                                 const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
+  checkWeight(x, given);
+  const at::Tensor weight = floatWeight(given);
+  if (!winograd::applies(x, weight) || !isChannelsLast(x)) {
+    return plain(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
+  }
+  const at::Tensor statistics = normStatistics(x, scale, shift, runningMean, runningVariance, batch, factor, epsilon);
+  return NormalizedConvolution::apply(x, scale, shift, weight.contiguous(at::MemoryFormat::ChannelsLast), statistics, batch);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(advprop, library) {
+  library.def("conv2d_3x3(Tensor x, Tensor weight) -> Tensor", &convolution);
+  library.def(
+      "norm_relu_conv2d_3x3(Tensor x, Tensor scale, Tensor shift, Tensor(a!)? running_mean, Tensor(b!)? running_var, bool batch, float factor, "
+      "float epsilon, Tensor weight) -> Tensor",
+      &normalizedConvolution);
+}
+
+}  // namespace advprop

@@ -1,0 +1,15 @@
+// Convolution 3x3 with stride 1 and one zero on each side over sixteen channels in bfloat16, channels-last, as the plain
+// sum: there the transforms of Winograd's form would cost more than the products that they save.
+#pragma once
+#include "norm/batch_norm.h"
+
+namespace advprop::narrow {
+
+/// Whether a sum over `inputs` channels of x is ours.
+bool applies(const at::Tensor& x, int64_t inputs, int64_t outputs);
+
+/// As in winograd/winograd.h.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm = nullptr);
+at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x = {}, const Normalization* norm = nullptr);
+
+}  // namespace advprop::narrow

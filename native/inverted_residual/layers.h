@@ -1,0 +1,49 @@
+// The layers of EfficientNet's inverted residual, as its two forms take them: by running statistics (inverted_residual.h) and by
+// the batch's (training.h).
+//
+//     u = expand(x), t = silu(norm1(u))        or t = x without an expansion
+//     v = depthwise(t), s = silu(norm2(v))
+//     gate = sigmoid(W2 silu(W1 mean(s) + b1) + b2)
+//     y = project(s gate)                      which norm3 follows
+//
+// Expanded channels are computed a panel at a time: between expansion and depthwise convolution an image is [pixels, panel].
+#pragma once
+#include <ATen/ATen.h>
+
+#include "depthwise/panel.h"
+#include "product/pointwise.h"
+
+namespace advprop {
+
+/// Expanded channels that are computed together.
+constexpr int64_t kPanel = kPanelVectors * kLanes;
+
+/// Sizes and weights of one block on one batch.
+struct InvertedResidualLayers {
+  /// Without an expansion, `expand` is empty and `expanded` are the channels of x. `packedDepthwise` is packDepthwise's, `squeeze`
+  /// the gate's W1, b1, W2 turned and b2. Checks them all; they must live as long as this.
+  InvertedResidualLayers(const at::Tensor& x, int64_t expanded, int64_t outputs, const at::Tensor& packedExpand, const at::Tensor& packedDepthwise,
+                         at::TensorList squeeze, const at::Tensor& packedProject, int64_t kernel, int64_t stride, at::IntArrayRef padding);
+
+  int64_t images, inputs, expanded, outputs, squeezed;
+  bool expands;
+  PanelSizes panel;
+  PackedMatrix expand, expandGradient, project, projectGradient;
+  const float *depthwise, *depthwiseGradient;                      // packDepthwise
+  const float *reduce, *reduceBias, *expandGate, *expandGateBias;  // [squeezed, expanded], [squeezed], [squeezed, expanded], [expanded]
+
+  int64_t panels() const { return (expanded + kPanel - 1) / kPanel; }
+  int64_t padded() const { return panels() * kPanel; }
+  int64_t pixels() const { return panel.pixels(); }
+  int64_t results() const { return panel.results(); }
+  /// Multiply-adds of the layers, twice.
+  double expandFlops() const { return expands ? 2. * images * pixels() * inputs * expanded : 0; }
+  double depthwiseFlops() const { return 2. * images * results() * expanded * panel.kernel * panel.kernel; }
+  double projectFlops() const { return 2. * images * results() * expanded * outputs; }
+  double gateFlops() const { return 4. * images * expanded * squeezed; }
+};
+
+/// Checks a norm's scale, shift, mean and variance: float32 with a value for each channel.
+void checkNorm(const at::Tensor* norm, int64_t channels);
+
+}  // namespace advprop

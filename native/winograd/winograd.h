@@ -1,0 +1,53 @@
+// Convolution 3x3 with stride 1 and one zero on each side, channels-last, by Winograd's F(4x4, 3x3); see transforms.h.
+#pragma once
+#include <ATen/ATen.h>
+
+#include "norm/batch_norm.h"
+#include "transforms.h"
+
+namespace advprop::winograd {
+
+/// How images fall into tiles of 4 by 4 results, the last of a row or column reaching over the edge.
+struct Tiles {
+  Tiles(int64_t images, int64_t height_, int64_t width_)
+      : height(height_), width(width_), down((height + kTile - 1) / kTile), across((width + kTile - 1) / kTile), count(images * down * across) {}
+
+  /// Where a tile's results begin.
+  struct Origin {
+    int64_t image, row, column;
+  };
+
+  /// Calls `work(i, origin)` for tile `first` + i, i below `tiles`.
+  template <typename Work>
+  void each(int64_t first, int64_t tiles, const Work& work) const {
+    Origin at{first / (down * across), first / across % down * kTile, first % across * kTile};
+    for (int64_t i = 0; i < tiles; ++i) {
+      work(i, at);
+      if ((at.column += kTile) < width) continue;
+      at.column = 0;
+      if ((at.row += kTile) < height) continue;
+      at.row = 0;
+      ++at.image;
+    }
+  }
+
+  const int64_t height, width, down, across, count;
+};
+
+/// Whether the convolution is ours: channels-last float32 or bfloat16 with channels in whole vectors, a float32 weight, and
+/// fewer products than the plain sum has.
+bool applies(const at::Tensor& x, const at::Tensor& weight);
+
+// The convolution is of x or, given a norm, of relu(norm(x)), which is never written anywhere.
+
+/// The convolution of x [N, I, H, W] with weight [O, I, 3, 3]: [N, O, H, W] in x's dtype, arithmetic in float32.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm = nullptr);
+
+/// The gradient of x, given that of the result: its convolution with the kernels turned round, inputs and outputs exchanged.
+/// A norm's statistics are constants, and x is asked for.
+at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x = {}, const Normalization* norm = nullptr);
+
+/// The gradient of the weight in float32, channels-last. Does not depend on the number of threads.
+at::Tensor weightGradient(const at::Tensor& gradient, const at::Tensor& x, const Normalization* norm = nullptr);
+
+}  // namespace advprop::winograd
