@@ -1,4 +1,4 @@
-/** What commands say of the same folder: they agree on what it is, on what is refused, and print it in the same way. */
+/** All commands recognise the same folder in the same way, refuse the same errors, and print the same lines. */
 import { cpSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { writeOnnx } from "../support/onnx.js";
 import { writeClasses } from "../support/photos.js";
 
 const shared = sharedTemporaryFolder();
-/** Grades, whose folders are called like severities, in parts. */
+/** Classes named like severities, in splits. */
 const grades = join(shared, "grades");
 await writeClasses(join(grades, "train"), { 1: 10, 2: 10, 3: 10 });
 await writeClasses(join(grades, "test"), { 1: 2, 2: 2, 3: 2 }, 100);
@@ -24,7 +24,7 @@ writeFileSync(`${model}.json`, JSON.stringify({ classes: ["1", "2", "3"], pixelR
 
 const evaluate = (data: string) => advprop(["evaluate", model, "--data", data, "--split", "test", "--threads", "1"]);
 
-test("grades are classes, with a word on what is left out, in the same lines", () => {
+test("folders 1 to 5 are classes, with the same note on ignored files", () => {
   const data = temporaryFolder();
   cpSync(grades, data, { recursive: true });
   for (const name of ["a.heic", "b.ppm"]) writeFileSync(join(data, "test", "1", name), "");

@@ -137,6 +137,28 @@ describe("HTML", () => {
   );
 });
 
+test("the curves of 12 runs have different colours in every theme of the page", () => {
+  const series = Array.from({ length: 12 }, (_, i) => ({
+    name: `run ${i}`,
+    points: [
+      [0, i],
+      [1, i],
+    ] as const,
+    colour: i,
+    dash: 0,
+  }));
+  const figure = { kind: "curves", caption: "loss", xLabel: "epochs", yLabel: "nats", series } as const;
+  const html = renderHtml({ title: "Runs", blocks: [figure] });
+  const names = Array.from(html.matchAll(/<polyline[^>]* stroke="var\((--series-\d+)\)"/g), ([, name]) => name);
+  expect(new Set(names).size).toBe(12);
+  // The values of each name for light screens, dark screens and paper.
+  const values = names.map((name) =>
+    Array.from(html.matchAll(new RegExp(`${name}: (#\\w{6});`, "g")), ([, value]) => value),
+  );
+  expect(values.map((themes) => themes.length)).toEqual(names.map(() => 3));
+  for (const theme of [0, 1, 2]) expect(new Set(values.map((themes) => themes[theme])).size).toBe(12);
+});
+
 test("all files of a report are complete", () => {
   const folder = join(temporaryFolder(), "deep", "down");
   mkdirSync(folder, { recursive: true });

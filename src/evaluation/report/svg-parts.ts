@@ -1,12 +1,11 @@
-/** Shared parts of the figures of a page: colours of the page, dashes and text. */
+/** Common parts of the figures of a page: colours of the page's style, dashes, text. */
+import { SERIES_COLOURS } from "../../figures/series-colours.js";
 import { escapeHtml } from "./escape.js";
 
-/** Number of series colours in the style of the page. */
-const COLOURS = 6;
-/** Curves also differ by dashes, for paper without colour and for people who do not see colours. */
+/** Curves also differ by dash, for paper without colour and for readers who cannot distinguish colours. */
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 
-export const colour = (i: number): string => `var(--series-${i % COLOURS})`;
+export const colour = (i: number): string => `var(--series-${i % SERIES_COLOURS.light.length})`;
 
 /** The attributes of a curve's line. */
 export const stroke = (colourNumber: number, dashNumber = colourNumber): string => {
