@@ -78,9 +78,9 @@ export function checkParts(run: string, remembered: readonly PartsFile[]): strin
     const lines = missing.map(({ file, parts }) => {
       const what = parts.map(({ kind, name }) => `the ${kind} ${name}`).join(" and ");
       return existsSync(file)
-        ? `${run} needs ${what}. It was made with ${printable(file)}, a program, which is not loaded because a run names it. ` +
+        ? `${run} needs ${what}. It was made with ${printable(file)}, a program, and a run never causes a program to be loaded. ` +
             `If you trust it, give \`parts: ${printable(file)}\``
-        : `${run} needs ${what}. It was made with ${printable(file)}, and that file is not there. Give the file where it is now, by \`parts\``;
+        : `${run} needs ${what}. It was made with ${printable(file)}, and that file is not there. Give its new path with \`parts\``;
     });
     throw new UsageError("ERR_PARTS", lines.join("\n"));
   }

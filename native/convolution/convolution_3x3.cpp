@@ -1,5 +1,5 @@
-// 3x3 convolution with stride 1 and one zero on each side as an operator, alone and after a norm with a rectifier: by Winograd's
-// form, in bfloat16 also by the plain sum: of sixteen channels, and by tile registers; otherwise it is libtorch's.
+// 3x3 convolution with stride 1 and one zero on each side as operators: of x, and of relu(norm(x)). It is computed in Winograd's form. For
+// bfloat16 it is the plain sum over sixteen channels (narrow_convolution.h) or with AMX (direct_convolution.h). Everything else is libtorch's.
 #include "composed_convolution.h"
 #include "direct_convolution.h"
 #include "narrow_convolution.h"
@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -29,7 +30,7 @@ at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, c
   return few ? narrow::inputGradient(gradient, weight, x, norm) : winograd::inputGradient(gradient, weight, x, norm);
 }
 
-/// A gradient's row in a profile, which counts what the plain sum of the convolution takes.
+/// A gradient's row in a profile. Its arithmetic is counted as if the convolution were computed as a plain sum.
 class ProfiledGradient : ProfiledKernel {
  public:
   ProfiledGradient(const char* name, const at::Tensor& gradient, const at::Tensor& x, int64_t inputs)
@@ -64,7 +65,7 @@ struct PlainConvolution : torch::autograd::Function<PlainConvolution> {
   }
 };
 
-/// The convolution of relu(norm(x)), given the norm's statistics. Keeps x alone of the activations.
+/// The convolution of relu(norm(x)), given the norm's statistics. The only activation that it keeps is x.
 struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const at::Tensor& weight,
                             const at::Tensor& statistics, bool batch) {
@@ -110,10 +111,12 @@ void checkWeight(const at::Tensor& x, const at::Tensor& weight) {
 
 at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
 
+bool hasKernel(const at::Tensor& x, const at::Tensor& weight) { return winograd::applies(x, weight) && !isDisabled(Switchable::convolution3x3); }
+
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
   checkWeight(x, given);
   const at::Tensor weight = floatWeight(given);
-  if (!winograd::applies(x, weight)) return plain(x, weight);
+  if (!hasKernel(x, weight)) return plain(x, weight);
   return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
@@ -121,8 +124,8 @@ at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, c
                                  const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
   checkWeight(x, given);
   const at::Tensor weight = floatWeight(given);
-  if (!winograd::applies(x, weight) || !isChannelsLast(x)) {
-    return plain(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
+  if (!hasKernel(x, weight) || !isChannelsLast(x) || isDisabled(Switchable::normReluConvolution)) {
+    return convolution(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
   }
   const at::Tensor statistics = normStatistics(x, scale, shift, runningMean, runningVariance, batch, factor, epsilon);
   return NormalizedConvolution::apply(x, scale, shift, weight.contiguous(at::MemoryFormat::ChannelsLast), statistics, batch);

@@ -1,11 +1,12 @@
-// Dense convolution with a stride as an operator, without groups and bias, any zeros on each of the four sides, which are never
-// written to a copy of x. Every other case is libtorch's padding and convolution.
+// Dense convolution of any stride as an operator, without groups and bias, with any zeros on each of the four sides; x is not copied to
+// pad it. Every other case goes through libtorch's padding and convolution.
 #include "strided_convolution.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include "composed_convolution.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -52,7 +53,8 @@ struct StridedConvolution : torch::autograd::Function<StridedConvolution> {
 
 bool isOurs(const at::Tensor& x, const at::Tensor& weight) {
   return x.device().is_cpu() && weight.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
-         weight.scalar_type() == at::kFloat && x.numel() > 0 && weight.numel() > 0 && weight.size(2) == weight.size(3);
+         weight.scalar_type() == at::kFloat && x.numel() > 0 && weight.numel() > 0 && weight.size(2) == weight.size(3) &&
+         !isDisabled(Switchable::stridedConvolution);
 }
 
 at::Tensor stridedConvolution(const at::Tensor& x, const at::Tensor& given, int64_t stride, at::IntArrayRef padding) {

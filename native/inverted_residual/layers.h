@@ -1,12 +1,12 @@
-// The layers of EfficientNet's inverted residual, as its two forms take them: by running statistics (inverted_residual.h) and by
-// the batch's (training.h).
+// The layers of EfficientNet's inverted residual, for both of its forms: by running statistics (inverted_residual.h) and by the batch's
+// (training.h).
 //
 //     u = expand(x), t = silu(norm1(u))        or t = x without an expansion
 //     v = depthwise(t), s = silu(norm2(v))
 //     gate = sigmoid(W2 silu(W1 mean(s) + b1) + b2)
 //     y = project(s gate)                      which norm3 follows
 //
-// Expanded channels are computed a panel at a time: between expansion and depthwise convolution an image is [pixels, panel].
+// Expanded channels are computed a panel at a time: between expansion and depthwise convolution an image is [pixels, kPanel].
 #pragma once
 #include <ATen/ATen.h>
 
@@ -20,8 +20,8 @@ constexpr int64_t kPanel = kPanelVectors * kLanes;
 
 /// Sizes and weights of one block on one batch.
 struct InvertedResidualLayers {
-  /// Without an expansion, `expand` is empty and `expanded` are the channels of x. `packedDepthwise` is packDepthwise's, `squeeze`
-  /// the gate's W1, b1, W2 turned and b2. Checks them all; they must live as long as this.
+  /// Without an expansion `packedExpand` is undefined and `expanded` is the number of x's channels. `packedDepthwise` comes from packDepthwise.
+  /// `squeeze` is W1, b1, the transpose of W2, and b2 of the gate. All are checked. The tensors must live as long as this.
   InvertedResidualLayers(const at::Tensor& x, int64_t expanded, int64_t outputs, const at::Tensor& packedExpand, const at::Tensor& packedDepthwise,
                          at::TensorList squeeze, const at::Tensor& packedProject, int64_t kernel, int64_t stride, at::IntArrayRef padding);
 
@@ -29,14 +29,14 @@ struct InvertedResidualLayers {
   bool expands;
   PanelSizes panel;
   PackedMatrix expand, expandGradient, project, projectGradient;
-  const float *depthwise, *depthwiseGradient;                      // packDepthwise
+  const float *depthwise, *depthwiseGradient;                      // in the memory of packDepthwise
   const float *reduce, *reduceBias, *expandGate, *expandGateBias;  // [squeezed, expanded], [squeezed], [squeezed, expanded], [expanded]
 
   int64_t panels() const { return (expanded + kPanel - 1) / kPanel; }
   int64_t padded() const { return panels() * kPanel; }
   int64_t pixels() const { return panel.pixels(); }
   int64_t results() const { return panel.results(); }
-  /// Multiply-adds of the layers, twice.
+  /// Floating-point operations of the layers: a multiply-add counts as two.
   double expandFlops() const { return expands ? 2. * images * pixels() * inputs * expanded : 0; }
   double depthwiseFlops() const { return 2. * images * results() * expanded * panel.kernel * panel.kernel; }
   double projectFlops() const { return 2. * images * results() * expanded * outputs; }

@@ -11,7 +11,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A block with the tensors whose numbers it points to, and its running statistics.
+/// A block, the tensors that it points into, and its running statistics.
 struct TrainedState : torch::CustomClassHolder {
   explicit TrainedState(TrainedInvertedResidual&& block_) : block(std::move(block_)) {}
   TrainedInvertedResidual block;
@@ -20,8 +20,8 @@ struct TrainedState : torch::CustomClassHolder {
   std::vector<at::Tensor> packed;
 };
 
-/// Parameters are arguments for their place in the graph alone: the block has them in the order in which they are read. Those
-/// of the expansion come last, because only what is there has an index.
+/// The parameters are arguments only so that they are part of the graph; the kernel reads them from the block. Those of the expansion come
+/// last, because an argument that is missing has no index among the gradients.
 struct TrainedInvertedResidualFunction : torch::autograd::Function<TrainedInvertedResidualFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& depthwise, const at::Tensor& scale2,
                             const at::Tensor& shift2, const at::Tensor& reduce, const at::Tensor& reduceBias, const at::Tensor& expandGate,

@@ -1,4 +1,4 @@
-/** Attacks of one's own, by name. */
+/** Attacks of the user, by name. */
 import { UsageError } from "../errors.js";
 import { noteRegistered } from "../registered-parts.js";
 import type { Attack } from "./attack.js";
@@ -8,17 +8,17 @@ import type { Target } from "./target.js";
 import type { Norm } from "./threat-model.js";
 
 /**
- * The name of an attack of one's own, as `registerAttack` returns it: any text. As an enumeration, which is declared and never made, it is
- * for the type checker a text that is none of the other attacks' names.
+ * The name of a registered attack, as `registerAttack` returns it: any text. It is an enumeration that is only declared, so that for the
+ * type checker it differs from the names of the built-in attacks.
  */
 export declare enum OwnAttackName {
   Any = "",
 }
 
-/** What a recipe, an evaluation or `advprop attack` says of an attack of one's own. */
+/** The options of a registered attack in a recipe, an evaluation or `advprop attack`. */
 export interface OwnAttackOptions {
   readonly norm: Norm;
-  /** With pixels in [0, 1], as the step size. */
+  /** Radius, with pixels in [0, 1], as for the step size. */
   readonly epsilon: number;
   readonly stepSize: number;
   readonly steps: number;
@@ -33,16 +33,16 @@ export interface OwnAttackOptions {
 }
 
 export interface OwnAttack {
-  /** As recipes and `--attack` name it. */
+  /** The name in recipes and in `--attack`. */
   readonly name: string;
   /** Keys of its own, with their defaults: numbers, which recipes set as `attack: { name: NAME, KEY: 0.9 }`. */
   readonly parameters?: Readonly<Record<string, number>>;
-  /** How many gradients of the network it takes for each image, for the cost of a step; by default one a step. */
+  /** How many gradients of the network it computes for each image, to know the cost of a step; by default one per step. */
   readonly gradients?: (options: OwnAttackOptions) => number;
   create(options: OwnAttackOptions): Attack;
 }
 
-/** The keys that every attack of one's own has. */
+/** The keys of every registered attack. */
 export const COMMON_KEYS = [
   "name",
   "norm",
@@ -61,7 +61,7 @@ const TAKEN: readonly string[] = [...TRAINING_ATTACKS, ...EVALUATION_ATTACKS, "n
 const REGISTERED = new Map<string, OwnAttack>();
 
 /**
- * Adds an attack, which recipes and `evaluate` then know by its name: `attack: { name: NAME, epsilon: "2/255" }`.
+ * Adds an attack for recipes and `evaluate`: `attack: { name: NAME, epsilon: "2/255" }`.
  *
  * @returns its name, for `train` and `evaluate` in TypeScript
  * @throws UsageError ERR_ATTACK the name is taken, or a parameter is no number or has the name of a key that every attack has
@@ -69,7 +69,7 @@ const REGISTERED = new Map<string, OwnAttack>();
 export function registerAttack(attack: OwnAttack): OwnAttackName {
   const { name, parameters = {} } = attack;
   if (REGISTERED.has(name) || TAKEN.includes(name)) {
-    throw new UsageError("ERR_ATTACK", `registerAttack: there is an attack ${name} already. Choose another name`);
+    throw new UsageError("ERR_ATTACK", `registerAttack: an attack ${name} exists already. Choose another name`);
   }
   for (const [key, value] of Object.entries(parameters)) {
     if (!/^[A-Za-z]\w*$/.test(key) || COMMON_KEYS.some((common) => common === key)) {
@@ -90,12 +90,12 @@ export function registerAttack(attack: OwnAttack): OwnAttackName {
 /** In the order in which they were registered. */
 export const registeredAttacks = (): readonly OwnAttack[] => [...REGISTERED.values()];
 
-/** @throws UsageError ERR_ATTACK there is none of that name */
+/** @throws UsageError ERR_ATTACK no attack has this name */
 export function registeredAttack(name: string): OwnAttack {
   const found = REGISTERED.get(name);
   if (found !== undefined) return found;
   throw new UsageError(
     "ERR_ATTACK",
-    `there is no attack ${name}. Known are ${[...TRAINING_ATTACKS, ...REGISTERED.keys()].join(", ")}. Call registerAttack before`,
+    `there is no attack ${name}. Known are ${[...TRAINING_ATTACKS, ...REGISTERED.keys()].join(", ")}. Call registerAttack first`,
   );
 }

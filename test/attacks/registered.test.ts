@@ -45,7 +45,7 @@ describe("in a recipe", () => {
     ["attack: {name: own, decay: high}", /attack\.decay must be a number; got "high"\.$/],
     ["attack: {name: pgd, decay: 1}", /unknown key attack\.decay\./],
     ["attack: {name: owm}", /must be pgd, i-fgsm, gd, fgsm or own; got "owm"\. Did you mean own\?/],
-    ["attack: {name: other}", /give the file that registers it by `parts`\.$/],
+    ["attack: {name: other}", /give the file that registers it with `parts`\.$/],
   ])("%s is refused", (text, message) => {
     expect(codedError(() => parseRecipe(text, "r.yaml")).message).toMatch(message);
   });

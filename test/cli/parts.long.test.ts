@@ -85,7 +85,7 @@ describe("a run", () => {
     const { status, stderr } = advprop(["evaluate", weights, ...SHAPES]);
     expect(status).toBe(2);
     expect(stderr).toContain("no model named mobile-32.");
-    expect(stderr).toContain("For a network of your own give the file that registers it by --parts [ERR_MODEL]");
+    expect(stderr).toContain("For your own network, give the file that registers it with --parts [ERR_MODEL]");
   });
 });
 

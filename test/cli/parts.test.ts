@@ -70,7 +70,9 @@ test("a run's own file is not loaded because the run names it", () => {
   ]) {
     const { status, stdout, stderr } = advprop(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toContain(`needs the network theirs. It was made with ${file}, a program, which is not loaded`);
+    expect(stderr).toContain(
+      `needs the network theirs. It was made with ${file}, a program, and a run never causes a program to be loaded`,
+    );
     expect(stderr).toContain(`give --parts ${file} [ERR_PARTS]`);
   }
   writeFileSync(
@@ -78,7 +80,7 @@ test("a run's own file is not loaded because the run names it", () => {
     JSON.stringify({ ...info, parts: [{ file: "/gone.mjs", digest: "0", parts: [own] }] }),
   );
   expect(advprop(["evaluate", run]).stderr).toContain(
-    "made with /gone.mjs, and that file is not there. Give the file where it is now, by --parts",
+    "made with /gone.mjs, and that file is not there. Give its new path with --parts",
   );
 });
 

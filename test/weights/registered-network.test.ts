@@ -29,9 +29,9 @@ test("are of no network until it is registered, then of it, whether it is named 
   const { code, message } = codedError(open);
   expect(code).toBe("ERR_WEIGHTS");
   expect(message).toMatch(
-    /^own\.pth: the \d+ tensors are of no network here: the nearest, efficientnet-\w+, has \d+ of its \d+ in common with them\. If/,
+    /^own\.pth: the \d+ tensors belong to no network here\. The most similar one, efficientnet-\w+, has \d+ of its \d+ tensors in common with them\./,
   );
-  expect(message).toMatch(/If they are of a network of your own, give the file that registers it by `parts`$/);
+  expect(message).toMatch(/If they belong to your own network, give the file that registers it with `parts`$/);
   registerModel(own);
   for (const model of [undefined, "own-net"]) {
     const { specification, notes } = open(model);

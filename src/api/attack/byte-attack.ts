@@ -1,4 +1,4 @@
-/** An attack whose result is whole bytes: what one would save as a picture and classify again. */
+/** An attack whose result is whole bytes, which can be saved as a picture and classified again. */
 import type { Attack } from "../../attacks/attack.js";
 import { createAttack } from "../../attacks/create.js";
 import { evaluationAttacks } from "../../attacks/evaluation/auto-attack.js";
@@ -14,11 +14,11 @@ import { batchFromPixels } from "../../training/methods/step.js";
 import { type EvaluationAttackPlan, type EvaluationAttackSpec, planAttack } from "../evaluation/attack.js";
 import { toBytes } from "./attack-rules.js";
 
-/** Which attack, and how strong; what is not given is as in an evaluation. */
+/** The attack and its strength; by default those of an evaluation. */
 export interface ByteAttackOptions {
-  /** As an evaluation names it: pgd unless given. */
+  /** The name of the attack, as in an evaluation; by default pgd. */
   readonly attack?: string;
-  /** Keys of an attack of one's own. */
+  /** The own keys of a registered attack. */
   readonly parameters?: Readonly<Record<string, number>>;
   /** L-infinity radius, with pixels in [0, 1]. */
   readonly epsilon: number;
@@ -26,7 +26,7 @@ export interface ByteAttackOptions {
   readonly steps?: number;
   /** Of a step, with pixels in [0, 1]. */
   readonly stepSize?: number;
-  /** Of the random draws: 0 unless given. */
+  /** Seed of the random draws: 0 unless given. */
   readonly seed?: number;
 }
 
@@ -42,9 +42,9 @@ export function planByteAttack(options: ByteAttackOptions): ByteAttackPlan {
 }
 
 /**
- * The attack on a batch: its bytes (N, S, S, 3) to adversarial ones, within epsilon of them.
+ * The attack on a batch: it turns the bytes (N, S, S, 3) into adversarial ones within epsilon.
  *
- * @param aimed whether the batch's labels are the classes to reach; else they are those to lead away from
+ * @param aimed whether the batch's labels are target classes; else the attack is untargeted, away from the labels
  * @throws UsageError ERR_ATTACK it is aimed, and the attack leads away from a class alone
  */
 export function byteAttack(

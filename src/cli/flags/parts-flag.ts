@@ -1,7 +1,7 @@
-/** The flag `--parts FILE`, which may be repeated: networks, attacks and corruptions of one's own. */
+/** The flag `--parts FILE`, which may be repeated: the user's own networks, attacks and corruptions. */
 import { type Command, Option } from "commander";
 
-/** The commands in which a network, an attack or a corruption may be named, or a run that has some. `launch` passes it to `train`. */
+/** The commands that take the name of a network, an attack or a corruption, or a run. `launch` passes the flag to `train`. */
 export const COMMANDS_WITH_PARTS: readonly string[] = [
   "train",
   "evaluate",
@@ -19,7 +19,7 @@ export const COMMANDS_WITH_PARTS: readonly string[] = [
 export const partsOption = (): Option =>
   new Option(
     "--parts <file>",
-    "JavaScript that registers networks, attacks or corruptions of your own, again for each file (docs/extending.md)",
+    "JavaScript file that registers your own networks, attacks or corruptions; may be repeated (docs/extending.md)",
   ).argParser((file: string, earlier: readonly string[] = []) => [...earlier, file]);
 
 /** Adds the flag to a command, which then loads the files before it does anything. */
