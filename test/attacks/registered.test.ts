@@ -61,9 +61,9 @@ test("it is created with the values that are given, and the defaults of the othe
 });
 
 test.each([
-  [{ name: "own" }, "there is an attack own already"],
-  [{ name: "pgd" }, "there is an attack pgd already"],
-  [{ name: "autoattack" }, "there is an attack autoattack already"],
+  [{ name: "own" }, "an attack own exists already"],
+  [{ name: "pgd" }, "an attack pgd exists already"],
+  [{ name: "autoattack" }, "an attack autoattack exists already"],
   [{ name: "a b" }, "must be of letters, digits, hyphens, dots and underscores"],
   [{ name: "next", parameters: { steps: 3 } }, "a parameter must be a word that is none of name, norm"],
   [{ name: "next", parameters: { decay: Number.NaN } }, "the default of decay must be a number; got NaN"],

@@ -31,7 +31,7 @@ test.each([
   [
     "taken.mjs",
     `import { registerCorruption } from "${CORRUPTIONS}"; registerCorruption("fog", (image) => image.pixels);`,
-    "taken.mjs: registerCorruption: there is a corruption fog already. Choose another name",
+    "taken.mjs: registerCorruption: a corruption named fog exists already. Choose another name",
     "ERR_CORRUPTION",
   ],
   [
