@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { registeredAttacks } from "../attacks/registered.js";
 import { SAMPLERS } from "../data/loading/sampler.js";
 import { VIEW_SOURCES } from "../data/loading/view-sources.js";
 import { MAX_MAGNITUDE } from "../images/augmentation/rand-augment.js";
@@ -12,7 +13,7 @@ import { MAIN_ROUTE } from "../nn/context.js";
 import type { DeviceName } from "../tensor/index.js";
 import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName } from "../training/methods/method-traits.js";
 import { FINE_GRAINED_ROUTES } from "../training/methods/routes.js";
-import { attack, resolvedAttack } from "./attack-schema.js";
+import { attack, attackWithOwn, resolvedAttack } from "./attack-schema.js";
 import { DEFAULT_METHOD, perturbationOf, takesLossWeights } from "./effect.js";
 import { isRouteName } from "./route-names.js";
 import {
@@ -298,7 +299,7 @@ const written = section({
   }).prefault({}),
   /** For fine-grained AdvProp: the images of each route. If any route is given, all must be ({@link FINE_GRAINED_ROUTES}). */
   routes: routes.optional(),
-  /** The attack that makes the adversarial images for training. */
+  /** The attack that makes the adversarial images for training. Your own attack has all of these keys, and its own keys. */
   attack: attack.prefault({}),
   /** The optimizer. */
   optimizer: named(sgd, rmsprop, adamw).prefault({}),
@@ -306,22 +307,37 @@ const written = section({
   schedule: named(cosine, exponential, multiStep, oneCycle).prefault({}),
 });
 
+type Written = ReturnType<typeof withOwnAttacks>;
+
+const withOwnAttacks = () => written.extend({ attack: attackWithOwn().prefault({}) });
+
+let current = { attacks: 0, schema: schemaOf(withOwnAttacks()) };
+
+/** The schema of a whole recipe, which knows the attacks that have been registered until now. */
+export function recipeSchema(): ReturnType<typeof schemaOf> {
+  const attacks = registeredAttacks().length;
+  if (attacks !== current.attacks) current = { attacks, schema: schemaOf(withOwnAttacks()) };
+  return current.schema;
+}
+
 /**
  * The whole recipe. Parsing fills in the defaults. The strength of the attack depends on the network. A method without an attack has
  * no `attack`, and noise has only a norm and an epsilon. A method with one loss has no weight of a second one.
  */
-export const recipeSchema = written.transform(({ routes, ...recipe }) => {
-  const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
-  const rand = augmentation.autoAugment === "rand-augment" && { randAugment };
-  const all = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
-  return {
-    ...recipe,
-    data: { ...recipe.data, augmentation: { ...augmentation, ...rand } },
-    ...(all && { routes: all }),
-    training: ofMethod(recipe.training, recipe.method),
-    attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, all), recipe.model),
-  };
-});
+function schemaOf(all: Written) {
+  return all.transform(({ routes, ...recipe }) => {
+    const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
+    const rand = augmentation.autoAugment === "rand-augment" && { randAugment };
+    const feeds = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
+    return {
+      ...recipe,
+      data: { ...recipe.data, augmentation: { ...augmentation, ...rand } },
+      ...(feeds && { routes: feeds }),
+      training: ofMethod(recipe.training, recipe.method),
+      attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, feeds), recipe.model),
+    };
+  });
+}
 
 type WrittenTraining = z.output<typeof written>["training"];
 type OfSomeMethods = "adversarialWeight" | "lossReduction" | "adversarialShare";
@@ -336,10 +352,10 @@ function ofMethod(
 }
 
 /** A recipe as it is written: keys that are left out have their defaults. */
-export interface Recipe extends z.input<typeof recipeSchema> {}
+export interface Recipe extends z.input<ReturnType<typeof recipeSchema>> {}
 
 /** Returns its argument. Inside the call an editor completes and checks the keys. */
 export const defineRecipe = (recipe: Recipe): Recipe => recipe;
 
 /** A recipe with all values filled in: distances and sizes are numbers, and the number of attack steps is decided. */
-export interface ResolvedRecipe extends z.output<typeof recipeSchema> {}
+export interface ResolvedRecipe extends z.output<ReturnType<typeof recipeSchema>> {}
