@@ -182,7 +182,7 @@ const written = section({
     limitTest: countOrNull.default(null),
     /** Share of the training images that is split off for validation; null takes 0.15 for photos without splits, else none. */
     validationFraction: shareOrNull.default(null),
-    /** Side of the images in pixels; null takes that of CIFAR, 224 for photos, 32 for shapes. */
+    /** Side of the images in pixels; null takes the size of CIFAR's images, 224 for photos, 32 for shapes. */
     imageSize: countOrNull.default(null),
     augmentation: section({
       /** Zero padding before a random crop of the original size. Only for CIFAR and shapes; photos always get random resized crops. */
@@ -190,8 +190,8 @@ const written = section({
       /** Whether each image is mirrored with probability 1/2. */
       flip: flag.default(true),
       /**
-       * The augmentation policy of strong images. v0 is that of the published EfficientNets, for photos: it shifts them by up to 225 pixels, whatever their size. All others shift an
-       * image by a share of its side.
+       * The augmentation policy of strong images. v0 is that of the published EfficientNets, for photos: it shifts them by up to 225
+       * pixels, whatever their size. All others shift an image by a share of its side.
        */
       autoAugment: oneOf(AUTO_AUGMENT_POLICIES).default("none"),
       /** Settings of the policy rand-augment. */
@@ -233,7 +233,10 @@ const written = section({
       seed: seed.default(0),
     }).prefault({}),
   }).prefault({}),
-  /** Starts from the weights of another classifier. If the classes differ the head is new; auxiliary batch norms start as copies of the main ones. */
+  /**
+   * Starts from the weights of another classifier. If the classes differ the head is new; auxiliary batch norms start as copies of the main
+   * ones.
+   */
   finetune: section({
     /** A run, a weights file of advprop, timm or torchvision, an https address or hf:OWNER/NAME. */
     weights: textOrNull.default(null),
@@ -249,7 +252,10 @@ const written = section({
     epochs: count.default(15),
     /** Images in a mini-batch, summed over all processes; auto chooses mini-batches of at most 256 images that fit the memory. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
-    /** Halves the mini-batch and the learning rate until an epoch has this many updates; null does not. A batch size set by flag or option turns it off. */
+    /**
+     * Halves the mini-batch and the learning rate until an epoch has this many updates. null turns this off, and so does a batch size that
+     * is set by a flag or an option.
+     */
     minUpdatesPerEpoch: countOrNull.default(null),
     /** Label smoothing of every training loss; the attack's own loss has hard labels. */
     labelSmoothing: share.default(0),
@@ -286,9 +292,9 @@ const written = section({
     keepEverySteps: countOrNull.default(null),
     /** Number of epochs between validations. */
     evaluateEveryEpochs: count.default(1),
-    /** Ends the run after this many epochs without a better validation accuracy; null does not. */
+    /** Ends the run after this many epochs without a better validation accuracy; null turns this off. */
     earlyStoppingEpochs: countOrNull.default(null),
-    /** Saves and stops the run after this many hours; it can be resumed; null does not. */
+    /** Saves and stops the run after this many hours, so that it can be resumed; null sets no limit. */
     timeBudgetHours: positiveOrNull.default(null),
   }).prefault({}),
   /** For fine-grained AdvProp: the images of each route. If any route is given, all must be ({@link FINE_GRAINED_ROUTES}). */

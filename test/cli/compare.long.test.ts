@@ -33,7 +33,7 @@ test("trains two methods on shapes, prints the table, and continues after a stop
     "compare",
   ]);
   const again = advprop([...args, "--json"]);
-  expect(again.stderr).toContain("is finished");
+  expect(again.stderr).toContain("already finished");
   expect(JSON.parse(again.stdout).arms).toHaveLength(2);
 });
 
