@@ -21,7 +21,7 @@ const LOADED: PartsFile[] = [];
  * Loads a JavaScript module that calls `registerModel`, `registerAttack` or `registerCorruption`: what `--parts FILE` of the command
  * line does. A file that was loaded already is not loaded again.
  *
- * A run remembers the files that its network and its attack are from; worker threads load the file of a corruption again.
+ * A run records the files of its network and its attack. Worker threads load the file of a corruption again.
  *
  * @param file its path, relative to the working directory
  * @throws UsageError ERR_PARTS the file is missing, throws an error or registers nothing; and what the three functions throw, where a name is
@@ -54,22 +54,21 @@ export async function loadParts(file: string): Promise<void> {
   LOADED.push({ file: path, digest: digestOf(path), parts });
 }
 
-/** The loaded files that registered any of the parts, each with those of them that are its own. */
+/** The loaded files that registered any of these parts, each with the parts that it registered. */
 export function filesOfParts(wanted: readonly RegisteredPart[]): PartsFile[] {
   return LOADED.map((one) => ({ ...one, parts: one.parts.filter((part) => has(wanted, part)) })).filter(
     ({ parts }) => parts.length > 0,
   );
 }
 
-/** The loaded file that registered a part; undefined where the program itself registered it. */
+/** The loaded file that registered a part; undefined if the program itself registered it. */
 export const fileOfPart = (kind: PartKind, name: string): string | undefined => filesOfParts([{ kind, name }])[0]?.file;
 
 /**
- * Checks that the parts which a run remembers are registered. Files are never loaded because a run names them: the folder may be from
- * somebody else.
+ * Checks that the recorded parts of a run are registered. It loads no file, because the run can come from somebody else.
  *
  * @param run its folder, for messages
- * @returns   what the user should know: a sentence for each file whose contents are others than when the run began
+ * @returns   a note for each file that has changed since the run began
  * @throws UsageError ERR_PARTS a part is not registered
  */
 export function checkParts(run: string, remembered: readonly PartsFile[]): string[] {
@@ -87,7 +86,7 @@ export function checkParts(run: string, remembered: readonly PartsFile[]): strin
   return remembered.flatMap(({ file, digest, parts }) =>
     filesOfParts(parts)
       .filter((now) => now.digest !== digest)
-      .map((now) => `Note: the parts in ${now.file} are not as they were when the run began (${file}).`),
+      .map((now) => `Note: the parts in ${now.file} have changed since the run began (${file}).`),
   );
 }
 

@@ -133,7 +133,7 @@ test("without the file a run says which one, with another one that it has change
     expect(stderr).toContain(`give --parts ${file} [ERR_PARTS]`);
   }
   appendFileSync(file, "// changed\n");
-  const note = `Note: the parts in ${file} are not as they were when the run began`;
+  const note = `Note: the parts in ${file} have changed since the run began`;
   expect(succeeds("evaluate", run, "--parts", file, "--limit-test", "10")).toContain(note);
   expect(succeeds("train", "--resume", "--run", run, "--epochs", "3", "--parts", file)).toContain(note);
 });
