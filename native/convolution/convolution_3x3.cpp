@@ -130,12 +130,9 @@ at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, c
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("conv2d_3x3(Tensor x, Tensor weight) -> Tensor", &convolution);
-  library.def(
-      "norm_relu_conv2d_3x3(Tensor x, Tensor scale, Tensor shift, Tensor(a!)? running_mean, Tensor(b!)? running_var, bool batch, float factor, "
-      "float epsilon, Tensor weight) -> Tensor",
-      &normalizedConvolution);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("conv2d_3x3", &convolution);
+  library.impl("norm_relu_conv2d_3x3", &normalizedConvolution);
 }
 
 }  // namespace advprop

@@ -265,8 +265,6 @@ at::Tensor imageConvolution(const at::Tensor& x, const at::Tensor& weight, int64
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("image_conv2d(Tensor x, Tensor weight, int stride, int[4] padding) -> Tensor", &imageConvolution);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("image_conv2d", &imageConvolution); }
 
 }  // namespace advprop

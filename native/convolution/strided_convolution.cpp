@@ -75,8 +75,6 @@ at::Tensor stridedConvolution(const at::Tensor& x, const at::Tensor& given, int6
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("strided_conv2d(Tensor x, Tensor weight, int stride, int[4] padding) -> Tensor", &stridedConvolution);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("strided_conv2d", &stridedConvolution); }
 
 }  // namespace advprop

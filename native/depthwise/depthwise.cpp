@@ -74,8 +74,6 @@ at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, i
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("depthwise_conv2d(Tensor x, Tensor weight, int stride, int[4] padding) -> Tensor", &depthwiseConvolution);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("depthwise_conv2d", &depthwiseConvolution); }
 
 }  // namespace advprop

@@ -82,13 +82,10 @@ at::Tensor invertedResidual(const at::Tensor& x, at::TensorList expand, at::Tens
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("pack_depthwise(Tensor weight, int stride, ScalarType dtype) -> Tensor",
-              [](const at::Tensor& weight, int64_t stride, at::ScalarType dtype) { return packDepthwise(weight, kPanel, stride, dtype); });
-  library.def(
-      "inverted_residual(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] squeeze, Tensor[] project, int kernel, int stride, int[4] padding, "
-      "float epsilon, bool residual) -> Tensor",
-      &invertedResidual);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("pack_depthwise",
+               [](const at::Tensor& weight, int64_t stride, at::ScalarType dtype) { return packDepthwise(weight, kPanel, stride, dtype); });
+  library.impl("inverted_residual", &invertedResidual);
 }
 
 }  // namespace advprop

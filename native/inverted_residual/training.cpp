@@ -89,11 +89,6 @@ at::Tensor trainedInvertedResidual(const at::Tensor& x, at::TensorList expand, a
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def(
-      "inverted_residual_training(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] squeeze, Tensor project, Tensor[] packed, int kernel, "
-      "int stride, int[4] padding, float epsilon, float[] factors) -> Tensor",
-      &trainedInvertedResidual);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("inverted_residual_training", &trainedInvertedResidual); }
 
 }  // namespace advprop

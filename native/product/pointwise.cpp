@@ -91,9 +91,9 @@ PackedPointwise::PackedPointwise(const at::Tensor& packed, at::ScalarType dtype,
   });
 }
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("pack_pointwise(Tensor weight, ScalarType dtype) -> Tensor", &packPointwise);
-  library.def("pointwise_conv2d(Tensor x, Tensor weight, Tensor? packed) -> Tensor", &pointwiseConvolution);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("pack_pointwise", &packPointwise);
+  library.impl("pointwise_conv2d", &pointwiseConvolution);
 }
 
 }  // namespace advprop

@@ -1,5 +1,5 @@
 /** What networks are made of, as operators: convolutions, norms, pooling, the loss; each with its gradient. */
-import { call, callAny } from "./call.js";
+import { call } from "./call.js";
 import { native } from "./native.js";
 import type { Tensor } from "./tensor.js";
 
@@ -176,8 +176,7 @@ export const averagePool = (x: Tensor): Tensor => call("advprop::average_pool", 
 export const version = (x: Tensor): number => native.version(x);
 
 /** A tensor for two branches: itself twice, its gradient the sum of theirs in one pass. */
-export const branch = (x: Tensor): readonly [Tensor, Tensor] =>
-  callAny("advprop::branch", [x]) as readonly [Tensor, Tensor];
+export const branch = (x: Tensor): readonly [Tensor, Tensor] => call("advprop::branch", [x]);
 
 /** [N, C, H, W] to [N, before + C + after, H', W'], H' = ceil(H / stride): every stride-th pixel, and zero channels around. */
 export const paddingShortcut = (x: Tensor, stride: number, before: number, after: number): Tensor =>
