@@ -1,7 +1,8 @@
-// 3x3 convolution with stride 1 and one zero on each side as an operator, alone and after a norm with a rectifier: by Winograd's
+// 3x3 convolution with stride 1 and one zero on each side, alone and as an operator after a norm with a rectifier: by Winograd's
 // form, in bfloat16 also by the plain sum: of sixteen channels, and by tile registers; otherwise it is libtorch's.
 #include "composed_convolution.h"
 #include "direct_convolution.h"
+#include "forms.h"
 #include "narrow_convolution.h"
 #include "winograd/winograd.h"
 
@@ -103,23 +104,12 @@ struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> 
   }
 };
 
-void checkWeight(const at::Tensor& x, const at::Tensor& weight) {
-  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 3 && weight.size(3) == 3,
-              "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", weight.sizes());
-}
-
 at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
-
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
-  checkWeight(x, given);
-  const at::Tensor weight = floatWeight(given);
-  if (!winograd::applies(x, weight)) return plain(x, weight);
-  return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
-}
 
 at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,
                                  const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
-  checkWeight(x, given);
+  TORCH_CHECK(x.dim() == 4 && given.dim() == 4 && given.size(1) == x.size(1) && given.size(2) == 3 && given.size(3) == 3,
+              "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", given.sizes());
   const at::Tensor weight = floatWeight(given);
   if (!winograd::applies(x, weight) || !isChannelsLast(x)) {
     return plain(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
@@ -130,9 +120,12 @@ at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, c
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
-  library.impl("conv2d_3x3", &convolution);
-  library.impl("norm_relu_conv2d_3x3", &normalizedConvolution);
+at::Tensor convolution3x3(const at::Tensor& x, const at::Tensor& given) {
+  const at::Tensor weight = floatWeight(given);
+  if (!winograd::applies(x, weight)) return plain(x, weight);
+  return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
+
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("norm_relu_conv2d_3x3", &normalizedConvolution); }
 
 }  // namespace advprop

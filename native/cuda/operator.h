@@ -56,9 +56,13 @@ auto composed(const char* name, const Arguments&... arguments) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Operator>().redispatch(anyDevice, arguments...);
 }
 
+/// Convolutions whose arguments were checked. Undefined where there is no kernel for them.
+at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding);
+at::Tensor firstConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding);
+
 /// Put operators in the place of others of the same names: those of the files of these names.
 void registerLayers(torch::Library& library);
-void registerImageConvolution(torch::Library& library);
+void registerConvolution(torch::Library& library);
 void registerMaxPool(torch::Library& library);
 void registerSqueezeExcitation(torch::Library& library);
 void registerSteps(torch::Library& library);

@@ -20,10 +20,10 @@ constexpr int64_t kPanel = kPanelVectors * kLanes;
 
 /// Sizes and weights of one block on one batch.
 struct InvertedResidualLayers {
-  /// Without an expansion, `expand` is empty and `expanded` are the channels of x. `packedDepthwise` is packDepthwise's, `squeeze`
-  /// the gate's W1, b1, W2 turned and b2. Checks them all; they must live as long as this.
-  InvertedResidualLayers(const at::Tensor& x, int64_t expanded, int64_t outputs, const at::Tensor& packedExpand, const at::Tensor& packedDepthwise,
-                         at::TensorList squeeze, const at::Tensor& packedProject, int64_t kernel, int64_t stride, at::IntArrayRef padding);
+  /// Checks and packs the weights: `expand` [E, I, 1, 1], undefined where there is no expansion and E are the channels of x; `depthwise`
+  /// [E, 1, k, k]; `squeeze` the gate's W1 [S, E, 1, 1], b1 [S], W2 [E, S, 1, 1] and b2 [E]; `project` [O, E, 1, 1].
+  InvertedResidualLayers(const at::Tensor& x, const at::Tensor& expand, const at::Tensor& depthwise, at::TensorList squeeze,
+                         const at::Tensor& project, int64_t stride, at::IntArrayRef padding);
 
   int64_t images, inputs, expanded, outputs, squeezed;
   bool expands;
@@ -41,6 +41,10 @@ struct InvertedResidualLayers {
   double depthwiseFlops() const { return 2. * images * results() * expanded * panel.kernel * panel.kernel; }
   double projectFlops() const { return 2. * images * results() * expanded * outputs; }
   double gateFlops() const { return 4. * images * expanded * squeezed; }
+
+ private:
+  const at::Tensor& keep(const at::Tensor& tensor);
+  std::vector<at::Tensor> alive;  // what the pointers point to
 };
 
 /// Checks a norm's scale, shift, mean and variance: float32 with a value for each channel.

@@ -1,10 +1,12 @@
 // How a kernel of ours names itself in a profile.
 #pragma once
+#include <cstdint>
+#include <string>
 
 namespace advprop {
 
 /// Gives a kernel inside an operator a row of its own, with its arithmetic and its least memory traffic:
-///     const ProfiledKernel profiled("advprop::depthwise_conv2d 3x3 (weight gradient)", flops, readBytes, writtenBytes);
+///     const ProfiledKernel profiled("advprop::conv2d 1x1 (weight gradient)", flops, readBytes, writtenBytes);
 /// Where no profile is running it costs a look at one thread-local pointer.
 class ProfiledKernel {
  public:
@@ -16,5 +18,8 @@ class ProfiledKernel {
  private:
   bool active_;
 };
+
+/// The row of a gradient of a convolution, named as that of the forward pass: "advprop::conv2d depthwise 5x5 stride 2 (input gradient)".
+std::string convolutionGradient(const char* which, int64_t kernel, int64_t stride, bool depthwise = false);
 
 }  // namespace advprop

@@ -63,7 +63,7 @@ class Lowered {
     this.#layer = layerIn(values.map((value) => this.#stateName(value))) ?? this.#layer;
     const rule = ONNX_RULES[operator];
     if (rule === undefined) {
-      // It matters only where the result is used: packed weights are computed beside what the graph has.
+      // It matters only where the result is used.
       for (const one of [result].flat()) {
         if (one instanceof Tensor) this.#unknown.set(one.handle, { operator, layer: this.#layer });
       }

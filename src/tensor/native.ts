@@ -33,6 +33,7 @@ export interface NativeAddon {
   dtype(tensor: object): string;
   device(tensor: object): string;
   requiresGradient(tensor: object): boolean;
+  /** How often an operator has changed the elements. */
   version(tensor: object): number;
   item(tensor: object): number;
   dispose(tensor: object): void;

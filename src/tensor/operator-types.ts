@@ -9,38 +9,13 @@ type MemoryFormat = "contiguous" | "channels_last" | "preserve";
 type Layout = "strided";
 
 export interface Operators {
-  "advprop::conv2d_3x3": (x: Tensor, weight: Tensor) => Tensor;
-  "advprop::depthwise_conv2d": (
+  "advprop::conv2d": (
     x: Tensor,
     weight: Tensor,
+    bias: Tensor | null | undefined,
     stride: number,
     padding: readonly [number, number, number, number],
-  ) => Tensor;
-  "advprop::image_conv2d": (
-    x: Tensor,
-    weight: Tensor,
-    stride: number,
-    padding: readonly [number, number, number, number],
-  ) => Tensor;
-  "advprop::norm_relu_conv2d_3x3": (
-    x: Tensor,
-    scale: Tensor,
-    shift: Tensor,
-    running_mean: Tensor | null | undefined,
-    running_var: Tensor | null | undefined,
-    batch: boolean,
-    factor: number,
-    epsilon: number,
-    weight: Tensor,
-  ) => Tensor;
-  "advprop::pack_depthwise": (weight: Tensor, stride: number, dtype: DType) => Tensor;
-  "advprop::pack_pointwise": (weight: Tensor, dtype: DType) => Tensor;
-  "advprop::pointwise_conv2d": (x: Tensor, weight: Tensor, packed?: Tensor | null) => Tensor;
-  "advprop::strided_conv2d": (
-    x: Tensor,
-    weight: Tensor,
-    stride: number,
-    padding: readonly [number, number, number, number],
+    groups: number,
   ) => Tensor;
   "advprop::inverted_residual": (
     x: Tensor,
@@ -48,7 +23,6 @@ export interface Operators {
     depthwise: readonly Tensor[],
     squeeze: readonly Tensor[],
     project: readonly Tensor[],
-    kernel: number,
     stride: number,
     padding: readonly [number, number, number, number],
     epsilon: number,
@@ -60,12 +34,21 @@ export interface Operators {
     depthwise: readonly Tensor[],
     squeeze: readonly Tensor[],
     project: Tensor,
-    packed: readonly Tensor[],
-    kernel: number,
     stride: number,
     padding: readonly [number, number, number, number],
     epsilon: number,
-    factors: readonly number[],
+    factors: readonly [number, number],
+  ) => Tensor;
+  "advprop::norm_relu_conv2d_3x3": (
+    x: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    running_mean: Tensor | null | undefined,
+    running_var: Tensor | null | undefined,
+    batch: boolean,
+    factor: number,
+    epsilon: number,
+    weight: Tensor,
   ) => Tensor;
   "advprop::squeeze_excitation": (
     x: Tensor,
@@ -199,17 +182,7 @@ export interface Operators {
   "aten::clamp": (self: Tensor, min?: Scalar | null, max?: Scalar | null) => Tensor;
   "aten::clamp_": (self: Tensor, min?: Scalar | null, max?: Scalar | null) => Tensor;
   "aten::clone": (self: Tensor, memory_format?: MemoryFormat | null) => Tensor;
-  "aten::constant_pad_nd": (self: Tensor, pad: readonly number[], value?: Scalar) => Tensor;
   "aten::contiguous": (self: Tensor, memory_format?: MemoryFormat) => Tensor;
-  "aten::conv2d": (
-    input: Tensor,
-    weight: Tensor,
-    bias?: Tensor | null,
-    stride?: readonly [number, number],
-    padding?: readonly [number, number],
-    dilation?: readonly [number, number],
-    groups?: number,
-  ) => Tensor;
   "aten::copy_": (self: Tensor, src: Tensor, non_blocking?: boolean) => Tensor;
   "aten::cos": (self: Tensor) => Tensor;
   "aten::detach": (self: Tensor) => Tensor;

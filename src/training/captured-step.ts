@@ -91,8 +91,6 @@ export class CapturedStep {
    */
   #capture(key: string, pixels: PixelBatch, context: DrawContext): boolean {
     this.#dispose();
-    // What is derived from the weights must be computed in each replay.
-    this.#forgetDerived();
     const before = this.#norms.map(({ updates }) => updates);
     try {
       this.#captured = this.#captureNow(key, pixels, context, before);
@@ -100,7 +98,6 @@ export class CapturedStep {
       // What is wrong with the step itself, and not with its capture, is thrown again when the step is run as it is.
       this.#refuse(error instanceof Error ? error.message : String(error));
       this.#gradients.clear();
-      this.#forgetDerived();
       this.#norms.forEach((norm, i) => {
         norm.count(before[i] - norm.updates);
       });
@@ -133,10 +130,6 @@ export class CapturedStep {
       const counts = this.#norms.map(({ updates }, i) => updates - before[i]);
       return { key, graph, inputs, losses, gradients, counts };
     });
-  }
-
-  #forgetDerived(): void {
-    for (const parameter of this.#model.parameters) parameter.forgetDerived();
   }
 
   #dispose(): void {

@@ -29,7 +29,7 @@ function values(count: number, stream: number, offset: number): number[] {
 function shift(x: Tensor): Tensor {
   const [n, c, h, w] = x.shape;
   const flat = call("aten::reshape", [permute(x, [0, 2, 3, 1]), [-1]]);
-  const longer = call("aten::constant_pad_nd", [flat, [1, 0]]);
+  const longer = callUntyped("aten::constant_pad_nd", [flat, [1, 0]]);
   return callUntyped("aten::as_strided", [longer, [n, c, h, w], [h * w * c, 1, w * c, c], 1]);
 }
 
