@@ -32,9 +32,9 @@ export function peerVersion(python) {
   return status === 0 ? stdout.trim() : undefined;
 }
 
-/** Starts the engine on a workload. */
-export const startEngine = (workload, { precision, threads }) =>
-  start(process.execPath, [ENGINE, ...argumentsOf(workload, precision, threads)], {});
+/** Starts the engine on a workload, with variables added to its environment. */
+export const startEngine = (workload, { precision, threads }, environment = {}) =>
+  start(process.execPath, [ENGINE, ...argumentsOf(workload, precision, threads)], environment);
 
 /** Starts PyTorch on a workload. */
 export function startPeer(python, workload, { precision, threads, allocator }) {

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { benchRecipe } from "../dist/cli/bench/recipe.js";
 import { Workload } from "../dist/cli/bench/workload.js";
 import { engineInfo } from "../dist/tensor/index.js";
+import { EvaluationWorkload } from "./evaluation-workload.mjs";
 
 const flags = new Map();
 for (let i = 2; i < process.argv.length; i += 2) flags.set(process.argv[i].slice(2), process.argv[i + 1]);
@@ -28,7 +29,9 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 async function open(options) {
   try {
-    return await Workload.open(benchRecipe(options));
+    return options.method === "evaluation"
+      ? new EvaluationWorkload(options)
+      : await Workload.open(benchRecipe(options));
   } catch (error) {
     console.error(error.message); // which the one that started this process reports
     process.exit(1);

@@ -21,7 +21,7 @@ export function performancePage(result, source) {
     COMPARISON,
     comparisonTable(result),
     ...notes(result),
-    "## Against what was wanted",
+    "## Targets",
     wantedTable(result),
     "## Rooflines",
     ROOFLINE,
@@ -42,19 +42,22 @@ function heading({ date, machine, versions, minutes, peaks }, source) {
 
 Written by \`npm run bench\` from \`${source}\`: measured on ${date} within ${minutes.toFixed(0)} minutes on one machine,
 ${processor}, ${cores} cores, ${memoryGB} GB of memory. advprop ${versions.advprop} on libtorch ${versions.libtorch} and Node.js ${versions.node};
-PyTorch ${versions.pytorch ?? "was not installed"}. Times differ from machine to machine and from day to day; the ratios are of
-measurements that took turns.
+PyTorch ${versions.pytorch ?? "was not installed"}. Times differ from machine to machine and from day to day. The ratios compare
+programs that were measured alternately.
 
-The most that this machine was seen to do in the same run, in a large matrix product or dense convolution and in a triad
-over large arrays:
+The highest speed of this machine in the same run, in a large matrix product or dense convolution, and in a triad over large
+arrays:
 
 ${table(["threads", "fp32 GFLOP/s", "bf16 GFLOP/s", "GB/s"], peakRows)}`;
 }
 
-const COMPARISON = `A step is one update of the weights on random images: attack, training passes, optimiser. \`ms\` is the median of the turns.
-PyTorch is \`bench/pytorch_peer.py\`, the same algorithm; of its forms (1 thread or all, system allocator or tuned jemalloc)
-the fastest of each precision took part. Ratios above 1 mean that advprop is faster: against PyTorch at the same precision,
-and against its fastest form of all. Memory is the high-water mark of the process less its size before the network was made.`;
+const COMPARISON = `A step is one update of the weights on random images: attack, training passes, optimiser. advprop and PyTorch are measured
+alternately, in several rounds. \`ms\` is the median of the rounds.
+
+PyTorch is \`bench/pytorch_peer.py\`, the same algorithm. It has several configurations (1 thread or all, system allocator or tuned
+jemalloc). The fastest configuration of each precision is in the table. \`ratio\` compares with PyTorch at the same precision,
+\`to its best\` with its fastest configuration of all. A ratio above 1 means that advprop is faster. Memory is the highest memory
+of the process minus its memory before the network was made. \`faults\` are page faults per step.`;
 
 function comparisonTable({ workloads, peaks }) {
   const rows = workloads.flatMap((workload) =>
@@ -106,12 +109,14 @@ const notes = ({ workloads }) => {
   return lines.length === 0 ? [] : [`Not measured:\n\n${lines.join("\n")}`];
 };
 
-const ROOFLINE = `What the arithmetic alone would take at the seen peak, and what the least memory traffic alone would take at the seen
-bandwidth, if convolutions, norms with their activation, and squeeze and excitation each passed over their tensors as rarely
-as their formulas allow (\`bench/roofline.mjs\` has the count); then which share of each seen peak the measured step came to.
-A step is faster than the longer of the two only by doing less than that: where Winograd's form of the 3x3 convolution takes a
-quarter of the plain sum's multiplications (all counts here are of the plain sum), where neighbouring operators share a pass over
-memory, or where tensors stay in the caches.`;
+const ROOFLINE = `The table gives two lower limits for the time of a step. \`arithmetic ms\` is the time of the arithmetic alone at the measured peak.
+\`traffic ms\` is the time of the least memory traffic alone at the measured bandwidth. It assumes that convolutions, norms with
+their activation, and squeeze and excitation each pass over their tensors as rarely as their formulas allow
+(\`bench/roofline.mjs\` has the count). The next columns give the share of each peak that the measured step reached.
+
+A step can be faster than the longer limit only if it does less work. There are three ways: Winograd's form of the 3x3
+convolution takes a quarter of the multiplications of the direct sum (all counts here are of the direct sum), neighbouring
+operators share a pass over memory, or tensors stay in the caches.`;
 
 /** The form of the same threads and precision of the workload that trains the same network without an attack. */
 const ordinaryForm = (workloads, { name }, { by, precision, threads }) =>
@@ -160,8 +165,8 @@ function rooflineTable({ workloads, peaks }) {
   );
 }
 
-const PROFILE = `One step with the recorder on, at the faster precision (\`advprop bench --profile\` makes such a table). An operator inside
-another counts as part of it, save convolutions and kernels of ours.`;
+const PROFILE = `These are profiles of one step at the faster precision (\`advprop bench --profile\` makes such a table). The time of an operator
+includes the operators that it calls, except convolutions and our own kernels.`;
 
 function profileSection(workload) {
   const form = bestForm(workload, "advprop");
@@ -197,7 +202,7 @@ function growthSections(growth) {
   const kinds = [...new Set(growth.map(({ by }) => by))];
   return [
     "## How cost grows",
-    `AdvProp with PGD-5, ${growth[0].precision}, each point a process of its own.`,
+    `AdvProp with PGD-5, ${growth[0].precision}, each row in its own process.`,
     ...kinds.map((kind) =>
       table(
         [`by ${kind}`, "images", "px", "threads", "ms per step", "ms per image", "memory MB"],
@@ -226,10 +231,10 @@ function screeningSections({ workloads }) {
     ]),
   );
   if (rows.length === 0) return [];
-  const text =
-    "After one step to warm up: the faster of two, or one where it takes long. A form is given up where its first step takes longer " +
-    "than three of the fastest form's, and with it the others of its precision. The fastest of each precision took part above.";
-  return ["## Every form of PyTorch", text, table(["workload", "form", "ms"], rows)];
+  const text = `Each time is that of the faster of two steps after one warm-up step, or of one step if a step takes long. If the first step of a
+configuration takes longer than three steps of the fastest one, this precision is not measured further. The fastest configuration
+of each precision is in the first table.`;
+  return ["## Every configuration of PyTorch", text, table(["workload", "configuration", "ms"], rows)];
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -56,4 +56,4 @@ function figures(workloads) {
 }
 
 export const wantedTable = ({ workloads }) =>
-  table(["what", "workload", "wanted", "measured", "reached"], figures(workloads));
+  table(["what", "workload", "target", "measured", "reached"], figures(workloads));

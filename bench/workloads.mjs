@@ -21,6 +21,14 @@ export const TINY_WORKLOADS = [
   { ...TINY, name: "tiny-vanilla", method: "vanilla", attackSteps: 0 },
 ];
 
+/** The classification of a mini-batch, of the same sizes: bench/evaluation-workload.mjs. */
+export const EVALUATIONS = [...SIZES, { ...TINY, name: "tiny" }].map((size) => ({
+  ...size,
+  name: `${size.name}-evaluation`,
+  method: "evaluation",
+  attackSteps: 0,
+}));
+
 /** How cost grows: one thing at a time, the rest as in the middle. */
 const MIDDLE = {
   model: "efficientnet-b0",

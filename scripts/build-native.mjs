@@ -3,6 +3,7 @@
  * read with where libjpeg-turbo is installed: in build/native, or for an installed package in a folder of the user's.
  * As a program: no argument builds, `--check` only says by exit code 0 or 1 whether it is up to date.
  * With ADVPROP_CUDA=ON in the environment the kernels of native/cuda are compiled too: see docs/cuda.md.
+ * With ADVPROP_DEBUG=ON it is a build for a debugger, without optimisation: see CONTRIBUTING.md.
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -31,6 +32,7 @@ const ADDON = join(OUTPUT, "advprop.node");
 const PHOTOS = join(OUTPUT, "photos.node");
 const STAMP = join(OUTPUT, "stamp");
 const CUDA = process.env.ADVPROP_CUDA === "ON";
+const DEBUG = process.env.ADVPROP_DEBUG === "ON";
 
 /** Whether the addon is there and made from the present sources, libtorch, compiler and processor. */
 export function nativeState(libtorch = findLibtorch()) {
@@ -80,6 +82,7 @@ function configure(libtorch, environment) {
     writeFileSync(treeStamp, tree);
   }
   const settings = {
+    CMAKE_BUILD_TYPE: DEBUG ? "Debug" : "Release",
     LIBTORCH_INCLUDE_DIRS: libtorch.includeDirs.join(";"),
     LIBTORCH_LIBRARY_DIR: libtorch.libraryDir,
     LIBTORCH_VERSION: libtorch.version,
@@ -140,7 +143,7 @@ function stampOf(libtorch) {
     `${library.size} ${library.mtimeMs}`,
     spawnSync(process.env.CXX || "c++", ["--version"], { encoding: "utf8" }).stdout ?? "",
     process.env.CXXFLAGS ?? "",
-    CUDA ? "CUDA" : "",
+    `${CUDA ? "CUDA" : ""}${DEBUG ? "debug" : ""}`,
     processor(),
     existsSync("/usr/include/jpeglib.h") ? "libjpeg" : "", // so that it is used once it is installed
   ]);

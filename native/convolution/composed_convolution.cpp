@@ -7,7 +7,7 @@ at::Tensor composedConvolution(const at::Tensor& x, const at::Tensor& weight, in
   const bool wide = x.device().is_cpu() && x.scalar_type() == at::kBFloat16;
   const at::ScalarType type = wide ? at::kFloat : x.scalar_type();
   const int64_t left = padding[0], right = padding[1], top = padding[2], bottom = padding[3];
-  // Even padding is left to the convolution, which needs no padded copy of its input.
+  // If opposite sides have equal padding, libtorch's convolution pads by itself, without a padded copy of its input.
   const bool even = left == right && top == bottom;
   const at::Tensor input = even ? x : at::constant_pad_nd(x, padding);
   const std::vector<int64_t> zeros = even ? std::vector<int64_t>{top, left} : std::vector<int64_t>{0, 0};

@@ -1,4 +1,4 @@
-// Two-dimensional convolution as an operator: it goes to the kernel for its shape. On a GPU native/cuda/convolution.cpp comes before it.
+// Two-dimensional convolution as an operator. The shapes choose the kernel. For tensors on a GPU cuda/convolution.cpp is called first.
 #include <torch/library.h>
 
 #include "check.h"

@@ -1,5 +1,5 @@
-// 3x3 convolution with stride 1 and one zero on each side, alone and as an operator after a norm with a rectifier: by Winograd's
-// form, in bfloat16 also by the plain sum: of sixteen channels, and by tile registers; otherwise it is libtorch's.
+// 3x3 convolution with stride 1 and one zero on each side: of x, and as an operator of relu(norm(x)). It is computed in Winograd's form. For
+// bfloat16 it is the plain sum over sixteen channels (narrow_convolution.h) or with AMX (direct_convolution.h). Everything else is libtorch's.
 #include "composed_convolution.h"
 #include "direct_convolution.h"
 #include "forms.h"
@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -30,7 +31,7 @@ at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, c
   return few ? narrow::inputGradient(gradient, weight, x, norm) : winograd::inputGradient(gradient, weight, x, norm);
 }
 
-/// A gradient's row in a profile, which counts what the plain sum of the convolution takes.
+/// A gradient's row in a profile. Its arithmetic is counted as if the convolution were computed as a plain sum.
 class ProfiledGradient : ProfiledKernel {
  public:
   ProfiledGradient(const char* name, const at::Tensor& gradient, const at::Tensor& x, int64_t inputs)
@@ -65,7 +66,7 @@ struct PlainConvolution : torch::autograd::Function<PlainConvolution> {
   }
 };
 
-/// The convolution of relu(norm(x)), given the norm's statistics. Keeps x alone of the activations.
+/// The convolution of relu(norm(x)), given the norm's statistics. The only activation that it keeps is x.
 struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const at::Tensor& weight,
                             const at::Tensor& statistics, bool batch) {
@@ -104,15 +105,15 @@ struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> 
   }
 };
 
-at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
+bool hasKernel(const at::Tensor& x, const at::Tensor& weight) { return winograd::applies(x, weight) && !isDisabled(Switchable::convolution3x3); }
 
 at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,
                                  const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
   TORCH_CHECK(x.dim() == 4 && given.dim() == 4 && given.size(1) == x.size(1) && given.size(2) == 3 && given.size(3) == 3,
               "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", given.sizes());
   const at::Tensor weight = floatWeight(given);
-  if (!winograd::applies(x, weight) || !isChannelsLast(x)) {
-    return plain(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
+  if (!hasKernel(x, weight) || !isChannelsLast(x) || isDisabled(Switchable::normReluConvolution)) {
+    return convolution3x3(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
   }
   const at::Tensor statistics = normStatistics(x, scale, shift, runningMean, runningVariance, batch, factor, epsilon);
   return NormalizedConvolution::apply(x, scale, shift, weight.contiguous(at::MemoryFormat::ChannelsLast), statistics, batch);
@@ -122,7 +123,7 @@ at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, c
 
 at::Tensor convolution3x3(const at::Tensor& x, const at::Tensor& given) {
   const at::Tensor weight = floatWeight(given);
-  if (!winograd::applies(x, weight)) return plain(x, weight);
+  if (!hasKernel(x, weight)) return composedConvolution(x, weight, 1, {1, 1, 1, 1});
   return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
 

@@ -9,7 +9,7 @@ namespace advprop::direct {
 using Half = at::BFloat16;
 
 bool applies(const at::Tensor& x) {
-  constexpr int64_t kLeastPixels = 64;  // libtorch takes its time over 4 x 4
+  constexpr int64_t kLeastPixels = 64;  // libtorch is slow on images of 4 x 4
   return x.scalar_type() == at::kBFloat16 && x.size(2) * x.size(3) >= kLeastPixels && tiles::available();
 }
 

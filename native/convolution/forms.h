@@ -1,5 +1,5 @@
-// The forms that the operator advprop::conv2d chooses from, beside depthwise and pointwise convolution. All take channels-last float32
-// and bfloat16 on the CPU; every other tensor goes to libtorch's convolution. Zeros on each side are (left, right, top, bottom).
+// The forms of convolution that the operator advprop::conv2d chooses from, besides depthwise and pointwise convolution. Their kernels take
+// float32 and bfloat16 on the CPU. Other tensors go to libtorch's convolution. Padding is (left, right, top, bottom).
 #pragma once
 #include <ATen/ATen.h>
 

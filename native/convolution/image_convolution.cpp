@@ -1,6 +1,6 @@
-// The first convolution of a network, over the three colours of an image, 3x3 or 7x7: with so few channels a product of
-// matrices whose rows are the patches under the kernel. Channels-last float32 and bfloat16, any zeros on each of the four
-// sides. Every other case is libtorch's.
+// The first convolution of a network, over the three colours of an image, 3x3 or 7x7. Three channels would leave most of a vector
+// empty, so the patches under the kernel are gathered as rows of a matrix and multiplied with the weight. Channels-last float32 and
+// bfloat16, any zeros on each of the four sides. Every other case is libtorch's.
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -8,6 +8,7 @@
 #include "forms.h"
 #include "product/packed_matrix.h"
 #include "product/pointwise.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 #include "vectors/channels.h"
 
@@ -25,11 +26,11 @@ struct ImageSizes {
   int64_t left, right, top, bottom;
 };
 
-/// Numbers of a patch of `Kernel` by `Kernel` pixels, those of each row of it together.
+/// Sizes of a patch of `Kernel` by `Kernel` pixels. The `run` numbers of one row of a patch are neighbours in memory.
 template <int Kernel>
 struct Patch {
   static constexpr int64_t run = Kernel * kColors, size = Kernel * run, stride = size + size % 2;
-  /// In vectors, each row of a patch by itself.
+  /// Vectors, if each row of a patch begins a new vector.
   static constexpr int64_t runVectors = (run + kLanes - 1) / kLanes, vectors = Kernel * runVectors;
 };
 
@@ -40,7 +41,7 @@ struct RowsOfProduct {
   PackedMatrix right;
 };
 
-/// A tile of the product of `left` and one panel of `right`, into `out`.
+/// Computes a tile of the product of `left` and one panel of `right`, and stores it in `out`.
 template <typename T, typename Out>
 struct Multiply {
   template <int Rows, int Vectors>
@@ -103,8 +104,8 @@ void forward(const T* x, const float* weight, const ImageSizes& sizes, T* y) {
   });
 }
 
-/// Adds the gradients of the patches of one row, [columns][vectors], where they overlap in `lines`. Pixels whose vectors do not
-/// overlap come one after another: a vector that was just written is slow to read in another place.
+/// Adds the gradients of the patches of one row, [columns][vectors], to the `lines` in which the patches overlap. Pixels are visited in an
+/// order in which consecutive ones do not overlap, because it is slow to read a vector at an offset right after it was written.
 template <int Kernel>
 void scatterPatches(const float* gradients, const ImageSizes& sizes, float* lines, int64_t line) {
   using P = Patch<Kernel>;
@@ -123,7 +124,7 @@ void scatterPatches(const float* gradients, const ImageSizes& sizes, float* line
 template <typename T, int Kernel>
 void inputGradient(const T* gradient, const float* weight, const ImageSizes& sizes, T* out) {
   using P = Patch<Kernel>;
-  // [outputs][Kernel][runVectors * 16], zeros behind each row of a patch.
+  // [outputs][Kernel][runVectors * lanes], with zeros after each row of a patch.
   std::vector<float> spaced(sizes.outputs * P::vectors * kLanes);
   for (int64_t o = 0; o < sizes.outputs; ++o) {
     for (int i = 0; i < Kernel; ++i) {
@@ -134,7 +135,7 @@ void inputGradient(const T* gradient, const float* weight, const ImageSizes& siz
   std::vector<float> words(packedWords<T>(sizes.outputs, width));
   packMatrix<T>(spaced.data(), sizes.outputs, width, width, 1, words.data());
   const PackedMatrix right{words.data(), sizes.outputs, width};
-  // The padded image, which ends with the last patch or, where the stride leaves pixels out, with the image itself.
+  // Rows and columns of the padded image. It ends with the last patch, or with the image if the stride skips its last pixels.
   const int64_t height = std::max((sizes.rows - 1) * sizes.stride + Kernel, sizes.top + sizes.height);
   const int64_t line = kColors * std::max((sizes.columns - 1) * sizes.stride + Kernel, sizes.left + sizes.width) + P::runVectors * kLanes;
   const at::Tensor scratch = at::empty({at::get_num_threads(), height * line + sizes.columns * width}, at::kFloat);
@@ -159,10 +160,11 @@ void inputGradient(const T* gradient, const float* weight, const ImageSizes& siz
   });
 }
 
-/// Patches of at most so many numbers are in memory at once.
+/// The most numbers of patches that are in memory at once.
 constexpr int64_t kKeptPatches = 2'000'000;
 
-/// [outputs, Kernel, Kernel, 3]: the sum over all pixels of gradient x patch, that of a pointwise convolution of the patches.
+/// [outputs, Kernel, Kernel, 3]: the sum over all pixels of gradient times patch, computed as the weight gradient of a pointwise convolution of
+/// the patches.
 template <typename T, int Kernel>
 void weightGradient(const at::Tensor& gradient, const T* x, const ImageSizes& sizes, float* out) {
   using P = Patch<Kernel>;
@@ -225,10 +227,11 @@ struct ImageConvolution : torch::autograd::Function<ImageConvolution> {
     const int64_t stride = context->saved_data["stride"].toInt();
     const std::vector<int64_t> padding = context->saved_data["padding"].toIntVector(), shape = context->saved_data["x"].toIntVector();
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+    const double flops = 2.0 * weight.numel() / weight.size(0) * gradient.numel();
     at::Tensor gradX, gradWeight;
     if (context->needs_input_grad(0)) {
       gradX = at::empty(shape, gradient.options(), at::MemoryFormat::ChannelsLast);
-      const ProfiledKernel profiled(convolutionGradient("input", weight.size(2), stride).c_str(), 2.0 * weight.numel() / weight.size(0) * gradient.numel(),
+      const ProfiledKernel profiled(convolutionGradient("input", ConvolutionKind::ofImages, weight.size(2), stride).c_str(), flops,
                                     gradient.nbytes(), gradX.nbytes());
       dispatch(gradient.scalar_type(), weight.size(2), [&](auto zero, auto kernel) {
         using T = decltype(zero);
@@ -237,7 +240,7 @@ struct ImageConvolution : torch::autograd::Function<ImageConvolution> {
     }
     if (context->needs_input_grad(1)) {
       gradWeight = at::empty(weight.sizes(), weight.options().requires_grad(false), at::MemoryFormat::ChannelsLast);
-      const ProfiledKernel profiled(convolutionGradient("weight", weight.size(2), stride).c_str(), 2.0 * weight.numel() / weight.size(0) * gradient.numel(),
+      const ProfiledKernel profiled(convolutionGradient("weight", ConvolutionKind::ofImages, weight.size(2), stride).c_str(), flops,
                                     gradient.nbytes() + x.nbytes(), 0);
       dispatch(gradient.scalar_type(), weight.size(2), [&](auto zero, auto kernel) {
         using T = decltype(zero);
@@ -254,7 +257,7 @@ at::Tensor imageConvolution(const at::Tensor& x, const at::Tensor& weight, int64
   const int64_t kernel = weight.size(2);
   const bool ours = x.size(1) == kColors && (kernel == 3 || kernel == 7) && weight.size(3) == kernel && weight.scalar_type() == at::kFloat &&
                     weight.device().is_cpu() && x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
-                    x.numel() > 0 && weight.size(0) > 0;
+                    x.numel() > 0 && weight.size(0) > 0 && !isDisabled(Switchable::firstConvolution);
   if (!ours) return composedConvolution(x, weight, stride, padding);
   return ImageConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast), stride,
                                  padding.vec());

@@ -1,4 +1,4 @@
-// Max pooling as an operator of ours, so that GPUs can have a kernel for it; on the CPU it is libtorch's.
+// Max pooling as an operator of ours, so that a kernel for GPUs can take its place. On the CPU it is libtorch's.
 #include <ATen/ATen.h>
 #include <torch/library.h>
 

@@ -1,5 +1,6 @@
-// A copy of a band of the image with its zeros, small enough for the first cache, makes the nine taps of a pixel three runs of
-// consecutive numbers: rows of a matrix that overlap. Each run is multiplied with its part of the packed weights.
+// A band of the image is copied with zeros around it, small enough for the first-level cache. In the copy the nine taps of a pixel are
+// three runs of consecutive numbers, one for each row of the kernel. Runs of neighbouring pixels overlap, so they are rows of a matrix
+// with a stride smaller than its width. Each run is multiplied with its part of the packed weights.
 #include "narrow_convolution.h"
 
 #include <ATen/Parallel.h>
@@ -13,7 +14,7 @@ namespace {
 
 using Half = at::BFloat16;
 
-/// Numbers of a band (96 kB at most, for one row of 1,024 pixels).
+/// Numbers of a band: 96 kB at most, for one row of 1,024 pixels.
 constexpr int64_t kBandSize = 20'000;
 
 constexpr int64_t kDepth = 16;  // channels that are summed over
@@ -25,7 +26,7 @@ struct Sizes {
   int64_t bandRows() const { return std::clamp<int64_t>(kBandSize / line() - 2, 1, height); }
 };
 
-/// Rows `first` - 1 to `last` of an image with what surrounds them, prepared: zeros outside of the image.
+/// Copies rows `first` - 1 to `last` of an image through `prepare`, with zeros outside of the image.
 template <typename Prepare>
 void copyBand(const Half* image, const Sizes& sizes, int64_t first, int64_t last, const Prepare& prepare, Half* band) {
   const int64_t line = sizes.line();
@@ -41,13 +42,13 @@ void copyBand(const Half* image, const Sizes& sizes, int64_t first, int64_t last
   }
 }
 
-/// Pixels of the copy as rows of a matrix. The constant stride leaves registers to the sums.
+/// Pixels of the copy as rows of a matrix. Its stride is a constant, which saves registers for the sums.
 struct Pixels {
   const Half* first;
   Floats whole(int row, int64_t step) const { return LeftRows<Half>{first, kDepth}.whole(row, step); }
 };
 
-/// One tile of pixels of a row times one panel of outputs: sums[pixel][vector] into `out`.
+/// Multiplies a tile of pixels of a row with one panel of outputs, and stores sums[pixel][vector] in `out`.
 template <int Rows, int Vectors>
 struct SumTaps {
   static void run(const Half* band, int64_t line, const float* panel, float* out) {
@@ -122,7 +123,7 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normali
 at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x, const Normalization* norm) {
   const Sizes sizes{gradient.size(0), gradient.size(2), gradient.size(3), weight.size(1)};
   const at::Tensor result = resultOf(gradient, sizes.outputs);
-  // [9 taps turned round][16 outputs of the layer][inputs of the layer]
+  // [9 taps, rotated by half a turn][16 outputs of the layer][inputs of the layer]
   std::vector<float> turned(9 * kDepth * sizes.outputs), words(packedWords<Half>(9 * kDepth, sizes.outputs));
   for (int64_t tap = 0; tap < 9; ++tap) {
     for (int64_t i = 0; i < kDepth; ++i) {

@@ -1,11 +1,11 @@
-// Convolution 3x3 with stride 1 and one zero on each side over sixteen channels in bfloat16, channels-last, as the plain
-// sum: there the transforms of Winograd's form would cost more than the products that they save.
+// 3x3 convolution with stride 1 and one zero on each side over sixteen channels in bfloat16, channels-last, as a plain sum. With so few
+// channels the transforms of Winograd's form would cost more than the multiplications that they save.
 #pragma once
 #include "norm/batch_norm.h"
 
 namespace advprop::narrow {
 
-/// Whether a sum over `inputs` channels of x is ours.
+/// Whether this kernel takes a convolution of x from `inputs` to `outputs` channels.
 bool applies(const at::Tensor& x, int64_t inputs, int64_t outputs);
 
 /// As in winograd/winograd.h.

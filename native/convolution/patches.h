@@ -1,4 +1,4 @@
-// The patches of channels-last images as rows of a matrix: for each pixel of a convolution's result what it is a sum over.
+// Patches of channels-last images as rows of a matrix. A patch is the part of the image that one pixel of a convolution's result is computed from.
 #pragma once
 #include "vectors/vector.h"
 
@@ -7,8 +7,8 @@
 
 namespace advprop {
 
-/// A patch is `high` by `wide` pixels of an image [height, width, channels], zeros where it reaches over the edge. The patch of
-/// pixel (row, column) of the result, [rows, columns], begins at pixel (top + row * stride, left + column * stride) of the image.
+/// A patch is `high` by `wide` pixels of an image [height, width, channels], with zeros outside of the image. The result is [rows, columns];
+/// the patch of its pixel (row, column) begins at pixel (top + row * stride, left + column * stride) of the image.
 struct Patches {
   int64_t height, width, channels;
   int64_t rows, columns;
@@ -19,7 +19,7 @@ struct Patches {
   int64_t imageSize() const { return height * width * channels; }
 };
 
-/// Copies numbers of one type to those of another, without a call: runs are short.
+/// Copies numbers, from one type to another if they differ. Runs are short, so this must be inlined.
 template <typename From, typename To>
 inline void copyNumbers(const From* from, int64_t count, To* to) {
   int64_t i = 0;
@@ -30,14 +30,14 @@ inline void copyNumbers(const From* from, int64_t count, To* to) {
   for (; i < count; ++i) to[i] = static_cast<To>(from[i]);
 }
 
-/// Writes the patches of `count` pixels of the result, in a row from (row, column) on: [count][high][wide][channels].
+/// Writes the patches of `count` neighbouring pixels of the result, from (row, column) on: [count][high][wide][channels].
 template <typename From, typename To>
 void gatherPatches(const From* image, const Patches& patches, int64_t row, int64_t column, int64_t count, To* to) {
   const int64_t channels = patches.channels, wide = patches.wide, run = wide * channels;
   const int64_t top = patches.top + row * patches.stride, line = patches.width * channels;
   for (int64_t pixel = column; pixel < column + count; ++pixel) {
     const int64_t left = patches.left + pixel * patches.stride;
-    // Where the image begins and ends in each row of the patch.
+    // The columns of the patch that lie inside of the image.
     const int64_t begin = std::clamp<int64_t>(-left, 0, wide) * channels;
     const int64_t end = std::max(begin, std::clamp<int64_t>(patches.width - left, 0, wide) * channels);
     for (int64_t i = top; i < top + patches.high; ++i, to += run) {
@@ -52,14 +52,14 @@ void gatherPatches(const From* image, const Patches& patches, int64_t row, int64
   }
 }
 
-/// The pixels of a batch of results, [images, rows, columns], in order and cut into blocks of about the same size.
+/// All pixels of a batch of results, [images, rows, columns], in order, cut into blocks of about the same size.
 struct PixelBlocks {
   PixelBlocks(int64_t images, int64_t rows_, int64_t columns_, int64_t most)
       : rows(rows_), columns(columns_), pixels(images * rows * columns), count((pixels + most - 1) / most) {}
 
   int64_t beginOf(int64_t block) const { return block * pixels / count; }
 
-  /// Calls `work(image, row, column, count)` for the pixels from `begin` to `end`, those of one row together.
+  /// Calls `work(image, row, column, count)` for the pixels from `begin` to `end`, once for each row.
   template <typename Work>
   void eachRun(int64_t begin, int64_t end, const Work& work) const {
     for (int64_t pixel = begin; pixel < end;) {

@@ -1,11 +1,12 @@
-// Dense convolution with a stride, without groups and bias, any zeros on each of the four sides, which are never
-// written to a copy of x. Every other case is libtorch's padding and convolution.
+// Dense convolution of any stride, without groups and bias, with any zeros on each of the four sides; x is not copied to pad it. Every other
+// case goes through libtorch's padding and convolution.
 #include "strided_convolution.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "composed_convolution.h"
 #include "forms.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -33,11 +34,13 @@ struct StridedConvolution : torch::autograd::Function<StridedConvolution> {
     const double inputBytes = static_cast<double>(sizes.images) * sizes.patches().imageSize() * gradient.element_size();
     at::Tensor gradX, gradWeight;
     if (context->needs_input_grad(0)) {
-      const ProfiledKernel profiled(convolutionGradient("input", sizes.kernel, sizes.stride).c_str(), flops, gradientBytes, inputBytes);
+      const ProfiledKernel profiled(convolutionGradient("input", ConvolutionKind::dense, sizes.kernel, sizes.stride).c_str(),
+                                    flops, gradientBytes, inputBytes);
       gradX = stridedInputGradient(gradient, saved[1], sizes);
     }
     if (context->needs_input_grad(1)) {
-      const ProfiledKernel profiled(convolutionGradient("weight", sizes.kernel, sizes.stride).c_str(), flops, gradientBytes + inputBytes, 0);
+      const ProfiledKernel profiled(convolutionGradient("weight", ConvolutionKind::dense, sizes.kernel, sizes.stride).c_str(),
+                                    flops, gradientBytes + inputBytes, 0);
       gradWeight = stridedWeightGradient(gradient, saved[0], sizes);
     }
     return {gradX, gradWeight, at::Tensor()};
@@ -46,7 +49,8 @@ struct StridedConvolution : torch::autograd::Function<StridedConvolution> {
 
 bool isOurs(const at::Tensor& x, const at::Tensor& weight) {
   return x.device().is_cpu() && weight.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
-         weight.scalar_type() == at::kFloat && x.numel() > 0 && weight.numel() > 0 && weight.size(2) == weight.size(3);
+         weight.scalar_type() == at::kFloat && x.numel() > 0 && weight.numel() > 0 && weight.size(2) == weight.size(3) &&
+         !isDisabled(Switchable::stridedConvolution);
 }
 
 }  // namespace

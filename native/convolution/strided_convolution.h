@@ -1,5 +1,5 @@
-// Dense convolution of any square kernel and stride over channels-last float32 and bfloat16, as products of matrices whose rows
-// are patches: gathered a block of pixels at a time, small enough for the second-level cache.
+// Dense convolution of any square kernel and stride over channels-last float32 and bfloat16. Patches are gathered as rows of a matrix, for a
+// block of pixels that fits the second-level cache, and multiplied with the weight.
 #pragma once
 #include <ATen/ATen.h>
 
@@ -12,9 +12,9 @@ struct StridedSizes {
   int64_t outputs, rows, columns;
   int64_t kernel, stride, left, top;
 
-  /// What each pixel of the result is a sum over.
+  /// The patches of x that the pixels of the result are computed from.
   Patches patches() const { return {height, width, inputs, rows, columns, kernel, kernel, -top, -left, stride}; }
-  /// Of the result, and as many of each gradient.
+  /// Multiplications of the forward pass; each gradient takes as many.
   double multiplications() const { return static_cast<double>(images) * rows * columns * outputs * inputs * kernel * kernel; }
 };
 

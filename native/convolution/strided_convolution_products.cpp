@@ -1,6 +1,8 @@
-// The three products. The pixels (stride * i + a, stride * j + b) of x's gradient are one phase for each a and b below the stride:
-// the same taps of the kernel meet all of them, so that a phase is a convolution with stride 1 of the result's gradient, and
-// each element of x's gradient is written once.
+// Forward pass, input gradient and weight gradient.
+//
+// The input gradient is computed in phases. Phase (a, b) has the pixels (stride * i + a, stride * j + b), with a and b below the stride. All
+// pixels of a phase use the same taps of the kernel, so a phase is a convolution with stride 1 of the result's gradient, and each element
+// of the input gradient is written once.
 #include "product/block_product.h"
 #include "product/packed_matrix.h"
 #include "product/pointwise.h"
@@ -10,15 +12,15 @@ namespace advprop {
 
 namespace {
 
-/// The pixels of a block whose patches are multiplied while they are in the second-level cache, beside a panel of the right factor
-/// and the result. Even where patches are long they are not few, because the whole right factor is read for each block.
+/// Pixels of a block. Their patches must fit the second-level cache together with a panel of the right factor and the result. There is a
+/// lower limit for long patches, because the whole right factor is read again for each block.
 template <typename T>
 int64_t pixelsOfBlock(int64_t patch) {
   constexpr int64_t kPatchBytes = 192 << 10, kLeastPixels = 48;
   return std::max<int64_t>(kLeastPixels, kPatchBytes / (patch * sizeof(T)));
 }
 
-/// A right factor with the memory that it lies in.
+/// A packed right factor that owns its memory.
 struct OwnMatrix {
   template <typename T, typename RowOf>
   static OwnMatrix pack(int64_t depth, int64_t columns, int64_t across, const RowOf& rowOf) {
@@ -32,9 +34,9 @@ struct OwnMatrix {
   PackedMatrix matrix;
 };
 
-/// Of the pixels stride * i + phase along one side of x's gradient: how many there are, and which taps meet them, every
-/// stride-th from `first` on. The last of these taps brings the first of the pixels to the result's pixel `source`, the tap
-/// before it to the next, and so on: taps in falling order meet neighbours in rising order.
+/// One phase along one side of x's gradient: the `pixels` pixels stride * i + phase. `taps` taps of the kernel use them: `first`,
+/// first + stride, and so on. Let `last` be the last of these taps, counted by these steps. For pixel i, tap `last - k` reads result
+/// pixel `source + i + k`.
 struct Side {
   Side(int64_t length, int64_t kernel, int64_t stride, int64_t before, int64_t phase)
       : pixels((length - phase + stride - 1) / stride), first((phase + before) % stride),
@@ -92,12 +94,12 @@ template <typename T>
 void inputGradient(const T* gradient, const float* weight, const StridedSizes& s, T* out) {
   using F = Factor<T>;
   const std::vector<Phase> phases = phasesOf<F>(weight, s);
-  int64_t depth = 0, longest = 1;  // of all phases, and of one
+  int64_t depth = 0, longest = 1;  // the sum of all phases' patch sizes, and the largest of them
   for (const Phase& phase : phases) {
     depth += phase.patches.size();
     longest = std::max(longest, phase.patches.size());
   }
-  // Blocks of the first phase's pixels, which are the most, with their neighbours of the other phases.
+  // Blocks of pixels of the first phase, which has the most. A block also computes the pixels at the same place in the other phases.
   const PixelBlocks blocks(s.images, phases[0].patches.rows, phases[0].patches.columns, pixelsOfBlock<F>(longest));
   const int64_t work = blocks.pixels / blocks.count * depth * s.inputs;
   eachPartOfProduct(blocks.count, s.inputs, work, [&](int64_t block, int64_t first, int64_t last) {
@@ -106,7 +108,7 @@ void inputGradient(const T* gradient, const float* weight, const StridedSizes& s
     const at::Tensor products = at::empty({(end - begin) * s.inputs}, c10::CppTypeToScalarType<T>::value);
     const int64_t channel = first * kLanes, channels = std::min(last * kLanes, s.inputs) - channel;
     for (const Phase& phase : phases) {
-      // A phase may have a row or a column less than the first.
+      // A phase may have one row or column less than the first phase.
       const auto eachRun = [&](const auto& work) {
         blocks.eachRun(begin, end, [&](int64_t image, int64_t row, int64_t column, int64_t count) {
           const int64_t inside = std::min(count, phase.patches.columns - column);
@@ -135,11 +137,11 @@ void inputGradient(const T* gradient, const float* weight, const StridedSizes& s
   });
 }
 
-/// The sum over all pixels of gradient x patch, [outputs, patch, 1, 1]: the gradient of a pointwise weight, over a group of pixels
-/// at a time.
+/// The sum over all pixels of gradient times patch, [outputs, patch, 1, 1]. For each group of pixels it is the weight gradient of a pointwise
+/// convolution of the patches.
 template <typename T>
 at::Tensor weightGradient(const at::Tensor& gradient, const T* x, const StridedSizes& s) {
-  // So few patches that they stay in the third-level cache, but enough that adding the groups' gradients up costs little.
+  // A group's patches fit the third-level cache, but groups are large enough that adding their gradients costs little.
   constexpr int64_t kKeptPatches = 500'000, kLeastPixels = 1024;
   const Patches patches = s.patches();
   const int64_t depth = patches.size();

@@ -1,5 +1,5 @@
-// Batch norm backward: sums over channels in one pass where a parameter or the batch's statistics ask for them, the gradient
-// of x in another. The activation's argument is computed again rather than kept.
+// Batch norm backward: one pass for sums over channels, if parameters learn or the statistics are the batch's, and one pass for the
+// gradient of x. The activation's argument is computed again instead of kept.
 #include "norm_values.h"
 
 namespace advprop::cuda {
@@ -18,7 +18,7 @@ struct Source {
         bias(of.bias),
         activation(of.activation) {}
 
-  /// The values of a pack of all tensors, as they are in memory.
+  /// One pack of values of each tensor, as they are in memory.
   template <int V>
   struct Packs {
     Pack<T, V> gradient, x, y;
@@ -32,7 +32,7 @@ struct Source {
     return packs;
   }
 
-  /// p, the gradient before the activation, and x - mean, of no meaning where x is not given.
+  /// p, the gradient of the activation's argument, and x - mean, which has no meaning if x is not given.
   template <int V>
   __device__ void convert(const Packs<V>& packs, const Normalization<V>& normalization, float (&p)[V], float (&centered)[V]) const {
     float argument[V];

@@ -5,8 +5,8 @@ namespace advprop::cuda {
 
 namespace {
 
-/// First stage: sums of x - pivot and (x - pivot)^2 over the rows of a slice, [slices, 2, C]. The pivot is the first row, so
-/// that squares lose nothing where the mean is large.
+/// First stage: sums of x - pivot and (x - pivot)^2 over the rows of a slice, [slices, 2, C]. The pivot is the first row, so that squares lose
+/// no precision where the mean is large.
 template <typename T, int V>
 __global__ void __launch_bounds__(kThreads) momentsKernel(const T* __restrict__ x, RowTiles tiles, float* __restrict__ partial) {
   SHARED(float, shared, 2 * V * kThreads);
@@ -108,7 +108,7 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 int64_t batchNormWorkspace(const Rows& sizes) {
-  // Single values make the most slices.
+  // Packs of a single value give the largest number of slices.
   const int64_t wide = sizes.dtype == kFloat32 ? kPack<float> : kPack<BFloat16>;
   const auto slices = [&](int64_t pack) { return RowTiles::forSums(sizes.rows, (sizes.channels + pack - 1) / pack).slices; };
   const int64_t one = slices(1), packed = slices(wide);

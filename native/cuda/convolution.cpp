@@ -1,4 +1,4 @@
-// Convolution on a GPU: the operator of native/convolution/conv2d.cpp, by the kernels of this folder where there is one for it.
+// The operator of convolution/conv2d.cpp on a GPU: by a kernel of this folder if there is one, otherwise by libtorch.
 #include "convolution/check.h"
 #include "operator.h"
 

@@ -1,6 +1,5 @@
-// Depthwise convolution: the result and the gradient of its input. The latter is, at stride 1, the convolution by the turned
-// kernel. A thread walks down a column of pixels, so that it reads every pixel once: what a row of pixels adds to the rows of
-// results that are not complete yet stays in registers.
+// Depthwise convolution: the result and the input gradient. At stride 1 the latter is a convolution with the rotated kernel. A thread goes
+// down a column of pixels and reads every pixel once: the sums of result rows that are not complete yet stay in registers.
 #include "depthwise_columns.h"
 
 namespace advprop::cuda {
@@ -27,8 +26,8 @@ __device__ inline unsigned insideBits(int left, int width) {
   return bits;
 }
 
-/// y[r, c] = sum over i, j of x[S r + i - top, S c + j - left] weight[i, j]. Row i of the pixels belongs to the results that are S apart:
-/// kOpen of them are open at a time, and each has its place among the sums for as long.
+/// y[r, c] = sum over i, j of x[S r + i - top, S c + j - left] weight[i, j]. A row of pixels adds to several rows of results. kOpen rows of
+/// results are incomplete at a time, and each keeps its place among the sums until it is complete.
 template <typename T, int V, int K, int S>
 __global__ void __launch_bounds__(kThreads, 2)
     convolveKernel(const T* __restrict__ x, const float* __restrict__ weight, Depthwise sizes, Columns columns, RowTiles tiles, bool turned,
@@ -84,7 +83,7 @@ __global__ void __launch_bounds__(kThreads, 2)
         }
       }
       if (u % S != (K - 1) % S) continue;
-      // The last row of a result's pixels: its place is free for the next.
+      // This was the last row of pixels for the result, so its place is free for the next result.
       constexpr int kLast = K - 1;
       const int done = (u - kLast + 2 * S * kOpen) / S % kOpen;
       if (t >= kLast) {
@@ -100,9 +99,9 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
 }
 
-/// The gradient of x at stride 2: gradX[r, c] = sum over i, j of gradient[(r + top - i) / 2, (c + left - j) / 2] weight[i, j], where these
-/// are whole. Columns begin where r + top and c + left are even, so that each pixel's taps are known when compiling. A row of gradients
-/// belongs to K rows of results, of which it completes two.
+/// The gradient of x at stride 2: gradX[r, c] = sum over i, j of gradient[(r + top - i) / 2, (c + left - j) / 2] weight[i, j], over those i, j
+/// for which both are integers. Columns begin where r + top and c + left are even, so that the taps of each pixel are known at compile time.
+/// A row of gradients adds to K rows of results and completes two of them.
 template <typename T, int V, int K>
 __global__ void __launch_bounds__(kThreads, 2)
     spreadKernel(const T* __restrict__ gradient, const float* __restrict__ weight, Depthwise sizes, Columns columns, RowTiles tiles,
@@ -119,7 +118,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   float factor[K][K][V], sum[kOpen][kWidth][V] = {};
   keepWeights(taps, tiles, place, factor);
 
-  // Rows of gradients from the first that reaches the column's first row.
+  // The first row of gradients that adds to the column's first row.
   const int top = (column.first + static_cast<int>(sizes.top)) / 2 - kBefore, left = (column.column + static_cast<int>(sizes.left)) / 2 - kBefore;
   const int rows = kBefore + (column.last - column.first + 1) / 2;
   const unsigned inside = insideBits<kPixels>(left, width);

@@ -1,19 +1,19 @@
-// Depthwise convolution in columns: a thread computes a few pixels side by side of some rows, for one or two channels, so that what
-// they share is read once and the weights stay in registers.
+// Depthwise convolution in columns: a thread computes a few neighbouring pixels of several rows, for one or two channels. Pixels that they
+// share are read once, and the weights stay in registers.
 #pragma once
 #include "depthwise_strips.h"
 
 namespace advprop::cuda {
 
-/// Pixels side by side, even: as many as leave two blocks of threads their registers.
+/// Neighbouring pixels of a thread: even, and as many as the registers allow with two blocks of threads on a multiprocessor.
 template <int K>
 constexpr int kColumnWidth = K == 3 ? 4 : 2;
 
-/// Rows of pixels that a thread reads before it uses the first: as many as leave two blocks of threads their registers.
+/// Rows of pixels that a thread reads before it uses the first, limited by registers in the same way.
 template <int K, int S>
 constexpr int kRowsAhead = K == 3 && S == 1 ? 3 : 1;
 
-/// Rows of a column, even: many, since the rows that the kernel reaches beyond them are read once more.
+/// Rows of a column, even. Many, because the rows just outside of a column are also read by its neighbour.
 constexpr int kColumnRows = 28;
 
 /// Columns as the rows of RowTiles: every image cut into bands of rows from `firstLine` (0 or -1) on, and these into strips of
@@ -56,7 +56,7 @@ __device__ inline void loadWeights(const float* weight, const RowTiles& tiles, b
   __syncthreads();
 }
 
-/// Those of the thread's channels, from there to registers.
+/// Loads the weights of the thread's channels from shared memory to registers.
 template <int K, int V>
 __device__ inline void keepWeights(const float* shared, const RowTiles& tiles, const Place& place, float (&factor)[K][K][V]) {
 #pragma unroll

@@ -1,5 +1,4 @@
-// Depthwise convolution in strips: a thread takes four pixels side by side for one pack of channels, so that what they share is
-// read once.
+// Depthwise convolution in strips: a thread takes four neighbouring pixels of one pack of channels. Pixels that they share are read once.
 #pragma once
 #include "launch.h"
 #include "row_tiles.h"

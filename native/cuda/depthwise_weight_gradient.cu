@@ -6,9 +6,9 @@ namespace advprop::cuda {
 
 namespace {
 
-/// Strips of a thread: 128 products of each tap are added in float32, float64 adds the rest.
+/// Strips of a thread: 128 products of each tap are added in float32; these sums are added in float64.
 constexpr int kWeightSteps = 32;
-/// Values of a thread: few, because every tap of every one of them stays in a register.
+/// Values of a thread: few, because each needs a register for every tap.
 template <typename T>
 constexpr int kWeightPack = 4 / static_cast<int>(sizeof(T));
 

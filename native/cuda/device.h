@@ -1,4 +1,4 @@
-// What the kernels of this folder are written in: CUDA, or without its compiler the same words on a CPU (emulation.h).
+// The language of the kernels in this folder: CUDA, or without its compiler an emulation on the CPU (emulation.h).
 #pragma once
 #include <cstdint>
 
@@ -8,7 +8,7 @@
 
 /// Memory that the threads of a block share: an array of `count` values, of unknown content, aligned to 16 bytes.
 #define SHARED(type, name, count) __shared__ __align__(16) type name[count]
-/// Starts a kernel on a stream, and gives CUDA's error code, 0 for none. The kernel stands in parentheses.
+/// Starts a kernel on a stream, and returns CUDA's error code, 0 for none. The kernel must be in parentheses.
 #define LAUNCH(kernel, blocks, threads, stream, ...) \
   (kernel<<<blocks, threads, 0, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__), static_cast<int>(cudaGetLastError()))
 #else

@@ -1,10 +1,10 @@
-// The kernels of this folder compiled for the CPU, as a module that tests load. When it is told to, its operators take the
-// place of the CPU's own, so that whatever runs through those can be run through the kernels.
+// The kernels of this folder compiled for the CPU, as a module for tests. On request its operators replace those of the CPU, so that any
+// code that uses these runs through the GPU kernels.
 #include <ATen/ATen.h>
 #include <node_api.h>
 #include <torch/library.h>
 
-// GCC 12 makes wrong vectors of conditional reads of three neighbours.
+// GCC 12 vectorises conditional reads of three neighbours wrongly.
 #pragma GCC optimize("no-tree-slp-vectorize", "no-tree-loop-vectorize")
 
 #include "batch_norm_backward.cu"
@@ -41,7 +41,7 @@ __global__ void mistakenKernel(int64_t mistake, float* out) {
   out[thread] = values[0];
 }
 
-/// [256] float32: each thread's neighbour's number, where the kernel makes no mistake that is found.
+/// [256] float32: the number of each thread's neighbour, if the emulation finds no mistake in the kernel.
 at::Tensor makeMistake(int64_t mistake) {
   const at::Tensor out = at::zeros({kThreads}, at::kFloat);
   LAUNCH((mistakenKernel), 1, kThreads, nullptr, mistake, out.data_ptr<float>());

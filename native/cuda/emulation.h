@@ -1,7 +1,6 @@
-// CUDA's words in plain C++: kernels run on a CPU, each thread of a block as a fiber, one block after another, so that their
-// numbers can be tested where there is no GPU. Besides, it refuses what a GPU would do wrong in silence: vectors at
-// addresses that they are not aligned to, barriers that some threads of a block do not reach; shared memory begins as NaN,
-// and threads can run in either order, so that a missing barrier changes the result.
+// CUDA in plain C++, so that the results of kernels can be tested without a GPU. Each thread of a block is a fiber, and blocks run one after
+// another. It also finds mistakes that a GPU would not report: unaligned vectors, and barriers that some threads of a block do not reach.
+// Shared memory begins as NaN, and threads can run in either order, so that a missing barrier changes the result.
 #pragma once
 #include <ucontext.h>
 
@@ -84,7 +83,7 @@ T* shared(size_t count) {
   return reinterpret_cast<T*>(block.shared[number].data());
 }
 
-/// The address, which a vector of that many bytes can be read from or written to.
+/// Returns the address after checking that a vector of this many bytes is aligned there.
 inline void checkAligned(const void* address, size_t bytes) {
   if (reinterpret_cast<uintptr_t>(address) % bytes != 0) fail("a vector of " + std::to_string(bytes) + " bytes is not aligned");
 }

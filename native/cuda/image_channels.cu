@@ -1,4 +1,4 @@
-// Each channel of each image: sums over its pixels, and its pixels times a factor.
+// For each channel of each image: sums over the pixels, and the pixels times a factor.
 #include "launch.h"
 #include "norm_values.h"
 #include "row_tiles.h"
@@ -7,7 +7,7 @@ namespace advprop::cuda {
 
 namespace {
 
-/// Block (n, y) adds up image n for tile y of the packs: every line of threads its rows, then the lines.
+/// Block (n, y) sums image n for tile y of the packs. Every line of threads sums its rows, then the lines are summed.
 template <typename T, int V, bool Product>
 __global__ void __launch_bounds__(kThreads) imageSumsKernel(const T* __restrict__ x, const T* __restrict__ other, float share, RowTiles tiles, float* out) {
   SHARED(float, shared, V* kThreads);

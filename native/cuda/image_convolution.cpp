@@ -1,6 +1,5 @@
-// The first convolution on a GPU: the operator of native/convolution/image_convolution.cpp where it is 3x3, or 7x7 with stride 2. Of the
-// first, the gradient of the weight, which a step takes once for each training pass, is libtorch's; of the second, the convolution
-// over blocks of pixels.
+// The first convolution on a GPU: the operator of native/convolution/image_convolution.cpp for 3x3, and for 7x7 with stride 2. For 3x3 the
+// weight gradient is libtorch's; a step needs it once for each training pass. For 7x7 the convolution over blocks of pixels is libtorch's.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>

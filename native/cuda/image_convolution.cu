@@ -1,5 +1,5 @@
-// The first convolution of a network over three colours. 3x3: the result and the gradient of the images, where a thread computes four
-// pixels side by side, of the result for a pack of its channels, of the gradient for all colours. 7x7: images as blocks of pixels.
+// The first convolution of a network over three colours. 3x3: the result and the gradient of the images. A thread computes four neighbouring
+// pixels: of the result for a pack of channels, of the gradient for all colours. 7x7: images as blocks of pixels.
 #include "launch.h"
 #include "row_tiles.h"
 

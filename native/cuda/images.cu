@@ -52,7 +52,7 @@ __global__ void linfKernel(int64_t packs, const float* x, const float* gradient,
   load<V>(images + at, image);
 #pragma unroll
   for (int v = 0; v < V; ++v) {
-    // Comparisons rather than fmin and fmax, so that a gradient that is not a number gives a pixel that is none.
+    // Comparisons instead of fmin and fmax, so that a gradient of NaN gives a pixel of NaN.
     const float sign = slope[v] > 0.f ? 1.f : slope[v] < 0.f ? -1.f : slope[v] * 0.f;
     float moved = value[v] + size * sign;
     moved = moved < image[v] - epsilon ? image[v] - epsilon : moved;

@@ -1,8 +1,8 @@
-// The launch functions of the kernels in this folder. None needs libtorch: pointers are to memory of the GPU, `stream` is a
-// cudaStream_t, and the result is CUDA's error code, 0 for none; a launch waits for nothing. Activations are channels-last,
-// [rows, channels] with rows = N H W, of `dtype` 0 (float32) or 1 (bfloat16); sums and statistics are float32 and float64.
-// Numbers are arguments rather than memory, so that a launch needs no copy to the GPU and can be captured in a CUDA graph.
-// Every sum has one fixed order: results repeat bit for bit, on any GPU.
+// The launch functions of the kernels in this folder. They do not need libtorch. Pointers are to GPU memory, `stream` is a cudaStream_t, and
+// the result is CUDA's error code, 0 for none. A launch does not wait for the GPU. Activations are channels-last, [rows, channels] with
+// rows = N H W, of `dtype` 0 (float32) or 1 (bfloat16); sums and statistics are float32 and float64. Numbers are passed as arguments and
+// not in memory, so that a launch needs no copy to the GPU and can be captured in a CUDA graph. Every sum has a fixed order: results
+// repeat bit for bit, on any GPU.
 #pragma once
 #include <cstdint>
 
@@ -10,7 +10,7 @@
 
 namespace advprop::cuda {
 
-/// Of a pixel.
+/// Colours of a pixel.
 constexpr int kColors = 3;
 
 // Batch norm with what follows it, y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual)
@@ -143,7 +143,7 @@ struct Pictures {
 };
 /// out = pixels / 255 with pixels uint8; out is of the dtype.
 int imagesFromPixels(const Pictures& sizes, const uint8_t* pixels, int dtype, void* out, void* stream);
-/// The same of the windows that the draws of each image's sample and stream give; out float32, samples and streams [count].
+/// The same for the window of each image, cropped and mirrored by the draws of its sample and stream; out float32, samples and streams [count].
 int augmentedImages(const Pictures& sizes, const uint8_t* pixels, const int64_t* samples, const int64_t* streams, const CropAndMirror& augmentation,
                     float* out, void* stream);
 /// out = (images - mean) / deviation, images float32.

@@ -1,5 +1,5 @@
-// Batch norm and depthwise convolution on a GPU: the operators of native/norm/batch_norm.cpp and depthwise.cpp, by the
-// kernels of this folder. What is kept for the gradient, and when, is theirs.
+// Batch norm and depthwise convolution on a GPU: the operators of native/norm/batch_norm.cpp and native/depthwise/depthwise.cpp, with the
+// kernels of this folder. They keep the same tensors for the gradient.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "operator.h"
@@ -55,7 +55,7 @@ struct Normalize : torch::autograd::Function<Normalize> {
       check(normalizeSums(sizes, of, dataOf(gradResidual), floatsOf(sums), floatsOf(gradWeight), floatsOf(gradBias), floatsOf(partial), launch.stream),
             "batch_norm (sums of the gradient)");
     }
-    // The sums' pass has written the residual's gradient already, where there was one.
+    // If there was a pass for the sums, it has written the residual's gradient already.
     void* const toResidual = sums.defined() ? nullptr : dataOf(gradResidual);
     if (gradX.defined() || toResidual != nullptr) {
       check(normalizeInputGradient(sizes, of, batch ? floatsOf(sums) : nullptr, toResidual, dataOf(gradX), launch.stream),

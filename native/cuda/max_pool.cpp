@@ -1,5 +1,5 @@
-// Max pooling on a GPU: the operator of native/convolution/max_pool.cpp. For the gradient it keeps one byte for each result, its place
-// in its window.
+// Max pooling on a GPU: the operator of native/convolution/max_pool.cpp. For the gradient it keeps one byte for each result: the place of the
+// largest value in the window.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "operator.h"

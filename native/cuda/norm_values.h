@@ -19,7 +19,7 @@ __device__ inline float activate(float x, int activation) {
   return x;
 }
 
-/// The gradient through the activation. For the rectifier its result serves as well as its argument.
+/// The gradient of the activation's argument, given that of its result. For ReLU `x` may be the result instead of the argument.
 template <typename T>
 __device__ inline float backThrough(float gradient, float x, int activation) {
   if (activation == kRelu) return x > 0.f ? gradient : 0.f;
@@ -48,9 +48,9 @@ struct Normalization {
   float mean[V], inverse[V], factor[V], shift[V];
 };
 
-/// Rows of one thread where nothing is summed: enough to hide the reading of the tables.
+/// Rows of one thread if nothing is summed: enough that the time to read the tables does not matter.
 constexpr int kMapSteps = 8;
-/// Rows that a thread reads before it uses the first: of one tensor where it writes another, and elsewhere.
+/// Rows that a thread reads before it uses the first: if it reads one tensor and writes another, and in all other cases.
 constexpr int kAheadOfOne = 8, kAhead = 4;
 
 }  // namespace advprop::cuda

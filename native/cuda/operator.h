@@ -1,6 +1,6 @@
-// What the operators over the kernels of this folder share. They take the place of the operators of the CPU at the key
-// of gradients, which comes before that of all devices where those are. Compiled in two forms: with CUDA, for tensors of a GPU;
-// and as a module for tests, where the kernels run emulated on CPU tensors.
+// What the operators of this folder have in common. They are registered at the dispatcher's key of gradients, which comes before the key of
+// all devices, so that they replace the operators of the CPU. They are compiled in two forms: with CUDA, for tensors of a GPU; and as a
+// module for tests, where the kernels run in emulation on CPU tensors.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -24,7 +24,7 @@ struct Launch {
 inline const char* messageOf(int) { return "emulated"; }
 #else
 inline bool isOurs(const at::Tensor& x) { return x.is_cuda(); }
-/// Makes the tensor's GPU the current one, and names the stream that its operators run in.
+/// Makes the tensor's GPU the current one, and gives the stream of its operators.
 struct Launch {
   explicit Launch(const at::Tensor& x) : guard(x.device()), stream(c10::cuda::getCurrentCUDAStream(x.device().index()).stream()) {}
   const c10::cuda::CUDAGuard guard;
@@ -47,20 +47,20 @@ inline at::Tensor floats(at::IntArrayRef shape, const at::Tensor& like) { return
 inline void* dataOf(const at::Tensor& x) { return x.defined() ? x.data_ptr() : nullptr; }
 inline float* floatsOf(const at::Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
 
-/// What a case without a kernel goes through: the operator of the CPU, which composes libtorch's for tensors of any
-/// device. `Operator` is the type of the function that takes its place.
+/// For cases without a kernel: calls the CPU's operator, which uses libtorch's operators for tensors of any device. `Operator` is the type of
+/// the function that replaces it.
 template <typename Operator, typename... Arguments>
 auto composed(const char* name, const Arguments&... arguments) {
-  // It is registered for every key, so that the key of any device without an operator of its own leads to it.
+  // It is registered for every key, so any device key without its own operator leads to it.
   const c10::DispatchKeySet anyDevice(c10::DispatchKey::AutogradXPU);
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Operator>().redispatch(anyDevice, arguments...);
 }
 
-/// Convolutions whose arguments were checked. Undefined where there is no kernel for them.
+/// Convolutions with arguments that were checked. The result is undefined if there is no kernel for them.
 at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding);
 at::Tensor firstConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding);
 
-/// Put operators in the place of others of the same names: those of the files of these names.
+/// Each replaces the operators of the same names by those of the file that it is named after.
 void registerLayers(torch::Library& library);
 void registerConvolution(torch::Library& library);
 void registerMaxPool(torch::Library& library);

@@ -1,4 +1,4 @@
-// Optimisers: every parameter of a network in one pass, each as its rule has it.
+// Optimisers: all parameters of a network in one pass.
 #include "launch.h"
 #include "pack.h"
 
@@ -6,7 +6,7 @@ namespace advprop::cuda {
 
 namespace {
 
-/// What one element of a parameter is changed by. Formulas: src/optim/sgd.ts, rmsprop.ts, adamw.ts.
+/// The update of one element of a parameter. Formulas: src/optim/sgd.ts, rmsprop.ts, adamw.ts.
 struct Update {
   __device__ Update(const OptimizerRule& rule_, const OptimizerEntry& entry) : rule(rule_), rate(rule_.rate), decay(entry.decay) {
     if (rule.kind != kAdamW) return;

@@ -32,7 +32,7 @@ struct alignas(sizeof(T) * V) Pack {
   T value[V];
 };
 
-/// Values of one thread's widest access.
+/// The most values that one thread reads or writes at once.
 template <typename T>
 constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
@@ -86,7 +86,7 @@ __device__ inline void store(T* to, const float (&from)[V]) {
   *reinterpret_cast<Pack<T, V>*>(to) = pack;
 }
 
-/// Whether packs of `bytes` fit: every address is a multiple, and so is every row of `channels` values. Null is.
+/// Whether packs of `bytes` can be used: every address and the size of a row of `channels` values must be a multiple. A null address is one.
 template <typename... Pointers>
 bool packsFit(int64_t bytes, int64_t channels, int64_t valueBytes, Pointers... pointers) {
   return channels * valueBytes % bytes == 0 && ((reinterpret_cast<uintptr_t>(pointers) % bytes == 0) && ...);

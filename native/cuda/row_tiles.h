@@ -1,5 +1,5 @@
-// A channels-last tensor as rows of channels: which thread has which, and sums over rows in a fixed order. No result depends
-// on the GPU: how rows fall into blocks is decided by the sizes alone.
+// A channels-last tensor as rows of channels: which thread works on which, and sums over rows in a fixed order. No result depends on the
+// GPU, because only the sizes decide how rows are divided into blocks.
 #pragma once
 #include "pack.h"
 
@@ -20,7 +20,7 @@ struct RowTiles {
   }
   dim3 blocks() const { return dim3(slices, tiles); }
 
-  /// For sums over rows: so many steps that there are some hundred blocks, but no more than float32 adds exactly to 1e-6.
+  /// For sums over rows: so many steps that there are some hundred blocks, but no more than float32 can add with an error of 1e-6.
   static RowTiles forSums(int64_t rows, int64_t packs) {
     constexpr int64_t kBlocks = 1024;
     constexpr int kLeast = 8, kMost = 64;
@@ -33,7 +33,7 @@ struct RowTiles {
   int packs, steps, tiles, width, height, slices;
 };
 
-/// Where this thread is. A thread that has no place in the tiles is not active, but takes part in barriers.
+/// The place of this thread. A thread without a place in the tiles is not active, but takes part in barriers.
 struct Place {
   __device__ explicit Place(const RowTiles& t)
       : lane(threadIdx.x % t.width), line(threadIdx.x / t.width), pack(blockIdx.y * t.width + lane), active(line < t.height && pack < t.packs) {}

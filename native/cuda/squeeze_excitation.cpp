@@ -1,5 +1,5 @@
-// Squeeze and excitation and the global average on a GPU: the operators of native/norm/squeeze_excitation.cpp, whose passes over
-// images are kernels of this folder. What is between them is small and libtorch's.
+// Squeeze and excitation and the global average on a GPU: the operators of native/norm/squeeze_excitation.cpp. Passes over images are kernels of
+// this folder. What is between them is small, and libtorch's.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "operator.h"

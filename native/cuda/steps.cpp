@@ -1,5 +1,4 @@
-// Keyed random numbers, images, the step of an attack and the optimisers on a GPU: operators of native/step by the kernels of
-// this folder.
+// Keyed random numbers, images, the attack's step and the optimisers on a GPU: operators of native/step, with the kernels of this folder.
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstring>
@@ -15,7 +14,7 @@ using torch::autograd::variable_list;
 
 constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
 
-/// Bytes copied to the device; from page-locked memory, so that nobody waits.
+/// Bytes copied to the device, through page-locked memory, so that the program does not wait.
 template <typename T>
 at::Tensor upload(const std::vector<T>& values, const at::Tensor& like) {
   const auto bytes = static_cast<int64_t>(values.size() * sizeof(T));
@@ -91,7 +90,7 @@ at::Tensor readImages(const at::Tensor& pixels, at::ScalarType dtype) {
   return images;
 }
 
-/// The same of the window and mirroring that each image's sample and stream give.
+/// The same, cropped and mirrored by the draws of each image's sample and stream.
 at::Tensor readWindows(const at::Tensor& pixels, const at::Tensor& samples, const at::Tensor& streams, int64_t padding, bool flip, int64_t seed,
                        int64_t epoch) {
   const bool keysAreOurs = isOurs(samples) && isOurs(streams) && samples.scalar_type() == at::kLong && streams.scalar_type() == at::kLong;
@@ -186,7 +185,7 @@ bool canUpdate(const Parameters& all) {
   return true;
 }
 
-/// The gradients with their elements in the same places of memory as those of the weights; copied where they are not.
+/// The gradients with the memory layout of the weights; those with another layout are copied.
 std::vector<at::Tensor> laidOut(const Parameters& all) {
   std::vector<at::Tensor> result;
   for (size_t i = 0; i < all.weights.size(); ++i) {
@@ -196,7 +195,7 @@ std::vector<at::Tensor> laidOut(const Parameters& all) {
   return result;
 }
 
-/// Tells whoever keeps something that was computed from the tensors: kernels write behind libtorch's back.
+/// Raises the versions of tensors that a kernel has written, because libtorch does not see it. Values derived from them are then computed again.
 void markChanged(at::TensorList tensors) {
   for (const at::Tensor& tensor : tensors) tensor.unsafeGetTensorImpl()->bump_version();
 }
@@ -204,7 +203,7 @@ void markChanged(at::TensorList tensors) {
 /// The tensor of a list, or none where the list is empty.
 float* place(at::TensorList list, size_t i) { return list.empty() ? nullptr : list[i].data_ptr<float>(); }
 
-/// One step over all parameters. Counters of updates lie on the CPU, where they are read and raised without waiting.
+/// One step over all parameters. The counters of updates are on the CPU, so that reading and raising them does not wait for the GPU.
 void optimize(const Parameters& all, const OptimizerRule& rule) {
   const at::TensorList weights = all.weights;
   if (weights.empty()) return;

@@ -1,10 +1,11 @@
-// Depthwise convolution: each channel with its own kernel of 3x3 or 5x5, stride 1 or 2, any zeros on each of
-// the four sides, which are never written anywhere. Every other case is libtorch's padding and convolution.
+// Depthwise convolution: each channel has its own kernel of 3x3 or 5x5; stride 1 or 2, any zeros on each of the four sides; x is not copied
+// to pad it. Every other case goes through libtorch's padding and convolution.
 #include "depthwise.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "convolution/composed_convolution.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
 namespace advprop {
@@ -30,15 +31,17 @@ struct DepthwiseConvolution : torch::autograd::Function<DepthwiseConvolution> {
     const DepthwiseSizes sizes{list[0], list[1], list[2], list[3], list[4], list[5], list[6], list[7], list[8], list[9]};
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
     at::Tensor gradX, gradWeight;
-    // Each gradient takes as much arithmetic as the forward pass.
+    // Each gradient needs as much arithmetic as the forward pass.
     const double flops = 2.0 * sizes.kernel * sizes.kernel * gradient.numel();
     const double inputBytes = static_cast<double>(sizes.images) * sizes.channels * sizes.height * sizes.width * gradient.element_size();
     if (context->needs_input_grad(0)) {
-      const ProfiledKernel profiled(convolutionGradient("input", sizes.kernel, sizes.stride, /*depthwise=*/true).c_str(), flops, gradient.nbytes(), inputBytes);
+      const ProfiledKernel profiled(convolutionGradient("input", ConvolutionKind::depthwise, sizes.kernel, sizes.stride).c_str(), flops,
+                                    gradient.nbytes(), inputBytes);
       gradX = depthwiseInputGradient(gradient, saved[1], sizes);
     }
     if (context->needs_input_grad(1)) {
-      const ProfiledKernel profiled(convolutionGradient("weight", sizes.kernel, sizes.stride, /*depthwise=*/true).c_str(), flops, gradient.nbytes() + inputBytes, 0);
+      const ProfiledKernel profiled(convolutionGradient("weight", ConvolutionKind::depthwise, sizes.kernel, sizes.stride).c_str(), flops,
+                                    gradient.nbytes() + inputBytes, 0);
       gradWeight = depthwiseWeightGradient(gradient, saved[0], sizes).to(context->saved_data["dtype"].toScalarType());
     }
     return {gradX, gradWeight, at::Tensor()};
@@ -49,7 +52,7 @@ bool isOurs(const at::Tensor& x, const at::Tensor& weight, int64_t stride) {
   const auto isFloat = [](const at::Tensor& tensor) { return tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16; };
   const int64_t kernel = weight.size(2);
   return x.device().is_cpu() && weight.device().is_cpu() && isFloat(x) && isFloat(weight) && x.numel() > 0 && x.size(1) >= kBlock &&
-         (kernel == 3 || kernel == 5) && weight.size(3) == kernel && (stride == 1 || stride == 2);
+         (kernel == 3 || kernel == 5) && weight.size(3) == kernel && (stride == 1 || stride == 2) && !isDisabled(Switchable::depthwise);
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ struct DepthwiseSizes {
   int64_t kernel, stride;
 
   int64_t blocks() const { return (channels + kBlock - 1) / kBlock; }
-  /// First channel of a block. The last block begins earlier where the channels do not divide into blocks, so that it
-  /// overlaps the one before: both compute the same numbers.
+  /// First channel of a block. If the channels do not fill whole blocks, the last block begins earlier and overlaps the one before;
+  /// both compute the same numbers there.
   int64_t blockStart(int64_t block) const { return std::min(block * kBlock, channels - kBlock); }
 };
 

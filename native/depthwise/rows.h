@@ -1,5 +1,5 @@
-// The common form of depthwise forward and input gradient: each row of the result is a sum over rows of a source, each
-// row of the kernel slid along its row of the source. Tiles of several pixels times a block of channels stay in registers.
+// What the forward pass and the input gradient have in common: each row of the result is a sum over rows of a source, and each row of
+// the kernel slides along one of them. A tile of several pixels times a block of channels stays in registers.
 #pragma once
 #include <ATen/Parallel.h>
 
@@ -18,18 +18,18 @@ struct Sliding {
   static constexpr int kTiles[] = {8, 7, 4, 2, 1};
   static constexpr int phases = 1;
 
-  /// Source pixels that a tile of results reads, and the tap of each (a value outside 0 .. Kernel - 1 for none).
+  /// How many source pixels a tile of results reads, and the tap for each pair of source and result (outside 0 .. Kernel - 1: none).
   static constexpr int64_t sources(int64_t tile, int) { return Stride * (tile - 1) + Kernel; }
   static constexpr int tap(int result, int source, int) { return source - Stride * result; }
-  /// First source pixel, or row, that results from this one on read.
+  /// First source pixel (or row) that this result reads.
   static int64_t first(int64_t result, int64_t offset) { return Stride * result - offset; }
   static int phase(int64_t, int64_t) { return 0; }
   /// The source row for a result row and a tap, or -1.
   static int64_t row(int64_t result, int tap, int64_t offset) { return Stride * result + tap - offset; }
 };
 
-/// Result pixel i reads source pixel (i + left - k) / 2 for those taps k that make it whole: the gradient of a convolution
-/// with stride 2. Its even and odd pixels meet different taps; the phase says which kind a tile begins with.
+/// Result pixel i reads source pixel (i + left - k) / 2 for those taps k for which this is an integer: the input gradient of a convolution
+/// with stride 2. Even and odd pixels use different taps; the phase says which kind a tile begins with.
 template <int Kernel>
 struct Spreading {
   static constexpr int kernel = Kernel;
@@ -44,7 +44,7 @@ struct Spreading {
   static int64_t row(int64_t result, int tap, int64_t offset) { return (result + offset - tap) & 1 ? -1 : (result + offset - tap) >> 1; }
 };
 
-/// The source, the result, and where the source's first pixel lies.
+/// The source, the result, and the padding.
 template <typename T>
 struct RowsJob {
   const T* source;
@@ -57,14 +57,14 @@ struct RowsJob {
   T* resultRow(int64_t image, int64_t row) const { return result + (image * height + row) * width * channels; }
 };
 
-/// A row of the source at the first of the block's channels, with the row of the kernel that it meets.
+/// A row of the source, from the block's first channel on, and the row of the kernel that is applied to it.
 template <typename T>
 struct RowPair {
   const T* source;
   const float* weights;
 };
 
-/// `Tile` results from `to` on. Where not `Inside`, source pixels outside of the row count as zero.
+/// Computes `Tile` results from `to` on. Without `Inside`, source pixels outside of the row count as zero.
 template <typename Form, int Phase, int Tile, bool Inside, typename T>
 inline __attribute__((always_inline)) void computeTile(const RowPair<T>* pairs, int count, int64_t first, const RowsJob<T>& job, T* to, bool stream) {
   const int64_t channels = job.channels;
@@ -110,7 +110,7 @@ void computeRow(const RowsJob<T>& job, const RowPair<T>* pairs, int count, T* to
   while (job.width - column >= tiles[4]) run(integral_constant<int, 4>());
 }
 
-/// One band, block of channels by block of channels, while the next band's memory is on its way.
+/// Computes one band, block of channels by block of channels, and prefetches the next band meanwhile.
 template <typename Form, typename T>
 void computeBand(const RowsJob<T>& job, const DepthwiseSizes& sizes, const Band& band, Prefetch nextSource, Prefetch nextResult, bool stream) {
   constexpr int kernel = Form::kernel;
@@ -133,7 +133,7 @@ void computeBand(const RowsJob<T>& job, const DepthwiseSizes& sizes, const Band&
   }
 }
 
-/// A result larger than this goes past the caches, which would not hold it until it is read: half of a large last level.
+/// A result larger than this is stored without going through the caches, which could not hold it until it is read. Half of a large last-level cache.
 constexpr int64_t kStreamBytes = 16 << 20;
 
 /// The whole result.
@@ -163,8 +163,8 @@ void computeAll(const RowsJob<T>& job, const DepthwiseSizes& sizes) {
   });
 }
 
-/// Weights [channels, 1, kernel, kernel] as [blocks, kernel, kernel, kBlock] float32 with the channels of a block in the
-/// lanes of the dtype T; turned by half a turn for a gradient with stride 1, which is a convolution with the turned kernel.
+/// Packs weights [channels, 1, kernel, kernel] as [blocks, kernel, kernel, kBlock] float32, with a block's channels in the order of the
+/// lanes of T. `turned` rotates the kernels by half a turn: the input gradient at stride 1 is a convolution with these.
 template <typename T>
 at::Tensor packWeights(const at::Tensor& weight, const DepthwiseSizes& sizes, bool turned) {
   const at::Tensor plain = weight.to(at::kFloat).contiguous();

@@ -1,5 +1,5 @@
-// The gradient of a depthwise kernel: each tap is the sum, over all images and pixels, of the product of the result's
-// gradient with the input that the tap met.
+// The gradient of a depthwise weight. Each tap's gradient is a sum over all images and pixels: the gradient of a result times the
+// input that this tap multiplied for that result.
 #include <ATen/Parallel.h>
 
 #include "depthwise.h"
@@ -10,13 +10,13 @@ namespace advprop {
 
 namespace {
 
-/// Rows of the kernel whose sums are in registers at once, and pixels of the gradient that are.
+/// kGroup: rows of the kernel whose sums are in registers at the same time. kTile: pixels of the gradient that are.
 template <int Kernel>
 constexpr int kGroup = Kernel == 3 ? 3 : 2;
 constexpr int kTile = 4;
 
-/// Adds the products of `kTile` gradients with the inputs under them, for `Rows` rows of the kernel. Rows of x that do not
-/// exist are null. Where not `Inside`, only `remaining` gradients exist, and inputs only from pixel 0 to `width`.
+/// Multiplies `kTile` gradients with the inputs of `Rows` rows of the kernel, and adds the products to `sums`. Rows outside of x are null.
+/// Without `Inside`, only `remaining` gradients exist, and inputs only from pixel 0 to `width`.
 template <int Kernel, int Stride, int Rows, bool Inside, typename T>
 inline __attribute__((always_inline)) void addTile(ChannelBlock (&sums)[Rows][Kernel], const T* const (&x)[Rows], const T* gradient, int64_t first,
                                                    int64_t width, int64_t remaining, int64_t channels) {
@@ -45,15 +45,15 @@ struct WeightGradientJob {
   int64_t parts;
   Bands bands;  // of the gradient's rows
 
-  /// The first of the bands that are summed in this part.
+  /// The first band of a part.
   int64_t firstBand(int64_t part) const { return part * bands.count() / parts; }
 };
 
 namespace {
 
-/// The sums of one band for `Rows` rows of the kernel from `tapRow` on and the block of channels from `start` on, added to
-/// `total`; stored there where the band is the part's first. Each band's sums start from zero: rounding grows with the
-/// number of bands and with that of pixels in a band, not with their product.
+/// Sums one band, for `Rows` rows of the kernel from `tapRow` on and the block of channels from `start` on. The sums are added to `total`,
+/// or stored there if the band is the first of its part. Each band's sums start from zero, so that rounding grows with the number of
+/// bands plus the number of pixels in a band, not with their product.
 template <int Kernel, int Stride, int Rows, typename T>
 void addRows(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, const Band& band, int tapRow, int64_t start, float* total, bool isFirst,
              Prefetch& nextX, Prefetch& nextGradient) {
@@ -126,14 +126,14 @@ void addParts(const WeightGradientJob<T>& job, const DepthwiseSizes& sizes, int6
   }
 }
 
-/// How many parts of the bands are summed by themselves, whatever the number of threads: so many that their sums are small
-/// beside the data.
+/// Number of parts that are summed separately. It does not depend on the number of threads, and keeps the sums small compared with the
+/// data.
 int64_t partsOf(const Bands& bands, int64_t dataBytes, int64_t sumsBytes) {
   constexpr int64_t kLeast = 4, kMost = 16;
   return std::min(bands.count(), std::clamp(dataBytes / (4 * sumsBytes), kLeast, kMost));
 }
 
-/// Joins the parts in order and brings the channels of each block back into their order.
+/// Adds the parts in order, and puts the channels of each block from the order of the lanes back into their own.
 template <typename T>
 void joinParts(const float* sums, int64_t parts, const DepthwiseSizes& sizes, float* gradient) {
   const int64_t taps = sizes.kernel * sizes.kernel;
@@ -179,7 +179,7 @@ at::Tensor depthwiseWeightGradient(const at::Tensor& gradient, const at::Tensor&
 
 template <typename T>
 void addDepthwisePanelGradient(const T* x, const T* gradient, float* sums, bool isFirst, const PanelSizes& s) {
-  constexpr int64_t kPixels = 1024;  // of a band: rounding grows with them
+  constexpr int64_t kPixels = 1024;  // of a band: rounding grows with this number
   const DepthwiseSizes sizes{1, s.channels, s.height, s.width, s.rows, s.columns, s.left, s.top, s.kernel, s.stride};
   const int64_t rows = std::max<int64_t>(1, kPixels / s.columns);
   const Bands none(1, s.rows, [](int64_t) { return 0; });

@@ -9,7 +9,7 @@ namespace advprop {
 
 namespace {
 
-/// Things that JavaScript knows by a number. Never destroyed, like the group.
+/// Objects that JavaScript refers to by number. Never destroyed, like the group.
 template <typename T>
 class Numbered {
  public:
@@ -47,7 +47,7 @@ auto& buckets() {
 
 GradientBuckets& bucketsOf(Environment& environment, const Arguments& arguments) { return *buckets().at(environment, arguments[0], "buckets"); }
 
-/// The tensors in one piece.
+/// The tensors in one piece of memory.
 Flat packed(const std::vector<at::Tensor>& tensors) {
   if (tensors.empty()) throw UserError("ERR_ARGUMENT", "the list of tensors is empty");
   Flat flat = flatFor(tensors);

@@ -4,9 +4,9 @@
 
 namespace advprop {
 
-/// (rank, size, host, port, generation, name, seconds): meets the other ranks; this process is then in the group.
+/// (rank, size, host, port, generation, name, seconds): waits at most `seconds` for the other ranks, and joins the group.
 napi_value joinGroup(Environment& environment, const Arguments& arguments);
-/// (): waits for all ranks, and parts.
+/// (): waits for all ranks, and leaves the group.
 napi_value leaveGroup(Environment& environment, const Arguments& arguments);
 /// (reason): tells the others that this rank has failed.
 napi_value failGroup(Environment& environment, const Arguments& arguments);
@@ -15,7 +15,7 @@ napi_value checkGroup(Environment& environment, const Arguments& arguments);
 /// () -> {bytes, seconds, waited}
 napi_value groupStats(Environment& environment, const Arguments& arguments);
 
-/// ([tensors of one dtype]) -> number of the sum, which has begun.
+/// ([tensors of one dtype]) -> number of a sum, which is started.
 napi_value startSum(Environment& environment, const Arguments& arguments);
 /// (sum, factor): waits, and writes the sums over all ranks times the factor into the tensors.
 napi_value finishSum(Environment& environment, const Arguments& arguments);
@@ -24,7 +24,7 @@ napi_value broadcastTensors(Environment& environment, const Arguments& arguments
 
 /// ([leaves], bytes of a bucket) -> number of the buckets.
 napi_value makeBuckets(Environment& environment, const Arguments& arguments);
-/// (buckets, loss): the gradient of this loss, computed next, is the last of the update.
+/// (buckets, loss): says that the gradient of this loss is computed next and is the last one of the update.
 napi_value followBuckets(Environment& environment, const Arguments& arguments);
 /// (buckets): starts the sums that have not begun.
 napi_value startBuckets(Environment& environment, const Arguments& arguments);

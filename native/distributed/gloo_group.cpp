@@ -27,14 +27,14 @@ using StorePtr = c10::intrusive_ptr<c10d::Store>;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Ranks that are alive may do other things than to wait for the others, such as to write a checkpoint, but not for ever.
+/// Limit for a wait on ranks that are alive. They may do something else for a while, such as writing a checkpoint.
 constexpr seconds kMostPatience{600};
 
 std::vector<uint8_t> bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
 std::string textOf(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 std::string nameOf(int rank) { return "name/" + std::to_string(rank); }
 
-/// A connection to rank 0's store, with which it begins where this is rank 0 and `serves`.
+/// A connection to the store. In rank 0 with `serves` this also starts the store.
 StorePtr openStore(const GroupMember& member, bool serves, milliseconds timeout) {
   c10d::TCPStoreOptions options;
   options.port = static_cast<uint16_t>(member.port);
@@ -47,7 +47,7 @@ StorePtr openStore(const GroupMember& member, bool serves, milliseconds timeout)
 
 std::string addressOf(const GroupMember& member) { return member.host + ":" + std::to_string(member.port); }
 
-/// What libtorch says, without the lines of where it says it.
+/// libtorch's message without its stack trace.
 std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 StorePtr meet(const GroupMember& member) {
@@ -63,7 +63,7 @@ StorePtr meet(const GroupMember& member) {
   }
 }
 
-/// Waits until all ranks have said their names. Rank 0, whose store ends with it, is the last to give up.
+/// Waits until all ranks have written their names to the store. Rank 0 waits longest, because the store ends with it.
 std::vector<std::string> namesOfAll(c10d::Store& store, const GroupMember& member) {
   if (store.add("taken/" + std::to_string(member.rank), 1) > 1) {
     throw RunFailure("ERR_RANK", "another process of this group is rank " + std::to_string(member.rank) + " already. Give each process a RANK of its own");
@@ -89,7 +89,7 @@ std::vector<std::string> namesOfAll(c10d::Store& store, const GroupMember& membe
   return names;
 }
 
-/// The store as the watch uses it, over a connection of its own: an answer that does not come holds up nobody else.
+/// The store for the watch. It has its own connection, so that a missing answer blocks nobody else.
 std::shared_ptr<WatchStore> watchStore(StorePtr store) {
   const auto watch = std::make_shared<WatchStore>();
   watch->add = [store](const std::string& key, int64_t value) { return store->add(key, value); };
@@ -98,7 +98,7 @@ std::shared_ptr<WatchStore> watchStore(StorePtr store) {
   return watch;
 }
 
-/// The address of this host on the way to rank 0's; empty where there is none.
+/// This host's address on the route to rank 0; empty if there is no route.
 std::string ownAddress(const GroupMember& member) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = SOCK_DGRAM;
@@ -109,7 +109,7 @@ std::string ownAddress(const GroupMember& member) {
     sockaddr_storage own{};
     socklen_t length = sizeof(own);
     char text[NI_MAXHOST];
-    // Nothing is sent: a datagram socket only looks up the way.
+    // Nothing is sent: connecting a datagram socket only looks up the route.
     if (handle >= 0 && ::connect(handle, one->ai_addr, one->ai_addrlen) == 0 && getsockname(handle, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
         getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) == 0) {
       address = text;
@@ -136,7 +136,7 @@ struct GroupSum : PendingSum {
 
 double secondsSince(Clock::time_point time) { return std::chrono::duration<double>(Clock::now() - time).count(); }
 
-/// How long sums were under way, those at one time counted once.
+/// The time in which at least one sum was running.
 class BusyTime {
  public:
   void begin() {
@@ -199,13 +199,13 @@ class C10dGroup : public ProcessGroup {
   void leave() override {
     sum(at::zeros({1}));
     watch_->release();
-    // Rank 0's store must outlive the others' last words; one that does not come to them is none of its business any more.
+    // Rank 0's store must stay until the other ranks have said that they leave. If one does not come, rank 0 leaves without it.
     try {
       store_->add("left", 1);
       const auto end = Clock::now() + seconds(5);
       while (member_.rank == 0 && store_->add("left", 0) < member_.size && Clock::now() < end) std::this_thread::sleep_for(milliseconds(5));
     } catch (const std::exception&) {
-      // Rank 0 waited long enough for this one.
+      // Rank 0 has stopped waiting for this rank.
     }
     joined_ = false;
     if (nccl_ != nullptr) nccl_->leave();
@@ -216,7 +216,7 @@ class C10dGroup : public ProcessGroup {
   GroupStats stats() const override { return {stats_.bytes, busy_->seconds(), stats_.waited}; }
 
  private:
-  /// Connects to all ranks, which the constructor of c10d's group does, on a thread of its own: where a rank dies meanwhile it waits in vain.
+  /// Connects to all ranks. The constructor of c10d's group does it, and never returns if a rank dies meanwhile, so it has its own thread.
   void connectAll() {
     const auto options = c10d::ProcessGroupGloo::Options::create(kMostPatience);
     options->devices.push_back(deviceFor(member_));
@@ -227,7 +227,7 @@ class C10dGroup : public ProcessGroup {
       std::exception_ptr error;
     };
     const auto made = std::make_shared<Made>();
-    // A store of its own, whose waits do not hold up this thread's calls.
+    // It has its own connection to the store, so that its waits do not block this thread's calls.
     const StorePtr store = c10::make_intrusive<c10d::PrefixStore>("gloo", openStore(member_, false, member_.joinTimeout));
     std::thread([made, store, options, watch = watch_, rank = member_.rank, size = member_.size] {
       try {
@@ -243,7 +243,7 @@ class C10dGroup : public ProcessGroup {
     gloo_ = made->group;
   }
 
-  /// Begins what `onGpu` does with a tensor on a GPU, or `onCpu` with the tensor or its copy on the CPU.
+  /// Starts `onGpu` with a tensor on a GPU, or `onCpu` with a tensor on the CPU or a copy there.
   template <typename OnGpu, typename OnCpu>
   std::shared_ptr<GroupSum> begin(const at::Tensor& tensor, const OnGpu& onGpu, const OnCpu& onCpu) {
     watch_->check();
@@ -258,7 +258,7 @@ class C10dGroup : public ProcessGroup {
       watch_->explain(firstLine(error.what()));
     }
     busy_->begin();
-    // NCCL's future is complete as soon as the GPU has the work in its queue, so that `finish` looks itself.
+    // NCCL's future completes as soon as the work is in the GPU's queue, so `finish` asks the GPU itself.
     if (gpu) return sum;
     sum->work->getFuture()->addCallback([sum, watch = watch_, busy = busy_](auto&) {
       busy->end();
@@ -286,7 +286,7 @@ class C10dGroup : public ProcessGroup {
     if (!sum.summed.is_same(sum.tensor)) sum.tensor.copy_(sum.summed);
   }
 
-  /// Whoever ends the process in the middle of a sum leaves threads that wait: what they use must not be destroyed under them.
+  /// If the process ends in the middle of a sum, threads are still waiting. What they use must not be destroyed.
   void leaveAbruptlyAtExit() {
     joined_ = true;
     static bool registered = false;

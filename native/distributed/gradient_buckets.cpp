@@ -73,7 +73,7 @@ void GradientBuckets::arrived(size_t leaf) {
   startReady();
 }
 
-/// In order, which must be the same on all ranks.
+/// Buckets are started in order, because the order must be the same on all ranks.
 void GradientBuckets::startReady() {
   while (started_ < buckets_.size() && buckets_[started_].awaited == 0) startBucket(buckets_[started_]);
 }

@@ -1,4 +1,4 @@
-// Gradients summed over all ranks in buckets, which leave as soon as the backward pass has filled them, while it goes on.
+// Sums gradients over all ranks in buckets. The sum of a bucket starts as soon as the backward pass has filled it, while the pass goes on.
 #pragma once
 #include "engine/compat.h"
 #include "process_group.h"
@@ -7,16 +7,16 @@ namespace advprop {
 
 class GradientBuckets {
  public:
-  /// Buckets of at most so many bytes, or of one leaf; the last leaves are in the first bucket, as the backward pass meets them.
+  /// A bucket has at most `bytes` bytes, or one leaf. The last leaves are in the first bucket, because the backward pass reaches them first.
   GradientBuckets(std::vector<at::Tensor> leaves, int64_t bucketBytes);
   ~GradientBuckets();
   GradientBuckets(const GradientBuckets&) = delete;
   GradientBuckets& operator=(const GradientBuckets&) = delete;
 
-  /// The gradient of this loss, which is computed next, is the last that is added to the leaves' stores: each bucket leaves when
+  /// Says that the gradient of this loss is computed next and is the last one that is added to the leaves' stores. A bucket's sum starts when
   /// the graph has nothing more to add to it.
   void follow(const at::Tensor& loss);
-  /// Starts whatever has not left yet.
+  /// Starts the sums that have not been started.
   void start();
   /// Waits for all buckets, and puts the sums times a factor in the leaves' stores. Stores that are empty stay empty.
   void finish(double factor);
@@ -38,7 +38,7 @@ class GradientBuckets {
   std::vector<Bucket> buckets_;
   std::vector<size_t> bucketOf_;
   std::vector<bool> awaited_;
-  size_t started_ = 0;  // the buckets before this one have left
+  size_t started_ = 0;  // the sums of the buckets before this one have been started
   bool following_ = false;
 };
 

@@ -11,7 +11,7 @@ namespace advprop {
 
 class NcclGroup {
  public:
-  /// A null pointer where this engine was built without NCCL. Ranks connect when the first sum begins.
+  /// A null pointer if this engine was built without NCCL. Ranks connect when the first sum begins.
   static std::unique_ptr<NcclGroup> create(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size);
   virtual ~NcclGroup() = default;
 
@@ -19,7 +19,7 @@ class NcclGroup {
   virtual c10::intrusive_ptr<c10d::Work> sum(const at::Tensor& tensor) = 0;
   /// Begins to replace the elements of a tensor on this rank's GPU by rank 0's.
   virtual c10::intrusive_ptr<c10d::Work> broadcast(const at::Tensor& tensor) = 0;
-  /// Gives the connections up. No sum may be under way on any rank.
+  /// Closes the connections. No sum may be running on any rank.
   virtual void leave() = 0;
 };
 

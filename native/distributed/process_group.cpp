@@ -6,7 +6,7 @@ namespace advprop {
 
 namespace {
 
-/// Never destroyed: a process that ends in the middle leaves its connections to the system.
+/// Never destroyed: if the process ends early, the system closes the connections.
 std::shared_ptr<ProcessGroup>& current() {
   static auto& group = *new std::shared_ptr<ProcessGroup>();
   return group;

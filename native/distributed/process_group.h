@@ -1,5 +1,5 @@
-// The ranks of a data-parallel training: sums over all ranks by c10d's Gloo. Every wait ends, with a RunFailure that names
-// whoever is gone; nothing here ends the process.
+// The ranks of a data-parallel training, and sums over them by c10d. If a rank is gone, every wait ends with a RunFailure that names it.
+// Nothing here ends the process.
 #pragma once
 #include <ATen/ATen.h>
 
@@ -15,7 +15,7 @@ struct GroupMember {
   int rank = 0, size = 1;
   std::string host;
   int port = 0;
-  /// Tells one start of the group from an earlier one at the same address.
+  /// Distinguishes this start of the group from an earlier one at the same address.
   std::string generation;
   /// What this process is called in messages.
   std::string name;
@@ -30,22 +30,22 @@ struct Flat {
 };
 Flat flatFor(const std::vector<at::Tensor>& like);
 
-/// A sum over all ranks under way. It must be waited for, or the memory kept.
+/// A sum over all ranks that is running. Its memory must be kept until it has been waited for.
 class PendingSum {
  public:
   virtual ~PendingSum() = default;
 };
 
-/// What was done so far.
+/// What this rank has done so far.
 struct GroupStats {
-  int64_t bytes = 0;       // that this rank gave into sums
+  int64_t bytes = 0;       // that this rank has summed
   double seconds = 0;      // in which a sum was under way
   double waited = 0;       // in which this rank did nothing but wait for a sum
 };
 
 class ProcessGroup {
  public:
-  /// Meets the other ranks. Throws a RunFailure where one does not come in time, or its rank is taken.
+  /// Waits for the other ranks. Throws a RunFailure if one does not come in time, or if its rank is taken.
   static std::shared_ptr<ProcessGroup> join(const GroupMember& member);
   virtual ~ProcessGroup() = default;
 
@@ -61,7 +61,7 @@ class ProcessGroup {
   virtual void check() = 0;
   /// Tells the others that this rank has failed.
   virtual void fail(const std::string& reason) = 0;
-  /// Waits for all ranks and parts from them.
+  /// Waits for all ranks and leaves the group.
   virtual void leave() = 0;
   virtual GroupStats stats() const = 0;
 

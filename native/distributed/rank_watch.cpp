@@ -13,7 +13,7 @@ const char* const kHeard = "heard";
 
 std::string beatOf(size_t rank) { return "beat/" + std::to_string(rank); }
 
-/// The signs of the other ranks as rank 0 sees them.
+/// The signs of life of the other ranks, as rank 0 sees them.
 class Judge {
  public:
   explicit Judge(size_t size) : beats_(size, -1), seen_(size, Clock::now()) {}
@@ -76,7 +76,7 @@ void RankWatch::run(const std::shared_ptr<State>& state, const std::shared_ptr<W
         verdict = judge.silent(*store, names, broken ? kSuspectSilence : kSilence);
         if (!verdict.empty()) store->setOnce(kVerdict, verdict);
       }
-      // Rank 0, whose store ends with it, stays until the others had the time to hear.
+      // The store ends with rank 0, so it waits until the others have had time to read the verdict.
       if (!verdict.empty() && rank != 0) store->add(kHeard, 1);
       for (int i = 0; i < 25 && !verdict.empty() && rank == 0 && store->add(kHeard, 0) + 1 < static_cast<int64_t>(names.size()); ++i) {
         std::this_thread::sleep_for(kBeat / 10);
@@ -89,7 +89,7 @@ void RankWatch::run(const std::shared_ptr<State>& state, const std::shared_ptr<W
       state->changed.wait_for(lock, kBeat, [&] { return state->ended || state->suspected != suspected || state->announcement != announcement; });
     }
   } catch (const std::exception&) {
-    // The store is gone, and with it rank 0.
+    // The store does not answer: rank 0 is gone.
     std::unique_lock<std::mutex> lock(state->mutex);
     if (!state->ended && state->verdict.empty()) state->verdict = names[0] + ", which holds the group together, is gone: killed or cut off";
     state->changed.notify_all();

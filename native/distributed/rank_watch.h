@@ -1,5 +1,5 @@
-// Who of a group is alive. A rank that waits for another cannot tell a slow one from a dead one by the connection alone: a
-// stopped process keeps it open. So each rank gives a sign of life every second through a store that rank 0 holds.
+// Watches which ranks of a group are alive. The connection alone does not show whether another rank is slow or dead, because a stopped
+// process keeps it open. So each rank gives a sign of life every second, through a store in rank 0.
 #pragma once
 #include <chrono>
 #include <condition_variable>
@@ -24,14 +24,14 @@ struct WatchStore {
   std::function<void(const std::string& key, const std::string& value)> setOnce;
 };
 
-/// Gives signs of life, and decides that the group failed. Rank 0 judges by the signs of the others, and the others by whether
-/// rank 0's store answers: so many ranks ask little of it. One thread uses the store.
+/// Gives signs of life, and decides whether the group has failed. Rank 0 looks at the signs of the other ranks. The others only look whether
+/// rank 0's store answers, so that many ranks do not load it. Only one thread uses the store.
 class RankWatch {
  public:
-  /// A rank without a sign of life for so long has failed: rank 0's judgement of the others, and then theirs of rank 0, which
-  /// must come later, so that they hear its verdict first.
+  /// A rank has failed if it was silent for this long: in rank 0 for the other ranks, and in the others for rank 0. The latter is longer, so
+  /// that they can first read rank 0's verdict.
   static constexpr std::chrono::seconds kSilence{12}, kStoreSilence{15};
-  /// The same where a connection broke: somebody has certainly gone.
+  /// The same after a connection broke: then a rank has certainly gone.
   static constexpr std::chrono::seconds kSuspectSilence{3};
 
   /// @param names what each rank is called in messages
@@ -45,15 +45,15 @@ class RankWatch {
   /// Throws where the group is known to have failed.
   void check();
 
-  /// Waits for the verdict on whoever broke a connection, and throws it; where there is none, what the connection said.
+  /// After a connection broke: waits for the verdict and throws it. If there is none, throws the connection's own error.
   [[noreturn]] void explain(const std::string& broken);
   /// Tells the others that this rank has failed, and why; waits for five seconds at most.
   void announce(const std::string& reason);
-  /// The group ends as it should: from now on nobody is judged. Waits for a second at most until the store is let go.
+  /// The group ends normally: from now on no rank is reported. Waits at most a second until the store is no longer used.
   void release();
 
  private:
-  /// What the thread and its owner share: the thread may hang in the store for ever, and then outlives the owner.
+  /// Shared by the thread and its owner, because the thread may hang in a call of the store and outlive the owner.
   struct State {
     std::mutex mutex;
     std::condition_variable changed;

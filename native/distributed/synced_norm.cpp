@@ -1,4 +1,4 @@
-// Batch norm whose batch is that of all ranks together, by libtorch's operators: for any dtype and device.
+// Batch norm over the batches of all ranks together. By libtorch's operators, for any dtype and device.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -16,7 +16,7 @@ constexpr int64_t kAllButChannels[] = {0, 2, 3};
 /// [1, C, 1, 1] in a dtype.
 at::Tensor byChannel(const at::Tensor& values, const at::Tensor& like) { return values.to(like.options()).view({1, -1, 1, 1}); }
 
-/// The sums over all ranks of float64 values of each channel, on the device where they were, and how many values a channel has on all.
+/// Sums float64 values of each channel over all ranks (on the same device), and the number of values of a channel.
 std::pair<std::vector<at::Tensor>, double> overRanks(const std::vector<at::Tensor>& values, int64_t rows) {
   at::Tensor all = at::cat({at::stack(values).flatten().cpu(), at::full({1}, static_cast<double>(rows), at::kDouble)});
   currentGroup().sum(all);
@@ -30,16 +30,16 @@ at::Tensor sumOf(const at::Tensor& x) { return at::sum(x, kAllButChannels, /*kee
 /// Activations in bfloat16 are normalised in float32.
 at::Tensor precise(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
 
-/// y = (x - mean) inverse weight + bias, by the mean and the biased variance over all ranks, towards which (the variance unbiased) the
-/// running statistics move. With S the sum over a channel's n values on all ranks and h = (x - mean) inverse:
-/// gradX = weight inverse (g - S(g) / n - h S(g h) / n) for the sum of all ranks' losses; the parameters' gradients are those of
-/// this rank's part, as of every other parameter.
+/// y = (x - mean) inverse weight + bias, with the mean and the biased variance over all ranks. Running statistics move towards the mean and
+/// the unbiased variance. Let S be the sum over a channel's n values on all ranks and h = (x - mean) inverse. Then
+/// gradX = weight inverse (g - S(g) / n - h S(g h) / n) is the gradient of the sum of all ranks' losses. The gradients of the parameters are
+/// those of this rank's batch, as for every other parameter.
 struct SyncedNorm : torch::autograd::Function<SyncedNorm> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, double factor, double epsilon) {
     const at::Tensor values = precise(x);
     const int64_t rows = x.numel() / x.size(1);
-    // Squares are taken around this rank's own mean, where float32 loses nothing.
+    // Squares are of differences from this rank's own mean, so that float32 loses no precision.
     const at::Tensor ownMean = sumOf(values) / rows;
     const at::Tensor ownSquares = sumOf(at::square(values - byChannel(ownMean, values)));
     const auto [sums, total] = overRanks({ownMean * rows, ownSquares + at::square(ownMean) * rows}, rows);
@@ -59,7 +59,7 @@ struct SyncedNorm : torch::autograd::Function<SyncedNorm> {
     const at::Tensor values = precise(x), gradient = precise(gradients[0]);
     const at::Tensor normal = (values - byChannel(saved[2], values)) * byChannel(inverse, values);
     const at::Tensor sum = sumOf(gradient), product = sumOf(gradient * normal);
-    // Whatever is wanted of this rank, another may want more.
+    // Always sum: even if this rank wants no gradient, another may.
     const auto [sums, counted] = overRanks({sum, product}, x.numel() / x.size(1));
     TORCH_CHECK(counted == context->saved_data["total"].toDouble(), "the ranks are at different places of the network");
     at::Tensor gradX;

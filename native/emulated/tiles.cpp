@@ -1,5 +1,5 @@
-// Products of bfloat16 matrices by tile registers that are emulated, as operators that tests call on any processor. Kernels are compiled
-// anew here, with the emulation.
+// bfloat16 matrix products by emulated tile registers, as operators for tests on any processor. The kernels are compiled again here, with the
+// emulation.
 #define ADVPROP_EMULATED_TILES
 #include <torch/library.h>
 
@@ -28,7 +28,7 @@ at::Tensor product(const at::Tensor& left, const at::Tensor& right) {
   return result;
 }
 
-/// The same of a left factor that is first cut into panels, as a block's expanded channels lie: bfloat16.
+/// The same with a left factor in panels, as the expanded channels of an inverted residual are stored. The result is bfloat16.
 at::Tensor productOfPanels(const at::Tensor& left, const at::Tensor& right) {
   const int64_t rows = left.size(0), depth = left.size(1), panels = (depth + kPanel - 1) / kPanel;
   // What is beyond the depth must not be read.

@@ -1,4 +1,4 @@
-// The Node-API face: the one list of what JavaScript can call.
+// The Node-API module: the list of all functions that JavaScript can call.
 #include "call.h"
 #include "distributed/functions.h"
 #include "environment.h"
@@ -6,6 +6,7 @@
 #include "gradients/recompute.h"
 #include "graph.h"
 #include "operators.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiler.h"
 #include "system.h"
 #include "tensors/allocator.h"
@@ -17,10 +18,11 @@ namespace {
 
 napi_value initialize(napi_env env, napi_value exports) {
   installAllocator();
-  at::globalContext().setAllowTF32CuDNN(false);  // fp32 is what it is called
-  at::globalContext().setBenchmarkCuDNN(true);  // the fastest of its algorithms for each shape, found in the first step
+  at::globalContext().setAllowTF32CuDNN(false);  // "fp32" must be float32, not TF32
+  at::globalContext().setBenchmarkCuDNN(true);  // cuDNN measures its algorithms for each shape in the first step
   auto* environment = new Environment{env};
   try {
+    readDisabledKernels();
     check(*environment, napi_set_instance_data(
                             env, environment, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr));
     // JavaScript's Tensor objects carry their handle under this symbol.

@@ -25,11 +25,11 @@
 
 namespace advprop {
 
-/// A node of a graph. It belongs to the standard library's pointers, and from 2.13 on at the latest to libtorch's own.
+/// Makes a node of a graph. Older versions own it by std::shared_ptr; 2.13 owns it by a pointer of libtorch's own.
 template <typename Node, typename Pointer = decltype(torch::autograd::Edge::function), typename... Arguments>
 auto makeNode(Arguments&&... arguments) {
   if constexpr (std::is_same_v<Pointer, std::shared_ptr<torch::autograd::Node>>) {
-    // Found by the type of its argument, since newer versions have none of this name.
+    // Newer versions have no function of this name, so it is looked up by the type of its argument.
     return std::shared_ptr<Node>(new Node(std::forward<Arguments>(arguments)...), [](auto* node) { deleteNode(node); });
   } else {
     return c10::make_intrusive<Node>(std::forward<Arguments>(arguments)...);

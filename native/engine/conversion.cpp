@@ -26,8 +26,8 @@ at::Layout toLayout(const std::string& name) {
   throw UserError("ERR_ARGUMENT", "layout must be strided; got " + name);
 }
 
-/// Integers, and the enumerations that the dispatcher passes as integers: those by name only, because libtorch looks
-/// their numbers up in tables without a check.
+/// Integers, and enumerations that the dispatcher passes as integers. Enumerations are accepted by name only, because libtorch uses their
+/// numbers as indices without a check.
 c10::IValue toInt(Environment& environment, napi_value value, const c10::Type& realType, const char* what) {
   switch (realType.kind()) {
     case c10::TypeKind::ScalarTypeType:
@@ -62,7 +62,7 @@ c10::IValue toList(Environment& environment, napi_value value, const c10::ListTy
     case c10::TypeKind::SymIntType:
     case c10::TypeKind::IntType: {
       c10::List<int64_t> list;
-      // The dispatcher lets one integer stand for a list of equal ones only where the schema says int[N]; so do we.
+      // As in the dispatcher, one integer stands for a list of equal ones only if the schema says int[N].
       if (typeOf(environment, value) == napi_number) {
         list.push_back(toInteger(environment, value, what));
         return list;

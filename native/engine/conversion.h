@@ -1,4 +1,4 @@
-// JavaScript values to and from libtorch's, directed by an operator's schema.
+// Converts JavaScript values to libtorch's and back, by the types in an operator's schema.
 #pragma once
 #include <ATen/core/function_schema.h>
 #include <ATen/core/ivalue.h>

@@ -30,7 +30,7 @@ void throwError(Environment& environment, const std::string& code, const std::st
   napi_throw_error(environment.env, code.c_str(), messageOf(environment, message).c_str());
 }
 
-/// A failed run's error. The others are mistakes in calls.
+/// Throws an error that ends a run. All other errors are mistakes in calls.
 void throwRunError(Environment& environment, const std::string& code, const std::string& message) {
   const napi_env env = environment.env;
   const std::string text = messageOf(environment, message);
@@ -53,7 +53,7 @@ void rethrowAsJavaScript(Environment& environment) {
   } catch (const MemoryLimitError& error) {
     throwRunError(environment, "ERR_MEMORY_LIMIT", error.what());
   } catch (const RunFailure& error) {
-    environment.running.clear();  // whatever it was called for has no part in it
+    environment.running.clear();  // the operator that was running is not the cause, so the message must not name it
     throwRunError(environment, error.code(), error.what());
   } catch (const UserError& error) {
     throwError(environment, error.code(), error.what());
@@ -115,7 +115,7 @@ std::string toString(Environment& environment, napi_value value, const char* wha
 }
 
 namespace {
-constexpr uint32_t kMostElements = 1 << 20;  // a sparse array may claim four thousand million
+constexpr uint32_t kMostElements = 1 << 20;  // a sparse array may have a length of 2^32 - 1
 }
 
 std::vector<napi_value> toArray(Environment& environment, napi_value value, const char* what) {

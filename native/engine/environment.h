@@ -1,4 +1,4 @@
-// Per-environment state (the main thread and every worker thread have their own) and the guard around each function.
+// The state of a JavaScript environment (the main thread and every worker thread have their own), and the guard around each native function.
 #pragma once
 #include <node_api.h>
 
@@ -22,7 +22,7 @@ struct Environment {
   napi_env env;
   napi_ref handleKey = nullptr;  // the symbol under which a Tensor object carries its handle
   napi_ref runError = nullptr;   // the class of errors that end a run: memory that does not suffice, a rank that is gone
-  std::vector<napi_ref> unused;  // references to delete; before the tensors, because freeing a graph adds to them
+  std::vector<napi_ref> unused;  // references to delete. Declared before the tensors, because freeing a graph adds to it
   HandleTable tensors;
   std::deque<Operator> operators;  // a deque, because a running call refers to its operator
   std::string running;  // the operator being called, for error messages

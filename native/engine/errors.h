@@ -15,7 +15,7 @@ class UserError : public std::runtime_error {
   std::string code_;
 };
 
-/// What ends a run though nobody called anything wrongly: another process is gone, memory does not suffice.
+/// An error that ends a run without a mistake in a call: another process is gone, or memory does not suffice.
 class RunFailure : public UserError {
  public:
   using UserError::UserError;

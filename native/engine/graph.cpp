@@ -18,7 +18,7 @@ namespace advprop {
 
 namespace {
 
-// By number. Graphs are few, and outlive the JavaScript objects that name them no longer than the thread.
+// The thread's graphs by number. One that JavaScript does not dispose of stays until the thread ends.
 thread_local std::map<int64_t, std::unique_ptr<at::cuda::CUDAGraph>> graphs;
 thread_local std::unique_ptr<at::cuda::CUDAGraph> capturing;
 thread_local int64_t made = 0;
@@ -36,7 +36,7 @@ napi_value beginCapture(Environment& environment, const Arguments& arguments) {
   if (capturing) throw UserError("ERR_ARGUMENT", "a graph is being captured already");
   c10::cuda::set_device(device.index());
   c10::cuda::device_synchronize();
-  // The legacy stream cannot be captured. The thread stays in the other one, so that its tensors need not change streams.
+  // The default stream cannot be captured. The thread stays on the new stream afterwards, so that its tensors need not change streams.
   if (c10::cuda::getCurrentCUDAStream() == c10::cuda::getDefaultCUDAStream()) {
     c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index()));
   }

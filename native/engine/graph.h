@@ -1,11 +1,11 @@
-// CUDA graphs: what a part of a program launches on a GPU, captured once and launched again as a whole.
+// CUDA graphs: what a part of a program launches on a GPU is captured once, and can then be launched again as a whole.
 #pragma once
 #include "environment.h"
 
 namespace advprop {
 
-/// (device): everything that this thread launches on the GPU from here on is captured rather than run. Nothing may be read from
-/// the GPU and nothing be copied to it until `endCapture`.
+/// (device): from now on everything that this thread launches on the GPU is captured and not run. Until `endCapture` nothing may be read
+/// from the GPU or copied to it.
 napi_value beginCapture(Environment& environment, const Arguments& arguments);
 
 /// -> the graph's number. Its tensors keep their memory until it is disposed.

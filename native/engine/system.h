@@ -4,7 +4,7 @@
 
 namespace advprop {
 
-/// The class of the error that memory which does not suffice throws: (code, message).
+/// (class): the class of the errors that end a run, with a constructor (code, message).
 napi_value setRunError(Environment& environment, const Arguments& arguments);
 /// () -> { torch, cuda, cudaKernels, threads }
 napi_value engineInfo(Environment& environment, const Arguments& arguments);
@@ -14,7 +14,7 @@ napi_value setThreads(Environment& environment, const Arguments& arguments);
 napi_value memoryStats(Environment& environment, const Arguments& arguments);
 /// (bytes): 0 for no limit
 napi_value setMemoryLimit(Environment& environment, const Arguments& arguments);
-/// (): forgets the peak, so that the next reading is of what follows
+/// (): resets the peak to what is in use now
 napi_value resetPeak(Environment& environment, const Arguments& arguments);
 /// (): gives cached memory back to the system
 napi_value releaseCachedMemory(Environment& environment, const Arguments& arguments);

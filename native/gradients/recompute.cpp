@@ -25,13 +25,13 @@ class Recompute : public Node {
     check(environment, napi_create_reference(environment.env, backward, 1, &backward_));
   }
 
-  // A graph is freed in the middle of anything, also when the environment ends: the reference goes at the next call.
+  // A graph may be freed at any moment, even when the environment ends. So the reference is only noted here, and deleted at the next call.
   ~Recompute() override { environment_.unused.push_back(backward_); }
 
   std::string name() const override { return "Recompute"; }
 
   variable_list apply(variable_list&& outputGradients) override {
-    // libtorch differentiates the CPU's part of a graph on the thread that asks for it, another device's on its own.
+    // libtorch runs the backward pass of CPU tensors on the calling thread, and that of other devices on threads of its own.
     TORCH_CHECK(std::this_thread::get_id() == thread_, "recomputation in the backward pass needs tensors of the CPU");
     if (!outputGradients[0].defined()) return variable_list(count_);
     napi_handle_scope scope;
@@ -54,7 +54,7 @@ class Recompute : public Node {
  private:
   variable_list call(Handle input, Handle gradient) {
     const napi_env env = environment_.env;
-    const at::AutoGradMode graph(true);  // off in a backward pass
+    const at::AutoGradMode graph(true);  // a backward pass has switched it off
     napi_value function, receiver, returned;
     check(environment_, napi_get_reference_value(env, backward_, &function));
     check(environment_, napi_get_undefined(env, &receiver));

@@ -1,4 +1,4 @@
-// Results whose graph is made only when their gradient is asked for: memory traded for computing twice.
+// Gradient checkpointing: the graph of a result is built only when its gradient is needed. It saves memory and computes the result twice.
 #pragma once
 #include "engine/environment.h"
 

@@ -16,7 +16,7 @@ void activate(T* x, int64_t pixels, const float* factor, const float* shift) {
   eachVectorOfPanel(pixels, ofSilu<T>(norm, [=](int64_t i, int64_t, const auto& silu) { store(x + i, silu.value); }));
 }
 
-/// The same, with its derivative by x.
+/// The same, and the derivative with respect to x.
 template <typename T>
 void activate(T* x, int64_t pixels, const float* factor, const float* shift, T* slope) {
   const auto norm = [=](int64_t i, int64_t c) { return load(x + i) * load(factor + c) + load(shift + c); };
@@ -40,7 +40,7 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
     const int64_t channel = p * kPanel, channels = std::min(kPanel, block.expanded - channel);
     const float *factor1 = block.norm1.factor.data() + channel, *shift1 = block.norm1.shift.data() + channel;
     const float *factor2 = block.norm2.factor.data() + channel, *shift2 = block.norm2.shift.data() + channel;
-    // t from one pixel to another.
+    // Computes t for pixels `begin` to `end`.
     const auto expand = [&](int64_t begin, int64_t end) {
       const IntoPanel<T> product{factors + begin * block.inputs, block.inputs, block.expand.panel<T>(p * kPanelVectors), t + begin * kPanel};
       product.run(end - begin, static_cast<int>(vectorsOf(channels)), [=](int64_t at, int64_t rows) {
@@ -49,7 +49,8 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
         else activate(rowsOfT, rows, factor1, shift1, slopes + (p * pixels + begin) * kPanel + at);
       });
     };
-    // Small images in one go, so that tiles are full; of large ones a few rows, which are read again while they are near.
+    // Small images are expanded as a whole, which fills the tiles. A large image is expanded a few rows at a time, so that the depthwise
+    // convolution reads them while they are in the cache.
     const bool whole = unit.images > 1;
     if (!block.expands) gatherPanel(from + channel, block.inputs, pixels, channels, t);
     else if (whole) expand(0, pixels);
@@ -85,7 +86,7 @@ void forwardUnit(const InvertedResidual& block, const T* x, T* y, const Kept* ke
   FromPanels<T>{s, block.project, to, block.norm3.factor.data(), block.norm3.shift.data(), block.residual ? from : nullptr}.run(results);
 }
 
-/// Images of a unit: enough pixels for tiles and for each look at the weights, but work for every thread.
+/// Images of a unit: enough pixels to fill tiles and to make use of the weights that are read, but no more images than leave work for every thread.
 int64_t imagesTogether(const InvertedResidual& block) {
   constexpr int64_t kPixels = 64;
   const int64_t threads = at::get_num_threads();

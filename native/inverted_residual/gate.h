@@ -24,7 +24,7 @@ inline void addScaled(float* to, const float* from, float factor, int64_t count)
 
 inline float sigmoidOf(float x) { return sigmoid(spread(x))[0]; }
 
-/// gate[padded] and squeezed[squeezed], the argument of the inner silu, from the means of all channels.
+/// Computes gate[padded], and squeezed[squeezed], which is the argument of the silu, from the means of all channels.
 inline void computeGate(const InvertedResidualLayers& block, const float* mean, float* gate, float* squeezed) {
   const int64_t expanded = block.expanded;
   std::copy(block.expandGateBias, block.expandGateBias + expanded, gate);
@@ -36,8 +36,8 @@ inline void computeGate(const InvertedResidualLayers& block, const float* mean, 
   for (int64_t c = 0; c < block.padded(); c += kLanes) store(gate + c, sigmoid(load(gate + c)));
 }
 
-/// The gradients of the means, share[padded], and of the inner silu's argument, gradSqueezed[squeezed], given that of the gate,
-/// over which that of the outer sigmoid's argument is written.
+/// Given the gradient of the gate, computes those of the means, share[padded], and of the silu's argument, gradSqueezed[squeezed]. The
+/// gradient of the sigmoid's argument is written over that of the gate.
 inline void gateGradient(const InvertedResidualLayers& block, const float* gate, const float* squeezed, float* gradient, float* share,
                          float* gradSqueezed) {
   const int64_t expanded = block.expanded;

@@ -1,5 +1,5 @@
-// With p the gradient before a norm's activation: gradU = norm1's p factor, and so on backwards through the formula; the gate's
-// share reaches every pixel of a channel alike.
+// The backward pass through the formula of layers.h. If p is the gradient of an activation's argument, then gradU = p norm1.factor, and
+// likewise for v. The gate depends on the mean of a channel, so its gradient adds the same share to every pixel of the channel.
 #include <ATen/Parallel.h>
 
 #include "gate.h"
@@ -11,7 +11,7 @@ namespace advprop {
 
 namespace {
 
-/// to = from factor by channel, [rows, channels].
+/// to = from * factor of the channel, [rows, channels].
 template <typename T>
 void scaleRows(const T* from, int64_t rows, int64_t channels, const float* factor, Factor<T>* to) {
   for (int64_t row = 0; row < rows; ++row, from += channels, to += channels) {
@@ -21,7 +21,7 @@ void scaleRows(const T* from, int64_t rows, int64_t channels, const float* facto
   }
 }
 
-/// Writes a panel into pixels with all channels; `added`, of the same layout, may be null.
+/// Writes a panel into pixels with all channels, and adds `added`, which has the same layout and may be null.
 template <typename T>
 void scatterPanel(const T* from, int64_t pixels, int64_t channels, int64_t stride, const T* added, T* to) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel, from += kPanel) {
@@ -32,7 +32,7 @@ void scatterPanel(const T* from, int64_t pixels, int64_t channels, int64_t strid
   }
 }
 
-/// A unit's part of the tensors.
+/// The part of the tensors that belongs to a unit.
 template <typename T>
 struct UnitGradient {
   const InvertedResidual& block;
@@ -43,12 +43,12 @@ struct UnitGradient {
 
   int64_t pixels() const { return unit.images * block.pixels(); }
   int64_t results() const { return unit.images * block.results(); }
-  /// Where an image's part of a panel begins, among results and among pixels.
+  /// Where an image begins in a panel of results, and in a panel of pixels.
   int64_t resultsOf(int64_t panel, int64_t n) const { return (panel * unit.images + n) * block.results() * kPanel; }
   int64_t pixelsOf(int64_t panel, int64_t n) const { return (panel * unit.images + n) * block.pixels() * kPanel; }
 };
 
-/// The gradient of v, of panels.
+/// Computes the gradient of v, in panels.
 template <typename T>
 void passGate(const UnitGradient<T>& job, T* gradV, Scratch scratch) {
   const InvertedResidual& block = job.block;
@@ -87,14 +87,14 @@ void passGate(const UnitGradient<T>& job, T* gradV, Scratch scratch) {
   }
 }
 
-/// Rows `begin` to `end` of the gradient of t, for an image's part of a panel.
+/// Computes rows `begin` to `end` of the gradient of t, for one image and one panel.
 template <typename T>
 void passDepthwise(const UnitGradient<T>& job, const T* gradV, int64_t panel, int64_t n, int64_t begin, int64_t end, T* gradT) {
   const PanelSizes& sizes = job.block.panel;
   depthwisePanelGradient(gradV + job.resultsOf(panel, n), gradT, job.block.depthwiseGradient + panel * sizes.packed(), sizes, begin, end);
 }
 
-/// From the gradient of v to that of x, which without an expansion is that of t.
+/// From the gradient of v to that of x, without an expansion: it is the gradient of t.
 template <typename T>
 void passToX(const UnitGradient<T>& job, const T* gradV, Scratch scratch) {
   const InvertedResidual& block = job.block;
@@ -112,7 +112,7 @@ void passToX(const UnitGradient<T>& job, const T* gradV, Scratch scratch) {
   }
 }
 
-/// The same with an expansion: small images in one go, so that tiles are full; of a large one a few rows with all their channels.
+/// The same with an expansion. Small images are taken as a whole, which fills the tiles; of a large one a few rows with all their channels at a time.
 template <typename T>
 void passThroughExpansion(const UnitGradient<T>& job, const T* gradV, Scratch scratch) {
   const InvertedResidual& block = job.block;
@@ -136,7 +136,7 @@ void passThroughExpansion(const UnitGradient<T>& job, const T* gradV, Scratch sc
   else eachBand(height, width * block.padded() * sizeof(T), rows);
 }
 
-/// What a unit's gradient takes of scratch: the gradient of v, then its passes one after the other.
+/// Bytes of scratch memory for a unit: the gradient of v, and the larger of its two passes, which follow one another.
 template <typename T>
 int64_t scratchBytes(const InvertedResidual& block, int64_t images) {
   constexpr int64_t size = sizeof(T), factor = sizeof(Factor<T>);

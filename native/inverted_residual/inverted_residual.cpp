@@ -1,4 +1,4 @@
-// EfficientNet's inverted residual through given statistics as an operator. See inverted_residual.h.
+// EfficientNet's inverted residual by running statistics as an operator. See inverted_residual.h.
 #include "inverted_residual.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -41,7 +41,7 @@ struct InvertedResidualFunction : torch::autograd::Function<InvertedResidualFunc
   }
 };
 
-/// The norm of (scale, shift, running mean, running variance) as one multiplication and addition.
+/// A norm (scale, shift, running mean, running variance) as one factor and one shift for each channel.
 Affine affineOf(const at::Tensor* norm, int64_t channels, double epsilon) {
   checkNorm(norm, channels);
   const int64_t padded = (channels + kPanel - 1) / kPanel * kPanel;

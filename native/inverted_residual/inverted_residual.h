@@ -1,12 +1,11 @@
-// EfficientNet's inverted residual through given statistics: what each image goes through does not depend on the others, so
-// a thread takes an image (or a few small ones) through the whole block while it lies in the caches. The result is
-// norm3(y) + x, y being that of layers.h, and the last where `residual`.
+// EfficientNet's inverted residual by running statistics. No image depends on another, so a thread takes an image (or a few small ones)
+// through the whole block while it is in the caches. The result is norm3(y), plus x with `residual`; y is that of layers.h.
 #pragma once
 #include "layers.h"
 
 namespace advprop {
 
-/// factor x + shift: a batch norm by given statistics, filled up with zeros to whole panels.
+/// factor x + shift for each channel: a batch norm by running statistics, filled up with zeros to whole panels.
 struct Affine {
   std::vector<float> factor, shift;
 };
@@ -18,18 +17,18 @@ struct InvertedResidual : InvertedResidualLayers {
   Affine norm1, norm2, norm3;
 };
 
-/// What the gradient needs of the forward pass. A unit is so many images that their pixels fill tiles; its panels lie one
-/// after another, each with the pixels of all its images.
+/// What the forward pass keeps for the gradient. A unit is a few images, enough to fill tiles. Its panels are stored one after another, each
+/// with the pixels of all images of the unit.
 struct Kept {
-  at::Tensor slope;                 // of silu(norm1(u)) by u, [images, panels, pixels, kPanel] but for the order within a unit
-  at::Tensor v;                     // likewise, of the results' pixels
+  at::Tensor slope;                 // derivative of silu(norm1(u)) with respect to u: [units][panels][pixels of the unit][kPanel]
+  at::Tensor v;                     // the same for v: [units][panels][results of the unit][kPanel]
   at::Tensor gate, squeezed;        // float32 [images, expanded] and [images, squeezed]
   int64_t together = 0;             // images of a unit
 };
 
 /// y; `kept` may be null.
 at::Tensor invertedResidualForward(const InvertedResidual& block, const at::Tensor& x, Kept* kept);
-/// The gradient of x given that of y.
+/// The gradient of x, given that of the result.
 at::Tensor invertedResidualGradient(const InvertedResidual& block, const at::Tensor& gradient, const Kept& kept);
 
 }  // namespace advprop

@@ -1,5 +1,5 @@
-// The gradient through a norm by the batch's statistics in an inverted residual. With p the gradient before its activation, S
-// the sum over the batch and n how many values it has,
+// The gradient through a norm by the batch's statistics in an inverted residual. Let p be the gradient of the activation's argument, S
+// the sum over the batch, and n the number of values of a channel:
 //
 //     gradU = scale inverse (p - S(p) / n - (u - mean) inverse^2 S(p (u - mean)) / n)
 #pragma once
@@ -8,7 +8,7 @@
 
 namespace advprop {
 
-/// A norm on the way back: p of a channel as it is summed, and from p the gradient of what was normalised.
+/// A norm in the backward pass. First all units add p to its sums; then it gives the gradient of u for each p.
 class NormBackwards {
  public:
   NormBackwards(const TrainedInvertedResidual& block, const at::Tensor& statistics, const at::Tensor& scale, const at::Tensor& shift, int64_t ofImage)
@@ -17,12 +17,12 @@ class NormBackwards {
 
   Normalization normalization() const { return tables_.normalization(); }
 
-  /// Where a panel of a unit adds p and p (u - mean): two rows of `padded`.
+  /// Where a unit adds its sums of p and of p (u - mean) for a panel: two rows, `padded` apart.
   double* sumsOf(const Unit& unit, int64_t panel) const {
     return sums_.data_ptr<double>() + unit.first / block_.together() * 2 * block_.padded() + panel * kPanel;
   }
 
-  /// To be called when all units have added theirs. Gives the gradients of scale and shift.
+  /// Call this after all units have added their sums. Returns the gradients of scale and shift.
   std::pair<at::Tensor, at::Tensor> finish() {
     const at::Tensor total = sums_.sum(0);
     const double *sum = total.data_ptr<double>(), *product = sum + block_.padded(), *inverse = statistics_.data_ptr<double>() + block_.expanded;

@@ -1,10 +1,10 @@
-// The channels of a panel where rows have all channels.
+// A panel of a matrix whose rows have all channels.
 #pragma once
 #include "layers.h"
 
 namespace advprop {
 
-/// Read and written as a panel [rows, kPanel] is; channels past the last are zero and not written.
+/// Reads and writes it as if it were a panel [rows, kPanel]. Channels after the last one read as zero and are not written.
 template <typename T>
 struct PanelInRows {
   PanelInRows(T* first, int64_t stride_, int64_t panel) : at(first + panel * kPanel), stride(stride_), channels(stride_ - panel * kPanel) {}

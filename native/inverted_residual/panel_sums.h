@@ -6,8 +6,8 @@
 
 namespace advprop {
 
-/// Sums of what the work gives for each vector of a panel, stored in to[kPanel] or added to it. Each adds a few dozen values, then
-/// these sums, so that its error stays small for the largest images.
+/// Sums what `work` returns for each vector of a panel. The sums are stored in to[kPanel], or added to it with `add`. A few dozen values are
+/// added first and then these sums, so that the error stays small for the largest images.
 template <typename Work>
 inline __attribute__((always_inline)) void sumPanel(int64_t rows, float* to, bool add, const Work& work) {
   constexpr int64_t kTerms = 32;
@@ -21,8 +21,8 @@ inline __attribute__((always_inline)) void sumPanel(int64_t rows, float* to, boo
   for (int v = 0; v < kPanelVectors; ++v) store(to + v * kLanes, add ? load(to + v * kLanes) + total[v] : total[v]);
 }
 
-/// Adds the `Kinds` vectors that the work gives for each vector of a panel to totals[Kinds][stride]: some dozens in float32, then
-/// in float64.
+/// `work` returns `Kinds` vectors for each vector of a panel; adds them to totals[Kinds][stride]. A few dozen are added in float32, then these
+/// sums in float64.
 template <int Kinds, typename Work>
 inline __attribute__((always_inline)) void addToSums(int64_t rows, double* totals, int64_t stride, const Work& work) {
   constexpr int64_t kTerms = 32;
@@ -41,8 +41,8 @@ inline __attribute__((always_inline)) void addToSums(int64_t rows, double* total
   }
 }
 
-/// Means and sums of squared deviations of a panel's channels, of rows that come in pieces. Values are taken relative to the
-/// first row's, so that float32 squares lose nothing where the mean is large.
+/// Means and sums of squared deviations of a panel's channels; the rows come in pieces. Sums are of differences from the first row, because
+/// squares in float32 would lose precision where the mean is large.
 class PanelMoments {
  public:
   template <typename T>
@@ -57,7 +57,7 @@ class PanelMoments {
     count_ += count;
   }
 
-  /// Stores both, for the first `channels` of the panel.
+  /// Stores means and sums for the first `channels` channels of the panel.
   void finish(int64_t channels, double* mean, double* squares) const {
     for (int64_t c = 0; c < channels; ++c) {
       const double offset = totals_[c] / count_;

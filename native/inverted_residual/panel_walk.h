@@ -1,11 +1,11 @@
-// What is computed for each vector of a panel [pixels, kPanel].
+// Calls a function for each vector of a panel [pixels, kPanel].
 #pragma once
 #include "layers.h"
 #include "vectors/silu.h"
 
 namespace advprop {
 
-/// Work that begins with a silu, for a tensor of T: `use(at, channel, silu and slope of argument(at, channel))`.
+/// Work that begins with a silu, for a tensor of T: calls `use(at, channel, s)`, where s has the silu and its slope at `argument(at, channel)`.
 template <typename T, typename Argument, typename Use>
 struct OfSilu {
   Argument argument;
@@ -16,7 +16,7 @@ inline OfSilu<T, Argument, Use> ofSilu(const Argument& argument, const Use& use)
   return {argument, use};
 }
 
-/// Does the work of the vectors of pixels `begin` to `end`: calls `work(at, channel)`.
+/// Calls `work(at, channel)` for the vectors of pixels `begin` to `end`.
 template <typename Work>
 inline __attribute__((always_inline)) void eachVectorOfPanel(int64_t begin, int64_t end, const Work& work) {
   for (int64_t pixel = begin; pixel < end; ++pixel) {
@@ -25,7 +25,7 @@ inline __attribute__((always_inline)) void eachVectorOfPanel(int64_t begin, int6
   }
 }
 
-/// That of `Pixels` neighbours side by side.
+/// The same for work with a silu: `Pixels` neighbours go through the silu side by side (`Group` in vector.h says why).
 template <int Pixels, typename T, typename Argument, typename Use>
 inline __attribute__((always_inline)) void besideOneAnother(int64_t pixel, const OfSilu<T, Argument, Use>& work) {
   constexpr int kVectors = Pixels * kPanelVectors;
@@ -52,7 +52,7 @@ inline __attribute__((always_inline)) void eachVectorOfPanel(int64_t pixels, con
   eachVectorOfPanel(0, pixels, work);
 }
 
-/// Work whose results go on to `sink(channel, result)`.
+/// Work whose results are passed to `sink(channel, result)`.
 template <typename Work, typename Sink>
 inline __attribute__((always_inline)) auto into(const Sink& sink, const Work& work) {
   return [&](int64_t at, int64_t channel) { sink(channel, work(at, channel)); };

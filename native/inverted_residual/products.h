@@ -1,4 +1,4 @@
-// The matrix products of an inverted residual: from rows in memory into one panel, and from all panels to rows in memory.
+// The matrix products of an inverted residual: from rows in memory to one panel, and from all panels to rows in memory.
 #pragma once
 #include <ATen/Parallel.h>
 
@@ -24,7 +24,7 @@ struct IntoPanel {
     }
   };
 
-  /// All rows, for a panel of so many vectors; `finish(at, rows)` is called for those that are ready, from a place in `product` on.
+  /// Computes all rows for a panel of `vectors` vectors. Calls `finish(at, rows)` for rows that are complete; they begin at product + at.
   template <typename Finish>
   void run(int64_t rows, int vectors, const Finish& finish) const {
     eachProductTile<Factor<T>>(rows, vectors, depth, [&](int64_t row, int64_t count) {
@@ -39,7 +39,7 @@ template <typename T>
 struct FromPanels {
   const Factor<T>* panels;
   PackedMatrix right;
-  /// result = product factor + shift + added; factor (with shift) and added may be null. [rows, columns]
+  /// [rows, columns]: result = product * factor + shift + added. factor and shift may be null together, and so may added.
   T* result;
   const float *factor, *shift;
   const T* added;
@@ -103,7 +103,7 @@ void applyGates(const InvertedResidualLayers& block, const float* gates, F* s, c
   }
 }
 
-/// Calls `work(unit, scratch)` for every unit, in parallel; `scratch(bytes)` gives a thread memory that lasts for a call.
+/// Calls `work(unit, memory)` for every unit, in parallel. `memory` has `scratchBytes` bytes of the thread; the next unit uses them again.
 template <typename Work>
 void eachUnit(int64_t images, int64_t together, int64_t scratchBytes, const Work& work) {
   const int64_t units = (images + together - 1) / together;
@@ -116,7 +116,7 @@ void eachUnit(int64_t images, int64_t together, int64_t scratchBytes, const Work
   });
 }
 
-/// Calls `work(begin, end)` for bands of so many rows that take `rowBytes` each: all at once where they fit the second-level cache.
+/// Calls `work(begin, end)` for all `rows` rows at once if they fit the second-level cache, else for bands of them. A row has `rowBytes` bytes.
 template <typename Work>
 void eachBand(int64_t rows, int64_t rowBytes, const Work& work) {
   constexpr int64_t kWholeBytes = 384 << 10, kBandBytes = 128 << 10;
@@ -124,7 +124,7 @@ void eachBand(int64_t rows, int64_t rowBytes, const Work& work) {
   for (int64_t row = 0; row < rows; row += step) work(row, std::min(rows, row + step));
 }
 
-/// Parts of a thread's memory, one after another, each beginning on a line.
+/// Hands out parts of a thread's memory one after another. Each begins at a cache line.
 class Scratch {
  public:
   explicit Scratch(void* memory) : at_(static_cast<char*>(memory)) {}
@@ -140,11 +140,11 @@ class Scratch {
   char* at_;
 };
 
-/// Whether numbers of a tensor are factors as they are.
+/// Whether T and Factor<T> are the same type.
 template <typename T>
 constexpr bool kAreFactors = std::is_same_v<T, Factor<T>>;
 
-/// Numbers as factors: themselves, or copies in a thread's memory.
+/// Numbers of a tensor as numbers of a left factor: the numbers themselves, or converted copies in scratch memory.
 template <typename T>
 const Factor<T>* asFactors(const T* from, int64_t count, Scratch& scratch) {
   if constexpr (kAreFactors<T>) {
@@ -157,7 +157,7 @@ const Factor<T>* asFactors(const T* from, int64_t count, Scratch& scratch) {
     return to;
   }
 }
-/// What copies of so many take.
+/// Bytes of scratch memory that `asFactors` takes.
 template <typename T>
 int64_t factorBytes(int64_t count) {
   return kAreFactors<T> ? 0 : Scratch::bytesOf(count * sizeof(Factor<T>));

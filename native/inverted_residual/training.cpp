@@ -19,8 +19,8 @@ struct TrainedState : torch::CustomClassHolder {
   double epsilon;
 };
 
-/// Parameters are arguments for their place in the graph alone: the block has them in the order in which they are read. Those
-/// of the expansion come last, because only what is there has an index.
+/// The parameters are arguments only so that they are part of the graph; the kernel reads them from the block. Those of the expansion come
+/// last, because an argument that is missing has no index among the gradients.
 struct TrainedInvertedResidualFunction : torch::autograd::Function<TrainedInvertedResidualFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& depthwise, const at::Tensor& scale2,
                             const at::Tensor& shift2, const at::Tensor& reduce, const at::Tensor& reduceBias, const at::Tensor& expandGate,

@@ -10,7 +10,7 @@ namespace advprop {
 
 namespace {
 
-/// Rows of a panel that stay in the first-level cache until they are summed.
+/// Rows of a panel that are summed while they are in the first-level cache.
 constexpr int64_t kRows = 96;
 
 /// Means and squared deviations of all units, [units, 2, padded].
@@ -25,7 +25,7 @@ class UnitMoments {
     moments.finish(std::min(kPanel, block_.expanded - channel), mean, mean + block_.padded());
   }
 
-  /// Of the batch, whose images have so many values of each channel.
+  /// The statistics of the batch. Each image has `ofImage` values of a channel.
   at::Tensor statistics(int64_t ofImage, const RunningStatistics& running, double epsilon) const {
     const auto total = static_cast<double>(block_.images * ofImage);
     std::vector<double> mean(block_.expanded), variance(block_.expanded);

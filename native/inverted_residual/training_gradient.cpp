@@ -1,5 +1,5 @@
-// Three passes over the batch, because the gradient through a norm is known only after all of it was seen once: to p, the
-// gradient before the activation, of the second norm, from there to p of the first, and to x.
+// Three passes over the batch, because the gradient through a norm needs sums over the whole batch. Let p be the gradient of an
+// activation's argument. The first pass computes p of the second norm, the second one p of the first norm, the third one the gradient of x.
 #include <ATen/Parallel.h>
 
 #include "gate.h"
@@ -14,12 +14,12 @@ namespace advprop {
 
 namespace {
 
-/// Of the gate, for each image.
+/// Gradients of the gate's layers, for each image.
 struct GateTensors {
   at::Tensor argument, squeezed;  // gradients of the sigmoid's and the silu's arguments, float32 [images, padded or squeezed]
 };
 
-/// p of the second norm for a unit, in place of the gradient of s gate; also s gate, [results, expanded], where `gated` is not null.
+/// Computes p of the second norm for a unit. If `gated` is not null, also stores s * gate there, [results, expanded].
 template <typename T>
 void gatedUnit(const TrainedInvertedResidual& block, const T* gradient, const TrainedKept& kept, const NormBackwards& norm2, T* p2, T* gated,
                const GateTensors& gradGate, const Unit& unit, Scratch scratch) {
@@ -75,8 +75,8 @@ void gatedUnit(const TrainedInvertedResidual& block, const T* gradient, const Tr
   }
 }
 
-/// For a unit, p of the first norm in place of `gradX` of u, [pixels, expanded], or the gradient of x without an expansion, whose
-/// norm1 is then null; adds the depthwise weight's gradient to `sums` where these are not null.
+/// Computes p1, [pixels, expanded], for a unit: p of the first norm, or without an expansion (`norm1` is null) the gradient of x. If `sums`
+/// is not null, adds the gradient of the depthwise weight to it.
 template <typename T>
 void depthwiseUnit(const TrainedInvertedResidual& block, const T* x, const TrainedKept& kept, const NormBackwards* norm1, const NormBackwards& norm2,
                    const T* p2, T* p1, float* sums, bool isFirst, const Unit& unit, Scratch scratch) {
@@ -114,10 +114,10 @@ void depthwiseUnit(const TrainedInvertedResidual& block, const T* x, const Train
   }
 }
 
-/// Rows of all channels that stay near until they are multiplied.
+/// Rows with all channels that stay in the cache until they are multiplied.
 constexpr int64_t kNearRows = 48;
 
-/// p of the first norm to the gradient of u, in its place, and from there to that of x, for a unit.
+/// For a unit: replaces p of the first norm by the gradient of u, and computes the gradient of x from it.
 template <typename T>
 void expansionUnit(const TrainedInvertedResidual& block, const TrainedKept& kept, const NormBackwards& norm1, T* p1, T* gradX, const Unit& unit,
                    Scratch scratch) {
@@ -161,7 +161,7 @@ struct Job {
   }
 };
 
-/// p of the second norm, of panels; the gradients of projection and gate.
+/// Returns p of the second norm, in panels; computes the gradients of projection and gate.
 template <typename T>
 at::Tensor passGate(const Job& job, NormBackwards& norm2) {
   const TrainedInvertedResidual& block = job.block;
@@ -188,7 +188,7 @@ at::Tensor passGate(const Job& job, NormBackwards& norm2) {
   return p2;
 }
 
-/// p of the first norm, or the gradient of x where `norm1` is null; the gradient of the depthwise weight.
+/// Returns p of the first norm, or the gradient of x if `norm1` is null; computes the gradient of the depthwise weight.
 template <typename T>
 at::Tensor passDepthwise(const Job& job, const NormBackwards* norm1, const NormBackwards& norm2, const at::Tensor& p2) {
   constexpr int64_t kMostParts = 16;
@@ -218,7 +218,7 @@ at::Tensor passDepthwise(const Job& job, const NormBackwards* norm1, const NormB
   return p1;
 }
 
-/// The gradients of x and of the expansion.
+/// Computes the gradients of x and of the expansion.
 template <typename T>
 void passExpansion(const Job& job, NormBackwards& norm1, const at::Tensor& p1) {
   const TrainedInvertedResidual& block = job.block;
@@ -253,7 +253,7 @@ TrainedGradients trainedGradients(const TrainedInvertedResidual& block, const at
     }
     NormBackwards norm1(block, kept.statistics1, block.scale1, block.shift1, block.pixels());
     const at::Tensor p1 = passDepthwise<T>(job, &norm1, norm2, p2);
-    p2.reset();  // the expansion's memory comes from here
+    p2.reset();  // its memory is used again by the next pass
     passExpansion<T>(job, norm1, p1);
   });
   return result;

@@ -1,11 +1,13 @@
-// Batch norm with what follows it, y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual), in as few
+// Batch norm with residual and activation, y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual), in as few
 // passes over memory as the formula allows: channels-last float32 and bfloat16 on the CPU, statistics in float32 and
 // float64. Every other tensor goes through libtorch's operators.
 //
-// libtorch 1.13's own kernel for this layout adds the values of a channel one after another in float32: over
-// 128 x 32 x 32 of them the variance is off by 1e-5, a hundred times the rounding of its result.
+// The kernel of libtorch 1.13 for this layout adds the values of a channel one after another in float32. Over 128 x 32 x 32
+// values its variance has a relative error of 1e-5, a hundred times the rounding of the result.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
+
+#include "profile/disabled_kernels.h"
 
 #include "batch_norm.h"
 
@@ -29,8 +31,8 @@ void dispatch(at::ScalarType type, int64_t activation, const Work& work) {
   return withType(std::integral_constant<Activation, kIdentity>{});
 }
 
-/// The operator given its statistics. Keeps for the gradient what it is computed from: x, or the result alone where a
-/// rectifier and running statistics ask for no more.
+/// The operator, given the statistics. For the gradient it keeps x; with running statistics, a residual and ReLU the result is
+/// enough.
 struct Normalize : torch::autograd::Function<Normalize> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             const c10::optional<at::Tensor>& added, const at::Tensor& statistics, int64_t activation, bool batch) {
@@ -75,9 +77,9 @@ void moveTowards(const c10::optional<at::Tensor>& running, int64_t channel, doub
   value = static_cast<float>(value + factor * (observed - value));
 }
 
-/// [2, C] float64: the mean and 1 / sqrt(variance + epsilon) of each channel, by the batch, whose statistics the running
-/// ones then move towards. Values are taken relative to the first pixel's, so that float32 squares lose nothing where
-/// the mean is large.
+/// [2, C] float64: the mean and 1 / sqrt(variance + epsilon) of each channel over the batch. The running statistics are moved
+/// towards them. Sums are of differences from the first pixel, because squares in float32 would lose precision where the mean is
+/// large.
 at::Tensor batchStatistics(const at::Tensor& x, const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance,
                            double factor, double epsilon) {
   const Channels channels(x);
@@ -101,7 +103,7 @@ at::Tensor batchStatistics(const at::Tensor& x, const c10::optional<at::Tensor>&
   return statisticsOf(mean, variance, rows, runningMean, runningVariance, factor, epsilon);
 }
 
-/// The same of the running statistics.
+/// The same two rows, from the running statistics.
 at::Tensor runningStatistics(const at::Tensor& runningMean, const at::Tensor& runningVariance, double epsilon) {
   const int64_t count = runningMean.numel();
   at::Tensor statistics = at::empty({2, count}, at::kDouble);
@@ -113,7 +115,7 @@ at::Tensor runningStatistics(const at::Tensor& runningMean, const at::Tensor& ru
   return statistics;
 }
 
-/// The operator through libtorch's own, for every tensor that is not ours.
+/// The same by libtorch's operators, for all tensors that the kernel does not take.
 at::Tensor composedNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
                     const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
                     double epsilon, int64_t activation) {
@@ -158,9 +160,11 @@ at::Tensor normStatistics(const at::Tensor& x, const at::Tensor& weight, const a
   return batch ? batchStatistics(x, runningMean, runningVariance, factor, epsilon) : runningStatistics(*runningMean, *runningVariance, epsilon);
 }
 
-/// With p the gradient before the activation and S the sum over a channel's n values: gradResidual = p,
-/// gradBias = S(p), gradWeight = S(p (x - mean)) inverse, and gradX = weight inverse p by given statistics,
-/// weight inverse (p - S(p) / n - (x - mean) inverse^2 S(p (x - mean)) / n) by the batch's own.
+/// Let p be the gradient of the activation's argument, S the sum over a channel's n values, inverse = 1 / sqrt(variance + epsilon):
+///
+/// gradResidual = p,  gradBias = S(p),  gradWeight = S(p (x - mean)) inverse
+/// gradX = weight inverse p                                                                 by running statistics
+/// gradX = weight inverse (p - S(p) / n - (x - mean) inverse^2 S(p (x - mean)) / n)         by the batch's statistics
 NormGradients normGradients(const at::Tensor& gradientOfY, const at::Tensor& x, const at::Tensor& y, const at::Tensor& weight,
                             const at::Tensor& bias, const at::Tensor& statistics, int64_t activation, bool batch, std::array<bool, 4> wanted) {
   const at::Tensor gradient = gradientOfY.contiguous(at::MemoryFormat::ChannelsLast);
@@ -181,7 +185,7 @@ NormGradients normGradients(const at::Tensor& gradientOfY, const at::Tensor& x, 
     const T* in = x.defined() ? x.data_ptr<T>() : nullptr;
     const T* result = y.defined() ? y.data_ptr<T>() : nullptr;
     T* toResidual = gradResidual.defined() && activation != kIdentity ? gradResidual.data_ptr<T>() : nullptr;
-    // The gradient before the activation.
+    // p at one place.
     const auto before = [=](int64_t at, int64_t column) {
       if constexpr (kind == kIdentity) return load(g + at);
       if constexpr (kind == kRelu) {
@@ -234,8 +238,8 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
                      const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
                      double epsilon, int64_t activation) {
   TORCH_CHECK(activation >= kIdentity && activation <= kRelu6, "activation must be 0, 1, 2 or 3; got ", activation);
-  // A residual before silu or relu6 would have to be kept for the gradient, which is what the composition does.
-  if (!isChannelsLast(x) || (residual.has_value() && activation >= kSilu)) {
+  // With silu or relu6 the residual would have to be kept for the gradient. libtorch's operators do that; the kernel does not.
+  if (!isChannelsLast(x) || (residual.has_value() && activation >= kSilu) || isDisabled(Switchable::batchNorm)) {
     return composedNorm(x, weight, bias, residual, runningMean, runningVariance, batch, factor, epsilon, activation);
   }
   c10::optional<at::Tensor> other;

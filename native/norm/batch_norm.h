@@ -1,11 +1,11 @@
-// Batch norm as other kernels see it: the formula by vectors, the statistics, the gradients.
+// What other kernels use of batch norm: the formula for a vector, the statistics, the gradients.
 #pragma once
 #include "vectors/channels.h"
 #include "vectors/silu.h"
 
 namespace advprop {
 
-/// Codes of the schema.
+/// The integers that stand for activations in the operator's schema.
 enum Activation : int64_t { kIdentity = 0, kRelu = 1, kSilu = 2, kRelu6 = 3 };
 
 /// `T` is the tensor's type.
@@ -17,7 +17,7 @@ Floats activate(Floats x) {
   return x;
 }
 
-/// The gradient through the activation. For the rectifier its result serves as well as its argument.
+/// The gradient of the activation's argument, given that of its result. For ReLU `x` may be the result instead of the argument.
 template <typename T, Activation kind>
 Floats backThrough(Floats gradient, Floats x) {
   if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
@@ -44,13 +44,13 @@ struct Tables {
   const std::vector<float> mean, factor, shift;
 };
 
-/// [2, C] float64: the mean and 1 / sqrt(variance + epsilon) of each channel, given the mean and the biased variance over so many
-/// rows, towards whose mean and unbiased variance the running ones, where given, move by `factor`.
+/// [2, C] float64: the mean and 1 / sqrt(variance + epsilon) of each channel, given the mean and the biased variance over `rows` values.
+/// Running statistics, where given, move by `factor` towards the mean and the unbiased variance.
 at::Tensor statisticsOf(const std::vector<double>& mean, const std::vector<double>& variance, double rows, const c10::optional<at::Tensor>& runningMean,
                         const c10::optional<at::Tensor>& runningVariance, double factor, double epsilon);
 
-/// The mean and 1 / sqrt(variance + epsilon) of each channel, [2, C] float64: the batch's, towards whose mean and unbiased
-/// variance the running ones, where given, move by `factor`, or the running ones. Checks the tensors of channels.
+/// The mean and 1 / sqrt(variance + epsilon) of each channel, [2, C] float64. With `batch` they are of x, and running statistics, where
+/// given, move by `factor` towards x's mean and unbiased variance; else they are the running ones. Checks all tensors of channels.
 at::Tensor normStatistics(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& runningMean,
                           const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon);
 
@@ -58,8 +58,8 @@ struct NormGradients {
   at::Tensor x, weight, bias, residual;
 };
 
-/// The gradients that are wanted (of x, weight, bias, residual) of y = act((x - mean) inverse weight + bias + residual), given
-/// that of y. `x` may be undefined where nothing is computed from it, `y` where there is no rectifier with a residual.
+/// Gradients of y = act((x - mean) inverse weight + bias + residual), given that of y: those of x, weight, bias and residual that are
+/// wanted. `y` is needed for ReLU with a residual only. `x` may be undefined where no gradient is computed from it.
 NormGradients normGradients(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& y, const at::Tensor& weight, const at::Tensor& bias,
                             const at::Tensor& statistics, int64_t activation, bool batch, std::array<bool, 4> wanted);
 

@@ -1,10 +1,10 @@
-// What surrounds a convolution of relu(norm(x)): its input on the way in, and the gradient of x on the way out.
+// A convolution of relu(norm(x)) that never stores relu(norm(x)): what it does to its input, and to the gradient of its input.
 #pragma once
 #include "batch_norm.h"
 
 namespace advprop {
 
-/// `prepare(vector of x, channel)` of an input that is convolved as it is.
+/// `prepare(vector of x, channel)` where the input is convolved as it is.
 constexpr auto kPlainInput = [](Floats value, int64_t) { return value; };
 
 struct Rectified {
@@ -12,10 +12,10 @@ struct Rectified {
   Normalization norm;
 };
 
-/// `finish(result, place, channel)` of a result that is kept as it is.
+/// `finish(result, place, channel)` where the result is stored as it is.
 constexpr auto kPlainResult = [](Floats value, int64_t, int64_t) { return value; };
 
-/// Takes the gradient of relu(norm(x)) to that of x, the norm's statistics being constants.
+/// `finish` that turns the gradient of relu(norm(x)) into that of x. The norm's statistics are constants.
 template <typename T>
 struct PassedBack {
   Floats operator()(Floats gradient, int64_t place, int64_t channel) const {

@@ -1,9 +1,10 @@
-// What residual blocks need beside their layers: a tensor that two branches take, and the shortcut without parameters.
+// What residual blocks need besides their layers: a tensor that goes into two branches, and the shortcut without parameters.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/library.h>
 
 #include "engine/compat.h"
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 #include "vectors/channels.h"
 
@@ -21,9 +22,9 @@ void addInPlace(at::Tensor& sum, const at::Tensor& other) {
   Channels(1, sum.numel()).eachVector([=](int64_t at, int64_t) { store(to + at, load(to + at) + load(from + at)); });
 }
 
-/// The gradient of a tensor that two branches take: the sum of theirs, written over one of them where nobody else can see
-/// it. libtorch would allocate a third, and adds bfloat16 at a fraction of memory's speed. A node rather than a
-/// torch::autograd::Function, because that one keeps the gradients alive meanwhile.
+/// The gradient of a tensor that goes into two branches: the sum of the branches' gradients. It is written over one of them if nothing
+/// else refers to that memory. libtorch would allocate a third tensor, and adds bfloat16 at a fraction of memory's speed. This is a
+/// Node and not a torch::autograd::Function, because the latter holds references to the gradients meanwhile.
 struct Branch : torch::autograd::Node {
   variable_list apply(variable_list&& gradients) override {
     at::Tensor a = std::move(gradients[0]), b = std::move(gradients[1]);
@@ -31,7 +32,7 @@ struct Branch : torch::autograd::Node {
     const auto unseen = [](const at::Tensor& x) { return x.use_count() == 1 && x.has_storage() && x.storage().use_count() == 1; };
     const ProfiledKernel profiled("advprop::branch (gradient)", 0, static_cast<double>(a.nbytes() + b.nbytes()), static_cast<double>(a.nbytes()));
     if (!unseen(a)) std::swap(a, b);
-    // The last vector of a walk overlaps the one before, which an addition in place does not bear.
+    // The last vector of a walk may overlap the one before. An addition in place would then add some values twice.
     const bool walkable = isChannelsLast(a) && a.numel() % kLanes == 0;
     if (!unseen(a) || !walkable || b.strides() != a.strides() || b.scalar_type() != a.scalar_type()) return {a + b};
     if (a.scalar_type() == at::kFloat) addInPlace<float>(a, b);
@@ -41,7 +42,7 @@ struct Branch : torch::autograd::Node {
 };
 
 std::tuple<at::Tensor, at::Tensor> branch(const at::Tensor& x) {
-  if (!x.requires_grad()) return {x, x};
+  if (!x.requires_grad() || isDisabled(Switchable::branch)) return {x, x};
   const auto node = makeNode<Branch>();
   node->set_next_edges(torch::autograd::collect_next_edges(x));
   at::Tensor a = x.detach(), b = x.detach();
@@ -50,7 +51,7 @@ std::tuple<at::Tensor, at::Tensor> branch(const at::Tensor& x) {
   return {a, b};
 }
 
-/// Copies the values of a pixel, sixteen bytes at a time where they divide.
+/// Copies the values of a pixel, sixteen bytes at a time if their number allows.
 inline void copyPixel(char* to, const char* from, int64_t bytes) {
   if (bytes % 16 != 0) {
     std::memcpy(to, from, bytes);
@@ -112,7 +113,9 @@ struct PaddingShortcut : torch::autograd::Function<PaddingShortcut> {
 at::Tensor paddingShortcut(const at::Tensor& x, int64_t stride, int64_t before, int64_t after) {
   TORCH_CHECK(x.dim() == 4 && stride >= 1 && before >= 0 && after >= 0, "x must be [N, C, H, W], the stride at least 1 and no padding negative; got ",
               x.sizes(), ", ", stride, ", ", before, " and ", after);
-  if (x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast)) return PaddingShortcut::apply(x, stride, before, after);
+  if (x.device().is_cpu() && x.is_contiguous(at::MemoryFormat::ChannelsLast) && !isDisabled(Switchable::paddingShortcut)) {
+    return PaddingShortcut::apply(x, stride, before, after);
+  }
   const at::Tensor small = x.slice(2, 0, c10::nullopt, stride).slice(3, 0, c10::nullopt, stride);
   return at::constant_pad_nd(small, {0, 0, 0, 0, before, after});
 }

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "vectors/channels.h"
 
 namespace advprop {
@@ -20,11 +21,11 @@ void dispatch(const at::Tensor& x, const Work& work) {
   work(at::BFloat16{});
 }
 
-/// The values of one image: rows of channels, one row a pixel.
+/// The values of one image: one row of channels for each pixel.
 struct Image {
   explicit Image(const at::Tensor& x) : channels(x.size(1)), pixels(x.size(2) * x.size(3)), values(channels * pixels) {}
 
-  /// Calls `work(channel)` for vectors that cover all channels. The last overlaps the one before where they do not divide.
+  /// Calls `work(channel)` for vectors that cover all channels. If the channels do not fill whole vectors, the last one overlaps the one before.
   template <typename Work>
   void eachVector(const Work& work) const {
     for (int64_t channel = 0; channel + kLanes <= channels; channel += kLanes) work(channel);
@@ -43,8 +44,8 @@ void eachImage(const at::Tensor& x, const Work& work) {
   });
 }
 
-/// Sums over the pixels of each image, [N, C] float32: `term(at)` gives the summands of a vector of x. Each adds 32 values,
-/// then these sums, so that its error stays that of a few hundred additions for the largest images.
+/// Sums over the pixels of each image, [N, C] float32; `term(at)` gives what a vector of x adds. 32 values are added first, and then
+/// these sums, so that even for the largest images the error is that of a few hundred additions.
 template <typename Term>
 at::Tensor imageSums(const at::Tensor& x, const Term& term) {
   const Image image(x);
@@ -94,8 +95,8 @@ struct SqueezeExcitation : torch::autograd::Function<SqueezeExcitation> {
     return y;
   }
 
-  /// With g the gradient and d = S(g x) gate (1 - gate), S the sum over the pixels of an image: the gate's argument has
-  /// gradient d, and gradX = g gate + gradMean / pixels.
+  /// Let g be the gradient of y and S the sum over the pixels of an image. The gradient of the sigmoid's argument is
+  /// d = S(g x) gate (1 - gate), and gradX = g gate + gradMean / pixels.
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &mean = saved[3], &squeezed = saved[4], &gate = saved[5];
@@ -140,7 +141,7 @@ at::Tensor composed(const at::Tensor& x, const at::Tensor& reduceWeight, const a
 
 at::Tensor squeezeExcitation(const at::Tensor& x, const at::Tensor& reduceWeight, const at::Tensor& reduceBias, const at::Tensor& expandWeight,
                              const at::Tensor& expandBias) {
-  const bool ours = isChannelsLast(x) && x.size(1) >= kLanes && reduceWeight.scalar_type() == at::kFloat;
+  const bool ours = isChannelsLast(x) && x.size(1) >= kLanes && reduceWeight.scalar_type() == at::kFloat && !isDisabled(Switchable::squeezeExcitation);
   if (!ours) return composed(x, reduceWeight, reduceBias, expandWeight, expandBias);
   return SqueezeExcitation::apply(x, reduceWeight, reduceBias, expandWeight, expandBias);
 }
@@ -168,7 +169,7 @@ struct AveragePool : torch::autograd::Function<AveragePool> {
 };
 
 at::Tensor averagePool(const at::Tensor& x) {
-  if (isChannelsLast(x) && x.size(1) >= kLanes) return AveragePool::apply(x);
+  if (isChannelsLast(x) && x.size(1) >= kLanes && !isDisabled(Switchable::averagePool)) return AveragePool::apply(x);
   return x.mean({2, 3}, /*keepdim=*/false, x.scalar_type() == at::kBFloat16 ? at::kFloat : x.scalar_type());
 }
 

@@ -1,5 +1,5 @@
-// The Node-API face of photos.node, without libtorch. Its arguments come from src/images/native.ts alone, so that a wrong one
-// is our own mistake: it is refused, for memory's sake, but without much ado.
+// The Node-API module photos.node, without libtorch. Only src/images/native.ts calls it, so a wrong argument is a mistake in this program. It is
+// refused to protect memory, with a short message.
 #include <node_api.h>
 
 #include <array>
@@ -13,7 +13,7 @@ namespace photos {
 
 namespace {
 
-/// Of one thread of JavaScript.
+/// The state of one JavaScript thread.
 struct Memory {
   Scratch resize;
   JpegScratch jpeg;
@@ -78,7 +78,7 @@ std::array<napi_value, N> argumentsOf(napi_env env, napi_callback_info info) {
   return values;
 }
 
-/// region, size, window, filter, mirrored, target: what both ways to an image end with.
+/// region, size, window, filter, mirrored, target: the last arguments of both functions below.
 struct Output {
   Output(napi_env env, const napi_value* values)
       : region(toRegion(env, values[0])), size(toSize(env, values[1])), window(toRegion(env, values[2])) {

@@ -14,20 +14,20 @@ namespace photos {
 
 namespace {
 
-/// Larger images are sharp's to refuse: its own limit.
+/// sharp's own limit. Larger images are left to sharp, which refuses them.
 constexpr uint64_t MOST_PIXELS = 0x3FFFull * 0x3FFF;
 constexpr int EXIF_MARKER = JPEG_APP0 + 1;
 constexpr int PROFILE_MARKER = JPEG_APP0 + 2;
 constexpr char EXIF_NAME[] = "Exif\0"; // and the zero that ends it
 constexpr char PROFILE_NAME[] = "ICC_PROFILE"; // the zero follows, then the number of this part and the number of parts
 
-/// libjpeg reports through it. An error leaves by longjmp, so that nothing with a destructor may live between here and there.
+/// libjpeg reports errors through it, by longjmp. So no object with a destructor may be alive between setjmp and a call of libjpeg.
 struct Errors {
   jpeg_error_mgr manager; // first: libjpeg gives back its address
   jmp_buf leave;
 };
 
-/// How upright pixels lie in the file: columns or rows run backwards, then columns and rows are exchanged.
+/// How the upright image is stored: columns or rows may be reversed, and then columns and rows exchanged.
 struct Turn {
   bool columnsBackwards;
   bool rowsBackwards;
@@ -67,7 +67,7 @@ struct Jpeg::Reader {
     return readMarkers() && info_.err->num_warnings == 0;
   }
 
-  /// As it is stored, like everything here.
+  /// As stored, like everything in this class.
   Size size() const { return {static_cast<int>(info_.image_width), static_cast<int>(info_.image_height)}; }
   Size scaledSize() const { return {static_cast<int>(info_.output_width), static_cast<int>(info_.output_height)}; }
 
@@ -80,7 +80,7 @@ struct Jpeg::Reader {
 
   /// Decodes a region of the scaled image.
   std::optional<Part> decode(const Region& region, std::vector<uint8_t>& memory) {
-    // Chroma is interpolated between neighbours, which must not be cut off.
+    // Chroma is interpolated between neighbours, so these must be decoded too.
     constexpr int MARGIN = 2;
     const int top = std::max(0, region.top - MARGIN);
     int left = std::max(0, region.left - MARGIN);
@@ -174,7 +174,7 @@ Part upright(const Part& part, const Region& region, const Turn& turn, std::vect
   return {memory.data(), 3 * static_cast<size_t>(width)};
 }
 
-/// Where a backward axis begins that is scaled: its last pixel, now the first, may stand for less than the others.
+/// The start of a reversed axis that is scaled. Its last pixel, which is now the first, may cover less of the image than the others.
 double shift(bool backwards, int extent, int scaled, int reduction) {
   return backwards ? scaled - static_cast<double>(extent) / reduction : 0;
 }

@@ -33,7 +33,7 @@ class Jpeg {
   Jpeg(const Jpeg&) = delete;
   Jpeg& operator=(const Jpeg&) = delete;
 
-  /// Reads the header, before anything else. @returns whether the image is one for us
+  /// Reads the header; call it first. @returns whether this decoder takes the image
   bool open();
 
   /// Upright.

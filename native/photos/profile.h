@@ -5,8 +5,8 @@
 
 namespace photos {
 
-/// Whether an ICC profile (ICC.1:2022, sections 7.2, 7.3 and 9.2.41) describes itself as sRGB: colours are then taken as they
-/// are, which a conversion from it alters by its own rounding only.
+/// Whether an ICC profile (ICC.1:2022, sections 7.2, 7.3 and 9.2.41) describes itself as sRGB. Colours are then used as they are: a conversion
+/// would change them by rounding only.
 bool isSrgb(const uint8_t* profile, size_t length);
 
 }  // namespace photos

@@ -11,8 +11,8 @@ namespace {
 constexpr int FRACTION_BITS = 22;
 constexpr int32_t ONE_HALF = 1 << (FRACTION_BITS - 1);
 
-/// Rows that the first pass works on at once, each in a lane of GCC's and Clang's vectors, which become whatever registers the
-/// processor has.
+/// Rows that the first pass works on at once, one in each lane of a vector. The compiler maps its vector types to the registers of the
+/// processor.
 constexpr int BLOCK = 8;
 using Lanes = int32_t __attribute__((vector_size(4 * BLOCK)));
 
@@ -113,7 +113,7 @@ void Resize::copy(const uint8_t* source, size_t rowBytes, uint8_t* target) const
 }
 
 void Resize::combineColumns(const uint8_t* const* source, uint8_t* target, size_t stride, Scratch& scratch) const {
-  // Pixels come apart into three vectors once, rather than for each of the outputs that read them.
+  // Pixels are split into three vectors (one for each colour) once, and not again for each output that reads them.
   const int columns = across_.end - across_.begin;
   scratch.channels.resize(3 * static_cast<size_t>(columns) * BLOCK);
   int32_t* channels = scratch.channels.data();
@@ -150,8 +150,8 @@ void Resize::run(const uint8_t* source, size_t rowBytes, uint8_t* target, Scratc
   if (copied_) return copy(source, rowBytes, target);
   const int rows = down_.end - down_.begin;
   const size_t targetRowBytes = 3 * static_cast<size_t>(width_);
-  // A pixel is read and written as four bytes: rows in between have room for that, and so has the copy of the last source row,
-  // behind which the memory may end.
+  // A pixel is read and written as four bytes. Intermediate rows have room for the fourth byte. The last source row is copied, because its memory
+  // may end with its last pixel.
   const size_t stride = targetRowBytes + 1;
   scratch.rows.resize((rows + BLOCK - 1) * stride);
   const size_t lastRowBytes = 3 * static_cast<size_t>(across_.end - across_.begin);

@@ -18,7 +18,7 @@ struct Region {
   int height;
 };
 
-/// A region whose edges may lie inside of pixels: those pixels belong to it.
+/// A region whose edges may be inside of pixels. Such pixels belong to it.
 struct Box {
   double left;
   double top;
@@ -26,7 +26,7 @@ struct Box {
   double height;
 };
 
-/// Half of the width at scale 1, and the weight at a distance.
+/// A filter: half of its width at scale 1, and its weight at a distance.
 struct Filter {
   double support;
   double (*weight)(double);
@@ -74,7 +74,7 @@ class Resize {
   int width_;
   int height_;
   bool mirrored_;
-  /// Nothing is resized: the filters are 1 at 0, and 0 at every other whole number.
+  /// Whether nothing is resized: the filters are 1 at 0, and 0 at every other integer.
   bool copied_;
   Taps across_;
   Taps down_;

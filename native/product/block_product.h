@@ -1,4 +1,4 @@
-// Products of matrices of any size, cut into blocks of rows that go through all panels of the right factor together.
+// Matrix products of any size. The rows are cut into blocks, and each block is multiplied with all panels of the right factor.
 #pragma once
 #include <ATen/Parallel.h>
 
@@ -6,7 +6,7 @@
 
 namespace advprop {
 
-/// One product, [rows, depth] times [depth, columns]. The numbers of `left` are those that the right factor was packed for.
+/// One product, [rows, depth] times [depth, columns]. `right` must have been packed for the type Left.
 template <typename Left, typename Result = Left>
 struct Product {
   const Left* left;
@@ -15,7 +15,7 @@ struct Product {
   PackedMatrix right;
 };
 
-/// What the next tile reads first and writes is brought near: few steps are over before the memory has answered.
+/// Prefetches what the next tile reads first and where it writes: a tile is computed in less time than memory takes to answer.
 template <int Rows, int Vectors, typename Left, typename Result>
 inline __attribute__((always_inline)) void prefetchNext(const Product<Left, Result>& product, int64_t row, int64_t vector) {
   constexpr int64_t kLine = 64;
@@ -48,7 +48,7 @@ struct Storing {
   };
 };
 
-/// Rows `begin` to `end` of the panels from vector `first` to `last`.
+/// Computes rows `begin` to `end` of the panels from vector `first` to `last`.
 template <typename Left, typename Result>
 void multiplyBlock(const Product<Left, Result>& product, int64_t begin, int64_t end, int64_t first, int64_t last) {
   const int64_t rows = end - begin;
@@ -61,9 +61,9 @@ void multiplyBlock(const Product<Left, Result>& product, int64_t begin, int64_t 
   }
 }
 
-/// Calls `work(block, first, last)` in parallel for the panels from vector `first` to `last` of each block of rows, which takes
-/// `multiplications` for all its columns. Few blocks are cut by panels as well, so that no thread waits long for another; what a
-/// thread has of one block comes in one call.
+/// Calls `work(block, first, last)` in parallel, for the panels from vector `first` to `last` of a block of rows. `multiplications` is the
+/// work of one block over all columns. If there are few blocks, their panels are divided among threads too, so that no thread waits long
+/// for another. A thread gets all its panels of a block in one call.
 template <typename Work>
 void eachPartOfProduct(int64_t blocks, int64_t columns, int64_t multiplications, const Work& work) {
   const int64_t threads = at::get_num_threads();

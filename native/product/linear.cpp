@@ -1,10 +1,11 @@
-// The affine layer as an operator, y[n, o] = sum over i of x[n, i] weight[o, i] + bias[o], for the few rows of a mini-batch in
-// float32: each number of the weight is read once for several rows. Every other case is libtorch's.
+// The affine layer as an operator, y[n, o] = sum over i of x[n, i] weight[o, i] + bias[o], in float32. A mini-batch has few rows, so
+// each number of the weight is read once for several of them. Every other case goes through libtorch's operator.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 #include "register_product.h"
 
@@ -15,8 +16,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr int kRows = 8;                  // that share each reading of the right side
-constexpr int64_t kColumns = 2 * kLanes;  // inputs of the layer in a tile
+constexpr int kRows = 8;                  // rows that are computed together: each number of the right factor is read once for them
+constexpr int64_t kColumns = 2 * kLanes;  // columns of a tile
 
 float sumOf(Floats values) {
   float sum = 0;
@@ -65,7 +66,7 @@ at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, const at::Tens
   return y;
 }
 
-/// out[rows, columns] = a b over `depth`, where a's rows are `row` apart and its columns `step`, and b [depth, columns] is contiguous.
+/// out[rows, columns] = a b. Rows of a [rows, depth] are `row` numbers apart and its columns `step`; b [depth, columns] is contiguous.
 void multiply(const float* a, int64_t row, int64_t step, const float* b, int64_t rows, int64_t columns, int64_t depth, float* out) {
   at::parallel_for(0, columns / kColumns, 1, [=](int64_t begin, int64_t end) {
     for (int64_t column = begin * kColumns; column < end * kColumns; column += kColumns) {
@@ -107,7 +108,7 @@ struct Linear : torch::autograd::Function<Linear> {
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   const auto ours = [](const at::Tensor& tensor) { return tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat && tensor.numel() > 0; };
   if (!ours(x) || !ours(weight) || !ours(bias) || x.dim() != 2 || weight.dim() != 2 || x.size(1) != weight.size(1) ||
-      bias.numel() != weight.size(0) || x.size(1) % kColumns != 0) {
+      bias.numel() != weight.size(0) || x.size(1) % kColumns != 0 || isDisabled(Switchable::linear)) {
     return at::linear(x, weight, bias);
   }
   return Linear::apply(x.contiguous(), weight.contiguous(), bias.contiguous());

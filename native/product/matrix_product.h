@@ -1,9 +1,9 @@
-// Products of matrices for float32 and bfloat16 with float32 sums: tiles of rows times vectors of columns that stay in
-// registers. The right factor is packed beforehand: panels of up to two vectors of columns, each with all its rows one
-// after another. A product of bfloat16 numbers takes two rows at a step where the processor can (AVX512_BF16); the packed
-// factor then holds pairs of rows, and words of 32 bits are what is packed in any case.
+// Matrix products of float32 or bfloat16 factors with float32 sums. A tile of results (rows times vectors of columns) stays in registers.
+// The right factor is packed beforehand into panels of up to two vectors of columns; a panel holds its rows one after another. With
+// AVX512_BF16 one instruction multiplies two rows of the depth, so the packed bfloat16 factor holds pairs of rows. What is packed are
+// words of 32 bits in either case.
 //
-// Each element of a product is one chain of multiply-adds in the order of the depth, whatever tile it falls into.
+// Each element of a product is one chain of multiply-adds in the order of the depth, whatever tile it is in.
 #pragma once
 #include <algorithm>
 #include <type_traits>
@@ -20,7 +20,7 @@ namespace advprop {
 template <typename T>
 constexpr bool kTiled = ADVPROP_TILES && std::is_same_v<T, at::BFloat16>;
 
-/// Whether two numbers of the depth are multiplied at once.
+/// Whether one step multiplies two rows of the depth.
 #ifdef __AVX512BF16__
 template <typename T>
 constexpr bool kPaired = std::is_same_v<T, at::BFloat16>;
@@ -32,8 +32,8 @@ constexpr bool kPaired = kTiled<T>;
 template <typename T>
 constexpr int64_t kStep = kPaired<T> ? 2 : 1;
 
-/// What a left factor that is made for a product consists of: float32 where the processor has no products of bfloat16, to convert
-/// each number once rather than for every panel.
+/// The type of a left factor that is written for a product. It is float32 where the processor cannot multiply bfloat16: each number is
+/// then converted once, and not again for every panel.
 template <typename T>
 using Factor = std::conditional_t<kPaired<T>, T, float>;
 
@@ -43,7 +43,7 @@ constexpr int64_t stepsOf(int64_t depth) {
   return (depth + kStep<T> - 1) / kStep<T>;
 }
 
-/// Tiles fill the registers.
+/// Sizes of a tile, chosen so that it fills the registers.
 constexpr int kPanelVectors = 2;
 template <typename T>
 constexpr int tileRows(int vectors) {
@@ -52,7 +52,7 @@ constexpr int tileRows(int vectors) {
 
 inline int64_t vectorsOf(int64_t columns) { return (columns + kLanes - 1) / kLanes; }
 
-/// Vectors of the panel that begins where `left` of them are left.
+/// Vectors of a panel, where `left` vectors of the matrix remain.
 inline int panelVectors(int64_t left) { return static_cast<int>(std::min<int64_t>(left, kPanelVectors)); }
 
 /// The first vector of each panel of a matrix of so many columns, and its end.
@@ -79,7 +79,7 @@ int64_t packedWords(int64_t depth, int64_t columns) {
   return stepsOf<T>(depth) * vectorsOf(columns) * kLanes;
 }
 
-/// Words for two rows of a bfloat16 factor: the first in the lower halves.
+/// Joins two rows of a bfloat16 factor into words: the even row in the lower halves, the odd one in the upper.
 inline Words pairOf(Halves even, Halves odd) { return widen(even) | widen(odd) << 16; }
 
 inline Halves halvesOf(Floats values) {
@@ -88,7 +88,7 @@ inline Halves halvesOf(Floats values) {
   return halves;
 }
 
-/// A word of a left factor in all lanes.
+/// Loads one word of a left factor into all lanes.
 inline Floats spreadWord(const void* from) {
   uint32_t word;
   std::memcpy(&word, from, sizeof word);
@@ -112,7 +112,7 @@ inline __attribute__((always_inline)) void multiplyAdd(Floats& sum, Floats left,
   }
 }
 
-/// A left factor whose rows are those of a matrix in memory, [rows, depth] with `stride` numbers from row to row.
+/// A left factor that is a matrix in memory, [rows, depth], with `stride` numbers from row to row.
 template <typename T>
 struct LeftRows {
   const T* first;
@@ -123,7 +123,7 @@ struct LeftRows {
     if constexpr (kStep<T> == 2 || std::is_same_v<T, float>) return spreadWord(at);
     else return spread(static_cast<float>(*at));
   }
-  /// The last number of an odd depth: what follows it in memory is no part of the row.
+  /// The last number of an odd depth, paired with zero: the number after it in memory does not belong to the row.
   Floats half(int row, int64_t step) const {
     uint16_t bits;
     std::memcpy(&bits, first + row * stride + step * kStep<T>, sizeof bits);
@@ -132,14 +132,14 @@ struct LeftRows {
   }
 };
 
-/// A left factor whose depth lies in parts of `part` numbers, each a matrix [rows, part], `distance` numbers from one to the next.
+/// A left factor whose depth is cut into parts of `part` numbers. Each part is a matrix [rows, part], and they lie `distance` numbers apart.
 template <typename T, int64_t part>
 struct LeftParts {
   const T* first;
   int64_t distance;
 };
 
-/// A left factor that lies as words, step by step: [steps, stride].
+/// A left factor that is stored as words, step by step: [steps, stride].
 struct LeftWords {
   const float* first;
   int64_t stride;
@@ -150,7 +150,7 @@ struct LeftWords {
 template <int Rows, int Vectors>
 using Tile = Floats[Rows][Vectors];
 
-/// Whether the products of such a depth are computed by tile registers: an odd one ends in the middle of a pair.
+/// Whether tile registers compute a product of this depth. They cannot if it is odd, because it ends in the middle of a pair.
 template <typename T>
 inline bool usesTiles([[maybe_unused]] int64_t depth) {
 #if ADVPROP_TILES
@@ -191,7 +191,7 @@ inline __attribute__((always_inline)) void setZero(Tile<Rows, Vectors>& sums) {
   }
 }
 
-/// sums = left x panel, where tile registers have their shapes from eachProductTile
+/// sums = left x panel by tile registers, whose shapes eachProductTile has set
 template <typename T, int Rows, int Vectors>
 inline __attribute__((always_inline)) void multiplyTile(Tile<Rows, Vectors>& sums, const LeftRows<T>& left, const float* panel, int64_t depth) {
 #if ADVPROP_TILES
@@ -220,7 +220,7 @@ inline __attribute__((always_inline)) void multiplyTile(Tile<Rows, Vectors>& sum
   }
 }
 
-/// Stores a tile of a matrix in memory, of whose last vector `last` columns exist.
+/// Stores a tile. Only `last` columns of its last vector exist in the matrix.
 template <int Rows, int Vectors, typename T>
 inline __attribute__((always_inline)) void storeTile(const Tile<Rows, Vectors>& sums, T* to, int64_t stride, int64_t last) {
 #pragma GCC unroll 32
@@ -262,8 +262,8 @@ void eachTile(int64_t rows, int64_t most, const Work& work) {
   }
 }
 
-/// The tiles of a product of so many rows with a panel of so many vectors: calls `work(first row, rows)`, in which `multiplyTile` may
-/// be used. Tile registers take all that they can, as each change of their shapes takes as long as a small product.
+/// Cuts a product of `rows` rows and a panel of some vectors into tiles: calls `work(first row, rows)`, in which `multiplyTile` may be used.
+/// With tile registers all tiles but the last are as large as possible, because a change of the registers' shapes takes as long as a small product.
 template <typename T, typename Work>
 void eachProductTile(int64_t rows, int vectors, [[maybe_unused]] int64_t depth, const Work& work) {
 #if ADVPROP_TILES

@@ -6,7 +6,7 @@
 
 namespace advprop {
 
-/// Packs a factor [depth, columns], of which row `k` begins at `rowOf(k)` and has its numbers `across` apart.
+/// Packs a factor [depth, columns]. Row `k` begins at `rowOf(k)`, and its numbers are `across` apart.
 template <typename T, typename RowOf>
 void packRows(int64_t depth, int64_t columns, int64_t across, const RowOf& rowOf, float* words) {
   const auto column = [&](int64_t k, int64_t first) {
@@ -35,7 +35,7 @@ void packRows(int64_t depth, int64_t columns, int64_t across, const RowOf& rowOf
   });
 }
 
-/// Packs a factor [depth, columns] whose numbers lie at depth * down + column * across.
+/// Packs a factor [depth, columns]. Number (k, column) is at k * down + column * across.
 template <typename T>
 void packMatrix(const float* from, int64_t depth, int64_t columns, int64_t down, int64_t across, float* words) {
   packRows<T>(depth, columns, across, [=](int64_t k) { return from + k * down; }, words);

@@ -1,10 +1,10 @@
-// Blocks of pixels as words for products whose depth are the pixels.
+// Packs blocks of pixels for products that sum over pixels.
 #pragma once
 #include "matrix_product.h"
 
 namespace advprop {
 
-/// Packs pixels as words, [steps, channels], with zeros up to `padded` channels.
+/// Packs pixels as words, [steps, padded]; the columns after `channels` are zero.
 template <typename T>
 void packPixels(const T* from, int64_t stride, int64_t pixels, int64_t channels, int64_t padded, float* to) {
   const int64_t whole = channels / kLanes * kLanes;
@@ -32,7 +32,7 @@ void packPixels(const T* from, int64_t stride, int64_t pixels, int64_t channels,
   }
 }
 
-/// Exchanges lanes j + half of a row with lanes j of another, for every j without that bit.
+/// Exchanges lane j + half of one row with lane j of another, for every j whose bit `half` is not set.
 template <int half, int... j>
 inline __attribute__((always_inline)) void exchangeHalves(Words& upper, Words& lower, std::integer_sequence<int, j...>) {
   const Words first = __builtin_shufflevector(upper, lower, (j & half ? kLanes + j - half : j)...);
@@ -40,7 +40,7 @@ inline __attribute__((always_inline)) void exchangeHalves(Words& upper, Words& l
   upper = first;
 }
 
-/// Turns a square of words: lane j of row i becomes lane i of row j.
+/// Transposes a square of words: lane j of row i becomes lane i of row j.
 template <int half = kLanes / 2>
 inline __attribute__((always_inline)) void turn(Words (&rows)[kLanes]) {
   if constexpr (half > 0) {
@@ -52,8 +52,8 @@ inline __attribute__((always_inline)) void turn(Words (&rows)[kLanes]) {
   }
 }
 
-/// The same words with a row a channel, as a left factor of tile registers lies: [whole vectors of channels, stride], of which each row
-/// begins with its steps, in whole vectors too.
+/// The same words transposed, one row for each channel, which is how tile registers read a left factor: [channels, stride], with the
+/// channels rounded up to whole vectors. Each row begins with its steps, also rounded up to whole vectors.
 template <typename T>
 void packPixelsTurned(const T* from, int64_t pixels, int64_t channels, float* to, int64_t stride) {
   float steps[kLanes * kLanes] = {};

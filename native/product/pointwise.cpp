@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 #include "tensors/packed_weights.h"
 
@@ -31,7 +32,7 @@ struct PointwiseConvolution : torch::autograd::Function<PointwiseConvolution> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
     const int64_t outputs = gradient.size(1), inputs = context->saved_data["inputs"].toInt();
-    // Each gradient takes as much arithmetic as the forward pass.
+    // Each gradient needs as much arithmetic as the forward pass.
     const double flops = 2.0 * gradient.numel() * inputs, outputBytes = gradient.nbytes(), inputBytes = outputBytes / outputs * inputs;
     at::Tensor gradX, gradWeight;
     if (context->needs_input_grad(0)) {
@@ -51,8 +52,9 @@ bool isFloat(at::ScalarType type) { return type == at::kFloat || type == at::kBF
 }  // namespace
 
 at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight) {
-  if (!x.device().is_cpu() || !isFloat(x.scalar_type()) || !isFloat(weight.scalar_type()) || x.numel() == 0 || weight.numel() == 0) {
-    // On a GPU it is rounded once for all passes of an attack, whose graph does not reach the weight.
+  if (!x.device().is_cpu() || !isFloat(x.scalar_type()) || !isFloat(weight.scalar_type()) || x.numel() == 0 || weight.numel() == 0 ||
+      isDisabled(Switchable::pointwise)) {
+    // In an attack no gradient of the weight is wanted, so a GPU can use the rounded weight again in every pass.
     const bool round = !x.device().is_cpu() && isFloat(x.scalar_type()) && !weight.requires_grad();
     return composedConvolution(x, round ? packedWeight(weight, x.scalar_type(), &packPointwise) : weight, 1, {0, 0, 0, 0});
   }
@@ -63,7 +65,7 @@ at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight) {
 at::Tensor packPointwise(const at::Tensor& weight, at::ScalarType dtype) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1 && isFloat(dtype),
               "weight must be [O, I, 1, 1] and the dtype float32 or bfloat16; got ", weight.sizes(), " and ", dtype);
-  if (!weight.device().is_cpu()) return weight.detach().to(dtype);  // the order that libtorch's convolution reads
+  if (!weight.device().is_cpu()) return weight.detach().to(dtype);  // libtorch's convolution reads it as it is
   const at::Tensor plain = weight.detach().to(at::kFloat).contiguous();
   const int64_t outputs = weight.size(0), inputs = weight.size(1);
   at::Tensor packed;

@@ -1,5 +1,4 @@
-// Pointwise (1x1) convolution over channels-last tensors on the CPU: products of a matrix with a row a pixel and one with
-// a row a channel.
+// Pointwise (1x1) convolution over channels-last tensors on the CPU: a matrix product, with one row for each pixel.
 #pragma once
 #include <ATen/ATen.h>
 
@@ -10,11 +9,11 @@ namespace advprop {
 /// The convolution of x [N, I, H, W] with weight [O, I, 1, 1]. float32 and bfloat16 on the CPU are ours; every other case is libtorch's.
 at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight);
 
-/// A weight [outputs, inputs, 1, 1] packed for activations of a dtype, as words: the factor of the forward pass,
-/// [inputs, outputs], then that of the input gradient, [outputs, inputs].
+/// A weight [outputs, inputs, 1, 1], packed as words for activations of a dtype: first as the right factor of the forward pass,
+/// [inputs, outputs], then as that of the input gradient, [outputs, inputs].
 at::Tensor packPointwise(const at::Tensor& weight, at::ScalarType dtype);
 
-/// Where both factors lie.
+/// The two factors in the memory of `packPointwise`.
 struct PackedPointwise {
   PackedPointwise(const at::Tensor& packed, at::ScalarType dtype, int64_t outputs, int64_t inputs);
   PackedMatrix forward, gradient;

@@ -5,10 +5,10 @@ namespace advprop {
 
 namespace {
 
-/// What a block of rows may take of the first-level cache, beside a factor that fits there too, and of the second-level one.
+/// Bytes that a block of rows may take of the first-level cache, if the right factor fits there too, and of the second-level cache.
 constexpr int64_t kFirstLevelBytes = 16 << 10, kSecondLevelBytes = 256 << 10;
 
-/// Rows that go through all panels together: a panel is read once for them.
+/// Rows that are multiplied with all panels together: each panel is read once for them.
 template <typename T>
 int64_t rowsOfBlock(const PackedMatrix& right) {
   const int64_t size = sizeof(T);

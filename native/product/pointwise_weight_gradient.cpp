@@ -1,5 +1,5 @@
-// The gradient of a pointwise weight: a product whose depth are the pixels. Factors that are not read where they lie are packed a
-// block of pixels at a time; blocks are summed by themselves and then joined, so that rounding does not grow with the number of pixels.
+// The gradient of a pointwise weight: a matrix product that sums over pixels. A factor is read where it is, or packed for a block of
+// pixels at a time. Each block's sum starts from zero and the sums are then added, so that rounding does not grow with the number of pixels.
 #include <ATen/Parallel.h>
 
 #include "pixel_words.h"
@@ -16,14 +16,14 @@ struct Steps {
   int64_t stride;
 };
 
-/// Whether the steps of a matrix of so many float32 columns can be read where they lie: those of a block must not meet in few sets of
-/// the first-level cache.
+/// Whether a float32 matrix with this many columns can be read without packing. It cannot where the rows of a block would share a few
+/// sets of the first-level cache and push each other out.
 bool spreadsOverCache(int64_t columns) {
   constexpr int64_t kLine = 64 / sizeof(float);
   return columns % (4 * kLine) != 0;
 }
 
-/// `channels` of `stride` numbers of each pixel as words: where they lie, if nothing is to follow them, or packed into `memory`.
+/// The first `channels` of each pixel's `stride` numbers as words: read where they are if no padding is needed, else packed into `memory`.
 template <typename T>
 Steps stepsFrom(const T* from, int64_t stride, int64_t pixels, int64_t channels, int64_t padded, bool filled, float* memory) {
   if constexpr (std::is_same_v<T, float>) {
@@ -33,11 +33,11 @@ Steps stepsFrom(const T* from, int64_t stride, int64_t pixels, int64_t channels,
   return {memory, padded};
 }
 
-/// Steps from one look ahead to the next: more memory at a time than the processor can wait for would hold it up.
+/// Steps between two prefetches: the processor would stall if it had too many of them outstanding at once.
 constexpr int64_t kApart = 16;
 
-/// A panel's products over a block of pixels, stored or added to what is there. For tile registers the left factor is turned: its
-/// stride is that from one channel to the next.
+/// Multiplies a block of pixels with one panel, and stores the result or adds it to what is there. For tile registers the left factor is
+/// transposed: its stride is the distance from one channel to the next.
 struct Block {
   Steps left, right;
   int64_t steps;
@@ -84,7 +84,7 @@ struct Summing {
   };
 };
 
-/// One gradient as the product of a matrix [pixels, rows], turned, with one [pixels, columns]. How the pixels are cut
+/// One gradient: the transpose of a matrix [pixels, rows] times a matrix [pixels, columns]. How the pixels are cut into blocks and parts
 /// depends on the sizes alone.
 template <typename T>
 struct Job {
@@ -94,27 +94,27 @@ struct Job {
         parts(std::min((pixels + block - 1) / block, std::clamp<int64_t>(pixels * (rows + columns) * static_cast<int64_t>(sizeof(T)) / (16 * rows * padded), 1, kMostParts))),
         leftStride(oddVectors(kTiled<T> ? stepsOf<T>(block) : rows)) {}
 
-  /// What the packed left factor of a block may take of the second-level cache.
+  /// Bytes of the second-level cache for the packed left factor of a block.
   static constexpr int64_t kLeftBytes = 256 << 10, kMostParts = 16;
 
-  /// The first pixel of a part, all of about the same size; even, as pairs are packed.
+  /// The first pixel of a part. Parts have about the same size; the pixel is even, because pixels are packed in pairs.
   int64_t pixelOf(int64_t part) const { return part == parts ? pixels : part * pixels / parts / 2 * 2; }
 
   const T *left, *right;
   int64_t rows, columns, pixels;
-  /// Columns of a row of totals.
+  /// Columns of a row of totals, with padding.
   int64_t padded;
   /// Most pixels that are packed and multiplied together.
   int64_t block;
-  /// Sums of several blocks that are kept apart: so many that they are small beside the data.
+  /// Number of parts that are summed separately: their sums must be small compared with the data.
   int64_t parts;
-  /// Words of a packed step of the left factor, or where it is turned of a channel.
+  /// Words of one step of the packed left factor; where it is transposed, words of one channel.
   int64_t leftStride;
 
   int64_t leftWords() const { return (kTiled<T> ? vectorsOf(rows) * kLanes : stepsOf<T>(block)) * leftStride; }
 
  private:
-  /// A whole number of vectors, odd so that not all rows of so many words begin in one set of the cache.
+  /// An odd number of vectors: with an even one all rows could begin in the same set of the cache.
   static int64_t oddVectors(int64_t words) { return (words / kLanes + 1) / 2 * 2 * kLanes + kLanes; }
 };
 
@@ -158,7 +158,7 @@ at::Tensor sumParts(const Job<T>& job) {
   const int64_t length = job.rows * job.padded, work = job.pixels * length / (job.parts * count);
   at::parallel_for(0, job.parts * count, kLeastWork / (work + 1) + 1, [&, to = totals.data_ptr<float>()](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end;) {
-      // Where there are few parts, threads share them by panels; those of one thread share the packed left factor.
+      // If there are few parts, the panels of a part are divided among threads. A thread packs the left factor once for all its panels.
       const int64_t part = item / count, next = std::min(end, (part + 1) * count);
       sumPart(job, job.pixelOf(part), job.pixelOf(part + 1), panels[item - part * count], panels[next - part * count], to + part * length);
       item = next;
@@ -167,7 +167,7 @@ at::Tensor sumParts(const Job<T>& job) {
   return totals;
 }
 
-/// The sum of the parts in order: [outputs, inputs] from totals [parts, outputs, padded], or [parts, inputs, padded] where `turned`.
+/// Adds the parts in order: [outputs, inputs] from totals [parts, outputs, padded], or from [parts, inputs, padded] if `turned`.
 void joinParts(const at::Tensor& totals, bool turned, int64_t outputs, int64_t inputs, float* result) {
   const float* from = totals.data_ptr<float>();
   const int64_t parts = totals.size(0), padded = totals.size(2), length = totals.size(1) * padded;
@@ -190,7 +190,8 @@ at::Tensor pointwiseWeightGradient(const at::Tensor& gradient, const at::Tensor&
   at::Tensor result = at::empty({outputs, inputs, 1, 1}, at::kFloat);
   withType(x.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
-    // Columns are the inputs, in whose order the result lies, unless they fill no panel, or it is cheaper to turn them for tile registers.
+    // The columns are the inputs, which is the order of the result. They are the outputs instead where the inputs do not fill a panel, or where it is
+    // cheaper to transpose the inputs for tile registers.
     const bool turned = outputs > inputs && (kTiled<T> || inputs < kPanelVectors * kLanes);
     const T *g = gradient.data_ptr<T>(), *in = x.data_ptr<T>();
     const at::Tensor totals = sumParts(turned ? Job<T>(in, inputs, g, outputs, pixels) : Job<T>(g, outputs, in, inputs, pixels));

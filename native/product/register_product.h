@@ -4,8 +4,8 @@
 
 namespace advprop {
 
-/// out[r][j] = sum over k of a[r * row + k * step] * b[k * stride + j] for `rows` rows and `vectors` vectors of columns,
-/// added to what is there if `add`.
+/// out[r][j] = sum over k of a[r * row + k * step] * b[k * stride + j] for `rows` rows and `vectors` vectors of columns. With `add` the
+/// sum is added to what is in `out`.
 template <int rows, int vectors, bool add = false>
 inline void product(const float* a, int64_t row, int64_t step, const float* b, int64_t stride, int64_t depth, float* out, int64_t outRow) {
   Floats sum[rows][vectors];

@@ -1,5 +1,5 @@
-// A product of bfloat16 matrices by tile registers: up to sixteen rows times a panel of one or two vectors of columns, packed as
-// matrix_product.h packs its right factors.
+// A bfloat16 matrix product by tile registers: up to sixteen rows times a panel of one or two vectors of columns. The panel is packed
+// as in matrix_product.h.
 #pragma once
 #include "vectors/tile_registers.h"
 #include "vectors/vector.h"
@@ -8,12 +8,12 @@
 
 namespace advprop::tiles {
 
-/// Numbers of a row of a left factor in one register, and pairs of rows of a right one: 32 and 16, as lanes are 16 wherever there are
-/// such registers.
+/// One register holds 32 numbers of each row of a left factor, or 16 pairs of rows of a right one. (Processors with these registers have 16
+/// lanes in a vector.)
 constexpr int64_t kDepth = 2 * kLanes, kPairs = kLanes;
 
-/// The registers for products of `rows` rows of so many numbers with vectors of columns: 0 and 1 the sums, 2 a left factor, 3 and 4
-/// a right one; 5, 6 and 7 the factors where the last of the depth does not fill a register.
+/// Configures the registers for a product. 0 and 1 are the sums, 2 the left factor, 3 and 4 the right one. 5, 6 and 7 are the factors of
+/// the last piece of the depth, where it does not fill a register.
 inline void configureProduct(int64_t rows, int64_t depth) {
   Shapes shapes;
   const int64_t last = depth % kDepth / 2;
@@ -39,8 +39,8 @@ inline __attribute__((always_inline)) void addRegisters(const void* left, int64_
   }
 }
 
-/// sums [rows][Vectors] = left times panel, after `configureProduct`. `left(k)` is where the numbers of the first row from k on
-/// are, as many as a register takes or are left; its rows are `stride` bytes apart.
+/// sums [rows][Vectors] = left times panel, after `configureProduct`. `left(k)` points to number k of the first row; as many numbers follow
+/// as a register takes or as remain. Rows are `stride` bytes apart.
 template <int Vectors, typename Left>
 inline __attribute__((always_inline)) void product(Floats* sums, const Left& left, int64_t stride, const float* panel, int64_t depth) {
   zero<0>();

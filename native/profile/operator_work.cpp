@@ -16,15 +16,19 @@ at::Tensor tensorAt(Values values, size_t place) {
 /// Floating-point operations of each output element, for a weight [outputs, ...]: convolutions and affine layers alike.
 double flopsByWeight(const at::Tensor& weight) { return weight.size(0) == 0 ? 0 : 2.0 * weight.numel() / weight.size(0); }
 
-/// " 3x3", " depthwise 5x5 stride 2"
-std::string kernelDetail(bool depthwise, int64_t rows, int64_t columns, int64_t stride) {
-  const std::string kernel = std::to_string(rows) + "x" + std::to_string(columns);
-  return (depthwise ? " depthwise " : " ") + kernel + (stride > 1 ? " stride " + std::to_string(stride) : "");
+/// " 3x3", " depthwise 5x5 stride 2", " 7x7 of images stride 2"
+std::string kernelDetail(ConvolutionKind kind, int64_t rows, int64_t columns, int64_t stride) {
+  std::string detail = kind == ConvolutionKind::depthwise ? " depthwise " : " ";
+  detail += std::to_string(rows) + "x" + std::to_string(columns);
+  if (kind == ConvolutionKind::ofImages) detail += " of images";
+  if (stride > 1) detail += " stride " + std::to_string(stride);
+  return detail;
 }
 
-std::string kernelDetail(const at::Tensor& weight, int64_t stride = 1) {
+std::string kernelDetail(const at::Tensor& weight, ConvolutionKind other = ConvolutionKind::dense, int64_t stride = 1) {
   if (weight.dim() != 4) return "";
-  return kernelDetail(weight.size(1) == 1 && weight.size(0) > 1, weight.size(2), weight.size(3), stride);
+  const bool depthwise = weight.size(1) == 1 && weight.size(0) > 1;
+  return kernelDetail(depthwise ? ConvolutionKind::depthwise : other, weight.size(2), weight.size(3), stride);
 }
 
 /// convolution_backward(gradient, input, weight, ..., output_mask): each gradient costs what the forward pass did.
@@ -41,10 +45,16 @@ OperatorWork convolutionGradients(Values inputs) {
 
 OperatorWork workOf(const std::string& name, Values inputs) {
   if (name == "aten::convolution_backward") return convolutionGradients(inputs);
-  if (name == "aten::conv2d" || name == "aten::convolution" || name == "advprop::conv2d") {
+  if (name == "aten::conv2d" || name == "aten::convolution") {
     const at::Tensor weight = tensorAt(inputs, 1);
-    const int64_t stride = name == "advprop::conv2d" && inputs.size() > 3 ? inputs[3].toInt() : 1;
-    return weight.defined() ? OperatorWork{0, flopsByWeight(weight), kernelDetail(weight, stride)} : OperatorWork{};
+    return weight.defined() ? OperatorWork{0, flopsByWeight(weight), kernelDetail(weight)} : OperatorWork{};
+  }
+  if (name == "advprop::conv2d" && inputs.size() == 6) {
+    const at::Tensor x = tensorAt(inputs, 0), weight = tensorAt(inputs, 1);
+    if (!x.defined() || !weight.defined() || weight.dim() != 4) return {};
+    const bool ofImages = x.dim() == 4 && x.size(1) == 3 && weight.size(2) > 1;
+    const ConvolutionKind kind = ofImages ? ConvolutionKind::ofImages : ConvolutionKind::dense;
+    return {0, flopsByWeight(weight), kernelDetail(weight, kind, inputs[3].toInt())};
   }
   if (name == "advprop::norm_relu_conv2d_3x3") return {0, flopsByWeight(tensorAt(inputs, 8)), ""};
   if (name == "aten::linear" || name == "advprop::linear") {
@@ -59,8 +69,8 @@ OperatorWork workOf(const std::string& name, Values inputs) {
   return {};
 }
 
-std::string convolutionGradient(const char* which, int64_t kernel, int64_t stride, bool depthwise) {
-  return "advprop::conv2d" + kernelDetail(depthwise, kernel, kernel, stride) + " (" + which + " gradient)";
+std::string convolutionGradient(const char* which, ConvolutionKind kind, int64_t kernel, int64_t stride) {
+  return "advprop::conv2d" + kernelDetail(kind, kernel, kernel, stride) + " (" + which + " gradient)";
 }
 
 double tensorBytes(Values values) {

@@ -1,5 +1,4 @@
-// What an operator's arguments say about its work: the multiplications of a convolution or a matrix product, the bytes of
-// the tensors that go in and come out.
+// The work of an operator, as far as its arguments tell: the arithmetic of a convolution or a matrix product, and the bytes of its tensors.
 #pragma once
 #include <ATen/core/ivalue.h>
 
@@ -10,14 +9,14 @@ namespace advprop {
 using Values = c10::ArrayRef<const c10::IValue>;
 
 struct OperatorWork {
-  /// Floating-point operations, a multiplication and an addition being two: those that are known before the operator runs,
-  /// and those of each element of its first result.
+  /// Floating-point operations; a multiply-add counts as two. `flops` is known before the operator runs; `flopsOfResult` is for each element of
+  /// its first result.
   double flops = 0, flopsOfResult = 0;
-  /// " 3x3" and the like: what tells apart the operators of one name, empty for most.
+  /// " 3x3" and the like, to distinguish operators of the same name. Empty for most.
   std::string detail;
 };
 
-/// The arithmetic of convolutions, their gradients (those that are asked for) and matrix products; nothing for others.
+/// The arithmetic of convolutions, of their wanted gradients, and of matrix products. Zero for other operators.
 OperatorWork workOf(const std::string& name, Values inputs);
 
 /// Bytes of the tensors among the values, lists included.

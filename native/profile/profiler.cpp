@@ -1,4 +1,4 @@
-// libtorch itself is built with NDEBUG: without it, its header checks a flag that only a debug build of the library sets.
+// libtorch is built with NDEBUG. Without it, its header would check a flag that only a debug build of libtorch sets.
 #ifndef NDEBUG
 #define NDEBUG
 #endif
@@ -30,14 +30,14 @@ struct Row {
   int64_t calls = 0;
   double seconds = 0, flops = 0, readBytes = 0, writtenBytes = 0;
   bool convolution = false;
-  /// Whether the operators beneath count as part of it. Only a node of a graph that runs libtorch's operators is open.
+  /// Whether operators inside of it count as part of it. This is so for all rows but graph nodes that run libtorch's operators.
   bool whole = true;
 };
 
 using Entry = std::pair<const std::string, Row>;
 
 #ifdef ADVPROP_CUDA
-/// A moment in what a GPU does, which is known once it has come there.
+/// A point in the work of a GPU. Its time is known when the GPU has reached it.
 struct DeviceMoment {
   DeviceMoment() {
     cudaEvent_t made;
@@ -63,13 +63,13 @@ void waitForDevice() {}
 /// An operator that is running.
 struct Frame {
   Entry* entry;
-  bool owner;    // whether the row is its own, and not that of the operator around it
-  bool counted;  // whether its arithmetic is known as a whole, so that what is inside must not be counted again
+  bool owner;    // whether it has its own row, and does not share that of the operator around it
+  bool counted;  // whether its arithmetic has been counted, so that operators inside must not count theirs
   Clock::time_point start = Clock::now();
   std::optional<DeviceMoment> began = {};
 };
 
-/// Time of a GPU, which is the row's own less what is inside.
+/// A span of GPU time. It is added to its own row and subtracted from that of the operator around it.
 struct DeviceSpan {
   Entry *entry, *around;
   DeviceMoment began, ended;
@@ -83,8 +83,8 @@ struct Profile {
   at::CallbackHandle functions = 0, nodes = 0;
 };
 
-// Kernels split their work over other threads, but operators begin and end on the one that called them, or, in a backward pass on
-// a GPU, on one that it waits for and that inherits its callbacks.
+// Kernels divide their work among threads, but an operator begins and ends on the thread that called it. The backward pass of a GPU runs on
+// another thread, which the caller waits for and which inherits its callbacks.
 std::unique_ptr<Profile> running;
 
 bool isProfiled() { return at::hasThreadLocalCallbacks() && running != nullptr; }  // other threads must not look
@@ -94,7 +94,7 @@ bool beginsWith(const std::string& text, const char* part) { return text.rfind(p
 
 bool isConvolution(const std::string& name) { return contains(name, "conv") || contains(name, "Convolution"); }
 
-/// Whether an operator has a row of its own inside another's: convolutions, whose share is asked for, and our own.
+/// Whether an operator has its own row even inside another operator: convolutions, because their share is reported, and our operators.
 bool standsOut(const std::string& name, const Entry& around) {
   if (around.second.convolution) return false;
   return isConvolution(name) || beginsWith(name, "advprop::");
@@ -134,7 +134,7 @@ void pop() {
 
 using Context = std::unique_ptr<at::ObserverContext>;
 
-/// What the start of an operator leaves for its end.
+/// What is noted at the start of an operator for its end.
 struct Started : at::ObserverContext {
   double flops = 0, flopsOfResult = 0, readBytes = 0;
 };
@@ -166,7 +166,7 @@ std::string ownNode(const std::string& name) {
   return name.substr(begin, name.rfind('>') - begin) + " backward";
 }
 
-/// A node of libtorch's is left open, because what it does are operators with rows of their own; one of ours is the kernel.
+/// A graph node of libtorch runs operators, which get rows of their own. A node of ours does the work itself, so it is one row.
 Context startNode(const at::RecordFunction& function) {
   if (!running) return nullptr;
   const std::string own = ownNode(function.name());
@@ -212,7 +212,7 @@ napi_value startProfile(Environment& environment, const Arguments& arguments) {
   running = std::make_unique<Profile>(Profile{toBoolean(environment, arguments[0], "onDevice")});
   running->functions = at::addThreadLocalCallback(
       at::RecordFunctionCallback(startFunction, finish).needsInputs(true).needsOutputs(true).scopes({at::RecordScope::FUNCTION}));
-  // Without inputs: another reference to a gradient would make libtorch copy it.
+  // Inputs are not asked for: with one more reference to a gradient, libtorch would copy it.
   running->nodes = at::addThreadLocalCallback(at::RecordFunctionCallback(startNode, finish).scopes({at::RecordScope::BACKWARD_FUNCTION}));
   return undefined(environment);
 }

@@ -1,16 +1,17 @@
-// One step of an attack on images, along the gradient and back into the ball and the box of pixels: float32 on the CPU in
-// one pass, for the Euclidean ball three. Other tensors go through libtorch's operators. A gradient that is not a number
-// gives pixels that are none: an attack on a broken network must not look like one that failed.
+// One step of an attack on images: along the gradient, back into the ball around the images, and back into the range of pixels [0, 1].
+// float32 on the CPU takes one pass over memory, for the Euclidean ball three. Other tensors go through libtorch's operators. A gradient
+// of NaN gives pixels of NaN, so that an attack on a broken network cannot look like one that failed.
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "vectors/vector.h"
 
 namespace advprop {
 
 namespace {
 
-/// Values of one image after another, in the same order in all tensors.
+/// The tensors of a step, all with the same order of values in memory: one image after another.
 struct Images {
   Images(const at::Tensor& x_, const at::Tensor& gradient_, const at::Tensor& images_, at::ArrayRef<double> sizes_)
       : x(x_), gradient(like(gradient_)), images(like(images_)), result(at::empty_like(x_)), count(x_.size(0)),
@@ -31,7 +32,8 @@ struct Images {
   const at::ArrayRef<double> sizes;
 };
 
-/// Calls `work(load, store)` for the values from `begin` to `end`, vector by vector; of the last ones fewer count.
+/// Calls `work(load, store)` for the values from `begin` to `end`, vector by vector. The last vector may be partial: missing values load as zero
+/// and are not stored.
 template <typename Work>
 void eachVector(int64_t begin, int64_t end, const Work& work) {
   int64_t at = begin;
@@ -74,10 +76,10 @@ void checkStep(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor
 bool goesInOnePass(const at::Tensor& x, const at::Tensor& gradient, const at::Tensor& images) {
   const auto fits = [](const at::Tensor& t) { return t.device().is_cpu() && t.scalar_type() == at::kFloat; };
   const bool imageByImage = x.is_non_overlapping_and_dense() && (x.size(0) < 2 || x.stride(0) * x.size(0) == x.numel());
-  return fits(x) && fits(gradient) && fits(images) && imageByImage;
+  return fits(x) && fits(gradient) && fits(images) && imageByImage && !isDisabled(Switchable::attackStep);
 }
 
-/// The sizes as a tensor that multiplies images.
+/// The step sizes as a tensor that can be multiplied with images.
 at::Tensor byImage(at::ArrayRef<double> sizes, const at::Tensor& x) {
   std::vector<int64_t> shape(x.dim(), 1);
   shape[0] = static_cast<int64_t>(sizes.size());
@@ -98,7 +100,7 @@ at::Tensor linfStep(const at::Tensor& x, const at::Tensor& gradient, const at::T
     const Floats forward = spread(static_cast<float>(size)), back = -forward;
     eachVector(begin, end, [=](auto read, auto write) {
       const Floats direction = read(g), image = read(original);
-      const Floats move = direction > 0.f ? forward : direction < 0.f ? back : direction;  // the last is zero, or no number
+      const Floats move = direction > 0.f ? forward : direction < 0.f ? back : direction;  // zero or NaN in the last case
       write(to, clipToPixels(clip(read(from) + move, image - radius, image + radius)));
     });
   });
@@ -107,7 +109,7 @@ at::Tensor linfStep(const at::Tensor& x, const at::Tensor& gradient, const at::T
 
 constexpr double kSmallestNormalFloat = 0x1p-126;
 
-/// The norm by image that divides a gradient: at least the smallest normal number, NaN where there is one.
+/// The Euclidean norm of each image's gradient, at least the smallest normal float; NaN if the gradient has a NaN.
 at::Tensor gradientNorm(const at::Tensor& gradient) {
   const at::Tensor rows = gradient.reshape({gradient.size(0), -1}).to(at::kDouble);
   return at::linalg_vector_norm(rows, 2, 1).clamp_min(kSmallestNormalFloat).to(gradient.scalar_type());
@@ -130,7 +132,7 @@ at::Tensor l2Step(const at::Tensor& x, const at::Tensor& gradient, const at::Ten
     double squares = 0, moved = 0;
     eachVector(begin, end, [&](auto read, auto) { addSquares(squares, read(g)); });
     const auto norm = static_cast<float>(std::sqrt(squares)), step = static_cast<float>(size);
-    // Divided before it is multiplied: the step over a tiny norm may be larger than any float32.
+    // The division comes first: step / norm may overflow if the norm is tiny.
     const float divisor = norm < kSmallestNormalFloat ? static_cast<float>(kSmallestNormalFloat) : norm;
     const auto delta = [=](auto read) { return (read(from) - read(original)) + read(g) / divisor * step; };
     eachVector(begin, end, [&](auto read, auto) { addSquares(moved, delta(read)); });

@@ -1,4 +1,4 @@
-// The augmentation of images in memory as a part of the training step, where the loader leaves it to that.
+// Crop and mirroring of images in memory as a part of the training step. It is used where the loader leaves them to the step.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -9,7 +9,7 @@ namespace advprop {
 
 namespace {
 
-/// One image's window, / 255.
+/// One image's window, divided by 255.
 void augment(const uint8_t* from, int64_t height, int64_t width, int64_t channels, const CropWindow& window, float* to) {
   for (int64_t row = 0; row < height; ++row) {
     for (int64_t column = 0; column < width; ++column, to += channels) {

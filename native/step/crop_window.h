@@ -12,7 +12,7 @@ struct CropAndMirror {
   bool mirrors;     // whether images are mirrored at all
 };
 
-/// What one image's draws make of it.
+/// The window of one image and whether it is mirrored, by the image's draws.
 struct CropWindow {
   ADVPROP_ANYWHERE CropWindow(const CropAndMirror& augmentation, int64_t sample, int64_t stream) {
     constexpr uint32_t kCrop = 2, kFlip = 3;  // purposes of src/random.ts
@@ -28,7 +28,8 @@ struct CropWindow {
     if (augmentation.mirrors) mirrored = toUniform(draws(kFlip)[0]) < 0.5f;
   }
 
-  /// The pixel of the image, counted row by row, that a pixel of the result shows; negative outside of the image, which is black.
+  /// The index of the image's pixel, row by row, that pixel (row, column) of the result shows. Negative outside of the image, where the result is
+  /// black.
   ADVPROP_ANYWHERE int64_t source(int64_t row, int64_t column, int64_t height, int64_t width) const {
     const int64_t fromRow = row + down, fromColumn = (mirrored ? width - 1 - column : column) + right;
     return fromRow >= 0 && fromRow < height && fromColumn >= 0 && fromColumn < width ? fromRow * width + fromColumn : -1;

@@ -1,9 +1,11 @@
-// Cross-entropy of float32 logits [N, K] with hard labels, and its gradient: the sums of a row in float64. Other tensors go
-// through libtorch's operators.
+// Cross-entropy of float32 logits [N, K] with hard labels, and its gradient. Sums over a row are float64. Other tensors go through libtorch's
+// operators.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <cmath>
+
+#include "profile/disabled_kernels.h"
 
 namespace advprop {
 
@@ -12,10 +14,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// libtorch's codes.
+/// The integers that libtorch uses for them.
 enum Reduction : int64_t { kNone = 0, kMean = 1, kSum = 2 };
 
-/// Of each row of logits z: log sum_k e^(z_k) - (1 - smoothing) z_label - smoothing mean_k z_k.
+/// The loss of a row of logits z is log sum_k e^(z_k) - (1 - smoothing) z_label - smoothing mean_k z_k.
 struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& logits, const at::Tensor& labels, int64_t reduction, double smoothing) {
     const int64_t rows = logits.size(0), classes = logits.size(1);
@@ -33,7 +35,7 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
         sum += z[k];
       }
       normalizer[n] = largest + std::log(powers);
-      // Without smoothing the mean does not count, not even where a logit is infinite.
+      // Without smoothing the mean must not be used: 0 times an infinite logit would be NaN.
       const double other = smoothing == 0 ? 0 : smoothing * (sum / static_cast<double>(classes));
       const double loss = normalizer[n] - (1 - smoothing) * z[label[n]] - other;
       losses.data_ptr<float>()[n] = static_cast<float>(loss);
@@ -69,7 +71,8 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
 at::Tensor crossEntropy(const at::Tensor& logits, const at::Tensor& labels, int64_t reduction, double smoothing) {
   TORCH_CHECK(reduction >= kNone && reduction <= kSum, "reduction must be 0, 1 or 2; got ", reduction);
   const bool ours = logits.device().is_cpu() && logits.scalar_type() == at::kFloat && logits.dim() == 2 && logits.numel() > 0 &&
-                    labels.device().is_cpu() && labels.scalar_type() == at::kLong && labels.dim() == 1 && labels.size(0) == logits.size(0);
+                    labels.device().is_cpu() && labels.scalar_type() == at::kLong && labels.dim() == 1 && labels.size(0) == logits.size(0) &&
+                    !isDisabled(Switchable::crossEntropy);
   if (!ours) return at::cross_entropy_loss(logits, labels, {}, reduction, /*ignore_index=*/-100, smoothing);
   return CrossEntropy::apply(logits.contiguous(), labels.contiguous(), reduction, smoothing);
 }

@@ -51,7 +51,7 @@ at::Tensor keyedUniform(const at::Tensor& samples, at::IntArrayRef shape, int64_
   full.insert(full.end(), shape.begin(), shape.end());
   const auto format = shape.size() == 3 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   at::Tensor result = at::empty(full, at::TensorOptions().dtype(dtype).memory_format(format));
-  // Seen as [N, outer, inner] with the strides of the first and the remaining logical dimensions of a sample.
+  // The result is written as [N, outer, inner], where outer and inner have the strides of a sample's first and remaining dimensions.
   const int64_t outer = shape.size() == 3 ? shape[0] : 1;
   const int64_t count = c10::multiply_integers(shape);
   const int64_t inner = outer == 0 ? 0 : count / outer;

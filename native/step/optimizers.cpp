@@ -1,7 +1,8 @@
-// The update rules of src/optim, where the formulas are explained: float32 on the CPU in one pass over weights, gradients
-// and state. Other tensors go through libtorch's operators.
+// The update rules of src/optim, which explains the formulas. float32 on the CPU takes one pass over weights, gradients and state. Other
+// tensors go through libtorch's operators.
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "tensor_lists.h"
 
 namespace advprop {
@@ -13,7 +14,8 @@ void checkDecays(at::TensorList weights, at::ArrayRef<double> decays) {
 }
 
 bool canWalkAll(std::initializer_list<at::TensorList> written) {
-  return std::all_of(written.begin(), written.end(), [](at::TensorList list) { return canWalk(list); });
+  return std::all_of(written.begin(), written.end(), [](at::TensorList list) { return canWalk(list); }) &&
+         !isDisabled(Switchable::optimizer);
 }
 
 /// g = gradient + decay w;  v = momentum v + g;  w -= rate (nesterov ? g + momentum v : v), or rate g without momentum.

@@ -1,5 +1,5 @@
-// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC'11): a block of four
-// 32-bit words that is a pure function of a 128-bit counter and a 64-bit key. src/random.ts has the same numbers.
+// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC'11). It gives a block of four
+// 32-bit words, which is a pure function of a 128-bit counter and a 64-bit key. src/random.ts computes the same numbers.
 #pragma once
 #include <cstdint>
 
@@ -15,7 +15,7 @@ struct PhiloxKey {
   uint32_t low, high;
 };
 
-/// The key of all draws of a seed, which is not negative.
+/// The key of all draws of a seed. The seed must not be negative.
 inline PhiloxKey philoxKey(int64_t seed) { return {static_cast<uint32_t>(seed), static_cast<uint32_t>(static_cast<uint64_t>(seed) >> 32)}; }
 
 /// Four words: a counter, or the block that it gives.

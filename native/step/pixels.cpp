@@ -1,7 +1,8 @@
-// From 8-bit pixels to what a network takes, in one pass each way.
+// From 8-bit pixels to the input of a network, and the gradient back to images: one pass each.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "profile/disabled_kernels.h"
 #include "vectors/channels.h"
 
 namespace advprop {
@@ -15,7 +16,7 @@ using torch::autograd::variable_list;
 at::Tensor imagesFromPixels(const at::Tensor& pixels, at::ScalarType dtype) {
   TORCH_CHECK(pixels.dim() == 4 && pixels.scalar_type() == at::kByte, "pixels must be uint8 [N, H, W, C]; got ", pixels.scalar_type(), " ",
               pixels.sizes());
-  if (!pixels.device().is_cpu() || dtype != at::kFloat) return pixels.permute({0, 3, 1, 2}).to(dtype).div_(255);
+  if (!pixels.device().is_cpu() || dtype != at::kFloat || isDisabled(Switchable::pixels)) return pixels.permute({0, 3, 1, 2}).to(dtype).div_(255);
   const at::Tensor bytes = pixels.contiguous();
   at::Tensor images = at::empty(bytes.sizes(), at::kFloat);
   const uint8_t* from = bytes.data_ptr<uint8_t>();
@@ -69,7 +70,7 @@ struct NormalizePixels : torch::autograd::Function<NormalizePixels> {
 at::Tensor normalizePixels(const at::Tensor& images, const at::Tensor& mean, const at::Tensor& deviation, at::ScalarType dtype) {
   const bool ours = isChannelsLast(images) && images.scalar_type() == at::kFloat && mean.scalar_type() == at::kFloat &&
                     deviation.scalar_type() == at::kFloat && mean.numel() == images.size(1) && deviation.numel() == images.size(1) &&
-                    (dtype == at::kFloat || dtype == at::kBFloat16);
+                    (dtype == at::kFloat || dtype == at::kBFloat16) && !isDisabled(Switchable::pixels);
   if (!ours) return ((images - mean) / deviation).to(dtype);
   return NormalizePixels::apply(images, mean, deviation, dtype);
 }

@@ -1,5 +1,5 @@
-// Lists of tensors, one of each for every parameter, walked together in one pass, vector by vector, in chunks of a
-// fixed size that threads share.
+// Walks several lists of tensors together, vector by vector, in one pass. Each list has one tensor for every parameter. The work is divided
+// into chunks of a fixed size.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -12,7 +12,7 @@
 
 namespace advprop {
 
-/// Whether kernels can walk the lists: float32 on the CPU, each tensor without gaps.
+/// Whether a list can be walked: float32 tensors on the CPU whose elements leave no gaps in memory.
 inline bool canWalk(at::TensorList tensors) {
   return std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& x) {
     return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.is_non_overlapping_and_dense();
@@ -35,7 +35,7 @@ inline std::vector<Chunk> chunksOf(at::TensorList tensors) {
   return chunks;
 }
 
-/// The tensors with their elements in the same places of memory as those of `like`; copied where they are not.
+/// The tensors with the memory layout of `like`; those with another layout are copied.
 inline std::vector<at::Tensor> laidOutLike(at::TensorList like, at::TensorList tensors) {
   std::vector<at::Tensor> result;
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -45,8 +45,8 @@ inline std::vector<at::Tensor> laidOutLike(at::TensorList like, at::TensorList t
   return result;
 }
 
-/// Reads the same place of K lists, lets `formulaOf(tensor)(values)` change the values, and writes the first `written` of
-/// them back. Every list has tensors of the same shapes; those that are only read may be laid out in other ways.
+/// At each place: reads one vector of each of the K lists, lets `formulaOf(tensor)(values)` change them, and writes the vectors of the first
+/// `written` lists back. All lists have the same shapes. Lists that are only read may have other memory layouts.
 template <size_t written, size_t K, typename FormulaOf>
 void walk(const std::array<at::TensorList, K>& lists, const FormulaOf& formulaOf) {
   std::array<std::vector<at::Tensor>, K> aligned;

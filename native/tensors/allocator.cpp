@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kGrowth = size_t{32} << 20;         // least bytes made writable at once
-constexpr size_t kAddressSpace = size_t{1} << 42;    // of the arena; half as much, and so on, where a process may have less
+constexpr size_t kAddressSpace = size_t{1} << 42;    // of the arena; halved until the process may have it
 constexpr size_t kLeastRemainder = 256;              // a smaller remainder stays with its block
 
 size_t roundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
@@ -28,7 +28,7 @@ struct alignas(kAlignment) Block {
   size_t size;
   Block* previous;
   Block* next;
-  size_t returned;  // bytes of a free block that the system has back, at least
+  size_t returned;  // at least so many bytes of a free block have been returned to the system
   bool used;
   char* begin() { return reinterpret_cast<char*>(this); }
   char* payload() { return begin() + sizeof(Block); }
@@ -100,11 +100,11 @@ class Pool {
   Block* takeFree(size_t size) {
     Block probe{size, nullptr, nullptr, 0, false};
     auto found = free_.lower_bound(&probe);
-    // lower_bound orders equal sizes by address and the probe lies on the stack, so an equal size may stand before it.
+    // lower_bound orders blocks of equal size by address. The probe is on the stack, so a block of exactly this size may come before it.
     if (found != free_.begin() && (*std::prev(found))->size == size) --found;
     if (found == free_.end()) return nullptr;
     Block* block = *found;
-    // What the system has back it must give again: as many huge pages as the part that is taken may touch.
+    // Pages that were returned to the system will be mapped again: at most the huge pages that the taken part may touch.
     const size_t again = std::min(block->returned, roundUp(size + sizeof(Block), kHugePage) + kHugePage);
     if (limit_ != 0 && reserved_ + again > limit_) return nullptr;
     free_.erase(found);
@@ -115,7 +115,7 @@ class Pool {
 
   bool endsFree() const { return last_ != nullptr && !last_->used; }
 
-  /// Bytes by which the arena must grow for a block of that size at its end: by what is missing where its last block is free.
+  /// Bytes by which the arena must grow to have a block of that size at its end. If its last block is free, only the difference is needed.
   size_t missing(size_t size) const {
     return roundUp(endsFree() ? size - std::min(size, last_->size) : size + sizeof(Block), kHugePage);
   }
@@ -149,12 +149,12 @@ class Pool {
     return last_;
   }
 
-  /// Reserves addresses, none of them memory yet, for one arena: segments would each be left with an end too small to use.
+  /// Reserves addresses for the one arena, without memory. With several segments, each would have an unused end.
   void open(size_t size) {
     for (size_t bytes = kAddressSpace; bytes >= kGrowth; bytes /= 2) {
       void* raw = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       if (raw == MAP_FAILED) continue;
-      // Huge pages: fewer of them to ask the system for.
+      // Huge pages cause fewer page faults.
       madvise(raw, bytes, MADV_HUGEPAGE);
       base_ = alignUp(static_cast<char*>(raw));
       top_ = writable_ = base_;
@@ -189,7 +189,7 @@ class Pool {
     else last_ = block;
   }
 
-  /// Gives the system the end of the arena, and the whole huge pages inside of free blocks.
+  /// Returns the end of the arena to the system, and whole huge pages inside of free blocks.
   void giveBack() {
     if (endsFree()) shorten();
     for (Block* block : free_) {
@@ -201,7 +201,7 @@ class Pool {
     }
   }
 
-  /// Ends the arena where its last block begins, which is free, or at the next huge page.
+  /// Cuts the arena at its last block, which is free, rounded up to a huge page.
   void shorten() {
     Block* block = last_;
     char* top = alignUp(block->begin());

@@ -1,8 +1,8 @@
 // The CPU allocator behind every tensor: caching, 64-byte aligned, limited.
 //
-// Blocks come from one arena that grows at its end, are split by best fit and joined again when freed, so that a training
-// step in its steady state meets no page fault, and little memory lies idle between them. Alignment is part of reproducibility: vectorised loops peel
-// their first elements by it, which changes rounding.
+// Blocks come from one arena that grows at its end. A request takes the smallest free block that is large enough and splits it; freed
+// neighbours are joined. So a training step in its steady state has no page faults, and little memory is unused. Alignment is part of
+// reproducibility: vectorised loops treat elements before the first aligned address differently, which changes rounding.
 #pragma once
 #include <cstddef>
 #include <stdexcept>

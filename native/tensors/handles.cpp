@@ -52,7 +52,7 @@ void HandleTable::dispose(Handle handle) { free(slotOf(handle)); }
 void HandleTable::free(uint32_t slot) {
   slots_[slot].used = false;
   slots_[slot].tensor = at::Tensor();
-  if (slots_[slot].generation + 1 < kGenerations) freeSlots_.push_back(slot);  // a slot that is used up is left behind
+  if (slots_[slot].generation + 1 < kGenerations) freeSlots_.push_back(slot);  // a slot whose generations are used up is not used again
   live_ -= 1;
 }
 

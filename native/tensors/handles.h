@@ -1,5 +1,5 @@
-// The table of tensors that JavaScript holds. A handle is generation * 2^24 + slot, so that a handle that was disposed
-// is told from the tensor that took its slot. Scopes are a stack: what is made inside is freed when the scope ends.
+// The table of tensors that JavaScript holds. A handle is generation * 2^24 + slot. When a slot is used again its generation is higher,
+// so that an old handle is recognised. Scopes are a stack: tensors that are made inside a scope are freed when it ends.
 #pragma once
 #include <ATen/ATen.h>
 

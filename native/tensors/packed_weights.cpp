@@ -25,7 +25,7 @@ struct Form {
 
 /// All forms of one weight.
 struct Kept {
-  // As long as this is there, the address of the storage is given to no other.
+  // While this exists, no other storage gets the same address.
   c10::weak_intrusive_ptr<c10::StorageImpl> storage;
   std::vector<Form> forms;
 };
@@ -51,7 +51,6 @@ at::Tensor packedWeight(const at::Tensor& weight, at::ScalarType dtype, Pack pac
     forms.erase(known);  // before anything new is allocated, which may fail
   }
   const at::Tensor packed = pack(weight.detach(), dtype);
-  // A view would keep the weight alive.
   if (!packed.is_alias_of(weight)) forms.push_back({pack, dtype, weight.data_ptr(), weight.sizes().vec(), weight.strides().vec(), version, packed});
   return packed;
 }

@@ -1,23 +1,23 @@
-// Weights in the order in which kernels read them: packed once after each change, however many passes read them.
+// Weights in the order in which kernels read them. A weight is packed once after each change, for all passes until the next.
 #pragma once
 #include <ATen/ATen.h>
 
 namespace advprop {
 
-/// Gives a weight, outside of every graph, as kernels read it for activations of a dtype.
+/// Packs a weight, which is detached, for activations of a dtype.
 using Pack = at::Tensor (*)(const at::Tensor& weight, at::ScalarType dtype);
 
-/// pack(weight, dtype), which is kept until the weight's elements change or are freed. A tensor that shares the elements and their
-/// version, as a detached one does, finds what was kept. A result that is itself a view of the weight is not kept.
+/// pack(weight, dtype). The result is kept until the weight's elements change or are freed. A detached tensor shares elements and version
+/// with its weight, so it gets the same result. A result that is a view of the weight is not kept, because it would keep the weight alive.
 ///
-/// Each thread keeps its own, because no tensor is used by two.
+/// Each thread has its own, because no two threads use the same tensor.
 at::Tensor packedWeight(const at::Tensor& weight, at::ScalarType dtype, Pack pack);
 
 /// Frees what this thread keeps of weights that were freed.
 void freeUnusedPackedWeights();
 
-/// Frees all that this thread keeps: what is packed while a graph is captured has no values before the graph is replayed, and what
-/// was packed before that would not be packed anew by a replay.
+/// Frees everything that this thread keeps. It is called before and after a CUDA graph is captured: the graph must pack the weights in
+/// each replay, and what was packed during the capture has no values before the first.
 void forgetPackedWeights();
 
 }  // namespace advprop

@@ -12,7 +12,7 @@ namespace advprop {
 
 namespace {
 
-/// "cpu", "cuda" or "cuda:1". Its error comes before libtorch's, which would name a part of itself that is missing.
+/// "cpu", "cuda" or "cuda:1". Without CUDA, libtorch's own error would only name a missing part of libtorch, so this is checked before.
 c10::Device toDevice(const std::string& name) {
   const c10::Device device(name);
   if (device.is_cuda() && !at::hasCUDA()) {
@@ -21,7 +21,7 @@ c10::Device toDevice(const std::string& name) {
   return device;
 }
 
-/// By all threads where it is much: one alone is slower than a GPU takes it.
+/// Copies with all threads if there is much to copy: a GPU takes data faster than one thread can copy it.
 void copyBytes(char* to, const char* from, size_t bytes) {
   constexpr int64_t kGrain = 1 << 20;
   at::parallel_for(0, static_cast<int64_t>(bytes), kGrain, [=](int64_t begin, int64_t end) { std::memcpy(to + begin, from + begin, end - begin); });
@@ -57,7 +57,7 @@ napi_value tensorFromBytes(Environment& environment, const Arguments& arguments)
     throw UserError("ERR_SHAPE", "shape and dtype need " + (overflow ? std::string("too many") : std::to_string(needed)) + " bytes; the data has " + std::to_string(bytes));
   }
   const c10::Device device = toDevice(toString(environment, arguments[3], "device"));
-  // Page-locked memory is copied to a GPU while the program goes on; libtorch uses it again when it has been read.
+  // A GPU copies from page-locked memory while the program goes on. libtorch uses the memory again after the GPU has read it.
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype).pinned_memory(device.is_cuda()));
   if (dtype == at::kBool) {
     std::transform(static_cast<uint8_t*>(data), static_cast<uint8_t*>(data) + bytes, tensor.data_ptr<bool>(), [](uint8_t byte) { return byte != 0; });
@@ -87,7 +87,7 @@ napi_value fromIntegers(Environment& environment, at::IntArrayRef values) {
 }
 }  // namespace
 
-// One fact at a time: most calls ask for the dtype alone, and what JavaScript is given it must clear away.
+// One function for each fact: most callers need only the dtype, and everything that is returned becomes garbage in JavaScript.
 
 napi_value tensorShape(Environment& environment, const Arguments& arguments) {
   return fromIntegers(environment, toTensor(environment, arguments[0], "tensor").sizes());

@@ -1,5 +1,5 @@
-// Images cut into bands of rows that fit the second-level cache, so that a kernel can go through a band one block of
-// channels after another, and the next band is on its way from memory meanwhile.
+// Images cut into bands of rows that fit the second-level cache. A kernel goes through a band one block of channels after
+// another, and prefetches the next band meanwhile.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Band {
 /// The bands of all images, in order.
 class Bands {
  public:
-  /// @param bytesOf the memory that so many neighbouring rows take, with all that is read for them
+  /// @param bytesOf gives the bytes of a number of neighbouring rows, together with all the input that they read
   template <typename BytesOf>
   Bands(int64_t images, int64_t height, const BytesOf& bytesOf) : height_(height) {
     while (rows_ < height && bytesOf(2 * (rows_ + 1)) <= kTwoBandsBytes) ++rows_;
@@ -24,7 +24,7 @@ class Bands {
   }
 
   int64_t count() const { return count_; }
-  /// Rows of a band, but for the last of each image.
+  /// Rows of each band; the last band of an image may have fewer.
   int64_t rows() const { return rows_; }
   Band operator[](int64_t index) const {
     const int64_t begin = index % perImage_ * rows_;
@@ -32,24 +32,24 @@ class Bands {
   }
 
  private:
-  /// A band and the next: half of the smallest second-level cache of the processors that train.
+  /// Bytes of a band and the next one together: half of the smallest second-level cache that we expect.
   static constexpr int64_t kTwoBandsBytes = 512 << 10;
   int64_t height_, rows_ = 1, perImage_, count_;
 };
 
-/// Brings a range of memory into the second-level cache, an equal piece at each step, while something else is computed.
-/// The processor cannot foresee these accesses by itself: a block of channels is read and written with gaps.
+/// Prefetches a range of memory into the second-level cache, an equal piece at each step, while something else is computed.
+/// The processor does not prefetch it by itself, because a block of channels is read and written with gaps.
 class Prefetch {
  public:
   Prefetch() = default;
   Prefetch(const void* begin, const void* end, int64_t steps)
       : next_(static_cast<const char*>(begin)), end_(static_cast<const char*>(end)), piece_(((end_ - next_) / steps / kLine + 1) * kLine) {}
 
-  /// A piece that will be read.
+  /// Prefetches the next piece, which will be read.
   void read() {
     for (const char* until = endOfPiece(); next_ < until; next_ += kLine) __builtin_prefetch(next_, 0, 2);
   }
-  /// A piece that will be written.
+  /// Prefetches the next piece, which will be written.
   void write() {
     for (const char* until = endOfPiece(); next_ < until; next_ += kLine) __builtin_prefetch(next_, 1, 2);
   }

@@ -1,10 +1,10 @@
-// A block of neighbouring channels of one pixel of a channels-last tensor, in vector registers as float32: two where there are
-// many registers, else one, so that the tiles of a kernel, all its weights and what it reads fit them together.
+// A block of neighbouring channels of one pixel of a channels-last tensor, as float32 in two vector registers, or in one where
+// there are only 16: then a kernel's tile of results, its weights and its input fit the registers together.
 //
-// Which channel lies in which lane depends on the dtype: a float32 block is a load for each register. A bfloat16 block of two
-// registers is one load, whose even channels come into the first register and whose odd ones into the second, because that
-// needs one shift and one mask. Kernels that work channel by channel do not see the difference; what is kept in the same
-// order (packed weights) asks `laneOf`.
+// Which channel lies in which lane depends on the dtype. A float32 block is one load for each register. A bfloat16 block of two
+// registers is a single load: its even channels go to the first register and its odd ones to the second, which takes one shift and
+// one mask. Most kernels treat all channels alike and need not know. Whoever stores something in this order (packed weights)
+// asks `laneOf`.
 #pragma once
 #include "vector.h"
 
@@ -27,7 +27,7 @@ inline __attribute__((always_inline)) void multiplyAdd(ChannelBlock& sum, const 
   for (int v = 0; v < kBlockVectors; ++v) sum.vectors[v] += a.vectors[v] * b.vectors[v];
 }
 
-/// A block that was stored in the order of the lanes.
+/// Loads a block that was stored in the order of the lanes.
 inline __attribute__((always_inline)) ChannelBlock loadLanes(const float* from) {
   ChannelBlock block;
   for (int v = 0; v < kBlockVectors; ++v) block.vectors[v] = load(from + v * kLanes);
@@ -38,7 +38,7 @@ inline __attribute__((always_inline)) void storeLanes(float* to, const ChannelBl
   for (int v = 0; v < kBlockVectors; ++v) advprop::store(to + v * kLanes, block.vectors[v]);
 }
 
-/// Stores a register past the caches where the processor can; the address is then a multiple of its size.
+/// Stores a register to memory without going through the caches, where the processor can. The address must be a multiple of the register's size.
 inline __attribute__((always_inline)) void streamRegister(void* to, Words value) {
 #if defined(__AVX512F__)
   _mm512_stream_si512(static_cast<__m512i*>(to), (__m512i)value);
@@ -49,14 +49,14 @@ inline __attribute__((always_inline)) void streamRegister(void* to, Words value)
 #endif
 }
 
-/// To be called by a thread after its last streamRegister, before others read.
+/// A thread calls this after its last streamRegister, before another thread reads.
 inline void finishStreaming() {
 #ifdef __AVX__
   _mm_sfence();
 #endif
 }
 
-/// How the channels of a tensor of this dtype come into a block and out of it.
+/// Loads and stores a block of a tensor of this dtype, and says which lane a channel is in.
 template <typename T>
 struct BlockLayout;
 
@@ -65,7 +65,7 @@ struct BlockLayout<float> {
   static constexpr int laneOf(int channel) { return channel; }
   static inline __attribute__((always_inline)) ChannelBlock load(const float* from) { return loadLanes(from); }
   static inline __attribute__((always_inline)) void store(float* to, const ChannelBlock& block) { storeLanes(to, block); }
-  /// Past the caches, to a multiple of kVectorBytes.
+  /// Stores without going through the caches; `to` must be a multiple of kVectorBytes.
   static inline __attribute__((always_inline)) void stream(float* to, const ChannelBlock& block) {
     for (int v = 0; v < kBlockVectors; ++v) streamRegister(to + v * kLanes, (Words)block.vectors[v]);
   }

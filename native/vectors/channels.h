@@ -1,4 +1,4 @@
-// Channels-last tensors as one long row of values whose channels repeat: how kernels walk them, vector by vector.
+// Walks a channels-last tensor vector by vector. To the walk the tensor is one long row of values, in which the channels repeat.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -18,13 +18,13 @@ inline bool isChannelsLast(const at::Tensor& x) {
          x.numel() >= kLanes && x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-/// How the channels of a channels-last tensor fall into vectors.
+/// Where the channels of a channels-last tensor lie in its vectors: the pattern repeats after `period` values.
 class Channels {
  public:
   explicit Channels(const at::Tensor& x) : Channels(x.size(1), x.numel()) {}
   Channels(int64_t count_, int64_t values_) : count(count_), period(periodOf(count_)), values(values_) {}
 
-  /// A value for each channel, repeated, so that a vector of them can be loaded at every column below `period`.
+  /// A table with one value for each channel, repeated so that a vector can be loaded at every column below `period`.
   template <typename ValueOf>
   std::vector<float> tile(const ValueOf& valueOf) const {
     std::vector<float> tiled(period + kLanes);
@@ -33,8 +33,8 @@ class Channels {
     return tiled;
   }
 
-  /// Calls `work(at, column)` for every vector of the tensor, in parallel: `at` counts values, `column` is where its
-  /// channels lie in tiled tables. The last vector overlaps the one before where the values do not divide.
+  /// Calls `work(at, column)` for every vector of the tensor, in parallel. `at` is the vector's position in the tensor, `column` its
+  /// position in a table of `tile`. If the values do not fill whole vectors, the last vector overlaps the one before.
   template <typename Work>
   void eachVector(const Work& work) const {
     const int64_t periods = values / period;
@@ -49,9 +49,9 @@ class Channels {
     if (values % kLanes != 0) work(values - kLanes, (values - kLanes) % count);
   }
 
-  /// Sums over each channel of the K vectors that `terms(at, column)` gives for each vector: the first of all channels,
-  /// then the second. Each adds a few dozen values in float32, then in float64. The result does not depend on the number
-  /// of threads.
+  /// `terms(at, column)` gives K vectors for each vector of the tensor. Returns K sums for each channel: the first sum of all channels,
+  /// then the second. A few dozen values are added in float32, then these sums in float64. The result does not depend on the
+  /// number of threads.
   template <typename Terms>
   std::vector<double> sums(const Terms& terms) const {
     constexpr int64_t kinds = std::tuple_size_v<std::invoke_result_t<Terms, int64_t, int64_t>>;
@@ -100,7 +100,7 @@ class Channels {
  private:
   static constexpr int64_t kTerms = 32;  // values of a channel that are added in float32
 
-  /// A common multiple of the channels and the vector, long enough for a loop.
+  /// A common multiple of the number of channels and of a vector's lanes, long enough for a loop.
   static int64_t periodOf(int64_t count) {
     const int64_t multiple = std::lcm(count, kLanes);
     return multiple * ((4 * kLanes + multiple - 1) / multiple);

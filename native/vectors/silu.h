@@ -1,5 +1,5 @@
-// The activation x sigmoid(x), a vector or a group of them at a time. `T` is the type of the tensor they belong to: sigmoids
-// need no more precision than it has.
+// The activation x sigmoid(x), for a vector or a group of vectors. `T` is the type of the tensor: for bfloat16 a less precise
+// sigmoid is enough.
 #pragma once
 #include <type_traits>
 
@@ -22,7 +22,7 @@ struct SiluAndSlope {
   V value, slope;
 };
 
-/// It and its derivative.
+/// silu(x) and its derivative.
 template <typename T, typename V>
 inline __attribute__((always_inline)) SiluAndSlope<V> siluAndSlope(const V& x) {
   const V s = sigmoidFor<T>(x);
@@ -30,7 +30,7 @@ inline __attribute__((always_inline)) SiluAndSlope<V> siluAndSlope(const V& x) {
   return {value, each([](Floats of, Floats silu) { return of + silu * (1.f - of); }, s, value)};
 }
 
-/// Its derivative alone.
+/// The derivative of silu alone.
 template <typename T>
 inline Floats siluSlope(Floats x) {
   return siluAndSlope<T>(x).slope;

@@ -1,7 +1,7 @@
-// The tile registers of Intel's AMX: eight, each of up to 16 rows of up to 64 bytes, and a product of bfloat16 numbers between
-// them with float32 sums. Where these are compiled, a processor's vectors multiply bfloat16 at half the speed of float32.
+// The tile registers of Intel's AMX. There are eight, each of up to 16 rows of up to 64 bytes. One instruction multiplies two
+// bfloat16 tiles and adds the product to a float32 tile. On these processors vectors multiply bfloat16 at half the speed of float32.
 //
-// With ADVPROP_EMULATED_TILES a program computes what the instructions do, on any processor, and stops at a use that they refuse.
+// With ADVPROP_EMULATED_TILES plain code does what the instructions do, on any processor. It aborts where they would fail.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -19,10 +19,10 @@
 
 namespace advprop::tiles {
 
-/// Of a register.
+/// The most rows of a register, and the most bytes of a row.
 constexpr int kRows = 16, kRowBytes = 64;
 
-/// What the processor reads when its registers are given their shapes.
+/// The memory layout that the processor reads to configure the shapes of its registers.
 struct alignas(64) Shapes {
   uint8_t palette = 1, firstRow = 0, reserved[14] = {};
   uint16_t rowBytes[16] = {};
@@ -110,7 +110,7 @@ inline bool allowed() {
   return granted;
 }
 
-// Not GCC's intrinsics, which do not say that they read memory.
+// GCC's intrinsics are not used, because they do not tell the compiler that they read memory.
 
 inline void configure(const Shapes& shapes) { asm volatile("ldtilecfg %0" ::"m"(shapes)); }
 

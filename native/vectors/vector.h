@@ -1,5 +1,5 @@
-// Vectors of float32 as wide as the processor's registers, in the compiler's own vector types: any processor compiles them.
-// Intrinsics stand where GCC 12 makes worse of its own vectors.
+// Vectors of float32 as wide as the processor's registers. They are the compiler's own vector types, so that this compiles for any
+// processor. Intrinsics are used only where GCC 12 makes slower code of its own types.
 #pragma once
 #include <c10/util/BFloat16.h>
 
@@ -20,7 +20,7 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
-/// Whether there are 32 vector registers, or 16.
+/// Whether the processor has 32 vector registers; else 16.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr bool kManyRegisters = true;
 #else
@@ -41,7 +41,7 @@ inline Floats load(const float* from) {
   return values;
 }
 
-/// One to a word.
+/// Each 16-bit number as a 32-bit word.
 inline Words widen(Halves halves) {
 #if defined(__AVX512F__)
   return (Words)_mm512_cvtepu16_epi32((__m256i)halves);
@@ -81,7 +81,7 @@ inline void store(at::BFloat16* to, Floats values) {
   std::memcpy(to, &halves, sizeof halves);
 }
 
-/// The first `count` values alone, then zeros.
+/// Loads only the first `count` values; the other lanes are zero.
 template <typename T>
 inline Floats loadFirst(const T* from, int64_t count) {
   T values[kLanes] = {};
@@ -89,7 +89,7 @@ inline Floats loadFirst(const T* from, int64_t count) {
   return load(values);
 }
 
-/// The first `count` values alone.
+/// Stores only the first `count` values.
 inline void storeFirst(float* to, Floats values, int64_t count) {
 #ifdef __AVX512F__
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), (__m512)values);
@@ -141,7 +141,7 @@ inline Floats squareRoot(Floats x) {
 #endif
 }
 
-/// 1 / x for x from 1 to infinity; off by at most 4e-7 of it, or where `rough` by 6e-5.
+/// 1 / x for x from 1 to infinity, with a relative error of at most 4e-7; of 6e-5 where `rough`.
 template <bool rough>
 inline Floats reciprocal(Floats x) {
 #ifdef __AVX512F__
@@ -153,14 +153,14 @@ inline Floats reciprocal(Floats x) {
 #endif
 }
 
-/// Vectors that go through a formula side by side. A long chain of operations, each of which needs the one before, fills what a
-/// processor looks ahead with its waiting; the chains of some vectors wait together.
+/// Vectors that go through a formula side by side. In a long chain of operations each one waits for the one before. The processor
+/// does not look far enough ahead to start the next chain in the meantime, so the chains of several vectors are interleaved here.
 template <int N>
 struct Group {
   Floats vectors[N];
 };
 
-/// The formula of each vector.
+/// Applies the formula to each vector.
 template <int N, typename Formula, typename... Groups>
 inline __attribute__((always_inline)) Group<N> each(const Formula& formula, const Group<N>& first, const Groups&... more) {
   Group<N> result;
@@ -173,8 +173,8 @@ inline __attribute__((always_inline)) Floats each(const Formula& formula, Floats
   return formula(first, more...);
 }
 
-/// 1 / (1 + e^-x), to about 1e-6 of it for |x| below 20 and 1e-5 elsewhere; `rough` leaves 2e-4, a tenth of a bfloat16's
-/// rounding. 0 or 1 at the ends; NaN stays. V is Floats or a group.
+/// 1 / (1 + e^-x), with a relative error of about 1e-6 for |x| below 20 and 1e-5 elsewhere; with `rough` of 2e-4, a tenth of the
+/// rounding of bfloat16. 0 or 1 where |x| is large; NaN gives NaN. V is Floats or a Group.
 ///
 /// e^-x = 2^n 2^r with n an integer and |r| <= 1/2; the polynomials for 2^r interpolate it at the Chebyshev nodes.
 template <bool rough = false, typename V>

@@ -1,4 +1,4 @@
-// The convolution and, with other weights, the gradient of its input.
+// The convolution, and the gradient of its input, which is a convolution with other weights.
 #include <ATen/Parallel.h>
 
 #include "norm/rectified.h"
@@ -10,13 +10,13 @@ namespace advprop::winograd {
 
 namespace {
 
-/// Tiles that are transformed together: a multiple of the rows of every product.
+/// Tiles that are transformed together: a multiple of the rows that any product computes together.
 constexpr int64_t kBlock = 24;
-/// Blocks that share each reading of a panel of weights: their products (0.9 MB) fit the second-level cache.
+/// Blocks that are multiplied with a panel of weights each time it is read. Their products (0.9 MB) fit the second-level cache.
 constexpr int64_t kBlocksTogether = 4;
-/// Weights beyond this many transformed values (2.4 MB) are transformed panel by panel.
+/// Weights with more transformed values than this (2.4 MB) are transformed panel by panel.
 constexpr int64_t kSharedWeights = 600'000;
-/// Transformed inputs of about this many values (12 MB) are kept while panels pass over them.
+/// About this many values of transformed inputs (12 MB) are kept while they are multiplied with one panel after another.
 constexpr int64_t kKeptInputs = 3'000'000;
 
 /// One call: x [N, depth, H, W] to y [N, columns, H, W]; `pack(first, width, panel, stride)` transforms a panel of weights,
@@ -50,7 +50,7 @@ class Convolution {
  private:
   int64_t blocks() const { return (tiles_.count + kBlock - 1) / kBlock; }
 
-  /// Weights once for all, then blocks of tiles side by side from input to result.
+  /// Transforms all weights first. Then each thread takes blocks of tiles from input to result.
   void byTiles() const {
     const at::Tensor weights = at::empty({panels_ * panelSize_}, at::kFloat);
     float* all = weights.data_ptr<float>();
@@ -68,7 +68,7 @@ class Convolution {
     });
   }
 
-  /// Inputs once for all, then panels of weights side by side, each over all tiles.
+  /// Transforms all inputs first. Then each thread takes panels of weights and multiplies them with all tiles.
   void byPanels() const {
     const int64_t inputs = kPlaces * inputStride_, products = kBlocksTogether * kPlaces * productStride_;
     const int64_t all = blocks(), rounds = (all * inputs + kKeptInputs - 1) / kKeptInputs;
@@ -102,7 +102,7 @@ class Convolution {
     });
   }
 
-  /// Results of the blocks' tiles for one panel of weights. Each place's weights are read once for all blocks.
+  /// Results of several blocks for one panel of weights. The weights of each of the 36 places are read once for all blocks.
   void multiplyBlocks(int64_t begin, int64_t end, const float* inputs, const float* panel, int64_t p, float* products) const {
     const int64_t inputSize = kPlaces * inputStride_, productSize = kPlaces * productStride_;
     for (int place = 0; place < kPlaces; ++place) {

@@ -1,19 +1,19 @@
-// The products of Winograd's form: rows of values times panels of vectors.
+// The matrix products of Winograd's form: rows of tiles times a panel of weights.
 #pragma once
 #include "product/register_product.h"
 
 namespace advprop::winograd {
 
-/// The vectors of a panel, the most that divide all: more columns for each row that is read.
+/// Vectors of a panel: the largest number that divides all, so that a row that is read is used for many columns.
 inline int panelVectors(int64_t vectors) {
   if (kManyRegisters && vectors % 4 == 0) return 4;
   return vectors % 3 == 0 ? 3 : vectors % 2 == 0 ? 2 : 1;
 }
 
-/// Rows that fit the registers beside a panel's vectors.
+/// Rows that are computed together: their sums and a panel's vectors fill the registers.
 constexpr int rowsTogether(int vectors) { return !kManyRegisters ? 12 / vectors : vectors == 4 ? 6 : 8; }
 
-/// A product whose right side is as wide and deep as a vector and stays in registers, where there are enough.
+/// A product whose right factor is one vector wide and as deep. It stays in registers, if there are 32.
 inline void multiplyOneVector(const float* a, const float* panel, int64_t rows, float* out) {
   Floats columns[kLanes];
 #pragma GCC unroll 16
@@ -39,7 +39,7 @@ void multiplyPanel(const float* a, int64_t row, const float* panel, int64_t dept
   }
 }
 
-/// out[rows, width] = a[rows, depth] panel[depth, width], width being that of `vectors`; rows are computed in whole groups.
+/// out[rows, width] = a[rows, depth] panel[depth, width], with width = vectors * kLanes. Rows are rounded up to whole groups.
 inline void multiplyRows(int vectors, const float* a, int64_t row, const float* panel, int64_t depth, int64_t rows, float* out) {
   if (kManyRegisters && vectors == 1 && depth == kLanes) return multiplyOneVector(a, panel, rows, out);
   switch (vectors) {

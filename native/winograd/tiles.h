@@ -1,4 +1,4 @@
-// Tiles of channels-last images into transformed tiles and back.
+// From channels-last images to transformed tiles, and back.
 #pragma once
 #include <algorithm>
 
@@ -6,11 +6,11 @@
 
 namespace advprop::winograd {
 
-/// Matrices of the 36 places lie one vector further apart than their size, so that they do not meet in one set of the caches.
+/// Distance between the matrices of the 36 places: one vector more than their size, so that they do not all fall into the same set of the caches.
 inline int64_t placeStride(int64_t rows, int64_t columns) { return rows * columns + kLanes; }
 
-/// B^T d B of the 6 by 6 inputs of one tile, place 0 at `out(channel)`, places `stride` apart. An input is
-/// `prepare(vector, channel)` of what x holds, and 0 outside of the image.
+/// Writes B^T d B of the 6 by 6 inputs of one tile: place 0 at `out(channel)`, the others `stride` apart. An input d is
+/// `prepare(vector of x, channel)`, and 0 outside of the image.
 template <typename T, typename Prepare, typename Out>
 void gatherInputs(const T* x, int64_t channels, const Tiles& tiles, const Tiles::Origin& at, const Prepare& prepare, const Out& out, int64_t stride) {
   const int64_t line = tiles.width * channels;
@@ -37,8 +37,8 @@ void gatherInputs(const T* x, int64_t channels, const Tiles& tiles, const Tiles:
   transform([&](int row, int column, int64_t c) { return pixels[row][column] ? prepare(load(pixels[row][column] + c), c) : Floats{}; });
 }
 
-/// A dY A^T of the gradients of the 4 by 4 results of one tile, for channels [first, first + width), place 0 at `out(channel)`
-/// counting from the first, places `stride` apart.
+/// Writes A dY A^T of the gradients of the 4 by 4 results of one tile, for channels [first, first + width): place 0 at
+/// `out(channel - first)`, the others `stride` apart.
 template <typename T, typename Out>
 void gatherGradients(const T* y, int64_t channels, int64_t first, int64_t width, const Tiles& tiles, const Tiles::Origin& at, const Out& out,
                      int64_t stride) {
@@ -54,8 +54,8 @@ void gatherGradients(const T* y, int64_t channels, int64_t first, int64_t width,
   }
 }
 
-/// The 4 by 4 results A^T m A of one tile, for channels [first, first + width), from `products` [36][...][width]: y takes
-/// `finish(result, place in y, channel)`.
+/// Computes the 4 by 4 results A^T m A of one tile, for channels [first, first + width), from `products` [36][...][width], and stores
+/// `finish(result, place in y, channel)` in y.
 template <typename T, typename Finish>
 void scatterResults(const float* products, int64_t stride, T* y, int64_t channels, int64_t first, int64_t width, const Tiles& tiles, const Tiles::Origin& at,
                     const Finish& finish) {

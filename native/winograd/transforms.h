@@ -17,7 +17,7 @@ constexpr int kPlaces = kSide * kSide;    // products of a tile
 constexpr float kP = 0.625f, kQ = 1.5f;
 constexpr float kPP = kP * kP, kQQ = kQ * kQ;
 
-// One dimension. Vectors are given and taken in arrays, which stay in registers.
+// Transforms of one dimension. Vectors are passed in arrays, which stay in registers.
 
 /// B^T: six inputs to six. Rows are the coefficients of M(x) / (x - point) with M = x (x^2 - p^2) (x^2 - q^2), and of M.
 struct Inputs {
@@ -91,7 +91,7 @@ struct WeightGradients {
   }
 };
 
-/// A transform of both dimensions: vectors come from `at(row, column)` and go to `put(row, column, vector)`.
+/// A transform of both dimensions. It reads vectors with `at(row, column)` and writes them with `put(row, column, vector)`.
 template <typename Transform, typename At, typename Put>
 inline __attribute__((always_inline)) void transformTile(const At& at, const Put& put) {
   Floats half[Transform::to][Transform::from];

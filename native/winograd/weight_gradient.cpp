@@ -1,4 +1,4 @@
-// The gradient of the weights: the transformed gradients of the results times the transformed inputs, summed over tiles.
+// The weight gradient: transformed gradients of the results times transformed inputs, summed over tiles.
 #include <ATen/Parallel.h>
 
 #include "norm/rectified.h"
@@ -10,19 +10,19 @@ namespace advprop::winograd {
 
 namespace {
 
-/// Tiles whose products are summed in registers: float32 sums stay short, and a panel of as many in the first cache.
+/// Tiles whose products are summed in registers. Float32 sums stay short, and a panel of as many tiles fits the first-level cache.
 constexpr int64_t kDepth = 96;
 
-/// Tiles that are transformed together: both operands in the caches, and few waits of threads for each other.
+/// Tiles that are transformed together: both operands stay in the caches, and threads seldom wait for each other.
 int64_t tilesTogether(int64_t channels) { return std::clamp<int64_t>(6'144 / channels / kDepth, 1, 2) * kDepth; }
 
-/// The vectors of a panel: more would leave the registers too few rows.
+/// Vectors of a panel. With more, registers would remain for too few rows.
 int vectorsTogether(int64_t vectors) { return vectors % 2 == 0 ? 2 : vectors % 3 == 0 ? 3 : 1; }
 
-/// Transformed weight gradients of at most this many values (4.7 MB) are summed up together.
+/// The most values of transformed weight gradients (4.7 MB) that are summed together.
 constexpr int64_t kSums = 1'200'000;
 
-/// The matrices [tiles][channels] of 36 places, each in panels of some channels: [panel][tiles][width].
+/// The matrices [tiles][channels] of the 36 places. Each is stored in panels of `width` channels: [panel][tiles][width].
 class Panels {
  public:
   Panels(int64_t tiles, int64_t channels)
@@ -65,7 +65,7 @@ void accumulate(const Panels& a, int64_t rows, const Panels& b, int64_t columns,
   }
 }
 
-/// How the work on a few tiles is done: by all threads together, or by one, beside others that are at other tiles.
+/// How a few tiles are worked on: by all threads together, or by one thread while the others work on other tiles.
 constexpr auto kTogether = [](int64_t count, const auto& work) { at::parallel_for(0, count, 1, work); };
 constexpr auto kAlone = [](int64_t count, const auto& work) { work(int64_t{0}, count); };
 
@@ -83,7 +83,7 @@ class Summation {
   void add(int64_t first, int64_t begin, int64_t end, const Run& run, float* sums) const {
     for (int64_t start = begin; start < end; start += together_) {
       const int64_t count = std::min(together_, end - start);
-      // The inputs of the only tiles are those of the group before.
+      // There is only one set of tiles, so the inputs were transformed for the group before.
       const bool known = first > 0 && together_ == tiles_.count;
       run(count, [&](int64_t from, int64_t to) {
         tiles_.each(start + from, to - from, [&](int64_t i, const Tiles::Origin& at) {
@@ -108,13 +108,13 @@ class Summation {
   const Panels transformed_, gradients_;
 };
 
-/// Parts of the tiles that are summed side by side where the sums are small: a number that does not depend on the threads, so
-/// that neither does the result.
+/// Parts of the tiles that are summed in parallel, where the sums are small. The number does not depend on the number of threads, so the
+/// result does not either.
 int64_t partsOf(int64_t size, const Tiles& tiles) { return std::min(std::clamp<int64_t>(kSums / size, 1, 16), (tiles.count + kDepth - 1) / kDepth); }
 
 template <typename T, typename Prepare>
 void sumOverTiles(const T* gradient, int64_t outputs, const T* x, int64_t inputs, const Tiles& tiles, const Prepare& prepare, float* out) {
-  // Whole vectors of outputs that divide them all.
+  // The group is a number of whole vectors of outputs that divides all outputs.
   int64_t group = outputs;
   while (group % (2 * kLanes) == 0 && group * inputs * kPlaces > kSums) group /= 2;
   const int64_t stride = placeStride(group, inputs), size = kPlaces * stride;

@@ -1,4 +1,4 @@
-// 3x3 kernels into transformed ones and back. Weights lie channels-last, [O][3][3][I].
+// From 3x3 kernels to transformed kernels, and back. Weights are channels-last, [O][3][3][I].
 #pragma once
 #include "transforms.h"
 
@@ -6,7 +6,7 @@ namespace advprop::winograd {
 
 constexpr int kTaps = 9;
 
-/// Rows become columns, of as many vectors as a vector has lanes.
+/// Transposes a square of as many vectors as a vector has lanes.
 inline void transpose(Floats* m) {
   using Indices = int32_t __attribute__((vector_size(kVectorBytes)));
 #pragma GCC unroll 4
@@ -50,8 +50,8 @@ inline void packOutputs(const float* weight, int64_t inputs, int64_t first, int6
   }
 }
 
-/// A panel of `width` inputs, for the gradient of the inputs: `panel` [36][O][width], places `stride` apart,
-/// of kernels turned round.
+/// A panel of `width` inputs, for the input gradient: `panel` [36][O][width], places `stride` apart. The kernels are rotated by half a
+/// turn.
 inline void packInputs(const float* weight, int64_t inputs, int64_t outputs, int64_t first, int64_t width, float* panel, int64_t stride) {
   for (int64_t output = 0; output < outputs; ++output) {
     for (int64_t column = 0; column < width; column += kLanes) {

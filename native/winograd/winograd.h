@@ -7,7 +7,7 @@
 
 namespace advprop::winograd {
 
-/// How images fall into tiles of 4 by 4 results, the last of a row or column reaching over the edge.
+/// How images are cut into tiles of 4 by 4 results. The last tile of a row or column may reach over the edge.
 struct Tiles {
   Tiles(int64_t images, int64_t height_, int64_t width_)
       : height(height_), width(width_), down((height + kTile - 1) / kTile), across((width + kTile - 1) / kTile), count(images * down * across) {}
@@ -34,8 +34,8 @@ struct Tiles {
   const int64_t height, width, down, across, count;
 };
 
-/// Whether the convolution is ours: channels-last float32 or bfloat16 with channels in whole vectors, a float32 weight, and
-/// fewer products than the plain sum has.
+/// Whether the kernel takes this convolution: x is float32 or bfloat16, both numbers of channels are whole vectors, the weight is float32,
+/// and there are fewer multiplications than in the plain sum.
 bool applies(const at::Tensor& x, const at::Tensor& weight);
 
 // The convolution is of x or, given a norm, of relu(norm(x)), which is never written anywhere.
@@ -43,8 +43,8 @@ bool applies(const at::Tensor& x, const at::Tensor& weight);
 /// The convolution of x [N, I, H, W] with weight [O, I, 3, 3]: [N, O, H, W] in x's dtype, arithmetic in float32.
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const Normalization* norm = nullptr);
 
-/// The gradient of x, given that of the result: its convolution with the kernels turned round, inputs and outputs exchanged.
-/// A norm's statistics are constants, and x is asked for.
+/// The gradient of x, given that of the result: a convolution of the latter with the kernels rotated by half a turn, and inputs and outputs
+/// exchanged. With a norm, `x` must be given, and the norm's statistics are constants.
 at::Tensor inputGradient(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& x = {}, const Normalization* norm = nullptr);
 
 /// The gradient of the weight in float32, channels-last. Does not depend on the number of threads.

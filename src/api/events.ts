@@ -1,30 +1,30 @@
-/** What happens during {@link train}, in the order in which it happens. */
+/** The events of {@link train}. */
 import type { ResolvedRecipe } from "../recipes/schema.js";
 import type { EpochEvent, StepEvent, ValidationEvent } from "../training/events.js";
 import type { FitResult } from "../training/fit.js";
 
-/** Something that the user should know. */
+/** A message for the user. */
 export interface NoteEvent {
   readonly type: "note";
   readonly message: string;
-  /** Whether it changes what the run or its numbers mean: images that were left out, a value that is another than was asked for. */
+  /** Whether the message affects the meaning of the run or its numbers, for example skipped images or a changed setting. */
   readonly warning: boolean;
 }
 
-/** Weights to start from are downloaded. */
+/** Progress of a download of weights. */
 export interface DownloadEvent {
   readonly type: "download";
   readonly doneBytes: number;
-  /** Absent where the server does not say. */
+  /** Undefined if the server does not give it. */
   readonly totalBytes: number | undefined;
 }
 
-/** Everything is ready, and the run's folder holds the run. */
+/** The training begins, and the run's folder exists. */
 export interface StartedEvent {
   readonly type: "started";
   /** The run's folder. */
   readonly run: string;
-  /** Updates done before: 0 but where a run is resumed. */
+  /** Number of updates done before; 0 for a new run. */
   readonly step: number;
   readonly recipe: ResolvedRecipe;
   readonly data: { readonly name: string; readonly classes: readonly string[]; readonly trainingImages: number };
@@ -33,10 +33,10 @@ export interface StartedEvent {
 /** A checkpoint was written. */
 export interface SavedEvent {
   readonly type: "checkpoint";
-  /** The newest, the best on the validation images, or that of a step. */
+  /** The newest, the best on the validation images, or the one kept at a step. */
   readonly name: "last" | "best" | number;
   readonly step: number;
-  /** The file of its weights. */
+  /** The weights file. */
   readonly weights: string;
 }
 
@@ -51,28 +51,28 @@ export interface PictureEvent {
 export interface TrainResult extends Pick<FitResult, "status" | "reason"> {
   /** The run's folder: `openClassifier`, `evaluate` and a later `train` with `resume` take it. */
   readonly run: string;
-  /** Updates done. */
+  /** Number of updates done. */
   readonly step: number;
-  /** The weights file to use: the best on the validation images where there are such, else the last. */
+  /** The weights file to use: the best on the validation images if there are any, else the last. */
   readonly weights: string;
-  /** The best validation; absent where nothing was validated. */
+  /** The best validation; absent if there was none. */
   readonly best?: { readonly accuracy: number; readonly step: number; readonly epoch: number };
   readonly data: {
     readonly name: string;
     readonly classes: readonly string[];
-    /** The parts that there are, whether they were read or not. */
+    /** The splits that exist, whether they were read or not. */
     readonly parts: readonly ("train" | "validation" | "test")[];
-    /** Images in each part whose number is known. */
+    /** Number of images in each split, if known. */
     readonly images: Readonly<Partial<Record<"train" | "validation" | "test", number>>>;
-    /** Photos that could not be read. */
+    /** Photos that were skipped because they could not be read. */
     readonly leftOut: readonly { readonly file: string; readonly reason: string }[];
   };
-  /** How photos came; absent where the images lie in memory. */
+  /** Speed of reading photos; absent for images in memory. */
   readonly reading?: {
     readonly imagesPerSecond: number;
     /** Share of the time in which training waited for photos. */
     readonly waitingShare: number;
-    /** Share of the photos that the memory for decoded ones held. */
+    /** Share of the photos that were kept decoded in memory. */
     readonly keptShare: number;
   };
 }

@@ -1,4 +1,4 @@
-/** A run's folder, read: what a program looks at to know what was trained, how it went and how good it is. */
+/** Reads a run's folder: its recipe, logs and results. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { resolveRecipe } from "../recipes/resolve.js";
@@ -9,31 +9,31 @@ import { RunDirectory } from "../runs/run-directory.js";
 import type { BatchNormDriftRecord, EvaluationFile, MetricsRecord, RunInfo, SuiteFile } from "../runs/schema.js";
 
 export interface Run {
-  /** Its folder. */
+  /** The run's folder. */
   readonly path: string;
-  /** How it stands, and on what it is trained. */
+  /** Its status and its data. */
   readonly info: RunInfo;
-  /** What it was trained with, every default filled in. */
+  /** The recipe with all defaults filled in. */
   readonly recipe: ResolvedRecipe;
-  /** The same as its file has it. */
+  /** The text of the recipe file. */
   recipeText(): string;
-  /** The weights file to use: the best on the validation images where there is one, else the last; undefined before the first. */
+  /** The weights file to use: the best on the validation images if there is one, else the last; undefined before the first checkpoint. */
   readonly weights: string | undefined;
-  /** Losses, rates and validations in the order in which they were logged; a line that is not whole yet is left out. */
+  /** The logged losses, rates and validations in order. An incomplete last line is left out. */
   metrics(): MetricsRecord[];
-  /** How far the auxiliary running statistics lie from the main ones, by epoch. */
+  /** The differences between auxiliary and main running statistics, by epoch. */
   batchNormDrift(): BatchNormDriftRecord[];
-  /** What `evaluate` has measured of it, oldest first. */
+  /** The results of `evaluate`, oldest first. */
   evaluations(): EvaluationFile[];
-  /** What suites have measured of it, oldest first. */
+  /** The results of suites, oldest first. */
   suites(): SuiteFile[];
 }
 
 /**
- * Opens a run to read it; nothing is changed, so a run that is being trained may be read too.
+ * Opens a run for reading. Nothing is changed, so the run may still be training.
  *
  * @param path the run's folder
- * @throws UsageError ERR_RUN_MISSING there is no run; ERR_RUN_SCHEMA it is of another version
+ * @throws UsageError ERR_RUN_MISSING there is no run; ERR_RUN_SCHEMA the run is from another version
  */
 export function openRun(path: string): Run {
   const folder = RunDirectory.open(path);
@@ -51,14 +51,14 @@ export function openRun(path: string): Run {
   };
 }
 
-/** The results of a folder, oldest first. */
+/** The results in a folder, oldest first. */
 function resultsIn<Result extends { readonly createdAt: string }>(folder: string): Result[] {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^[^.].*\.json$/.test(name)) : [];
   const files = names.map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Result);
   return files.sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
 }
 
-/** The value with undefined in the place of null, which is what undefined in a list becomes in JSON. */
+/** Replaces null by undefined, because JSON writes undefined in a list as null. */
 function withoutNulls<Value>(value: Value): Value {
   if (value === null) return undefined as Value;
   if (Array.isArray(value)) return value.map(withoutNulls) as Value;

@@ -1,4 +1,4 @@
-/** Photos in batches as a classifier sees them: files by worker threads, everything else here. */
+/** Prepares photos for a classifier in batches. Worker threads read files; other photos are decoded here. */
 import { readFile } from "node:fs/promises";
 import type { Pixels } from "../data/loading/batch.js";
 import { LeftOutPhotos } from "../data/photos/bad-photos.js";
@@ -15,22 +15,22 @@ import type { RawImage } from "../images/resize.js";
 /** A photo: the path of its file, the bytes of such a file, or RGB pixels (height, width, 3) of any size. */
 export type Photo = string | Uint8Array | RawImage;
 
-/** How photos become images. */
+/** How photos become square images. */
 export interface Squares {
   /** Side in pixels. */
   readonly size: number;
   readonly view: EvaluationView;
 }
 
-/** Some photos of a list. */
+/** A batch of photos of a list. */
 export interface PhotoBatch extends Pixels {
-  /** (N) indices in the list of those that were read. */
+  /** (N) indices in the list of the photos that were read. */
   readonly indices: readonly number[];
-  /** Photos that could not be read, which come before the next batch. */
+  /** Photos before the next batch that could not be read. */
   readonly bad: readonly { readonly index: number; readonly reason: string }[];
 }
 
-/** What the network sees of a photo. @throws RunError ERR_IMAGE, UsageError ERR_PHOTO */
+/** The square of a photo that the network classifies. @throws RunError ERR_IMAGE, UsageError ERR_PHOTO */
 export async function squareOf(photo: Photo, { size, view }: Squares): Promise<Pixels> {
   const pixels = new Uint8Array(size * size * 3);
   if (typeof photo === "string" || photo instanceof Uint8Array) {
@@ -62,9 +62,9 @@ function checkPixels({ pixels, height, width }: RawImage): void {
 }
 
 /**
- * All photos of a list in order, without those that cannot be read, which are named.
+ * All photos of a list in order. Photos that cannot be read are reported in `bad`.
  *
- * @param workers threads that read files, by default one a core
+ * @param workers threads that read files; by default one per core
  */
 export function photoBatches(
   photos: readonly Photo[],
@@ -84,12 +84,12 @@ async function* fileBatches(
 ): AsyncGenerator<PhotoBatch> {
   const { length } = files;
   const samples = Uint32Array.from({ length }, (_, index) => index);
-  // Paths are taken as they are, so that they mean what they mean here.
+  // The root is empty, so that paths stay relative to the working folder.
   const set = { name: "the photos", classes: [], length, root: "", files, labels: new Int32Array(length), samples };
   const leftOut = new LeftOutPhotos("", { onBadImage: "skip" });
   const reader = evaluationPhotos(set, { batchSize, size, ...view, workers, leftOut });
   let next = 0;
-  /** Those before an index that did not come. */
+  /** The unreadable photos before an index. */
   const badBefore = (end: number, come: ReadonlySet<number>) => {
     const indices = Array.from({ length: end - next }, (_, i) => next + i).filter((index) => !come.has(index));
     next = end;
@@ -104,7 +104,7 @@ async function* fileBatches(
       yield { pixels, height, width, indices, bad };
     }
   } catch (error) {
-    // Where none can be read at all, that is what there is to say of each.
+    // If no photo can be read, each gets its own reason instead of a common error.
     if (!(error instanceof AdvPropError && error.code === "ERR_BAD_IMAGES")) throw error;
   } finally {
     await reader.close();

@@ -1,4 +1,4 @@
-/** Photos classified: what a program that uses a trained classifier calls. */
+/** Classifies photos: the interface for programs that use a trained classifier. */
 import { UsageError } from "../errors.js";
 import { mostProbable, type Prediction } from "../evaluation/classes/most-probable.js";
 import { evaluationBatchSize } from "../evaluation/predictor.js";
@@ -10,16 +10,16 @@ export type { Prediction } from "../evaluation/classes/most-probable.js";
 export type { Photo } from "./photo-batches.js";
 
 export interface ClassifyOptions {
-  /** Classes that are returned; by default 5, or all where there are fewer. */
+  /** Number of classes that are returned; by default 5, or all if there are fewer. */
   readonly top?: number;
 }
 
 export interface ClassifyAllOptions extends ClassifyOptions {
-  /** Threads that read files; by default one a core. */
+  /** Threads that read files; by default one per core. */
   readonly workers?: number;
 }
 
-/** What became of a photo of a list. */
+/** The result for a photo of a list. */
 export type PhotoResult =
   | { readonly photo: Photo; readonly predictions: readonly Prediction[] }
   /** It cannot be read or decoded: why. */
@@ -30,11 +30,11 @@ export interface PhotoClassifier {
   readonly classes: readonly string[];
   /** Side in pixels of the square that the network sees. */
   readonly imageSize: number;
-  /** What was recognised and chosen when it was opened, for the user: sentences. */
+  /** What was recognised and chosen when the model was opened, as sentences for the user. */
   readonly notes: readonly string[];
   /**
-   * Classifies a photo: upright by its EXIF orientation, as 8-bit sRGB on white, resized and cut by the classifier's own
-   * rule.
+   * Classifies a photo. It is rotated upright by its EXIF orientation, converted to 8-bit sRGB on white, and resized and cropped by the
+   * classifier's rule.
    *
    * @returns the most probable classes, the most probable first
    * @throws RunError ERR_IMAGE the photo cannot be read or decoded; UsageError ERR_PHOTO its pixels are not (height, width, 3);
@@ -42,13 +42,13 @@ export interface PhotoClassifier {
    */
   classify(photo: Photo, options?: ClassifyOptions): Promise<Prediction[]>;
   /**
-   * Classifies photos in batches, in their order. Files are read ahead by worker threads, so that a list of files is faster than
-   * one call for each; a photo that cannot be read is a result with its `error`, and the others go on.
+   * Classifies photos in batches, in their order. Worker threads read files ahead, so this is faster than one call per file. A photo that
+   * cannot be read gives a result with `error`, and the others continue.
    *
-   * @throws as {@link classify}, but for ERR_IMAGE; UsageError ERR_WORKERS
+   * @throws as {@link classify}, except ERR_IMAGE; UsageError ERR_WORKERS
    */
   classifyAll(photos: readonly Photo[], options?: ClassifyAllOptions): AsyncGenerator<PhotoResult, void>;
-  /** Frees its memory; it answers no more. */
+  /** Frees the memory; the classifier cannot be used after that. */
   close(): Promise<void>;
 }
 
@@ -78,20 +78,16 @@ export async function openClassifier(model: string, options: OpenPredictorOption
       const top = checked(given);
       const { workers } = given;
       const batchSize = evaluationBatchSize(size);
-      for await (const { indices: places, bad, ...pixels } of photoBatches(
-        photos,
-        { size, view },
-        { batchSize, workers },
-      )) {
-        checked(given); // it may have been closed meanwhile
-        const logits = places.length === 0 ? new Float32Array(0) : await predictor.logits(pixels);
+      for await (const { indices, bad, ...pixels } of photoBatches(photos, { size, view }, { batchSize, workers })) {
+        checked(given); // the classifier may have been closed in the meantime
+        const logits = indices.length === 0 ? new Float32Array(0) : await predictor.logits(pixels);
         const results = new Map<number, PhotoResult>();
-        for (const { index: place, reason } of bad) results.set(place, { photo: photos[place], error: reason });
-        for (const [i, place] of places.entries()) {
+        for (const { index, reason } of bad) results.set(index, { photo: photos[index], error: reason });
+        for (const [i, index] of indices.entries()) {
           const row = logits.subarray(i * classes.length, (i + 1) * classes.length);
-          results.set(place, { photo: photos[place], predictions: mostProbable(row, classes, top) });
+          results.set(index, { photo: photos[index], predictions: mostProbable(row, classes, top) });
         }
-        for (const place of [...results.keys()].sort((a, b) => a - b)) yield results.get(place)!;
+        for (const index of [...results.keys()].sort((a, b) => a - b)) yield results.get(index)!;
       }
     },
     async close() {

@@ -1,4 +1,4 @@
-/** What an attack is: a function of a logits function, never of a model. Batch norm is the caller's affair. */
+/** The interface of attacks. An attack gets a logits function, not a model, so the caller decides the batch norms. */
 import type { SampleKeys } from "../nn/keys.js";
 import type { Tensor } from "../tensor/index.js";
 
@@ -12,9 +12,9 @@ export interface Attack {
    * @param logits the function under attack
    * @param images [N, 3, H, W], pixels in [0, 1]
    * @param labels int64 [N]
-   * @param keys   of the samples' draws: the same sample gets the same start and target in any batch
-   * @returns      [N, 3, H, W] within [0, 1], outside of every graph; of every attack but GD also within the
-   *               threat model's ball around the images
+   * @param keys   keys of the random draws: a sample gets the same start and target in any batch
+   * @returns      [N, 3, H, W] in [0, 1], without a graph; for all attacks but GD also within the threat model's ball around
+   *               the images
    */
   perturb(logits: LogitsFunction, images: Tensor, labels: Tensor, keys: SampleKeys): Tensor;
 }

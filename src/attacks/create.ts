@@ -1,4 +1,4 @@
-/** From an attack's options, as a recipe or the command line gives them, to the attack. */
+/** Creates an attack from its options, as a recipe or the command line gives them. */
 import type { Attack } from "./attack.js";
 import { noise, signNoise } from "./noise.js";
 import { fgsm, gd, iFgsm, pgd } from "./pgd.js";
@@ -9,7 +9,7 @@ import { type Norm, threatModel } from "./threat-model.js";
 /** The ball. */
 interface Ball {
   readonly norm: Norm;
-  /** With pixels in [0, 1], as are step sizes. */
+  /** Radius, with pixels in [0, 1], as for step sizes. */
   readonly epsilon: number;
 }
 
@@ -17,7 +17,7 @@ interface Steps extends Ball {
   readonly stepSize: number;
   readonly steps: number;
   readonly target: Target;
-  /** Of the labels or targets of the attack's loss; 0 unless given. */
+  /** Smoothing of the labels or targets of the attack's loss; by default 0. */
   readonly labelSmoothing?: number;
 }
 
@@ -26,7 +26,7 @@ interface RandomStart {
   readonly cleanStartProbability: number;
 }
 
-/** An attack by its name, with what that attack needs. */
+/** The name of an attack, with the options of that attack. */
 export type AttackOptions =
   | ({ readonly name: "pgd" | "gd" } & Steps & RandomStart)
   | ({ readonly name: "registered"; readonly attack: string } & Steps & RandomStart)
@@ -55,7 +55,7 @@ export function createAttack(options: AttackOptions): Attack {
   }
 }
 
-/** How many gradients of the network an attack takes for each image: what it costs. */
+/** The cost of an attack: how many gradients of the network it computes for each image. */
 export function attackGradients(options: AttackOptions): number {
   if (options.name === "registered") {
     return registeredAttack(options.attack).gradients?.(options) ?? options.steps;

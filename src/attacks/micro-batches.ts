@@ -1,22 +1,22 @@
-/** Attacks on a few images at a time. */
+/** Runs an attack on a few images at a time. */
 import { keysOfRows } from "../nn/keys.js";
 import { engineInfo, scope } from "../tensor/index.js";
 import { concat, rows } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
 
 /**
- * Pixels of the images that are attacked together: enough that calls of operators cost little, few enough that the attack's
- * graph stays small beside that of a training pass. There are as many images as threads at least, since a thread may take a
- * whole image. A GPU, which one image does not fill and whose caches hold none, takes the batch as a whole.
+ * Number of pixels that are attacked together. It is large enough that the overhead of operator calls is small, and small enough that
+ * the attack's graph is small compared with that of a training pass. There are at least as many images as threads, because a thread may
+ * process a whole image. A GPU gets the whole batch, because it needs many images to be busy.
  */
 const PIXELS_TOGETHER = 16 * 224 * 224;
 
 /**
- * The same attack, on parts of the batch one after another, all of about the same size. It finds what the attack on the
- * whole batch finds as long as no image's logits depend on the other images: through running statistics, that is, and
- * without draws that the logits function keys by the batch.
+ * The same attack on parts of the batch of about equal size, one after the other. The result is that of the whole batch if no image's
+ * logits depend on the other images: the batch norms use running statistics, and the logits function draws nothing by batch.
  *
- * @param together images in a part; unless given, those of 16 images of 224 px, and at least one a thread; all of them on a GPU
+ * @param together number of images in a part; by default as many as have the pixels of 16 images of 224 px, but at least one per
+ *   thread; on a GPU all images
  */
 export function inMicroBatches(attack: Attack, together?: number): Attack {
   return {

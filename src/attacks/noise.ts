@@ -1,4 +1,4 @@
-/** Random noise of an attack's size: the control that tells what the adversary does from what any perturbation does. */
+/** Random noise of an attack's size: the control that separates the effect of the attack from that of any perturbation. */
 import { drawFor } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import { scope } from "../tensor/index.js";
@@ -6,15 +6,15 @@ import { keyedUniform, sign, sub } from "../tensor/operators.js";
 import type { Attack } from "./attack.js";
 import type { ThreatModel } from "./threat-model.js";
 
-/** A random point of the ball, the start of PGD. The network is never asked. */
+/** A random point of the ball, as at the start of PGD. It does not use the network. */
 export function noise(threatModel: ThreatModel): Attack {
   return { perturb: (_logits, images, _labels, keys) => scope(() => threatModel.start(images, keys)) };
 }
 
 /**
- * Random-sign noise: PGD's start, then one step of epsilon along random signs in place of the gradient's, and the projection. It is
- * as large as PGD-1 with steps of epsilon, of which a pixel's change has the root mean square sqrt(2/3) epsilon; the start alone
- * has sqrt(1/3) epsilon. The network is never asked.
+ * Random-sign noise: PGD's start, then one step of epsilon along random signs instead of the gradient's signs, and the projection. It is
+ * as large as PGD-1 with a step of epsilon: the root mean square of a pixel's change is sqrt(2/3) epsilon, and sqrt(1/3) epsilon for
+ * the start alone. It does not use the network.
  */
 export function signNoise(threatModel: ThreatModel): Attack {
   return {
@@ -24,7 +24,7 @@ export function signNoise(threatModel: ThreatModel): Attack {
         const draws = drawFor(keys, { purpose: Purpose.noiseSign }, (samples, key) =>
           keyedUniform(samples, shape, key, images.dtype),
         );
-        // A draw is a multiple of 2^-24 below 1: less half a multiple it is as often positive as negative, and never 0.
+        // A draw is a multiple of 2^-24 in [0, 1). Shifted by an odd multiple of 2^-25, it is positive and negative equally often and never 0.
         const signs = sign(sub(draws, 0.5 - 2 ** -25));
         return threatModel.advance(threatModel.start(images, keys), signs, threatModel.epsilon, images);
       }),

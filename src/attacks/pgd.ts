@@ -1,4 +1,4 @@
-/** AdvProp's attackers (Xie et al. 2020, section 3, https://arxiv.org/abs/1911.09665): PGD, and what is PGD with a part left out. */
+/** AdvProp's attackers (Xie et al. 2020, section 3, https://arxiv.org/abs/1911.09665): PGD and its simpler variants. */
 
 import { UsageError } from "../errors.js";
 import { crossEntropy } from "../nn/loss.js";
@@ -16,23 +16,23 @@ export interface PgdOptions {
   readonly steps: number;
   /** "given": the labels are the targets. */
   readonly target: Target | "given";
-  /** Whether to start from a random point of the ball rather than from the images. */
+  /** Whether to start at a random point of the ball rather than at the images. */
   readonly randomStart: boolean;
-  /** Of a random start: the probability of each image to start from itself all the same. 0 unless given. */
+  /** With a random start: the probability that an image starts from itself anyway; by default 0. */
   readonly cleanStartProbability?: number;
-  /** Of the labels or targets of the attack's loss; 0 unless given. */
+  /** Smoothing of the labels or targets of the attack's loss; by default 0. */
   readonly labelSmoothing?: number;
 }
 
 /**
- * Projected gradient descent. Madry et al. 2018, https://arxiv.org/abs/1706.06083. AdvProp's attacker where targets are random.
+ * Projected gradient descent. Madry et al. 2018, https://arxiv.org/abs/1706.06083. With random targets it is AdvProp's attacker.
  *
  * x_0 = start(images); x_{t+1} = advance(x_t, gradient), a step and the projection into the ball, `steps` times.
  *
- * The loss is cross-entropy on hard labels, or smoothed ones where that is asked for, summed over the batch, so that no image's
- * gradient depends on the batch's size. With a target it descends towards the target, without one it ascends from the label.
+ * The loss is cross-entropy on hard or smoothed labels. It is summed over the batch, so that an image's gradient does not depend on the
+ * batch size. With a target the attack minimises the loss of the target, without one it maximises the loss of the label.
  *
- * @throws ERR_EPSILON the step size makes no sense in the threat model's norm
+ * @throws ERR_EPSILON the step size is not valid for the threat model's norm
  * @throws ERR_ATTACK_STEPS the steps are not a positive integer
  * @throws ERR_PROBABILITY the probability of a clean start is outside [0, 1]
  */
@@ -76,7 +76,7 @@ export function pgd(options: PgdOptions): Attack {
 export type IFgsmOptions = Omit<PgdOptions, "randomStart" | "cleanStartProbability">;
 
 /**
- * The iterative fast gradient sign method: PGD from the images themselves, without a random start. Kurakin et al. 2017, section 2.2,
+ * The iterative fast gradient sign method: PGD without a random start. Kurakin et al. 2017, section 2.2,
  * https://arxiv.org/abs/1607.02533
  *
  * @throws as {@link pgd}
@@ -96,8 +96,8 @@ export function fgsm(options: FgsmOptions): Attack {
 }
 
 /**
- * Gradient descent without the projection. x_0 = start(images); x_{t+1} = stepFreely(x_t, gradient): steps are clipped to [0, 1] only,
- * so that an image may leave the ball. Its change is still bounded: by epsilon for a random start, and by the step size for each step.
+ * Gradient descent without the projection: x_0 = start(images); x_{t+1} = stepFreely(x_t, gradient). Steps are only clipped to [0, 1],
+ * so an image may leave the ball. Its change is at most epsilon for a random start, plus the step size for each step.
  *
  * @throws as {@link pgd}
  */

@@ -1,4 +1,4 @@
-/** Where an attack starts. */
+/** The random start of an attack. */
 import { UsageError } from "../errors.js";
 import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
@@ -7,11 +7,11 @@ import { keyedUniform, less, where } from "../tensor/operators.js";
 import type { ThreatModel } from "./threat-model.js";
 
 /**
- * A random start: of each image a random point of its ball, or with a given probability the image itself.
+ * A random start: for each image a random point of its ball, or with a given probability the image itself.
  *
  * Source: facebookresearch/ImageNet-Adversarial-Training, which starts from the clean images with probability 0.2.
- * Departure: one draw for each image, where that code has one for the batch, so that an image's start does not depend
- * on its batch.
+ * Departure: that code makes one draw for the whole batch. Here each image has its own draw, so that its start does not depend on the
+ * batch.
  */
 export function drawStart(
   threatModel: ThreatModel,

@@ -1,16 +1,16 @@
-/** How strong an attack is to be, by the paper: Xie et al. 2020, https://arxiv.org/abs/1911.09665. */
+/** The strength of attacks, as in the paper: Xie et al. 2020, https://arxiv.org/abs/1911.09665. */
 
 /**
- * Attack steps by the rule of the paper: epsilon in units of 1/255, rounded, plus one; a single step where
- * epsilon is at most 1/255. It goes with steps of 1/255.
+ * Number of attack steps by the rule of the paper, for a step size of 1/255: epsilon in units of 1/255, rounded, plus one; but a single
+ * step if epsilon is at most 1/255.
  */
 export function attackSteps(epsilon: number): number {
   return epsilon <= 1 / 255 ? 1 : Math.round(epsilon * 255) + 1;
 }
 
 /**
- * How far an attack's result may lie from its image: epsilon, and of GD, which is not projected, epsilon for the start and
- * for each step its size, with what rounding to float32 may add to a pixel in [0, 1].
+ * The largest possible distance of an attack's result from its image: epsilon. GD is not projected, so its steps add their sizes. The
+ * value includes the rounding error of float32 for a pixel in [0, 1].
  */
 export function attackReach(
   attack: { readonly name: string; readonly epsilon: number } & Partial<Record<"stepSize" | "steps", number>>,
@@ -19,18 +19,18 @@ export function attackReach(
   return name === "gd" ? epsilon + steps * (stepSize + 2 ** -24) : epsilon;
 }
 
-/** The largest EfficientNet whose epsilon the paper gives, and that epsilon in units of 1/255. */
+/** The largest EfficientNet for which the paper gives an epsilon, with that epsilon in units of 1/255. */
 const LARGEST = { size: 7, epsilon: 4 };
 
 /**
- * The radius by the network's size: small networks do better with weak attackers, large ones with strong ones.
+ * The radius by the size of the network: small networks profit from weak attacks, large ones from strong attacks.
  *
- * The paper's are 1/255 for EfficientNet-B0 and 4/255 for B7. Ours are those between, on the straight line from one to
- * the other, rounded to whole 255ths (1 1 2 2 3 3 4 4 for B0 .. B7), and B8, which has B7's. The ImageNet ResNets have
- * the 1/255 of the training code that the paper's authors guided, tingxueronghua/pytorch-classification-advprop.
+ * The paper gives 1/255 for EfficientNet-B0 and 4/255 for B7. The values between are our linear interpolation, rounded to multiples of
+ * 1/255 (1 1 2 2 3 3 4 4 for B0 .. B7). B8 has the value of B7. The ImageNet ResNets have 1/255, as in the training code that was
+ * written under the guidance of the paper's authors, tingxueronghua/pytorch-classification-advprop.
  *
  * @param model a name of the registry
- * @returns     in pixels of [0, 1]; undefined for a network that nothing is published on
+ * @returns     with pixels in [0, 1]; undefined for a network without a published value
  */
 export function paperEpsilon(model: string): number | undefined {
   if (isPublishedResNet(model)) return 1 / 255;
@@ -40,16 +40,17 @@ export function paperEpsilon(model: string): number | undefined {
   return Math.round(1 + (LARGEST.epsilon - 1) * share) / 255;
 }
 
-/** The radius of training in the L-infinity norm unless it is given: {@link paperEpsilon}, and 1/255 for every other network. */
+/** The default radius of training in the L-infinity norm: {@link paperEpsilon}, or 1/255 for a network without one. */
 export const defaultEpsilon = (model: string): number => paperEpsilon(model) ?? 1 / 255;
 
-/** Where {@link defaultEpsilon} has a network's radius from, in words. */
+/** The source of {@link defaultEpsilon} for a network, as text. */
 export function epsilonSource(model: string): string {
-  if (isPublishedResNet(model)) return "of the re-implementation that the paper's authors guided";
+  if (isPublishedResNet(model))
+    return "the value of the re-implementation written under the guidance of the paper's authors";
   const size = efficientNetSize(model);
-  if (size === undefined) return "the paper's smallest, as nothing is published on this network";
-  if (size === 0 || size === LARGEST.size) return "the paper's";
-  return "an interpolation of the paper's two endpoints, 1/255 for B0 and 4/255 for B7";
+  if (size === undefined) return "the paper's smallest value, because none is published for this network";
+  if (size === 0 || size === LARGEST.size) return "the paper's value";
+  return "interpolated between the paper's values, 1/255 for B0 and 4/255 for B7";
 }
 
 const isPublishedResNet = (model: string): boolean => /^resnet(50|101|152)$/.test(model);

@@ -1,11 +1,11 @@
-/** Targets: which class a targeted attack descends to. */
+/** The target classes of targeted attacks. */
 import { UsageError } from "../errors.js";
 import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
 import type { Tensor } from "../tensor/index.js";
 import { add, keyedIntegers, remainder } from "../tensor/operators.js";
 
-/** "random": a class drawn uniformly from those that are not the label. "none": untargeted, away from the label. */
+/** "random": a class drawn uniformly from all but the label. "none": untargeted, away from the label. */
 export type Target = "random" | "none";
 
 /**

@@ -1,4 +1,4 @@
-/** Threat models: how far an attack may go, as four verbs: start, advance, step freely, project. */
+/** Threat models: the set of allowed perturbations, with the operations start, advance, step without projection, and project. */
 
 import { drawFor, type SampleKeys } from "../nn/keys.js";
 import { Purpose } from "../random.js";
@@ -28,24 +28,24 @@ export type { Norm };
 export interface ThreatModel {
   /** Radius of the ball, with pixels in [0, 1]. */
   readonly epsilon: number;
-  /** @throws ERR_EPSILON a radius or a step of that size makes no sense in this norm */
+  /** @throws ERR_EPSILON a radius or a step of that size is not valid for this norm */
   checkSize(size: number, what: string): void;
   /** A random point of the ball around the images, within [0, 1]. */
   start(images: Tensor, keys: SampleKeys): Tensor;
   /**
-   * One step from x along which the loss rises fastest (or, with a negative size, falls), then {@link project}. A gradient
-   * that is not a number gives pixels that are none.
+   * One step from x in the direction in which the loss rises fastest (or falls, with a negative size), then {@link project}. NaN in the
+   * gradient gives NaN in the pixels.
    *
-   * @param size of the step, one for all images or one for each
+   * @param size size of the step, one for all images or one for each
    */
   advance(x: Tensor, gradient: Tensor, size: number | readonly number[], images: Tensor): Tensor;
   /** The step of {@link advance} without its projection: the result is clipped to [0, 1], and may leave the ball. */
   stepFreely(x: Tensor, gradient: Tensor, size: number | readonly number[], images: Tensor): Tensor;
-  /** The nearest point of the ball around the images, then of [0, 1]. */
+  /** Projects x into the ball around the images, then clips it to [0, 1]. */
   project(x: Tensor, images: Tensor): Tensor;
 }
 
-/** The ball of a norm. @throws ERR_EPSILON the radius makes no sense in it */
+/** The ball of a norm. @throws ERR_EPSILON the radius is not valid for the norm */
 export function threatModel(norm: Norm, epsilon: number): ThreatModel {
   return norm === "linf" ? linf(epsilon) : l2(epsilon);
 }
@@ -53,7 +53,7 @@ export function threatModel(norm: Norm, epsilon: number): ThreatModel {
 /**
  * The L-infinity ball: each pixel may change by at most epsilon.
  *
- * start:   clip01(x + (2 u - 1) epsilon), u uniform in [0, 1), one draw a pixel
+ * start:   clip01(x + (2 u - 1) epsilon), u uniform in [0, 1), one draw per pixel
  * advance: project(x + size * sign(gradient)), sign(0) = 0; stepFreely: clip01 in place of project
  * project: clip01(min(max(x, images - epsilon), images + epsilon))
  *
@@ -74,7 +74,7 @@ export function linf(epsilon: number): ThreatModel {
       return clamp_(add_(mul_(add_(mul_(noise, 2), -1), epsilon), images), 0, 1);
     },
     advance: (x, gradient, size, images) => linfStep(x, gradient, images, sizesOf(size), epsilon),
-    // In the ball of radius 1 around pixels in [0, 1] lie all of [0, 1].
+    // Every point of [0, 1] is in the ball of radius 1 around pixels in [0, 1].
     stepFreely: (x, gradient, size, images) => linfStep(x, gradient, images, sizesOf(size), 1),
     project: (x, images) => clamp_(minimum(maximum(x, sub(images, epsilon)), add(images, epsilon)), 0, 1),
   };
@@ -121,7 +121,7 @@ export function l2(epsilon: number): ThreatModel {
   };
 }
 
-/** A distance from the images that no step from within [0, 1] reaches: the diagonal of the pixels' box and the step. */
+/** A radius that no step from a point in [0, 1] can exceed: the diagonal of the box plus the step. */
 const unreachable = (images: Tensor, size: number | readonly number[]): number =>
   Math.sqrt(images.size / images.shape[0]) + Math.max(...sizesOf(size).map(Math.abs));
 

@@ -7,9 +7,9 @@ import { SETUP } from "../../scripts/places.mjs";
 import { nativePhotos } from "../images/native.js";
 import { findOnnxRuntime, loadOnnxRuntime } from "../predictors/onnx/onnx-runtime.js";
 
-/** One thing that was looked at, with the facts found about it beside these fields. */
+/** The result of one check; the facts that it found are further fields. */
 export interface Check {
-  /** `missing` things are needed for training only where {@link Findings.ready} is false because of them. */
+  /** A `missing` thing is needed for training only if it makes {@link Findings.ready} false. */
   readonly status: "ok" | "warning" | "missing";
   readonly summary: string;
   /** What to do about it. */
@@ -23,7 +23,7 @@ export interface Findings {
   readonly checks: Readonly<Record<string, Check>>;
 }
 
-/** What the engine says about itself. */
+/** What the engine reports about itself. */
 interface EngineInfo {
   readonly torch: string;
   readonly cuda: boolean;
@@ -33,7 +33,7 @@ interface EngineInfo {
 
 const GIB = 2 ** 30;
 
-/** Examines this machine. Never throws for what it finds: a broken libtorch is reported like a missing one. */
+/** Examines this machine. It never throws because of what it finds: a broken libtorch is reported like a missing one. */
 export async function examine(): Promise<Findings> {
   const node = checkNode();
   const { libtorch, check: libtorchCheck } = checkLibtorch();
@@ -69,7 +69,7 @@ function checkLibtorch(): { libtorch?: Libtorch; check: Check } {
     const summary = `${version}${cuda ? " with CUDA" : ""} in ${libraryDir} (from ${libtorch.python ?? source})`;
     return { libtorch, check: { status: "ok", summary, version, cuda, source, root, libraryDir } };
   } catch (error) {
-    const remedy = `${SETUP} installs Debian's, or says what to install elsewhere`;
+    const remedy = `${SETUP} installs it on Debian, and says what to install on other systems`;
     return { check: { status: "missing", summary: messageOf(error), remedy } };
   }
 }
@@ -91,7 +91,7 @@ function checkAddon(libtorch: Libtorch | undefined): { engine?: EngineInfo; chec
   return { engine, check: { status: "warning", summary, remedy: SETUP, ...facts } };
 }
 
-/** Loads the engine in another process, so that one that crashes is reported too. */
+/** Loads the engine in another process, so that a crash is reported too. */
 function askEngine(): { engine?: EngineInfo; problem?: string } {
   const device = JSON.stringify(new URL("../tensor/device.js", import.meta.url).href);
   const program = `import { engineInfo } from ${device}; console.log(JSON.stringify(engineInfo()));`;
@@ -104,7 +104,7 @@ function askEngine(): { engine?: EngineInfo; problem?: string } {
 
 function checkThreads(engine: EngineInfo | undefined): Check {
   const cores = availableParallelism();
-  // Not engine.threads: what libtorch starts with says nothing, because a run sets its own number.
+  // Not engine.threads: that is libtorch's initial value, and every run sets its own.
   const maxThreads = engine?.maxThreads ?? cores;
   return { status: "ok", summary: `up to ${maxThreads} on ${cores} cores`, cores, maxThreads };
 }
@@ -114,7 +114,7 @@ function checkLoad(): Check {
   const cores = availableParallelism();
   const summary = `${average.toFixed(2)} on ${cores} cores over the last minute`;
   if (average <= cores / 2) return { status: "ok", summary, average };
-  const remedy = "other programs are busy, which slows every training step: stop them, or give fewer --threads";
+  const remedy = "other programs are busy and slow down every training step: stop them, or give fewer --threads";
   return { status: "warning", summary, remedy, average };
 }
 
@@ -125,7 +125,7 @@ function checkBf16(): Check {
   if (facts.supported) return { status: "ok", summary: instructions.join(", "), ...facts };
   return {
     status: "missing",
-    summary: "not in this processor",
+    summary: "not supported by this processor",
     remedy: "nothing to do: fp32 is the default",
     ...facts,
   };
@@ -157,7 +157,7 @@ function checkMemory(): Check {
   const meminfo = existsSync("/proc/meminfo") ? readFileSync("/proc/meminfo", "utf8") : "";
   const kib = meminfo.match(/^MemAvailable:\s+(\d+) kB/m)?.[1];
   const availableBytes = kib ? Number(kib) * 1024 : freemem();
-  // Without a limit Node says 0 or a number beyond the machine's memory.
+  // Without a limit Node gives 0 or a number larger than the machine's memory.
   const constrained = process.constrainedMemory();
   const limitBytes = constrained > 0 && constrained < totalmem() ? constrained : null;
   const limit = limitBytes === null ? "" : `, limited to ${gib(limitBytes)} by the cgroup`;
@@ -175,7 +175,7 @@ function checkDisk(): Check {
   return {
     status: "warning",
     summary,
-    remedy: "run folders hold checkpoints: free some space, or give --run elsewhere",
+    remedy: "run folders hold checkpoints: free some space, or give --run a folder on another disk",
     freeBytes,
   };
 }
@@ -198,14 +198,14 @@ function checkOnnx(): Check {
     loadOnnxRuntime();
     return { status: "ok", summary: `ONNX Runtime in ${findOnnxRuntime()}` };
   } catch (error) {
-    return { status: "missing", summary: messageOf(error), remedy: `needed for ONNX files only: ${SETUP}` };
+    return { status: "missing", summary: messageOf(error), remedy: `needed only for ONNX files: ${SETUP}` };
   }
 }
 
 function checkPhotos(): Check {
   if (nativePhotos !== null) return { status: "ok", summary: "JPEGs by libjpeg-turbo, the rest by sharp" };
   const remedy = `install libjpeg-turbo's headers (Debian: libjpeg-dev), then: ${SETUP}`;
-  return { status: "warning", summary: "by sharp alone, several times more slowly", remedy };
+  return { status: "warning", summary: "only by sharp, which is several times slower", remedy };
 }
 
 function gib(bytes: number): string {

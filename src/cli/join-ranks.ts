@@ -1,4 +1,4 @@
-/** The processes that a training was started with, and whether it was started again. */
+/** Joins the processes of a training, and finds out whether they were restarted. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LAUNCHER_VARIABLE } from "../distributed/launcher.js";
@@ -6,10 +6,10 @@ import { ProcessGroup } from "../distributed/process-group.js";
 import { restartsOf } from "../distributed/rank-environment.js";
 
 /**
- * Meets the other ranks where the environment speaks of such.
+ * Joins the other ranks if the environment names any.
  *
- * @param run the folder of the run, where it is given
- * @returns the group, and whether whoever starts the ranks has started them again, so that rank 0 goes on with the run in its folder
+ * @param run the folder of the run, if it is given
+ * @returns the group, and whether the launcher restarted the ranks and rank 0 must resume the run in its folder
  * @throws UsageError ERR_RANK_SETTING, RunError ERR_RANK
  */
 export function joinRanks(run: string | undefined): { group: ProcessGroup | undefined; restarted: boolean } {
@@ -18,10 +18,10 @@ export function joinRanks(run: string | undefined): { group: ProcessGroup | unde
   return { group, restarted: again && run !== undefined && existsSync(join(run, "run.json")) };
 }
 
-/** Milliseconds between looks at whether the launcher is there. */
+/** Milliseconds between checks whether the launcher is alive. */
 const LOOK = 1000;
 
-/** Has a training stop, as by a signal, where whoever launched it has gone. Gives what ends the looking. */
+/** Stops a training, as a signal does, if its launcher has ended. Returns a function that ends the checks. */
 export function stopWithoutLauncher(stop: () => void): () => void {
   const launcher = Number(process.env[LAUNCHER_VARIABLE]);
   if (!launcher) return () => {};

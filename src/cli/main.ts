@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { COMMANDS, loadCommand } from "./commands.js";
 import { reportError } from "./output/report-error.js";
 
-// Whoever reads our output may stop early (`advprop models | head -1`): that is no error.
+// The reader of the output may stop early (`advprop models | head -1`): that is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
   throw error;
@@ -17,17 +17,17 @@ try {
   process.exitCode = await reportError(error);
 }
 
-/** The program with all commands; only the one asked for has its options, so that the others are not loaded. */
+/** The program with all commands. Only the command that is used gets its options, so the files of the others are not loaded. */
 async function buildProgram(args: readonly string[]): Promise<Command> {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   const { version, description } = JSON.parse(manifest) as { version: string; description: string };
-  // Commands inherit the exit override, so it comes before them.
+  // Commands inherit the exit override when they are added, so it must be set first.
   const program = new Command("advprop").description(description).version(version).exitOverride();
   const words = args.filter((arg) => !arg.startsWith("-"));
-  const asked = words[0] === "help" ? words[1] : words[0];
+  const used = words[0] === "help" ? words[1] : words[0];
   for (const [name, summary] of COMMANDS) {
     const command = program.command(name).description(summary);
-    if (name === asked) (await loadCommand(name)).define(command);
+    if (name === used) (await loadCommand(name)).define(command);
   }
   return program;
 }

@@ -1,4 +1,4 @@
-/** Attacks from the command line: the picture of one photo, or a copy of a set. */
+/** Attacks from the command line: a picture of one photo, or an adversarial copy of a data set. */
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack/attack-photo.js";
@@ -13,7 +13,7 @@ import { CountLine } from "./output/count-line.js";
 import { downloadProgress } from "./output/download-progress.js";
 import { EvaluationReport } from "./output/evaluation-report.js";
 
-/** The radius of a picture: the largest of the paper's attackers. */
+/** The default radius: the largest that the AdvProp paper uses. */
 const EPSILON = 4 / 255;
 
 export interface RunAttackOptions {
@@ -23,22 +23,22 @@ export interface RunAttackOptions {
   readonly to: string;
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Of the attack's strength, and of where and how to compute. */
+  /** Changes of the attack's strength, the device, the precision and the threads. */
   readonly changes: readonly RecipeChange[];
   readonly options: Omit<AttackPhotoOptions, "epsilon">;
 }
 
 export async function runAttack({ model, photo, to, json, quiet, changes, options }: RunAttackOptions): Promise<void> {
   if (!existsSync(dirname(to))) {
-    throw new UsageError("ERR_WRITE", `attack: there is no folder ${dirname(to)} to write into. Make it first`);
+    throw new UsageError("ERR_WRITE", `attack: the folder ${dirname(to)} does not exist. Create it first`);
   }
   const progress = downloadProgress(quiet);
   const settings = settingsOf(changes);
   const result = await attack(model, photo, { ...options, ...settings, onProgress: progress.show });
   progress.end([]);
   writeFileAtomic(to, await pictureOf(result, model, photo, settings.epsilon));
-  const { original: _, adversarial: __, ...said } = result;
-  console.log(json ? JSON.stringify({ file: to, epsilon: settings.epsilon, ...said }) : describe(result, to));
+  const { original: _, adversarial: __, ...facts } = result;
+  console.log(json ? JSON.stringify({ file: to, epsilon: settings.epsilon, ...facts }) : describe(result, to));
 }
 
 export interface RunAttackSetOptions {
@@ -49,7 +49,7 @@ export interface RunAttackSetOptions {
   readonly options: Omit<AttackSetOptions, "epsilon">;
 }
 
-/** An adversarial copy of a set. */
+/** Writes an adversarial copy of a data set. */
 export async function runAttackSet({ model, json, quiet, changes, options }: RunAttackSetOptions): Promise<void> {
   const progress = new CountLine("images", quiet);
   const report = new EvaluationReport(quiet);
@@ -61,20 +61,20 @@ export async function runAttackSet({ model, json, quiet, changes, options }: Run
   });
   progress.end();
   const { to, images, imageSize } = written;
-  const said =
-    `${images} images of ${options.data}, attacked, are in ${to}, ${imageSize} x ${imageSize} pixels each. ` +
-    `Measure on them as they are with: advprop evaluate MODEL --data ${to} --crop-fraction 1`;
-  console.log(json ? JSON.stringify(written) : said);
+  const text =
+    `${images} attacked images of ${options.data} are in ${to}, ${imageSize} x ${imageSize} pixels each. ` +
+    `Evaluate a model on them with: advprop evaluate MODEL --data ${to} --crop-fraction 1`;
+  console.log(json ? JSON.stringify(written) : text);
 }
 
-/** The strength of the attack, and where and how to compute. */
+/** The strength of the attack, the device, the precision and the threads. */
 function settingsOf(changes: readonly RecipeChange[]) {
   const written = changeRecipe({}, changes);
   const { precision, device, memoryLimit } = resolveRecipe(written);
   const { epsilon, stepSize, steps } = resolveRecipe({ attack: { epsilon: EPSILON, ...written.attack } }).attack as {
     readonly [key in "epsilon" | "stepSize" | "steps"]: number;
   };
-  // Steps of an evaluation, not the recipe's, unless they were given.
+  // The default number of steps is that of an evaluation, not that of the recipe.
   const isGiven = (key: string) => changes.some(({ path }) => path === `attack.${key}`);
   return {
     epsilon,
@@ -93,7 +93,7 @@ function pictureOf(result: AttackedPhoto, model: string, photo: string, epsilon:
   const towards = target === undefined ? `away from ${shown(result.from)}` : `towards ${shown(target)}`;
   return attackPicture({
     ...result,
-    title: `${basename(photo)}, as ${modelName(model)} sees it`,
+    title: `${basename(photo)}, classified by ${modelName(model)}`,
     subtitle: `PGD ${towards}; each pixel changes by at most ${bytes(epsilon)}/255`,
     epsilon: bytes(epsilon),
     routes: result.routes.map((one) => ({
@@ -107,7 +107,7 @@ function pictureOf(result: AttackedPhoto, model: string, photo: string, epsilon:
 
 const bytes = (epsilon: number): number => Math.floor(255 * epsilon + 1e-6);
 
-/** The first word of ImageNet's classes in the place of their synsets. */
+/** The first name of an ImageNet class in place of its synset id. */
 const shown = (name: string): string => imagenetWords(name)?.split(", ")[0] ?? name;
 
 function describe({ routes, route, from, target, reached, largestChange }: AttackedPhoto, file: string): string {
@@ -116,9 +116,9 @@ function describe({ routes, route, from, target, reached, largestChange }: Attac
     const words = `${shown(before.class)} ${percent(before.probability)} -> ${shown(after.class)} ${percent(after.probability)}`;
     return `  through ${one}${one === route ? ", attacked" : ""}: ${words}`;
   });
-  const aim = target === undefined ? `another class than ${shown(from)}` : shown(target);
+  const aim = target === undefined ? `any class but ${shown(from)}` : shown(target);
   const outcome = reached
-    ? `The attack made it ${aim}`
-    : `The attack did not make it ${aim}: try a larger --epsilon or more --attack-steps`;
+    ? `The attack reached its aim (${aim})`
+    : `The attack did not reach its aim (${aim}): try a larger --epsilon or more --attack-steps`;
   return [`${file}: ${outcome}. Pixels change by at most ${largestChange}/255.`, ...lines].join("\n");
 }

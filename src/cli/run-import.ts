@@ -1,4 +1,4 @@
-/** One import: weights of another code base as a file of ours. */
+/** Converts weights of another code base to an advprop file. */
 import { statSync } from "node:fs";
 import { UsageError } from "../errors.js";
 import { exportWeights } from "../export/safetensors.js";
@@ -15,12 +15,15 @@ export interface ImportResult {
   readonly notes: readonly string[];
 }
 
-/** @throws ERR_IMPORT the weights are ours already; and what `openWeights` and `exportWeights` throw */
+/** @throws ERR_IMPORT the file is an advprop file already; and what `openWeights` and `exportWeights` throw */
 export async function runImport(reference: string, to: string, options: OpenWeightsOptions): Promise<ImportResult> {
   const opened = await openWeights(reference, options);
   const { specification, tensors, file, notes } = opened;
   if (notes.length === 0) {
-    throw new UsageError("ERR_IMPORT", `models import: ${file} is ours already; advprop export writes it anew`);
+    throw new UsageError(
+      "ERR_IMPORT",
+      `models import: ${file} is an advprop file already. To write it again use: advprop export`,
+    );
   }
   const model = loadedClassifier(opened, file);
   try {

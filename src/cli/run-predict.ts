@@ -1,4 +1,4 @@
-/** Photos classified from the command line. Nothing here may load libtorch: an ONNX file needs none. */
+/** Classifies photos from the command line. Nothing here may load libtorch, because an ONNX file does not need it. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { text } from "node:stream/consumers";
@@ -24,21 +24,21 @@ export interface RunPredictOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly opening: OpenPredictorOptions;
-  /** Where and how to compute. */
+  /** Device, precision, memory and threads. */
   readonly machine: readonly RecipeChange[];
 }
 
-/** @throws RunError ERR_BAD_IMAGES photos could not be read: all others are classified, printed and written */
+/** @throws RunError ERR_BAD_IMAGES some photos could not be read; all others were classified, printed and written */
 export async function runPredict(options: RunPredictOptions): Promise<void> {
   const { model, top, to, json, quiet, opening } = options;
-  // Said before the work, not after it.
+  // Checked before the photos are classified, so that no work is lost.
   if (to !== undefined && !existsSync(dirname(to))) {
-    throw new UsageError("ERR_WRITE", `predict: there is no folder ${dirname(to)} to write into. Make it first`);
+    throw new UsageError("ERR_WRITE", `predict: the folder ${dirname(to)} does not exist. Create it first`);
   }
   const { precision, device, memoryLimit, data } = resolveRecipe(changeRecipe({}, options.machine));
   const { photos, others } = await listPhotos(options.photos, () => text(process.stdin));
   if (others.length > 0 && !quiet) {
-    process.stderr.write(`Left aside ${others.length} files that are no photos by their names: ${listed(others, 5)}\n`);
+    process.stderr.write(`Ignored ${others.length} files whose names are not those of photos: ${listed(others, 5)}\n`);
   }
   const download = downloadProgress(quiet);
   const computing = { precision, device, memoryLimit: memoryLimit ?? undefined, onProgress: download.show };
@@ -66,7 +66,7 @@ export async function runPredict(options: RunPredictOptions): Promise<void> {
   if (to !== undefined && !quiet) process.stderr.write(`${to}: ${read === 1 ? "1 photo" : `${read} photos`}\n`);
   if (bad.length > 0) {
     const counted = `${bad.length} of ${results.length === 1 ? "1 photo" : `${results.length} photos`}`;
-    const rest = read > 0 ? "; the others are done" : "";
+    const rest = read > 0 ? "; the others were classified" : "";
     throw new RunError(
       "ERR_BAD_IMAGES",
       `predict: ${counted} could not be read${rest}:\n${listBadPhotos(bad).join("\n")}`,
@@ -74,7 +74,7 @@ export async function runPredict(options: RunPredictOptions): Promise<void> {
   }
 }
 
-/** "  93.1 %  shirt" for each class, below the photo's name. */
+/** The photo's name, and below it a line such as "  93.1 %  shirt" for each class. */
 function lines(result: PhotoResult): string {
   const name = printable(String(result.photo));
   if ("error" in result) return `${name}\n  cannot be read: ${result.error}\n`;

@@ -1,4 +1,4 @@
-/** What `advprop setup` does: the system's packages, the engine, ONNX Runtime, each where it is missing. */
+/** `advprop setup`: installs system packages, builds the engine and installs ONNX Runtime, each only if it is missing. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,14 +8,14 @@ import { ENGINE_REMEDY, engineFolder, onnxRuntimeFolder, onnxRuntimeVersion, ROO
 import { findOnnxRuntime } from "../predictors/onnx/onnx-runtime.js";
 
 /**
- * Sets up what is missing, and says what it does and what it cannot do. Neither part waits for the other to succeed.
+ * Installs what is missing, and reports each step. If the engine fails, ONNX Runtime is installed all the same.
  *
- * @returns whether all is there now
+ * @returns whether everything is installed now
  */
 export function setUp(say: (line: string) => void): boolean {
   const engine = setUpEngine(say);
   const onnx = setUpOnnxRuntime(say);
-  if (engine && onnx) say("Set up. npx advprop doctor says what this machine has.");
+  if (engine && onnx) say("Setup is complete. To check this machine: npx advprop doctor");
   return engine && onnx;
 }
 
@@ -24,9 +24,9 @@ function setUpEngine(say: (line: string) => void): boolean {
     say(`advprop: ${ENGINE_REMEDY}.`);
     return false;
   }
-  // What it installs and what is missing is printed by the script, whose output is this program's.
+  // The script prints what it installs and what is missing.
   const { status, error } = spawnSync("bash", [join(ROOT, "scripts/system-packages")], { stdio: "inherit" });
-  if (error) say(`advprop: set-up needs bash: ${error.message}`);
+  if (error) say(`advprop: setup needs bash: ${error.message}`);
   if (status !== 0) return false;
   try {
     buildNative(findLibtorch());
@@ -44,12 +44,12 @@ function setUpOnnxRuntime(say: (line: string) => void): boolean {
   const folder = onnxRuntimeFolder();
   const version = onnxRuntimeVersion();
   say(`Installing ONNX Runtime ${version} into ${folder}`);
-  // Moved into place as a whole, so that one that is killed is never taken for done.
+  // The folder is renamed at the end, so that an interrupted installation never looks complete.
   const fresh = `${folder}.new`;
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { recursive: true });
   writeFileSync(join(fresh, "package.json"), '{ "private": true }\n');
-  // Its script would download libraries for GPUs, several hundred megabytes from elsewhere.
+  // The package's install script would download several hundred megabytes of GPU libraries.
   const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", `onnxruntime-node@${version}`];
   const shell = process.platform === "win32"; // npm is a batch file there
   const { status, error, stderr } = spawnSync("npm", args, { cwd: fresh, encoding: "utf8", shell });

@@ -1,6 +1,6 @@
 /** Signals that ask a training to stop. */
 
-/** Ctrl-C and SIGTERM ask the run to stop after its step; a second one ends the process at once. */
+/** Ctrl-C and SIGTERM ask the run to stop after the current step; a second signal ends the process at once. */
 export function stopOnSignals(say: (line: string) => void): {
   signal: AbortSignal;
   stop(): void;
@@ -9,7 +9,7 @@ export function stopOnSignals(say: (line: string) => void): {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(1);
-    say(`\n${name}: finishing this step and saving. Once more to stop at once, without saving.`);
+    say(`\n${name}: finishing this step and saving. Press Ctrl-C again to stop at once without saving.`);
     controller.abort();
   };
   process.on("SIGINT", onSignal);

@@ -1,4 +1,4 @@
-/** Blurs but motion blur. Pixels are in [0, 1] in the formulas. */
+/** All blurs except motion blur. Pixels are in [0, 1] in the formulas. */
 
 import type { Corruption } from "./corruption.js";
 import { defocusKernel } from "./operations/defocus-kernel.js";
@@ -7,18 +7,20 @@ import { gaussianBlur as blurred, filterSeparable } from "./operations/taps.js";
 import { toUnit, truncateUnit } from "./operations/unit.js";
 import { zoomTaps } from "./operations/zoom.js";
 
-/** Gaussian blur; the border pixel goes on beyond the border, the kernel ends at 4 sigma. */
+/** Gaussian blur. Beyond the border the border pixel is repeated. The kernel is truncated at 4 sigma. */
 export const gaussianBlur: Corruption<"gaussian_blur"> = ({ pixels, height, width }, [sigma]) =>
   truncateUnit(blurred(toUnit(pixels), height, width, 3, sigma));
 
-/** A disk, smoothed; the image is mirrored about its border pixels. */
+/** Convolution with a smoothed disk. The image is mirrored about its border pixels. */
 export const defocusBlur: Corruption<"defocus_blur"> = (image, [radius, aliasSigma]) =>
   truncateUnit(filterImage(image, defocusKernel(radius, aliasSigma)));
 
 /**
- * Gaussian blur; then, from the far end on, each pixel takes the value of a neighbour up to `offset` away, several times
- * over; then the Gaussian blur again. The published code means to swap the two pixels but copies one, since its second
- * assignment reads what the first has just written; so does this.
+ * Gaussian blur, then `passes` times: every pixel, from the last to the first, is overwritten by a random neighbour up to
+ * `offset` pixels away. Then the Gaussian blur again.
+ *
+ * The published code tries to swap the two pixels, but its second assignment reads what the first has just written. So it
+ * copies one pixel, and this function does the same.
  */
 export const glassBlur: Corruption<"glass_blur"> = ({ pixels, height, width }, [sigma, offset, passes], draws) => {
   const moved = truncateUnit(blurred(toUnit(pixels), height, width, 3, sigma));
@@ -36,13 +38,13 @@ export const glassBlur: Corruption<"glass_blur"> = ({ pixels, height, width }, [
 };
 
 /**
- * The mean of the image and of its zooms by factors from 1 to below `end`: the image itself counts twice. In float32, as
- * published.
+ * The mean of the image and its zooms by factors from 1 to below `end`. Factor 1 is among them, so the image itself counts
+ * twice. In float32, as published.
  */
 export const zoomBlur: Corruption<"zoom_blur"> = ({ pixels, height, width }, [end, step]) => {
   const image = Float32Array.from(pixels, (value) => value / 255);
   const sum = new Float32Array(image.length);
-  // NumPy's arange: this many factors, whose spacing is that of the first two.
+  // The factors of NumPy's arange, which takes the spacing from its first two values.
   const factors = Math.ceil((end - 1) / step);
   const spacing = 1 + step - 1;
   for (let i = 0; i < factors; i++) {

@@ -6,7 +6,7 @@ import { changeSaturationAndValue } from "./operations/hsv.js";
 import { jpegRoundTrip } from "./operations/jpeg-loss.js";
 import { toUnit, truncateUnit } from "./operations/unit.js";
 
-/** (x - m) c + m, m the mean of the channel. */
+/** (x - m) c + m, where m is the mean of the channel. */
 export const contrast: Corruption<"contrast"> = ({ pixels }, [factor]) => {
   const values = toUnit(pixels);
   for (let channel = 0; channel < 3; channel++) {
@@ -18,14 +18,14 @@ export const contrast: Corruption<"contrast"> = ({ pixels }, [factor]) => {
   return truncateUnit(values);
 };
 
-/** S of HSV times a factor, plus something. */
+/** Multiplies the saturation of HSV by `factor` and adds `added`. */
 export const saturate: Corruption<"saturate"> = ({ pixels }, [factor, added]) => {
   const values = toUnit(pixels);
   changeSaturationAndValue(values, (saturation, value) => [saturation * factor + added, value]);
   return truncateUnit(values);
 };
 
-/** Down to floor(side * scale) and up again, both by the box filter. */
+/** Shrinks to floor(side * scale) and enlarges again, both by the box filter. */
 export const pixelate: Corruption<"pixelate"> = (image, [scale]) => {
   const height = Math.max(1, Math.trunc(image.height * scale));
   const width = Math.max(1, Math.trunc(image.width * scale));
@@ -38,6 +38,6 @@ function boxResized(image: RawImage, height: number, width: number): RawImage {
   return { pixels, height, width };
 }
 
-/** Saved as a JPEG of this quality and read back. */
+/** Encodes the image as a JPEG of this quality and decodes it again. */
 export const jpegCompression: Corruption<"jpeg_compression"> = ({ pixels, height, width }, [quality]) =>
   jpegRoundTrip(pixels, height, width, quality);

@@ -1,10 +1,10 @@
-/** The random numbers of one corrupted image, taken one after the other. */
+/** The sequence of random numbers of one corrupted image. */
 
 import { KeyedRandom, Purpose } from "../random.js";
 
 /**
- * Draws keyed by (seed, corruption, severity, sample): the same image is corrupted alike whatever was corrupted before.
- * In the terms of {@link KeyedRandom}, the severity is the epoch and the corruption the stream.
+ * Draws keyed by (seed, corruption, severity, sample). So a corrupted image does not depend on what was corrupted before it.
+ * In the terms of {@link KeyedRandom}, the severity is the epoch and the corruption is the stream.
  */
 export class Draws {
   readonly #random: KeyedRandom;
@@ -33,8 +33,8 @@ export class Draws {
   }
 
   /**
-   * `count` normal numbers by Box and Muller, both of a pair used: r cos(2 pi v) and r sin(2 pi v) with
-   * r = sqrt(-2 ln(u + 2^-24)), where u and v are the next two uniform draws.
+   * `count` normal numbers by the method of Box and Muller, which gives two numbers at a time: r cos(2 pi v) and r sin(2 pi v)
+   * with r = sqrt(-2 ln(u + 2^-24)), where u and v are the next two uniform draws.
    */
   normals(count: number, mean = 0, deviation = 1): Float64Array {
     const values = new Float64Array(count + (count & 1));

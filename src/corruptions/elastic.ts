@@ -8,8 +8,9 @@ import { gaussianBlur } from "./operations/taps.js";
 import { truncateUnit } from "./operations/unit.js";
 
 /**
- * Three points, a third of the shorter side about the centre, each moved by up to `affine` pixels, give the affine map; then
- * every pixel is read at a displacement of uniform noise, smoothed by a Gaussian (3 sigma) and multiplied by alpha.
+ * First an affine map: it moves three points, which lie a third of the shorter side from the centre, by up to `affine` pixels
+ * each. Then every pixel is read at a random displacement: uniform noise, smoothed by a Gaussian (truncated at 3 sigma) and
+ * multiplied by alpha.
  *
  * After Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural networks",
  * https://doi.org/10.1109/ICDAR.2003.1227801.
@@ -50,17 +51,17 @@ export const elasticTransform: Corruption<"elastic_transform"> = (image, [alpha,
 /** x' = a x + b y + c, y' = d x + e y + f. */
 type Affine = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
-/** The inverse of the map that moves the three points, for reading. */
+/** The inverse of the affine map that moves the three points: it maps a result pixel to its source. */
 function randomAffine(height: number, width: number, reach: number, draws: Draws): Affine {
   const centerX = Math.floor(width / 2);
   const centerY = Math.floor(height / 2);
   const arm = Math.floor(Math.min(height, width) / 3);
-  // (+, +), (+, -), (-, -) of the centre, in float32 as published.
+  // The corners (+, +), (+, -) and (-, -) around the centre, in float32 as published.
   const moved = [centerX + arm, centerY + arm, centerX + arm, centerY - arm, centerX - arm, centerY - arm].map(
     (value) => Math.fround(value + Math.fround(draws.uniform(-reach, reach))),
   );
   const [x0, y0, x1, y1, x2, y2] = moved;
-  // Columns of the linear part: where a step to the right and a step down lead.
+  // Columns of the linear part: the images of one step to the right and of one step down.
   const a = (x1 - x2) / (2 * arm);
   const d = (y1 - y2) / (2 * arm);
   const b = (x0 - x1) / (2 * arm);
@@ -80,12 +81,12 @@ function randomAffine(height: number, width: number, reach: number, draws: Draws
 }
 
 /**
- * Reads an image in [0, 1] through an affine map, linearly at positions rounded to 1/32 pixel, mirrored about its border
- * pixels: OpenCV's `warpAffine`, in float32.
+ * OpenCV's `warpAffine` in float32: reads an image in [0, 1] through an affine map. Interpolation is linear at positions
+ * rounded to 1/32 pixel. The image is mirrored about its border pixels.
  */
 function warpAffine({ pixels, height, width }: RawImage, [a, b, c, d, e, f]: Affine): Float32Array {
   const result = new Float32Array(pixels.length);
-  // Positions in 10 fraction bits, of which 5 are kept.
+  // Positions have 10 fraction bits. The shift by 5 keeps 5 of them.
   const fixed = (value: number): number => Math.round(value * 1024);
   for (let y = 0; y < height; y++) {
     const startX = fixed(b * y + c) + 16;

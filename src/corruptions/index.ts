@@ -39,7 +39,7 @@ export const CORRUPTIONS = [
   "jpeg_compression",
 ] as const satisfies readonly CorruptionName[];
 
-/** The four extra ones, published for validation: they do not count in the mean corruption error. */
+/** The four extra corruptions, published for validation. They do not count in the mean corruption error. */
 export const EXTRA_CORRUPTIONS = [
   "speckle_noise",
   "gaussian_blur",
@@ -49,7 +49,7 @@ export const EXTRA_CORRUPTIONS = [
 
 export const SEVERITIES = [1, 2, 3, 4, 5] as const;
 
-/** All nineteen in order; the index of a corruption is part of the key of its draws. */
+/** All nineteen in the published order. The index of a corruption is part of the key of its draws. */
 export const PUBLISHED: readonly CorruptionName[] = [...CORRUPTIONS, ...EXTRA_CORRUPTIONS];
 
 const FUNCTIONS: { readonly [K in CorruptionName]: Corruption<K> } = {
@@ -75,7 +75,7 @@ const FUNCTIONS: { readonly [K in CorruptionName]: Corruption<K> } = {
 };
 
 /**
- * A corruption of one's own: an image of at least 16 x 16 pixels to new pixels (H, W, 3).
+ * A user-defined corruption: turns an image of at least 16 x 16 pixels into corrupted pixels (H, W, 3).
  *
  * @param severity 1 .. 5
  * @param draws the only source of randomness, keyed by (seed, name, severity, sample)
@@ -85,8 +85,8 @@ export type OwnCorruption = (image: RawImage, severity: number, draws: Draws) =>
 const OWN = new Map<string, OwnCorruption>();
 
 /**
- * Adds a corruption, which {@link corrupt} and `corruptedDataset` then know by its name. It counts in no mean, and sets on
- * disk, which other threads write, have the published ones alone.
+ * Adds a user-defined corruption, so that {@link corrupt} and `corruptedDataset` know its name. It does not count in any
+ * mean. Sets on disk cannot contain it: worker threads write them, and those know the published corruptions alone.
  *
  * @throws UsageError ERR_CORRUPTION the name is taken
  */
@@ -94,13 +94,16 @@ export function registerCorruption(name: string, corruption: OwnCorruption): voi
   if (OWN.has(name) || PUBLISHED.some((known) => known === name)) {
     throw new UsageError(
       "ERR_CORRUPTION",
-      `registerCorruption: there is a corruption ${name} already. Choose another name`,
+      `registerCorruption: a corruption named ${name} exists already. Choose another name`,
     );
   }
   OWN.set(name, corruption);
 }
 
-/** Part of the key of a corruption's draws: the index of a published one; of one's own 32 bits of its name (FNV-1a), not below 1000. */
+/**
+ * Part of the key of a corruption's draws: the index of a published corruption. For a user-defined one it is the 32-bit FNV-1a
+ * hash of its name, raised to at least 1000.
+ */
 function keyOf(name: string): number {
   const index = (PUBLISHED as readonly string[]).indexOf(name);
   if (index >= 0) return index;
@@ -109,31 +112,31 @@ function keyOf(name: string): number {
   return Math.max(hash, 1000);
 }
 
-/** The smallest side of an image: below it the largest offsets and blocks make no sense. */
+/** The smallest side of an image. The largest offsets and blocks do not fit into smaller ones. */
 const MINIMUM_SIDE = 16;
 
 export interface CorruptOptions {
   readonly seed: number;
-  /** Identity of the image, part of the key of its draws. */
+  /** Identity of the image: part of the key of its draws. */
   readonly sample: number;
-  /** Whose parameters; by default those made for the nearest size (`scaling.ts`). */
+  /** The published set whose parameters are used; by default the one made for the nearest image size (`scaling.ts`). */
   readonly table?: TableName;
-  /** Photographs that frost takes its windows of, as published; by default textures made by program. */
+  /** Photographs from which frost takes its windows, as published; by default textures made by program. */
   readonly frostTextures?: readonly RawImage[];
 }
 
 /**
- * A corrupted copy of an image. The draws are keyed by (seed, corruption, severity, sample), so that the result does not
- * depend on what else is corrupted, where or in which order.
+ * A corrupted copy of an image. The draws are keyed by (seed, corruption, severity, sample). So the result does not depend
+ * on which other images are corrupted, on which thread or in which order.
  *
- * Exact to the published definition at the published sizes (224, 64 and 32 pixels), whose result is cut to 8 bits and not
- * rounded; frost alone has textures of its own unless photographs are given. Other sizes: `scaling.ts`. Severity is not a strict order: for several
- * corruptions a higher one is nearer to the clean image.
+ * At the published sizes (224, 64 and 32 pixels) this is exactly the published definition, which truncates its result to 8
+ * bits. The exception is frost, which has other textures unless photographs are given. For other sizes see `scaling.ts`.
+ * Severity is not a strict order: for several corruptions a higher severity is nearer to the clean image.
  *
  * @param pixels (H, W, 3) uint8, not changed
  * @param severity 1 .. 5
  * @returns (H, W, 3) uint8
- * @throws UsageError ERR_CORRUPTION where there is no such corruption or table
+ * @throws UsageError ERR_CORRUPTION where the corruption or the table is unknown
  * @throws UsageError ERR_SEVERITY where the severity is not 1 .. 5
  * @throws UsageError ERR_IMAGE_SIZE where the pixels are not height * width * 3 bytes or a side is under 16 pixels
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
@@ -170,7 +173,7 @@ export function corrupt(
 }
 
 /**
- * Checks the name and the severity of a corruption, as typed by a user.
+ * Checks the name and the severity of a corruption.
  *
  * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY
  */

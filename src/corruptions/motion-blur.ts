@@ -3,13 +3,13 @@
 import type { RawImage } from "../images/resize.js";
 import type { Corruption } from "./corruption.js";
 
-/** Motion blur at an angle within 45 degrees of the rows. */
+/** Motion blur at a random angle of at most 45 degrees to the rows. */
 export const motionBlur: Corruption<"motion_blur"> = ({ pixels, height, width }, [radius, sigma], draws) =>
   smear(pixels, 3, { height, width }, radius, sigma, draws.uniform(-45, 45));
 
 /**
- * ImageMagick's `-motion-blur`: 2 ceil(radius) + 1 taps of one half of a Gaussian, normalised, on the pixels nearest to
- * those 0, 1, 2 ... steps away in the direction of the angle; the border pixel goes on beyond the border.
+ * ImageMagick's `-motion-blur`. Its 2 ceil(radius) + 1 taps are one half of a Gaussian, normalised. Tap k reads the pixel
+ * nearest to the point k steps away in the direction of the angle. Beyond the border the border pixel is repeated.
  *
  * @param pixels (H, W, C) uint8
  * @param angle in degrees, clockwise from the right
@@ -34,7 +34,7 @@ export function smear(
     const weight = kernel[i] / sum;
     const shiftX = Math.ceil(i * right - 0.5);
     const shiftY = Math.ceil(i * down - 0.5);
-    // Columns that are read inside of the image; those before and after read the border column.
+    // Columns whose source lies inside of the image. The columns before and after them read the border column.
     const first = Math.min(width, Math.max(0, -shiftX));
     const end = Math.max(first, Math.min(width, width - shiftX));
     for (let y = 0; y < height; y++) {
@@ -51,7 +51,7 @@ export function smear(
       }
     }
   }
-  // The sum is rounded to 16 bits (a grey level is 257), and of these the grey level is cut off.
+  // ImageMagick rounds the sum to 16 bits, where one grey level is 257, and then truncates it to 8 bits.
   const result = new Uint8Array(pixels.length);
   for (let i = 0; i < result.length; i++) result[i] = Math.floor(257 * values[i] + 0.5) / 257;
   return result;

@@ -1,24 +1,24 @@
-/** Noise: every channel value for itself. Pixels are in [0, 1] in the formulas. */
+/** Noise, independent for every channel value. Pixels are in [0, 1] in the formulas. */
 
 import type { Corruption } from "./corruption.js";
 import { PoissonTables } from "./operations/poisson.js";
 import { truncateUnit } from "./operations/unit.js";
 
-/** x + n, n normal with deviation sigma. */
+/** x + n, where n is normal with standard deviation sigma. */
 export const gaussianNoise: Corruption<"gaussian_noise"> = ({ pixels }, [sigma], draws) => {
   const values = draws.normals(pixels.length, 0, sigma);
   for (let i = 0; i < values.length; i++) values[i] += pixels[i] / 255;
   return truncateUnit(values);
 };
 
-/** x + x n, n normal with deviation sigma. */
+/** x + x n, where n is normal with standard deviation sigma. */
 export const speckleNoise: Corruption<"speckle_noise"> = ({ pixels }, [sigma], draws) => {
   const values = draws.normals(pixels.length, 0, sigma);
   for (let i = 0; i < values.length; i++) values[i] = (pixels[i] / 255) * (1 + values[i]);
   return truncateUnit(values);
 };
 
-/** Poisson(c x) / c: c photons stand for full brightness. */
+/** Poisson(c x) / c, where c photons stand for full brightness. */
 export const shotNoise: Corruption<"shot_noise"> = ({ pixels }, [photons], draws) => {
   let tables = poissonTables.get(photons);
   if (tables === undefined) {
@@ -30,10 +30,10 @@ export const shotNoise: Corruption<"shot_noise"> = ({ pixels }, [photons], draws
   return truncateUnit(values);
 };
 
-/** By photons per unit: 256 distributions each, filled as they are met. */
+/** By photons per unit. Each holds up to 256 distributions, made when they are first needed. */
 const poissonTables = new Map<number, PoissonTables>();
 
-/** A share of the channel values becomes 0 or 1, with equal probability. */
+/** Sets a share of the channel values to 0 or 1 with equal probability. */
 export const impulseNoise: Corruption<"impulse_noise"> = ({ pixels }, [share], draws) =>
   pixels.map((value) => {
     const u = draws.uniform();

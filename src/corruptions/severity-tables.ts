@@ -4,7 +4,7 @@
  * perturbations", ICLR 2019, https://arxiv.org/abs/1903.12261; repository hendrycks/robustness).
  */
 
-/** What each corruption takes, in the order of the published code. Lengths are in pixels of the table's own size. */
+/** The parameters of each corruption in the order of the published code. Lengths are in pixels at the size of the table. */
 export interface Parameters {
   gaussian_noise: readonly [sigma: number];
   shot_noise: readonly [photons: number];
@@ -22,7 +22,7 @@ export interface Parameters {
     sigma: number,
     blend: number,
   ];
-  /** The third is what the texture is shrunk by. */
+  /** `shrink` is the factor by which the texture is resized. */
   frost: readonly [imageWeight: number, frostWeight: number, shrink: number];
   fog: readonly [weight: number, decay: number];
   brightness: readonly [added: number];
@@ -58,18 +58,50 @@ export interface SeverityTable {
 /** Name of a published set of parameters. */
 export type TableName = "imagenet-c" | "cifar-10-c" | "tiny-imagenet-c";
 
-/** The displacement parameters of elastic_transform, which are published as shares of a side in pixels. */
-function sides(side: number, shares: Five<Parameters["elastic_transform"]>): Five<Parameters["elastic_transform"]> {
+/** The parameters of elastic_transform in pixels from the published shares of a side. */
+function elasticTransform(
+  side: number,
+  shares: Five<Parameters["elastic_transform"]>,
+): Five<Parameters["elastic_transform"]> {
   const [one, two, three, four, five] = shares.map(
     ([alpha, sigma, affine]) => [side * alpha, side * sigma, side * affine] as const,
   );
   return [one, two, three, four, five];
 }
 
+/** The parameters of snow that CIFAR-10-C and Tiny-ImageNet-C share, with the table's own weights of the image. */
+function smallImageSnow([one, two, three, four, five]: Five<number>): Five<Parameters["snow"]> {
+  return [
+    [0.1, 0.2, 1, 0.6, 8, 3, one],
+    [0.1, 0.2, 1, 0.5, 10, 4, two],
+    [0.15, 0.3, 1.75, 0.55, 10, 4, three],
+    [0.25, 0.3, 2.25, 0.6, 12, 6, four],
+    [0.3, 0.3, 1.25, 0.65, 14, 12, five],
+  ];
+}
+
+/** The parameters that CIFAR-10-C and Tiny-ImageNet-C share. */
+const SMALL_IMAGES = {
+  zoom_blur: [
+    [1.06, 0.01],
+    [1.11, 0.01],
+    [1.16, 0.01],
+    [1.21, 0.01],
+    [1.26, 0.01],
+  ],
+} as const;
+
+/** The parameters that ImageNet-C and Tiny-ImageNet-C share. */
+const IMAGENET = {
+  brightness: [[0.1], [0.2], [0.3], [0.4], [0.5]],
+  contrast: [[0.4], [0.3], [0.2], [0.1], [0.05]],
+} as const;
+
 export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
   "imagenet-c": {
     side: 224,
     parameters: {
+      ...IMAGENET,
       gaussian_noise: [[0.08], [0.12], [0.18], [0.26], [0.38]],
       shot_noise: [[60], [25], [12], [5], [3]],
       impulse_noise: [[0.03], [0.06], [0.09], [0.17], [0.27]],
@@ -122,10 +154,8 @@ export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
         [2.5, 1.5],
         [3, 1.4],
       ],
-      brightness: [[0.1], [0.2], [0.3], [0.4], [0.5]],
-      contrast: [[0.4], [0.3], [0.2], [0.1], [0.05]],
       // 244 and not 224 in the published code.
-      elastic_transform: sides(244, [
+      elastic_transform: elasticTransform(244, [
         [2, 0.7, 0.1],
         [2, 0.08, 0.2],
         [0.05, 0.01, 0.02],
@@ -155,6 +185,7 @@ export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
   "cifar-10-c": {
     side: 32,
     parameters: {
+      ...SMALL_IMAGES,
       gaussian_noise: [[0.04], [0.06], [0.08], [0.09], [0.1]],
       shot_noise: [[500], [250], [100], [75], [50]],
       impulse_noise: [[0.01], [0.02], [0.03], [0.05], [0.07]],
@@ -179,20 +210,7 @@ export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
         [8, 2],
         [9, 2.5],
       ],
-      zoom_blur: [
-        [1.06, 0.01],
-        [1.11, 0.01],
-        [1.16, 0.01],
-        [1.21, 0.01],
-        [1.26, 0.01],
-      ],
-      snow: [
-        [0.1, 0.2, 1, 0.6, 8, 3, 0.95],
-        [0.1, 0.2, 1, 0.5, 10, 4, 0.9],
-        [0.15, 0.3, 1.75, 0.55, 10, 4, 0.9],
-        [0.25, 0.3, 2.25, 0.6, 12, 6, 0.85],
-        [0.3, 0.3, 1.25, 0.65, 14, 12, 0.8],
-      ],
+      snow: smallImageSnow([0.95, 0.9, 0.9, 0.85, 0.8]),
       frost: [
         [1, 0.2, 0.2],
         [1, 0.3, 0.2],
@@ -209,7 +227,7 @@ export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
       ],
       brightness: [[0.05], [0.1], [0.15], [0.2], [0.3]],
       contrast: [[0.75], [0.5], [0.4], [0.3], [0.15]],
-      elastic_transform: sides(32, [
+      elastic_transform: elasticTransform(32, [
         [0, 0, 0.08],
         [0.05, 0.2, 0.07],
         [0.08, 0.06, 0.06],
@@ -239,6 +257,8 @@ export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
   "tiny-imagenet-c": {
     side: 64,
     parameters: {
+      ...SMALL_IMAGES,
+      ...IMAGENET,
       gaussian_noise: [[0.04], [0.08], [0.12], [0.15], [0.18]],
       shot_noise: [[250], [100], [50], [30], [15]],
       impulse_noise: [[0.01], [0.02], [0.05], [0.08], [0.14]],
@@ -263,20 +283,7 @@ export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
         [10, 2.5],
         [12, 3],
       ],
-      zoom_blur: [
-        [1.06, 0.01],
-        [1.11, 0.01],
-        [1.16, 0.01],
-        [1.21, 0.01],
-        [1.26, 0.01],
-      ],
-      snow: [
-        [0.1, 0.2, 1, 0.6, 8, 3, 0.8],
-        [0.1, 0.2, 1, 0.5, 10, 4, 0.8],
-        [0.15, 0.3, 1.75, 0.55, 10, 4, 0.7],
-        [0.25, 0.3, 2.25, 0.6, 12, 6, 0.65],
-        [0.3, 0.3, 1.25, 0.65, 14, 12, 0.6],
-      ],
+      snow: smallImageSnow([0.8, 0.8, 0.7, 0.65, 0.6]),
       frost: [
         [1, 0.3, 0.3],
         [0.9, 0.4, 0.3],
@@ -291,9 +298,7 @@ export const SEVERITY_TABLES: Readonly<Record<TableName, SeverityTable>> = {
         [1.5, 2],
         [2, 1.75],
       ],
-      brightness: [[0.1], [0.2], [0.3], [0.4], [0.5]],
-      contrast: [[0.4], [0.3], [0.2], [0.1], [0.05]],
-      elastic_transform: sides(64, [
+      elastic_transform: elasticTransform(64, [
         [0, 0, 0.08],
         [0.05, 0.3, 0.06],
         [0.1, 0.08, 0.06],

@@ -7,13 +7,13 @@ import { cannyEdges, chamferDistance } from "./operations/edges.js";
 import { gaussianBlur } from "./operations/taps.js";
 import { truncateUnit } from "./operations/unit.js";
 
-/** Pale turquoise, in the order of the channels of the published result. */
+/** Pale turquoise, in the channel order of the published result. */
 const WATER = [175 / 255, 238 / 255, 238 / 255];
 const MUD = [63 / 255, 42 / 255, 20 / 255];
-/** Lights drops from the upper left: a gradient that keeps the mean. */
+/** A gradient kernel that lights drops from the upper left and keeps the mean. */
 const LIGHT = [-2, -1, 0, -1, 1, 1, 0, 1, 2];
 
-/** Normal noise, blurred, of which what exceeds the threshold is liquid: water is added to the image, mud covers it. */
+/** Blurred normal noise; values above the threshold are liquid. Water is added to the image, mud covers it. */
 export const spatter: Corruption<"spatter"> = (image, [mean, deviation, sigma, threshold, strength, liquid], draws) => {
   const { pixels, height, width } = image;
   const noise = draws.normals(height * width, mean, deviation);
@@ -38,7 +38,7 @@ export const spatter: Corruption<"spatter"> = (image, [mean, deviation, sigma, t
   return truncateUnit(values);
 };
 
-/** Depth of the liquid times how it is lit: by the distance to the edges of the drops, spread over all greys. */
+/** Depth of the liquid times its light, which is computed from the distance to the edges of the drops, equalised. */
 function litDrops(layer: Uint8Array, { height, width }: RawImage): Float64Array {
   const edges = cannyEdges(layer, height, width, 50, 150);
   const distance = chamferDistance(edges, height, width).map((value) => Math.min(20, value));
@@ -48,7 +48,7 @@ function litDrops(layer: Uint8Array, { height, width }: RawImage): Float64Array 
   return Float64Array.from(layer, (depth, i) => depth * Math.round(smooth[i]));
 }
 
-/** Mean of 3 x 3 pixels: the sum first, so that equal values stay what they are. */
+/** Mean of 3 x 3 pixels. The sum is computed before the division, so that the mean of equal values is exact. */
 function mean3x3(source: ArrayLike<number>, height: number, width: number): Float64Array {
   return filter3x3(source, height, width, [1, 1, 1, 1, 1, 1, 1, 1, 1]).map((sum) => sum * (1 / 9));
 }
@@ -69,7 +69,7 @@ function filter3x3(source: ArrayLike<number>, height: number, width: number, wei
   return result;
 }
 
-/** Histogram equalisation of OpenCV: the lowest grey becomes 0, the others their share of the rest times 255. */
+/** Histogram equalisation of OpenCV: the lowest grey becomes 0. Any other becomes its share of the remaining pixels times 255. */
 function equalized(grey: Uint8Array): Uint8Array {
   const counts = new Uint32Array(256);
   for (const value of grey) counts[value]++;

@@ -11,8 +11,8 @@ import { toUnit, truncateUnit } from "./operations/unit.js";
 import { zoomTaps } from "./operations/zoom.js";
 
 /**
- * Normal noise, zoomed, 0 below the threshold and moved by motion blur downwards is the snow; it and its half-turn fall on
- * the image, which is blended with max(x, 1.5 grey + 0.5).
+ * The snow layer is normal noise, zoomed, set to 0 below the threshold, with motion blur downwards. It is added to the image
+ * together with its copy turned by 180 degrees. Before that the image is blended with max(x, 1.5 grey + 0.5).
  */
 export const snow: Corruption<"snow"> = (
   { pixels, height, width },
@@ -43,8 +43,9 @@ export const snow: Corruption<"snow"> = (
 };
 
 /**
- * a x + b frost, a random window of one of some textures: of the five made ones, which repeat at their borders, or of
- * photographs, inside of which the window lies. A photograph that would be smaller than the image is shrunk less.
+ * a x + b frost, where frost is a random window of a random texture. Without photographs the textures are the five made by
+ * program, which repeat at their borders. With photographs the window lies inside of one. A photograph that would become
+ * smaller than the image is shrunk less.
  */
 export const frostOf =
   (photographs: readonly RawImage[] | undefined): Corruption<"frost"> =>
@@ -73,7 +74,10 @@ export const frostOf =
 
 export const frost = frostOf(undefined);
 
-/** (x + c p) m / (m + c), p a plasma map in [0, 1], the same for all channels, and m the largest value of the image. */
+/**
+ * (x + c p) m / (m + c), where p is a plasma map in [0, 1], the same for all channels, and m is the largest value of the
+ * image.
+ */
 export const fog: Corruption<"fog"> = ({ pixels, height, width }, [weight, decay], draws) => {
   // The smallest map that covers the image: 256 for 224 pixels, 32 for 32, 64 for 64.
   const side = 2 ** Math.ceil(Math.log2(Math.max(height, width)));
@@ -92,7 +96,7 @@ export const fog: Corruption<"fog"> = ({ pixels, height, width }, [weight, decay
   return truncateUnit(values);
 };
 
-/** Added to V of HSV. */
+/** Adds to the value of HSV. */
 export const brightness: Corruption<"brightness"> = ({ pixels }, [added]) => {
   const values = toUnit(pixels);
   changeSaturationAndValue(values, (saturation, value) => [saturation, value + added]);

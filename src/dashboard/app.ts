@@ -1,4 +1,4 @@
-/** The addresses of the dashboard and what they answer. Everything is read, nothing is changed. */
+/** The HTTP routes of the dashboard. They only read files. */
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Context, Hono } from "hono";
@@ -13,22 +13,22 @@ import { runDetails } from "./reading/run-details.js";
 import { MetricsStore, type StepRange } from "./reading/run-metrics.js";
 import type { Change } from "./wire.js";
 
-/** A connection that nothing is sent on may be given up by whatever lies between. */
+/** Milliseconds between signs of life. A proxy may close a connection on which nothing is sent. */
 const SIGN_OF_LIFE = 15_000;
 
-/** Changes are gathered in between: a page that is slow to read gets fewer, not more of them in memory. */
+/** Milliseconds between messages. Changes in between are joined, so that a slow page does not fill the memory. */
 const QUEUE_WAIT = 250;
 
-/** The page may load what this server gives, and nothing from elsewhere. */
+/** The page may load resources only from this server. */
 const POLICY =
   "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
 export interface DashboardParts {
   readonly watch: FolderWatch;
   readonly page: ReadonlyMap<string, PageFile>;
-  /** Names by which the server may be asked for, without port; any where it listens for other machines too. */
+  /** Host names that requests may use, without port; undefined allows any, if the server listens for other machines. */
   readonly hosts: ReadonlySet<string> | undefined;
-  /** Aborted when the server is being stopped. */
+  /** Aborted when the server stops. */
   readonly closing: AbortSignal;
 }
 
@@ -37,10 +37,10 @@ export function dashboardApp({ watch, page, hosts, closing }: DashboardParts): H
   const app = new Hono();
 
   app.use(async (context, next) => {
-    // A page of another site whose name was made to lead here would otherwise read the runs.
+    // Against DNS rebinding: without this check a page of another site, whose name points here, could read the runs.
     const host = (context.req.header("host") ?? "").replace(/:\d+$/, "");
     if (hosts !== undefined && !hosts.has(host))
-      return context.json(error(`the dashboard is not served as ${host}`), 403);
+      return context.json(error(`the dashboard does not answer requests for the host ${host}`), 403);
     await next();
     context.header("Content-Security-Policy", POLICY);
     context.header("X-Content-Type-Options", "nosniff");
@@ -108,7 +108,7 @@ const error = (message: string) => ({ error: { message } });
 const missing = (context: Context, what: string) => context.json(error(`there is no such ${what}`), 404);
 const metricsFile = (path: string) => join(path, "metrics.jsonl");
 
-/** A run is found by its id among those that are known, so that no request names a path. */
+/** Finds a run by its id among the known runs, so that no request can name a path. */
 const runOf = (context: Context, watch: FolderWatch) => watch.run(context.req.query("run") ?? "");
 
 function rangeOf(context: Context): StepRange | undefined {
@@ -116,7 +116,7 @@ function rangeOf(context: Context): StepRange | undefined {
   return Number.isFinite(from) && Number.isFinite(to) ? { from, to } : undefined;
 }
 
-/** Names of pictures, in the folder or one below it; none begins with a dot. */
+/** Valid names of pictures, in the folder or one level below it; no part begins with a dot. */
 const PICTURE = /^(?:[\w-][\w.-]*\/)?[\w-][\w.-]*\.(png|jpg|webp)$/;
 
 function picture(context: Context, watch: FolderWatch, folder: "images" | "evaluation") {
@@ -126,12 +126,12 @@ function picture(context: Context, watch: FolderWatch, folder: "images" | "evalu
   if (run === undefined || kind === undefined) return missing(context, "picture");
   const path = join(run.path, folder, name);
   try {
-    // Also not what a link in a run's folder leads to.
+    // Links in a run's folder must not lead outside of it.
     const parts = name.split("/");
     const inside = parts.map((_, i) => lstatSync(join(run.path, folder, ...parts.slice(0, i + 1))));
     if (!inside.at(-1)!.isFile() || inside.some((one) => one.isSymbolicLink())) return missing(context, "picture");
     context.header("Content-Type", kind === "jpg" ? "image/jpeg" : `image/${kind}`);
-    // The page names its version, which changes with the folder.
+    // The page adds the folder's version to the address, so a changed picture has a new address.
     context.header("Cache-Control", "private, max-age=3600");
     return context.body(new Uint8Array(readFileSync(path)));
   } catch {
@@ -139,7 +139,7 @@ function picture(context: Context, watch: FolderWatch, folder: "images" | "evalu
   }
 }
 
-/** The whole listing first, then every change. */
+/** Sends the whole listing first, then every change. */
 function events(context: Context, watch: FolderWatch, closing: AbortSignal) {
   return streamSSE(context, async (stream) => {
     const ended = new AbortController();
@@ -176,7 +176,7 @@ function events(context: Context, watch: FolderWatch, closing: AbortSignal) {
   });
 }
 
-/** Two changes as one: of a run that changed twice the later summary. */
+/** Joins two changes into one; for a run that changed twice the later summary is kept. */
 function joined(first: Change, second: Change): Change {
   const runs = new Map([...first.runs, ...second.runs].map((run) => [run.id, run] as const));
   for (const id of second.removed) runs.delete(id);
@@ -187,7 +187,7 @@ function joined(first: Change, second: Change): Change {
   };
 }
 
-/** Waits so long, until the signal, or until what `take` is given is called. */
+/** Waits for this time, until the signal, or until the function that `take` receives is called. */
 function pause(milliseconds: number, signal: AbortSignal, take: (resolve: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

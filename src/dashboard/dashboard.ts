@@ -1,4 +1,4 @@
-/** A folder of runs as a page that follows them. */
+/** Serves a folder of runs as a web page that is updated live. */
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.js";
@@ -8,11 +8,11 @@ import { pageFiles } from "./page-files.js";
 import { FolderWatch } from "./reading/folder-watch.js";
 
 export interface DashboardOptions {
-  /** By default 8081; 0 takes a free one. */
+  /** By default 8081; 0 chooses a free port. */
   readonly port?: number;
-  /** The address to listen on; by default 127.0.0.1, which other machines do not reach. */
+  /** The address to listen on; by default 127.0.0.1, which other machines cannot reach. */
   readonly host?: string;
-  /** Folder of the built page; by default where the build puts it. */
+  /** Folder of the built page; by default that of the build. */
   readonly page?: string;
 }
 
@@ -28,17 +28,17 @@ const PAGE = fileURLToPath(new URL("../web/dashboard", import.meta.url));
 const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
 /**
- * Serves the dashboard of a folder: its runs, those in its folders, and the reports of comparisons and suites. It only reads.
- * The runs may be trained meanwhile, come and go.
+ * Serves the dashboard of a folder: its runs, also in subfolders, and the reports of comparisons and suites. It only reads files. Runs
+ * may be training, and may be added or removed at any time.
  *
- * @param folder of runs, or one run
- * @throws UsageError ERR_DASHBOARD there is no such folder, or the page was not built; ERR_SERVE the port cannot be listened on
+ * @param folder a folder of runs, or one run
+ * @throws UsageError ERR_DASHBOARD there is no such folder, or the page was not built; ERR_SERVE the server cannot listen on the port
  */
 export async function startDashboard(folder: string, options: DashboardOptions = {}): Promise<Dashboard> {
   const { port = 8081, host = "127.0.0.1" } = options;
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    const remedy = "Give the folder that holds your runs; `train` puts them into runs/";
-    throw new UsageError("ERR_DASHBOARD", `dashboard: ${folder} is no folder. ${remedy}`);
+    const remedy = "Give the folder that contains your runs; `train` writes them into runs/";
+    throw new UsageError("ERR_DASHBOARD", `dashboard: there is no folder ${folder}. ${remedy}`);
   }
   const page = pageFiles(options.page ?? PAGE);
   if (!page.has("/")) {
@@ -47,7 +47,7 @@ export async function startDashboard(folder: string, options: DashboardOptions =
   const closing = new AbortController();
   const local = LOOPBACK.includes(host) || host === "::1";
   const watch = new FolderWatch(folder);
-  watch.listing(); // so that the first page finds what is there already known
+  watch.listing(); // reads the folder before the first request
   const app = dashboardApp({
     watch,
     page,

@@ -1,4 +1,4 @@
-/** The page of the dashboard as it was built. */
+/** The built page of the dashboard. */
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 
@@ -6,7 +6,7 @@ import { extname, join, relative, sep } from "node:path";
 export interface PageFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly type: string;
-  /** Whether its name changes with its contents, so that a browser may keep it. */
+  /** Whether the name changes with the contents, so that a browser may cache the file. */
   readonly lasting: boolean;
 }
 
@@ -17,7 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/** All files by their addresses, read once: no request names a path. None where the page was not built. */
+/** All files by their addresses, read once, so that no request can name a path; empty if the page was not built. */
 export function pageFiles(folder: string): ReadonlyMap<string, PageFile> {
   let names: string[];
   try {

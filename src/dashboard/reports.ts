@@ -1,4 +1,4 @@
-/** What the page reads of the reports of `compare` and of a suite: the parts of CompareResult and SuiteResult that it shows. */
+/** The parts of CompareResult and SuiteResult that the page shows. */
 
 export interface ComparisonReport {
   readonly budget: string;
@@ -24,7 +24,7 @@ export interface ComparedMeasure {
     readonly deviation: number | undefined;
     /** By repetition. */
     readonly values: Readonly<Record<string, number>>;
-    /** From the first arm to this one. */
+    /** This arm minus the first. */
     readonly difference:
       | { readonly value: number; readonly low: number; readonly high: number; readonly p: number }
       | undefined;

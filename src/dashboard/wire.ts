@@ -1,14 +1,14 @@
-/** What the dashboard's server answers and its page reads. Accuracies are fractions, times are ISO 8601 or milliseconds since 1970. */
+/** The messages from the dashboard's server to its page. Accuracies are in [0, 1]; times are ISO 8601 or milliseconds since 1970. */
 
 /**
- * How a run stands. "crashed": run.json says that it is running, and its lock gives no sign of life. "unreadable": run.json
- * is of another version or damaged.
+ * The state of a run. "crashed": run.json has the status running, but the lock shows no sign of life. "unreadable": run.json is damaged
+ * or of another version.
  */
 export type RunState = "running" | "finished" | "stopped" | "failed" | "crashed" | "unreadable";
 
-/** A run in the list. What its files do not say is absent. */
+/** A run in the list. Values that its files do not contain are absent. */
 export interface RunSummary {
-  /** Its folder, relative to the one that is followed; "." for that one itself. */
+  /** The run's folder, relative to the watched folder; "." for the watched folder itself. */
   readonly id: string;
   readonly name: string;
   readonly state: RunState;
@@ -21,24 +21,24 @@ export interface RunSummary {
   readonly createdAt?: string;
   /** When one of its files last changed. */
   readonly changedAt: number;
-  /** Epochs of the recipe, and those that are done. */
+  /** Number of epochs of the recipe, and of finished epochs. */
   readonly epochs?: number;
   readonly epochsDone?: number;
   readonly step?: number;
-  /** Of the last logged step or epoch. */
+  /** The loss of the last logged step or epoch. */
   readonly loss?: number;
   readonly imagesPerSecond?: number;
-  /** Of the last epoch. */
+  /** Duration of the last epoch. */
   readonly secondsPerEpoch?: number;
-  /** On the validation images: last, and best. */
+  /** The last and the best accuracy on the validation images. */
   readonly validation?: number;
   readonly best?: number;
-  /** On the test images: of the newest evaluations without and with an attack. */
+  /** Accuracies on the test images, from the newest evaluations without and with an attack. */
   readonly clean?: number;
   readonly robust?: number;
   /** The attack of `robust`, such as "pgd 2/255". */
   readonly attack?: string;
-  /** Changes whenever the file does. */
+  /** Numbers that change whenever the files change. */
   readonly versions: RunVersions;
 }
 
@@ -52,7 +52,7 @@ export interface RunVersions {
 
 /** A report of `compare` or of `evaluate` with a suite. */
 export interface ReportSummary {
-  /** Its folder, relative to the one that is followed. */
+  /** The folder of the report, relative to the watched folder. */
   readonly id: string;
   readonly kind: "comparison" | "suite";
   readonly name: string;
@@ -60,44 +60,44 @@ export interface ReportSummary {
 }
 
 export interface Listing {
-  /** The folder that is followed, as it was given. */
+  /** The watched folder, as it was given. */
   readonly folder: string;
   readonly runs: readonly RunSummary[];
   readonly reports: readonly ReportSummary[];
 }
 
-/** What is sent when something changed: the whole listing at first, and after that what differs. */
+/** A change of the listing. */
 export interface Change {
   readonly runs: readonly RunSummary[];
   readonly removed: readonly string[];
-  /** All of them, where one changed. */
+  /** All reports, if any of them changed. */
   readonly reports?: readonly ReportSummary[];
 }
 
-/** One metric of a run, in buckets of consecutive records: their last step, and the mean, the least and the largest value. */
+/** A metric of a run in buckets of consecutive records, with their last step and their mean, smallest and largest value. */
 export interface SeriesData {
   readonly step: readonly number[];
   readonly mean: readonly number[];
-  /** Absent where each bucket holds one record. */
+  /** Absent if each bucket has one record. */
   readonly least?: readonly number[];
   readonly largest?: readonly number[];
 }
 
 export interface RunSeries {
   readonly id: string;
-  /** Lines that were read, and those of them that are no records. */
+  /** Number of lines that were read, and of lines that are not records. */
   readonly lines: number;
   readonly broken: number;
-  /** By type of record and name, such as "step.cleanLoss" and "validation.routes.main.accuracy". */
+  /** The series by type of record and name, such as "step.cleanLoss" and "validation.routes.main.accuracy". */
   readonly series: Readonly<Record<string, SeriesData>>;
 }
 
-/** How far an auxiliary route's norms lie from the main ones. */
+/** The drift of an auxiliary route's batch norms from the main ones. */
 export interface DriftData {
   readonly route: string;
   readonly epochs: readonly number[];
   readonly layers: readonly string[];
-  /** By layer, of each epoch; null where a record lacks the layer. */
+  /** By layer and epoch; null if a record lacks the layer. */
   readonly mean: readonly (readonly (number | null)[])[];
   readonly logVariance: readonly (readonly (number | null)[])[];
 }
@@ -107,19 +107,19 @@ export interface SnapshotEntry {
   /** Name of the picture's file. */
   readonly file: string;
   readonly epoch: number;
-  /** What the network takes them for; absent in earlier runs. */
+  /** The network's predictions; absent in runs of earlier versions. */
   readonly predictions?: unknown;
 }
 
-/** An evaluation without its confusion matrix, and without what each image is. */
+/** An evaluation without its confusion matrix and without the list of images. */
 export interface EvaluationEntry {
   readonly file: string;
-  /** As in EvaluationFile of the run's schema. */
+  /** The contents of an EvaluationFile of the run's schema. */
   readonly evaluation: Readonly<Record<string, unknown>>;
   readonly hasConfusion: boolean;
 }
 
-/** Everything of a run that is read whole. */
+/** The parts of a run that are read completely. */
 export interface RunDetails {
   readonly summary: RunSummary;
   readonly info?: Readonly<Record<string, unknown>>;
@@ -128,13 +128,13 @@ export interface RunDetails {
   readonly environment: Readonly<Record<string, unknown>>;
   readonly snapshots: readonly SnapshotEntry[];
   readonly evaluations: readonly EvaluationEntry[];
-  /** What the newest suite found out of this run: the summary of its SuiteFile. */
+  /** The result of the newest suite for this run: the summary of its SuiteFile. */
   readonly suite?: Readonly<Record<string, unknown>>;
 }
 
-/** How often an image of one class was taken for another. */
+/** A confusion matrix. */
 export interface Confusion {
   readonly classes: readonly string[];
-  /** Three numbers each, one after another: true class, predicted class, how often. Zeros are left out. */
+  /** Triples of numbers in one list: true class, predicted class, count. Zeros are left out. */
   readonly counts: readonly number[];
 }

@@ -1,4 +1,4 @@
-/** Sets of corrupted images on disk, in the layouts of ImageNet-C and of CIFAR-10-C, as they were published or as `advprop corrupt` writes them. */
+/** Sets of corrupted images on disk in the layouts of ImageNet-C and CIFAR-10-C: published ones and those of `corrupt`. */
 
 import { createHash } from "node:crypto";
 import { existsSync, type Stats, statSync } from "node:fs";
@@ -39,20 +39,20 @@ export interface CorruptedSet {
   readonly classes: readonly string[];
   /** Height and width of the images in the batches. */
   readonly imageSize: number;
-  /** The severities that a corruption has, of 1 .. 5. */
+  /** The severities of a corruption that the set has, of 1 .. 5. */
   severities(corruption: string): readonly number[];
   /**
-   * The images of one corruption at one severity, in the same order at all of them: sample i of one is sample i of another.
+   * The images of one corruption at one severity. The order is the same for all of them: sample i always shows the same image.
    *
    * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY where the set has no such images
    * @throws UsageError ERR_NPY, ERR_DATA_SHAPE, ERR_DATA_LABEL where its files are damaged or do not fit together
    */
   images(corruption: string, severity: number): EvaluationImages;
   /**
-   * SHA-256 over names, sizes and times of last change of the files that these images are read from: another one where a file
-   * was written since, without reading them.
+   * SHA-256 over the names, sizes and modification times of the files that these images are read from. It changes when a file
+   * is written again, and can be computed without reading the files.
    *
-   * @throws UsageError ERR_DATA_MISSING where a file is gone, and what {@link images} throws
+   * @throws UsageError ERR_DATA_MISSING where a file is missing, and what {@link images} throws
    */
   fingerprint(corruption: string, severity: number): string;
 }
@@ -61,21 +61,22 @@ export interface CorruptedSetOptions
   extends Partial<
     Pick<EvaluationPhotoOptions, "interpolation" | "cropFraction" | "workers" | "prefetch" | "onBadImage" | "maxBad">
   > {
-  /** Side to which photos are brought, by default 224; arrays are used as they are. */
+  /** Side to which photos are resized, by default 224. Arrays are used as they are. */
   readonly imageSize?: number | null;
-  /** Uses so many images of each severity: the first of an array, of photos a draw by class and seed. */
+  /** The number of images of each severity to use: the first ones of an array; of photos, a random draw by class and seed. */
   readonly limitTest?: number | null;
-  /** Of that draw, by default 0. */
+  /** Seed of that draw, by default 0. */
   readonly seed?: number;
 }
 
 /**
- * Opens a set of corrupted images: a folder with `labels.npy` and an array (5 N, H, W, 3) uint8 for each corruption, N images of
- * severity 1 first, then those of 2 .. 5; or a folder with CORRUPTION/SEVERITY/CLASS/FILE. Labels of arrays are (5 N) or (N).
+ * Opens a set of corrupted images in one of two layouts. The first is a folder with `labels.npy`, (5 N) or (N), and an array
+ * (5 N, H, W, 3) uint8 for each corruption: N images of severity 1, then those of 2 .. 5. The second is a folder with
+ * CORRUPTION/SEVERITY/CLASS/FILE.
  *
- * Photos are taken whole: the published ones have 224 x 224 pixels already, so that nothing is cut or resized at this size (give
- * `cropFraction` for another rule). Classes are those that `advprop corrupt` noted, else the names of the folders, and for arrays
- * the names of CIFAR-10 where all labels are below 10 and those of CIFAR-100 above.
+ * Photos are used without a crop, unless `cropFraction` is given: the published ones have 224 x 224 pixels already. Classes are
+ * those that `advprop corrupt` recorded, else the names of the folders. For arrays without a record they are the names of
+ * CIFAR-10 where all labels are below 10, else those of CIFAR-100.
  *
  * @returns undefined where the folder has neither layout
  * @throws UsageError ERR_NPY, ERR_DATA_SHAPE, ERR_DATA_LABEL where the labels are damaged
@@ -91,7 +92,7 @@ export function openCorruptedSet(path: string, options: CorruptedSetOptions = {}
 }
 
 /** @throws UsageError ERR_CORRUPTION, ERR_SEVERITY */
-function checkAsked(set: CorruptedSet, corruption: string, severity: number): void {
+function checkRequest(set: CorruptedSet, corruption: string, severity: number): void {
   if (!set.corruptions.includes(corruption)) {
     throw new UsageError(
       "ERR_CORRUPTION",
@@ -140,7 +141,7 @@ class ArraySet implements CorruptedSet {
   }
 
   images(corruption: string, severity: number): EvaluationImages {
-    checkAsked(this, corruption, severity);
+    checkRequest(this, corruption, severity);
     const file = this.#open(corruption);
     const [all, height, width] = file.shape;
     const count = all / SEVERITIES.length;
@@ -172,7 +173,7 @@ class ArraySet implements CorruptedSet {
   }
 
   fingerprint(corruption: string, severity: number): string {
-    checkAsked(this, corruption, severity);
+    checkRequest(this, corruption, severity);
     return fingerprintOf(this.path, [`${corruption}.npy`, "labels.npy"]);
   }
 
@@ -190,7 +191,7 @@ class ArraySet implements CorruptedSet {
   }
 }
 
-/** SHA-256 over names, sizes and times of last change. */
+/** SHA-256 over names, sizes and modification times. */
 function fingerprintOf(root: string, files: readonly string[]): string {
   const hash = createHash("sha256");
   for (const file of files) {
@@ -204,12 +205,12 @@ function statusOf(file: string): Stats {
   try {
     return statSync(file);
   } catch (cause) {
-    const message = `openCorruptedSet: ${file} cannot be read: ${systemReason(cause)}. Restore it, or remove it everywhere in the set.`;
+    const message = `openCorruptedSet: ${file} cannot be read: ${systemReason(cause)}. Restore it, or remove it at every corruption and severity.`;
     throw new UsageError("ERR_DATA_MISSING", message, { cause });
   }
 }
 
-/** (N) labels from an array of the labels of all severities, which must repeat, or of one. */
+/** (N) labels from an array that holds them once, or once for each severity. In the second case they must repeat. */
 function labelsOf(path: string, images: NpyFile): Int32Array {
   const file = openNpy(path);
   const labels = readNpyIntegers(file);
@@ -220,7 +221,7 @@ function labelsOf(path: string, images: NpyFile): Int32Array {
   }
   throw new UsageError(
     "ERR_DATA_SHAPE",
-    `openCorruptedSet: ${path} must have the ${count} labels of one severity, once or five times over; it has the shape ` +
+    `openCorruptedSet: ${path} must hold the ${count} labels of one severity, either once or five times; it has the shape ` +
       `(${file.shape.join(", ")})${repeats ? "" : " and does not repeat"}.`,
   );
 }
@@ -236,7 +237,7 @@ function cifarClasses(path: string, labels: Int32Array): readonly string[] {
 }
 
 /**
- * The classes in the note of `advprop corrupt`, which a published set does not have.
+ * The classes that `advprop corrupt` recorded; undefined for a published set, which has no such record.
  *
  * @throws UsageError ERR_SET_INCOMPLETE where the set is not finished
  */
@@ -247,7 +248,7 @@ function notedClasses(path: string): readonly string[] | undefined {
   if (complete) return classes;
   throw new UsageError(
     "ERR_SET_INCOMPLETE",
-    `openCorruptedSet: ${path} is not finished. Give the command that makes it again.`,
+    `openCorruptedSet: ${path} is not finished. Run the command that makes it again.`,
   );
 }
 
@@ -283,7 +284,7 @@ class PhotoFolders implements CorruptedSet {
     return {
       length: set.length,
       batches: (batchSize) => ({
-        // Threads live for one pass: there are 75 sets of images, most of which are read once.
+        // The threads end after one pass: there are 75 sets of images, and most of them are read once.
         [Symbol.asyncIterator]: async function* (this: void) {
           const photos = evaluationPhotos(set, { ...options, cropFraction, batchSize, size });
           try {
@@ -303,14 +304,14 @@ class PhotoFolders implements CorruptedSet {
 
   /** @throws UsageError ERR_CORRUPTION, ERR_SEVERITY, ERR_DATA_CLASSES */
   #photos(corruption: string, severity: number): PhotoSet {
-    checkAsked(this, corruption, severity);
+    checkRequest(this, corruption, severity);
     const { limitTest, seed = 0 } = this.#options;
     const folder = this.#scan(corruption, severity);
     const unknown = folder.classes.find((name) => !this.classes.includes(name));
     if (unknown !== undefined) {
       throw new UsageError(
         "ERR_DATA_CLASSES",
-        `openCorruptedSet: the same classes must be at every severity; ${unknown} is in ${folder.root} and not elsewhere in ${this.path}.`,
+        `openCorruptedSet: every severity must have the same classes; ${unknown} is in ${folder.root}, but not at the first severity of ${this.path}.`,
       );
     }
     const photos = folder.parts.train!.map(({ file, label }) => ({
@@ -328,7 +329,7 @@ class PhotoFolders implements CorruptedSet {
 
   #scan(corruption: string, severity: number) {
     const path = join(this.path, corruption, String(severity));
-    // The folders of a severity are classes, whatever they are called.
+    // An empty map: the folders of a severity are classes, also where a class is named like a part.
     const folder = scanImageFolder(path, new Map());
     if (folder !== undefined) {
       refuseFolder(path, readingFindings(folder), "openCorruptedSet");

@@ -1,4 +1,4 @@
-/** Opens a data set of any kind as what training and evaluation take: loaders of batches. */
+/** Opens a data set of any kind as loaders of batches for training and evaluation. */
 
 import { UsageError } from "../errors.js";
 import type { Dataset, Split } from "./datasets/dataset.js";
@@ -15,14 +15,14 @@ import { openPhotos } from "./photos/open-photos.js";
 /**
  * Opens CIFAR-10, CIFAR-100 or a folder of photos.
  *
- * A part `validation` that the set does not have is split off its training images by `validationFraction`; one that it
- * has is used as it is. A folder of photos without parts is split in three.
+ * A missing part `validation` is split off the training images by `validationFraction`. An existing one is used as it is. A
+ * folder of photos without parts is split in three.
  *
- * @throws UsageError ERR_DATA_MISSING where there is no such folder, or not the training or test part that is wanted
+ * @throws UsageError ERR_DATA_MISSING where the folder, or a requested training or test part, does not exist
  * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised, or several are
  * @throws UsageError ERR_DATA_CHECK where photos of the set cannot be read or named
  * @throws UsageError ERR_DATA_CLASSES where the classes of the parts do not fit
- * @throws UsageError ERR_IMAGE_SIZE where an image size is asked for that a set in memory does not have
+ * @throws UsageError ERR_IMAGE_SIZE where the requested image size is not that of a set in memory
  */
 export async function openData(path: string, options: OpenDataOptions): Promise<OpenedData> {
   const recognised = recogniseFolder(path, "openData");
@@ -40,7 +40,7 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
   refuseFolder(path, findings, "openData");
   checkClasses(folder);
   for (const part of PARTS) {
-    const absent = folder.divided && folder.parts[part] === undefined;
+    const absent = folder.hasParts && folder.parts[part] === undefined;
     if (!absent || part === "validation" || !parts.includes(part)) continue;
     throw new UsageError(
       "ERR_DATA_MISSING",
@@ -51,10 +51,10 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
 }
 
 /**
- * Opens one part of a data set that is read into memory: CIFAR-10 or CIFAR-100. Folders of photos, which are read as they are
- * needed, are opened by {@link openData}.
+ * Opens one part of a data set that is read into memory: CIFAR-10 or CIFAR-100. For folders of photos, which are read while they
+ * are used, see {@link openData}.
  *
- * @throws UsageError ERR_DATA_MISSING where there is no such folder, or no such part
+ * @throws UsageError ERR_DATA_MISSING where the folder or the part does not exist
  * @throws UsageError ERR_DATA_LAYOUT where the folder holds anything else
  */
 export async function openDataset(path: string, split: Split): Promise<Dataset> {
@@ -65,8 +65,8 @@ export async function openDataset(path: string, split: Split): Promise<Dataset> 
 }
 
 /**
- * Loaders over images in memory, for sets that a program makes itself. The parts that are said to be available are those
- * given, unless `options.available` knows of more.
+ * Loaders over images in memory, for sets that a program makes itself. `options.available` lists the existing parts; by default
+ * they are those of `sets`.
  *
  * @throws UsageError ERR_IMAGE_SIZE where `imageSize` is not that of the images
  */

@@ -1,9 +1,12 @@
-/** The folder in which programs keep for a user what they can get again. */
+/** The user's cache folder, for files that can be made or downloaded again. */
 
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 
-/** A path in `advprop` in XDG_CACHE_HOME, or in ~/.cache. As the XDG Base Directory Specification has it, a relative one does not count. */
+/**
+ * A path in the folder `advprop` of XDG_CACHE_HOME, or of ~/.cache. A relative XDG_CACHE_HOME is ignored, as XDG's
+ * specification requires.
+ */
 export function userCache(...path: readonly string[]): string {
   const { XDG_CACHE_HOME: cache } = process.env;
   const root = cache !== undefined && isAbsolute(cache) ? cache : join(homedir(), ".cache");

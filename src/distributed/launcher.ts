@@ -1,27 +1,27 @@
-/** Starts the ranks of one host as processes, watches over them, and starts all again where one failed. */
+/** Starts the ranks of one host as processes, watches them, and restarts all of them if one fails. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 
 export interface LaunchOptions {
-  /** The program of each rank, as Node runs it: its file and its arguments. */
+  /** The program of each rank: a file for Node and its arguments. */
   readonly program: readonly string[];
-  /** Ranks. */
+  /** Number of ranks. */
   readonly processes: number;
-  /** How often all may be started again. */
+  /** Largest number of restarts. */
   readonly maxRestarts: number;
-  /** Told of whatever is to be said, and of each line that a rank other than 0 says on standard error. */
+  /** Called with messages for the user, and with each line that a rank other than 0 writes to standard error. */
   readonly say: (line: string) => void;
 }
 
 /** How a launch ended. */
 export type LaunchEnd = "finished" | "stopped" | "failed" | "misused";
 
-/** The variable by which a rank knows its launcher's process, without which it is to stop. */
+/** The environment variable with the process id of the launcher. A rank stops if this process has ended. */
 export const LAUNCHER_VARIABLE = "ADVPROP_LAUNCHER";
 
-/** Milliseconds that the other ranks have to say what they know of a failed one, before they are killed. */
+/** Milliseconds in which the other ranks may report a failed rank before they are killed. */
 const GRACE = 10_000;
-/** What a process that was called wrongly ends with: to start it again would not help. */
+/** Exit code of a process that was called wrongly. A restart would not help. */
 const MISUSE = 2;
 
 interface Ended {
@@ -39,13 +39,13 @@ export class Launcher {
     this.#options = options;
   }
 
-  /** Passes a signal on to all ranks, which stop as a single process does, and starts none again. */
+  /** Passes a signal on to all ranks, which stop as a single process does, and makes no more restarts. */
   stop(signal: NodeJS.Signals): void {
     this.#stopping = true;
     for (const rank of this.#ranks) rank.kill(signal);
   }
 
-  /** Starts the ranks, and all again as long as one fails and it may. */
+  /** Starts the ranks, and restarts all of them after a failure as long as restarts are left. */
   async run(): Promise<LaunchEnd> {
     const { maxRestarts, say } = this.#options;
     for (let restarts = 0; ; restarts++) {
@@ -55,10 +55,10 @@ export class Launcher {
       if (misused) return "misused";
       const remedy =
         restarts < maxRestarts
-          ? `Starting all again from the last checkpoint (${restarts + 1} of ${maxRestarts}).`
+          ? `Restarting all from the last checkpoint (restart ${restarts + 1} of ${maxRestarts}).`
           : maxRestarts > 0
-            ? `They were started again ${maxRestarts} times, as often as they may.`
-            : "`maxRestarts: 3` starts all again from the last checkpoint.";
+            ? `All ${maxRestarts} allowed restarts were used.`
+            : "`maxRestarts: 3` would restart all from the last checkpoint.";
       say(`launch: ${failure}; the others were stopped. ${remedy}`);
       if (restarts >= maxRestarts) return "failed";
     }
@@ -78,7 +78,7 @@ export class Launcher {
             this.#ranks.forEach((other, number) => {
               if (other.exitCode !== null || other.signalCode !== null) return;
               killed.add(number);
-              other.kill("SIGKILL"); // the one signal that a process which was stopped takes
+              other.kill("SIGKILL"); // the only signal that also ends a suspended process
             });
           }, GRACE);
         }
@@ -91,7 +91,7 @@ export class Launcher {
 
   #start(rank: number, port: number, restarts: number): ChildProcess {
     const { program, processes, say } = this.#options;
-    const place = {
+    const variables = {
       RANK: rank,
       LOCAL_RANK: rank,
       WORLD_SIZE: processes,
@@ -102,10 +102,10 @@ export class Launcher {
       TORCHELASTIC_USE_AGENT_STORE: "False",
       [LAUNCHER_VARIABLE]: process.pid,
     };
-    const env = Object.fromEntries(Object.entries(place).map(([name, value]) => [name, String(value)]));
+    const env = Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, String(value)]));
     const child = spawn(process.execPath, program, {
       env: { ...process.env, ...env },
-      // Of its own session, so that Ctrl-C reaches it once, from here.
+      // In its own session, so that Ctrl-C reaches it only once, through the launcher.
       detached: true,
       stdio: ["ignore", "inherit", rank === 0 ? "inherit" : "pipe"],
     });
@@ -114,7 +114,7 @@ export class Launcher {
   }
 }
 
-/** Who failed first of all, as far as it shows: whoever was killed from outside rather than those that saw it go. */
+/** The rank that failed first, as far as this can be known: a rank that was killed from outside rather than those that noticed it. */
 function describe(ended: readonly Ended[], killed: ReadonlySet<number>): string | undefined {
   const ranksWhere = (test: (end: Ended, rank: number) => boolean) =>
     ended.flatMap((end, rank) => (test(end, rank) ? [rank] : []));
@@ -125,7 +125,7 @@ function describe(ended: readonly Ended[], killed: ReadonlySet<number>): string 
       ranksWhere(({ signal }, rank) => signal !== null && !killed.has(rank)),
       (rank) => `was killed by ${ended[rank].signal}`,
     ) ??
-    named([...killed], () => "did not answer any more and was killed") ??
+    named([...killed], () => "no longer responded and was killed") ??
     named(
       ranksWhere(({ code }) => code === MISUSE),
       () => `was called wrongly (exit code ${MISUSE})`,
@@ -155,7 +155,7 @@ function eachLine({ stderr }: ChildProcess, take: (line: string) => void): void 
   });
 }
 
-/** A port of the loopback that nobody listens on at the moment. */
+/** A port of the loopback interface that no program listens on at the moment. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {

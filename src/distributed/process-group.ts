@@ -1,4 +1,4 @@
-/** The ranks of a data-parallel training, as the rest of the library sees them. */
+/** The ranks of a data-parallel training, as an interface for the rest of the library. */
 import { availableParallelism } from "node:os";
 import {
   availableMemory,
@@ -18,8 +18,8 @@ import {
 import { processName, type RankEnvironment, rankEnvironment } from "./rank-environment.js";
 
 /**
- * The processes that train together. Every call that waits for others ends with a RunError ERR_RANK that names who is gone, within 30
- * seconds of its going.
+ * The processes that train together. If a rank ends, every call that waits for other ranks fails within 30 seconds with a RunError
+ * ERR_RANK that names the rank.
  */
 export class ProcessGroup {
   readonly environment: RankEnvironment;
@@ -29,20 +29,20 @@ export class ProcessGroup {
   }
 
   /**
-   * Meets the other ranks that the environment speaks of; see {@link rankEnvironment}.
+   * Joins the other ranks that the environment names; see {@link rankEnvironment}.
    *
-   * @returns undefined where this process is by itself
+   * @returns undefined if this is the only process
    * @throws UsageError ERR_RANK_SETTING the environment is wrong
-   * @throws RunError ERR_RANK a rank does not come
+   * @throws RunError ERR_RANK a rank does not join
    */
   static joinFromEnvironment(env: NodeJS.ProcessEnv = process.env): ProcessGroup | undefined {
     const environment = rankEnvironment(env);
     return environment && ProcessGroup.join(environment);
   }
 
-  /** @throws RunError ERR_RANK a rank does not come */
+  /** @throws RunError ERR_RANK a rank does not join */
   static join(environment: RankEnvironment): ProcessGroup {
-    // What libtorch logs of connections that break is said better by the errors; it reads this when it is loaded.
+    // Silences libtorch's logs of broken connections, because our errors describe them better. libtorch reads this when it is loaded.
     process.env.GLOG_minloglevel ??= "3";
     process.env.TORCH_CPP_LOG_LEVEL ??= "FATAL";
     const { rank, size, host, port, restarts, joinSeconds } = environment;
@@ -58,12 +58,12 @@ export class ProcessGroup {
     return this.environment.size;
   }
 
-  /** Threads of an operator that are this process's share of the host's cores. */
+  /** Threads per operator: this process's share of the host's cores. */
   get threads(): number {
     return Math.max(1, Math.floor(availableParallelism() / this.environment.localSize));
   }
 
-  /** Bytes of tensors that are this process's share of the host's memory, a tenth left as reserve. */
+  /** Memory for tensors in bytes: this process's share of the host's memory, without a reserve of a tenth. */
   get memory(): number {
     return Math.floor((0.9 * availableMemory()) / this.environment.localSize);
   }
@@ -84,7 +84,7 @@ export class ProcessGroup {
     for (const same of byType.values()) broadcast(same);
   }
 
-  /** Rank 0's value, as JSON holds it. @param value what rank 0 sends; of the others nothing is taken. @throws RunError ERR_RANK */
+  /** Gives all ranks a JSON value of rank 0. @param value rank 0's value; ignored on other ranks. @throws RunError ERR_RANK */
   share<T>(value: T | undefined): T {
     return scope(() => {
       const bytes = new TextEncoder().encode(this.rank === 0 ? JSON.stringify(value) : "");
@@ -101,12 +101,12 @@ export class ProcessGroup {
     checkGroup();
   }
 
-  /** Tells the others that this rank cannot go on, and why. */
+  /** Tells the other ranks that this rank has failed, and why. */
   fail(reason: string): void {
     failGroup(reason);
   }
 
-  /** Waits for all ranks and parts from them; the group is then of no use. @throws RunError ERR_RANK */
+  /** Waits for all ranks and leaves the group, which cannot be used after that. @throws RunError ERR_RANK */
   leave(): void {
     leaveGroup();
   }

@@ -1,69 +1,70 @@
-/** What the environment says of a process among those that train together: set by torchrun, `advprop launch` and the like. */
+/** Reads the environment variables of a rank, which torchrun, `advprop launch` and similar programs set. */
 import { hostname } from "node:os";
 import { UsageError } from "../errors.js";
 
-/** The rank of a process, and the address at which the ranks meet. */
+/** The rank of a process, and the address of rank 0. */
 export interface RankEnvironment {
   /** From 0. */
   readonly rank: number;
   /** Number of ranks, more than one. */
   readonly size: number;
-  /** The same on this host: which GPU is this process's, and how many share its cores. */
+  /** Rank and number of ranks on this host. They decide which GPU this process uses, and how many processes share the cores. */
   readonly localRank: number;
   readonly localSize: number;
-  /** Of rank 0. */
+  /** Host name or address of rank 0. */
   readonly host: string;
   readonly port: number;
-  /** How often the group was started again. */
+  /** How often the group was restarted. */
   readonly restarts: number;
-  /** Seconds that the other ranks have to come. */
+  /** Seconds to wait for the other ranks to join. */
   readonly joinSeconds: number;
 }
 
-/** Default of MASTER_PORT, which is torch's. */
+/** Default of MASTER_PORT, as in torch. */
 const DEFAULT_PORT = 29500;
-/** Whoever starts all ranks at once says how often it did so; others, such as a cluster, may start them minutes apart. */
+/** Join times. A launcher that sets the restart count starts all ranks at once; others, such as a cluster, may start them minutes apart. */
 const TOGETHER_SECONDS = 25;
 const APART_SECONDS = 600;
 
 /**
  * Reads torchrun's variables: RANK and WORLD_SIZE, MASTER_ADDR (default 127.0.0.1) and MASTER_PORT (29500), LOCAL_RANK (0) and
- * LOCAL_WORLD_SIZE (1), TORCHELASTIC_RESTART_COUNT (0). Where TORCHELASTIC_USE_AGENT_STORE is True torchrun itself listens on
- * MASTER_PORT, and the ranks meet on ADVPROP_PORT, by default MASTER_PORT + 1.
+ * LOCAL_WORLD_SIZE (1), TORCHELASTIC_RESTART_COUNT (0). If TORCHELASTIC_USE_AGENT_STORE is True, torchrun itself listens on
+ * MASTER_PORT, and the ranks use ADVPROP_PORT, by default MASTER_PORT + 1.
  *
- * @returns undefined for a process by itself: WORLD_SIZE is 1, or nothing is said
- * @throws UsageError ERR_RANK_SETTING a variable is missing or no number that it can be
+ * @returns undefined for a single process: WORLD_SIZE is 1, or no variable is set
+ * @throws UsageError ERR_RANK_SETTING a variable is missing, or is not a number in its range
  */
 export function rankEnvironment(env: NodeJS.ProcessEnv = process.env): RankEnvironment | undefined {
   if (isUnset(env.WORLD_SIZE) && isUnset(env.RANK)) return undefined;
-  const size = whole(env, "WORLD_SIZE", { least: 1 });
-  const rank = whole(env, "RANK", { most: size - 1 });
+  const size = integerFrom(env, "WORLD_SIZE", { least: 1 });
+  const rank = integerFrom(env, "RANK", { most: size - 1 });
   if (size === 1) return undefined;
-  const localSize = whole(env, "LOCAL_WORLD_SIZE", { least: 1, most: size, absent: 1 });
-  const port = whole(env, "MASTER_PORT", { least: 1, most: 65_534, absent: DEFAULT_PORT });
+  const localSize = integerFrom(env, "LOCAL_WORLD_SIZE", { least: 1, most: size, absent: 1 });
+  const port = integerFrom(env, "MASTER_PORT", { least: 1, most: 65_534, absent: DEFAULT_PORT });
   const taken = env.TORCHELASTIC_USE_AGENT_STORE?.toLowerCase() === "true";
   const together = !isUnset(env.TORCHELASTIC_RESTART_COUNT);
   return {
     rank,
     size,
-    localRank: whole(env, "LOCAL_RANK", { absent: 0 }),
+    localRank: integerFrom(env, "LOCAL_RANK", { absent: 0 }),
     localSize,
     host: env.MASTER_ADDR || "127.0.0.1",
-    port: taken ? whole(env, "ADVPROP_PORT", { least: 1, most: 65_535, absent: port + 1 }) : port,
+    port: taken ? integerFrom(env, "ADVPROP_PORT", { least: 1, most: 65_535, absent: port + 1 }) : port,
     restarts: restartsOf(env),
     joinSeconds: together ? TOGETHER_SECONDS : APART_SECONDS,
   };
 }
 
-/** How often whoever starts the ranks has started all of them again. @throws UsageError ERR_RANK_SETTING */
-export const restartsOf = (env: NodeJS.ProcessEnv): number => whole(env, "TORCHELASTIC_RESTART_COUNT", { absent: 0 });
+/** How often the launcher has restarted all ranks. @throws UsageError ERR_RANK_SETTING */
+export const restartsOf = (env: NodeJS.ProcessEnv): number =>
+  integerFrom(env, "TORCHELASTIC_RESTART_COUNT", { absent: 0 });
 
-/** How other ranks speak of this process. */
+/** The name of this process in messages of other ranks. */
 export const processName = (): string => `process ${process.pid} on ${hostname()}`;
 
 const isUnset = (value: string | undefined): boolean => value === undefined || value === "";
 
-function whole(
+function integerFrom(
   env: NodeJS.ProcessEnv,
   name: string,
   {
@@ -80,6 +81,6 @@ function whole(
   throw new UsageError(
     "ERR_RANK_SETTING",
     `the environment variable ${name} must be a whole number ${range}; ${isUnset(text) ? "it is not set" : `got ${text}`}. ` +
-      "torchrun and advprop launch set it; for a process by itself unset RANK and WORLD_SIZE.",
+      "torchrun and advprop launch set it. To train with a single process, unset RANK and WORLD_SIZE.",
   );
 }

@@ -1,15 +1,15 @@
-/** What makes an update of one rank an update of all: gradients, running statistics and losses over all ranks. */
+/** Combines the update of one rank with those of all ranks: gradients, running statistics and losses. */
 import { PendingSum, type Tensor } from "../tensor/index.js";
 import type { ProcessGroup } from "./process-group.js";
 import type { ReducedGradients } from "./reduced-gradients.js";
 
-/** Why a run is to stop; all ranks stop where one has a reason. */
+/** Reasons to stop a run. All ranks stop if one has a reason. */
 export const STOP_REASONS = ["signal", "time budget"] as const;
 export type StopReason = (typeof STOP_REASONS)[number];
 
-/** What an update came to over all ranks. */
+/** The results of an update over all ranks. */
 export interface ReducedUpdate {
-  /** Means over all images of the losses that were given. */
+  /** Means of the given losses over all images. */
   readonly losses: readonly number[];
   readonly stop: StopReason | undefined;
 }
@@ -22,8 +22,8 @@ export class RankedUpdate {
   #counts: number[] = [];
 
   /**
-   * @param statistics running ones, to be averaged; none where they are the same on all ranks already
-   * @param partImages of a mini-batch that are this rank's
+   * @param statistics running statistics to average; none if they are equal on all ranks already
+   * @param partImages number of a mini-batch's images on this rank
    */
   constructor(group: ProcessGroup, gradients: ReducedGradients, statistics: readonly Tensor[], partImages: number) {
     this.#group = group;
@@ -36,16 +36,16 @@ export class RankedUpdate {
     return this.#group.size;
   }
 
-  /** A mini-batch comes of which this rank has so many images: fewer than its part where photos could not be read. */
+  /** Begins a mini-batch with this number of images on this rank. It is less than the rank's part if photos could not be read. */
   begin(images: number): void {
     this.#counts.push(images / this.#partImages);
     this.#gradients.weigh(images / this.#partImages);
   }
 
   /**
-   * Ends an update: the gradients are the means over all images, the running statistics the means over ranks, on all of them.
+   * Ends an update. On every rank the gradients are then means over all images, and the running statistics means over ranks.
    *
-   * @param losses of each mini-batch, means over this rank's images
+   * @param losses the losses of each mini-batch, as means over this rank's images
    * @throws RunError ERR_RANK
    */
   finish(losses: readonly (readonly number[])[], stop: StopReason | undefined): ReducedUpdate {

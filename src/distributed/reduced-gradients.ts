@@ -1,28 +1,28 @@
-/** Gradients that are the same on all ranks. */
+/** A gradient store that sums gradients over all ranks. */
 import { assert } from "../errors.js";
 import { GradientBuckets, GradientStore, type Tensor } from "../tensor/index.js";
 
-/** Bytes of a bucket: as in PyTorch's DistributedDataParallel, and less where the whole is small, so that some of it overlaps. */
+/** Size of a bucket in bytes: as in PyTorch's DistributedDataParallel, but less for a small network, so that communication overlaps computation. */
 const MOST_BYTES = 25 * 2 ** 20;
 const LEAST_BYTES = 64 * 2 ** 10;
-/** Parts that a small network's gradients are divided into. */
+/** Number of buckets of a small network. */
 const PARTS = 4;
 
 /**
- * A store whose sums become means over all ranks. Buckets of gradients leave while the last backward pass of an update goes on: the loss
- * that was the last of the update before.
+ * A store whose sums become means over all ranks. Buckets of gradients are sent during the last backward pass of an update. The store
+ * expects as many losses as in the previous update, so it knows which backward pass is the last.
  */
 export class ReducedGradients extends GradientStore {
   readonly #buckets: GradientBuckets;
-  /** Losses of the update so far, and of the one before; undefined where nothing may leave early. */
+  /** Number of losses of this update so far, and of the previous one; undefined if buckets may not be sent early. */
   #losses = 0;
   #lossesBefore: number | undefined;
   #following = false;
   #factor = 1;
-  /** Whether a part of the store is taken out and put back in the middle of an update. */
+  /** Whether a part of the store is being scaled in the middle of an update. */
   #rewritten = false;
 
-  /** @param overlap whether buckets may leave during a backward pass */
+  /** @param overlap whether buckets may be sent during a backward pass */
   constructor(
     leaves: readonly Tensor[],
     readonly overlap: boolean,
@@ -32,7 +32,7 @@ export class ReducedGradients extends GradientStore {
     this.#buckets = new GradientBuckets(leaves, Math.min(MOST_BYTES, Math.max(LEAST_BYTES, Math.ceil(bytes / PARTS))));
   }
 
-  /** What the losses that are added next count, 1 for those of a full part of a mini-batch. */
+  /** Sets the weight of the losses that are added next; 1 for a full part of a mini-batch. */
   weigh(factor: number): void {
     this.#factor = factor;
   }
@@ -53,14 +53,14 @@ export class ReducedGradients extends GradientStore {
   }
 
   #begin(loss: Tensor): void {
-    assert(!this.#following, "an update has more losses than the one before");
+    assert(!this.#following, "an update has more losses than the previous one");
     this.#losses += 1;
     if (!this.overlap || this.#rewritten || this.#losses !== this.#lossesBefore) return;
     this.#following = true;
     this.#buckets.follow(loss);
   }
 
-  /** Starts the sums that have not begun: the update has no more losses. */
+  /** Starts the sums that have not begun, because the update has no more losses. */
   start(): void {
     this.#buckets.start();
     this.#lossesBefore = this.#losses;
@@ -68,7 +68,7 @@ export class ReducedGradients extends GradientStore {
     this.#following = false;
   }
 
-  /** Waits, and makes the sums over all ranks times a factor what {@link read} gives. @throws RunError ERR_RANK */
+  /** Waits for the sums over all ranks. {@link read} then gives them times a factor. @throws RunError ERR_RANK */
   finish(factor: number): void {
     this.#buckets.finish(factor);
   }

@@ -23,7 +23,7 @@ export function accuracyOf({ labels, predicted, losses }: Predictions): Accuracy
 /**
  * Accuracy and loss of a classifier on a data set in memory.
  *
- * @throws ERR_CLASSES, ERR_IMAGE_SIZE the data are not what the model was made for
+ * @throws ERR_CLASSES, ERR_IMAGE_SIZE the classes or the size of the images are not those of the model
  */
 export async function evaluateAccuracy(predictor: Predictor, dataset: Dataset, batchSize: number): Promise<Accuracy> {
   checkClasses(predictor.classes, dataset);

@@ -1,13 +1,13 @@
-/** What one attack did. */
+/** The result of one attack. */
 export interface AttackOutcome {
   readonly name: string;
-  /** Images that it was given: those still right. */
+  /** Number of images that it attacked: those that were still classified correctly. */
   readonly attacked: number;
-  /** Images that it broke: verified, inside the ball and misclassified. */
+  /** Number of images that it broke: verified to be inside the ball and misclassified. */
   readonly broken: number;
-  /** Images that it gave back outside the ball or outside [0, 1], or not as numbers: never counted as broken. */
+  /** Number of images that it returned outside the ball or outside [0, 1], or with NaN. They never count as broken. */
   readonly outside: number;
-  /** Share of all images that are right after this attack and those before it. */
+  /** Share of all images that are classified correctly after this attack and the ones before it. */
   readonly accuracy: number;
   readonly seconds: number;
 }

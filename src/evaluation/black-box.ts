@@ -1,12 +1,12 @@
-/** Any predictor as the subject of an attack that sees its logits for 8-bit pixels and nothing else. */
+/** Attacks on any predictor through its logits for 8-bit pixels alone. */
 
 import { type SquareOptions, squareSearch } from "../attacks/square/square.js";
 import type { Predictor } from "./predictor.js";
 import type { Adversary, ImageShape, Subject } from "./robustness.js";
 
 /**
- * A predictor as a subject. It takes 8-bit pixels, so images are rounded to their grid: those of {@link blackBoxSquare}
- * lie on it.
+ * A predictor as the subject of an attack. It accepts 8-bit pixels, so that images are rounded to multiples of 1/255. The images
+ * of {@link blackBoxSquare} are such multiples already.
  */
 export function blackBoxSubject(predictor: Predictor): Subject {
   return {
@@ -20,8 +20,8 @@ export function blackBoxSubject(predictor: Predictor): Subject {
 }
 
 /**
- * Square Attack over a predictor: every query is an image of 8-bit pixels. An L-infinity epsilon is rounded down to a
- * multiple of 1/255; in the L2 norm a query is rounded to the grid and stays inside the ball.
+ * Square Attack on a predictor. Every query is an image of 8-bit pixels. An L-infinity epsilon is rounded down to a multiple of
+ * 1/255. In the L2 norm a query is rounded to 8 bits in a way that stays inside the ball.
  *
  * @throws ERR_EPSILON, ERR_QUERIES, ERR_IMAGE_SIZE as {@link squareSearch}
  */

@@ -1,4 +1,4 @@
-/** Whether a classifier is as sure as it is right. */
+/** Calibration: whether the confidence of a classifier agrees with its accuracy. */
 import type { Predictions } from "./predictions.js";
 
 const BINS = 15;
@@ -13,10 +13,10 @@ export interface Calibration {
 }
 
 /**
- * ECE, NLL and Brier score of the softmax probabilities, as they are: no temperature is fitted.
+ * ECE, NLL and Brier score of the softmax probabilities. No temperature is fitted.
  *
  * ECE = sum over 15 bins ((b - 1) / 15, b / 15] of confidence of (n_b / N) |accuracy_b - mean confidence_b|. It depends on
- * the number of bins and is biased upwards on few images.
+ * the number of bins and is biased upwards for few images.
  *
  * Sources: Guo et al. 2017, section 2, https://arxiv.org/abs/1706.04599 (ECE, NLL); Brier 1950, Monthly Weather Review 78
  */

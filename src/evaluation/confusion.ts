@@ -1,25 +1,25 @@
-/** Which classes are taken for which. */
+/** The confusion matrix and the accuracy of each class. */
 import type { Predictions } from "./predictions.js";
 
 export interface ClassAccuracy {
   readonly name: string;
   readonly count: number;
-  /** Share of the class's images that are right; NaN for a class without images. */
+  /** Share of the class's images that are classified correctly; NaN for a class without images. */
   readonly accuracy: number;
 }
 
-/** How many images of a class are taken for a class, the same one or another: indices of classes, and a count of at least 1. */
+/** True class, predicted class (indices into the classes, which can be equal) and the number of such images, at least 1. */
 export type ConfusionCount = readonly [label: number, predicted: number, count: number];
 
 export interface Confusion {
-  /** The confusion matrix without its zeros, by true and then by predicted class: it has no more entries than there are images. */
+  /** The nonzero entries of the confusion matrix, sorted by true and then by predicted class. */
   readonly counts: readonly ConfusionCount[];
   readonly classes: readonly ClassAccuracy[];
   /** Mean of the accuracies of the classes that have images: every class counts the same. */
   readonly balancedAccuracy: number;
 }
 
-/** The confusion matrix, and the accuracy of each class. A prediction of -1 (every logit NaN) is in no column. */
+/** The confusion matrix, and the accuracy of each class. A prediction of -1 (every logit is NaN) is not in the matrix. */
 export function confusionOf({ classes, labels, predicted }: Predictions): Confusion {
   const images = new Array<number>(classes.length).fill(0);
   const right = new Array<number>(classes.length).fill(0);
@@ -39,16 +39,16 @@ export function confusionOf({ classes, labels, predicted }: Predictions): Confus
   return { counts, classes: perClass, balancedAccuracy };
 }
 
-/** K rows by true class of K counts by predicted class. It has K x K numbers: of thousands of classes too many. */
+/** The full matrix: K rows by true class with K counts by predicted class. For thousands of classes it is too large. */
 export function confusionMatrix(counts: readonly ConfusionCount[], classes: number): number[][] {
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (const [label, predicted, count] of counts) matrix[label][predicted] = count;
   return matrix;
 }
 
-/** Above so many classes a result has the confusion matrix without its zeros: whole, it would have millions of them. */
+/** With more classes than this, an evaluation file has the nonzero entries only: the full matrix would have millions of zeros. */
 const WHOLE_CLASSES = 1000;
 
-/** The confusion matrix as an EvaluationFile holds it. */
+/** The confusion matrix in the format of an EvaluationFile. */
 export const savedConfusion = (counts: readonly ConfusionCount[], classes: number) =>
   classes > WHOLE_CLASSES ? { confusionCounts: counts } : { confusion: confusionMatrix(counts, classes) };

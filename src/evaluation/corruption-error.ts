@@ -1,4 +1,4 @@
-/** One number for the errors under the fifteen corruptions, and against whom it is normalised. */
+/** Means of the errors under the fifteen corruptions, with and without normalisation by a reference. */
 
 import { CORRUPTIONS, SEVERITIES } from "../corruptions/index.js";
 import { assert } from "../errors.js";
@@ -9,7 +9,7 @@ export type BenchmarkCorruption = (typeof CORRUPTIONS)[number];
 /** Top-1 errors, fractions, of severity 1 .. 5 for each of the fifteen corruptions. */
 export type CorruptionErrors = Readonly<Record<BenchmarkCorruption, readonly number[]>>;
 
-/** Whom the errors are divided by: an mCE without its name says nothing. */
+/** The classifier by whose errors an mCE is normalised. An mCE is meaningless without its name. */
 export interface CorruptionReference {
   readonly name: string;
   /** Mean top-1 error over the five severities, a fraction. */
@@ -19,10 +19,10 @@ export interface CorruptionReference {
 }
 
 /**
- * AlexNet on ImageNet-C, whom the published mCE is normalised by.
+ * AlexNet on ImageNet-C, the reference of the published mCE.
  *
  * Source: errors under corruption as in google-research/augmix, imagenet.py (Hendrycks et al. 2020,
- * https://arxiv.org/abs/1912.02781); they are of torchvision's weights, whose clean top-1 accuracy is 56.522 %
+ * https://arxiv.org/abs/1912.02781). They belong to torchvision's weights, whose clean top-1 accuracy is 56.522 %
  * (https://pytorch.org/vision/stable/models/generated/torchvision.models.alexnet.html)
  */
 export const ALEXNET: CorruptionReference = {
@@ -44,19 +44,19 @@ export const ALEXNET: CorruptionReference = {
     pixelate: 0.71784,
     jpeg_compression: 0.6065,
   },
-  // Recalled of torchvision's page, not looked up: relative mCE by AlexNet rests on it, mCE does not.
+  // Not checked against torchvision's page. The relative mCE by AlexNet depends on this number; the mCE does not.
   cleanError: 0.43478,
 };
 
-/** What each of the five errors of a corruption counts in a sum over all seventy-five. */
+/** The weight of each of the five errors of a corruption in a sum over all seventy-five. */
 export type CorruptionWeights = Readonly<Record<BenchmarkCorruption, number>>;
 
-const CELLS = CORRUPTIONS.length * SEVERITIES.length;
+const CONDITION_COUNT = CORRUPTIONS.length * SEVERITIES.length;
 
 /** Weights of the mean corruption error: 1/75 each. */
 export const EQUAL_WEIGHTS: CorruptionWeights = weightsBy(() => 1);
 
-/** Weights of the mCE: 1 / (75 E_c), with the reference's mean error E_c. */
+/** Weights of the mCE: 1 / (75 E_c), where E_c is the reference's mean error. */
 export const referenceWeights = ({ errors }: CorruptionReference): CorruptionWeights => weightsBy((c) => errors[c]);
 
 /** Weights of the relative mCE: 1 / (75 (E_c - E_clean)), with the reference's errors. */
@@ -64,11 +64,11 @@ export const relativeWeights = ({ errors, cleanError }: CorruptionReference): Co
   weightsBy((c) => errors[c] - cleanError);
 
 function weightsBy(divisor: (corruption: BenchmarkCorruption) => number): CorruptionWeights {
-  const entries = CORRUPTIONS.map((name) => [name, 1 / (CELLS * divisor(name))] as const);
+  const entries = CORRUPTIONS.map((name) => [name, 1 / (CONDITION_COUNT * divisor(name))] as const);
   return Object.fromEntries(entries) as Record<BenchmarkCorruption, number>;
 }
 
-/** Mean top-1 error over corruptions and severities, a fraction: what papers on CIFAR-10-C report. Not an mCE. */
+/** Mean top-1 error over corruptions and severities, a fraction, as in papers on CIFAR-10-C. It is not an mCE. */
 export const meanCorruptionError = (errors: CorruptionErrors): number => weighted(errors, EQUAL_WEIGHTS);
 
 /**
@@ -81,8 +81,8 @@ export const mCE = (errors: CorruptionErrors, reference: CorruptionReference): n
   weighted(errors, referenceWeights(reference));
 
 /**
- * Relative mCE, a fraction: the mean over corruptions c of sum_s (E(c, s) - E_clean) over the reference's same. It says
- * how much is lost by the corruptions, whatever the clean error.
+ * Relative mCE, a fraction: the mean over corruptions c of sum_s (E(c, s) - E_clean), divided by the same sum of the
+ * reference. It measures the loss by the corruptions, independent of the clean error.
  *
  * Source: Hendrycks and Dietterich 2019, section 4
  *
@@ -91,7 +91,7 @@ export const mCE = (errors: CorruptionErrors, reference: CorruptionReference): n
 export const relativeMCE = (errors: CorruptionErrors, cleanError: number, reference: CorruptionReference): number =>
   weighted(errors, relativeWeights(reference), cleanError);
 
-/** A classifier that was measured, as a reference for others. */
+/** Makes a measured classifier a reference for others. */
 export function corruptionReference(name: string, errors: CorruptionErrors, cleanError: number): CorruptionReference {
   const means = CORRUPTIONS.map((c) => [c, errors[c].reduce((a, b) => a + b, 0) / errors[c].length] as const);
   return { name, errors: Object.fromEntries(means) as Record<BenchmarkCorruption, number>, cleanError };

@@ -1,12 +1,12 @@
-/** The worst mistakes of an evaluation: what a person looks at to learn what a classifier gets wrong. */
+/** The worst mistakes of an evaluation, for people who want to know what a classifier gets wrong. */
 import type { PixelBatch } from "../data/loading/batch.js";
 import type { Mistake } from "../runs/schema.js";
 import type { Predictions } from "./predictions.js";
 
-/** How many are kept. */
+/** Number of mistakes that are kept. */
 const MOST = 50;
 
-/** A mistake with the image as the classifier saw it. */
+/** A mistake with the image as the classifier got it. */
 export interface SeenMistake extends Omit<Mistake, "file" | "thumbnail"> {
   /** Identity of the image in its set. */
   readonly sample: number;
@@ -16,8 +16,8 @@ export interface SeenMistake extends Omit<Mistake, "file" | "thumbnail"> {
 }
 
 /**
- * Keeps the wrong answers with the largest loss while batches go by, so that no image is read twice. Images for which the classifier gave
- * no number are left out.
+ * Collects the wrong predictions with the largest loss during an evaluation, so that no image is read twice. Images whose
+ * logits are NaN are left out.
  */
 export class WorstMistakes {
   #kept: SeenMistake[] = [];
@@ -45,7 +45,7 @@ export class WorstMistakes {
     this.#kept = this.#kept.sort((a, b) => b.loss - a.loss).slice(0, MOST);
   }
 
-  /** The largest loss first. */
+  /** Sorted by loss, the largest first. */
   get mistakes(): readonly SeenMistake[] {
     return this.#kept;
   }

@@ -1,4 +1,4 @@
-/** What a classifier says of each image of a data set: what every measure is computed from. */
+/** The predictions of a classifier for each image of a data set. Every measure is computed from them. */
 import type { PixelBatch } from "../data/loading/batch.js";
 import { UsageError } from "../errors.js";
 import type { Predictor } from "./predictor.js";
@@ -12,19 +12,19 @@ export interface Predictions {
   readonly predicted: Int32Array;
   /** (N) cross-entropy of each image in nats. */
   readonly losses: Float64Array;
-  /** (N) how many classes come before the true one by their logits, of equal ones the first first: 0 where it is right. */
+  /** (N) rank of the true class by logit, 0 where the prediction is right. Of equal logits the first class comes first. */
   readonly ranks: Int32Array;
   /** (N) largest softmax probability, that of the predicted class. */
   readonly confidences: Float64Array;
-  /** (N) squared distance of the probabilities to the true ones, sum over k of (p_k - y_k)^2, in [0, 2]. */
+  /** (N) squared distance between predicted and true probabilities, sum over k of (p_k - y_k)^2, in [0, 2]. */
   readonly brierScores: Float64Array;
 }
 
 /**
  * Classifies every image of some batches, in order.
  *
- * @param onBatch called after each batch with the images done, the batch, and the predictions of it alone
- * @throws ERR_IMAGE_SIZE the images are of another size than the model takes
+ * @param onBatch called after each batch with the number of images so far, the batch, and its predictions
+ * @throws ERR_IMAGE_SIZE the images have another size than those of the model
  */
 export async function predict(
   predictor: Predictor<PixelBatch>,
@@ -36,9 +36,9 @@ export async function predict(
 }
 
 /**
- * The same by several classifiers, each image read once.
+ * Classifies every image by several classifiers, and reads each image once.
  *
- * @throws ERR_IMAGE_SIZE the images are of another size than a model takes
+ * @throws ERR_IMAGE_SIZE the images have another size than those of a model
  */
 export async function predictAll(
   predictors: readonly Predictor<PixelBatch>[],
@@ -53,7 +53,7 @@ export async function predictAll(
       if (batch.height !== imageSize || batch.width !== imageSize) {
         throw new UsageError(
           "ERR_IMAGE_SIZE",
-          `evaluate: the model takes images of ${imageSize} x ${imageSize}; got ${batch.width} x ${batch.height}`,
+          `evaluate: the images of the model must be ${imageSize} x ${imageSize}; got ${batch.width} x ${batch.height}`,
         );
       }
       parts[i].push(predictionsOf(predictor.classes, await predictor.logits(batch), batch.labels));
@@ -68,7 +68,7 @@ export async function predictAll(
   return predictors.map(({ classes }, i) => joined(classes, parts[i]));
 }
 
-/** What is kept of the logits of a batch. @param logits (N, K) row-major */
+/** Reduces the logits of a batch to its predictions. @param logits (N, K) row-major */
 function predictionsOf(classes: readonly string[], logits: Float32Array, labels: Int32Array): Predictions {
   const { length } = classes;
   const all = {
@@ -83,7 +83,7 @@ function predictionsOf(classes: readonly string[], logits: Float32Array, labels:
   labels.forEach((label, i) => {
     const row = logits.subarray(i * length, (i + 1) * length);
     const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    // The largest is taken out so that nothing overflows.
+    // The largest logit is subtracted so that exp does not overflow.
     const total = row.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
     all.predicted[i] = argmax(row);
     all.losses[i] = most + Math.log(total) - row[label];
@@ -109,9 +109,9 @@ function joined(classes: readonly string[], parts: readonly Predictions[]): Pred
 }
 
 /**
- * Checks that a model was made for the classes of some data, by name and order.
+ * Checks that the classes of a model are those of some data, in the same order.
  *
- * @throws ERR_CLASSES it was not
+ * @throws ERR_CLASSES they are not
  */
 export function checkClasses(
   model: readonly string[],
@@ -126,14 +126,14 @@ export function checkClasses(
   );
 }
 
-/** Index of the first largest element. A NaN counts as wrong: it is never chosen over a number. */
+/** Index of the first largest element. NaN is never chosen; -1 where all elements are NaN. */
 function argmax(row: Float32Array): number {
   let best = -1;
   for (let k = 0; k < row.length; k++) if (best === -1 ? !Number.isNaN(row[k]) : row[k] > row[best]) best = k;
   return best;
 }
 
-/** How many logits come before that of the label: a NaN there is last of all. */
+/** The number of logits that rank before that of the label. NaN ranks last. */
 function rankOf(row: Float32Array, label: number): number {
   const own = row[label];
   if (Number.isNaN(own)) return row.length - 1;

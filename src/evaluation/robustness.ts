@@ -1,4 +1,4 @@
-/** Accuracy under attack, counted image by image and only where the attack kept to its ball. */
+/** Accuracy under attack, counted image by image. An attack counts only where its result is verified to be inside the ball. */
 
 import type { Norm } from "../attacks/square/square.js";
 import type { PixelBatch } from "../data/loading/batch.js";
@@ -6,11 +6,11 @@ import { assert } from "../errors.js";
 import type { AttackOutcome } from "./attack-outcome.js";
 import { attackWarnings, squareWarning } from "./attack-warnings.js";
 
-/** The classifier under attack, on typed arrays. */
+/** The attacked classifier, on typed arrays. */
 export interface Subject {
   /** Logits (N, K) of images (N, H, W, 3), pixels in [0, 1]. */
   logits(images: Float32Array, shape: ImageShape): Float32Array | Promise<Float32Array>;
-  /** (N) the size, in any norm, of the gradient of the cross-entropy; absent where there are no gradients. */
+  /** (N) a norm of the gradient of the cross-entropy for each image; absent for a classifier without gradients. */
   gradientSizes?(images: Float32Array, shape: ImageShape, labels: Int32Array): number[];
 }
 
@@ -22,7 +22,7 @@ export interface ImageShape {
 /** An attack on the subject. */
 export interface Adversary {
   readonly name: string;
-  /** Most passes that it needs for an image. */
+  /** Maximum number of passes for one image. */
   readonly forward: number;
   readonly backward: number;
   /** Adversarial images (N, H, W, 3), pixels in [0, 1], for a batch. */
@@ -31,22 +31,22 @@ export interface Adversary {
 
 export interface RobustnessOptions {
   readonly subject: Subject;
-  /** Tried in this order, each on the images that are still right. */
+  /** Run in this order, each on the images that are still classified correctly. */
   readonly adversaries: readonly Adversary[];
   readonly norm: Norm;
   /** Radius of the ball, with pixels in [0, 1]. */
   readonly epsilon: number;
-  /** How many images the batches hold together, for the cost. */
+  /** Total number of images in the batches, for the cost. */
   readonly count: number;
   /** Called once, after the first clean passes and before any attack. */
   readonly onCost?: (cost: AttackCost) => void;
-  /** Called for each warning as it comes. */
+  /** Called for each warning when it is found. */
   readonly onWarning?: (warning: string) => void;
-  /** Called after each attack on each batch, with the images so far and how many of them still stand. */
+  /** Called after each attack on each batch, with the number of images so far and of those still classified correctly. */
   readonly onProgress?: (done: number, attack: string, standing: number) => void;
 }
 
-/** What an evaluation can cost at most; images that break early cost less. */
+/** The maximum cost of an evaluation. It is less where images break early. */
 export interface AttackCost {
   /** Passes of single images through the network, forward and backward. */
   readonly forward: number;
@@ -59,19 +59,19 @@ export interface Robustness {
   readonly count: number;
   readonly cleanAccuracy: number;
   readonly attacks: readonly AttackOutcome[];
-  /** Share of all images that are right on the clean image and after every attack. */
+  /** Share of all images that are classified correctly when clean and after every attack. */
   readonly robustAccuracy: number;
-  /** (N) "wrong" on the clean image, the name of the attack that broke it, or "robust". */
+  /** (N) "wrong" for a misclassified clean image, the name of the attack that broke it, or "robust". */
   readonly outcomes: readonly string[];
   readonly warnings: readonly string[];
 }
 
 /**
- * Attacks every image that is classified right, by one attack after the other until one succeeds.
+ * Attacks every correctly classified image by one attack after the other until one succeeds.
  *
- * No attack is believed: what it gives back is measured against the original pixels in float64, and classified anew. It
- * counts where it lies in the ball (up to the rounding of float32) and in [0, 1] and its label is no longer the class of
- * the largest logit. A clean image that is misclassified is not attacked.
+ * The result of every attack is verified: its distance to the original pixels is computed in float64, and it is classified
+ * again. It counts where it is in the ball (up to the rounding of float32) and in [0, 1], and its label is no longer the
+ * class of the largest logit. A clean image that is misclassified is not attacked.
  */
 export async function measureRobustness(
   options: RobustnessOptions,
@@ -127,7 +127,7 @@ export async function measureRobustness(
   return { count, cleanAccuracy: cleanRight / count, attacks, robustAccuracy: right / count, outcomes, warnings };
 }
 
-/** The clean passes before the first attack: what they warn of, and what they say of the cost. */
+/** Runs the clean passes before the first attack, which give warnings and the estimated cost. */
 async function begin(
   { subject, adversaries, count, onCost }: RobustnessOptions,
   batch: PixelBatch,
@@ -149,11 +149,11 @@ async function begin(
   onCost?.({ forward, backward, seconds });
 }
 
-/** float32 pixels in [0, 1], as a classifier sees 8-bit ones. */
+/** float32 pixels in [0, 1] from 8-bit pixels. */
 export const unitPixels = ({ pixels }: Pick<PixelBatch, "pixels">): Float32Array =>
   Float32Array.from(pixels, (value) => value / 255);
 
-/** Which images lie in the ball around their originals, and in [0, 1]. */
+/** Whether each image is in the ball around its original and in [0, 1]. */
 export function insideBall(
   norm: Norm,
   epsilon: number,
@@ -161,15 +161,15 @@ export function insideBall(
   images: ArrayLike<number>,
   count: number,
 ): boolean[] {
-  assert(images.length === originals.length, "an attack gives back as many pixels as it was given");
+  assert(images.length === originals.length, "an attack returns as many pixels as it is given");
   const size = originals.length / count;
-  // What float32 may add: one rounding of a pixel, and 1e-5 of a Euclidean length.
+  // Tolerances for float32: one rounding of a pixel, and a relative 1e-5 of a Euclidean length.
   const most = norm === "linf" ? epsilon + 2 ** -23 : epsilon * (1 + 1e-5);
   return Array.from({ length: count }, (_, n) => {
     let largest = 0;
     let squares = 0;
     for (let i = n * size; i < (n + 1) * size; i++) {
-      // Also refuses NaN.
+      // Also false for NaN.
       if (!(images[i] >= 0 && images[i] <= 1)) return false;
       const change = Math.abs(images[i] - originals[i]);
       largest = Math.max(largest, change);
@@ -179,7 +179,7 @@ export function insideBall(
   });
 }
 
-/** Which rows of logits (N, K) are largest at their labels; of equal logits the first counts, and NaN never. */
+/** Whether the largest logit of each row (N, K) is that of its label. Of equal logits the first counts. NaN never counts. */
 function isRight(logits: Float32Array, labels: Int32Array): boolean[] {
   const classes = logits.length / labels.length;
   return Array.from(labels, (label, n) => {

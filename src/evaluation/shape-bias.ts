@@ -1,26 +1,26 @@
-/** Whether a classifier goes by shape or by texture where the two disagree. */
+/** Shape bias: whether a classifier decides by shape or by texture where the two disagree. */
 import type { Predictions } from "./predictions.js";
 
 export interface ShapeBias {
-  /** Images whose shape and texture are of different classes. */
+  /** Number of images whose shape and texture belong to different classes. */
   readonly count: number;
-  /** Share of these that are taken for their shape's class. */
+  /** Share of these that are classified as the class of their shape. */
   readonly shape: number;
-  /** Share of these that are taken for their texture's class. */
+  /** Share of these that are classified as the class of their texture. */
   readonly texture: number;
-  /** shape / (shape + texture); the texture bias is the rest. NaN where neither was ever chosen. */
+  /** shape / (shape + texture). The texture bias is 1 minus this. NaN where both shares are 0. */
   readonly shapeBias: number;
   readonly textureBias: number;
 }
 
 /**
- * Shape bias on the texture-shape cue conflict images. The folder is the class of the shape; the file's name has the
- * texture's, as in `cat7-elephant1.png`. Images whose shape and texture are of the same class do not count.
+ * Shape bias on the texture-shape cue conflict images. The folder is the class of the shape. The file's name contains the
+ * class of the texture, as in `cat7-elephant1.png`. Images whose shape and texture have the same class do not count.
  *
  * Source: Geirhos et al. 2019, section 2.3, https://arxiv.org/abs/1811.12231
  *
  * @param files (N) of the images, in the order of the predictions
- * @returns undefined where no image has a texture in its name
+ * @returns undefined where no file's name contains a texture
  */
 export function shapeBias(
   { classes, labels, predicted }: Pick<Predictions, "classes" | "labels" | "predicted">,
@@ -39,5 +39,5 @@ export function shapeBias(
   return { count, shape: byShape / count, texture: byTexture / count, shapeBias: bias, textureBias: 1 - bias };
 }
 
-/** "airplane/airplane1-bicycle2.png" to "bicycle". */
+/** "airplane/airplane1-bicycle2.png" gives "bicycle". */
 const textureOf = (file: string): string => /-([a-z]+)\d*\.[^.]+$/i.exec(file)?.[1] ?? "";

@@ -1,11 +1,11 @@
 /**
- * ONNX files as bytes. Messages, field numbers and element types are those of the specification,
- * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3 (IR version 8), of which this is the part that is written.
+ * Encodes ONNX files. Messages, field numbers and element types are those of the specification,
+ * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3 (IR version 8). Only the fields that are written are defined.
  */
 import protobuf from "protobufjs";
 import type { Attribute, Constant, OnnxGraph } from "./onnx-graph.js";
 
-/** Of the file format, and of the operators: those of ONNX 1.12, which every runtime of the last years reads. */
+/** Versions of the file format and of the operators, both of ONNX 1.12. Every recent runtime supports them. */
 const IR_VERSION = 8;
 const OPSET = 17;
 
@@ -69,7 +69,7 @@ const Model = protobuf.Root.fromJSON({
   },
 }).lookupType("Model");
 
-/** An input or output of the graph. A dimension that may have any length has a name. */
+/** An input or output of the graph. A dimension of variable length has a name instead of a number. */
 export interface GraphValue {
   readonly name: string;
   readonly element: keyof typeof ELEMENT;
@@ -84,7 +84,7 @@ export interface OnnxFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A file's bytes. */
+/** The bytes of a file. */
 export function encodeOnnx({ graph, input, output, producerVersion, metadata }: OnnxFile): Uint8Array {
   return Model.encode({
     irVersion: IR_VERSION,
@@ -116,7 +116,7 @@ function attribute(name: string, value: Attribute) {
 
 function tensor(name: string, { shape, values }: Constant) {
   const dataType = ELEMENT.float32;
-  // Little-endian, as the specification has it and as every processor that Node runs on.
+  // Little-endian, as in the specification and on every processor that Node supports.
   return { name, dims: shape, dataType, rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 

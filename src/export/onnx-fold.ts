@@ -1,16 +1,17 @@
-/** Arithmetic folded into the weights of convolutions: one pass over memory less each, and the same function. */
+/** Folds arithmetic into the weights of convolutions. Each fold saves a pass over memory and does not change the function. */
 import type { OnnxGraph, OnnxNode } from "./onnx-graph.js";
 
 /**
- * Where a norm is all that reads a convolution without bias, scales the convolution's weights instead and gives it a bias:
- * w scale / sqrt(variance + epsilon) and shift - mean scale / sqrt(variance + epsilon), computed in float64. Other norms stay.
+ * Folds norms into convolutions. If a norm is the only reader of a convolution without bias, the convolution gets the weights
+ * w scale / sqrt(variance + epsilon) and the bias shift - mean scale / sqrt(variance + epsilon), computed in float64, and
+ * the norm is removed. Other norms stay.
  */
 export function foldNorms(graph: OnnxGraph): void {
   const producers = new Map(graph.nodes.map((node) => [node.output, node]));
   const readers = new Map<string, number>();
   for (const name of graph.nodes.flatMap(({ inputs }) => inputs)) readers.set(name, (readers.get(name) ?? 0) + 1);
   const folded = new Map<OnnxNode, OnnxNode>();
-  /** By what a norm gave, what its convolution gives now. */
+  /** The output of a convolution by the output of the norm that it replaces. */
   const replaced = new Map<string, string>();
   for (const norm of graph.nodes) {
     if (norm.operator !== "BatchNormalization") continue;
@@ -46,8 +47,8 @@ function fold(graph: OnnxGraph, convolution: OnnxNode, norm: OnnxNode): OnnxNode
 }
 
 /**
- * Where a convolution is all that reads a quotient by channel, such as pixels divided by their deviation, divides the weights instead.
- * Zeros that it pads with stay what they are.
+ * Folds divisions by channel, such as that of pixels by their deviation, into the weights of a convolution that is their
+ * only reader. The convolution's zero padding is not affected, since 0 divided by anything is 0.
  */
 export function foldDivision(graph: OnnxGraph): void {
   const division = graph.nodes.find(({ operator }) => operator === "Div");

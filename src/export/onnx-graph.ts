@@ -1,19 +1,19 @@
-/** The graph of an ONNX file while it is built: nodes in order of computation, and constants, under names. */
+/** The graph of an ONNX file during its construction: nodes in the order of computation, and constants by name. */
 import { assert } from "../errors.js";
 
-/** Numbers that the file holds. */
+/** A constant tensor of the file. */
 export interface Constant {
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
 
-/** A float is given as { float }; other numbers are integers. */
+/** A float is written as { float }. Other numbers are integers. */
 export type Attribute = number | readonly number[] | { readonly float: number };
 
 export interface OnnxNode {
-  /** Its operator in ONNX's own domain, https://onnx.ai/onnx/operators. */
+  /** Its operator in the default domain of ONNX, https://onnx.ai/onnx/operators. */
   readonly operator: string;
-  /** The layer it is of, then its operator. */
+  /** Its layer and its operator. */
   readonly name: string;
   readonly inputs: readonly string[];
   readonly output: string;
@@ -25,19 +25,19 @@ export class OnnxGraph {
   readonly constants = new Map<string, Constant>();
   readonly #names = new Set<string>();
 
-  /** Adds a constant; one of the same name must be the same. */
+  /** Adds a constant. Constants with the same name must be equal. */
   constant(name: string, shape: readonly number[], values: Float32Array): string {
     this.constants.set(name, { shape, values });
     this.#names.add(name);
     return name;
   }
 
-  /** One float without dimensions. */
+  /** A float without dimensions. */
   float(name: string, value: number): string {
     return this.constant(this.unused(name), [], Float32Array.of(value));
   }
 
-  /** Adds a node, and gives the name of what it computes, by default the node's own. */
+  /** Adds a node and returns the name of its output, which by default is the name of the node. */
   node(
     layer: string,
     operator: string,
@@ -50,14 +50,14 @@ export class OnnxGraph {
     return output ?? name;
   }
 
-  /** Gives the last node's result the name of the file's output. */
+  /** Renames the result of the last node to the output of the file. */
   renameLast(output: string): void {
     const last = this.nodes.pop();
     assert(last !== undefined, "the graph is empty");
     this.nodes.push({ ...last, output });
   }
 
-  /** A name, with a number behind it where it is taken. */
+  /** The name itself, or with a number appended if it is used already. */
   unused(name: string): string {
     let free = name;
     for (let i = 2; this.#names.has(free); i++) free = `${name}_${i}`;

@@ -1,4 +1,4 @@
-/** From a classifier to the graph of an ONNX file: an evaluation pass is recorded at the engine's one call, and lowered. */
+/** Converts a classifier to the graph of an ONNX file: an evaluation pass is recorded, and each operator is translated. */
 import { assert, UsageError } from "../errors.js";
 import { EVAL, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
@@ -8,12 +8,12 @@ import { OnnxGraph } from "./onnx-graph.js";
 import { type Lowering, ONNX_RULES } from "./onnx-operators.js";
 
 /**
- * Records a pass of one image through the main batch norms by running statistics. Paddings are those of this image size.
+ * Records a pass of one image through the main batch norms with running statistics. Paddings are those of this image size.
  *
  * @param network on the CPU, in float32
- * @param begin   adds what comes before the network, and gives the name of its input [N, 3, S, S], normalised
- * @param logits  what the logits [N, K] are called
- * @throws ERR_EXPORT the network uses an operator that ONNX export does not know, with the layer that does
+ * @param begin   adds the nodes before the network, and returns the name of the network's input [N, 3, S, S], normalised
+ * @param logits  name of the logits [N, K]
+ * @throws ERR_EXPORT the network uses an operator without a rule for ONNX; the message names the layer
  */
 export function recordGraph(
   network: Module,
@@ -28,12 +28,12 @@ export function recordGraph(
     const calls = recordCalls(() => {
       result = network.forward(images, context);
     });
-    assert(result !== undefined, "the pass gave nothing");
+    assert(result !== undefined, "the pass has no result");
     const graph = new OnnxGraph();
     const lowered = new Lowered(graph, network);
     lowered.define(images, begin(graph));
     for (const call of calls) lowered.lower(call);
-    assert(graph.nodes.at(-1)?.output === lowered.name(result), "the logits are not what is computed last");
+    assert(graph.nodes.at(-1)?.output === lowered.name(result), "the logits are not the last result");
     graph.renameLast(logits);
     return graph;
   });
@@ -41,11 +41,11 @@ export function recordGraph(
 
 class Lowered {
   readonly #graph: OnnxGraph;
-  /** By the handle of a tensor, its value's name in the graph. */
+  /** Names of values in the graph by the handle of the tensor. */
   readonly #values = new Map<number, string>();
-  /** By the handle, the name of a parameter or buffer. */
+  /** Names of parameters and buffers by the handle of the tensor. */
   readonly #state = new Map<number, string>();
-  /** Handles of what was computed by no known operator, with that operator and its layer. */
+  /** Results of operators without a rule, by handle, with the operator and its layer. */
   readonly #unknown = new Map<number, { readonly operator: string; readonly layer: string }>();
   #layer = "images";
   #constants = 0;
@@ -63,11 +63,11 @@ class Lowered {
     this.#layer = layerIn(values.map((value) => this.#stateName(value))) ?? this.#layer;
     const rule = ONNX_RULES[operator];
     if (rule === undefined) {
-      // It matters only where the result is used.
+      // This is an error only if the result is used.
       for (const one of [result].flat()) {
         if (one instanceof Tensor) this.#unknown.set(one.handle, { operator, layer: this.#layer });
       }
-      // One that changes its argument makes what was known of it wrong.
+      // An operator that changes its argument in place makes the known value of that tensor wrong.
       if (result instanceof Tensor && values.includes(result)) this.#values.delete(result.handle);
       return;
     }
@@ -90,7 +90,7 @@ class Lowered {
     if (unknown !== undefined) {
       throw new UsageError(
         "ERR_EXPORT",
-        `export: the layer ${unknown.layer} uses the operator ${unknown.operator}, which ONNX export does not know. ` +
+        `export: the layer ${unknown.layer} uses the operator ${unknown.operator}, for which ONNX export has no rule. ` +
           "Export it as safetensors instead: `to: FILE.safetensors`",
       );
     }
@@ -104,7 +104,7 @@ class Lowered {
   }
 }
 
-/** The layer of the first parameter among some names: the name without its last part. */
+/** The layer of the first parameter among some names: its name without the last part. */
 function layerIn(names: readonly (string | undefined)[]): string | undefined {
   return names.find((name) => name !== undefined)?.replace(/\.[^.]*$/, "");
 }

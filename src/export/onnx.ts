@@ -1,4 +1,4 @@
-/** Classifiers as ONNX files: normalisation inside, resizing and cropping outside, recorded in the metadata. */
+/** Exports classifiers as ONNX files. The normalisation is in the graph. The metadata describes resizing and cropping. */
 import type { Classifier, ModelSpecification, Normalization } from "../models/classifier.js";
 import { packageVersion } from "../runs/package-version.js";
 import { ELEMENT, encodeOnnx, type GraphValue } from "./onnx-file.js";
@@ -8,24 +8,24 @@ import { recordGraph } from "./onnx-record.js";
 import { type OnnxPreprocessing, PREPROCESSING_ENTRY } from "./preprocessing.js";
 import type { TrainingFacts } from "./safetensors.js";
 
-/** Forms of the input: bytes as every decoder gives them, or floats in [0, 1] in PyTorch's order. */
+/** Formats of the input: bytes as decoders return them, or floats in [0, 1] in the layout of PyTorch. */
 export const ONNX_INPUTS = ["uint8-nhwc", "float32-nchw"] as const;
 export type OnnxInput = (typeof ONNX_INPUTS)[number];
 
 export interface OnnxExportOptions {
   /** By default "uint8-nhwc". */
   readonly input?: OnnxInput;
-  /** Whether the output is probabilities rather than logits. */
+  /** Whether the output is probabilities instead of logits. */
   readonly softmax?: boolean;
-  /** Whether batch norms and the pixels' deviation stay operators of their own rather than being folded into convolutions. */
+  /** Whether batch norms and the division by the deviation stay separate operators instead of being folded into convolutions. */
   readonly keepNorms?: boolean;
 }
 
-/** What is known of a classifier beside its network. */
+/** Known facts about a classifier besides its network. */
 export interface OnnxFacts extends TrainingFacts {
-  /** Normalisation of weights of another code base, by its name. */
+  /** Name of the normalisation for weights of another code base. */
   readonly preset?: string;
-  /** As it was measured last, on clean images through the main batch norms. */
+  /** Accuracy of the last evaluation on clean images through the main batch norms. */
   readonly accuracy?: {
     /** In [0, 1]. */
     readonly value: number;
@@ -49,13 +49,14 @@ export function onnxPreprocessing(
 }
 
 /**
- * The bytes of an ONNX file (opset 17, IR version 8) that computes what a classifier computes through its main batch norms by
- * running statistics. The input `images` is uint8 [N, S, S, 3] with bytes, or float32 [N, 3, S, S] with pixels in [0, 1], S the
- * classifier's image size and N any number; the output is `logits` or `probabilities`, float32 [N, K]. The metadata has
- * `advprop.preprocessing`, the JSON of an {@link OnnxPreprocessing}, and `advprop`, the JSON of { model, ...facts }.
+ * The bytes of an ONNX file (opset 17, IR version 8) that computes the same as a classifier through its main batch norms
+ * with running statistics. The input `images` is either uint8 [N, S, S, 3] with bytes, or float32 [N, 3, S, S] with pixels
+ * in [0, 1]. S is the classifier's image size, and N is any number. The output is `logits` or `probabilities`, float32 [N,
+ * K]. The metadata has `advprop.preprocessing`, the JSON of an {@link OnnxPreprocessing}, and `advprop`, the JSON of {
+ * model, ...facts }.
  *
  * @param classifier on the CPU, with activations of float32
- * @throws ERR_EXPORT the network uses an operator that ONNX export does not know
+ * @throws ERR_EXPORT the network uses an operator without a rule for ONNX
  */
 export function onnxOf(classifier: Classifier, options: OnnxExportOptions = {}, facts: OnnxFacts = {}): Uint8Array {
   const { specification } = classifier;
@@ -85,7 +86,7 @@ export function onnxOf(classifier: Classifier, options: OnnxExportOptions = {}, 
   });
 }
 
-/** [N, S, S, 3] bytes to [N, 3, S, S]: (byte - 255 mean) / (255 deviation). */
+/** Bytes [N, S, S, 3] to [N, 3, S, S]: (byte - 255 mean) / (255 deviation). */
 function normalizedBytes(graph: OnnxGraph, { mean, deviation }: Normalization): string {
   const floats = graph.node("images", "Cast", ["images"], { to: ELEMENT.float32 });
   const planes = graph.node("images", "Transpose", [floats], { perm: [0, 3, 1, 2] });
@@ -93,7 +94,7 @@ function normalizedBytes(graph: OnnxGraph, { mean, deviation }: Normalization): 
   return centred(graph, planes, bytes(mean), bytes(deviation));
 }
 
-/** (pixel - mean) / deviation of [N, 3, S, S] in [0, 1]. */
+/** Pixels [N, 3, S, S] in [0, 1] to (pixel - mean) / deviation. */
 const normalized = (graph: OnnxGraph, { mean, deviation }: Normalization): string =>
   centred(graph, "images", mean, deviation);
 

@@ -1,13 +1,13 @@
-/** What another program has to do with an image before exported weights can take it, and what their outputs are. */
+/** Describes, for other programs, the preprocessing of images for exported weights, and the outputs. */
 import type { ModelSpecification } from "../models/classifier.js";
 
-/** The entry of a file's metadata that holds a {@link Preprocessing} as JSON. ONNX files are read with the same keys. */
+/** The entry of a file's metadata with a {@link Preprocessing} as JSON. ONNX files are read with the same keys. */
 export const PREPROCESSING_ENTRY = "advprop.preprocessing";
 
 export interface Preprocessing {
   /** Side of the square images in pixels. */
   readonly imageSize: number;
-  /** Side of the centre crop as a share of the short side after it was resized. */
+  /** Side of the centre crop as a share of the resized short side. */
   readonly cropFraction: number;
   readonly interpolation: string;
   readonly channels: "RGB";
@@ -20,11 +20,11 @@ export interface Preprocessing {
   readonly classes: readonly string[];
 }
 
-/** What another program does with an image before an exported ONNX graph takes it, and what the graph gives: keys of `--onnx`. */
+/** The preprocessing of images for an exported ONNX graph, and its output. The keys are those of `--onnx`. */
 export interface OnnxPreprocessing
   extends Pick<Preprocessing, "imageSize" | "cropFraction" | "interpolation" | "channels" | "classes"> {
   readonly layout: "NHWC" | "NCHW";
-  /** What black and white are: 0 and 255 of a graph that takes bytes. The normalisation is in the graph. */
+  /** The values of black and white: 0 and 255 for a graph with bytes as input. The normalisation is in the graph. */
   readonly pixelRange: "0-255" | "0-1";
   readonly output: "logits" | "probabilities";
 }
@@ -39,25 +39,25 @@ export const preprocessingOf = ({ imageSize, view, normalization, classes }: Mod
   classes,
 });
 
-/** Classes that are named in words. */
+/** Number of classes that the text lists. */
 const SHOWN_CLASSES = 5;
 
-/** What other programs take unless told. */
+/** The usual values of other programs. */
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/** The same in words, a line each. */
+/** The same as lines of text. */
 export function describePreprocessing(preprocessing: Preprocessing): string[] {
   const { mean, std, classes } = preprocessing;
   const usual = String(mean) === String(IMAGENET.mean) && String(std) === String(IMAGENET.std);
   const other = usual ? "" : `, not ImageNet's usual ${IMAGENET.mean.join(", ")} and ${IMAGENET.std.join(", ")}`;
   return [
     describeImages(preprocessing),
-    `pixels: byte / 255, then less the mean ${mean.join(", ")}, divided by the deviation ${std.join(", ")}${other}`,
+    `pixels: byte / 255, minus the mean ${mean.join(", ")}, divided by the deviation ${std.join(", ")}${other}`,
     describeOutputs("logits", classes),
   ];
 }
 
-/** What an ONNX graph wants in words, a line each. */
+/** The input and output of an ONNX graph as lines of text. */
 export function describeOnnxPreprocessing(preprocessing: OnnxPreprocessing): string[] {
   const { imageSize: size, layout, output, classes } = preprocessing;
   const input =
@@ -74,7 +74,7 @@ export function describeOnnxPreprocessing(preprocessing: OnnxPreprocessing): str
 function describeImages(images: Pick<Preprocessing, "imageSize" | "cropFraction" | "interpolation">): string {
   const { imageSize, cropFraction, interpolation } = images;
   const short = Math.round(imageSize / cropFraction);
-  return `images: RGB, short side resized to ${short} pixels (${interpolation}, with antialiasing), then the middle ${imageSize} x ${imageSize}`;
+  return `images: RGB, short side resized to ${short} pixels (${interpolation}, with antialiasing), then the central ${imageSize} x ${imageSize}`;
 }
 
 function describeOutputs(output: string, classes: readonly string[]): string {

@@ -1,5 +1,5 @@
 /**
- * Weights out and in, as safetensors. In Python an exported file is an ordinary checkpoint under the names of timm or
+ * Exports and imports weights as safetensors. In Python an exported file is an ordinary checkpoint with the names of timm or
  * torchvision: `model.load_state_dict(safetensors.torch.load_file(path))`.
  */
 import { existsSync, readFileSync } from "node:fs";
@@ -14,10 +14,10 @@ import { writeFileAtomic } from "../runs/atomic-file.js";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../runs/safetensors.js";
 import { PREPROCESSING_ENTRY, preprocessingOf } from "./preprocessing.js";
 
-/** The entry of the file's metadata that says what the weights are, as JSON: the same as in a checkpoint. */
+/** The entry of the file's metadata that describes the weights as JSON, as in a checkpoint. */
 const METADATA = "advprop";
 
-/** How the weights were trained, as far as it is known. */
+/** Known facts about the training of the weights. */
 export interface TrainingFacts {
   /** The training method, for example "advprop". */
   readonly method?: string;
@@ -26,25 +26,28 @@ export interface TrainingFacts {
 }
 
 export interface ExportOptions {
-  /** Whether to write the norms of the auxiliary routes too, `<bn>.aux_bn.<k>.*`, k the route's place in `routes`. */
+  /** Whether to write the norms of the auxiliary routes too, as `<bn>.aux_bn.<k>.*`, where k is the route's index in `routes`. */
   readonly auxiliary: boolean;
   readonly metadata?: TrainingFacts;
 }
 
-/** What an exported file holds. */
+/** The contents of an exported file. */
 export interface ImportedWeights {
-  /** Enough to build the network again; its routes are those that the file has, its crop rule {@link unrecordedView} where it has none. */
+  /**
+   * Enough to build the network again. Its routes are those of the file. If the file has no crop rule, it is {@link
+   * unrecordedView}.
+   */
   readonly specification: ModelSpecification;
   readonly metadata: TrainingFacts;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
 }
 
 /**
- * Writes a classifier's parameters and running statistics, each as it is, bit for bit. The metadata has `format` "pt"
- * and `advprop`, the JSON of { specification: { name, classes, routes, normalization, imageSize, view }, method, epsilon }, and for
- * other programs `advprop.preprocessing`, the JSON of a `Preprocessing`.
+ * Writes a classifier's parameters and running statistics bit for bit. The metadata has `format` "pt" and `advprop`, the JSON of
+ * { specification: { name, classes, routes, normalization, imageSize, view }, method, epsilon }. For other programs it also has
+ * `advprop.preprocessing`, the JSON of a `Preprocessing`.
  *
- * @throws RunError ERR_WRITE the file cannot be written; an earlier one of that name stays
+ * @throws RunError ERR_WRITE the file cannot be written; an existing file with that name is not changed then
  */
 export function exportWeights(classifier: Classifier, path: string, { auxiliary, metadata = {} }: ExportOptions): void {
   const { specification, network } = classifier;
@@ -76,11 +79,11 @@ const metadataSchema = z.object({
 });
 
 /**
- * Reads what {@link exportWeights} wrote. Build the network with `createClassifier(specification.name, specification)`
- * and fill it with `loadState`, or start another classifier from it with `transferWeights`.
+ * Reads a file of {@link exportWeights}. Build the network with `createClassifier(specification.name, specification)` and
+ * fill it with `loadState`, or start another classifier from it with `transferWeights`.
  *
- * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_SAFETENSORS it is damaged; ERR_WEIGHTS its metadata does not say
- *   what the weights are
+ * @throws ERR_WEIGHTS_MISSING the file does not exist; ERR_SAFETENSORS it is damaged; ERR_WEIGHTS its metadata does not
+ *   describe the weights
  */
 export function importWeights(path: string): ImportedWeights {
   if (!existsSync(path))
@@ -100,7 +103,7 @@ function parseMetadata(text: string | undefined, path: string): z.output<typeof 
   try {
     value = JSON.parse(text);
   } catch {
-    return refuse(`the entry ${METADATA} of its metadata is no JSON`);
+    return refuse(`the entry ${METADATA} of its metadata is not JSON`);
   }
   const { success, data, error } = metadataSchema.safeParse(value);
   if (!success) return refuse(`in its metadata, ${error.issues[0].path.join(".")}: ${error.issues[0].message}`);

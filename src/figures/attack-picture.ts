@@ -1,4 +1,4 @@
-/** A photo, what an attack adds to it, and the two together, with what a classifier sees in each: as a picture. */
+/** A picture of an attack: the photo, the perturbation and their sum, with the predictions of a classifier. */
 import sharp from "sharp";
 import { escapeXml, FONT } from "./chart.js";
 
@@ -16,9 +16,9 @@ export interface AttackPictureOptions {
   /** (side, side, 3) bytes */
   readonly original: Uint8Array;
   readonly adversarial: Uint8Array;
-  /** Most that a byte may differ. */
+  /** The largest difference between two bytes. */
   readonly epsilon: number;
-  /** Classes through each route, the most probable first. */
+  /** Predictions through each route, the most probable class first. */
   readonly routes: readonly {
     readonly route: string;
     /** Whether it is the route that was attacked. */
@@ -38,7 +38,7 @@ const ROUTE = 40;
 const WIDTH = 2 * MARGIN + 3 * PANEL + 2 * GAP;
 /** Left edges of the three panels. */
 const COLUMNS = [0, 1, 2].map((i) => MARGIN + i * (PANEL + GAP));
-/** Of a bar: where it begins in its panel, and its length at 100 %. */
+/** Bars: left edge relative to the panel, and length at 100 %. */
 const BAR = { left: 156, length: 112 };
 const NAME_LENGTH = 21;
 
@@ -46,14 +46,14 @@ const INK = "#1f2933";
 const FAINT = "#7b8794";
 const COLOURS = { original: "#2f855a", adversarial: "#c53030", other: "#cbd2d9" };
 
-/** How often the perturbation is magnified, so that the largest change is black or white: 255 / (2 epsilon). */
+/** The factor by which the perturbation is magnified. The largest change becomes black or white: 255 / (2 epsilon). */
 export const magnification = (epsilon: number): number => 127 / epsilon;
 
 /** @returns the bytes of a PNG */
 export async function attackPicture(options: AttackPictureOptions): Promise<Buffer> {
   const { side, original, adversarial, epsilon, routes } = options;
   const factor = magnification(epsilon);
-  // Grey is no change.
+  // Grey means no change.
   const perturbation = original.map((byte, i) => Math.round(128 + factor * (adversarial[i] - byte)));
   const rows = Math.max(...routes.map((one) => one.original.length));
   const block = ROUTE + rows * ROW + 10;
@@ -86,7 +86,7 @@ export async function attackPicture(options: AttackPictureOptions): Promise<Buff
     .toBuffer();
 }
 
-/** An image at the size of a panel. Small ones keep their pixels. */
+/** Resizes an image to a panel. The pixels of small images stay visible. */
 function enlarged(pixels: Uint8Array, side: number): Promise<Buffer> {
   const kernel = side * 3 <= PANEL ? "nearest" : "lanczos3";
   return sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
@@ -97,7 +97,7 @@ function enlarged(pixels: Uint8Array, side: number): Promise<Buffer> {
 
 type Route = AttackPictureOptions["routes"][number];
 
-/** The bars of a route below the first and the last panel, and in words between them what became of the class. */
+/** The bars of a route below the first and the last panel. Between them the text tells whether the class changed. */
 function routeBlock({ route, attacked, original, adversarial }: Route, top: number, rows: number): string[] {
   const [before, after] = [original[0].class, adversarial[0].class];
   const line = top + 12;
@@ -114,7 +114,7 @@ function routeBlock({ route, attacked, original, adversarial }: Route, top: numb
   ];
 }
 
-/** A line for each class; that of the original is green, another that took its place red. */
+/** A line for each class. The original class is green, and another first class is red. */
 function bars(predictions: readonly Shown[], left: number, top: number, own: string): string[] {
   return predictions.flatMap(({ class: name, probability }, i) => {
     const y = top + i * ROW;

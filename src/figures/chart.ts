@@ -1,4 +1,4 @@
-/** Line charts as SVG, for pictures that sharp makes into PNGs. */
+/** Line charts as SVG, which sharp converts to PNG. */
 
 export interface Series {
   readonly name: string;
@@ -14,9 +14,9 @@ export interface ChartOptions {
   readonly width: number;
   readonly height: number;
   readonly series: readonly Series[];
-  /** How a value of y is written at its tick. */
+  /** Formats the value at a tick of the y axis. */
   readonly format: (y: number) => string;
-  /** The upper corner that the curves leave free. */
+  /** The upper corner for the legend, which the curves should leave free. */
   readonly legend: "left" | "right";
 }
 
@@ -38,14 +38,14 @@ export function lineChart({ title, xLabel, width, height, series, format, legend
   );
   const grid = y.ticks.map(
     (tick) =>
-      `<line x1='${MARGIN.left}' x2='${width - MARGIN.right}' y1='${y.place(tick)}' y2='${y.place(tick)}' stroke='#e4e4e4'/>` +
-      text(MARGIN.left - 6, y.place(tick) + 4, format(tick), "end"),
+      `<line x1='${MARGIN.left}' x2='${width - MARGIN.right}' y1='${y.position(tick)}' y2='${y.position(tick)}' stroke='#e4e4e4'/>` +
+      text(MARGIN.left - 6, y.position(tick) + 4, format(tick), "end"),
   );
   const xTicks = x.ticks
     .filter(Number.isInteger)
-    .map((tick) => text(x.place(tick), height - MARGIN.bottom + 16, String(tick), "middle"));
+    .map((tick) => text(x.position(tick), height - MARGIN.bottom + 16, String(tick), "middle"));
   const lines = series.map(({ colour, points: own, dashed }) => {
-    const path = own.map(([a, b]) => `${x.place(a).toFixed(1)},${y.place(b).toFixed(1)}`).join(" ");
+    const path = own.map(([a, b]) => `${x.position(a).toFixed(1)},${y.position(b).toFixed(1)}`).join(" ");
     return `<polyline points='${path}' fill='none' stroke='${colour}' stroke-width='2'${dashed ? " stroke-dasharray='5 4'" : ""}/>`;
   });
   const legend = series.map(({ name, colour, dashed }, i) => {
@@ -63,7 +63,7 @@ export function lineChart({ title, xLabel, width, height, series, format, legend
   </g>`;
 }
 
-/** Text as SVG shows it: without control characters, which XML refuses. */
+/** Escapes text for SVG, without control characters, which XML does not allow. */
 export const escapeXml = (words: string): string =>
   words
     .replace(/\p{Cc}/gu, "\uFFFD")
@@ -75,7 +75,7 @@ function text(x: number, y: number, words: string, anchor: "start" | "middle" | 
   return `<text x='${x.toFixed(1)}' y='${y.toFixed(1)}' text-anchor='${anchor}'>${escapeXml(words)}</text>`;
 }
 
-/** A linear axis over some values, from one pixel to another, with about five round ticks. */
+/** A linear axis over some values with about five round ticks. It maps them to pixels `from` .. `to`. */
 export function axis(values: readonly number[], from: number, to: number) {
   const low = values.reduce((a, b) => Math.min(a, b), values[0] ?? 0);
   const high = values.reduce((a, b) => Math.max(a, b), low);
@@ -85,5 +85,5 @@ export function axis(values: readonly number[], from: number, to: number) {
   const first = Math.floor(low / step) * step;
   const last = Math.ceil((low + span) / step) * step;
   const ticks = Array.from({ length: Math.round((last - first) / step) + 1 }, (_, i) => first + i * step);
-  return { ticks, place: (value: number) => from + ((value - first) / (last - first)) * (to - from) };
+  return { ticks, position: (value: number) => from + ((value - first) / (last - first)) * (to - from) };
 }

@@ -1,23 +1,23 @@
-/** A confusion matrix as a picture. */
+/** Draws a confusion matrix. */
 import sharp from "sharp";
 import { escapeXml, FONT } from "./chart.js";
 
-/** Most characters of a class name that are shown. */
+/** Longer class names are shortened to this many characters. */
 const NAME_LENGTH = 18;
-/** Most squares along a side: of more classes, several share one. */
+/** Maximum number of squares along a side. With more classes, several classes share a square. */
 const MOST_SQUARES = 200;
-/** The side of the matrix in pixels is about this, or less where squares would be larger than the next. */
+/** The side of the matrix in pixels is about `SIDE`. It is smaller where squares would exceed `LARGEST_SQUARE`. */
 const SIDE = 1400;
 const LARGEST_SQUARE = 44;
-/** Squares from this side on are large enough for their count, and from the next on for a line between them. */
+/** Squares with at least this side show their count, and squares with at least `WITH_LINE` have a line between them. */
 const WITH_COUNT = 22;
 const WITH_LINE = 6;
-/** Least distance of names in pixels. */
+/** Minimum distance between names in pixels. */
 const NAME_DISTANCE = 14;
 const [LEFT, TOP, RIGHT, BOTTOM] = [150, 150, 110, 20];
 
 type Colour = readonly [red: number, green: number, blue: number];
-/** A full square of right, and of wrong answers; an empty one is of the ground. */
+/** Colours of a full square of right answers, of a full square of wrong answers, and of an empty square. */
 const [RIGHT_ANSWERS, WRONG_ANSWERS, GROUND]: readonly Colour[] = [
   [56, 148, 88],
   [176, 84, 64],
@@ -25,11 +25,11 @@ const [RIGHT_ANSWERS, WRONG_ANSWERS, GROUND]: readonly Colour[] = [
 ];
 
 /**
- * The matrix with its rows, the true classes, shaded by the share of each prediction, and its counts where they fit. The shade goes
- * with the square root of the share, so that rare mistakes can be seen. More than 200 classes share squares, neighbours by name; on
- * the diagonal such a square shows the right answers alone.
+ * The confusion matrix. A row is a true class. Squares are shaded by the square root of their share of the row, so that rare
+ * mistakes are visible. Counts are shown where they fit. With more than 200 classes, neighbouring classes share a square. On the
+ * diagonal such a square shows the right answers only.
  *
- * @param counts  true class, predicted class and how often, of the pairs that occur: indices into `classes`
+ * @param counts  for each pair that occurs: true class, predicted class (indices into `classes`) and number of images
  * @returns       the bytes of a PNG
  */
 export async function confusionPng(
@@ -89,7 +89,7 @@ function squareCounts(
   for (const [label, predicted, count] of counts) {
     const [row, column] = [Math.floor(label / shared), Math.floor(predicted / shared)];
     images[row] += count;
-    // On the diagonal, a mistake between neighbours is not a right answer.
+    // Classes that share a square can be mistaken for each other, which is not a right answer.
     if (row === column && label !== predicted) continue;
     const key = row * squares + column;
     bySquare.set(key, (bySquare.get(key) ?? 0) + count);
@@ -119,7 +119,7 @@ function paint(values: readonly Square[], squares: number, side: number): Uint8A
   return pixels;
 }
 
-/** Names of the first class of every square, or of so many that they do not overlap, beside the rows and above the columns. */
+/** The names of the first class of every square, or of every n-th square so that they do not overlap, beside rows and columns. */
 function names(classes: readonly string[], shared: number, squares: number, side: number): string[] {
   const step = Math.ceil(NAME_DISTANCE / side);
   const short = (name: string) => escapeXml(name.length > NAME_LENGTH ? `${name.slice(0, NAME_LENGTH - 1)}…` : name);

@@ -1,11 +1,11 @@
-/** Pictures for people: images in a grid, as a PNG. */
+/** Images in a grid, as a PNG. */
 import sharp from "sharp";
 
 /**
- * Rows of equal images, enlarged without smoothing, with a thin white gap between them.
+ * Rows of images of the same size, enlarged without smoothing, with a thin white gap between them.
  *
  * @param rows each a list of images, uint8 HWC RGB of side x side
- * @param zoom whole factor by which each pixel is enlarged
+ * @param zoom integer factor by which each pixel is enlarged
  * @returns    the bytes of a PNG
  */
 export async function gridPng(rows: readonly (readonly Uint8Array[])[], side: number, zoom: number): Promise<Buffer> {
@@ -31,10 +31,10 @@ export async function gridPng(rows: readonly (readonly Uint8Array[])[], side: nu
 }
 
 /**
- * The images of a picture that {@link gridPng} made.
+ * The images of a picture of {@link gridPng}.
  *
- * @param rows how many rows it has
- * @returns    its rows of images at their own size, uint8 HWC RGB of side x side; undefined for another picture
+ * @param rows the number of rows
+ * @returns    the rows of images at their original size, uint8 HWC RGB of side x side; undefined for any other picture
  */
 export async function readGrid(
   png: Uint8Array,
@@ -42,7 +42,7 @@ export async function readGrid(
 ): Promise<{ readonly side: number; readonly images: readonly (readonly Uint8Array[])[] } | undefined> {
   const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const { width, height } = info;
-  // The gap is as wide as a pixel is enlarged, so that only one of these fits a picture of three rows.
+  // The gap is as wide as an enlarged pixel. So only one of these factors fits a picture of three rows.
   for (const zoom of [3, 1]) {
     const cell = (height - zoom) / rows;
     const columns = (width - zoom) / cell;

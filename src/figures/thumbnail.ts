@@ -1,11 +1,11 @@
-/** Small pictures of images, for pages that show many. */
+/** Small images for pages that show many of them. */
 import sharp from "sharp";
 
 /** Longest side of a thumbnail in pixels. */
 const SIDE = 96;
 
 /**
- * A square image at 96 pixels as a JPEG, or one that is not larger as a PNG with its own pixels.
+ * A square image, shrunk to 96 pixels as a JPEG. A smaller image keeps its pixels, as a PNG.
  *
  * @param pixels (side, side, 3) uint8, RGB
  */
@@ -18,7 +18,7 @@ export async function thumbnail(
   return { ending: "jpg", data: await image.resize(SIDE, SIDE).jpeg({ quality: 82 }).toBuffer() };
 }
 
-/** A square image as a PNG of a few kilobytes: one of more than 96 pixels is made smaller, with a palette. */
+/** A square image as a PNG of a few kilobytes. An image of more than 96 pixels is shrunk and gets a palette. */
 export function smallPng(pixels: Uint8Array, side: number): Promise<Buffer> {
   const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
   if (side <= 64) return image.png().toBuffer();

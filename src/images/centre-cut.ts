@@ -1,4 +1,4 @@
-/** The square of a photo that a classifier is shown in evaluation. */
+/** The square of a photo on which a classifier is evaluated. */
 import { centreCrop, type Size, whole } from "./crop.js";
 import { cutPhoto, OVERSAMPLING } from "./cut.js";
 import type { Interpolation } from "./resize.js";
@@ -12,11 +12,11 @@ export interface CentreCut {
 }
 
 /**
- * Decodes an image file upright, resizes it and cuts the middle out: {@link centreCrop}.
+ * Decodes an image file upright, resizes it and crops its centre: {@link centreCrop}.
  *
  * @param file the name for the message
  * @param photo size of the upright image
- * @param target (size, size, 3) uint8, every byte of it is written
+ * @param target (size, size, 3) uint8; every byte is written
  * @throws RunError ERR_IMAGE where it cannot be decoded
  */
 export async function cutCentre(

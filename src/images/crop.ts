@@ -1,9 +1,9 @@
-/** Where an image is cut: windows of the classic recipes, as numbers only. */
+/** The windows of the usual crops, as numbers only. */
 
 import type { KeyedRandom } from "../random.js";
 import { roundHalfEven } from "./rounding.js";
 
-/** A window of whole pixels inside an image. */
+/** A window inside of an image, in whole pixels. */
 export interface Region {
   readonly left: number;
   readonly top: number;
@@ -16,12 +16,12 @@ export interface Size {
   readonly height: number;
 }
 
-/** All of an image. */
+/** The window that covers an image. */
 export function whole({ width, height }: Size): Region {
   return { left: 0, top: 0, width, height };
 }
 
-/** The same part of an image that was scaled: edges rounded to whole pixels, at least one pixel large. */
+/** A window after the image was scaled. Edges are rounded to whole pixels, and each side is at least one pixel. */
 export function scaleRegion({ left, top, width, height }: Region, from: Size, to: Size): Region {
   const across = (x: number) => Math.round((x * to.width) / from.width);
   const down = (y: number) => Math.round((y * to.height) / from.height);
@@ -37,22 +37,22 @@ export function scaleRegion({ left, top, width, height }: Region, from: Size, to
 
 /** Limits of a {@link randomResizedCrop}. */
 export interface CropLimits {
-  /** Least and greatest share of the image's area, in (0, 1]. */
+  /** Smallest and largest share of the image's area, in (0, 1]. */
   readonly area: readonly [number, number];
-  /** Least and greatest width / height. */
+  /** Smallest and largest width / height. */
   readonly aspect: readonly [number, number];
 }
 
 /** 8 % to 100 % of the area, aspect 3/4 to 4/3: Szegedy et al. 2015, section 6, https://arxiv.org/abs/1409.4842. */
 export const INCEPTION_CROP: CropLimits = { area: [0.08, 1], aspect: [3 / 4, 4 / 3] };
 
-/** Attempts before the fallback, as in TensorFlow's and torchvision's implementations. */
+/** Number of attempts before the fallback, as in TensorFlow and torchvision. */
 const ATTEMPTS = 10;
 
 /**
- * The window of a random resized crop, as torchvision's `RandomResizedCrop.get_params` defines it: area uniform, the
- * logarithm of the aspect uniform, sides rounded (halves to even), the corner uniform among those that fit; where ten attempts do not
- * fit, the largest central window within the limits of the aspect.
+ * The window of a random resized crop, as torchvision's `RandomResizedCrop.get_params` defines it. The area is uniform, and so is
+ * the logarithm of the aspect. The sides are rounded (halves to even), and the corner is uniform among those that fit. If ten
+ * attempts do not fit, it is the largest central window within the limits of the aspect.
  *
  * Attempt k uses the draws 4k (area), 4k + 1 (aspect), 4k + 2 (top) and 4k + 3 (left).
  */
@@ -77,17 +77,17 @@ export function randomResizedCrop(width: number, height: number, random: KeyedRa
   return { left: (width - w) >> 1, top: (height - h) >> 1, width: w, height: h };
 }
 
-/** The smallest image whose published rule leaves a margin of 32 pixels. */
+/** The smallest image size to which the published rule, a margin of 32 pixels, applies. */
 const PUBLISHED_SIZE = 224;
 
 /**
- * The share of the short side that is cut out for evaluation: size / (size + 32) from 224 pixels on, the rule of the published
- * EfficientNets (tensorflow/tpu, `models/official/efficientnet/preprocessing.py` as of AdvProp's release) and 224 of 256 elsewhere;
- * below, where that margin would take half of an image of 32, the 0.875 of 224.
+ * The default share of the short side in the centre crop of evaluation. From 224 pixels on it is size / (size + 32), the rule of
+ * the published EfficientNets (tensorflow/tpu, `models/official/efficientnet/preprocessing.py` as of AdvProp's release); for 224
+ * this is the usual 224 / 256 = 0.875. Below 224 it is 0.875 too, since that margin would be half of an image of 32 pixels.
  */
 export const defaultCropFraction = (size: number): number => (size >= PUBLISHED_SIZE ? size / (size + 32) : 0.875);
 
-/** How an image is resized as a whole, and the square that is then cut from its middle. */
+/** The size to which an image is resized, and the square at the centre of the result. */
 export interface CentreCrop {
   /** Size of the whole image after resizing. */
   readonly width: number;
@@ -97,9 +97,9 @@ export interface CentreCrop {
 }
 
 /**
- * Resize and centre crop of evaluation: the short side becomes round(size / cropFraction). The rest is as in torchvision's
- * `Resize` and `CenterCrop`: the long side keeps the aspect, rounded down; the square of `size` starts at half of what is
- * left over, rounded, halves to even.
+ * Resize and centre crop of evaluation. The short side becomes round(size / cropFraction). The rest is as in torchvision's
+ * `Resize` and `CenterCrop`: the long side keeps the aspect, rounded down. The square starts at half of the remaining
+ * pixels, rounded with halves to even.
  *
  * @param cropFraction side of the square as a share of the short side, in (0, 1]
  */

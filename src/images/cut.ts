@@ -1,10 +1,10 @@
 /**
- * From an image file to the square that a batch wants: a part of it is decoded, resized and, if asked for, mirrored.
+ * Turns an image file into an image of a batch: a region is decoded, resized and optionally mirrored.
  *
- * JPEGs go through libjpeg-turbo by our addon, which decodes no more than the part; everything else, and everything that is
- * wrong with a file, through sharp. At its own size a JPEG gives the same pixels either way. Where it is scaled while it is
- * decoded, what comes out differs from the exact cut by less than half of a grey level in the mean, and by less than two through
- * sharp, whose scaled sizes and edges are rounded (test/images/cut.test.ts).
+ * The addon decodes JPEGs by libjpeg-turbo, and only as much as the region needs. Other formats, and files that the addon cannot
+ * decode, are decoded by sharp. At its own size a JPEG gives the same pixels either way. Where it is scaled while it is decoded,
+ * the pixels differ from the exact result by less than half a grey level on average, and by less than two with sharp, which
+ * rounds sizes and edges (test/images/cut.test.ts).
  */
 
 import { flipHorizontal } from "./augmentation/augmentation.js";
@@ -13,33 +13,34 @@ import { decodeImage, decodeSize, readHeader } from "./decode.js";
 import { nativePhotos, type Output } from "./native.js";
 import { INTERPOLATIONS, type Interpolation, type RawImage, resizeRegion } from "./resize.js";
 
-/** What becomes of an image. */
+/** A region of an image and the transform that is applied to it. */
 export interface Cut {
-  /** The part that is wanted, in the upright image at its own size. */
+  /** The region to use, in pixels of the upright image at its own size. */
   readonly region: Region;
-  /** What the part is resized to. */
+  /** The size to which the region is resized. */
   readonly size: Size;
-  /** The part of the result that is wanted; by default all of it. */
+  /** The window of the resized region to return; by default all of it. */
   readonly window?: Region;
   readonly interpolation: Interpolation;
-  /** Whether left and right are exchanged; by default they are not. */
+  /** Whether the result is mirrored left to right; by default false. */
   readonly mirrored?: boolean;
 }
 
 /**
- * A large photo keeps so many times the pixels that are wanted, along each side, when it is decoded smaller: only the exact filter then
- * shapes the result. With 1, crops to train on lose 4 % of the contrast between neighbouring pixels.
+ * When a large photo is decoded at a smaller size, each side keeps at least this many times the pixels of the result. So the
+ * exact filter alone decides how sharp the result is. With 1, training crops would lose 4 % of the contrast between
+ * neighbouring pixels.
  */
 export const OVERSAMPLING = 2;
 
-/** How much smaller libjpeg-turbo decodes, by scaled cosine transforms. */
+/** Factors by which libjpeg-turbo can shrink an image while decoding it, by scaled cosine transforms. */
 const JPEG_REDUCTIONS = [8, 4, 2];
 
 /**
  * The size of an upright image.
  *
  * @param file the name for the message
- * @throws RunError ERR_IMAGE where it is not an image in one of the formats
+ * @throws RunError ERR_IMAGE where it is not an image in one of the supported formats
  */
 export async function imageSize(bytes: Uint8Array, file: string, native = nativePhotos): Promise<Size> {
   return native?.jpegSize(bytes) ?? (await readHeader(bytes, file));
@@ -50,12 +51,12 @@ export async function imageSize(bytes: Uint8Array, file: string, native = native
  *
  * @param file the name for the message
  * @param size of the upright image
- * @param oversampling how many times the pixels that are wanted an image keeps, along each side, when it is scaled while it is
- *   decoded; it is decoded at its own size up to twice that (three times by sharp), and the cut is then exact
- * @param target (window.height, window.width, 3) uint8, every byte of it is written
- * @param native the addon; null goes through sharp in any case
- * @throws RunError ERR_IMAGE where it cannot be decoded. Damage outside of the cut need not be noticed, except that the
- *   file is truncated.
+ * @param oversampling number of times the pixels of the result that each side keeps at least when the image is scaled while it is
+ *   decoded. Up to twice that number (three times with sharp) it is decoded at its own size, and the result is exact
+ * @param target (window.height, window.width, 3) uint8; every byte is written
+ * @param native the addon; null always decodes by sharp
+ * @throws RunError ERR_IMAGE where it cannot be decoded. Damage outside of the region may not be noticed, but a truncated file
+ *   always is.
  */
 export async function cutPhoto(
   bytes: Uint8Array,
@@ -77,7 +78,7 @@ export async function cutPhoto(
   cutImage(image, decoded === undefined ? cut : { ...cut, region: scaleRegion(region, size, decoded) }, target, native);
 }
 
-/** Writes a cut of a decoded image, of which only the part counts, as when one crops before resizing. */
+/** Writes a cut of a decoded image. Pixels outside of the region have no influence, as after a crop. */
 export function cutImage(image: RawImage, cut: Cut, target: Uint8Array, native = nativePhotos): void {
   if (native !== null) {
     native.resize(image.pixels, image.width, ...output(cut, target));
@@ -92,7 +93,7 @@ function windowOf({ size, window }: Cut): Region {
   return window ?? { left: 0, top: 0, width: size.width, height: size.height };
 }
 
-/** A cut as the addon takes it. */
+/** A cut as arguments of the addon. */
 function output(cut: Cut, target: Uint8Array): Output {
   const filter = INTERPOLATIONS.indexOf(cut.interpolation);
   return [cut.region, cut.size, windowOf(cut), filter, cut.mirrored ?? false, target];

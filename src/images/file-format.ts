@@ -1,14 +1,14 @@
-/** What a file is by its first bytes, whatever its name says. */
+/** Recognises the format of a file by its first bytes, whatever its name is. */
 
-/** A format as people call it. */
+/** A file format. */
 export interface FileFormat {
   /** With its article: "a JPEG", "text". */
   readonly name: string;
-  /** Whether photos in it are read. */
+  /** Whether it is a supported format of photos. */
   readonly read: boolean;
 }
 
-/** First bytes from which every format below is known. */
+/** Number of first bytes that is enough to recognise every format below. */
 export const HEAD_BYTES = 512;
 
 /** A signature: bytes (as Latin-1) at an offset, by default 0. */
@@ -20,8 +20,8 @@ interface Signature {
 }
 
 /**
- * Signatures of the formats that come under an image's name: those of the Library of Congress's "Sustainability of Digital
- * Formats" (https://www.loc.gov/preservation/digital/formats) and of the formats' own specifications.
+ * Signatures of formats that files with an image's name can have: from the Library of Congress's "Sustainability of Digital
+ * Formats" (https://www.loc.gov/preservation/digital/formats) and from the formats' own specifications.
  */
 const SIGNATURES: readonly Signature[] = [
   { name: "a JPEG", bytes: "\xff\xd8\xff", read: true },
@@ -52,10 +52,10 @@ const SIGNATURES: readonly Signature[] = [
   { name: "a RAR archive", bytes: "Rar!" },
   { name: "a 7-Zip archive", bytes: "7z\xbc\xaf" },
   { name: "a Matroska or WebM video", bytes: "\x1a\x45\xdf\xa3" },
-  { name: "what macOS keeps beside a file (AppleDouble)", bytes: "\0\x05\x16\x07" },
+  { name: "a macOS metadata file (AppleDouble)", bytes: "\0\x05\x16\x07" },
 ];
 
-/** Brands of the ISO base media file format (ISO 14496-12), as ftyp names them. */
+/** Brands of the ISO base media file format (ISO 14496-12), as in its `ftyp` box. */
 const BRANDS: readonly (readonly [FileFormat, readonly string[]])[] = [
   [{ name: "an AVIF image", read: true }, ["avif", "avis"]],
   [{ name: "a HEIC image", read: false }, ["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"]],
@@ -65,7 +65,7 @@ const BRANDS: readonly (readonly [FileFormat, readonly string[]])[] = [
 /**
  * The format of a file.
  *
- * @param head its first {@link HEAD_BYTES} bytes, or more, or all where there are fewer
+ * @param head at least its first {@link HEAD_BYTES} bytes, or all of a shorter file
  */
 export function formatOf(head: Uint8Array): FileFormat {
   const text = String.fromCharCode(...head.subarray(0, HEAD_BYTES));
@@ -74,11 +74,11 @@ export function formatOf(head: Uint8Array): FileFormat {
   const found = SIGNATURES.find(({ bytes, at = 0 }) => text.startsWith(bytes, at));
   if (found !== undefined) return { name: found.name, read: found.read === true };
   if (text.startsWith("ftyp", 4)) return mediaFormat(text);
-  // Text may begin with BM too: four reserved bytes are zero.
+  // Text can also begin with BM, but not with four zero bytes after the size.
   if (/^BM[\s\S]{4}\0{4}/.test(text)) return notRead("a BMP image");
   if (/^P[1-7][\s#]/.test(text)) return notRead("a portable pixmap (PBM, PGM, PPM or PAM)");
-  if (/^\0+$/.test(text)) return notRead("zeros, as of a file that was never written to its end");
-  return textFormat(text) ?? notRead("nothing that is known as an image");
+  if (/^\0+$/.test(text)) return notRead("zeros, as in a file that was not written completely");
+  return textFormat(text) ?? notRead("in no known image format");
 }
 
 function mediaFormat(text: string): FileFormat {
@@ -88,14 +88,14 @@ function mediaFormat(text: string): FileFormat {
   return known?.[0] ?? { name: "a video (MP4 or QuickTime)", read: false };
 }
 
-/** Text: no control characters but white space, of which every binary format has some in its first bytes. */
+/** Text has no control characters except white space. Every binary format has some in its first bytes. */
 function textFormat(text: string): FileFormat | undefined {
   const plain = text.replace(/^\xef\xbb\xbf/, "").trimStart();
   const name = (name: string): FileFormat => ({ name, read: false });
   if (/^(\xff\xfe|\xfe\xff)/.test(text)) return name("text (UTF-16)");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells binary files from text
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters distinguish binary files from text
   if (/[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]/.test(plain)) return undefined;
-  if (/^version https:\/\/git-lfs/.test(plain)) return name("a pointer of Git LFS: the file itself was not fetched");
+  if (/^version https:\/\/git-lfs/.test(plain)) return name("a pointer of Git LFS: the file itself was not downloaded");
   if (/<(!doctype html|html|head|body)\b/i.test(plain)) return name("an HTML page");
   if (/<svg\b/i.test(plain)) return name("an SVG drawing");
   if (/^<\?xml/.test(plain)) return name("XML");

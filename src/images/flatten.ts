@@ -1,8 +1,8 @@
-/** Flattens an image: fine structure goes, the edges of large regions stay. */
+/** Removes fine structure from an image and keeps the edges of large regions. */
 
 /**
- * The mean over the square of side 2 * radius + 1 about each pixel; outside of the image nothing counts. Its cost does
- * not depend on the radius.
+ * The mean over the square of side 2 * radius + 1 around each pixel, without pixels outside of the image. The cost does not
+ * depend on the radius.
  *
  * @param values (H, W)
  */
@@ -14,7 +14,7 @@ export function boxMean(values: Float64Array, height: number, width: number, rad
   return result;
 }
 
-/** Running means of the n values from `first` on, `step` apart. */
+/** Running means of n values from index `first` on, `step` apart. */
 function meanAlong(
   source: Float64Array,
   target: Float64Array,
@@ -33,10 +33,10 @@ function meanAlong(
 }
 
 /**
- * The guided filter of He, Sun and Tang (2013, "Guided image filtering", https://doi.org/10.1109/TPAMI.2012.213): in each square
- * window the values are fitted by a line in the guide, a = cov(guide, values) / (var(guide) + epsilon) and
- * b = mean(values) - a mean(guide), and the result is mean(a) guide + mean(b). Where the guide is flat the values are
- * averaged, where it has an edge they keep it.
+ * The guided filter of He, Sun and Tang (2013, "Guided image filtering", https://doi.org/10.1109/TPAMI.2012.213). In each square
+ * window the values are fitted by a linear function of the guide: a = cov(guide, values) / (var(guide) + epsilon),
+ * b = mean(values) - a mean(guide). The result is mean(a) guide + mean(b). So the values are averaged where the guide is
+ * flat, and keep the edges of the guide.
  *
  * @param values (H, W)
  * @param guide (H, W)

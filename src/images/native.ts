@@ -1,4 +1,4 @@
-/** The addon that reads photos (`native/photos`): libjpeg-turbo and a vectorised resize. */
+/** Loads the addon that reads photos (`native/photos`): libjpeg-turbo and a vectorised resize. */
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { engineFolder } from "../../scripts/places.mjs";
 import type { Region, Size } from "./crop.js";
 
-/** What an image becomes: see `Cut` of `cut.ts`. */
+/** The fields of a `Cut` of `cut.ts`, as arguments of the addon. */
 export type Output = readonly [
   region: Region,
   size: Size,
@@ -17,23 +17,23 @@ export type Output = readonly [
   target: Uint8Array,
 ];
 
-/** What the addon can do, each as `cut.ts` says it. */
+/** The functions of the addon. `cut.ts` describes what they compute. */
 export interface NativePhotos {
   /** The size of an upright JPEG; undefined where the addon cannot decode its pixels. */
   jpegSize(bytes: Uint8Array): Size | undefined;
   /**
-   * Decodes what the region needs, scaled by the inverse of `reduction` (1, 2, 4 or 8), and resizes it.
+   * Decodes what the region needs at 1 / `reduction` (1, 2, 4 or 8) of its size, and resizes it.
    *
-   * @returns false where the JPEG is damaged or not one for the addon; the target is then as it was
+   * @returns false where the JPEG is damaged or not supported by the addon; the target is not changed then
    */
   cutJpeg(bytes: Uint8Array, reduction: number, ...output: Output): boolean;
-  /** `resizeRegion` of `resize.ts`, byte for byte. */
+  /** `resizeRegion` of `resize.ts`, with the same result byte for byte. */
   resize(pixels: Uint8Array, width: number, ...output: Output): void;
 }
 
 /**
- * The addon; null where it was not built because libjpeg-turbo's headers are missing, or libjpeg-turbo itself is gone.
- * Photos are then read by sharp and `resize.ts`, which takes several times as long.
+ * The addon. It is null where it was not built because libjpeg-turbo's headers were missing, or where libjpeg-turbo itself is
+ * missing. Photos are then read by sharp and `resize.ts`, which takes several times as long.
  */
 export const nativePhotos: NativePhotos | null = load();
 

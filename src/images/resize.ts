@@ -1,9 +1,9 @@
 /**
- * Resizing of 8-bit images with antialiasing, byte for byte as Pillow does it (`Image.resize`, src/libImaging/Resample.c):
- * what torchvision and timm apply to photos, so that weights trained there see here the pixels they know.
+ * Resizes 8-bit images with antialiasing, byte for byte as Pillow does (`Image.resize`, src/libImaging/Resample.c).
+ * torchvision and timm resize photos in this way, so that their weights get the pixels that they were trained on.
  *
- * A separable filter: rows first, rounded to 8 bits, then columns. When an image shrinks, the filter widens by the
- * factor. Weights are fixed-point numbers of 22 fractional bits.
+ * It is a separable filter: rows first, rounded to 8 bits, then columns. When an image shrinks, the filter is widened by the same
+ * factor. Weights are fixed-point numbers with 22 fractional bits.
  */
 
 import type { Region } from "./crop.js";
@@ -19,7 +19,7 @@ export interface RawImage {
 export const INTERPOLATIONS = ["bilinear", "bicubic"] as const;
 export type Interpolation = (typeof INTERPOLATIONS)[number];
 
-/** What {@link resizeRegion} can do: the interpolations of photos, and plain means, which only a corruption uses. */
+/** The filters of {@link resizeRegion}: the interpolations of photos, and the mean, which only a corruption uses. */
 export type ResizeFilter = Interpolation | "box";
 
 interface Filter {
@@ -29,10 +29,10 @@ interface Filter {
 }
 
 const FILTERS: Readonly<Record<ResizeFilter, Filter>> = {
-  // Whole source pixels whose centre lies in the window, open on the left and closed on the right.
+  // The mean of the pixels whose centres are in the window, open on the left and closed on the right.
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
-  // Keys 1981 with a = -0.5, as Pillow has it.
+  // Keys 1981 with a = -0.5, as in Pillow.
   bicubic: {
     support: 2,
     weight: (signed) => {
@@ -44,15 +44,15 @@ const FILTERS: Readonly<Record<ResizeFilter, Filter>> = {
   },
 };
 
-/** Fractional bits of a weight: 32 less 8 for the pixel and 2 for overshoot. */
+/** Fractional bits of a weight: 32 minus 8 for the pixel and 2 for overshoot. */
 const FRACTION_BITS = 22;
 const ONE_HALF = 1 << (FRACTION_BITS - 1);
 
-/** How each output pixel along one axis is made. */
+/** The weights of every output pixel along one axis. */
 interface Taps {
   /** First source pixel of each output pixel. */
   readonly first: Int32Array;
-  /** How many follow. */
+  /** Number of source pixels of each output pixel. */
   readonly count: Int32Array;
   /** Weights of output pixel i start at i * stride. */
   readonly weights: Int32Array;
@@ -92,12 +92,12 @@ function tapsOf(source: number, size: number, from: number, count: number, filte
 }
 
 /**
- * Cuts `region` out of an image, resizes it to `size`, and writes it, or the `window` of the result, to `target`. Pixels
- * outside of the region have no influence, as when one crops before resizing.
+ * Crops `region` out of an image, resizes it to `size`, and writes it, or the `window` of the result, to `target`. Pixels outside
+ * of the region have no influence, as after a crop.
  *
  * @param size of the resized region
- * @param target (window.height, window.width, 3) uint8, every byte of it is written
- * @param window the part of the resized region that is wanted; by default all of it
+ * @param target (window.height, window.width, 3) uint8; every byte is written
+ * @param window the part of the resized region to write; by default all of it
  */
 export function resizeRegion(
   { pixels, width }: RawImage,
@@ -110,7 +110,7 @@ export function resizeRegion(
   const filter = FILTERS[interpolation];
   const across = tapsOf(region.width, size.width, window.left, window.width, filter);
   const down = tapsOf(region.height, size.height, window.top, window.height, filter);
-  // Only the rows that the second pass reads.
+  // The first pass computes only the rows that the second pass reads.
   const firstRow = down.first[0];
   const endRow = down.first[window.height - 1] + down.count[window.height - 1];
   const rowBytes = 3 * window.width;
@@ -119,7 +119,7 @@ export function resizeRegion(
   for (let column = 0; column < window.width; column++) {
     combineColumns(pixels, start, 3 * width, across, column, rows, rowBytes);
   }
-  // A clamped view: stores saturate without a branch.
+  // Stores into a clamped array saturate without a branch.
   const clamped = new Uint8ClampedArray(target.buffer, target.byteOffset, target.length);
   for (let row = 0; row < window.height; row++) {
     const from = (down.first[row] - firstRow) * rowBytes;
@@ -127,7 +127,7 @@ export function resizeRegion(
   }
 }
 
-/** Output column `column` of all rows: weighted sums of pixels beside each other. The first row starts at byte `start`. */
+/** Output column `column` of all rows: weighted sums of neighbouring pixels. The first row starts at byte `start`. */
 function combineColumns(
   source: Uint8Array,
   start: number,
@@ -141,7 +141,7 @@ function combineColumns(
   const weight = column * stride;
   let from = start + 3 * first[column];
   if (taps <= 4) {
-    // Up to the original size there are at most four taps, and sums without a loop are twice as fast.
+    // Unless the image shrinks there are at most four taps. Sums without a loop are twice as fast.
     const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => (k < taps ? weights[weight + k] : 0));
     // A missing tap has weight 0 and reads the first pixel.
     const [o1, o2, o3] = [1, 2, 3].map((k) => (k < taps ? 3 * k : 0));
@@ -179,7 +179,7 @@ function combineColumns(
   }
 }
 
-/** Output row `row`: the weighted sum of its rows of `rows`, the first of which starts at byte `from`. */
+/** Output row `row`: a weighted sum of rows of `rows`, which start at byte `from`. */
 function combineRows(
   rows: Uint8ClampedArray,
   from: number,
@@ -192,7 +192,7 @@ function combineRows(
   const taps = count[row];
   const weight = row * stride;
   if (taps <= 4) {
-    // As above.
+    // As in combineColumns.
     const [w0, w1, w2, w3] = [0, 1, 2, 3].map((k) => (k < taps ? weights[weight + k] : 0));
     const [o1, o2, o3] = [1, 2, 3].map((k) => (k < taps ? k * rowBytes : 0));
     for (let i = 0; i < rowBytes; i++) {
@@ -208,7 +208,7 @@ function combineRows(
     return;
   }
   if (taps <= 6) {
-    // Down to two thirds of the size.
+    // Six taps are enough for a reduction to two thirds.
     const [w0, w1, w2, w3, w4, w5] = [0, 1, 2, 3, 4, 5].map((k) => (k < taps ? weights[weight + k] : 0));
     const o5 = taps > 5 ? 5 * rowBytes : 0;
     for (let i = 0; i < rowBytes; i++) {

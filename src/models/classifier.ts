@@ -1,4 +1,4 @@
-/** A classifier: a network with the normalisation of its pixels inside, so that pixels are in [0, 1] everywhere outside. */
+/** A classifier: a network that normalises its pixels itself, so that all other code uses pixels in [0, 1]. */
 import type { EvaluationView } from "../evaluation/view.js";
 import { type ForwardContext, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
@@ -15,11 +15,11 @@ export interface Normalization {
 export const NORMALIZATIONS = {
   /** Statistics of CIFAR-10's training images. */
   cifar10: { mean: [0.4914, 0.4822, 0.4465], deviation: [0.247, 0.2435, 0.2616] },
-  /** Pixels to [-1, 1]: the preprocessing of the published AdvProp weights (tensorflow/tpu, `--advprop_preprocessing`). */
+  /** Maps pixels to [-1, 1]: the preprocessing of the published AdvProp weights (tensorflow/tpu, `--advprop_preprocessing`). */
   half: { mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
 } as const satisfies Record<string, Normalization>;
 
-/** What a network is, beside its weights: enough to build it again. */
+/** A description of a classifier without its weights: enough to build it again. */
 export interface ModelSpecification {
   /** Its name in the registry. */
   readonly name: string;
@@ -30,13 +30,13 @@ export interface ModelSpecification {
   readonly normalization: Normalization;
   /** Side of the images in pixels. */
   readonly imageSize: number;
-  /** How photos are cut for it where it is evaluated. */
+  /** How photos are cropped for its evaluation. */
   readonly view: EvaluationView;
 }
 
 /**
- * Maps images [N, 3, H, W] with pixels in [0, 1] to logits [N, K]. Its parameters and buffers have the network's own
- * names; the normalisation is data of the specification, not a parameter.
+ * Maps images [N, 3, H, W] with pixels in [0, 1] to logits [N, K]. Its parameters and buffers have the names of the network. The
+ * normalisation is part of the specification and not a parameter.
  */
 export class Classifier {
   readonly specification: ModelSpecification;
@@ -54,9 +54,9 @@ export class Classifier {
   /**
    * Allocates the network with its initial values. See {@link Module.initialize}.
    *
-   * @param dtype of the activations. With bfloat16 the parameters stay float32, and so do statistics, everything behind the last pooling,
-   *   images, logits and gradients
-   * @throws ERR_DEVICE there is no such device
+   * @param dtype of the activations. With bfloat16, parameters, statistics, all layers after the last pooling, images, logits and
+   *   gradients stay float32
+   * @throws ERR_DEVICE the device does not exist
    */
   initialize(seed: number | undefined, dtype: DType = "float32", device: Device = "cpu"): this {
     this.#dtype = dtype;
@@ -70,7 +70,7 @@ export class Classifier {
     return this;
   }
 
-  /** Frees everything that {@link initialize} allocated, and what passes kept: the classifier answers no more. */
+  /** Frees everything that {@link initialize} allocated and that passes kept. The classifier cannot be used afterwards. */
   dispose(): void {
     this.network.dispose();
     this.#disposeNormalization();
@@ -83,12 +83,12 @@ export class Classifier {
     this.#deviation = undefined;
   }
 
-  /** Where the network is, and where its images must be. */
+  /** The device of the network, where its images must be too. */
   get device(): Device {
     return this.#device;
   }
 
-  /** Names of all routes, the main one first. */
+  /** Names of all routes, with the main one first. */
   get routes(): readonly string[] {
     return [MAIN_ROUTE, ...this.specification.routes];
   }

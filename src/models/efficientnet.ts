@@ -1,8 +1,7 @@
 /**
- * EfficientNet B0 to B8 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) and EfficientNet-Lite 0 to 4, as the official
- * TensorFlow code builds them (tensorflow/tpu, models/official/efficientnet and its folder lite), under timm's names:
- * `conv_stem`, `bn1`, `blocks.0.0.conv_dw`, ..., `conv_head`, `bn2`, `classifier`. Written once, for any set of routes: the
- * norm factory decides.
+ * EfficientNet B0 to B8 (Tan and Le 2019, https://arxiv.org/abs/1905.11946) and EfficientNet-Lite 0 to 4, as in the official
+ * TensorFlow code (tensorflow/tpu, models/official/efficientnet and its folder lite), with timm's names: `conv_stem`, `bn1`,
+ * `blocks.0.0.conv_dw`, ..., `conv_head`, `bn2`, `classifier`. The norm factory decides the routes.
  */
 import { contextOfStage, type ForwardContext, isSynchronized } from "../nn/context.js";
 import { uniform } from "../nn/initialization.js";
@@ -26,7 +25,7 @@ import {
 import { add_ } from "../tensor/operators.js";
 import { isHead, StagedNetwork } from "./staged-network.js";
 
-/** How B0 is scaled. */
+/** The scaling of B0. */
 export interface EfficientNetConfig {
   /** Factor on the channels of every layer. */
   readonly width: number;
@@ -35,13 +34,13 @@ export interface EfficientNetConfig {
   /** Share of the features dropped before the classifier. */
   readonly dropout: number;
   /**
-   * The form for phones: no squeeze and excitation, ReLU6 in the place of swish, stem and head of B0's width, and no more
-   * blocks in the first and the last stage than B0 has.
+   * The form for phones: no squeeze and excitation, ReLU6 instead of swish, stem and head as wide as those of B0, and as
+   * many blocks in the first and the last stage as B0.
    */
   readonly lite?: boolean;
 }
 
-/** The official momentum is 0.99, the share that stays: 0.01 in the convention of {@link BatchNormOptions}. */
+/** The official momentum is 0.99, the share of the old value. In the convention of {@link BatchNormOptions} this is 0.01. */
 export const EFFICIENTNET_BATCH_NORM: BatchNormOptions = { momentum: 0.01, epsilon: 1e-3 };
 
 /** The stages of B0: blocks, side of the depthwise kernel, stride of the first block, expansion, output channels. */
@@ -54,16 +53,16 @@ const STAGES = [
   { blocks: 4, size: 5, stride: 2, expansion: 6, channels: 192 },
   { blocks: 1, size: 3, stride: 1, expansion: 6, channels: 320 },
 ] as const;
-/** Its place, counted from the stem. */
+/** Index of the last stage, counted from the stem. */
 const LAST_STAGE = STAGES.length;
 const STEM_CHANNELS = 32;
 const HEAD_CHANNELS = 1280;
-/** Channels of a squeeze as a share of its block's input channels, which are those before the expansion. */
+/** Channels of a squeeze as a share of its block's input channels before the expansion. */
 const SQUEEZE_RATIO = 0.25;
-/** Block i of n loses its branch with probability 0.2 i / n: the last ones survive with about 0.8. */
+/** Block i of n drops its branch with probability 0.2 i / n, so that the last block keeps it with about 0.8. */
 const STOCHASTIC_DEPTH = 0.2;
 
-/** Scaled to the nearest multiple of 8, at least 8, and up by 8 where rounding took more than a tenth away. */
+/** Scales to the nearest multiple of 8, at least 8. If rounding removes more than a tenth, 8 is added. */
 function scaleChannels(channels: number, width: number): number {
   const target = channels * width;
   const rounded = Math.max(8, Math.floor((target + 4) / 8) * 8);
@@ -73,10 +72,10 @@ function scaleChannels(channels: number, width: number): number {
 const scaleBlocks = (blocks: number, depth: number): number => Math.ceil(depth * blocks);
 
 /**
- * [N, 3, H, W] to [N, K], swish throughout (in the Lite form ReLU6). In a stochastic pass there are dropout before the classifier and stochastic
- * depth in the residual blocks, drawn by the context's keys.
+ * Maps [N, 3, H, W] to [N, K] with swish activations (ReLU6 in the Lite form). A stochastic pass has dropout before the
+ * classifier and stochastic depth in the residual blocks, drawn by the keys of the context.
  *
- * Convolutions start as {@link Conv2d} says, the classifier uniform within 1 / sqrt(K), as in the official code.
+ * Convolutions are initialised as in {@link Conv2d}, the classifier uniformly within 1 / sqrt(K), as in the official code.
  */
 export class EfficientNet extends StagedNetwork {
   override readonly stages = 1 + STAGES.length;
@@ -130,7 +129,7 @@ export class EfficientNet extends StagedNetwork {
     return this.#classifier.forward(dropout(features, this.#dropout, context), context);
   }
 
-  /** The last convolution counts to the last stage. */
+  /** The last convolution belongs to the last stage. */
   override stageOf(name: string): number {
     if (isHead(name)) return Number.POSITIVE_INFINITY;
     if (/^(?:conv_head|bn2)\./.test(name)) return LAST_STAGE;
@@ -146,17 +145,17 @@ interface InvertedResidualOptions {
   readonly size: number;
   readonly stride: number;
   readonly expansion: number;
-  /** Which of the network's blocks this is, from 0, and how many there are. */
+  /** Index of this block in the network, from 0, and number of blocks. */
   readonly position: number;
   readonly total: number;
-  /** ReLU6 in the place of swish, and no squeeze and excitation. */
+  /** ReLU6 instead of swish, and no squeeze and excitation. */
   readonly lite: boolean;
 }
 
 /**
  * The mobile inverted bottleneck: 1x1 convolution to `expansion` times the channels (none where that is 1), depthwise
- * convolution, squeeze and excitation (not in the Lite form), 1x1 projection without activation. Where shapes allow, x is added
- * to the branch.
+ * convolution, squeeze and excitation (not in the Lite form), 1x1 projection without activation. Where shapes allow, x is
+ * added to the branch.
  */
 class InvertedResidual extends Module {
   readonly #expand: Conv2d | undefined;
@@ -176,8 +175,8 @@ class InvertedResidual extends Module {
     const { inputs, outputs, size, stride, expansion, position, total, lite } = options;
     const activation = lite ? "relu6" : "silu";
     const expanded = inputs * expansion;
-    // timm numbers the norms of a block from 1, and calls its first 1x1 convolution conv_pw: without an expansion that
-    // is the projection.
+    // timm numbers the norms of a block from 1, and its first 1x1 convolution is conv_pw. Without an expansion this is the
+    // projection.
     const expands = expansion !== 1;
     if (expands) {
       this.#expand = this.child("conv_pw", new Conv2d(inputs, expanded, 1));
@@ -199,7 +198,7 @@ class InvertedResidual extends Module {
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
     const { statistics, trainable, stochastic, byLayers = false } = context;
-    // The operators of a whole block are for swish and a gate; the Lite form goes layer by layer.
+    // The operators for whole blocks need swish and a gate. The Lite form is computed layer by layer.
     const squeeze = takesWholeBlocks(x) ? this.#squeeze : undefined;
     if (squeeze !== undefined && statistics === "running" && !trainable && !stochastic && !byLayers) {
       return invertedResidual(x, this.#block(x, squeeze, context), this.#residual);
@@ -213,7 +212,7 @@ class InvertedResidual extends Module {
     return add_(stochasticDepth(this.#projectNorm.forward(y, context), this.#survival, this.#position, context), x);
   }
 
-  /** The branch up to its projection. */
+  /** The branch before its projection, layer by layer. */
   #computeByLayers(x: Tensor, context: ForwardContext): Tensor {
     let y = x;
     if (this.#expand !== undefined && this.#expandNorm !== undefined) {
@@ -223,14 +222,17 @@ class InvertedResidual extends Module {
     return this.#project.forward(this.#squeeze?.forward(y, context) ?? y, context);
   }
 
-  /** The same by the batch's statistics: one operator, which applies norms, activations and gate as it reads and writes. */
+  /**
+   * The same with the statistics of the batch, as one operator. It applies norms, activations and gate while it reads and
+   * writes.
+   */
   #computeByBatch(x: Tensor, squeeze: SqueezeExcitation, context: ForwardContext): Tensor {
     const shape = x.shape;
     const rows = Math.ceil(shape[2] / this.#stride);
     const columns = Math.ceil(shape[3] / this.#stride);
     const norm1 = this.#expandNorm?.norm(context.route);
     const norm2 = this.#depthwiseNorm.norm(context.route);
-    norm2.check(shape[0], rows, columns, context); // norm1 has as many values or more
+    norm2.check(shape[0], rows, columns, context); // norm1 has at least as many values
     const factors = [norm1?.factor(context) ?? 0, norm2.factor(context)] as const;
     const y = invertedResidualTraining(x, this.#block(x, squeeze, context), factors);
     if (context.update) {
@@ -254,12 +256,12 @@ class InvertedResidual extends Module {
   }
 }
 
-/** A config with the side of the images that its accuracy was published for. */
+/** A config with the image size for which its accuracy was published. */
 interface PublishedEfficientNet extends EfficientNetConfig {
   readonly imageSize: number;
 }
 
-/** The official scaling (efficientnet_builder.py of tensorflow/tpu). B8 is of the AdvProp paper. */
+/** The official scaling (efficientnet_builder.py of tensorflow/tpu). B8 is from the AdvProp paper. */
 export const EFFICIENTNETS: Readonly<Record<string, PublishedEfficientNet>> = {
   "efficientnet-b0": { width: 1.0, depth: 1.0, imageSize: 224, dropout: 0.2 },
   "efficientnet-b1": { width: 1.0, depth: 1.1, imageSize: 240, dropout: 0.2 },
@@ -270,7 +272,7 @@ export const EFFICIENTNETS: Readonly<Record<string, PublishedEfficientNet>> = {
   "efficientnet-b6": { width: 1.8, depth: 2.6, imageSize: 528, dropout: 0.5 },
   "efficientnet-b7": { width: 2.0, depth: 3.1, imageSize: 600, dropout: 0.5 },
   "efficientnet-b8": { width: 2.2, depth: 3.6, imageSize: 672, dropout: 0.5 },
-  // efficientnet_lite_builder.py of the same code.
+  // From efficientnet_lite_builder.py of the same code.
   "efficientnet-lite0": { lite: true, width: 1.0, depth: 1.0, imageSize: 224, dropout: 0.2 },
   "efficientnet-lite1": { lite: true, width: 1.0, depth: 1.1, imageSize: 240, dropout: 0.2 },
   "efficientnet-lite2": { lite: true, width: 1.1, depth: 1.2, imageSize: 260, dropout: 0.3 },

@@ -5,16 +5,16 @@ import type { Classifier, ModelSpecification } from "./classifier.js";
 import { createClassifier } from "./registry.js";
 import { loadState } from "./weights.js";
 
-/** What a weights file holds. */
+/** The contents of a weights file. */
 export interface StoredClassifier {
   readonly specification: ModelSpecification;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
 }
 
 /**
- * Makes the network and gives it the weights; no random number is drawn.
+ * Makes the network and loads the weights into it. No random numbers are drawn.
  *
- * @param source where the weights came from, for messages
+ * @param source file or address of the weights, for messages
  * @throws ERR_MODEL, ERR_CLASSES, ERR_DEVICE; ERR_WEIGHTS a name or a shape does not fit
  */
 export function loadedClassifier(

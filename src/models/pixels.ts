@@ -1,9 +1,9 @@
-/** From 8-bit pixels to the images that a classifier takes. */
+/** Converts 8-bit pixels and labels to tensors for a classifier. */
 import type { Pixels } from "../data/loading/batch.js";
 import { type Device, type DType, fromArray, scope, type Tensor } from "../tensor/index.js";
 import { imagesFromBytes } from "../tensor/operators.js";
 
-/** pixels / 255 as [N, 3, H, W], channels-last: the layout that the bytes already have. */
+/** pixels / 255 as [N, 3, H, W] in the channels-last layout, which the bytes already have. */
 export function imagesFromPixels(
   { pixels, height, width }: Pixels,
   dtype: DType = "float32",

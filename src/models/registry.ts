@@ -11,21 +11,21 @@ import { parseWideResNet, WideResNet, type WideResNetConfig } from "./wide-resne
 
 /** An entry of the registry. */
 export interface Architecture {
-  /** As recipes and files name it. */
+  /** Its name in recipes and files. */
   readonly name: string;
-  /** Side of the images it was published for. */
+  /** Side of the images for which it was published. */
   readonly imageSize: number;
-  /** Classes of the data set it was published for, which its published parameter count includes. */
+  /** Number of classes for which it was published, which its published parameter count includes. */
   readonly classes: number;
   /**
-   * The network, not yet initialised: images (N, 3, H, W), normalised, to logits (N, classes).
+   * Makes the network without initialising it. It maps normalised images (N, 3, H, W) to logits (N, classes).
    *
-   * @param routes the auxiliary routes; `normFactory(routes)` makes batch norms that have them
+   * @param routes the auxiliary routes; `normFactory(routes)` makes batch norms with these routes
    */
   build(classes: number, routes: readonly string[]): Module;
 }
 
-/** Classes of the data sets that networks were published for: CIFAR-10 and ImageNet. */
+/** Image sizes and numbers of classes for which networks were published: CIFAR-10 and ImageNet. */
 const CIFAR = { imageSize: 32, classes: 10 } as const;
 const IMAGENET = { imageSize: 224, classes: 1000 } as const;
 
@@ -43,7 +43,7 @@ const wideResNet = (name: string, config: WideResNetConfig): Architecture => ({
   build: (classes, routes) => new WideResNet(config, classes, normFactory(routes)),
 });
 
-/** The wide ResNets that are listed; any other depth and width can be named too. */
+/** The listed wide ResNets. Others can be used by their names too. */
 const wideResNets = [
   wideResNet("wide-resnet-16-4", { depth: 16, width: 4 }),
   wideResNet("wide-resnet-28-10", { depth: 28, width: 10 }),
@@ -63,25 +63,28 @@ const ARCHITECTURES = new Map<string, Architecture>(
 );
 
 /**
- * Adds a network, which `train`, recipes, runs and weights files then know by its name. A program that opens its weights later
- * registers it first.
+ * Adds a network, so that `train`, recipes, runs and weights files know its name. A program that opens its weights later
+ * must register it first.
  *
  * @throws UsageError ERR_MODEL the name is taken
  */
 export function registerModel(entry: Architecture): void {
   if (ARCHITECTURES.has(entry.name) || parseWideResNet(entry.name) !== undefined) {
-    throw new UsageError("ERR_MODEL", `registerModel: there is a network ${entry.name} already. Choose another name`);
+    throw new UsageError(
+      "ERR_MODEL",
+      `registerModel: a network named ${entry.name} exists already. Choose another name`,
+    );
   }
   ARCHITECTURES.set(entry.name, entry);
 }
 
-/** Every name that is listed. Wide ResNets of other sizes have names too: see {@link architecture}. */
+/** The names of the listed networks. Wide ResNets of other sizes have names too: see {@link architecture}. */
 export const modelNames = (): string[] => [...ARCHITECTURES.keys()];
 
 /**
  * The architecture of a name: one of {@link modelNames}, or `wide-resnet-D-K` with D = 6n + 4.
  *
- * @throws ERR_MODEL there is none of that name
+ * @throws ERR_MODEL there is no network with that name
  */
 export function architecture(name: string): Architecture {
   const found = ARCHITECTURES.get(name);
@@ -94,17 +97,17 @@ export function architecture(name: string): Architecture {
   );
 }
 
-/** What a classifier is made of; what is not given is the architecture's own. */
+/** The options of a classifier. By default they are those of the architecture. */
 export interface ClassifierOptions {
   readonly classes: readonly string[];
   readonly routes?: readonly string[];
   readonly imageSize?: number;
   readonly normalization?: ModelSpecification["normalization"];
-  /** By default the rule of the image size. */
+  /** By default {@link defaultView} of the image size. */
   readonly view?: ModelSpecification["view"];
 }
 
-/** A classifier by name, not yet initialised. @throws ERR_MODEL; ERR_CLASSES fewer than two classes, or a name twice */
+/** Makes a classifier by name without initialising it. @throws ERR_MODEL; ERR_CLASSES fewer than two classes, or a name twice */
 export function createClassifier(name: string, options: ClassifierOptions): Classifier {
   const found = architecture(name);
   const { classes, routes = [], imageSize = found.imageSize, normalization, view = defaultView(imageSize) } = options;
@@ -114,7 +117,7 @@ export function createClassifier(name: string, options: ClassifierOptions): Clas
   const seen = new Set<string>();
   const twice = classes.find((one) => seen.has(one) || !seen.add(one));
   if (twice !== undefined) {
-    throw new UsageError("ERR_CLASSES", `${name}: each class needs a name of its own; ${twice} is there twice`);
+    throw new UsageError("ERR_CLASSES", `${name}: each class needs a different name; ${twice} occurs twice`);
   }
   return new Classifier(found.build(classes.length, routes), {
     name,
@@ -126,7 +129,7 @@ export function createClassifier(name: string, options: ClassifierOptions): Clas
   });
 }
 
-/** Counts a network from its declaration; nothing is allocated. */
+/** Counts the parameters of a network from its declaration, without allocating them. */
 export function summarize({ name, imageSize, classes, build }: Architecture): ModelSummary {
   const network = build(classes, []);
   let parameters = 0;

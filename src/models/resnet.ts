@@ -1,6 +1,6 @@
 /**
- * Residual networks (He et al. 2016, https://arxiv.org/abs/1512.03385), under torchvision's and timm's names: `conv1`,
- * `bn1`, `layer1.0.conv1`, ..., `fc`. Each is written once, for any set of routes: the norm factory decides.
+ * Residual networks (He et al. 2016, https://arxiv.org/abs/1512.03385), with the names of torchvision and timm: `conv1`, `bn1`,
+ * `layer1.0.conv1`, ..., `fc`. The norm factory decides the routes.
  */
 
 import { contextOfStage, type ForwardContext } from "../nn/context.js";
@@ -18,9 +18,9 @@ export interface ResNetConfig {
   /** "imagenet": 7x7 stride 2 and max pooling; "cifar": 3x3 stride 1. */
   readonly stem: "imagenet" | "cifar";
   readonly block: "basic" | "bottleneck";
-  /** Blocks in each stage. */
+  /** Number of blocks in each stage. */
   readonly depths: readonly number[];
-  /** Channels of each stage before a bottleneck's expansion. The stem has the first. */
+  /** Channels of each stage before a bottleneck's expansion. The stem has as many as the first stage. */
   readonly widths: readonly number[];
   /** How a shortcut changes its shape: a 1x1 convolution with norm, or strides and zero channels (He's options B and A). */
   readonly shortcut: "projection" | "padding";
@@ -57,7 +57,7 @@ export class ResNet extends StagedNetwork {
     });
     const [[first, ...others], ...later] = stages;
     const start = new FirstBlock(stemNorm, stem === "imagenet", first);
-    // Without a name of its own: a checkpoint has the first norm beside the stages.
+    // This module has no name, since the names of a checkpoint have the first norm beside the stages and not inside one.
     this.#first = this.child("", new Sequence([start, ...others], (i) => (i === 0 ? "" : `layer1.${i}`)));
     this.#later = later.map((blocks, i) => this.child(`layer${i + 2}`, new Sequence(blocks)));
     this.#classifier = this.child("fc", new Linear(inputs, classes));
@@ -65,7 +65,7 @@ export class ResNet extends StagedNetwork {
 
   protected override compute(images: Tensor, context: ForwardContext): Tensor {
     let x = this.#stem.forward(images, contextOfStage(context, 0));
-    // The stem's norm is in the first stage's first block, which sees to it.
+    // The stem's norm is part of the first stage's first block.
     const first = contextOfStage(context, 1);
     x = this.#first.forward(x, first.recompute === "first stage" ? { ...first, recompute: "blocks" } : first);
     for (const [i, stage] of this.#later.entries()) x = stage.forward(x, contextOfStage(context, i + 2));
@@ -78,7 +78,7 @@ export class ResNet extends StagedNetwork {
   }
 }
 
-/** What follows the first convolution: its norm, the pooling of ImageNet's form and the first block of the first stage. */
+/** The layers after the first convolution: its norm, the pooling of the ImageNet form, and the first block of the first stage. */
 class FirstBlock extends Module {
   readonly #norm: RoutedBatchNorm;
   readonly #pool: boolean;
@@ -127,7 +127,7 @@ class BasicBlock extends Module {
   }
 }
 
-/** relu(norm(conv1x1(relu(norm(conv3x3(relu(norm(conv1x1(x)))))))) + shortcut(x)); the stride is in the 3x3 convolution. */
+/** relu(norm(conv1x1(relu(norm(conv3x3(relu(norm(conv1x1(x)))))))) + shortcut(x)). The 3x3 convolution has the stride. */
 class BottleneckBlock extends Module {
   readonly #conv1;
   readonly #bn1;
@@ -176,7 +176,7 @@ class ProjectionShortcut extends Module {
   }
 }
 
-/** Every stride-th pixel, and zero channels half before and half after: He's option A, which has no parameters. */
+/** Takes every stride-th pixel and adds half of the zero channels before and half after: He's option A, without parameters. */
 class PaddingShortcut extends Module {
   readonly #stride: number;
   readonly #before: number;

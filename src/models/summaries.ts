@@ -1,16 +1,15 @@
 /**
- * Counts of the listed networks. A network knows its own, but only once libtorch is loaded and every layer declared, and a list
- * should appear at once. `test/models/counts.test.ts` compares them with the networks.
+ * Counts of the listed networks. A network can compute its own counts, but only with libtorch loaded and every layer
+ * declared. This table makes the list of networks immediate. `test/models/counts.test.ts` compares it with the networks.
  */
-
 /** Counts of a network without auxiliary routes. */
 export interface ModelSummary {
   readonly name: string;
-  /** With the classes of the data set that it was published for: 10 at 32 pixels, else 1,000. */
+  /** With the number of classes for which it was published: 10 at 32 pixels, else 1,000. */
   readonly parameters: number;
   readonly batchNorms: number;
   readonly batchNormChannels: number;
-  /** Side in pixels of the images that it was published for. */
+  /** Side in pixels of the images for which it was published. */
   readonly imageSize: number;
 }
 

@@ -1,4 +1,4 @@
-/** Weights of one classifier as the start of another: what fine-tuning begins with. */
+/** Starts a classifier from the weights of another one, for fine-tuning. */
 import { UsageError } from "../errors.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import type { SafetensorsTensor } from "../runs/safetensors.js";
@@ -13,21 +13,22 @@ export interface TransferSource {
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
 }
 
-/** What a transfer did, for the user. */
+/** The result of a transfer, for the user. */
 export interface TransferReport {
-  /** Whether the head starts from zeros because the classes are others. */
+  /** Whether the head starts from zeros because the classes differ. */
   readonly headReplaced: boolean;
-  /** Auxiliary routes that start as copies of the main one. */
+  /** Auxiliary routes that start as copies of the main route. */
   readonly routesFromMain: readonly string[];
 }
 
 /**
- * Overwrites an initialised classifier with another's weights of the same architecture.
+ * Overwrites an initialised classifier with the weights of another one with the same architecture.
  *
- * The head is taken over where the classes are the same, by name and order. Where they are not it starts from zeros: every class is
- * as likely as the others, and the first gradients do not pass through random weights to the features. An auxiliary route that the source has too is taken over; one that it has not starts as a copy of the main norms.
+ * The head is copied if the classes have the same names in the same order. Otherwise it starts from zeros, so that every class is
+ * equally likely, and the first gradients do not pass through random weights to the features. An auxiliary route is copied if the
+ * source has it. Otherwise it starts as a copy of the main norms.
  *
- * @throws ERR_WEIGHTS the source is of another architecture
+ * @throws ERR_WEIGHTS the source has another architecture
  */
 export function transferWeights(
   model: Classifier,
@@ -63,11 +64,11 @@ const zerosOf = (shape: readonly number[]): SafetensorsTensor => ({
   data: new Uint8Array(4 * shape.reduce((product, length) => product * length, 1)),
 });
 
-/** Where the source has what a key of the target holds: auxiliary norms are found by the name of their route. */
+/** The key of the source for a key of the target. Auxiliary norms are matched by the name of their route. */
 function sourceKey(key: string, routes: readonly string[], sourceRoutes: readonly string[]): string {
   const auxiliary = AUXILIARY.exec(key);
   if (auxiliary === null) return key;
   const route = routes[Number(auxiliary[0].split(".")[2])] ?? MAIN_ROUTE;
-  const place = sourceRoutes.indexOf(route);
-  return key.replace(AUXILIARY, place === -1 ? "." : `.aux_bn.${place}.`);
+  const index = sourceRoutes.indexOf(route);
+  return key.replace(AUXILIARY, index === -1 ? "." : `.aux_bn.${index}.`);
 }

@@ -1,4 +1,4 @@
-/** A network's state in and out of safetensors. */
+/** Converts the state of a network to safetensors and back. */
 import { didYouMean, UsageError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import type { SafetensorsDtype, SafetensorsTensor } from "../runs/safetensors.js";
@@ -8,7 +8,7 @@ import { copy_ } from "../tensor/operators.js";
 const DTYPES = { float32: "F32", float64: "F64", bfloat16: "BF16", int64: "I64", int32: "I32", uint8: "U8" } as const;
 const NAMES = new Map<SafetensorsDtype, DType>(Object.entries(DTYPES).map(([dtype, name]) => [name, dtype as DType]));
 
-/** A tensor's elements as safetensors stores them: little-endian, row-major, whatever its strides. */
+/** The elements of a tensor in the encoding of safetensors: little-endian and row-major, whatever its strides. */
 export function toSafetensor(tensor: Tensor): SafetensorsTensor {
   const { dtype } = tensor;
   if (dtype === "bool") throw new UsageError("ERR_DTYPE", "safetensors: bool tensors are not stored");
@@ -20,18 +20,18 @@ export function toSafetensor(tensor: Tensor): SafetensorsTensor {
   };
 }
 
-/** A tensor from its stored elements. */
+/** Makes a tensor from its stored elements. */
 export function fromSafetensor({ dtype, shape, data }: SafetensorsTensor): Tensor {
   const name = NAMES.get(dtype);
   if (name === undefined) throw new UsageError("ERR_DTYPE", `safetensors: tensors of ${dtype} are not read`);
-  // The bytes are passed as they are: the dtype says how to read them.
+  // The bytes are passed unchanged: the dtype defines how they are read.
   return fromArray(data as TypedArray, shape, name);
 }
 
 /**
- * Overwrites a state, name by name; nothing is written where a name or a shape does not fit.
+ * Overwrites a state by name. Nothing is written where a name or a shape does not fit.
  *
- * @param source where the tensors came from, for messages
+ * @param source file or address of the tensors, for messages
  * @throws ERR_WEIGHTS a name is missing or unknown, or a shape differs
  */
 export function loadState(
@@ -49,7 +49,7 @@ export function loadState(
     const hint = unknown.length > 0 ? didYouMean(unknown[0], missing) : "";
     throw new UsageError(
       "ERR_WEIGHTS",
-      `${source}: the names must be those of the network${list("missing", missing)}${list("unknown", unknown)}.${hint} Is it of another model, or of other routes?`,
+      `${source}: the names must be those of the network${list("missing", missing)}${list("unknown", unknown)}.${hint} The weights may be those of another model, or have other routes.`,
     );
   }
   for (const [name, tensor] of target) {
@@ -57,7 +57,7 @@ export function loadState(
     if (shape.length !== tensor.shape.length || shape.some((length, i) => length !== tensor.shape[i])) {
       throw new UsageError(
         "ERR_WEIGHTS",
-        `${source}: ${name} must have shape [${tensor.shape}]; got [${shape}]. Is the number of classes another?`,
+        `${source}: ${name} must have shape [${tensor.shape}]; got [${shape}]. The number of classes may differ.`,
       );
     }
   }
@@ -66,7 +66,7 @@ export function loadState(
   });
 }
 
-/** A network's own state as safetensors hold it. */
+/** The state of a network in the encoding of safetensors. */
 export function stateOf(network: Module): Map<string, SafetensorsTensor> {
   return new Map(Array.from(network.state(), ([name, tensor]) => [name, toSafetensor(tensor)]));
 }

@@ -1,8 +1,8 @@
 /**
- * Wide residual networks for small images (Zagoruyko and Komodakis 2016, https://arxiv.org/abs/1605.07146): WRN-D-K has
- * D = 6n + 4 layers in three stages of n blocks, K times as wide as a ResNet. timm has none; the names are those of the
- * PyTorch port that the robustness literature shares (xternalz/WideResNet-pytorch, also in TRADES and RobustBench):
- * `conv1`, `block1.layer.0.bn1`, ..., `block3.layer.0.convShortcut`, `bn1`, `fc`.
+ * Wide residual networks for small images (Zagoruyko and Komodakis 2016, https://arxiv.org/abs/1605.07146). WRN-D-K has D =
+ * 6n + 4 layers in three stages of n blocks, which are K times as wide as those of a ResNet. timm has no such networks. The
+ * names are those of the PyTorch port that is common in the robustness literature (xternalz/WideResNet-pytorch, also in
+ * TRADES and RobustBench): `conv1`, `block1.layer.0.bn1`, ..., `block3.layer.0.convShortcut`, `bn1`, `fc`.
  */
 import { UsageError } from "../errors.js";
 import { contextOfStage, type ForwardContext } from "../nn/context.js";
@@ -17,7 +17,7 @@ import { add_ } from "../tensor/operators.js";
 import { isHead, StagedNetwork } from "./staged-network.js";
 
 export interface WideResNetConfig {
-  /** 6n + 4: layers with weights along the longest path. */
+  /** 6n + 4: number of layers with weights along the longest path. */
   readonly depth: number;
   /** K: factor on the channels of the three stages, 16, 32 and 64. */
   readonly width: number;
@@ -28,9 +28,9 @@ const STAGE_CHANNELS = [16, 32, 64];
 const PREFIX = "wide-resnet-";
 
 /**
- * The config that a name `wide-resnet-D-K` says; undefined for any other name.
+ * The config of a name `wide-resnet-D-K`; undefined for any other name.
  *
- * @throws ERR_MODEL the name is of that form, but D is not 6n + 4 with n >= 1
+ * @throws ERR_MODEL the name has that form, but D is not 6n + 4 with n >= 1
  */
 export function parseWideResNet(name: string): WideResNetConfig | undefined {
   const match = /^wide-resnet-([1-9]\d*)-([1-9]\d*)$/.exec(name);
@@ -46,7 +46,7 @@ export function parseWideResNet(name: string): WideResNetConfig | undefined {
   return { depth, width };
 }
 
-/** [N, 3, H, W] to [N, K]. The last norm and rectifier come after all blocks, because a block starts with its own. */
+/** Maps [N, 3, H, W] to [N, K]. The last norm and ReLU come after all blocks, since a block starts with its own. */
 export class WideResNet extends StagedNetwork {
   override readonly stages = 1 + STAGE_CHANNELS.length;
   readonly #stem: Conv2d;
@@ -86,8 +86,8 @@ export class WideResNet extends StagedNetwork {
 }
 
 /**
- * a = relu(norm(x)); conv3x3(relu(norm(conv3x3(a)))) + shortcut. The shortcut is x itself, or a 1x1 convolution of a
- * where the shape changes.
+ * a = relu(norm(x)); conv3x3(relu(norm(conv3x3(a)))) + shortcut. The shortcut is x itself, or a 1x1 convolution of a where
+ * the shape changes.
  */
 class PreActivationBlock extends Module {
   readonly #bn1: RoutedBatchNorm;

@@ -11,18 +11,18 @@ import {
 } from "./optimizer.js";
 
 export interface AdamWOptions extends WeightDecay {
-  /** Of the mean of gradients, in [0, 1). */
+  /** Decay of the average of gradients, in [0, 1). */
   readonly beta1: number;
-  /** Of the mean of squared gradients, in [0, 1). */
+  /** Decay of the average of squared gradients, in [0, 1). */
   readonly beta2: number;
-  /** Stands outside the root. */
+  /** Added outside the root. */
   readonly epsilon: number;
 }
 
 /**
  * w -= rate * weightDecay * w;  m = beta1 * m + (1 - beta1) * g;  s = beta2 * s + (1 - beta2) * g^2, both from zero;
- * w -= rate * (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + epsilon), t the updates of this parameter, this one
- * included.
+ * w -= rate * (m / (1 - beta1^t)) / (sqrt(s / (1 - beta2^t)) + epsilon), where t is the number of updates of this parameter, including
+ * this one.
  *
  * Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, with the learning rate in the decay, as in
  * torch.optim.AdamW
@@ -34,7 +34,7 @@ export class AdamW implements Optimizer {
   readonly #options: AdamWOptions;
   readonly #means: readonly Tensor[];
   readonly #squares: readonly Tensor[];
-  /** Updates of each parameter, int64 scalars: a route's own parameters may be touched more rarely than others. */
+  /** Number of updates of each parameter, int64 scalars. The parameters of a route may be updated less often than others. */
   readonly #counts: readonly Tensor[];
 
   constructor(parameters: readonly NamedParameter[], options: AdamWOptions) {

@@ -1,17 +1,17 @@
-/** From the sections of a recipe to an optimiser and a schedule. */
+/** Creates an optimiser and a schedule from the sections of a recipe. */
 import { AdamW, type AdamWOptions } from "./adamw.js";
 import type { NamedParameter, Optimizer, WeightDecay } from "./optimizer.js";
 import { RmsProp, type RmsPropOptions } from "./rmsprop.js";
 import { cosine, exponential, multiStep, oneCycle, type Schedule } from "./schedule.js";
 import { Sgd, type SgdOptions } from "./sgd.js";
 
-/** An optimiser by its name, with what that optimiser needs. */
+/** The name of an optimiser, with its options. */
 export type OptimizerOptions = (
   | ({ readonly name: "sgd" } & SettingsOf<SgdOptions>)
   | ({ readonly name: "rmsprop" } & SettingsOf<RmsPropOptions>)
   | ({ readonly name: "adamw" } & SettingsOf<AdamWOptions>)
 ) & {
-  /** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */
+  /** Whether weight decay also applies to the scales and shifts of norm layers; it always applies to the biases of other layers. */
   readonly weightDecayOnNorm: boolean;
 };
 
@@ -30,7 +30,7 @@ export function createOptimizer(options: OptimizerOptions, parameters: readonly 
   }
 }
 
-/** A schedule by its name, in epochs and shares of the run. */
+/** The name of a schedule, with its options in epochs and shares of the run. */
 export type ScheduleOptions =
   | { readonly name: "cosine"; readonly warmupFraction: number; readonly finalFactor: number }
   | {
@@ -49,10 +49,10 @@ export type ScheduleOptions =
     }
   | { readonly name: "one-cycle" };
 
-/** The run that a schedule is for. */
+/** The length and the highest rate of a run. */
 export interface RunLength {
   readonly peak: number;
-  /** Updates of the whole run. */
+  /** Number of updates of the whole run. */
   readonly totalSteps: number;
   readonly epochs: number;
 }

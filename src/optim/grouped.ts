@@ -1,15 +1,15 @@
-/** Groups of parameters with learning rates of their own. */
+/** Groups of parameters with different learning rates. */
 import type { Tensor } from "../tensor/index.js";
 import type { NamedParameter, Optimizer } from "./optimizer.js";
 
-/** Parameters that learn at a multiple of the schedule's rate. */
+/** Parameters whose learning rate is the schedule's rate times a factor. */
 export interface ParameterGroup {
   readonly parameters: readonly NamedParameter[];
   readonly rateFactor: number;
 }
 
 /**
- * One optimiser for each group, of the same kind; the gradients are those of the groups' parameters one after another.
+ * One optimiser for each group, all of the same kind. Gradients are passed as one list, in the order of the groups and their parameters.
  *
  * @param make makes a group's optimiser
  */

@@ -1,33 +1,33 @@
-/** What an optimiser is to the training loop. */
+/** The interface of optimisers. */
 import { UsageError } from "../errors.js";
 import type { Parameter } from "../nn/parameter.js";
 import type { Tensor } from "../tensor/index.js";
 
-/** A parameter with the name that its optimiser state has in checkpoints. */
+/** A parameter with the name of its optimiser state in checkpoints. */
 export type NamedParameter = readonly [name: string, parameter: Parameter];
 
-/** Gradients in the order of the parameters; undefined for a parameter that no loss touched. */
+/** Gradients in the order of the parameters; undefined for a parameter that no loss depends on. */
 export type Gradients = readonly (Tensor | undefined)[];
 
 export interface Optimizer {
   /**
-   * Changes every parameter that has a gradient, once.
+   * Updates every parameter that has a gradient.
    *
    * @param gradients one for each parameter, in order
    * @param rate      the learning rate of this step
    */
   step(gradients: Gradients, rate: number): void;
-  /** What a resumed run needs, under the names that a checkpoint gives it. */
+  /** The tensors that a resumed run needs, by their names in checkpoints. */
   state(): Map<string, Tensor>;
 }
 
-/** Weight decay, and which parameters it acts on. */
+/** Weight decay, and the parameters that it applies to. */
 export interface WeightDecay {
   readonly weightDecay: number;
   readonly decays: (parameter: Parameter) => boolean;
 }
 
-/** The parameters that have a gradient: their indices, weights, gradients and weight decays, each list in the same order. */
+/** The parameters that have a gradient: their indices, weights, gradients and weight decays, as lists in the same order. */
 export function touched(
   parameters: readonly NamedParameter[],
   gradients: Gradients,

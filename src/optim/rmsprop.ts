@@ -1,4 +1,4 @@
-/** RMSProp with TensorFlow's semantics, which the published EfficientNets were trained with. */
+/** RMSProp with TensorFlow's semantics, as used for the published EfficientNets. */
 import { keep, type Tensor } from "../tensor/index.js";
 import { onesLike, rmsprop_, zerosLike } from "../tensor/operators.js";
 import {
@@ -11,11 +11,11 @@ import {
 } from "./optimizer.js";
 
 export interface RmsPropOptions extends WeightDecay {
-  /** Of the mean of squared gradients, in [0, 1). */
+  /** Decay of the average of squared gradients, in [0, 1). */
   readonly decay: number;
   /** In [0, 1). */
   readonly momentum: number;
-  /** Stands inside the root. */
+  /** Added inside the root. */
   readonly epsilon: number;
 }
 
@@ -23,8 +23,8 @@ export interface RmsPropOptions extends WeightDecay {
  * g = gradient + weightDecay * w;  s = decay * s + (1 - decay) * g^2, s from one;
  * v = momentum * v + rate * g / sqrt(s + epsilon), v from zero;  w -= v.
  *
- * Three things differ from torch.optim.RMSprop: epsilon is inside the root, s starts at one rather than at zero, and the
- * velocity holds learning rates.
+ * Three things differ from torch.optim.RMSprop: epsilon is inside the root, s starts at one rather than at zero, and the learning rate
+ * is part of the velocity.
  *
  * Source: Tieleman and Hinton 2012, lecture 6.5, in the form of tf.compat.v1.train.RMSPropOptimizer
  *

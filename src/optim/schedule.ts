@@ -3,7 +3,7 @@
 /** The learning rate of a step, counted from 0 to totalSteps - 1. */
 export type Schedule = (step: number) => number;
 
-/** What every schedule is made from. Steps may be fractions: a warm-up is a share of the run. */
+/** The common options of all schedules. Steps may be fractions, because the warm-up is a share of the run. */
 export interface ScheduleFrame {
   /** The highest learning rate. */
   readonly peak: number;
@@ -12,14 +12,14 @@ export interface ScheduleFrame {
   readonly warmupSteps: number;
 }
 
-/** Linear warm-up from 0 to the peak, then another schedule, which sees the step counted from the start of the run. */
+/** Linear warm-up from 0 to the peak, then another schedule. That schedule also gets the step counted from the start of the run. */
 export function withWarmup({ peak, warmupSteps }: ScheduleFrame, schedule: Schedule): Schedule {
   return (step) => (step < warmupSteps ? (peak * step) / warmupSteps : schedule(step));
 }
 
 /**
  * After warm-up: floor + (peak - floor) * (1 + cos(pi * (step - warmupSteps) / (totalSteps - warmupSteps))) / 2,
- * floor = finalFactor * peak. The last step is the last before the floor.
+ * floor = finalFactor * peak. The floor would be reached one step after the last.
  *
  * Source: Loshchilov and Hutter 2017, SGDR, equation 5, https://arxiv.org/abs/1608.03983
  */
@@ -33,7 +33,7 @@ export function cosine(frame: ScheduleFrame, finalFactor = 0): Schedule {
 }
 
 /**
- * After warm-up: peak * decay^floor(step / decaySteps), a staircase counted from step 0, under the warm-up too.
+ * After warm-up: peak * decay^floor(step / decaySteps). The decays are counted from step 0, so those during the warm-up count too.
  *
  * Source: the official EfficientNet trainer (tensorflow/tpu, models/official/efficientnet/utils.py): decay 0.97 every 2.4
  * epochs
@@ -45,7 +45,7 @@ export function exponential(
   return withWarmup(frame, (step) => frame.peak * decay ** Math.floor(step / decaySteps));
 }
 
-/** After warm-up: peak * gamma^(milestones that are not after the step). Milestones are steps. */
+/** After warm-up: peak * gamma^(number of milestones up to and including the step). Milestones are steps. */
 export function multiStep(
   frame: ScheduleFrame,
   { milestones, gamma }: { readonly milestones: readonly number[]; readonly gamma: number },
@@ -54,11 +54,11 @@ export function multiStep(
 }
 
 /**
- * Three tenths of the run from peak / 25 linearly up to the peak, then by a half cosine down to peak / 10000.
+ * For three tenths of the run a linear rise from peak / 25 to the peak, then a half cosine down to peak / 10000.
  *
  * Source: Smith and Topin 2018, https://arxiv.org/abs/1708.07120; shares and factors of fastai and
- * torch.optim.lr_scheduler.OneCycleLR. Departure: the rise is linear as in the paper, where those have a cosine, and the
- * momentum stays
+ * torch.optim.lr_scheduler.OneCycleLR. Departure: the rise is linear as in the paper, not a cosine as in
+ * those, and the momentum is constant
  */
 export function oneCycle({ peak, totalSteps }: Pick<ScheduleFrame, "peak" | "totalSteps">): Schedule {
   const rise = 0.3 * totalSteps;

@@ -20,11 +20,11 @@ export interface SgdOptions extends WeightDecay {
 /**
  * g = gradient + weightDecay * w;  v = momentum * v + g, v from zero;  w -= rate * (nesterov ? g + momentum * v : v).
  *
- * The learning rate multiplies the velocity when it is used, as in PyTorch, so that a change of rate acts at once.
+ * The learning rate multiplies the velocity when it is used, as in PyTorch, so that a change of the rate has an immediate effect.
  *
  * Source: Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html, in the form of torch.optim.SGD
  *
- * @throws ERR_OPTIMIZER momentum is outside [0, 1), or Nesterov without momentum
+ * @throws ERR_OPTIMIZER momentum is outside [0, 1), or nesterov is true and momentum is 0
  */
 export class Sgd implements Optimizer {
   readonly #parameters: readonly NamedParameter[];

@@ -1,16 +1,16 @@
-/** The exponential moving average of a network's weights: what evaluation, `best` and export use. */
+/** The exponential moving average of a network's weights, which evaluation, the checkpoint `best` and export use. */
 import { assert } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import type { Tensor } from "../tensor/index.js";
 import { average_, copy_ } from "../tensor/operators.js";
 
 /**
- * Keeps a twin of a network at the average of its weights, so that whoever evaluates uses the twin like any network:
+ * Keeps a second network, the twin, whose weights are the average, so that evaluation can use it like any network:
  *
- * average = d * average + (1 - d) * value, d = min(decay, (1 + t) / (10 + t)), t the updates before this one,
+ * average = d * average + (1 - d) * value, with d = min(decay, (1 + t) / (10 + t)) and t the number of earlier updates,
  *
- * for every parameter and the running statistics of every route; integer counters are copied. The average starts as the
- * network's state of the time it is made.
+ * for every parameter and the running statistics of every route. Integer counters are copied. The average starts with the network's
+ * values at the time of construction.
  *
  * Source: the official EfficientNet trainer, whose tf.train.ExponentialMovingAverage has `num_updates` and includes the
  * batch norms' moving means and variances (tensorflow/tpu, models/official/efficientnet/main.py)
@@ -40,7 +40,7 @@ export class WeightAverage {
     this.#decay = decay;
   }
 
-  /** Moves the average towards the weights. @param updates how many were done before this one */
+  /** Updates the average. @param updates number of updates before this one */
   update(updates: number): void {
     const decay = Math.min(this.#decay, (1 + updates) / (10 + updates));
     average_(this.#averages, this.#values, decay);

@@ -1,4 +1,4 @@
-/** Adversaries of an opened predictor: whatever can be done to one of our models, and Square to one that only answers. */
+/** Adversaries of an opened predictor: any attack for one of our models, and only Square for a black-box model. */
 import type { AttackOptions } from "../attacks/create.js";
 import type { EvaluationAttackName } from "../attacks/evaluation/names.js";
 import type { Norm } from "../attacks/square/square.js";
@@ -8,23 +8,23 @@ import type { Adversary, Subject } from "../evaluation/robustness.js";
 import type { OpenedPredictor } from "./opened.js";
 
 const BLACK_BOX =
-  "the model only answers, so it is attacked by its answers alone: its robust accuracy is an upper bound, not to be compared with one under attacks by gradient";
+  "the model gives no gradients, so the attack uses only its outputs. The robust accuracy is an upper bound; do not compare it with one under gradient attacks";
 
 const NOT_PROJECTED =
-  "gd is not projected into its ball: its images count as far as its start and its steps go, so its robust accuracy must not be compared with one at the same epsilon. Use pgd for that";
+  "gd does not project into the ball, so its images may be farther from the originals than epsilon. Do not compare its robust accuracy with others at this epsilon; use pgd for that";
 
 /** An attack to evaluate with. */
 export interface AttackPlan {
   readonly norm: Norm;
-  /** Radius within which a success counts: what the attack may reach. */
+  /** A success counts only within this radius: the largest distance that the attack may reach. */
   readonly epsilon: number;
-  /** Runs from other random starts, the first included. */
+  /** Number of runs, each from another random start. */
   readonly restarts: number;
-  /** An attack of training as its options, or one of an evaluation by name. */
+  /** The options of an attack of training, or the name of an attack that only evaluations use. */
   readonly attack: AttackOptions | { readonly evaluation: EvaluationAttackName; readonly steps?: number };
 }
 
-/** An attack ready to be made, and what must be said of it. */
+/** An attack that is ready to run, and warnings about its result. */
 export interface Adversaries {
   readonly subject: Subject;
   readonly adversaries: readonly Adversary[];
@@ -32,11 +32,11 @@ export interface Adversaries {
 }
 
 /**
- * The subject and the adversaries of a plan, and what must be said of them.
+ * The subject and the adversaries of a plan, and warnings about the result.
  *
- * @param seed of the attacks' draws
- * @throws ERR_ATTACK the predictor only answers, and the attack needs its gradients
- * @throws ERR_CLASSES the classes are too few for the attack, and what the attacks themselves throw
+ * @param seed seed of the attacks' random draws
+ * @throws ERR_ATTACK the predictor gives no gradients, and the attack needs them
+ * @throws ERR_CLASSES there are too few classes for the attack; and what the attacks themselves throw
  */
 export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan, seed: number): Promise<Adversaries> {
   const { norm, epsilon, restarts, attack } = plan;
@@ -45,7 +45,7 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
       const name = "evaluation" in attack ? attack.evaluation : attack.name;
       throw new UsageError(
         "ERR_ATTACK",
-        `evaluate: ${name} needs gradients, and an ONNX file only answers. Use \`attack: square\`, which asks for answers alone`,
+        `evaluate: ${name} needs gradients, and an ONNX file gives none. Use \`attack: square\`, which needs only outputs`,
       );
     }
     const runs = Array.from({ length: restarts }, (_, epoch) =>
@@ -53,7 +53,7 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
     );
     return { subject: blackBoxSubject(predictor), adversaries: runs, warnings: [BLACK_BOX] };
   }
-  // Loaded only now: whoever attacks an ONNX file needs no libtorch.
+  // Loaded only now, because the attack on an ONNX file needs no libtorch.
   const { whiteBox } = await import("./white-box.js");
   const { evaluationAttacks, trainingAttack } = await import("../attacks/evaluation/auto-attack.js");
   const { subject, adversary } = whiteBox(predictor.classifier, predictor.route);

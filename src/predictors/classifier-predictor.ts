@@ -1,4 +1,4 @@
-/** Predictors over our own models. */
+/** Predictors for our own models. */
 import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loading/batch.js";
 import type { Predictor } from "../evaluation/predictor.js";
@@ -8,7 +8,7 @@ import { ATTACK, EVAL, MAIN_ROUTE } from "../nn/context.js";
 import { scope, type Tensor } from "../tensor/index.js";
 import { batchFromPixels } from "../training/methods/step.js";
 
-/** A predictor over a classifier. The classifier's weights at the time of each call count, so it may be in training. */
+/** A predictor for a classifier. Each call uses the classifier's current weights, so the classifier may be in training. */
 export function classifierPredictor(
   model: Classifier,
   { route = MAIN_ROUTE }: { readonly route?: string } = {},
@@ -24,11 +24,11 @@ export function classifierPredictor(
 export interface AttackedPredictionOptions {
   readonly route?: string;
   readonly attack: Attack;
-  /** Of the attack's random draws. */
+  /** Seed of the attack's random draws; by default 0. */
   readonly seed?: number;
 }
 
-/** A predictor that attacks each batch, through the same route, before it classifies it. */
+/** A predictor that attacks each batch before it classifies it, both through the same route. */
 export function attackedPredictor(model: Classifier, options: AttackedPredictionOptions): Predictor<PixelBatch> {
   const { route = MAIN_ROUTE, attack, seed = 0 } = options;
   const { classes, imageSize } = model.specification;

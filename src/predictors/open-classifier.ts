@@ -1,4 +1,4 @@
-/** A predictor over a run, or weights of ours or of another code base. */
+/** Opens a run, or weights of advprop or of another code base, as a predictor. */
 import { UsageError } from "../errors.js";
 import { loadedClassifier } from "../models/loaded.js";
 import { MAIN_ROUTE } from "../nn/context.js";
@@ -8,7 +8,7 @@ import { classifierPredictor } from "./classifier-predictor.js";
 import type { OpenPredictorOptions } from "./opened.js";
 import { modelName, type WhiteBoxPredictor } from "./opened.js";
 
-/** @throws ERR_DEVICE there is no such device; ERR_ROUTE it has no such route; and what {@link openWeights} throws */
+/** @throws ERR_DEVICE the device does not exist; ERR_ROUTE the model has no such route; and what {@link openWeights} throws */
 export async function openClassifier(reference: string, options: OpenPredictorOptions): Promise<WhiteBoxPredictor> {
   const { route = MAIN_ROUTE, threads = 0, precision = "fp32", device = "auto", memoryLimit } = options;
   setThreads(threads);

@@ -6,18 +6,21 @@ import { localFile } from "../weights/reference.js";
 import type { OpenedPredictor, OpenPredictorOptions } from "./opened.js";
 
 /**
- * Opens a run's folder, weights of ours or of another code base (see `openWeights`), or any classifier in an ONNX file, which needs
- * no libtorch.
+ * Opens a run's folder, weights of advprop or of another code base (see `openWeights`), or any classifier in an ONNX file. An ONNX
+ * file needs no libtorch.
  *
- * @throws what `openWeights` throws, and ERR_ONNX it cannot be read
- * @throws ERR_ROUTE it has no such route; ERR_PREPROCESSING, ERR_CLASSES what an ONNX file leaves open must be said
+ * @throws what `openWeights` throws; ERR_ONNX the ONNX file cannot be read
+ * @throws ERR_ROUTE the model has no such route; ERR_PREPROCESSING, ERR_CLASSES a setting of an ONNX file is missing or wrong
  */
 export async function openPredictor(path: string, options: OpenPredictorOptions = {}): Promise<OpenedPredictor> {
-  // Each is loaded only when it is needed: whoever opens an ONNX file needs no libtorch.
+  // Each module is loaded only when it is needed, because an ONNX file needs no libtorch.
   if (isOnnx(path)) {
     const [option] = [...(options.route ? ["route"] : []), ...(options.checkpoint ? ["checkpoint"] : [])];
     if (option)
-      throw new UsageError("ERR_FLAG", `evaluate: \`${option}\` is for our own models; got ${path}. Leave it out`);
+      throw new UsageError(
+        "ERR_FLAG",
+        `evaluate: \`${option}\` does not apply to an ONNX file; got ${path}. Leave it out`,
+      );
     const { openOnnx } = await import("./onnx/onnx-predictor.js");
     return openOnnx(await localFile(path, options), options);
   }
@@ -28,5 +31,5 @@ export async function openPredictor(path: string, options: OpenPredictorOptions 
   return openClassifier(path, options);
 }
 
-/** Whether a model is an ONNX file, by its name. */
+/** Whether the name of a model is that of an ONNX file. */
 export const isOnnx = (path: string): boolean => extname(path).toLowerCase() === ".onnx";

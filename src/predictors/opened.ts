@@ -1,4 +1,4 @@
-/** What an opened predictor is, beside its answers. */
+/** The types of opened predictors. */
 
 import { basename, resolve } from "node:path";
 import type { Predictor } from "../evaluation/predictor.js";
@@ -9,60 +9,60 @@ import type { InputFormat } from "./onnx/onnx-input.js";
 import type { OnnxOptions } from "./onnx/onnx-settings.js";
 
 interface Opened extends Predictor {
-  /** What it is called in tables: the run's folder, or the file without its extension. */
+  /** The name in tables: the run's folder, or the file without its extension. */
   readonly name: string;
-  /** The file of its weights. */
+  /** The weights file. */
   readonly file: string;
-  /** The run's folder where it is one. */
+  /** The run's folder, if the model is a run. */
   readonly run: string | undefined;
-  /** What was recognised and chosen when it was opened, for the user: sentences. */
+  /** What was recognised and chosen when the model was opened, as sentences for the user. */
   readonly notes: readonly string[];
-  /** How photos become its images. */
+  /** How photos are resized and cropped for the model. */
   readonly view: EvaluationView;
-  /** Whether its file says so; where it does not, `view` is the rule from before rules were recorded. */
+  /** Whether the model's file records `view`. If not, `view` is the default of the versions that did not record it. */
   readonly viewRecorded: boolean;
-  /** Frees its memory; it answers no more. */
+  /** Frees the memory; the predictor cannot be used after that. */
   close(): Promise<void>;
 }
 
-/** One of our models: gradients flow through it, so every attack can be made on it. */
+/** One of our models. It gives gradients, so every attack is possible. */
 export interface WhiteBoxPredictor extends Opened {
   readonly access: "white-box";
   readonly classifier: Classifier;
-  /** The batch norms that it goes through. */
+  /** The batch norm route that it uses. */
   readonly route: string;
 }
 
-/** An ONNX model: it only answers, so that only attacks that ask for answers can be made on it. */
+/** An ONNX model. It gives only outputs, so only black-box attacks are possible. */
 export interface BlackBoxPredictor extends Opened {
   readonly access: "black-box";
-  /** How pixels become its input. */
+  /** How pixels become the model's input. */
   readonly format: InputFormat;
-  /** What the file gives; the logits of probabilities are their logarithms. */
+  /** The kind of output. If it is probabilities, their logarithms serve as logits. */
   readonly output: "logits" | "probabilities";
 }
 
 export type OpenedPredictor = WhiteBoxPredictor | BlackBoxPredictor;
 
-/** What a model is called in tables: its run's folder, or its file without the ending of its format. Other dots are part of a name. */
+/** The name of a model in tables: its run's folder, or its file without the extension of its format. Other dots are part of the name. */
 export const modelName = (path: string): string =>
   basename(resolve(path)).replace(/\.(safetensors|onnx|pth\.tar|pth|pt|th)$/i, "");
 
 export interface OpenPredictorOptions {
-  /** Of a run folder: last, best or the step of a kept checkpoint; by default best where there is one, else last. */
+  /** For a run folder: last, best or the step of a kept checkpoint; by default best if there is one, else last. */
   readonly checkpoint?: string;
-  /** The batch norms that one of our models goes through, by default main. */
+  /** The batch norm route of one of our models; by default main. */
   readonly route?: string;
-  /** Threads in an operator, 0 (the default) for all cores. */
+  /** Threads per operator; by default 0, all cores. */
   readonly threads?: number;
-  /** Of the activations of our models: fp32 unless given. */
+  /** Number format of the activations of our models; by default fp32. */
   readonly precision?: "fp32" | "bf16";
-  /** Where our models compute: auto (the default), cpu, cuda or cuda:N. */
+  /** Device of our models: auto (the default), cpu, cuda or cuda:N. */
   readonly device?: DeviceName;
-  /** Most bytes for the tensors of our models. */
+  /** Largest memory for the tensors of our models, in bytes. */
   readonly memoryLimit?: number;
-  /** Of a download: bytes so far, and of the whole file where the server says it. */
+  /** Called during a download with the bytes so far, and the size of the file if the server gives it. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
-  /** What an ONNX file does not say of itself. */
+  /** Settings that an ONNX file does not contain. */
   readonly onnx?: OnnxOptions;
 }

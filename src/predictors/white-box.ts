@@ -1,4 +1,4 @@
-/** Our classifiers as the subject of attacks that see everything. */
+/** Our classifiers as the subject of white-box attacks. */
 import type { EvaluationAttack } from "../attacks/evaluation/auto-attack.js";
 import type { Adversary, ImageShape, Subject } from "../evaluation/robustness.js";
 import type { Classifier } from "../models/classifier.js";
@@ -9,13 +9,13 @@ import { fromArray, gradientOf, scope, type Tensor } from "../tensor/index.js";
 import { abs, permute, sum } from "../tensor/operators.js";
 import { batchFromPixels } from "../training/methods/step.js";
 
-/** A classifier, through one route, and adversaries that attack it through the same one. */
+/** A classifier with one route, and adversaries that attack it through the same route. */
 export function whiteBox(
   model: Classifier,
   route: string = MAIN_ROUTE,
 ): { readonly subject: Subject; adversary(attack: EvaluationAttack, seed: number): Adversary } {
   const forward = (x: Tensor): Tensor => model.forward(x, { ...ATTACK, route });
-  /** (N, H, W, 3) as [N, 3, H, W], channels-last. */
+  /** Turns (N, H, W, 3) into [N, 3, H, W], channels-last. */
   const toImages = (images: Float32Array, { height, width }: ImageShape): Tensor => {
     const shape = [images.length / (height * width * 3), height, width, 3];
     return permute(fromArray(images, shape, undefined, model.device), [0, 3, 1, 2]);

@@ -1,4 +1,4 @@
-/** What a recipe may say of the attack. */
+/** The keys of a recipe's attack. */
 
 import { z } from "zod";
 import { isRegistered } from "../attacks/registered.js";
@@ -6,38 +6,38 @@ import { attackSteps, defaultEpsilon } from "../attacks/strength.js";
 import type { Perturbation } from "../training/methods/method-traits.js";
 import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, rule, section, share, unit } from "./rules.js";
 
-/** The ball of every attack. */
+/** The keys of the ball that bounds every attack. */
 const ball = {
-  /** In which norm the perturbation is bounded. */
+  /** The norm that bounds the perturbation. */
   norm: oneOf(["linf", "l2"]).default("linf"),
-  /** Radius, with pixels in [0, 1]; null takes the network's own, 1/255 to 4/255 ({@link defaultEpsilon}), in the L2 norm 0.5. */
+  /** Radius, with pixels in [0, 1]; null takes the network's default, 1/255 to 4/255 ({@link defaultEpsilon}), or 0.5 in the L2 norm. */
   epsilon: distanceOrNull.default(null),
 };
 
 /** For an attack of several steps. */
 const steps = {
-  /** Size of a step, with pixels in [0, 1]; null takes 1/255, in the L2 norm 2.5 epsilon / steps. */
+  /** Size of a step, with pixels in [0, 1]; null takes 1/255, or 2.5 epsilon / steps in the L2 norm. */
   stepSize: distanceOrNull.default(null),
-  /** Steps of the attack; null takes 255 epsilon + 1, and 1 where epsilon is 1/255 ({@link attackSteps}); in the L2 norm 5. */
+  /** Number of steps; null takes 255 epsilon + 1, but 1 if epsilon is 1/255 ({@link attackSteps}); 5 in the L2 norm. */
   steps: countOrNull.default(null),
 };
 
 const start = {
-  /** Whether it starts at a random point of the ball rather than at the image. */
+  /** Whether the attack starts at a random point of the ball rather than at the image. */
   randomStart: flag.default(true),
-  /** With a random start: the probability that an image starts from itself all the same. */
+  /** With a random start: the probability that an image starts from itself anyway. */
   cleanStartProbability: unit.default(0),
 };
 
-/** What training asks of every attack. */
+/** The keys that every attack has. */
 const common = {
-  /** Towards a random wrong class, or with none away from the true one. */
+  /** random aims at a random wrong class; none is untargeted: it leads away from the true class. */
   target: oneOf(["random", "none"]).default("random"),
-  /** Which statistics the attacked batch norms use. */
+  /** The statistics that the attacked batch norms use. */
   statistics: oneOf(["running", "batch"]).default("running"),
-  /** Whether dropout and stochastic depth act during the attack. */
+  /** Whether dropout and stochastic depth are active during the attack. */
   stochastic: flag.default(false),
-  /** Smoothing of the labels or targets of the attack's own loss; the attack of meijieru/fast_advprop has those of the training loss. */
+  /** Smoothing of the labels or targets of the attack's own loss. The attack of meijieru/fast_advprop uses that of the training loss. */
   labelSmoothing: share.default(0),
 };
 
@@ -46,11 +46,11 @@ const iFgsm = withinPixels(section({ name: z.literal("i-fgsm"), ...ball, ...step
 const gd = withinPixels(section({ name: z.literal("gd"), ...ball, ...steps, ...start, ...common }));
 const fgsm = withinPixels(section({ name: z.literal("fgsm"), ...ball, ...common }));
 
-/** One of one's own: see `registerAttack`. */
+/** An attack of the user: see `registerAttack`. */
 const registered = withinPixels(
   section({
     name: z.literal("registered"),
-    /** The name that it was registered by. */
+    /** The name under which it was registered. */
     attack: rule<string>("the name of an attack that registerAttack has added", isRegistered),
     ...ball,
     ...steps,
@@ -61,29 +61,29 @@ const registered = withinPixels(
 
 type Written = z.output<typeof pgd | typeof iFgsm | typeof gd | typeof fgsm | typeof registered>;
 
-/** With every number in place of null. */
+/** The attack with a number in place of each null. */
 type WithStrength<A extends Written> = A extends unknown
   ? { readonly [Key in keyof A]: Key extends "epsilon" | "stepSize" | "steps" ? number : A[Key] }
   : never;
 
-/** An attack with its strength. */
+/** An attack whose strength is decided. */
 export type ResolvedAttack = WithStrength<Written>;
 
-/** How far noise goes, or the one step of Fast AdvProp. */
+/** The size of noise, or of the one step of Fast AdvProp. */
 export interface ResolvedNoise {
   readonly norm: Written["norm"];
   readonly epsilon: number;
-  /** Of the one step of Fast AdvProp. */
+  /** Only for Fast AdvProp: the size of its one step. */
   readonly stepSize?: number;
 }
 
 /** The attack's section of a recipe. */
 export const attack = named(pgd, iFgsm, gd, fgsm, registered);
 
-/** An attack as it is written: its name (pgd where there is none) and what differs from the defaults. */
+/** An attack as it is written: its name (by default pgd) and the values that differ from the defaults. */
 export type AttackSpec = z.input<typeof attack>;
 
-/** What a method perturbs its images with, at the network's own strength unless it says otherwise. */
+/** The attack or noise of a method. Its strength is the default of the network if the recipe gives none. */
 export function resolvedAttack(
   written: Written,
   perturbation: Perturbation,
@@ -93,13 +93,13 @@ export function resolvedAttack(
   const { norm } = written;
   const epsilon = written.epsilon ?? (norm === "l2" ? 0.5 : defaultEpsilon(model));
   if (perturbation === "single-step") {
-    // The published code raises a step to epsilon / steps, so that one step reaches the ball's surface.
+    // As in the published code, a step is at least epsilon / steps, so that the steps can reach the ball's surface.
     return { norm, epsilon, stepSize: ("stepSize" in written ? written.stepSize : null) ?? epsilon };
   }
   return perturbation === "attack" ? withStrength(written, epsilon) : { norm, epsilon };
 }
 
-/** Fills in the steps: the paper's in the L-infinity norm; in the L2 norm, which the paper has not, ours. */
+/** Fills in the steps: the paper's values in the L-infinity norm, our own values in the L2 norm, which the paper does not use. */
 function withStrength(written: Written, epsilon: number): ResolvedAttack {
   if (written.name === "fgsm") return { ...written, epsilon };
   const l2 = written.norm === "l2";
@@ -107,7 +107,7 @@ function withStrength(written: Written, epsilon: number): ResolvedAttack {
   return { ...written, epsilon, stepSize: written.stepSize ?? (l2 ? (2.5 * epsilon) / count : 1 / 255), steps: count };
 }
 
-/** In the L-infinity norm, a distance is below 1, the range of a pixel. Checked also beside other mistakes of the section. */
+/** Requires L-infinity distances below 1, the range of a pixel. The check also runs if the section has other mistakes. */
 function withinPixels<S extends z.ZodObject>(attackSection: S): S {
   return (["epsilon", "stepSize"] as const).reduce(
     (checked, key) =>

@@ -9,30 +9,30 @@ import {
 import { FINE_GRAINED_ROUTES } from "../training/methods/routes.js";
 import { isMapping } from "./rules.js";
 
-/** The method of a recipe that names none. */
+/** The method of a recipe without the key `method`. */
 export const DEFAULT_METHOD = "advprop";
 
-/** What takes a part of an attack's section: noise, which asks the network nothing, and the one untargeted step of Fast AdvProp. */
+/** Perturbations that use only some keys of the attack: noise, which needs no gradient, and the one untargeted step of Fast AdvProp. */
 const PARTS_OF_ATTACK: Partial<Record<Perturbation, readonly string[]>> = {
   noise: ["norm", "epsilon"],
   "sign-noise": ["norm", "epsilon"],
   "single-step": ["norm", "epsilon", "stepSize"],
 };
 
-/** What only a method with a clean and an adversarial loss takes of the training's section. */
+/** Keys of `training` that only a method with a clean and an adversarial loss uses. */
 const OF_TWO_LOSSES = ["adversarialLabelSmoothing", "adversarialWeight", "lossReduction"] as const;
 
-/** What makes a strong view of the augmentation's section. */
+/** Keys of `augmentation` that define a strong view. */
 const OF_STRONG = ["autoAugment", "colorJitter", "randomErasing"] as const;
 const isNeutralValue = (value: unknown): boolean => value === undefined || value === "none" || value === 0;
 
-/** A key as written that has no effect, and why. */
+/** A written key that has no effect, and why. */
 export interface Ineffective {
   readonly path: readonly string[];
   readonly reason: string;
 }
 
-/** The keys without effect of a recipe as written; none where its method is not known. */
+/** The written keys of a recipe that have no effect; none if its method is not known. */
 export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   if (!isMapping(recipe)) return [];
   const method = recipe.method ?? DEFAULT_METHOD;
@@ -43,22 +43,22 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   const found: Ineffective[] = [];
   const { attack, data, training } = recipe;
   if (routes !== undefined && method !== "fine-grained") {
-    found.push({ path: ["routes"], reason: `has no effect with method ${method}; only fine-grained takes routes` });
+    found.push({ path: ["routes"], reason: `has no effect with method ${method}; only fine-grained uses routes` });
   }
   const augmentation = isMapping(data) && isMapping(data.augmentation) ? data.augmentation : {};
   if (augmentation.randAugment !== undefined && augmentation.autoAugment !== "rand-augment") {
-    const reason = `has no effect with the policy ${augmentation.autoAugment ?? "none"}; it is of rand-augment`;
+    const reason = `has no effect with the policy ${augmentation.autoAugment ?? "none"}; only rand-augment uses it`;
     found.push({ path: ["data", "augmentation", "randAugment"], reason });
   }
   if (method === "fine-grained" && isMapping(routes) && !takesStrong(routes)) {
     for (const key of OF_STRONG) {
       if (isNeutralValue(augmentation[key])) continue;
-      const reason = "has no effect where no route has the source strong";
+      const reason = "has no effect because no route has the source strong";
       found.push({ path: ["data", "augmentation", key], reason });
     }
   }
   if ((perturbation === "none" || perturbation === "copy") && attack !== undefined) {
-    const why = method === "fine-grained" ? "whose routes are not attacked" : "which makes no attack";
+    const why = method === "fine-grained" ? "because no route is attacked" : "which has no attack";
     found.push({ path: ["attack"], reason: `has no effect with method ${method}, ${why}` });
   }
   const taken = PARTS_OF_ATTACK[perturbation];
@@ -66,13 +66,13 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
     for (const key of Object.keys(attack)) {
       if (taken.includes(key)) continue;
       const names = `${taken.slice(0, -1).join(", ")} and ${taken.at(-1)}`;
-      const reason = `has no effect with method ${method}, which takes ${names} alone`;
+      const reason = `has no effect with method ${method}, which uses only ${names}`;
       found.push({ path: ["attack", key], reason });
     }
   }
   if (perturbation === "attack" && isMapping(attack)) {
     if (attack.randomStart === false && Number(attack.cleanStartProbability ?? 0) !== 0) {
-      const reason = "has no effect where randomStart is false: every image starts from itself";
+      const reason = "has no effect because randomStart is false: every image starts from itself";
       found.push({ path: ["attack", "cleanStartProbability"], reason });
     }
   }
@@ -83,7 +83,7 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   if (isMapping(training) && !hasCleanMain(traits, routes)) {
     for (const key of ["mixup", "cutmix"]) {
       if (training[key] === undefined || training[key] === 0) continue;
-      const reason = `has no effect with method ${method}, which passes no clean images through the main norms`;
+      const reason = `has no effect with method ${method}, which has no clean images in the main batch norms`;
       found.push({ path: ["training", key], reason });
     }
   }
@@ -95,9 +95,9 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
         perturbation === "none"
           ? "which has no adversarial loss"
           : !hasTwoLosses(traits)
-            ? `whose one loss ${key === smoothing ? "takes labelSmoothing" : "is adversarial"}`
+            ? `whose only loss ${key === smoothing ? "uses labelSmoothing" : "is adversarial"}`
             : key !== smoothing && !takesLossWeights(method as MethodName)
-              ? `whose ${method === "fine-grained" ? "routes have a weight each" : "losses count as their images do"}`
+              ? `whose ${method === "fine-grained" ? "routes have their own weights" : "losses are weighted by their numbers of images"}`
               : undefined;
       if (instead === undefined) continue;
       found.push({ path: ["training", key], reason: `has no effect with method ${method}, ${instead}` });
@@ -106,18 +106,18 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   return found;
 }
 
-/** Whether the weight of the second loss, and sum or mean of both, can be chosen. */
+/** Whether the recipe can choose the weight of the second loss, and the sum or mean of both. */
 export const takesLossWeights = (method: MethodName): boolean =>
   hasTwoLosses(METHOD_TRAITS[method]) && method !== "fine-grained" && method !== "fast-advprop";
 
-/** What a method perturbs its images with; of fine-grained AdvProp nothing where no route is attacked. */
+/** The perturbation of a method. Fine-grained AdvProp has none if no route is attacked. */
 export function perturbationOf(method: MethodName, routes: unknown): Perturbation {
   const { perturbation } = METHOD_TRAITS[method];
   if (method !== "fine-grained" || !isMapping(routes)) return perturbation;
   return Object.values(routes).some((route) => isMapping(route) && route.attacked === true) ? perturbation : "none";
 }
 
-/** Why routes cannot have what they ask for; undefined where they can. */
+/** Finds routes of strong images without an augmentation policy; undefined if there are none. */
 export function missingPolicy(recipe: unknown): Ineffective | undefined {
   if (!isMapping(recipe) || recipe.method !== "fine-grained") return undefined;
   const { data, routes } = recipe;
@@ -128,19 +128,19 @@ export function missingPolicy(recipe: unknown): Ineffective | undefined {
   return {
     path: routes === undefined ? ["method"] : ["routes"],
     reason:
-      "has a route of strongly augmented images, and data.augmentation.autoAugment, the policy that they go through, is none. " +
-      "Choose one, such as v0 for photos and cifar10 for small images, or routes without the source strong.",
+      "has a route with the source strong, but data.augmentation.autoAugment, its augmentation policy, is none. " +
+      "Choose a policy, such as v0 for photos or cifar10 for small images, or routes without the source strong.",
   };
 }
 
-/** Whether clean images go through the main norms. */
+/** Whether clean images go through the main batch norms. */
 const hasCleanMain = ({ cleanLoss }: MethodTraits, routes: unknown): boolean =>
   cleanLoss && !(isMapping(routes) && isMapping(routes.main) && routes.main.attacked === true);
 
 const takesStrong = (routes: Readonly<Record<string, unknown>>): boolean =>
   Object.values(routes).some((route) => isMapping(route) && route.source === "strong");
 
-/** A copy of a recipe as written without its keys that have no effect with a method. */
+/** A copy of a written recipe without the keys that have no effect with a method. */
 export function withoutIneffective<R extends object>(recipe: R, method: unknown): R {
   const kept = structuredClone(recipe);
   for (const { path } of ineffectiveKeys({ ...recipe, ...(method !== undefined && { method }) })) {

@@ -16,13 +16,13 @@ export interface RecipeFile {
   readonly description: string;
 }
 
-// The same two levels up from src/recipes and from dist/recipes.
+// The path is the same from src/recipes and from dist/recipes.
 const PACKAGE_RECIPES = fileURLToPath(new URL("../../recipes", import.meta.url));
 
-/** Recipes of earlier versions, by what took their place. */
+/** Old names of recipes, with their new names. */
 const FORMER_NAMES: Readonly<Record<string, string>> = { "finetune-photos": "photos" };
 
-/** The recipes in a folder by name; the package's own unless another folder is given. */
+/** The recipes in a folder, sorted by name; by default those of the package. */
 export function listRecipes(folder: string = PACKAGE_RECIPES): RecipeFile[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true })
@@ -33,15 +33,14 @@ export function listRecipes(folder: string = PACKAGE_RECIPES): RecipeFile[] {
 }
 
 /**
- * Finds a recipe by the name of one of the package's own, or by the path of a file. A text with a folder or an extension
- * in it is a path.
+ * Finds a recipe of the package by its name, or a file by its path. A text that contains a folder or an extension is a path.
  *
- * @throws UsageError ERR_RECIPE_MISSING where there is none
+ * @throws UsageError ERR_RECIPE_MISSING there is no such recipe
  */
 export function findRecipe(nameOrPath: string, folder: string = PACKAGE_RECIPES): RecipeFile {
   if (isRecipeName(nameOrPath) || basename(nameOrPath) !== nameOrPath) {
     if (statSync(nameOrPath, { throwIfNoEntry: false })?.isFile()) return describe(nameOrPath);
-    throw new UsageError("ERR_RECIPE_MISSING", `there is no recipe file ${nameOrPath}. Check the path.`);
+    throw new UsageError("ERR_RECIPE_MISSING", `the recipe file ${nameOrPath} does not exist. Check the path.`);
   }
   const recipes = listRecipes(folder);
   const found = recipes.find(({ name }) => name === nameOrPath);
@@ -51,7 +50,7 @@ export function findRecipe(nameOrPath: string, folder: string = PACKAGE_RECIPES)
   if (now !== undefined && names.includes(now)) {
     throw new UsageError(
       "ERR_RECIPE_MISSING",
-      `the recipe ${nameOrPath} is ${now} now, with another network and other values: take ${now}, or a copy of the former file by its path.`,
+      `the recipe ${nameOrPath} was replaced by ${now}, which has another network and other values. Use ${now}, or the path of a copy of the old file.`,
     );
   }
   throw new UsageError(

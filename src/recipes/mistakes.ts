@@ -1,4 +1,4 @@
-/** Finds every mistake in a recipe and says it in plain words. */
+/** Finds every mistake in a recipe and describes it. */
 
 import { z } from "zod";
 import { didYouMean } from "../errors.js";
@@ -16,7 +16,7 @@ export interface Mistake {
   readonly message: string;
 }
 
-/** All mistakes in a recipe as written; none where it can be resolved. */
+/** All mistakes in a written recipe; none if it can be resolved. */
 export function findMistakes(recipe: unknown): Mistake[] {
   const { error } = recipeSchema.safeParse(recipe);
   const mistakes = (error?.issues ?? []).flatMap((issue): Mistake[] => {
@@ -39,16 +39,16 @@ export function findMistakes(recipe: unknown): Mistake[] {
 }
 
 /**
- * Every path of the schema, sections and values alike: for recipes of whatever optimizer, schedule and attack, or of those
- * that `recipe` names.
+ * Every path of the schema, of sections and of values. If `recipe` is given, only the keys of its optimizer, schedule and attack are
+ * included, else those of all kinds.
  */
 export function knownPaths(recipe?: unknown): string[] {
   return pathsBelow(recipeSchema, recipe);
 }
 
 /**
- * " Did you mean X?" for a path that is not known: one with the same last key, then one whose last key has that other name, in the
- * same section where there is one; else the nearest.
+ * " Did you mean X?" for an unknown path. X is, in this order: a path with the same last key; a path whose last key is the usual name
+ * of this one, if possible in the same section; the path with the nearest spelling.
  */
 export function didYouMeanPath(path: string, known: readonly string[]): string {
   const [key, section] = [lastKey(path), path.slice(0, path.lastIndexOf(".") + 1)];
@@ -82,10 +82,10 @@ function unknownKey(sectionPath: readonly string[], key: string, recipe: unknown
   return `unknown key ${path}.${hint}`;
 }
 
-/** The paths below a schema; of a union, those of the member that `value` names, or of all where it names none. */
+/** The paths below a schema. For a union: those of the member that `value` names, or of all members if it names none. */
 function pathsBelow(schema: z.core.$ZodType, value: unknown): string[] {
   const inner = unwrap(schema);
-  // Of a mapping with names of the user's own.
+  // The names of this mapping are chosen by the user.
   if (inner instanceof z.ZodRecord) {
     return ["*", ...pathsBelow(inner.valueType, undefined).map((path) => `*.${path}`)];
   }
@@ -103,7 +103,7 @@ function objectsIn(schema: z.core.$ZodType, value: unknown): z.ZodObject[] {
   if (!(schema instanceof z.ZodDiscriminatedUnion)) return [];
   const members = schema.options as z.ZodObject[];
   if (!isMapping(value)) return members;
-  // As in parsing, the first member is meant where none is named.
+  // As in parsing, the first member is the default.
   if (!Object.hasOwn(value, "name")) return members.slice(0, 1);
   const chosen = members.filter((member) => member.shape.name.safeParse(value.name).success);
   return chosen.length > 0 ? chosen : members;

@@ -1,6 +1,6 @@
-/** What keys of a recipe are called in other programs, for "did you mean" hints: spelling alone would not find them. */
+/** Names of recipe keys in other programs. "Did you mean" hints use them, because similar spelling would not find them. */
 
-/** By the usual key, its other names, without case, hyphens and underscores. */
+/** The other names of each key, in lower case without hyphens and underscores. */
 export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
   model: ["arch", "architecture", "backbone", "net", "network"],
   device: ["gpu", "gpus", "accelerator"],
@@ -48,5 +48,5 @@ const USUAL: ReadonlyMap<string, string> = new Map(
   Object.entries(OTHER_NAMES).flatMap(([key, names]) => names.map((name) => [name, key] as const)),
 );
 
-/** The key that goes by another name elsewhere: "lr" for "learning_rate"; undefined for other words. */
+/** The key for a name of another program, such as "lr" for "learning_rate"; undefined for other words. */
 export const usualKey = (word: string): string | undefined => USUAL.get(word.toLowerCase().replace(/[-_]/g, ""));

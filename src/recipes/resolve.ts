@@ -1,4 +1,4 @@
-/** From a recipe's text to the values of a run, and back. */
+/** Turns a recipe's text into the values of a run, and back. */
 
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from "yaml";
 import { UsageError } from "../errors.js";
@@ -9,13 +9,13 @@ import { asFraction, isMapping } from "./rules.js";
 import { type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
 
 /**
- * Reads a recipe in YAML and checks it whole.
+ * Reads a recipe in YAML and checks all of it.
  *
- * @param fileName for messages, which read `file:line:column: mistake`, one a line
- * @param adapt    changes what was read before it is checked, for files of earlier versions
+ * @param fileName for the messages, one per line, in the form `file:line:column: mistake`
+ * @param adapt    converts files of earlier versions; it is called before the check
  * @returns the recipe as written, without defaults
- * @throws UsageError ERR_RECIPE_SYNTAX where the text is not YAML
- * @throws UsageError ERR_RECIPE where a key is unknown or a value breaks its rule; all of them are listed
+ * @throws UsageError ERR_RECIPE_SYNTAX the text is not YAML
+ * @throws UsageError ERR_RECIPE a key is unknown or a value breaks its rule; the message lists all mistakes
  */
 export function parseRecipe(
   text: string,
@@ -39,25 +39,27 @@ export function parseRecipe(
   return recipe as Recipe;
 }
 
-/** One value of a recipe that is set, by its path: `optimizer.lr`. */
+/** A new value for one key of a recipe. The path is for example `optimizer.lr`. */
 export interface RecipeChange {
   readonly path: string;
   readonly value: unknown;
-  /** What messages call it; by default the path and the value in backticks. */
+  /** The name of this change in messages; by default the path and the value in backticks. */
   readonly source?: string;
 }
 
 /**
- * A copy of a recipe with other values. Where they choose another method, what the recipe itself says of an attack goes as
- * far as that method makes none. Where they choose another attack, schedule or optimizer, what the recipe says of the former
- * goes as far as the new one has no such key; of an optimizer all of it goes, because its numbers mean something else. A batch
- * size that is set stands: the recipe's `training.minUpdatesPerEpoch` then does not change it.
+ * A copy of a recipe with some values changed. Values of the recipe that no longer fit the changes are dropped:
  *
- * @throws UsageError ERR_SETTING where a path is unknown or a value breaks its rule; all of them are listed
+ * - After a change of the method, the keys that have no effect with the new method.
+ * - After a change of the attack or the schedule, the keys that the new one does not have.
+ * - After a change of the optimizer, all its values, because the same numbers mean something else for another optimizer.
+ * - After a change of the batch size, `training.minUpdatesPerEpoch`, which would change the size again.
+ *
+ * @throws UsageError ERR_SETTING a path is unknown or a value breaks its rule; the message lists all mistakes
  */
 export function changeRecipe(recipe: Recipe, changes: readonly RecipeChange[]): Recipe {
   const known = knownPaths();
-  // Checked before anything is assigned, so that no path reaches a prototype.
+  // The paths are checked before anything is assigned, so that no path can reach a prototype.
   const isKnown = ({ path }: RecipeChange) => known.includes(anyRoute(path));
   const problems = changes
     .filter((change) => !isKnown(change))
@@ -90,14 +92,14 @@ const sourceOf = ({ path, value, source }: RecipeChange): string =>
 /**
  * Fills in every default and turns fractions and sizes into numbers.
  *
- * @throws UsageError ERR_RECIPE where a key is unknown or a value breaks its rule; all of them are listed
+ * @throws UsageError ERR_RECIPE a key is unknown or a value breaks its rule; the message lists all mistakes
  */
 export function resolveRecipe(recipe: Recipe): ResolvedRecipe {
   throwMistakes(findMistakes(recipe).map(({ message }) => `recipe: ${message}`));
   return recipeSchema.parse(recipe);
 }
 
-/** A resolved recipe as YAML that resolves to the same values. Distances that are whole 255ths are written as such. */
+/** A resolved recipe as YAML that resolves to the same values. Distances that are multiples of 1/255 are written as fractions. */
 export function stringifyRecipe(recipe: ResolvedRecipe): string {
   const attack = Object.entries(recipe.attack ?? {}).map(([key, value]) =>
     key === "epsilon" || key === "stepSize" ? [key, asFraction(value as number)] : [key, value],
@@ -110,7 +112,7 @@ function throwMistakes(messages: readonly string[]): void {
   if (messages.length > 0) throw new UsageError("ERR_RECIPE", messages.join("\n"));
 }
 
-/** The value of a document; an empty one is an empty mapping. Only an alias can fail once the text is parsed. */
+/** The value of a document; an empty document is an empty mapping. After parsing, only an alias can fail. */
 function contentsOf(document: Document, where: string): unknown {
   try {
     return document.toJS() ?? {};
@@ -119,10 +121,10 @@ function contentsOf(document: Document, where: string): unknown {
   }
 }
 
-/** Sections of which there are several kinds, told apart by their key `name`: what is meant where none is written. */
+/** Sections with several kinds, chosen by their key `name`; here with the default name. */
 const NAMED_SECTIONS = { attack: "pgd", optimizer: "sgd", schedule: "cosine" } as const;
 
-/** What is left of a section as written where another kind of it is chosen. */
+/** A written section after another kind of it was chosen. */
 function withOtherName(section: keyof typeof NAMED_SECTIONS, written: unknown, name: string): unknown {
   if (!isMapping(written) || (written.name ?? NAMED_SECTIONS[section]) === name) return written;
   const known = new Set(knownPaths({ [section]: { name } }));
@@ -130,7 +132,7 @@ function withOtherName(section: keyof typeof NAMED_SECTIONS, written: unknown, n
   return Object.fromEntries(kept.filter(([key]) => key !== "name"));
 }
 
-/** Sets a value by its path, making the sections on the way. */
+/** Sets a value by its path, and adds the sections that are missing. */
 function assign(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
   const [key, ...rest] = path;
   if (rest.length === 0) {
@@ -143,7 +145,7 @@ function assign(target: Record<string, unknown>, path: readonly string[], value:
   assign(section, rest, value);
 }
 
-/** Where a mistake lies in the text: its key or value, or the innermost mapping around it that is there. */
+/** The offset of a mistake in the text: that of its key or value, else of the innermost mapping around it. */
 function offsetOf(document: Document, { path, atKey }: Mistake): number {
   let node: unknown = document.contents;
   let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
@@ -151,8 +153,8 @@ function offsetOf(document: Document, { path, atKey }: Mistake): number {
     if (!isMap(node)) return;
     const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
     if (pair === undefined) return;
-    const place = atKey && depth === path.length - 1 ? pair.key : (pair.value ?? pair.key);
-    if (isNode(place)) offset = place.range?.[0] ?? offset;
+    const target = atKey && depth === path.length - 1 ? pair.key : (pair.value ?? pair.key);
+    if (isNode(target)) offset = target.range?.[0] ?? offset;
     node = pair.value;
   });
   return offset;

@@ -1,9 +1,9 @@
-/** The kinds of values in a recipe: what each may be, in words and as a check. */
+/** The kinds of values in a recipe: the rule of each as text and as a check. */
 
 import { z } from "zod";
 import { didYouMean } from "../errors.js";
 
-/** A value with one rule in words; what breaks it is reported as "must be RULE; got VALUE." and a hint. */
+/** A value with one rule. A value that breaks it gets the message "must be RULE; got VALUE." and a hint. */
 export function rule<T>(
   words: string,
   holds: (value: unknown) => boolean,
@@ -17,7 +17,7 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, { error: mappingError });
 }
 
-/** One of several sections, told apart by its key `name`; without a name it is the first. */
+/** One of several sections, chosen by its key `name`; by default the first. */
 export function named<First extends z.ZodObject, Rest extends readonly z.ZodObject[]>(first: First, ...rest: Rest) {
   const members = [first, ...rest] as const;
   const names = members.map((member) => String((member.shape.name as z.ZodLiteral<string>).value));
@@ -100,7 +100,7 @@ export const distanceOrNull = rule<number | string | null>(
 ).transform((value) => (value === null ? null : fraction(value)));
 
 export const milestonesOrNull = rule<readonly number[] | null>(
-  "a rising list of positive numbers, as in [30, 60, 90], or null",
+  "an increasing list of positive numbers, as in [30, 60, 90], or null",
   (value) =>
     value === null ||
     (Array.isArray(value) && value.every((one, i) => isNumber(one) && one > 0 && (i === 0 || one > value[i - 1]))),
@@ -111,13 +111,13 @@ export const memory = rule<number | string | null>(
   (value) => value === null || bytes(value) > 0,
 ).transform((value) => (value === null ? null : bytes(value)));
 
-/** A number as people write a distance: as a fraction where it is whole 255ths, such as "4/255". */
+/** A distance as people write it: as a fraction such as "4/255" if it is a multiple of 1/255. */
 export function asFraction(value: number): number | string {
   const numerator = Math.round(value * 255);
   return !Number.isInteger(value) && numerator / 255 === value ? `${numerator}/255` : value;
 }
 
-/** A number, or a text such as "4/255", as a number; NaN where it is neither. */
+/** The number of a number or of a text such as "4/255"; NaN for other values. */
 function fraction(value: unknown): number {
   if (isNumber(value)) return value;
   const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*(\d+(?:\.\d+)?)\s*$/.exec(typeof value === "string" ? value : "");
@@ -133,7 +133,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   GIB: 2 ** 30,
 };
 
-/** A number of bytes, or a text such as "12GB" or "512 MiB", in bytes; NaN where it is neither. */
+/** The bytes of a number or of a text such as "12GB" or "512 MiB"; NaN for other values. */
 export function bytes(value: unknown): number {
   if (Number.isSafeInteger(value)) return value as number;
   const match = /^\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*$/i.exec(typeof value === "string" ? value : "");
@@ -144,7 +144,7 @@ function mappingError({ code, input }: { readonly code?: string; readonly input?
   return code === "invalid_type" ? `must be a mapping of keys to values; got ${show(input)}.` : undefined;
 }
 
-/** Whether a value is a mapping of keys, neither a list nor a plain value. */
+/** Whether a value is a mapping, and not a list or a single value. */
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -6,10 +6,10 @@ import { isMapping } from "./rules.js";
 import type { Recipe } from "./schema.js";
 
 /**
- * Reads the recipe of a run, so that it means what it meant when the run began: earlier versions wrote an attack for every
- * method, and smoothed the labels of clean images alone.
+ * Reads the recipe of a run with the meaning that it had when the run began. Earlier versions wrote an attack for every method, and
+ * smoothed only the labels of clean images.
  *
- * @param text of the run's recipe.yaml
+ * @param text the contents of the run's recipe.yaml
  * @throws UsageError ERR_RECIPE_SYNTAX, ERR_RECIPE as {@link parseRecipe}
  */
 export function parseSavedRecipe(text: string, fileName: string): Recipe {

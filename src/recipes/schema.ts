@@ -1,6 +1,6 @@
 /**
- * What a recipe may say: every key with its default and its rule. A new optimizer, schedule or attack is one more member
- * of its union below; everything else (defaults, messages, known keys) follows from it.
+ * The schema of a recipe: every key with its default and its rule. To add an optimizer, a schedule or an attack, add a member to its
+ * union below. Defaults, messages and known keys follow from the schema.
  */
 
 import { z } from "zod";
@@ -40,19 +40,19 @@ import {
   unit,
 } from "./rules.js";
 
-/** The training methods: what each is stands in src/training/methods/methods.ts. */
+/** The names of the training methods; src/training/methods/method-traits.ts lists them. */
 export const METHODS = Object.keys(METHOD_TRAITS) as readonly MethodName[];
 
-/** Whether the scales and shifts of norm layers decay too; biases of other layers always do. */
+/** Whether weight decay also applies to the scales and shifts of norm layers; it always applies to the biases of other layers. */
 const weightDecayOnNorm = flag.default(false);
 
-/** Images of a mini-batch, and those that a learning rate is for where a recipe leaves the size to the program. */
+/** Default mini-batch size. With the size "auto" the learning rate is for this many images. */
 export const DEFAULT_BATCH_SIZE = 128;
 
-/** Share of all steps in which the learning rate rises linearly. */
+/** Share of all steps during which the learning rate rises linearly. */
 const warmupFraction = shareOrFraction.default(0.05);
 
-/** Share of the last update that is added to the next. */
+/** Share of the previous update that is added to the next one. */
 const momentum = share.default(0.9);
 
 const sgd = section({
@@ -60,24 +60,24 @@ const sgd = section({
   /** Highest learning rate of the schedule. */
   lr: positive.default(0.1),
   momentum,
-  /** Nesterov's form of momentum. */
+  /** Whether to use Nesterov momentum. */
   nesterov: flag.default(true),
-  /** Pull of the weights towards zero, added to the gradient. */
+  /** Weight decay, added to the gradient. */
   weightDecay: notNegative.default(5e-4),
   weightDecayOnNorm,
 });
 
-/** Defaults of the published EfficientNets (tensorflow/tpu, models/official/efficientnet); its rate is for 256 images. */
+/** Defaults of the published EfficientNets (tensorflow/tpu, models/official/efficientnet); the rate is for 256 images. */
 const rmsprop = section({
   name: z.literal("rmsprop"),
   /** Highest learning rate of the schedule. */
   lr: positive.default(0.016),
-  /** Decay of the mean of the squared gradients. */
+  /** Decay of the moving average of the squared gradients. */
   decay: share.default(0.9),
   momentum,
-  /** Added to the mean of the squares, below the root. */
+  /** Added to the average of the squares, inside the root. */
   epsilon: positive.default(1e-3),
-  /** Pull of the weights towards zero, added to the gradient. */
+  /** Weight decay, added to the gradient. */
   weightDecay: notNegative.default(1e-5),
   weightDecayOnNorm,
 });
@@ -86,13 +86,13 @@ const adamw = section({
   name: z.literal("adamw"),
   /** Highest learning rate of the schedule. */
   lr: positive.default(1e-3),
-  /** Decay of the mean of the gradients. */
+  /** Decay of the moving average of the gradients. */
   beta1: share.default(0.9),
-  /** Decay of the mean of their squares. */
+  /** Decay of the moving average of their squares. */
   beta2: share.default(0.999),
-  /** Added to the root of the mean of the squares. */
+  /** Added to the root of the average of the squares. */
   epsilon: positive.default(1e-8),
-  /** Pull of the weights towards zero, beside the gradient, times the learning rate. */
+  /** Weight decay, separate from the gradient and multiplied by the learning rate. */
   weightDecay: notNegative.default(0.05),
   weightDecayOnNorm,
 });
@@ -107,18 +107,18 @@ const cosine = section({
 const exponential = section({
   name: z.literal("exponential"),
   warmupFraction,
-  /** What the rate is multiplied by at each decay. */
+  /** Factor of the rate at each decay. */
   decay: share.default(0.97),
-  /** Epochs between decays, may be a fraction; null takes 2.4 of every 350, as the published EfficientNets have it. */
+  /** Epochs between decays, may be a fraction; null takes 2.4/350 of all epochs, as for the published EfficientNets. */
   decayEpochs: positiveOrNull.default(null),
 });
 
 const multiStep = section({
   name: z.literal("multi-step"),
   warmupFraction,
-  /** Epochs at which the rate is multiplied by gamma; null takes one half and three quarters of the run. */
+  /** Epochs at which the rate is multiplied by gamma; null takes 1/2 and 3/4 of all epochs. */
   milestones: milestonesOrNull.default(null),
-  /** What the rate is multiplied by at each milestone. */
+  /** Factor of the rate at each milestone. */
   gamma: unit.default(0.1),
 });
 
@@ -128,9 +128,9 @@ const routes = z
   .record(
     z.string(),
     section({
-      /** Which view of the images: plain has no augmentation, weak is cropped and mirrored, strong has the policy on top. */
+      /** The view of the images: plain has no augmentation, weak is cropped and mirrored, strong adds the augmentation policy to that. */
       source: oneOf(VIEW_SOURCES).default("weak"),
-      /** Whether the images are attacked first, through the norms of this route. */
+      /** Whether the images are attacked first, through the batch norms of this route. */
       attacked: flag.default(false),
       /** Weight of the route's loss in the sum. */
       weight: positive.default(1),
@@ -141,8 +141,7 @@ const routes = z
     const names = Object.keys(value);
     for (const name of names) {
       if (isRouteName(name)) continue;
-      const message =
-        "is no name of a route: it must be of small letters, digits and hyphens, and begin with a letter.";
+      const message = "is not a valid name of a route: use small letters, digits and hyphens, and begin with a letter.";
       context.addIssue({ code: "custom", path: [name], message });
     }
     if (!names.includes(MAIN_ROUTE) || names.length < 2) {
@@ -152,51 +151,51 @@ const routes = z
   });
 
 const written = section({
-  /** Of the recipe, for people. */
+  /** Name of the recipe, only for the reader. */
   name: text.optional(),
-  /** One line about the recipe, for people. */
+  /** One line about the recipe, only for the reader. */
   description: text.optional(),
   /** The network, by its name in `advprop models`. */
   model: text.default("resnet20"),
-  /** How the network is trained. */
+  /** The training method. */
   method: oneOf(METHODS).default(DEFAULT_METHOD),
-  /** Of every random draw. */
+  /** Seed of all random draws. */
   seed: seed.default(0),
-  /** Where tensors live; auto is the CPU, and cuda the first GPU. Whether there is one is asked when the run begins. */
+  /** Device of the tensors; auto is the CPU, cuda the first GPU. The run fails at its start if there is no such device. */
   device: rule<DeviceName>(
     "auto, cpu, cuda or cuda:N",
     (value) => typeof value === "string" && /^(auto|cpu|cuda(:\d+)?)$/.test(value),
   ).default("auto"),
-  /** In which numbers activations are computed; parameters and statistics are always fp32. */
+  /** Number format of the activations; parameters and statistics are always fp32. */
   precision: oneOf(["fp32", "bf16"]).default("fp32"),
-  /** Threads in an operator; 0 takes all cores. */
+  /** Threads per operator; 0 takes all cores. */
   threads: natural.default(0),
-  /** Most memory for the tensors of the engine; null takes most of what is available. */
+  /** Largest memory for the tensors of the engine; null takes most of the available memory. */
   memoryLimit: memory.default(null),
   data: section({
-    /** Folder of the images, or shapes: the built-in set. */
+    /** Folder of the images, or shapes: the built-in data set. */
     path: textOrNull.default(null),
-    /** Uses so many of the training images; null uses all. */
+    /** Number of training images to use; null uses all. */
     limitTrain: countOrNull.default(null),
-    /** Uses so many of the test images; null uses all. */
+    /** Number of test images to use; null uses all. */
     limitTest: countOrNull.default(null),
-    /** Share of the training images that is split off for validation; null takes 0.15 of photos without parts, else none. */
+    /** Share of the training images that is split off for validation; null takes 0.15 for photos without splits, else none. */
     validationFraction: shareOrNull.default(null),
-    /** Side of the images; null takes that of a set in memory, 224 of photos, 32 of shapes. */
+    /** Side of the images in pixels; null takes that of CIFAR, 224 for photos, 32 for shapes. */
     imageSize: countOrNull.default(null),
     augmentation: section({
-      /** Zero padding before a window of the original size is cut, of images in memory; photos are cropped at random. */
+      /** Zero padding before a random crop of the original size. Only for CIFAR and shapes; photos always get random resized crops. */
       crop: natural.default(4),
-      /** Mirrors every second image, at random. */
+      /** Whether each image is mirrored with probability 1/2. */
       flip: flag.default(true),
       /**
-       * What strong images go through besides: v0 is that of the published EfficientNets, for photos: it moves them by up to 225 pixels, whatever their size. All others move an
+       * The augmentation policy of strong images. v0 is that of the published EfficientNets, for photos: it shifts them by up to 225 pixels, whatever their size. All others shift an
        * image by a share of its side.
        */
       autoAugment: oneOf(AUTO_AUGMENT_POLICIES).default("none"),
-      /** For the policy rand-augment alone. */
+      /** Settings of the policy rand-augment. */
       randAugment: section({
-        /** Operations on an image. */
+        /** Number of operations per image. */
         operations: count.default(DEFAULT_RAND_AUGMENT.operations),
         /** Strength of the operations. */
         magnitude: rule<number>(
@@ -204,106 +203,106 @@ const written = section({
           (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_MAGNITUDE,
         ).default(DEFAULT_RAND_AUGMENT.magnitude),
       }).optional(),
-      /** How far brightness, contrast and saturation may go from 1, up or down; 0 leaves them. */
+      /** Largest change of the factors for brightness, contrast and saturation from 1, up or down; 0 changes nothing. */
       colorJitter: share.default(0),
-      /** Probability that a rectangle of an image is greyed. */
+      /** Probability that a rectangle of an image is replaced by grey. */
       randomErasing: unit.default(0),
     }).prefault({}),
-    /** uniform sees each image once an epoch, class-balanced each class equally often. */
+    /** uniform draws each image once per epoch, class-balanced draws each class equally often. */
     sampler: oneOf(SAMPLERS).default("uniform"),
-    /** Threads that read photos; null takes one a core. */
+    /** Threads that read photos; null takes one per core. */
     workers: countOrNull.default(null),
-    /** Memory for decoded photos, which later epochs need not decode; those that do not fit are decoded each time. */
+    /** Memory for decoded photos, so that later epochs need not decode them; photos that do not fit are decoded in every epoch. */
     cacheMemory: memory.default(null),
-    /** What happens at a photo that cannot be decoded; skip leaves out at most maxBad of them. */
+    /** What to do if a photo cannot be decoded: fail, or skip at most maxBad of them. */
     onBadImage: oneOf(["fail", "skip"]).default("fail"),
-    /** Most photos that are left out. */
+    /** Largest number of photos that are skipped. */
     maxBad: natural.default(100),
-    /** The built-in set, where the path is "shapes". */
+    /** Settings of the built-in data set, used if the path is "shapes". */
     shapes: section({
-      /** Training images. */
+      /** Number of training images. */
       images: count.default(4000),
-      /** Images that choose the best checkpoint. */
+      /** Number of validation images, which choose the best checkpoint. */
       validationImages: natural.default(1000),
-      /** Images that are tested on. */
+      /** Number of test images. */
       testImages: count.default(2000),
       /** Probability that a training image's texture is that of its class. */
       textureCorrelation: unit.default(0),
-      /** Seed of the images, whatever the run's own seed. */
+      /** Seed of the images; it does not depend on the seed of the run. */
       seed: seed.default(0),
     }).prefault({}),
   }).prefault({}),
-  /** Another classifier's weights to start from; a head for other classes is new, auxiliary norms copy the main ones. */
+  /** Starts from the weights of another classifier. If the classes differ the head is new; auxiliary batch norms start as copies of the main ones. */
   finetune: section({
-    /** A run, a file of ours, timm's or torchvision's, an https address or hf:OWNER/NAME. */
+    /** A run, a weights file of advprop, timm or torchvision, an https address or hf:OWNER/NAME. */
     weights: textOrNull.default(null),
-    /** Learning rate of the last stage, as a share of the schedule's, at which the head learns. */
+    /** Learning rate of the last stage, as a share of the head's rate, which is that of the schedule. */
     bodyRate: unit.default(1),
-    /** Learning rate of each stage as a share of the next one's: below 1, the layers near the input learn more slowly. */
+    /** Learning rate of each stage as a share of the next stage's; below 1, layers near the input learn more slowly. */
     layerDecay: unit.default(1),
-    /** Stages that do not learn, counted from the input: 1 is the stem alone. Their norms keep the statistics that they have. */
+    /** Number of stages that are not trained, counted from the input: 1 is only the stem. Their batch norms keep their statistics. */
     frozenStages: natural.default(0),
   }).prefault({}),
   training: section({
-    /** Passes over the training images; of Fast AdvProp as many fewer as each costs more ({@link epochsOf}). */
+    /** Passes over the training images. Fast AdvProp makes fewer, so that it costs as much as vanilla training ({@link epochsOf}). */
     epochs: count.default(15),
-    /** Images in a mini-batch, over all ranks; auto makes the update's images fit the memory in mini-batches of at most 256. */
+    /** Images in a mini-batch, summed over all processes; auto chooses mini-batches of at most 256 images that fit the memory. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
-    /** Halves the mini-batch until an epoch has so many updates, the rate with it; null, as with a given size, leaves it. */
+    /** Halves the mini-batch and the learning rate until an epoch has this many updates; null does not. A batch size set by flag or option turns it off. */
     minUpdatesPerEpoch: countOrNull.default(null),
-    /** Smoothing of the labels of every training loss; an attack's own loss has hard labels. */
+    /** Label smoothing of every training loss; the attack's own loss has hard labels. */
     labelSmoothing: share.default(0),
-    /** Smoothing of the labels of the adversarial loss beside a clean one; null takes labelSmoothing. */
+    /** Label smoothing of the adversarial loss, if there is also a clean loss; null takes labelSmoothing. */
     adversarialLabelSmoothing: shareOrNull.default(null),
-    /** Weight of the adversarial loss in the sum or mean of both. */
+    /** Weight of the adversarial loss in the sum or mean of both losses. */
     adversarialWeight: positive.default(1),
     /**
      * sum adds adversarialWeight times the adversarial loss to the clean one, as the paper does; mean divides that by 1 +
      * adversarialWeight, as tingxueronghua/pytorch-classification-advprop does with a weight of 1.
      */
     lossReduction: oneOf(["sum", "mean"]).default("sum"),
-    /** Alpha of Mixup, of clean images through the main norms, whose shares are drawn from Beta(alpha, alpha); 0 for none. */
+    /** Alpha of Mixup for clean images in the main batch norms; mixing shares are drawn from Beta(alpha, alpha); 0 turns it off. */
     mixup: notNegative.default(0),
-    /** Alpha of CutMix likewise; where both are given each image takes one of them. */
+    /** Alpha of CutMix, as for Mixup. If both are on, each image gets one of them at random. */
     cutmix: notNegative.default(0),
-    /** Of Fast AdvProp: the share of the images that are attacked, and are not clean ones. */
+    /** For Fast AdvProp: the share of the images that are attacked; only the others are used as clean images. */
     adversarialShare: properShare.default(ADVERSARIAL_SHARE),
-    /** Scales the gradient of an update down to this Euclidean norm where it is larger; null leaves it. */
+    /** Largest Euclidean norm of an update's gradient; a larger gradient is scaled down to it; null does not clip. */
     clipGradientNorm: positiveOrNull.default(null),
-    /** Mini-batches in an update, whose gradients are averaged. Batch norm sees each by itself. */
+    /** Mini-batches per update, whose gradients are averaged. Batch norm statistics are those of each mini-batch. */
     accumulationSteps: count.default(1),
-    /** Of several ranks: whether batch norm takes their parts of a mini-batch together, each route by itself, rather than each rank its own. */
+    /** With several processes: whether batch norm statistics are computed over the whole mini-batch rather than over each process's part. */
     syncBatchNorm: flag.default(false),
-    /** Decay of the weights' moving average, which is what is evaluated and exported; null keeps none. */
+    /** Decay of the moving average of the weights, which is then evaluated and exported; null keeps no average. */
     averageDecay: shareOrNull.default(null),
-    /** Gradient checkpointing: much less memory for about a third more time. */
+    /** Gradient checkpointing: needs much less memory and about a third more time. */
     recompute: flag.default(false),
-    /** Writes a line of metrics every so many steps. */
+    /** Number of steps between logged metrics. */
     logEverySteps: count.default(10),
-    /** Saves every so many steps; null saves at the end of each epoch. */
+    /** Number of steps between checkpoints; null saves only at the end of each epoch. */
     checkpointEverySteps: countOrNull.default(null),
-    /** Keeps the checkpoint of every so many steps; null keeps only last and best. */
+    /** Number of steps between checkpoints that are kept; null keeps only last and best. */
     keepEverySteps: countOrNull.default(null),
-    /** Validates every so many epochs. */
+    /** Number of epochs between validations. */
     evaluateEveryEpochs: count.default(1),
-    /** Ends the run where so many epochs brought no better validation accuracy. */
+    /** Ends the run after this many epochs without a better validation accuracy; null does not. */
     earlyStoppingEpochs: countOrNull.default(null),
-    /** Stops the run, saved and ready to be resumed, after so many hours. */
+    /** Saves and stops the run after this many hours; it can be resumed; null does not. */
     timeBudgetHours: positiveOrNull.default(null),
   }).prefault({}),
-  /** For fine-grained AdvProp: what each route takes. Where any is given, all must be ({@link FINE_GRAINED_ROUTES}). */
+  /** For fine-grained AdvProp: the images of each route. If any route is given, all must be ({@link FINE_GRAINED_ROUTES}). */
   routes: routes.optional(),
-  /** How adversarial images are made for training. */
+  /** The attack that makes the adversarial images for training. */
   attack: attack.prefault({}),
-  /** How gradients become updates. */
+  /** The optimizer. */
   optimizer: named(sgd, rmsprop, adamw).prefault({}),
-  /** How the learning rate goes during the run. */
+  /** The schedule of the learning rate. */
   schedule: named(cosine, exponential, multiStep, oneCycle).prefault({}),
 });
 
 /**
- * The whole recipe. Parsing fills the defaults in. The attack's strength is that of the network; a method that makes no
- * attack has none, and noise has a norm and an epsilon alone. A method that has not two losses has no weight of the second.
+ * The whole recipe. Parsing fills in the defaults. The strength of the attack depends on the network. A method without an attack has
+ * no `attack`, and noise has only a norm and an epsilon. A method with one loss has no weight of a second one.
  */
 export const recipeSchema = written.transform(({ routes, ...recipe }) => {
   const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
@@ -321,7 +320,7 @@ export const recipeSchema = written.transform(({ routes, ...recipe }) => {
 type WrittenTraining = z.output<typeof written>["training"];
 type OfSomeMethods = "adversarialWeight" | "lossReduction" | "adversarialShare";
 
-/** Without the keys that have no effect with the method. */
+/** Removes the keys that have no effect with the method. */
 function ofMethod(
   { adversarialWeight, lossReduction, adversarialShare, ...others }: WrittenTraining,
   method: MethodName,
@@ -330,11 +329,11 @@ function ofMethod(
   return takesLossWeights(method) ? { ...others, adversarialWeight, lossReduction } : others;
 }
 
-/** A recipe as it is written: what it leaves out has its default. */
+/** A recipe as it is written: keys that are left out have their defaults. */
 export interface Recipe extends z.input<typeof recipeSchema> {}
 
-/** The recipe itself: an editor completes and checks what is written inside the call. */
+/** Returns its argument. Inside the call an editor completes and checks the keys. */
 export const defineRecipe = (recipe: Recipe): Recipe => recipe;
 
-/** A recipe with every value in place: distances and sizes are numbers, the number of attack steps is decided. */
+/** A recipe with all values filled in: distances and sizes are numbers, and the number of attack steps is decided. */
 export interface ResolvedRecipe extends z.output<typeof recipeSchema> {}

@@ -1,4 +1,4 @@
-/** Files that are either the old ones or the new ones, whatever happens in between. */
+/** Writes files so that they have either the old or the new contents, whatever happens. */
 
 import {
   closeSync,
@@ -19,13 +19,13 @@ import { faultPoint } from "./fault-point.js";
 const SUFFIX = ".tmp";
 
 /**
- * Replaces a file as a whole: writes a new file in the same folder, flushes it to the disk, renames it over `path` and
- * flushes the folder. Whoever reads `path` at any moment, also after a crash, sees all of the old or all of the new
- * contents. Where writing fails the old file stays and the new one is removed.
+ * Replaces a file as a whole: writes a new file in the same folder, flushes it to the disk, renames it to `path` and flushes the
+ * folder. Any reader of `path`, also after a crash, sees either the complete old or the complete new contents. If writing
+ * fails, the old file stays and the new one is removed.
  *
- * @param data the contents, or its pieces in order, so that large arrays need not be joined first
- * @param flush whether the file must outlive a power failure; without, many small files are written faster, and only a killed
- *   process does no harm
+ * @param data the contents, or parts of them in order, so that large arrays need not be joined first
+ * @param flush whether the file must survive a power failure. Without it, many small files are written faster, and the
+ *   file survives only the end of the process
  * @throws RunError ERR_WRITE where the file cannot be written, for instance on a full disk
  */
 export function writeFileAtomic(
@@ -55,10 +55,10 @@ export function writeFileAtomic(
 }
 
 /**
- * Gives a file a second name, which replaces whatever has that name; where the file system knows no hard links the file is copied.
- * A later {@link writeFileAtomic} of the first name leaves the second one with the old contents.
+ * Gives a file a second name and replaces any file with that name. The file is copied on file systems without hard links. A later
+ * {@link writeFileAtomic} of the first name does not change the file of the second name.
  *
- * @throws RunError ERR_WRITE where that cannot be done
+ * @throws RunError ERR_WRITE where this fails
  */
 export function keepAs(path: string, second: string): void {
   const temporary = join(dirname(second), `.${basename(second)}.${process.pid}${SUFFIX}`);
@@ -70,14 +70,14 @@ export function keepAs(path: string, second: string): void {
       copyFileSync(path, temporary);
     }
     renameSync(temporary, second);
-    rmSync(temporary, { force: true }); // rename leaves it where both names are of one file already
+    rmSync(temporary, { force: true }); // rename keeps it if both names are the same file already
   } catch (cause) {
     rmSync(temporary, { force: true });
     throw writeError(second, cause);
   }
 }
 
-/** Removes what a killed process left behind in the middle of {@link writeFileAtomic}. Only the writer may call it. */
+/** Removes temporary files of a process that was killed in {@link writeFileAtomic}. Only the writer of the folder may call it. */
 export function removeTemporaryFiles(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (name.startsWith(".") && name.endsWith(SUFFIX)) rmSync(join(folder, name), { force: true });
@@ -91,19 +91,19 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EPERM: "You may not write there: choose another folder or change its permissions.",
   EROFS: "That file system is read-only: choose another folder.",
   ENOTDIR: "A part of that path is a file, not a folder: choose another.",
-  ENOENT: "The folder does not exist or was removed meanwhile.",
+  ENOENT: "The folder does not exist, or was removed during the write.",
 };
 
-/** Of a full disk: how much the file needs, and how much is free. */
+/** For a full disk: the size of the file and the free space. */
 function diskRemedy(folder: string, needed: number, cause: unknown): string | undefined {
   if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") return undefined;
   const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize >= needed) return undefined; // the place for names has run out
+  if (bavail * bsize >= needed) return undefined; // there is space for the bytes, but not for another file name
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   return `The disk is full: the file needs ${megabytes(needed)}, and ${megabytes(bavail * bsize)} are free. Free some space.`;
 }
 
-/** The error for a file that could not be written, with what to do about it. */
+/** The error for a file that could not be written, with advice. */
 export function writeError(path: string, cause: unknown, remedy?: string): RunError {
   const { code, message } = cause as NodeJS.ErrnoException;
   remedy ??= REMEDIES[code ?? ""] ?? "Check the folder and the disk.";

@@ -1,4 +1,4 @@
-/** The machine a run was made on. */
+/** Describes the machine of a run. */
 
 import { availableParallelism, cpus, totalmem } from "node:os";
 
@@ -14,7 +14,7 @@ export interface Environment {
   readonly memoryBytes: number;
 }
 
-/** Describes the machine; `extra` adds what the caller knows, such as the version of libtorch. */
+/** Describes the machine. `extra` adds fields that the caller knows, such as the version of libtorch. */
 export function environment<Extra extends object = object>(extra?: Extra): Environment & Extra {
   return {
     node: process.versions.node,

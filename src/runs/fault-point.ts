@@ -1,8 +1,8 @@
 /**
- * Ends the process as `kill -9` would, at a named place, where the environment variable ADVPROP_FAULT_POINT asks for it:
- * how the tests prove that no crash harms a run.
+ * Kills the process as `kill -9` does, if the environment variable ADVPROP_FAULT_POINT has this name. Tests use it to show that a
+ * crash at this point does not damage a run.
  *
- * @param name what ADVPROP_FAULT_POINT must be, followed by `:N` for the N-th time only
+ * @param name the value of ADVPROP_FAULT_POINT; with `:N` appended to the value, only the N-th call kills
  */
 export function faultPoint(name: string): void {
   const asked = process.env.ADVPROP_FAULT_POINT;

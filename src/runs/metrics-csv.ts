@@ -3,8 +3,8 @@ import { csv } from "../evaluation/report/csv.js";
 import type { MetricsRecord } from "./schema.js";
 
 /**
- * A line for each record in its order, a column for each field that any record has; fields within fields have dots, as
- * `routes.aux.accuracy`. A field that a record has not is empty. Quoting as in RFC 4180.
+ * A line for each record in order, and a column for each field of any record. Names of nested fields have dots, such as
+ * `routes.aux.accuracy`. A missing field is empty. Quoting as in RFC 4180.
  */
 export function metricsCsv(records: readonly MetricsRecord[]): string {
   const rows = records.map((record) => new Map(fieldsOf(record)));

@@ -1,16 +1,16 @@
-/** Append-only JSON lines: the metrics of a run as they come. */
+/** A log of JSON lines, for the metrics of a run. */
 
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { RunError } from "../errors.js";
 import { writeError, writeFileAtomic } from "./atomic-file.js";
 
-/** A record that a resumed run can place in time. */
+/** A record with the step at which it was written. */
 interface Stepped {
-  /** Updates done when it was written. */
+  /** Number of updates before it was written. */
   readonly step: number;
 }
 
-/** A file of JSON lines that only grows, but for {@link truncateAfter} on a resume. Made by the first append. */
+/** A file of JSON lines that only grows, except by {@link truncateAfter} on a resume. The first append creates it. */
 export class JsonLinesLog<R extends Stepped> {
   constructor(readonly path: string) {}
 
@@ -28,8 +28,8 @@ export class JsonLinesLog<R extends Stepped> {
   }
 
   /**
-   * Removes the records of steps after `step`, which the resumed run will write again, and a last line that a crash cut
-   * short.
+   * Removes the records of steps after `step`, which the resumed run writes again, and an incomplete last line, which a crash can
+   * leave.
    *
    * @throws RunError ERR_RUN_FILE where another line is not a record
    * @throws RunError ERR_WRITE where the file cannot be written
@@ -42,10 +42,10 @@ export class JsonLinesLog<R extends Stepped> {
 }
 
 /**
- * The records of a file of JSON lines in order; none where there is no file yet. A last line without its end is left
- * out: its writer is at it, or was killed.
+ * The records of a file of JSON lines in order; none where the file does not exist. A last line without a line break is left
+ * out: it is still being written, or its writer was killed.
  *
- * @throws RunError ERR_RUN_FILE where a finished line is not a JSON object
+ * @throws RunError ERR_RUN_FILE where a complete line is not a JSON object
  */
 export function readJsonLines<R extends Stepped>(path: string): R[] {
   if (!existsSync(path)) return [];
@@ -55,7 +55,7 @@ export function readJsonLines<R extends Stepped>(path: string): R[] {
     if (record !== undefined) return record as R;
     throw new RunError(
       "ERR_RUN_FILE",
-      `${path}:${i + 1}: each line must be a JSON object with a step; found ${JSON.stringify(line.slice(0, 60))}. Remove the line.`,
+      `${path}:${i + 1}: each line must be a JSON object with a step; got ${JSON.stringify(line.slice(0, 60))}. Remove the line.`,
     );
   });
 }

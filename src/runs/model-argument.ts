@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { UsageError } from "../errors.js";
 import { RunDirectory } from "./run-directory.js";
 
-/** Where the weights of a MODEL lie, and the run's folder where it is one. */
+/** The weights file of a MODEL, and the run's folder if it is a run. */
 export interface ModelArgument {
   readonly run: string | undefined;
   readonly weights: string;
@@ -12,8 +12,8 @@ export interface ModelArgument {
 
 /**
  * @param command    the command, for messages
- * @param checkpoint last, best or the step of a kept checkpoint; the default is best where there is one, else last
- * @throws ERR_CHECKPOINT it is none of these; ERR_RUN_MISSING, ERR_RUN_SCHEMA the folder is no run that can be read
+ * @param checkpoint last, best or the step of a kept checkpoint; by default best if it exists, else last
+ * @throws ERR_CHECKPOINT there is no such checkpoint; ERR_RUN_MISSING, ERR_RUN_SCHEMA the folder is not a readable run
  */
 export function resolveModel(command: string, model: string, checkpoint: string | undefined): ModelArgument {
   if (statSync(model, { throwIfNoEntry: false })?.isDirectory() !== true) return { run: undefined, weights: model };

@@ -1,4 +1,4 @@
-/** A run is a folder: where its files lie, and when a folder may become one. */
+/** The folder of a run and the paths of its files. */
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -8,28 +8,28 @@ import { JsonLinesLog } from "./metrics-log.js";
 import { lockRun } from "./run-lock.js";
 import { type BatchNormDriftRecord, type MetricsRecord, RUN_SCHEMA, type RunInfo } from "./schema.js";
 
-/** Which checkpoint: the newest, the best on the validation images, or that of a step. */
+/** A checkpoint: the newest, the best on the validation images, or that of a step. */
 export type CheckpointName = "last" | "best" | number;
 
-/** The folder of one run. See schema.ts for what its files hold. */
+/** The folder of one run. schema.ts describes the contents of its files. */
 export class RunDirectory {
-  /** What each file is, for people; absent in earlier runs. */
+  /** A description of the files for people; missing in older runs. */
   readonly readme: string;
   readonly recipe: string;
   readonly environment: string;
   readonly info: string;
-  /** How photos without folders for their parts were divided. */
+  /** How photos without folders for their parts were split. */
   readonly split: string;
-  /** Which photos were used, by their contents. */
+  /** The photos that were used, identified by their contents. */
   readonly photos: string;
   readonly images: string;
   readonly evaluation: string;
-  /** Results of suites; made by the first. */
+  /** Results of suites. The first suite creates the folder. */
   readonly suites: string;
   readonly checkpoints: string;
-  /** Event files of TensorBoard, where they are asked for. */
+  /** Event files of TensorBoard, if the run writes them. */
   readonly tensorboard: string;
-  /** A page about the run, and its metrics as a table; both from when its training ended. */
+  /** A page about the run, and its metrics as a table. Both are written when the training ends. */
   readonly report: string;
   readonly metricsTable: string;
   readonly metrics: JsonLinesLog<MetricsRecord>;
@@ -54,9 +54,9 @@ export class RunDirectory {
   }
 
   /**
-   * Checks that a new run may be made in a folder: it is not there yet, or empty.
+   * Checks that a new run can be made in a folder: it does not exist, or is empty.
    *
-   * @throws UsageError ERR_RUN_EXISTS where something is there already
+   * @throws UsageError ERR_RUN_EXISTS where the folder has files, or the path is a file
    */
   static checkFree(path: string): void {
     const existing = existsSync(path) ? statSync(path) : undefined;
@@ -75,9 +75,9 @@ export class RunDirectory {
   }
 
   /**
-   * Makes the folder of a new run; an existing one must be empty.
+   * Makes the folder of a new run. An existing folder must be empty.
    *
-   * @throws UsageError ERR_RUN_EXISTS where something is there already
+   * @throws UsageError ERR_RUN_EXISTS where the folder has files, or the path is a file
    * @throws RunError ERR_WRITE where the folder cannot be made
    */
   static create(path: string): RunDirectory {
@@ -92,10 +92,10 @@ export class RunDirectory {
   }
 
   /**
-   * Opens the folder of a run to read it, perhaps while it is being written.
+   * Opens the folder of a run for reading. The run can be in progress.
    *
-   * @throws UsageError ERR_RUN_MISSING where the folder holds no run
-   * @throws UsageError ERR_RUN_SCHEMA where its run.json is of another version, or unreadable
+   * @throws UsageError ERR_RUN_MISSING where the folder is not a run
+   * @throws UsageError ERR_RUN_SCHEMA where its run.json has another version, or cannot be read
    */
   static open(path: string): RunDirectory {
     const run = new RunDirectory(path);
@@ -110,9 +110,9 @@ export class RunDirectory {
   }
 
   /**
-   * Opens the folder of a run to continue it. Nothing in it is touched before {@link lock}.
+   * Opens the folder of a run to resume it. Nothing in it is changed before {@link lock}.
    *
-   * @throws UsageError ERR_RUN_MISSING, ERR_RUN_SCHEMA as {@link open}, and ERR_RUN_MISSING where its checkpoints are gone
+   * @throws UsageError ERR_RUN_MISSING, ERR_RUN_SCHEMA as {@link open}, and ERR_RUN_MISSING where its checkpoints are missing
    */
   static resume(path: string): RunDirectory {
     if (!existsSync(join(path, "run.json"))) {
@@ -125,27 +125,27 @@ export class RunDirectory {
     if (!existsSync(run.checkpoints)) {
       throw new UsageError(
         "ERR_RUN_MISSING",
-        `${path} cannot be resumed: its folder ${run.checkpoints}, which holds the weights, is not there. Restore it, or start a new run.`,
+        `${path} cannot be resumed: its folder ${run.checkpoints}, which holds the weights, is missing. Restore it, or start a new run.`,
       );
     }
     return run;
   }
 
   /**
-   * Makes this process the one that writes the run, until it calls what this returns or ends, and removes what a killed
-   * one left half written.
+   * Makes this process the only writer of the run until it calls the returned function or ends. Removes the temporary files of a
+   * killed process.
    *
-   * @throws UsageError ERR_RUN_LOCKED where another process that is alive writes it, see {@link lockRun}
+   * @throws UsageError ERR_RUN_LOCKED where another running process is the writer, see {@link lockRun}
    */
   lock(): () => void {
     const unlock = lockRun(this.path, join(this.path, "lock"));
-    mkdirSync(this.images, { recursive: true }); // pictures may have been thrown away
-    // Not in evaluation/: another process may be writing there.
+    mkdirSync(this.images, { recursive: true }); // the user can have deleted the pictures
+    // Not in evaluation/, where another process can be writing.
     for (const folder of [this.path, this.images, this.checkpoints]) removeTemporaryFiles(folder);
     return unlock;
   }
 
-  /** Where a checkpoint lies: its tensors and its counters; of the newest also the one that it replaced. */
+  /** The paths of a checkpoint: its tensors and its counters. For the newest one also the path of the checkpoint before it. */
   checkpoint(name: CheckpointName): { readonly weights: string; readonly state: string; readonly previous?: string } {
     const stem = typeof name === "number" ? `step-${String(name).padStart(8, "0")}` : name;
     return {
@@ -155,7 +155,7 @@ export class RunDirectory {
     };
   }
 
-  /** @throws UsageError ERR_RUN_SCHEMA where run.json is of another version, or unreadable */
+  /** @throws UsageError ERR_RUN_SCHEMA where run.json has another version, or cannot be read */
   readInfo(): RunInfo {
     let info: unknown;
     try {
@@ -173,14 +173,14 @@ export class RunDirectory {
     return info as RunInfo;
   }
 
-  /** The recipe as it is written there. @throws UsageError ERR_RUN_MISSING where it cannot be read */
+  /** The text of the recipe. @throws UsageError ERR_RUN_MISSING where it cannot be read */
   recipeText(): string {
     try {
       return readFileSync(this.recipe, "utf8");
     } catch (cause) {
       throw new UsageError(
         "ERR_RUN_MISSING",
-        `${this.recipe} cannot be read, and without it nothing is known of the run: ${(cause as Error).message}. Restore it.`,
+        `${this.recipe} cannot be read, and the run cannot be used without it: ${(cause as Error).message}. Restore it.`,
         { cause },
       );
     }
@@ -192,14 +192,15 @@ export class RunDirectory {
   }
 }
 
-/** The split that a run saved, as it was written; undefined where it saved none. */
+/** The split that a run saved; undefined where it saved none. */
 export function savedSplit<Split>(path: string): Split | undefined {
   const { split } = RunDirectory.open(path);
   return existsSync(split) ? (JSON.parse(readFileSync(split, "utf8")) as Split) : undefined;
 }
 
 /**
- * Writes a value as indented JSON, all or nothing. A list of numbers is one line: a confusion matrix has a row on each.
+ * Writes a value as indented JSON in one atomic step. A list of numbers is on one line, so that a confusion matrix has one
+ * line per row.
  *
  * @throws RunError ERR_WRITE where the file cannot be written
  */
@@ -207,13 +208,13 @@ export function writeJson(path: string, value: unknown): void {
   writeFileAtomic(path, `${indentedJson(value)}\n`);
 }
 
-/** No string of JSON holds a line break, so that what is matched are lists. */
+/** Strings in JSON contain no line breaks, so that the pattern matches lists only. */
 const indentedJson = (value: unknown): string =>
   JSON.stringify(value, null, 2).replace(/\[\n[\d\s.,eE+-]*\]/g, (list) =>
     list.replace(/\n\s*/g, " ").replace("[ ", "[").replace(/ ]$/, "]"),
   );
 
-/** Where a run goes when nothing else was said: runs/METHOD-MODEL-YYYYMMDD-HHMMSS, in local time. */
+/** The default folder of a run: runs/METHOD-MODEL-YYYYMMDD-HHMMSS, in local time. */
 export function defaultRunPath(method: string, model: string, now: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;

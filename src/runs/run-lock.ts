@@ -1,4 +1,4 @@
-/** One writer for a run's folder, also where hosts or containers share it. */
+/** Ensures that a run's folder has only one writer, also where hosts or containers share it. */
 import {
   constants,
   copyFileSync,
@@ -15,32 +15,32 @@ import { resolve } from "node:path";
 import { UsageError } from "../errors.js";
 import { writeError, writeFileAtomic } from "./atomic-file.js";
 
-/** Milliseconds between two signs of life. */
+/** Milliseconds between two heartbeats. */
 const HEARTBEAT = 10_000;
 
-/** Milliseconds without one after which the writer on another host is taken for dead. */
+/** Milliseconds without a heartbeat after which a writer on another host counts as dead. */
 export const STALE_AFTER = 60_000;
 
-/** Who writes a run. */
+/** The writer of a run. */
 interface Owner {
   readonly host: string;
   readonly pid: number;
   /** When the lock was taken, ISO 8601. */
   readonly since: string;
-  /** When the process began, in its system's clock ticks since boot; tells it from a later process of the same number. */
+  /** When the process began, in clock ticks since boot. It distinguishes the process from a later one with the same number. */
   readonly processStart: string | undefined;
 }
 
-/** What this process holds: a process of the same number before it, in a container that was restarted, held something else. */
+/** Locks of this process. An earlier process can have had the same number, for instance in a restarted container. */
 const held = new Set<string>();
 
 /**
- * Makes this process the only writer of a run. Each 10 s the file's time says that it is alive.
+ * Makes this process the only writer of a run. It updates the modification time of the lock's file every 10 s as a heartbeat.
  *
  * @param path the lock's file
- * @returns what gives the lock back
- * @throws UsageError ERR_RUN_LOCKED another process that is alive holds it. On this host the process is asked for; of another host a lock
- *   counts as left behind after 60 s without a sign of life
+ * @returns a function that releases the lock
+ * @throws UsageError ERR_RUN_LOCKED another running process holds it. On this host the system is asked whether the process
+ *   runs. A lock of another host counts as abandoned after 60 s without a heartbeat
  * @throws RunError ERR_WRITE the file cannot be written
  */
 export function lockRun(run: string, path: string): () => void {
@@ -56,7 +56,7 @@ export function lockRun(run: string, path: string): () => void {
   try {
     while (!links(offer, file)) {
       const text = readIfThere(file);
-      if (text === undefined) continue; // given back meanwhile
+      if (text === undefined) continue; // it was released in the meantime
       refuseLiving(run, file, text);
       removeExactly(file, text);
     }
@@ -72,14 +72,14 @@ export function lockRun(run: string, path: string): () => void {
   };
 }
 
-/** Gives a file a second name, unless that is taken: of two processes only one can. */
+/** Gives a file a second name, unless that name exists. Of two processes only one can succeed. */
 function links(from: string, to: string): boolean {
   try {
     try {
       linkSync(from, to);
     } catch (error) {
       if (isCode(error, "EEXIST")) throw error;
-      copyFileSync(from, to, constants.COPYFILE_EXCL); // a file system without second names
+      copyFileSync(from, to, constants.COPYFILE_EXCL); // a file system without hard links
     }
     return true;
   } catch (error) {
@@ -88,7 +88,7 @@ function links(from: string, to: string): boolean {
   }
 }
 
-/** Whether a process that is alive writes a run, as far as can be known; for whoever only looks. @param path the lock's file */
+/** Whether a running process writes a run, as far as this can be known. For readers of the run. @param path the lock's file */
 export function isRunLocked(path: string): boolean {
   const file = resolve(path);
   const text = readIfThere(file);
@@ -100,17 +100,17 @@ function isLiving(file: string, owner: Owner): boolean {
   return owner.host === hostname() ? isHeldHere(file, owner) : silenceOf(file) <= STALE_AFTER;
 }
 
-/** Milliseconds since the last sign of life. */
+/** Milliseconds since the last heartbeat. */
 const silenceOf = (file: string): number => Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
 
 function refuseLiving(run: string, file: string, text: string): void {
   const owner = parseOwner(text);
-  if (owner === undefined) return; // half a file: its writer died
+  if (owner === undefined) return; // the file is incomplete: its writer was killed
   if (!isLiving(file, owner)) return;
   const elsewhere = owner.host !== hostname();
   const silent = silenceOf(file);
   const remedy = elsewhere
-    ? `Its last sign of life is ${Math.max(0, Math.round(silent / 1000))} s old; if it is gone, try again after ${STALE_AFTER / 1000} s without one.`
+    ? `Its last heartbeat was ${Math.max(0, Math.round(silent / 1000))} s ago; if the process has ended, try again ${STALE_AFTER / 1000} s after its last heartbeat.`
     : "Wait for it or stop it.";
   throw new UsageError(
     "ERR_RUN_LOCKED",
@@ -123,7 +123,7 @@ function isHeldHere(file: string, { pid, processStart: began }: Owner): boolean 
   return isAlive(pid) && (began === undefined || began === processStart(pid));
 }
 
-/** Takes a stale lock away; puts it back where another process took the place of the stale one meanwhile. */
+/** Removes a stale lock. Restores the file if it turns out to be the lock of another process that replaced the stale one. */
 function removeExactly(file: string, stale: string): void {
   const aside = `${file}.stale.${process.pid}`;
   try {
@@ -136,7 +136,7 @@ function removeExactly(file: string, stale: string): void {
   rmSync(aside, { force: true });
 }
 
-/** Also reads the locks of earlier versions, a process number alone, on this host. */
+/** Also reads the locks of earlier versions, which are only a process number on this host. */
 function parseOwner(text: string): Owner | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -158,13 +158,13 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** A lock that was removed by hand stays removed. */
+/** Updates the modification time. A lock that the user has removed stays removed. */
 function touch(file: string): void {
   const now = new Date();
   try {
     utimesSync(file, now, now);
   } catch {
-    // Another host may then take the run; nothing is to be done about it here.
+    // Another host can then take over the run, which this process cannot prevent.
   }
 }
 
@@ -173,11 +173,11 @@ function processStart(pid: number): string | undefined {
   const path = `/proc/${pid}/stat`;
   if (!existsSync(path)) return undefined;
   const text = readFileSync(path, "utf8");
-  // The second field, the program's name in brackets, may hold blanks and brackets.
+  // The second field, the program's name in brackets, can contain spaces and brackets.
   return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
 }
 
-/** Whether a process is there, also one of another user. */
+/** Whether a process runs, also one of another user. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

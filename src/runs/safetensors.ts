@@ -6,7 +6,7 @@
 
 import { UsageError } from "../errors.js";
 
-/** Bytes of an element of each dtype that this library reads; it writes the first six. */
+/** Bytes per element of each supported dtype. This library writes only the first six. */
 export const ELEMENT_BYTES = {
   F64: 8,
   I64: 8,
@@ -26,7 +26,7 @@ export const ELEMENT_BYTES = {
 /** dtype by its name in the format. */
 export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
 
-/** A tensor as it lies in a file. */
+/** A tensor in the encoding of a file. */
 export interface SafetensorsTensor {
   readonly dtype: SafetensorsDtype;
   /** Empty for a scalar. */
@@ -36,19 +36,19 @@ export interface SafetensorsTensor {
 }
 
 /**
- * Against a damaged length, and a header that would take minutes and gigabytes to parse: some hundred bytes a tensor are usual.
- * Departure from the reference implementation, whose limit is 100 MB.
+ * Limits damage by a wrong length, and headers that would take minutes and gigabytes to parse. The usual size is some
+ * hundred bytes per tensor. The limit of the reference implementation is 100 MB.
  */
 const MAX_HEADER_BYTES = 16_000_000;
 const METADATA = "__metadata__";
 
 /**
- * The bytes of a file in pieces: the header, then each tensor's own `data`, not copied.
+ * The bytes of a file in parts: the header, then the `data` of each tensor without a copy.
  *
- * Wider elements come first, so that every tensor is aligned to its element; the header keeps the order of the map and
- * is padded to a multiple of 8.
+ * Tensors with wider elements come first, so that every tensor is aligned to its element size. The header keeps the order of
+ * the map and is padded to a multiple of 8.
  *
- * @throws UsageError ERR_SAFETENSORS where a tensor's bytes do not fit its shape and dtype, or it is named __metadata__
+ * @throws UsageError ERR_SAFETENSORS where a tensor's bytes do not fit its shape and dtype, or its name is __metadata__
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
@@ -72,7 +72,7 @@ export function encodeSafetensors(
     end += data.byteLength;
   }
 
-  // Written by hand: an object would reorder names that look like integers, and could not hold "__proto__".
+  // Written by hand, since an object would reorder names that look like integers, and could not contain "__proto__".
   const entries = [...tensors].map(([name, { dtype, shape }]) => {
     return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: offsets.get(name) })}`;
   });
@@ -86,12 +86,12 @@ export function encodeSafetensors(
 }
 
 /**
- * Reads a file's bytes. Nothing is taken on trust: the lengths, the JSON, its keys (each once), every dtype, shape and
- * byte range, and that the ranges cover the data exactly, are checked.
+ * Parses the bytes of a file. Everything is checked: the lengths, the JSON, its keys (no duplicates), every dtype, shape and
+ * byte range, and that the ranges cover the data exactly.
  *
  * @param source the file's name, for messages
- * @returns tensors in the order of the header, their data being views of `bytes`, and the metadata (empty if none)
- * @throws UsageError ERR_SAFETENSORS where anything is not as the format says
+ * @returns tensors in the order of the header, whose data are views of `bytes`, and the metadata (empty if there is none)
+ * @throws UsageError ERR_SAFETENSORS where the bytes do not follow the format
  */
 export function decodeSafetensors(
   bytes: Uint8Array,
@@ -131,7 +131,9 @@ export function decodeSafetensors(
       return refuse(`tensor ${name}: data_offsets must be two integers`);
     const [begin, end] = offsets;
     if (begin > end || end > data.length) {
-      refuse(`tensor ${name}: data_offsets must lie in the ${data.length} bytes of data, in order; got [${offsets}]`);
+      refuse(
+        `tensor ${name}: data_offsets must be ascending and within the ${data.length} bytes of data; got [${offsets}]`,
+      );
     }
     const expected = tensorBytes(shape, dtype as SafetensorsDtype);
     if (end - begin !== expected) {
@@ -152,7 +154,7 @@ export function decodeSafetensors(
   return { tensors, metadata };
 }
 
-/** The entries of the header in order. Its JSON object becomes a list, so that no name is special. */
+/** The entries of the header in order, as a list and not an object, so that names like "__proto__" are safe. */
 function parseHeader(bytes: Uint8Array, refuse: (rule: string) => never): [string, unknown][] {
   let text: string;
   let header: object;
@@ -167,7 +169,7 @@ function parseHeader(bytes: Uint8Array, refuse: (rule: string) => never): [strin
   return Object.entries(header);
 }
 
-/** A key that occurs twice in one object of valid JSON text: JSON.parse would keep the last one silently. */
+/** A key that occurs twice in one object of valid JSON text. JSON.parse would silently keep the last one. */
 function duplicateKey(json: string): string | undefined {
   const open: Set<string>[] = [];
   let lastString = "";

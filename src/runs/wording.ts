@@ -1,4 +1,4 @@
-/** Durations and numbers of things, for people. */
+/** Durations and counts as text. */
 
 /** "1 h 05 min", "3 min 20 s", "12 s" */
 export function duration(seconds: number): string {

@@ -1,4 +1,4 @@
-/** The addresses of a server and what they answer. */
+/** The routes of the HTTP server. */
 import { Hono } from "hono";
 import { squareOf } from "../api/photo-batches.js";
 import { mostProbable } from "../evaluation/classes/most-probable.js";
@@ -11,11 +11,11 @@ import { bodyOf, Refusal, type ServeLimits } from "./limits.js";
 import { ServeMetrics } from "./metrics.js";
 
 /**
- * `POST /classify` (or `/`): the bytes of a photo to `{ model, predictions: [{ class, probability }] }`, the most probable first;
- * `?top=N` says how many. `GET /health`, `GET /metrics`, `GET /` with the names of the classes. Every error is
- * `{ error: { code, message } }`.
+ * `POST /classify` (or `/`) with the bytes of a photo answers `{ model, predictions: [{ class, probability }] }`, the most probable
+ * first; `?top=N` sets their number. Further routes are `GET /health`, `GET /metrics` and `GET /`, which lists the classes. Every error
+ * is `{ error: { code, message } }`.
  *
- * @param isClosing whether the server takes no more
+ * @param isClosing whether the server accepts no more requests
  */
 export function serveApp(predictor: OpenedPredictor, limits: ServeLimits, isClosing: () => boolean): Hono {
   const { classes, imageSize: size, view, name } = predictor;
@@ -44,7 +44,7 @@ export function serveApp(predictor: OpenedPredictor, limits: ServeLimits, isClos
       return [await classify(request), 200];
     } catch (error) {
       if (error instanceof Refusal) return [refused(error), error.status];
-      // Nothing of the server is told to whoever asks.
+      // The client must not learn details of the server.
       return [{ error: { code: "internal", message: "the photo could not be classified" } }, 500];
     } finally {
       metrics.active--;
@@ -56,7 +56,7 @@ export function serveApp(predictor: OpenedPredictor, limits: ServeLimits, isClos
       const [body, status] = await answer(context.req.raw);
       metrics.request(status, (performance.now() - started) / 1000);
       if (status === 503) context.header("Retry-After", "1");
-      // A client that still sends what is not read would wait for ever.
+      // The rest of the body is not read, so a client that still sends it would wait for ever.
       if (status === 408 || status === 413) context.header("Connection", "close");
       return context.json(body, status);
     });
@@ -82,7 +82,7 @@ function topOf(request: Request, classes: number): number {
   throw new Refusal(400, "top", "top must be a positive integer");
 }
 
-/** What the network sees of a photo. @throws Refusal 413 it has too many pixels, 415 it is no image, 422 it is damaged */
+/** The square of a photo that the network classifies. @throws Refusal 413 it has too many pixels, 415 it is not an image, 422 it is damaged */
 async function squareOfPhoto(
   bytes: Uint8Array,
   { maxPixels }: ServeLimits,

@@ -1,13 +1,13 @@
-/** Images that arrive together go through the network together. */
+/** Groups images that arrive at the same time into batches. */
 
 /** Runs a batch: N images to N answers, in their order. */
 export type RunBatch<Image, Answer> = (images: readonly Image[]) => Promise<readonly Answer[]>;
 
 /**
- * Answers single images by batches: while a batch is run, the images that arrive wait for the next one. An image that arrives
- * alone waits for nothing.
+ * Processes single images in batches: images that arrive while a batch runs wait for the next batch. An image that arrives while no
+ * batch runs does not wait.
  *
- * @param most images of a batch
+ * @param most largest number of images in a batch
  */
 export function inBatches<Image, Answer>(
   run: RunBatch<Image, Answer>,
@@ -36,7 +36,7 @@ export function inBatches<Image, Answer>(
   return (image) =>
     new Promise((resolve, reject) => {
       waiting.push({ image, resolve, reject });
-      // Begun after everything that arrives in this turn of the event loop.
+      // Begins after this turn of the event loop, so that all images that arrive in it are included.
       if (!running) {
         running = true;
         setImmediate(() => void work());

@@ -1,14 +1,14 @@
-/** What a server takes: sizes, numbers and times, and what it answers beyond them. */
+/** Limits of a server for sizes, numbers and times, and the errors for requests that exceed them. */
 import { UsageError } from "../errors.js";
 
 export interface ServeLimits {
   /** Largest photo in bytes; by default 20 MB. */
   readonly maxBytes: number;
-  /** Most pixels of a photo, which decoding would need memory for; by default 50 million. */
+  /** Largest number of pixels of a photo, because decoding needs memory for all of them; by default 50 million. */
   readonly maxPixels: number;
-  /** Most photos that are read, decoded or classified at once; by default 64. More are answered 503. */
+  /** Largest number of photos that are read, decoded or classified at once; by default 64. Further requests get status 503. */
   readonly maxRequests: number;
-  /** Most seconds that a client may take to send its photo; by default 10. */
+  /** Longest time in seconds that a client may take to send its photo; by default 10. */
   readonly timeout: number;
 }
 
@@ -19,7 +19,7 @@ export const DEFAULT_LIMITS: ServeLimits = {
   timeout: 10,
 };
 
-/** @throws UsageError ERR_SERVE a limit is no positive number */
+/** @throws UsageError ERR_SERVE a limit is not a positive number */
 export function checkLimits(limits: ServeLimits): void {
   for (const [name, value] of Object.entries(limits)) {
     if (Number.isFinite(value) && value > 0) continue;
@@ -27,7 +27,7 @@ export function checkLimits(limits: ServeLimits): void {
   }
 }
 
-/** Why a request is refused: the status of HTTP, a stable code, and what to do. */
+/** Why a request is refused: the HTTP status, a stable code, and a message that says what to do. */
 export class Refusal extends Error {
   constructor(
     readonly status: 400 | 408 | 413 | 415 | 422 | 503,
@@ -41,7 +41,7 @@ export class Refusal extends Error {
 /**
  * The bytes of a request's body, counted as they come.
  *
- * @throws Refusal 413 there are more than allowed, 408 they take too long, 400 there are none or the client went away
+ * @throws Refusal 413 there are more than allowed, 408 they take too long, 400 there are none or the client disconnected
  */
 export async function bodyOf(
   body: ReadableStream<Uint8Array> | null,
@@ -61,10 +61,10 @@ export async function bodyOf(
       parts.push(chunk.value);
     }
   } catch (error) {
-    // What is still to come is not waited for.
+    // Does not wait for the rest of the body.
     void reader.cancel().catch(() => {});
     if (error instanceof Refusal) throw error;
-    throw new Refusal(400, "aborted", "the request ended before the photo did");
+    throw new Refusal(400, "aborted", "the request ended before the whole photo was received");
   }
   if (length === 0) throw new Refusal(400, "empty", "the body must be the bytes of a photo; it is empty");
   return Buffer.concat(parts);

@@ -1,4 +1,4 @@
-/** A server of HTTP on an address of this machine. */
+/** Starts an HTTP server on an address of this machine. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
@@ -13,9 +13,9 @@ export interface Listening {
 /**
  * Starts a server.
  *
- * @param what who listens, for messages
- * @param port 0 takes a free one
- * @throws UsageError ERR_SERVE the port cannot be listened on
+ * @param what name of the server in messages
+ * @param port 0 chooses a free port
+ * @throws UsageError ERR_SERVE the server cannot listen on the port
  */
 export function listen(
   what: string,
@@ -29,7 +29,7 @@ export function listen(
       resolve({ server, url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}` });
     }) as Server;
     server.on("error", ({ code, message }: NodeJS.ErrnoException) => {
-      const why = code === "EADDRINUSE" ? "another program listens there. Choose another `port`" : message;
+      const why = code === "EADDRINUSE" ? "another program uses this port. Choose another `port`" : message;
       reject(new UsageError("ERR_SERVE", `${what}: cannot listen on ${host}:${port}: ${why}`));
     });
   });

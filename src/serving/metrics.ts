@@ -1,11 +1,11 @@
-/** What a server has done, in the text format of Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+/** The metrics of a server, in the text format of Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats/). */
 
 export class ServeMetrics {
   readonly #requests = new Map<number, number>();
   #seconds = 0;
   #photos = 0;
   #batches = 0;
-  /** Requests that are being answered. */
+  /** Number of requests that are being answered. */
   active = 0;
 
   request(status: number, seconds: number): void {
@@ -29,14 +29,14 @@ export class ServeMetrics {
       [
         "advprop_requests_total",
         "counter",
-        "Requests to classify, by status.",
+        "Classification requests, by status.",
         [...this.#requests].sort().map(([status, count]) => [`{status="${status}"}`, count] as const),
       ],
       ["advprop_requests_active", "gauge", "Requests that are being answered.", [["", this.active]]],
-      ["advprop_request_seconds_sum", "counter", "Seconds of all requests.", [["", this.#seconds]]],
-      ["advprop_request_seconds_count", "counter", "Requests in that sum.", [["", all]]],
+      ["advprop_request_seconds_sum", "counter", "Total duration of all requests in seconds.", [["", this.#seconds]]],
+      ["advprop_request_seconds_count", "counter", "Number of requests in that sum.", [["", all]]],
       ["advprop_photos_total", "counter", "Photos classified.", [["", this.#photos]]],
-      ["advprop_batches_total", "counter", "Batches they went in.", [["", this.#batches]]],
+      ["advprop_batches_total", "counter", "Batches run.", [["", this.#batches]]],
       ["process_resident_memory_bytes", "gauge", "Resident memory.", [["", process.memoryUsage.rss()]]],
     ];
     return families

@@ -1,4 +1,4 @@
-/** A classifier as a server of HTTP. */
+/** Serves a classifier over HTTP. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,13 +9,13 @@ import { checkLimits, DEFAULT_LIMITS, type ServeLimits } from "./limits.js";
 import { listen } from "./listen.js";
 
 export interface ServeOptions extends Partial<ServeLimits> {
-  /** By default 8080; 0 takes a free one. */
+  /** By default 8080; 0 chooses a free port. */
   readonly port?: number;
-  /** The address to listen on; by default 127.0.0.1, which other machines do not reach. */
+  /** The address to listen on; by default 127.0.0.1, which other machines cannot reach. */
   readonly host?: string;
-  /** Of a run: last, best or the step of a kept checkpoint. */
+  /** For a run: last, best or the step of a kept checkpoint. */
   readonly checkpoint?: string;
-  /** What an ONNX file does not say of itself. */
+  /** Settings that an ONNX file does not contain. */
   readonly onnx?: OnnxOptions;
   /** Threads of ONNX Runtime; by default 0, all cores. */
   readonly threads?: number;
@@ -24,18 +24,18 @@ export interface ServeOptions extends Partial<ServeLimits> {
 export interface PhotoServer {
   /** "http://127.0.0.1:8080" */
   readonly url: string;
-  /** What was recognised and chosen when the model was opened: sentences. */
+  /** What was recognised and chosen when the model was opened, as sentences. */
   readonly notes: readonly string[];
-  /** Takes no more, answers what has come, and frees the model. */
+  /** Accepts no more requests, answers those that have arrived, and frees the model. */
   close(): Promise<void>;
 }
 
 /**
- * Serves a classifier: {@link serveApp} says what it answers. The model is run by ONNX Runtime, which blocks nothing: a run or
- * weights are exported to a temporary ONNX file first, and verified.
+ * Serves a classifier; {@link serveApp} describes the requests. ONNX Runtime runs the model in its own threads, so that the server stays
+ * responsive. A run or weights are first exported to a temporary ONNX file, which is verified.
  *
  * @param model a run's folder, weights, or an ONNX file
- * @throws UsageError ERR_SERVE a limit is no positive number, or the port cannot be listened on; what `openPredictor` and
+ * @throws UsageError ERR_SERVE a limit is not a positive number, or the server cannot listen on the port; and what `openPredictor` and
  *   `exportModel` throw
  */
 export async function serve(model: string, options: ServeOptions = {}): Promise<PhotoServer> {
@@ -49,7 +49,7 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
   checkLimits(limits);
   const scratch = mkdtempSync(join(tmpdir(), "advprop-serve-"));
   try {
-    // Loaded only where it is needed: whoever serves an ONNX file needs no libtorch.
+    // Loaded only if it is needed, because an ONNX file needs no libtorch.
     const exported = isOnnx(model) ? undefined : await asOnnx(model, join(scratch, "model.onnx"), checkpoint);
     const predictor = await openPredictor(exported?.file ?? model, {
       onnx,
@@ -60,7 +60,7 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
       let closing = false;
       const app = serveApp(predictor, limits, () => closing);
       const { server, url } = await listen("serve", app.fetch, { port, host });
-      // A head or a connection that never comes to its end is given up too.
+      // Also ends requests whose headers never arrive completely.
       server.headersTimeout = 1000 * limits.timeout;
       server.requestTimeout = 2000 * limits.timeout;
       server.maxConnections = 16 * limits.maxRequests;
@@ -72,7 +72,7 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
           closing = true;
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
           server.closeIdleConnections();
-          // Whoever keeps a connection busy for longer than a request may take is not waited for.
+          // Does not wait for connections that are busy for longer than a request may take.
           const late = setTimeout(() => server.closeAllConnections(), 2000 * limits.timeout);
           await closed;
           clearTimeout(late);
@@ -84,12 +84,12 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
       throw error;
     }
   } finally {
-    // The runtime has read the file.
+    // The runtime has the file in memory.
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-// Loaded only here: whoever serves an ONNX file needs no libtorch.
+// Loaded only here, because an ONNX file needs no libtorch.
 async function asOnnx(model: string, file: string, checkpoint: string | undefined) {
   const { exportModel } = await import("../api/export/export-model.js");
   return exportModel(model, file, { checkpoint });

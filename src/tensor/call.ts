@@ -1,6 +1,6 @@
 /**
- * The one way to run an operator: by its name in libtorch's dispatcher, for example `call("aten::conv2d", [...])`. Of those
- * that native/operators.schema lists the arguments are typed.
+ * The one way to run an operator: by its name in libtorch's dispatcher, for example `call("aten::cat", [[a, b]])`. `call` has
+ * types for the operators of native/operators.schema; `callAny` runs any operator, without types.
  */
 import { assert } from "../errors.js";
 import { native } from "./native.js";
@@ -31,7 +31,7 @@ function find(name: string): Operator {
 }
 
 /**
- * Runs any operator of libtorch's dispatcher and gives its results as they come: a Tensor, a list, a number, or an array of these.
+ * Runs any operator of libtorch's dispatcher. The result is a Tensor, a list, a number, or an array of these.
  *
  * @param name "namespace::operator" or "namespace::operator.overload", as in libtorch's native_functions
  * @param values positional arguments, converted by the operator's schema; missing or undefined ones take its defaults
@@ -75,11 +75,11 @@ export function recordCalls(run: () => void): readonly RecordedCall[] {
 }
 
 /**
- * Runs an operator that native/operators.schema lists. The types of its arguments and of its result are those of its schema.
+ * Runs an operator of native/operators.schema. Its schema gives the types of the arguments and of the result.
  *
  * @param name "namespace::operator" or "namespace::operator.overload", as in libtorch's native_functions
- * @param values positional arguments; the last ones can be left out, and undefined given, where the schema has a default
- * @throws ERR_ARGUMENT a value that the schema refuses, such as a fraction for an integer; ERR_LIBTORCH libtorch's own message
+ * @param values positional arguments. An argument with a default can be undefined, and can be left out at the end.
+ * @throws ERR_ARGUMENT a value that the schema does not allow, such as a fraction for an integer; ERR_LIBTORCH libtorch's own message
  */
 export function call<Name extends OperatorName>(
   name: Name,

@@ -16,7 +16,7 @@ export interface InvertedResidualBlock {
   readonly squeeze: readonly [reduce: Tensor, reduceBias: Tensor, expand: Tensor, expandBias: Tensor];
   /** Weight [O, E, 1, 1]. */
   readonly project: NormalizedLayer;
-  /** Of the depthwise convolution, 1 or 2, as is the padding. */
+  /** Stride, 1 or 2, and padding of the depthwise convolution. */
   readonly stride: number;
   readonly padding: Padding;
   /** Of all norms. */

@@ -10,14 +10,14 @@ export interface Padding {
   readonly bottom: number;
 }
 
-/** As operators take it. */
+/** Padding as operators take it. */
 export const sidesOf = ({ left, right, top, bottom }: Padding) => [left, right, top, bottom] as const;
 
 export interface ConvolutionOptions {
   /** [O] */
   readonly bias?: Tensor;
   readonly stride?: number;
-  /** Zeros, of all sides where it is a number; the default is 0. */
+  /** Zeros on each side; a number is for all sides. The default is 0. */
   readonly padding?: number | Padding;
   readonly groups?: number;
 }
@@ -25,9 +25,11 @@ export interface ConvolutionOptions {
 /**
  * [N, I, H, W] with weight [O, I / groups, k, k] to [N, O, H', W'], H' = floor((H + top + bottom - k) / stride) + 1.
  *
- * float32 and bfloat16 on the CPU have kernels of their own for depthwise convolutions and for those without groups and
- * bias. They sum in float32 and write no padded copy. The weight may be float32 where x is bfloat16, and its gradient has
- * the weight's dtype. Only gradients that are asked for are computed. Every other case is libtorch's convolution.
+ * On the CPU, float32 and bfloat16 have kernels of ours for depthwise convolution and for convolution without groups and
+ * bias. They sum in float32 and write no padded copy. The weight can be float32 while x is bfloat16, and its gradient has
+ * the weight's dtype. Only gradients that are wanted are computed. Every other case is libtorch's convolution.
+ *
+ * @throws ERR_LIBTORCH shapes that do not fit, or a kernel that is larger than the padded input
  */
 export const conv2d = (
   x: Tensor,

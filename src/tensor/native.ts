@@ -13,7 +13,7 @@ export interface NativeAddon {
   readonly handleKey: symbol;
   findOperator(name: string, overload: string): { id: number; returns: string };
   callOperator(id: number, values: readonly unknown[]): unknown;
-  /** What is wrong with the text of native/operators.schema, a line for each operator; empty where all is well. */
+  /** The faults of the text of native/operators.schema, a line for each: see native/engine/operators.h. */
   schemaFaults(schemas: string): string[];
   setRequiresGrad(tensor: object, flag: boolean): void;
   gradients(loss: object, inputs: readonly object[], gradient?: object): (number | null)[];

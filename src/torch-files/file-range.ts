@@ -1,13 +1,13 @@
-/** Parts of a file, read when they are wanted: a checkpoint holds more than its weights. */
+/** Reads parts of a file when they are needed, since a checkpoint contains more than weights. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { UsageError } from "../errors.js";
 
-/** Every refusal of a file that torch.save wrote, or should have written. */
+/** Throws the error for a file that torch.save did not write, or that is damaged. */
 export const refuseTorchFile = (source: string, rule: string): never => {
   throw new UsageError("ERR_TORCH_FILE", `${source}: ${rule}`);
 };
 
-/** `length` bytes of a file from `position` on. @throws ERR_TORCH_FILE the file cannot be read, or ends before */
+/** `length` bytes of a file from `position` on. @throws ERR_TORCH_FILE the file cannot be read, or is too short */
 export function readRange(path: string, position: number, length: number): Uint8Array {
   const descriptor = open(path);
   try {
@@ -16,7 +16,7 @@ export function readRange(path: string, position: number, length: number): Uint8
     while (done < length) {
       const count = readSync(descriptor, bytes, done, length - done, position + done);
       if (count === 0) {
-        return refuseTorchFile(path, `ends ${length - done} bytes too early. It is cut off: get it again.`);
+        return refuseTorchFile(path, `ends ${length - done} bytes too early. It is truncated: get it again.`);
       }
       done += count;
     }

@@ -1,7 +1,7 @@
 /**
- * Files of torch.save before PyTorch 1.6, and with `_use_new_zipfile_serialization=False`: five pickles one after the other
- * (a magic number, the protocol's version, the writer's byte order, the object, the storages' names), then each storage's
- * number of elements (8 bytes) and its elements.
+ * Reads files of torch.save before PyTorch 1.6, or with `_use_new_zipfile_serialization=False`. They have five pickles (a
+ * magic number, the version of the protocol, the byte order of the writer, the object, the names of the storages). For each
+ * storage its number of elements (8 bytes) and its elements follow.
  *
  * Source: `_legacy_save` in torch/serialization.py, https://github.com/pytorch/pytorch.
  */
@@ -29,14 +29,14 @@ export function readLegacyFile(path: string): TorchFile {
     start = end;
     return value;
   };
-  if (next() !== MAGIC_NUMBER) return refuseTorchFile(path, "has not the magic number of torch.save.");
+  if (next() !== MAGIC_NUMBER) return refuseTorchFile(path, "does not have the magic number of torch.save.");
   const version = next();
   if (version !== PROTOCOL_VERSION) {
     return refuseTorchFile(path, `must be of version ${PROTOCOL_VERSION} of torch.save's old form; got ${version}.`);
   }
   const system = next();
   if (!(system instanceof Map) || system.get("little_endian") !== true) {
-    return refuseTorchFile(path, "was written on a big-endian machine, which is not read.");
+    return refuseTorchFile(path, "was written on a big-endian machine, which is not supported.");
   }
   const value = next(storages.persistent);
   const keys = next();
@@ -60,7 +60,7 @@ export function readLegacyFile(path: string): TorchFile {
     const bytes = storageBytes(storage);
     if (position + bytes > size) {
       const missing = position + bytes - size;
-      return refuseTorchFile(path, `ends ${missing} bytes too early. It is cut off: get it again.`);
+      return refuseTorchFile(path, `ends ${missing} bytes too early. It is truncated: get it again.`);
     }
     locations.set(storage.key, { position, bytes });
     position += bytes;

@@ -1,11 +1,11 @@
 /**
- * The only names that a pickle may ask for: what torch.save needs for tensors in plain containers. Nothing of Python is
- * run: each builds a value of ours.
+ * The only names that a pickle may use: those that torch.save needs for tensors in plain containers. No Python code is run.
+ * Each name builds a JavaScript value.
  */
 import type { SafetensorsDtype } from "../runs/safetensors.js";
 import { geometryFault, type TorchStorage, type TorchTensor } from "./tensor.js";
 
-/** A value of a pickle: lists and tuples are arrays, dictionaries are maps. */
+/** A value of a pickle. Lists and tuples become arrays, and dictionaries become maps. */
 export type PickleValue =
   | null
   | boolean
@@ -20,23 +20,23 @@ export type PickleValue =
   | TorchTensor
   | PickleGlobal;
 
-/** A name that a pickle looked up, and what calling it builds. */
+/** A name that a pickle has looked up, and the function that builds its value. */
 export interface PickleGlobal {
   readonly kind: "global";
   readonly name: string;
-  /** Undefined for names that are not called: the types of storages and elements. */
+  /** Undefined for names that cannot be called: the types of storages and elements. */
   readonly call?: (args: readonly PickleValue[]) => PickleValue;
-  /** Of the type of a storage. */
+  /** For the type of a storage. */
   readonly dtype?: SafetensorsDtype;
 }
 
-/** The options of a training script, which timm's checkpoints hold: a mapping, in effect. */
+/** An argparse.Namespace with the options of a training script, as in timm's checkpoints. It is read as a map. */
 export class Namespace extends Map<PickleValue, PickleValue> {}
 
-/** What a pickle gives in a call that the name does not take. */
+/** Thrown where a pickle passes arguments to a name that it does not accept. */
 export class PickleArgumentError extends Error {}
 
-/** dtype by PyTorch's name of a storage. Complex, quantised and 8-bit floating-point ones are of no network here. */
+/** dtype by PyTorch's name of a storage. No network here uses complex, quantised or 8-bit floating-point storages. */
 const STORAGES: Readonly<Record<string, SafetensorsDtype>> = {
   DoubleStorage: "F64",
   FloatStorage: "F32",
@@ -58,7 +58,7 @@ const calls: Readonly<Record<string, (args: readonly PickleValue[]) => PickleVal
   "torch._utils._rebuild_parameter": ([data]) => (isTensor(data) ? data : fail("a parameter must be made of a tensor")),
   "torch.Size": ([sizes]) => (Array.isArray(sizes) ? sizes : fail("a size must be made of a tuple")),
   "torch.device": (args) => args.filter((part) => typeof part !== "object").join(":"),
-  // How protocol 2 writes sets and bytes.
+  // Protocol 2 writes sets and bytes in this way.
   "builtins.set": ([list]) => new Set(Array.isArray(list) ? list : []),
   "_codecs.encode": ([text, encoding]) =>
     typeof text === "string" && encoding === "latin1" ? Buffer.from(text, "latin1") : fail("bytes must be latin1"),
@@ -74,7 +74,7 @@ const GLOBALS: ReadonlyMap<string, PickleGlobal> = new Map([
   ...ELEMENT_TYPES.map((type): [string, PickleGlobal] => [`torch.${type}`, { kind: "global", name: `torch.${type}` }]),
 ]);
 
-/** The global of a name; undefined where it is not one of those above. Python 2 calls builtins otherwise. */
+/** The global of a name; undefined where it is not one of the above. Python 2 has another name for the module builtins. */
 export const findGlobal = (module: string, name: string): PickleGlobal | undefined =>
   GLOBALS.get(`${module === "__builtin__" ? "builtins" : module}.${name}`);
 
@@ -82,7 +82,7 @@ export function isTensor(value: PickleValue | undefined): value is TorchTensor {
   return typeof value === "object" && value !== null && "kind" in value && value.kind === "tensor";
 }
 
-/** A count or an index: pickles hold it as an integer of any width. */
+/** Whether a value is a count or an index, which a pickle may store as an integer of any width. */
 export const isIndex = (value: PickleValue | undefined): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 

@@ -1,8 +1,8 @@
 /** The instructions of Python's pickles that tensors in plain containers need, by opcode. */
 import { Namespace, PickleArgumentError, type PickleGlobal, type PickleValue } from "./pickle-globals.js";
 
-/** What an instruction works with. */
-export interface Face {
+/** The interface of the stack machine for its instructions. */
+export interface MachineInterface {
   take(length: number): Uint8Array;
   line(): string;
   unsigned(width: 1 | 2 | 4 | 8): number;
@@ -19,15 +19,16 @@ export interface Face {
   persistent(id: PickleValue): PickleValue;
 }
 
-export type Instruction = readonly [name: string, run: (m: Face) => void];
+export type Instruction = readonly [name: string, run: (m: MachineInterface) => void];
 
 /** The instruction that ends a pickle. */
 export const STOP = 0x2e;
-const text = (m: Face, width: 1 | 4 | 8) => m.push(decodeText(m.take(m.unsigned(width))));
-const bytes = (m: Face, width: 1 | 4 | 8) => m.push(m.take(m.unsigned(width)));
-/** Text of Python 2, whose bytes are characters. */
-const oldText = (m: Face, width: 1 | 4) => m.push(Buffer.from(m.take(m.unsigned(width))).toString("latin1"));
-const tuple = (m: Face, length: number) => m.push(Array.from({ length }, () => m.pop()).reverse());
+const text = (m: MachineInterface, width: 1 | 4 | 8) => m.push(decodeText(m.take(m.unsigned(width))));
+const bytes = (m: MachineInterface, width: 1 | 4 | 8) => m.push(m.take(m.unsigned(width)));
+/** A string of Python 2, in which bytes are characters. */
+const oldText = (m: MachineInterface, width: 1 | 4) =>
+  m.push(Buffer.from(m.take(m.unsigned(width))).toString("latin1"));
+const tuple = (m: MachineInterface, length: number) => m.push(Array.from({ length }, () => m.pop()).reverse());
 
 /** By opcode. */
 export const INSTRUCTIONS: Readonly<Record<number, Instruction>> = {
@@ -113,17 +114,17 @@ function checkProtocol(protocol: number): void {
   if (protocol > 5) throw new PickleArgumentError(`must be of protocol 5 or less; got ${protocol}`);
 }
 
-function call(m: Face): void {
+function call(m: MachineInterface): void {
   const args = m.pop();
   const callable = m.pop();
   if (!Array.isArray(args)) throw new PickleArgumentError("must give its arguments as a tuple");
-  if (!isGlobal(callable)) throw new PickleArgumentError("calls what is no function");
+  if (!isGlobal(callable)) throw new PickleArgumentError("calls a value that is not a function");
   const build = callable.call ?? m.refuseCall(`a call of ${callable.name}`);
   m.push(build(args));
 }
 
-/** Sets attributes. Those of a dictionary are the versions of a state dict's modules, which are of no use here. */
-function build(m: Face): void {
+/** Sets attributes. The attributes of a dictionary are the versions of a state dict's modules, which are not needed here. */
+function build(m: MachineInterface): void {
   const state = m.pop();
   const target = m.top();
   if (!(target instanceof Map)) throw new PickleArgumentError("may set the attributes of dictionaries only");
@@ -132,21 +133,21 @@ function build(m: Face): void {
   }
 }
 
-function append(m: Face, values: readonly PickleValue[]): void {
+function append(m: MachineInterface, values: readonly PickleValue[]): void {
   const target = m.top();
-  if (!Array.isArray(target)) throw new PickleArgumentError("appends to what is no list");
+  if (!Array.isArray(target)) throw new PickleArgumentError("appends to a value that is not a list");
   for (const value of values) target.push(value);
 }
 
-function addItems(m: Face, values: readonly PickleValue[]): void {
+function addItems(m: MachineInterface, values: readonly PickleValue[]): void {
   const target = m.top();
-  if (!(target instanceof Set)) throw new PickleArgumentError("adds to what is no set");
+  if (!(target instanceof Set)) throw new PickleArgumentError("adds to a value that is not a set");
   for (const value of values) target.add(value);
 }
 
 function setItems(target: PickleValue, items: readonly PickleValue[]): void {
-  if (!(target instanceof Map)) throw new PickleArgumentError("sets an item of what is no dictionary");
-  // Keys that are tuples come from no state dict, and would be compared as objects.
+  if (!(target instanceof Map)) throw new PickleArgumentError("sets an item of a value that is not a dictionary");
+  // State dicts have no tuples as keys. A map would compare them by identity.
   if (items.some((key, i) => i % 2 === 0 && key !== null && typeof key === "object")) {
     throw new PickleArgumentError("has a key that is neither text nor a number");
   }
@@ -161,7 +162,7 @@ function setItems(target: PickleValue, items: readonly PickleValue[]): void {
 const isGlobal = (value: PickleValue): value is PickleGlobal =>
   typeof value === "object" && value !== null && "kind" in value && value.kind === "global";
 
-/** Little-endian two's complement of any length; a number where it is exact. */
+/** Little-endian two's complement of any length; a number where that is exact, else a bigint. */
 function longInteger(digits: Uint8Array): number | bigint {
   if (digits.length === 0) return 0;
   const hexadecimal = Buffer.from(digits).reverse().toString("hex");
@@ -180,5 +181,5 @@ export function decodeText(utf8: Uint8Array): string {
   }
 }
 
-/** A name from a file, which may be anything, as a message can show it. */
+/** A name from a file, shortened and escaped for messages. */
 export const printable = (name: string): string => JSON.stringify(name.slice(0, 200)).slice(1, -1);

@@ -1,24 +1,24 @@
 /**
- * Reads Python's pickles as far as torch.save needs them, protocols 2 to 5, without running anything: a pickle is a program
- * for a stack machine, and the instructions that call Python may only call what `pickle-globals.ts` lists.
+ * Reads Python's pickles of protocols 2 to 5 as far as torch.save needs them, without running any Python code. A pickle is a
+ * program for a stack machine. Instructions that call Python functions may call only those that `pickle-globals.ts` lists.
  *
- * Source: https://docs.python.org/3/library/pickletools.html, and the opcodes' own notes in Lib/pickletools.py.
+ * Source: https://docs.python.org/3/library/pickletools.html, and the notes on opcodes in Lib/pickletools.py.
  */
 import { UsageError } from "../errors.js";
 import { findGlobal, PickleArgumentError, type PickleGlobal, type PickleValue } from "./pickle-globals.js";
-import { decodeText, type Face, INSTRUCTIONS, printable, STOP } from "./pickle-instructions.js";
+import { decodeText, INSTRUCTIONS, type MachineInterface, printable, STOP } from "./pickle-instructions.js";
 
-/** Instructions of a pickle: some 60 a tensor are usual. A file that has more is not read, so that memory stays bounded. */
+/** Maximum number of instructions, which limits the memory. About 60 per tensor are usual. */
 const MAX_INSTRUCTIONS = 2_000_000;
-/** Bytes of a pickle, which holds names and shapes but no elements. */
+/** Maximum size of a pickle, which contains names and shapes but no elements. */
 export const MAX_PICKLE_BYTES = 2 ** 26;
 
 export interface PickleOptions {
   /** The file's name, for messages. */
   readonly source: string;
-  /** Where in `bytes` the pickle begins. */
+  /** Offset of the pickle in `bytes`. */
   readonly start?: number;
-  /** What a persistent identifier stands for; by default it is refused. Its faults are {@link PickleArgumentError}s. */
+  /** Resolves a persistent identifier; by default it is refused. It reports errors as {@link PickleArgumentError}s. */
   readonly persistent?: (id: PickleValue) => PickleValue;
 }
 
@@ -26,10 +26,10 @@ const MARK = Symbol("mark");
 type Slot = PickleValue | typeof MARK;
 
 /**
- * The value of the pickle at `start`, and where it ends.
+ * The value of the pickle at `start`, and the position of its end.
  *
- * @throws ERR_TORCH_FILE it is cut off or damaged, has an instruction that this machine does not have, or looks up a name that
- *   is no part of tensors in plain containers
+ * @throws ERR_TORCH_FILE the pickle is truncated or damaged, has an unsupported instruction, or looks up a name that
+ *   tensors in plain containers do not need
  */
 export function unpickle(bytes: Uint8Array, options: PickleOptions): { value: PickleValue; end: number } {
   return new Machine(bytes, options).run();
@@ -42,7 +42,7 @@ class Machine {
   readonly #stack: Slot[] = [];
   readonly #memo = new Map<number, PickleValue>();
   #position: number;
-  /** Of the instruction in progress, for messages. */
+  /** Position and opcode of the current instruction, for messages. */
   #opcode = 0;
   #at = 0;
 
@@ -57,15 +57,16 @@ class Machine {
     for (let count = 0; ; count++) {
       this.#at = this.#position;
       this.#opcode = this.#take(1)[0];
-      if (count === MAX_INSTRUCTIONS) this.#refuse(`has more than ${MAX_INSTRUCTIONS} instructions, and is not read`);
+      if (count === MAX_INSTRUCTIONS)
+        this.#refuse(`has more than ${MAX_INSTRUCTIONS} instructions, which is the limit`);
       if (this.#opcode === STOP) return { value: this.#pop(), end: this.#position };
       const instruction = INSTRUCTIONS[this.#opcode];
       if (instruction === undefined) {
         const code = `0x${this.#opcode.toString(16).padStart(2, "0")}`;
-        this.#refuse(`has opcode ${code}, which is none of those that tensors in plain containers need`);
+        this.#refuse(`has opcode ${code}, which tensors in plain containers do not need`);
       }
       try {
-        instruction[1](this.#face);
+        instruction[1](this.#interface);
       } catch (error) {
         if (error instanceof PickleArgumentError) this.#refuse(error.message);
         throw error;
@@ -73,8 +74,8 @@ class Machine {
     }
   }
 
-  /** What instructions work with. */
-  readonly #face: Face = {
+  /** The interface for instructions. */
+  readonly #interface: MachineInterface = {
     take: (length) => this.#take(length),
     line: () => this.#line(),
     unsigned: (width) => {
@@ -103,14 +104,14 @@ class Machine {
       return top;
     },
     put: (index) => {
-      this.#memo.set(index, this.#face.top());
+      this.#memo.set(index, this.#interface.top());
     },
     memoize: () => {
-      this.#memo.set(this.#memo.size, this.#face.top());
+      this.#memo.set(this.#memo.size, this.#interface.top());
     },
     get: (index) => {
       const value = this.#memo.get(index);
-      if (value === undefined) throw new PickleArgumentError(`asks for entry ${index} of its memo, which has none`);
+      if (value === undefined) throw new PickleArgumentError(`reads entry ${index} of its memo, which does not exist`);
       this.#stack.push(value);
     },
     global: (module, name) => {
@@ -121,7 +122,7 @@ class Machine {
     refuseCall: (name) => this.#refuseGlobal(name),
     persistent: (id) => {
       const { persistent } = this.#options;
-      if (persistent === undefined) throw new PickleArgumentError("has a persistent identifier where none belongs");
+      if (persistent === undefined) throw new PickleArgumentError("has a persistent identifier where none is allowed");
       return persistent(id);
     },
   };
@@ -129,7 +130,7 @@ class Machine {
   #take(length: number): Uint8Array {
     const end = this.#position + length;
     if (end > this.#bytes.length) {
-      this.#refuse("reaches beyond the end of the file, which is cut off or damaged");
+      this.#refuse("reaches beyond the end of the file, which is truncated or damaged");
     }
     const taken = this.#bytes.subarray(this.#position, end);
     this.#position = end;
@@ -138,7 +139,7 @@ class Machine {
 
   #line(): string {
     const end = this.#bytes.indexOf(0x0a, this.#position);
-    // Names are short: a missing end of the line must not read the whole file.
+    // Names are short. A missing line break must not make the whole file a name.
     const length = end === -1 ? Number.POSITIVE_INFINITY : end - this.#position;
     if (length > 1000) throw new PickleArgumentError("has a name of more than 1000 bytes");
     const text = decodeText(this.#take(length));
@@ -160,8 +161,8 @@ class Machine {
 
   #refuseGlobal(name: string): never {
     this.#refuse(
-      `asks for ${printable(name)}, which is no part of tensors in plain containers, and nothing that a file asks for is ever run. ` +
-        "If you trust the file, write its weights alone in Python: " +
+      `uses ${printable(name)}, which tensors in plain containers do not need. Code of a file is never run. ` +
+        "If you trust the file, write only its weights in Python: " +
         'torch.save(torch.load(FILE, weights_only=False)["state_dict"], NEW_FILE), where "state_dict" is the entry that holds them',
     );
   }

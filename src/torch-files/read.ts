@@ -1,4 +1,4 @@
-/** Any file that torch.save wrote, in either form. */
+/** Reads any file that torch.save wrote, in either format. */
 
 import { statSync } from "node:fs";
 import { UsageError } from "../errors.js";
@@ -7,15 +7,15 @@ import { LEGACY_START, readLegacyFile } from "./legacy-file.js";
 import type { TorchFile } from "./torch-file.js";
 import { readZipFile } from "./zip-file.js";
 
-/** Enough to tell what a file is. */
+/** Enough bytes to recognise the format. */
 const START_BYTES = 262;
-/** Where a tar archive says what it is. */
+/** Position of the format's name in a tar archive. */
 const TAR_POSITION = 257;
 
 /**
- * Reads a file of torch.save: its object as maps, lists, numbers and tensors. Elements are not read yet.
+ * Reads a file of torch.save: its object as maps, lists, numbers and tensors. The elements of the tensors are not read yet.
  *
- * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_TORCH_FILE it is something else, damaged, or asks for more than
+ * @throws ERR_WEIGHTS_MISSING the file does not exist; ERR_TORCH_FILE it is another file, damaged, or contains more than
  *   tensors in plain containers
  */
 export async function readTorchFile(path: string): Promise<TorchFile> {
@@ -32,11 +32,12 @@ export async function readTorchFile(path: string): Promise<TorchFile> {
 
 const startsWith = (bytes: Uint8Array, start: Uint8Array): boolean => start.every((byte, i) => bytes[i] === byte);
 
-/** What else a file may be, for the message. */
+/** The format of another file, for the message. */
 function whatItIs(start: Uint8Array): string {
   const text = Buffer.from(start).toString("latin1");
   if (start.length === 0) return "it is empty";
-  if (/^\s*<(!doctype|html|\?xml)/i.test(text)) return "it is a web page: the address was of a page, not of the file";
+  if (/^\s*<(!doctype|html|\?xml)/i.test(text))
+    return "it is a web page: the address is that of a page, not of the file";
   if (text.startsWith("version https://git-lfs"))
     return "it is a pointer of Git LFS, not the file: get the file itself";
   if (text.slice(TAR_POSITION).startsWith("ustar")) return "it is a tar archive: unpack it first";

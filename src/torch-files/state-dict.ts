@@ -1,24 +1,24 @@
-/** Finds a network's weights in what a training script saved, and gives them the network's own names. */
+/** Finds the weights of a network in the file of a training script, and removes common prefixes from their names. */
 import { refuseTorchFile } from "./file-range.js";
 import { isTensor, type PickleValue } from "./pickle-globals.js";
 import type { TorchTensor } from "./tensor.js";
 
-/** Entries that hold the moving average of the weights, which is what the scripts themselves evaluate. */
+/** Names of entries with the moving average of the weights, which training scripts use for evaluation. */
 const AVERAGES = ["state_dict_ema", "model_ema", "ema_state_dict", "ema"];
-/** Entries that hold the weights, by what common scripts call them; the first that is there counts. */
+/** Names of entries with the weights in common training scripts. The first one that exists is used. */
 const WEIGHTS = ["state_dict", "model", "model_state_dict", "net", "network", "weights", "params"];
-/** What wrappers put in front of every name: data parallelism, torch.compile, Lightning and others. */
+/** Prefixes that wrappers add to every name: data parallelism, torch.compile, Lightning and others. */
 const PREFIXES = ["module.", "_orig_mod.", "model.", "net.", "network."];
-/** The counter of torch.optim.swa_utils.AveragedModel, which is no part of the network. */
+/** The counter of torch.optim.swa_utils.AveragedModel, which is not a weight. */
 const AVERAGE_COUNTER = "n_averaged";
 
 /**
  * The tensors by name.
  *
- * Of a dictionary of entries the moving average is preferred to the weights themselves. Prefixes that all names share are taken
- * off, as often as there is one.
+ * Where a dictionary has both, the moving average is used and not the weights. Prefixes that all names share are removed,
+ * also several one after the other.
  *
- * @returns with what was chosen, for the user, where there was a choice
+ * @returns also a note for the user where there was a choice
  * @throws ERR_TORCH_FILE there are no weights in it
  */
 export function findStateDict(
@@ -39,7 +39,7 @@ export function findStateDict(
   return { tensors: withoutPrefixes(tensors), notes: note === undefined ? [] : [note] };
 }
 
-/** Takes off what stands in front of every name. */
+/** Removes the prefixes that all names share. */
 export function withoutPrefixes<T>(tensors: ReadonlyMap<string, T>): Map<string, T> {
   const names = [...tensors.keys()];
   const prefix = PREFIXES.find((one) => names.length > 0 && names.every((name) => name.startsWith(one)));
@@ -72,19 +72,19 @@ function chooseEntry(value: PickleValue, source: string): { state: Entries; note
   return { state, note: `The weights are the moving average, the entry ${average}${beside}.` };
 }
 
-/** A dictionary of tensors, or the one that a dictionary of a wrapper holds. */
+/** A dictionary of tensors, or the one inside of a wrapper's dictionary. */
 function inner(value: PickleValue | undefined): PickleValue | undefined {
   if (!(value instanceof Map) || hasTensors(value)) return value;
   return value.get("state_dict") ?? value.get("module");
 }
 
-/** The one entry that is a dictionary of tensors alone, whatever it is called. */
+/** The only entry that is a dictionary of tensors, whatever its name is. */
 function onlyState(value: Entries): PickleValue | undefined {
   const states = [...value.values()].filter(hasTensors);
   return states.length === 1 ? states[0] : undefined;
 }
 
-/** Whether most of a dictionary's entries are tensors; the rest is then reported. */
+/** Whether most of a dictionary's entries are tensors. The others are then reported. */
 function hasTensors(value: PickleValue | undefined): boolean {
   if (!(value instanceof Map) || value.size === 0) return false;
   let tensors = 0;

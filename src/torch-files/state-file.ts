@@ -1,4 +1,4 @@
-/** The tensors of a weights file from anyone: safetensors, or what torch.save wrote. */
+/** The tensors of any weights file: safetensors, or a file of torch.save. */
 import { readFileSync, statSync } from "node:fs";
 import { UsageError } from "../errors.js";
 import { decodeSafetensors } from "../runs/safetensors.js";
@@ -8,22 +8,22 @@ import { findStateDict, withoutPrefixes } from "./state-dict.js";
 import { storedTensor } from "./storages.js";
 import type { StoredTensor } from "./tensor.js";
 
-/** A file's tensors by the names that the network gives them. */
+/** A file's tensors by their names in the network. */
 export interface StateFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Of safetensors; empty of other files. */
+  /** The metadata of a safetensors file; empty for other files. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** What was chosen, for the user. */
+  /** Notes for the user about choices between several sets of weights. */
   readonly notes: readonly string[];
 }
 
-/** The largest file that Node reads in one piece. */
+/** The size of the largest file that Node reads in one call. */
 const MAX_SAFETENSORS_BYTES = 2 ** 31 - 1;
 
 /**
- * Reads a file by its contents, whatever its name.
+ * Reads a file in the format of its contents, whatever its name is.
  *
- * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_SAFETENSORS, ERR_TORCH_FILE it cannot be read
+ * @throws ERR_WEIGHTS_MISSING the file does not exist; ERR_SAFETENSORS, ERR_TORCH_FILE it cannot be read
  */
 export async function readStateFile(path: string): Promise<StateFile> {
   if (!isSafetensors(path)) {
@@ -36,7 +36,7 @@ export async function readStateFile(path: string): Promise<StateFile> {
   if (size > MAX_SAFETENSORS_BYTES) {
     throw new UsageError(
       "ERR_SAFETENSORS",
-      `${path}: must have at most ${MAX_SAFETENSORS_BYTES} bytes, which every network here fits in; has ${size}.`,
+      `${path}: must have at most ${MAX_SAFETENSORS_BYTES} bytes, which is enough for every network here; got ${size}.`,
     );
   }
   const { tensors, metadata } = decodeSafetensors(readFileSync(path), path);
@@ -46,7 +46,10 @@ export async function readStateFile(path: string): Promise<StateFile> {
   return { tensors: withoutPrefixes(new Map(stored)), metadata, notes: [] };
 }
 
-/** By the brace that its header begins with, or by its name: a damaged file should be called what it was meant to be. */
+/**
+ * Recognised by the brace that begins the header, or by the file's name, so that errors about a damaged file name the right
+ * format.
+ */
 export function isSafetensors(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isFile() !== true) return false;

@@ -1,10 +1,10 @@
-/** What a pickle's persistent identifiers stand for, and how its tensors are read from where their storages lie. */
+/** Resolves the persistent identifiers of a pickle to storages, and reads tensors from the storages. */
 import { ELEMENT_BYTES } from "../runs/safetensors.js";
 import { readRange, refuseTorchFile } from "./file-range.js";
 import { isIndex, PickleArgumentError, type PickleGlobal, type PickleValue } from "./pickle-globals.js";
 import { elementSpan, gather, type StoredTensor, type TorchStorage, type TorchTensor } from "./tensor.js";
 
-/** Where a storage lies in a file. */
+/** Position and size of a storage in a file. */
 export interface StorageLocation {
   readonly position: number;
   readonly bytes: number;
@@ -23,29 +23,29 @@ export class Storages {
   }
 
   /**
-   * The storage of ("storage", type, key, device, number of elements), and in files of the old form a part of another:
-   * (key of the part, first element, number of elements), or None.
+   * The storage of ("storage", type, key, device, number of elements). In files of the old format a view of a part of it can
+   * follow: (key of the part, first element, number of elements), or None.
    */
   readonly persistent = (id: PickleValue): PickleValue => {
     if (!Array.isArray(id) || id[0] !== "storage") {
-      throw new PickleArgumentError("has a persistent identifier that is no storage");
+      throw new PickleArgumentError("has a persistent identifier that is not a storage");
     }
     const [, type, key, , elements, part = null] = id;
     const dtype = isGlobal(type) ? type.dtype : undefined;
-    if (dtype === undefined) throw new PickleArgumentError("has a storage of a type that holds no plain numbers");
+    if (dtype === undefined) throw new PickleArgumentError("has a storage of an unsupported type");
     if (typeof key !== "string" || !isIndex(elements)) {
       throw new PickleArgumentError("has a storage without a name or a number of elements");
     }
     const whole = { kind: "storage", key, dtype, elements, start: 0, wholeElements: elements } as const;
     const known = this.#byKey.get(key);
     if (known !== undefined && (known.dtype !== dtype || known.wholeElements !== elements)) {
-      throw new PickleArgumentError(`describes storage ${key} in two ways`);
+      throw new PickleArgumentError(`describes storage ${key} twice with different types or sizes`);
     }
     if (known === undefined) this.#byKey.set(key, whole);
     if (part === null) return known ?? whole;
     const [, start, length] = Array.isArray(part) ? part : [];
     if (!isIndex(start) || !isIndex(length) || start + length > elements) {
-      throw new PickleArgumentError(`takes a part of storage ${key} that does not lie in its ${elements} elements`);
+      throw new PickleArgumentError(`takes a part of storage ${key} that is not within its ${elements} elements`);
     }
     return { ...whole, start, elements: length };
   };
@@ -54,10 +54,10 @@ export class Storages {
 const isGlobal = (value: PickleValue | undefined): value is PickleGlobal =>
   typeof value === "object" && value !== null && "kind" in value && value.kind === "global";
 
-/** Bytes of a storage as it lies in the file. */
+/** Size of a storage in the file in bytes. */
 export const storageBytes = ({ dtype, wholeElements }: TorchStorage): number => wholeElements * ELEMENT_BYTES[dtype];
 
-/** A tensor that is read from the file when it is wanted. */
+/** A tensor whose elements are read from the file when they are needed. */
 export function storedTensor(
   path: string,
   tensor: TorchTensor,
@@ -71,7 +71,7 @@ export function storedTensor(
     dtype: storage.dtype,
     shape,
     read: () => {
-      // Its own part alone: many tensors may lie in one storage.
+      // Reads only the tensor's own range, since several tensors can share a storage.
       const position = location.position + (storage.start + tensor.offset) * elementBytes;
       const part = readRange(path, position, elementSpan(tensor) * elementBytes);
       return gather({ ...tensor, offset: 0 }, part, elementBytes);

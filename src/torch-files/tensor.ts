@@ -1,7 +1,7 @@
-/** Tensors as torch.save describes them: a view of a storage by offset and strides. */
+/** Tensors as torch.save describes them: views of a storage with an offset and strides. */
 import type { SafetensorsDtype } from "../runs/safetensors.js";
 
-/** A flat array of elements in the file; several tensors may lie in one. */
+/** A flat array of elements in the file. Several tensors can share it. */
 export interface TorchStorage {
   readonly kind: "storage";
   /** Its name in the file. */
@@ -9,13 +9,13 @@ export interface TorchStorage {
   readonly dtype: SafetensorsDtype;
   /** Number of elements. */
   readonly elements: number;
-  /** Where a storage that is a part of another one begins in it, in elements; 0 of a whole one. */
+  /** For a storage that is a part of another one, its first element there; otherwise 0. */
   readonly start: number;
-  /** Elements of the storage `key` as it lies in the file. */
+  /** Number of elements of the whole storage `key` in the file. */
   readonly wholeElements: number;
 }
 
-/** Element (i, j, ...) lies at offset + i strides[0] + j strides[1] + ... of the storage. */
+/** Element (i, j, ...) is at offset + i strides[0] + j strides[1] + ... of the storage. */
 export interface TorchTensor {
   readonly kind: "tensor";
   readonly storage: TorchStorage;
@@ -24,7 +24,7 @@ export interface TorchTensor {
   readonly strides: readonly number[];
 }
 
-/** A tensor whose elements are read when they are wanted. */
+/** A tensor whose elements are read when they are needed. */
 export interface StoredTensor {
   readonly dtype: SafetensorsDtype;
   /** Empty for a scalar. */
@@ -33,16 +33,16 @@ export interface StoredTensor {
   read(): Uint8Array;
 }
 
-/** More elements than this no tensor of an image classifier has. */
+/** No tensor of an image classifier has more elements. */
 const MAX_ELEMENTS = 2 ** 32;
 
 const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
-/** Elements of the storage from a tensor's first to its last, both included. */
+/** Number of elements of the storage from a tensor's first to its last element, both included. */
 export const elementSpan = ({ shape, strides }: Pick<TorchTensor, "shape" | "strides">): number =>
   count(shape) === 0 ? 0 : shape.reduce((index, size, i) => index + (size - 1) * strides[i], 1);
 
-/** What is wrong with a tensor's geometry; undefined where all of its elements lie in its storage. */
+/** What is wrong with a tensor's geometry; undefined where all of its elements are within its storage. */
 export function geometryFault({ storage, offset, shape, strides }: TorchTensor): string | undefined {
   if (shape.length !== strides.length) return `has ${shape.length} sizes and ${strides.length} strides`;
   const elements = count(shape);
@@ -56,7 +56,7 @@ export function geometryFault({ storage, offset, shape, strides }: TorchTensor):
 /** The elements of a tensor in row-major order, from its storage's bytes. */
 export function gather({ offset, shape, strides }: TorchTensor, storage: Uint8Array, elementBytes: number): Uint8Array {
   const elements = count(shape);
-  // The trailing dimensions that lie row-major are copied in one piece.
+  // Trailing dimensions that are contiguous are copied together.
   let inner = shape.length;
   let run = 1;
   while (inner > 0 && (strides[inner - 1] === run || shape[inner - 1] === 1)) run *= shape[--inner];

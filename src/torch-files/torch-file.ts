@@ -1,7 +1,7 @@
 import type { PickleValue } from "./pickle-globals.js";
 import type { StorageLocation } from "./storages.js";
 
-/** What a file holds: its object, and where the storages of its tensors lie. */
+/** The contents of a file: its object, and the locations of its storages. */
 export interface TorchFile {
   readonly value: PickleValue;
   readonly locations: ReadonlyMap<string, StorageLocation>;

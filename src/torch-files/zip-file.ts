@@ -1,6 +1,6 @@
 /**
- * Files of torch.save since PyTorch 1.6: a zip archive with NAME/data.pkl, the object's pickle, and NAME/data/KEY for each
- * storage, none of them compressed.
+ * Reads files of torch.save since PyTorch 1.6: a zip archive with the object's pickle in NAME/data.pkl and each storage in
+ * NAME/data/KEY, without compression.
  *
  * Source: `_save` in torch/serialization.py, https://github.com/pytorch/pytorch.
  */
@@ -12,13 +12,13 @@ import { MAX_PICKLE_BYTES, unpickle } from "./pickle.js";
 import { type StorageLocation, Storages, storageBytes } from "./storages.js";
 import type { TorchFile } from "./torch-file.js";
 
-/** More entries than any network has tensors, with its optimiser's. */
+/** Maximum number of entries: more than the tensors of any network and its optimiser. */
 const MAX_ENTRIES = 100_000;
-/** Bytes of an entry's header in front of its name. */
+/** Bytes of an entry's header before its name. */
 const LOCAL_HEADER_BYTES = 30;
 const STORED = 0;
 
-/** Reads for yauzl, whose own reader throws out of a callback, past every `catch`, at a position that no file can have. */
+/** Reads for yauzl. For an impossible position, yauzl's own reader throws from a callback, where no `catch` can handle it. */
 class RangeReader extends RandomAccessReader {
   constructor(readonly path: string) {
     super();
@@ -65,7 +65,8 @@ export async function readZipFile(path: string): Promise<TorchFile> {
     if (entries.has(`${root}/byteorder`)) {
       const { position, bytes } = await location("byteorder");
       const order = Buffer.from(readRange(path, position, Math.min(bytes, 6))).toString("latin1");
-      if (order !== "little") return refuseTorchFile(path, "was written on a big-endian machine, which is not read.");
+      if (order !== "little")
+        return refuseTorchFile(path, "was written on a big-endian machine, which is not supported.");
     }
     const pickle = await location("data.pkl");
     if (pickle.bytes > MAX_PICKLE_BYTES) {
@@ -90,21 +91,21 @@ export async function readZipFile(path: string): Promise<TorchFile> {
     return { value, locations };
   } catch (error) {
     if (error instanceof AdvPropError) throw error;
-    // What yauzl says of an archive that breaks the format's rules, or the file system of a position that it gives.
-    return refuseTorchFile(path, `is no zip archive that can be read (${(error as Error).message}). Is it cut off?`);
+    // yauzl found an error in the archive, or the file system refused a position from it.
+    return refuseTorchFile(path, `is not a readable zip archive (${(error as Error).message}). It may be truncated.`);
   } finally {
     archive?.close();
   }
 }
 
-/** The entries by name; none lies on another, as those of an archive that unpacks to more than it holds do. */
+/** The entries by name. They must not overlap: overlapping entries can unpack to far more bytes than the archive has. */
 async function listEntries(path: string, archive: ZipFile): Promise<Map<string, Entry>> {
   const entries = new Map<string, Entry>();
   for await (const entry of archive.eachEntry()) {
     if (entries.has(entry.fileName)) return refuseTorchFile(path, `has two entries named ${entry.fileName}.`);
     entries.set(entry.fileName, entry);
     if (entries.size > MAX_ENTRIES)
-      return refuseTorchFile(path, `has more than ${MAX_ENTRIES} entries, and is not read.`);
+      return refuseTorchFile(path, `has more than ${MAX_ENTRIES} entries, which is the limit.`);
   }
   const inOrder = [...entries.values()].sort(
     (a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader || a.compressedSize - b.compressedSize,
@@ -119,7 +120,7 @@ async function listEntries(path: string, archive: ZipFile): Promise<Map<string, 
   return entries;
 }
 
-/** Where an entry's bytes lie. */
+/** Position and size of an entry's bytes. */
 async function locationOf(
   path: string,
   archive: ZipFile,
@@ -136,7 +137,7 @@ async function locationOf(
   }
   const { fileDataStart } = await archive.readLocalFileHeaderPromise(entry, { minimal: true });
   if (fileDataStart + entry.compressedSize > statSync(path).size) {
-    return refuseTorchFile(path, `its entry ${name} reaches beyond the end of the file. The file is damaged.`);
+    return refuseTorchFile(path, `its entry ${name} ends after the end of the file. The file is damaged.`);
   }
   return { position: fileDataStart, bytes: entry.compressedSize };
 }

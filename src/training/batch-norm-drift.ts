@@ -1,10 +1,10 @@
-/** How far the auxiliary routes' running statistics have moved from the main ones: why AdvProp keeps them apart. */
+/** Measures how much the running statistics of the auxiliary routes differ from the main ones, which is why AdvProp separates them. */
 import type { Classifier } from "../models/classifier.js";
 import { MAIN_ROUTE } from "../nn/context.js";
 import { type BatchNorm, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import type { BatchNormDriftRecord } from "../runs/schema.js";
 
-/** One record for each auxiliary route; the measures are those of the run schema. */
+/** One record for each auxiliary route. The run schema defines the measures. */
 export function batchNormDrift(
   { network, specification }: Classifier,
   { step, epoch }: { readonly step: number; readonly epoch: number },

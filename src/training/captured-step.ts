@@ -22,16 +22,17 @@ interface Captured {
   readonly inputs: readonly Tensor[];
   readonly losses: StepLosses;
   readonly gradients: readonly (Tensor | undefined)[];
-  /** How many updates of its running statistics each norm counts in a step. */
+  /** For each batch norm, the number of updates of its running statistics in a step. */
   readonly counts: readonly number[];
 }
 
 const valuesOf = (tensors: Upload | StepLosses): Tensor[] => Object.values(tensors).flat();
 
 /**
- * Runs a method's step, and from the second mini-batch of a size on captures and replays it. Random draws are keyed by the epoch, which
- * a graph holds as a number, so each epoch has its own. Steps are not captured as long as the factor of the running statistics changes
- * from one to the next, nor where a step turns out to need the CPU on its way, nor any more once a batch holds repeats of a sample.
+ * Runs a method's step. From the second mini-batch of a size on it captures the step as a graph and replays the graph. A graph holds the
+ * epoch, which random draws depend on, as a constant, so each epoch has its own graph. A step is not captured while the factor of the
+ * running statistics still changes from step to step. It is never captured again once a capture fails, for example because the step
+ * reads from the GPU, or once a mini-batch contains a sample twice; {@link refusal} then gives the reason.
  */
 export class CapturedStep {
   readonly #model: Classifier;
@@ -39,9 +40,9 @@ export class CapturedStep {
   readonly #gradients: GradientStore;
   readonly #norms: readonly BatchNorm[];
   #captured: Captured | undefined;
-  /** The size of mini-batches that went through the step as it is: the fastest algorithms for it are known. */
+  /** The size of the last mini-batch that ran without a graph. The fastest algorithms for this size are known. */
   #known = "";
-  #refused = false;
+  #refusal: string | undefined;
 
   constructor(model: Classifier, step: TrainingStep, gradients: GradientStore) {
     this.#model = model;
@@ -52,21 +53,26 @@ export class CapturedStep {
     );
   }
 
-  /** Adds the gradients of a mini-batch to the store, which must be empty, like the step itself. */
+  /** Why steps are no longer captured, as text for the user; undefined as long as they may be. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** Adds the gradients of a mini-batch to the store, as the step itself does. The store must be empty. */
   run(pixels: PixelBatch, context: DrawContext): StepLosses {
     const size = `${pixels.labels.length} x ${pixels.height} x ${pixels.width}`;
-    const asItIs = () => this.#step(batchFromPixels(pixels, context, this.#model.device));
-    // Which samples are repeats differs from step to step, and decides how many draws are made.
-    if (pixels.repeats !== undefined) this.#refuse("a mini-batch shows an image more than once");
-    if (this.#refused || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
+    const withoutGraph = () => this.#step(batchFromPixels(pixels, context, this.#model.device));
+    // The number of draws depends on which samples are repeated, and that differs from step to step.
+    if (pixels.repeats !== undefined) this.#refusal ??= "a mini-batch contains an image twice";
+    if (this.#refusal !== undefined || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
       this.#known = size;
       this.#dispose();
-      return asItIs();
+      return withoutGraph();
     }
-    // Streams are read from memory.
+    // The graph reads the streams from memory, so they are not part of the key.
     const key = JSON.stringify([size, context.seed, context.epoch, { ...pixels.pending, streams: undefined }]);
     const first = this.#captured?.key !== key;
-    if (first && !this.#capture(key, pixels, context)) return asItIs();
+    if (first && !this.#capture(key, pixels, context)) return withoutGraph();
     const captured = this.#captured as Captured;
     if (!first) {
       scope(() => {
@@ -85,9 +91,9 @@ export class CapturedStep {
   }
 
   /**
-   * Replaces the graph by one of this step, which leaves the store as a replay does.
+   * Replaces the graph by one of this step. The store is then as after a replay.
    *
-   * @returns whether the step could be captured; if not, all is as it was, and none is tried again
+   * @returns whether the step was captured; if not, everything is as before, and {@link refusal} gives the reason
    */
   #capture(key: string, pixels: PixelBatch, context: DrawContext): boolean {
     this.#dispose();
@@ -95,23 +101,14 @@ export class CapturedStep {
     try {
       this.#captured = this.#captureNow(key, pixels, context, before);
     } catch (error) {
-      // What is wrong with the step itself, and not with its capture, is thrown again when the step is run as it is.
-      this.#refuse(error instanceof Error ? error.message : String(error));
+      // The step now runs without a graph. If the step itself is wrong, it fails there with its own error.
+      [this.#refusal] = String(error instanceof Error ? error.message : error).split("\n");
       this.#gradients.clear();
       this.#norms.forEach((norm, i) => {
         norm.count(before[i] - norm.updates);
       });
     }
-    return !this.#refused;
-  }
-
-  /** Says once why no step is captured from here on. */
-  #refuse(reason: string): void {
-    if (this.#refused) return;
-    this.#refused = true;
-    process.emitWarning(`training steps are not captured as CUDA graphs, which makes them slower: ${reason}`, {
-      code: "ADVPROP_NOT_CAPTURED",
-    });
+    return this.#refusal === undefined;
   }
 
   #captureNow(key: string, pixels: PixelBatch, context: DrawContext, before: readonly number[]): Captured {

@@ -1,6 +1,6 @@
 /**
- * Checkpoints: everything that a resumed run needs, in one file that is replaced as a whole, so that no crash can leave
- * weights of one step beside counters of another. The JSON beside it says the same counters to people.
+ * Checkpoints. One file holds everything that a resumed run needs. It is replaced as a whole, so that no crash can leave the weights
+ * of one step beside the counters of another. A JSON file beside it has the same counters for human readers.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -14,39 +14,39 @@ import { keepAs, writeFileAtomic } from "../runs/atomic-file.js";
 import { writeJson } from "../runs/run-directory.js";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "../runs/safetensors.js";
 
-/** Where a run stands. Every random draw is keyed, so counters are all that a resume needs beside the tensors. */
+/** The counters of a run. Random draws are keyed by them, so a resumed run needs only these counters and the tensors. */
 export interface TrainingState {
-  /** Updates done. */
+  /** Number of updates done. */
   readonly step: number;
   /** The epoch in progress. */
   readonly epoch: number;
   /** Steps done in that epoch. */
   readonly stepInEpoch: number;
-  /** Sums over the epoch's steps of each loss. */
+  /** Sum of each loss over the steps of the epoch. */
   readonly lossSums: Readonly<Record<string, number>>;
   /** The best validation so far. */
   readonly best?: { readonly accuracy: number; readonly step: number; readonly epoch: number };
 }
 
-/** What a run must have in common with the one that made a checkpoint to continue it bit for bit. */
+/** A resumed run gives bit-identical results only if these values are the same as when the checkpoint was made. */
 export interface Reproducibility {
   readonly processor: string;
   readonly threads: number;
   readonly torch: string;
-  /** Processes that trained together; absent for one by itself. */
+  /** Number of processes that trained together; absent for a single process. */
   readonly ranks?: number;
 }
 
-/** The optimiser's tensors lie beside the network's under this prefix. */
+/** Prefix of the optimiser's tensors. */
 const OPTIMIZER = "optimizer.";
-/** Where there is an average it has the network's names, as what evaluation wants; the live weights have this prefix. */
+/** Prefix of the live weights of a run with a weight average. The average has the plain names, because evaluation uses it. */
 const LIVE = "live.";
-/** The key of the metadata that holds everything but tensors, as JSON. */
+/** Metadata key of everything but the tensors, as JSON. */
 const METADATA = "advprop";
-/** The key of the metadata that holds the SHA-256 of everything else, see {@link checksum}; files of earlier versions have none. */
+/** Metadata key of the SHA-256 of everything else, see {@link checksum}. Files of earlier versions do not have it. */
 const CHECKSUM = "sha256";
 
-/** Whether a tensor of a checkpoint is of the network to evaluate, neither the optimiser's nor of the live weights beside an average. */
+/** Whether a tensor of a checkpoint belongs to the network to evaluate, and not to the optimiser or to the live weights of an average. */
 export const isNetworkTensor = (name: string): boolean => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE);
 
 interface Metadata {
@@ -55,36 +55,36 @@ interface Metadata {
   readonly reproducibility: Reproducibility;
 }
 
-/** What a weights file holds. */
+/** The contents of a weights file. */
 export interface WeightsFile extends Metadata {
-  /** Whether it says how photos are cut; where it does not, the specification has {@link unrecordedView}. */
+  /** Whether it records how photos are cropped. If not, the specification has {@link unrecordedView}. */
   readonly viewRecorded: boolean;
-  /** The weights to evaluate: the average where the run keeps one, else the live ones. */
+  /** The weights to evaluate: the average if the run keeps one, else the live ones. */
   readonly tensors: Map<string, SafetensorsTensor>;
   /** The live weights of a run that keeps an average. */
   readonly live: Map<string, SafetensorsTensor>;
   readonly optimizer: Map<string, SafetensorsTensor>;
 }
 
-/** What training changes, beside its counters. */
+/** The parts of a run that training changes, apart from its counters. */
 export interface TrainedParts {
   readonly model: Classifier;
   readonly optimizer: Optimizer;
   readonly average?: WeightAverage;
 }
 
-/** Where a checkpoint lies: its tensors, and its counters for people. */
+/** The files of a checkpoint: its tensors, and its counters for human readers. */
 export interface CheckpointFiles {
   readonly weights: string;
   readonly state: string;
-  /** The name that the checkpoint which is replaced gets, where it is kept. */
+  /** New name of the previous checkpoint, if it is kept. */
   readonly previous?: string;
 }
 
 /**
  * Writes a checkpoint as a whole.
  *
- * @throws ERR_WRITE, and the earlier checkpoint of that name stays
+ * @throws ERR_WRITE a file cannot be written; the earlier checkpoint of that name stays
  */
 export function saveCheckpoint(
   files: CheckpointFiles,
@@ -106,7 +106,7 @@ export function saveCheckpoint(
   writeJson(files.state, metadata);
 }
 
-/** SHA-256 of the metadata and of each tensor's name, dtype, shape and bytes, in the order of the names. */
+/** SHA-256 of the metadata and of each tensor's name, dtype, shape and bytes, sorted by name. */
 function checksum(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: string): string {
   const hash = createHash("sha256").update(metadata);
   for (const [name, { dtype, shape, data }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -118,8 +118,8 @@ function checksum(tensors: ReadonlyMap<string, SafetensorsTensor>, metadata: str
 /**
  * Reads a checkpoint.
  *
- * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_SAFETENSORS, ERR_CHECKPOINT_DAMAGED it is damaged; ERR_WEIGHTS it is
- *   not of this library
+ * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_SAFETENSORS, ERR_CHECKPOINT_DAMAGED the file is damaged; ERR_WEIGHTS the
+ *   file is not a checkpoint of this library
  */
 export function readCheckpoint(path: string): WeightsFile {
   if (!existsSync(path)) {
@@ -132,8 +132,8 @@ export function readCheckpoint(path: string): WeightsFile {
   if (metadata[CHECKSUM] !== undefined && metadata[CHECKSUM] !== checksum(all, metadata[METADATA])) {
     throw new UsageError(
       "ERR_CHECKPOINT_DAMAGED",
-      `${path} is damaged: its contents do not have the checksum that was written with them. Take another checkpoint; ` +
-        "a run that is resumed goes on from the checkpoint before it",
+      `${path} is damaged: its contents do not match its checksum. Use another checkpoint; ` +
+        "a resumed run continues from the checkpoint before it",
     );
   }
   const below = (prefix: string) =>
@@ -158,13 +158,10 @@ function parseMetadata(text: string, path: string): Metadata {
     const metadata = JSON.parse(text) as Metadata;
     if (typeof metadata.specification.name === "string") return metadata;
   } catch {}
-  throw new UsageError(
-    "ERR_WEIGHTS",
-    `${path}: the entry ${METADATA} of its metadata does not say what the weights are`,
-  );
+  throw new UsageError("ERR_WEIGHTS", `${path}: the entry ${METADATA} of its metadata does not describe the network`);
 }
 
-/** Puts a checkpoint's tensors into parts of the same kind. @throws ERR_WEIGHTS they do not fit */
+/** Copies a checkpoint's tensors into the parts of a run. @throws ERR_WEIGHTS they do not fit */
 export function restore(file: WeightsFile, source: string, { model, optimizer, average }: TrainedParts): void {
   if (average !== undefined) loadState(average.twin.state(), file.tensors, `${source} (average)`);
   loadState(model.network.state(), average === undefined ? file.tensors : file.live, source);

@@ -1,12 +1,12 @@
-/** What happens while {@link fit} trains, in the order in which it happens. */
+/** The events of {@link fit}. */
 import type { RouteAccuracies } from "../runs/schema.js";
 import type { TrainingState } from "./checkpoint.js";
 import type { StepMetrics } from "./update.js";
 
-/** One update of the weights was made. */
+/** One update of the weights is done. */
 export interface StepEvent {
   readonly type: "step";
-  /** Updates done, this one included. */
+  /** Number of updates done, including this one. */
   readonly step: number;
   readonly totalSteps: number;
   /** From 0. */
@@ -19,22 +19,22 @@ export interface StepEvent {
   readonly meanLosses: Readonly<Record<string, number>>;
   /** L2 norm over all gradients before clipping. */
   readonly gradientNorm: number;
-  /** Training images of the set that it took. */
+  /** Number of training images in this update. */
   readonly images: number;
-  /** Since the step before, or since the epoch began. */
+  /** Since the previous step, or since the epoch began. */
   readonly seconds: number;
-  /** Of these, how long the step waited for its images. */
+  /** The part of `seconds` in which the step waited for its images. */
   readonly waitingSeconds: number;
-  /** Training images of the set per second, over the last steps. */
+  /** Training images per second over the last steps. */
   readonly imagesPerSecond: number;
-  /** Until the last epoch or the end of the time budget, with validations and checkpoints; too short before the first of them. */
+  /** Remaining time until the end of the last epoch or of the time budget. It includes validations and checkpoints once the first of them was measured. */
   readonly secondsLeft: number;
 }
 
-/** A pass over the training images is done. */
+/** An epoch is done. */
 export interface EpochEvent {
   readonly type: "epoch";
-  /** Updates done at its end. */
+  /** Number of updates done at its end. */
   readonly step: number;
   readonly epoch: number;
   /** Over its steps, in nats. */
@@ -45,23 +45,23 @@ export interface EpochEvent {
   readonly waitingShare: number;
 }
 
-/** The validation images were classified. */
+/** A validation is done. */
 export interface ValidationEvent {
   readonly type: "validation";
   readonly step: number;
   readonly epoch: number;
-  /** A fraction. */
+  /** In [0, 1]. */
   readonly accuracy: number;
   /** Mean cross-entropy in nats. */
   readonly loss: number;
   readonly count: number;
-  /** The same images through each batch norm route, `main` among them; absent for a network of one route. */
+  /** The results through each batch norm route, including `main`; absent for a network with one route. */
   readonly routes?: RouteAccuracies;
-  /** Whether it is the best so far. */
+  /** Whether this accuracy is the best so far. */
   readonly best: boolean;
 }
 
-/** The network is as a checkpoint of this name is to have it: the newest, the best, or that of a step. */
+/** A checkpoint of this name must be saved now: the newest, the best, or that of a step. */
 export interface CheckpointEvent {
   readonly type: "checkpoint";
   readonly name: "last" | "best" | number;
@@ -70,5 +70,5 @@ export interface CheckpointEvent {
 
 export type FitEvent = StepEvent | EpochEvent | ValidationEvent | CheckpointEvent;
 
-/** Is told of each event before training goes on; training waits for the promise, and fails where it fails. */
+/** A listener for events. Training waits for the returned promise, and fails if the promise fails. */
 export type Listener<Event> = (event: Event) => void | Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The training loop: everything around a method's step that is the same for all methods. Updates, validation, stopping. What
- * happens is told to a listener; nothing is written here.
+ * The training loop: updates, validation and stopping, which are the same for all methods. It reports events to a listener and writes
+ * no files.
  */
 import { setImmediate } from "node:timers/promises";
 import type { Loader } from "../data/loading/batch.js";
@@ -15,31 +15,31 @@ import { type StepMetrics, type UpdateParts, update } from "./update.js";
 export interface FitOptions extends UpdateParts {
   readonly schedule: Schedule;
   readonly loader: Loader;
-  /** Mini-batches of the loader in an update; 1 unless given. An epoch's last ones that make no whole update are left. */
+  /** Mini-batches per update; by default 1. The last mini-batches of an epoch are skipped if they are too few for an update. */
   readonly accumulationSteps?: number;
   readonly epochs: number;
   readonly seed: number;
-  /** Told of each step, epoch, validation and checkpoint. */
+  /** Called with each step, epoch, validation and checkpoint. */
   readonly onEvent?: Listener<FitEvent>;
-  /** Steps between events of the checkpoint `last`, which there is also after each epoch. */
+  /** Steps between saves of the checkpoint `last`, which is also saved after each epoch. */
   readonly checkpointEverySteps?: number | null;
-  /** Steps between checkpoints that are kept, each under its own name. */
+  /** Steps between checkpoints that are kept under their own names. */
   readonly keepEverySteps?: number | null;
-  /** Accuracy and loss on the validation images; where it is absent there is no `best`. */
+  /** Measures accuracy and loss on the validation images. Without it there is no checkpoint `best`. */
   readonly validate?: () => Promise<Pick<ValidationEvent, "accuracy" | "loss" | "count" | "routes">>;
   readonly evaluateEveryEpochs?: number;
-  /** Ends the run where so many epochs brought no better validation accuracy. */
+  /** Ends the run after this many epochs without a better validation accuracy. */
   readonly earlyStoppingEpochs?: number | null;
-  /** Stops the run, saved, at the first step that ends after so many hours from now. */
+  /** Saves and stops the run after the first step that ends this many hours from now. */
   readonly timeBudgetHours?: number | null;
-  /** Where to go on from; the model and the optimiser hold its tensors already. */
+  /** The state to resume from. The model and the optimiser must already hold its tensors. */
   readonly resume?: TrainingState;
-  /** Aborted, the run finishes its step, saves and returns. */
+  /** If it is aborted, the run finishes the current step, saves and returns. */
   readonly signal?: AbortSignal;
 }
 
 export interface FitResult {
-  /** A stopped run is saved and can be resumed. */
+  /** A stopped run was saved and can be resumed. */
   readonly status: "finished" | "stopped";
   readonly reason: "last epoch" | "early stopping" | StopReason;
   readonly state: TrainingState;
@@ -48,27 +48,27 @@ export interface FitResult {
 const START: TrainingState = { step: 0, epoch: 0, stepInEpoch: 0, lossSums: {} };
 
 /**
- * Updates in an epoch.
+ * Number of updates in an epoch.
  *
- * @throws ERR_BATCH_SIZE an epoch has not enough mini-batches for one
+ * @throws ERR_BATCH_SIZE an epoch has too few mini-batches for one update
  */
 export function updatesPerEpoch({ stepsPerEpoch, batchSize }: Loader, accumulationSteps = 1): number {
   const updates = Math.floor(stepsPerEpoch / accumulationSteps);
   if (updates >= 1) return updates;
   throw new UsageError(
     "ERR_BATCH_SIZE",
-    `fit: ${accumulationSteps} mini-batches of ${batchSize} images make an update, and an epoch has ${stepsPerEpoch}. ` +
+    `fit: ${accumulationSteps} mini-batches of ${batchSize} images make an update, but an epoch has only ${stepsPerEpoch}. ` +
       "Lower training.accumulationSteps or the batch size.",
   );
 }
 
 /**
- * Trains until the last epoch or until it is stopped. The weights after it are a pure function of the options, however
- * often the run was stopped and resumed.
+ * Trains until the last epoch is done or the run is stopped. The final weights depend only on the options, and not on how often the run
+ * was stopped and resumed.
  *
- * @throws ERR_NON_FINITE a loss or the gradient is not finite: the weights are left as before that step
+ * @throws ERR_NON_FINITE a loss or the gradient is not finite; the weights are those before that step
  * @throws ERR_BATCH_SIZE as {@link updatesPerEpoch}
- * @throws RunError ERR_RANK another rank is gone
+ * @throws RunError ERR_RANK another rank has ended
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
   const { loader, epochs, schedule, seed, accumulationSteps = 1, ranks } = options;
@@ -77,7 +77,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const totalSteps = epochs * stepsPerEpoch;
   const pace = new Pace(stepsPerEpoch);
   const { stopReason: ownReason, budgetSeconds } = stopConditions(options);
-  // Ranks stop after the same step: that after which the first of them has a reason.
+  // All ranks stop after the same step, the first after which any of them has a reason.
   let agreed: StopReason | undefined;
   const stopReason = () => (ranks === undefined ? ownReason() : agreed);
   let state = options.resume ?? START;
@@ -93,11 +93,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     const epochStarted = performance.now();
     const firstStep = state.step;
     let waitedSeconds = 0;
-    /** When the last step was done, and when the loader was asked for what this one takes. */
-    let [stepped, asked] = [epochStarted, epochStarted];
+    /** The time when the last step ended, and when the images of this step were requested. */
+    let [stepped, requested] = [epochStarted, epochStarted];
     const batches = loader.epoch(state.epoch, state.stepInEpoch * accumulationSteps);
     for await (const group of groupsOf(accumulationSteps, batches)) {
-      const waitingSeconds = secondsSince(asked);
+      const waitingSeconds = secondsSince(requested);
       const { step, epoch } = state;
       const learningRate = schedule(step);
       const context = { seed, epoch, step, rate: learningRate, saved, stop: ranks && ownReason() };
@@ -126,7 +126,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         secondsLeft: Math.min(budgetSeconds(), pace.secondsLeft(remaining(options, totalSteps, state))),
       });
       if (divides(options.keepEverySteps, state.step)) await checkpoint(state.step);
-      // An epoch's end is saved below, with its counters moved on.
+      // After the last step of an epoch the checkpoint is saved below, with the counters of the next epoch.
       if (state.stepInEpoch < stepsPerEpoch) {
         const reason = stopReason();
         if (reason !== undefined) {
@@ -136,7 +136,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (divides(options.checkpointEverySteps, state.step)) await checkpoint("last");
       }
       await setImmediate();
-      asked = performance.now();
+      requested = performance.now();
     }
 
     const epochEnded = performance.now();
@@ -175,7 +175,7 @@ function validationIsDue(
   return validate !== undefined && ((epoch + 1) % evaluateEveryEpochs === 0 || epoch + 1 === epochs);
 }
 
-/** What is still to come after the steps that are done, the end of this epoch included. */
+/** The remaining work after the finished steps, including the end of this epoch. */
 function remaining(options: FitOptions, totalSteps: number, { step, epoch }: TrainingState): Remaining {
   const epochs = Array.from({ length: options.epochs - epoch }, (_, i) => epoch + i);
   return {
@@ -185,7 +185,7 @@ function remaining(options: FitOptions, totalSteps: number, { step, epoch }: Tra
   };
 }
 
-/** Why the run is to stop now, if at all, and how much of its time it may still use. Its hours count from this call. */
+/** Whether and why the run must stop now, and the rest of its time budget. The budget counts from this call. */
 function stopConditions({ signal, timeBudgetHours }: FitOptions) {
   const deadline = performance.now() + (timeBudgetHours ?? Number.POSITIVE_INFINITY) * 3_600_000;
   return {
@@ -197,7 +197,7 @@ function stopConditions({ signal, timeBudgetHours }: FitOptions) {
   };
 }
 
-/** Whether so many epochs brought no better validation accuracy that the run is to end. */
+/** Whether early stopping must end the run. */
 export function stalled(
   { earlyStoppingEpochs }: Pick<FitOptions, "earlyStoppingEpochs">,
   { best, epoch }: Pick<TrainingState, "best" | "epoch">,
@@ -206,7 +206,7 @@ export function stalled(
   return epoch - 1 - best.epoch >= earlyStoppingEpochs;
 }
 
-/** Consecutive items in groups of `size`; a last group that is not full is left out. */
+/** Groups of `size` consecutive items; a last group that is not full is skipped. */
 async function* groupsOf<T>(size: number, items: AsyncIterable<T>): AsyncGenerator<T[]> {
   let group: T[] = [];
   for await (const item of items) {

@@ -1,4 +1,4 @@
-/** How much memory a training step takes: measured on small mini-batches, before the run starts. */
+/** Estimates the memory of a training step from measurements on small mini-batches, before the run starts. */
 import type { PixelBatch } from "../data/loading/batch.js";
 import { UsageError } from "../errors.js";
 import { loadState, stateOf, toSafetensor } from "../models/weights.js";
@@ -6,24 +6,24 @@ import { memoryStats, releaseCachedMemory, resetPeakMemory } from "../tensor/ind
 import type { TrainedParts } from "./checkpoint.js";
 import { type UpdateParts, update } from "./update.js";
 
-/** Bytes of tensors at the peak of an update: fixedBytes + bytesPerImage * batch size. */
+/** Peak memory of the tensors during an update: fixedBytes + bytesPerImage * batch size. */
 export interface MemoryEstimate {
   readonly fixedBytes: number;
   readonly bytesPerImage: number;
 }
 
-/** The bytes that a batch size takes. */
+/** The estimated peak memory for a batch size, in bytes. */
 export const bytesFor = ({ fixedBytes, bytesPerImage }: MemoryEstimate, batchSize: number): number =>
   fixedBytes + bytesPerImage * batchSize;
 
-/** Images up to this side cost so little that larger batches, which tell more, are measured. */
+/** Images up to this side are so cheap that larger batches are measured, which gives a better estimate. */
 const SMALL_SIDE = 64;
 
 /**
- * Makes real updates at two small batch sizes, reads the peak of each, and draws the straight line through them. The
- * weights, statistics and optimiser are left as they were.
+ * Makes real updates at two small batch sizes, measures the peak memory of each, and computes the straight line through the two. The
+ * weights, statistics and optimiser are restored afterwards.
  *
- * @throws ERR_MEMORY_LIMIT even these do not fit
+ * @throws ERR_MEMORY_LIMIT even these batches do not fit
  */
 export function estimateMemory(
   parts: UpdateParts & TrainedParts,
@@ -38,7 +38,7 @@ export function estimateMemory(
   const moments = new Map(Array.from(optimizer.state(), ([name, tensor]) => [name, toSafetensor(tensor)]));
   const classes = model.specification.classes.length;
   const peak = (batchSize: number): number => {
-    // With accumulation the second mini-batch stands beside the gradients of the first; more change nothing.
+    // With accumulation the second mini-batch is in memory together with the gradients of the first. More mini-batches add nothing.
     const batches = new Array<PixelBatch>(Math.min(accumulationSteps, 2)).fill(
       patterned(batchSize, side, classes, views),
     );
@@ -59,12 +59,12 @@ export function estimateMemory(
   }
 }
 
-/** Share of the memory that an automatic batch may take; the rest is for what falls between tensors. */
+/** Share of the memory that an automatic batch may use; the rest is for the allocator's overhead. */
 const AUTOMATIC_SHARE = 0.85;
-/** The most images of a mini-batch that is chosen automatically: more take memory and gain nothing. */
+/** Largest mini-batch that is chosen automatically. A larger one needs more memory and is not faster. */
 const MOST_IMAGES = 256;
 
-/** How many images make an update, and in which parts. */
+/** The size of an update and of its mini-batches. */
 export interface AutomaticBatch {
   /** Images in a mini-batch. */
   readonly batchSize: number;
@@ -73,12 +73,12 @@ export interface AutomaticBatch {
 }
 
 /**
- * The images of an update in as few equal mini-batches as fit: 1, 2, 4, ... of them, each of at most 256 images. Of fewer training
- * images than that, the largest power of two.
+ * Splits the images of an update into as few equal mini-batches as the memory allows: 1, 2, 4, ..., each of at most 256 images. If
+ * there are fewer training images than `update`, the update has the largest power of two that they allow.
  *
- * @param available bytes
- * @param images    of the training set
- * @param update    images that an update is to have, those that the learning rate is for
+ * @param available memory in bytes
+ * @param images    number of training images
+ * @param update    wanted number of images per update, which the learning rate is for
  * @throws ERR_MEMORY not even two images fit
  */
 export function automaticBatch(
@@ -96,19 +96,19 @@ export function automaticBatch(
   return { batchSize: batchSize(), accumulationSteps };
 }
 
-/** @throws ERR_MEMORY a batch of that size takes more than is available, with what would fit instead */
+/** @throws ERR_MEMORY a batch of that size needs more memory than is available; the message says what would fit */
 export function checkMemory(estimate: MemoryEstimate, batchSize: number, available: number): void {
   const needed = bytesFor(estimate, batchSize);
   if (needed <= available) return;
   const most = Math.floor((available - estimate.fixedBytes) / estimate.bytesPerImage);
   const advice =
     most >= 2
-      ? `Take a batch of at most ${most} (\`training.batchSize: auto\` finds one; in several mini-batches an update where it must)`
-      : "Take a smaller model or smaller images";
+      ? `Use a batch of at most ${most}, or let \`training.batchSize: auto\` choose one`
+      : "Use a smaller model or smaller images";
   throw new UsageError(
     "ERR_MEMORY",
-    `train: a batch of ${batchSize} images takes about ${readableBytes(needed)}, and ${readableBytes(available)} are available. ` +
-      `${advice}, or raise \`memoryLimit\` where the machine has more.`,
+    `train: a batch of ${batchSize} images needs about ${readableBytes(needed)} of memory, but only ${readableBytes(available)} are available. ` +
+      `${advice}, or raise \`memoryLimit\` if the machine has more memory.`,
   );
 }
 
@@ -116,7 +116,7 @@ export function checkMemory(estimate: MemoryEstimate, batchSize: number, availab
 export const readableBytes = (bytes: number): string =>
   bytes < 1e9 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
-/** A mini-batch of no particular images. */
+/** A mini-batch of arbitrary images. */
 function patterned(count: number, side: number, classes: number, views: number): PixelBatch {
   const pixels = Uint8Array.from({ length: count * side * side * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
   return {

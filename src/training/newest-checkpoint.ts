@@ -1,4 +1,4 @@
-/** The checkpoint that a run goes on from: the newest, or the one before it where the newest is damaged. */
+/** The checkpoint that a run resumes from: the newest, or the one before it if the newest is damaged. */
 import { existsSync, renameSync } from "node:fs";
 import { AdvPropError, UsageError } from "../errors.js";
 import { keepAs } from "../runs/atomic-file.js";
@@ -6,16 +6,16 @@ import { type CheckpointFiles, readCheckpoint, type WeightsFile } from "./checkp
 
 export interface NewestCheckpoint {
   readonly file: WeightsFile;
-  /** Where it was read. */
+  /** The file that was read. */
   readonly path: string;
-  /** What is wrong with a newer one, where that one is damaged. */
+  /** What is wrong with the newest checkpoint, if it is damaged. */
   readonly damage?: string;
 }
 
 /**
- * Reads the newest checkpoint that is whole.
+ * Reads the newest checkpoint that is not damaged.
  *
- * @returns undefined where the run has none yet
+ * @returns undefined if the run has no checkpoint yet
  * @throws UsageError ERR_CHECKPOINT_DAMAGED all are damaged
  */
 export function readNewestCheckpoint({ weights, previous }: CheckpointFiles): NewestCheckpoint | undefined {
@@ -32,12 +32,12 @@ export function readNewestCheckpoint({ weights, previous }: CheckpointFiles): Ne
   if (damages.length === 0) return undefined;
   throw new UsageError(
     "ERR_CHECKPOINT_DAMAGED",
-    `no checkpoint of the run can be read, so it cannot go on:\n${damages.join("\n")}\n` +
-      "Restore one of these files, or start a new run with another checkpoint of it as `weights`",
+    `no checkpoint of the run can be read, so the run cannot be resumed:\n${damages.join("\n")}\n` +
+      "Restore one of these files, or start a new run with another of its checkpoints as `weights`",
   );
 }
 
-/** Keeps a damaged newest checkpoint under another name, and makes the one before it the newest. @returns the other name */
+/** Renames a damaged newest checkpoint, and makes the one before it the newest. @returns the new name of the damaged one */
 export function setAsideDamaged({ weights, previous }: CheckpointFiles): string {
   const aside = weights.replace(/\.safetensors$/, "-damaged.safetensors");
   renameSync(weights, aside);

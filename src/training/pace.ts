@@ -1,21 +1,21 @@
-/** How fast a run is, and how long it will still take. */
+/** Measures the speed of a run, and estimates the remaining time. */
 
-/** Steps over which {@link Pace.imagesPerSecond} is a mean, about. */
+/** {@link Pace.imagesPerSecond} is a mean over about this many steps. */
 const SHOWN_STEPS = 10;
-/** Ends of epochs, and validations, over which their times are means. */
+/** The times of epoch ends and of validations are means over about this many of them. */
 const RECENT = 3;
 
-/** What a run has still to do. */
+/** The remaining work of a run. */
 export interface Remaining {
   readonly steps: number;
-  /** Ends of epochs: pictures, drift of the norms, checkpoints. */
+  /** Number of epoch ends, each with pictures, drift of the norms and checkpoints. */
   readonly epochEnds: number;
   readonly validations: number;
 }
 
 /**
- * Learns how long each part of a run takes. Steps are averaged over an epoch, so that a checkpoint among them, or a cold start of the
- * readers, counts as often as it comes; validations and ends of epochs are added for those that are still to come.
+ * Measures how long each part of a run takes. Steps are averaged over an epoch, so that rare delays, such as a checkpoint, are weighted
+ * by how often they occur. Validations and epoch ends are measured separately, and added for those that remain.
  */
 export class Pace {
   readonly #step: RunningMean;
@@ -29,18 +29,18 @@ export class Pace {
   }
 
   step(seconds: number, images: number): void {
-    // The first step of a process is slow: memory is allocated, and kernels are prepared.
+    // The first step of a process is slow, because memory is allocated and kernels are prepared.
     if (this.#steps++ === 1) this.#step.restart();
     this.#step.add(seconds);
     this.#secondsPerImage.add(seconds / images);
   }
 
-  /** Everything between the last step of an epoch and the next epoch but the validation. */
+  /** Everything between the last step of an epoch and the next epoch, except the validation. */
   epochEnd(seconds: number): void {
     this.#epochEnd.add(seconds);
   }
 
-  /** With the checkpoint of a new best. */
+  /** Includes the checkpoint of a new best accuracy. */
   validation(seconds: number): void {
     this.#validation.add(seconds);
   }
@@ -50,13 +50,13 @@ export class Pace {
     return this.#secondsPerImage.count === 0 ? 0 : 1 / this.#secondsPerImage.value;
   }
 
-  /** What has not been seen yet counts nothing: before the first validation it is too short. */
+  /** Parts that have not been measured yet count as 0, so the estimate is too short before the first validation. */
   secondsLeft({ steps, epochEnds, validations }: Remaining): number {
     return steps * this.#step.value + epochEnds * this.#epochEnd.value + validations * this.#validation.value;
   }
 }
 
-/** The plain mean of the first values, of many a mean in which older ones fade. 0 before the first. */
+/** The plain mean of the first values, later an exponential moving average; 0 before the first value. */
 class RunningMean {
   readonly #horizon: number;
   #count = 0;
@@ -84,5 +84,5 @@ class RunningMean {
   }
 }
 
-/** A part of some seconds, in [0, 1]. */
+/** The ratio of two times, limited to [0, 1]. */
 export const share = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0);

@@ -1,4 +1,4 @@
-/** The folder of a run as a listener of its training: logs, drift of the norms, checkpoints. */
+/** A listener that writes a training into the folder of its run: logs, drift of the norms, checkpoints. */
 import type { Classifier } from "../models/classifier.js";
 import type { RunDirectory } from "../runs/run-directory.js";
 import type { Losses, MetricsRecord } from "../runs/schema.js";
@@ -11,19 +11,19 @@ import { share } from "./pace.js";
 export interface RecordedParts extends TrainedParts {
   readonly model: Classifier;
   readonly reproducibility: Reproducibility;
-  /** Steps between records of a step in the log. */
+  /** Number of steps between logged steps. */
   readonly logEverySteps: number;
-  /** Gets the same records as the logs. */
+  /** An event file that gets the same records as the logs. */
   readonly events?: Pick<EventFile, "metrics" | "drift"> | undefined;
 }
 
 /**
- * Writes what happens into a run's folder; give it to `fit` as `onEvent`.
+ * Writes the events of a training into the run's folder. Pass it to `fit` as `onEvent`.
  *
- * @throws RunError ERR_WRITE the listener, where a file cannot be written
+ * @throws RunError ERR_WRITE from the listener: a file cannot be written
  */
 export function runRecorder(run: RunDirectory, parts: RecordedParts): (event: FitEvent) => void {
-  // Sums since the last record: a mean of the steps' own rates would be another number.
+  // Sums since the last record, because the mean of the steps' rates is not the rate over these steps.
   let [images, seconds, waitingSeconds] = [0, 0, 0];
   const log = (record: MetricsRecord) => {
     run.metrics.append(record);

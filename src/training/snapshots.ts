@@ -1,4 +1,4 @@
-/** Pictures of a run: the same images after each epoch, their perturbations and their adversarial versions. */
+/** Pictures of a run: after each epoch the same images, their perturbations and their adversarial versions. */
 import { join } from "node:path";
 import type { Attack } from "../attacks/attack.js";
 import type { PixelBatch } from "../data/loading/batch.js";
@@ -13,12 +13,12 @@ import { scope, type Tensor } from "../tensor/index.js";
 import { add, cast, clamp, mul, permute, sub } from "../tensor/operators.js";
 import { batchFromPixels } from "./methods/step.js";
 
-/** Images to attack, and how. */
+/** The images to attack, and the attack. */
 export interface SnapshotAttack {
   readonly model: Classifier;
   readonly attack: Attack;
   readonly route: string;
-  /** The change of a pixel that is shown as black or white. */
+  /** The change of a pixel that is drawn as black or white. */
   readonly fullRange: number;
   readonly seed: number;
   /** The images to attack, not augmented. */
@@ -26,8 +26,8 @@ export interface SnapshotAttack {
 }
 
 /**
- * The images, their perturbations and their adversarial versions, each N arrays of uint8 HWC. Of a perturbation grey is
- * none, and `fullRange` fills the scale.
+ * The images, their perturbations and their adversarial versions, each as N arrays of uint8 HWC. In a perturbation grey is no change,
+ * and black and white are changes of `fullRange`.
  */
 export function attackImages({ model, attack, route, fullRange, seed, pixels }: SnapshotAttack): Uint8Array[][] {
   return scope(() => {
@@ -40,8 +40,8 @@ export function attackImages({ model, attack, route, fullRange, seed, pixels }: 
 }
 
 /**
- * Writes `epoch-0001.png` and so on into the run's folder of images: {@link attackImages}, a row each; and beside it as JSON what the
- * network takes the images for.
+ * Writes a picture such as `epoch-0001.png` into the run's folder of images, with one row for each list of {@link attackImages}. A JSON
+ * file beside it has the network's predictions for the images.
  *
  * @returns the name of the picture
  */
@@ -63,7 +63,7 @@ export async function writeSnapshot(images: SnapshotAttack, folder: string, epoc
   return `${name}.png`;
 }
 
-/** For each image the likeliest class through each route. */
+/** For each image the most probable class through each route. */
 function predictionsOf(
   model: Classifier,
   images: readonly Uint8Array[],
@@ -80,21 +80,21 @@ function predictionsOf(
     Object.fromEntries(
       logits.map(([route, all]) => [
         route,
-        likeliest(classes, all.subarray(i * classes.length, (i + 1) * classes.length)),
+        mostProbableClass(classes, all.subarray(i * classes.length, (i + 1) * classes.length)),
       ]),
     ),
   );
 }
 
-/** The class with the largest logit, and its softmax; no class where a logit is no number. */
-function likeliest(classes: readonly string[], logits: Float32Array): SnapshotPrediction {
+/** The class with the largest logit, and its softmax; no class if a logit is NaN. */
+function mostProbableClass(classes: readonly string[], logits: Float32Array): SnapshotPrediction {
   const most = Math.max(...logits);
   if (!Number.isFinite(most)) return { class: "", probability: 0 };
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
   return { class: classes[logits.indexOf(most)], probability: 1 / total };
 }
 
-/** [N, 3, H, W] in [0, 1] to N arrays of uint8 HWC. */
+/** Turns [N, 3, H, W] in [0, 1] into N arrays of uint8 HWC. */
 function toBytes(images: Tensor, side: number): Uint8Array[] {
   const bytes = cast(permute(add(mul(clamp(images, 0, 1), 255), 0.5), [0, 2, 3, 1]), "uint8").toArray() as Uint8Array;
   const size = side * side * 3;

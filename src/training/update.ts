@@ -1,4 +1,4 @@
-/** One update of the weights: the gradients of its mini-batches, their check, clipping, the optimiser, the average. */
+/** One update of the weights: gradients of the mini-batches, check for finite values, clipping, optimiser, weight average. */
 import type { PixelBatch } from "../data/loading/batch.js";
 import type { RankedUpdate, StopReason } from "../distributed/ranked-update.js";
 import { RunError } from "../errors.js";
@@ -9,49 +9,49 @@ import { cast, eachMul_, normOfAll, stack } from "../tensor/operators.js";
 import type { CapturedStep } from "./captured-step.js";
 import { batchFromPixels, type StepLosses, type TrainingStep } from "./methods/step.js";
 
-/** What an update works with. */
+/** The parts that an update needs. */
 export interface UpdateParts {
   readonly step: TrainingStep;
   /** The same step as a CUDA graph, for updates of one mini-batch. */
   readonly captured?: CapturedStep;
   readonly gradients: GradientStore;
   readonly optimizer: Optimizer;
-  /** Gradients whose L2 norm exceeds this are scaled to it. */
+  /** A gradient with a larger L2 norm is scaled down to this norm. */
   readonly clipGradientNorm?: number | null;
-  /** Where the network is; the CPU unless given. */
+  /** Device of the network; by default the CPU. */
   readonly device?: Device;
-  /** The average of the weights that follows them, if any. */
+  /** The moving average of the weights, if there is one. */
   readonly average?: WeightAverage;
-  /** The running statistics by their names, which must stay finite too; unchecked where they are not given. */
+  /** The running statistics by name, which must stay finite too; not checked if absent. */
   readonly statistics?: ReadonlyMap<string, Tensor>;
-  /** What the update has in common with those of other ranks; a run by itself unless given. Its gradients are `gradients`. */
+  /** The exchange with other ranks, over the same gradient store; absent for a single process. */
   readonly ranks?: RankedUpdate;
 }
 
 /** The mean losses of an update's mini-batches, in nats. */
 export type StepMetrics = { readonly [name in keyof StepLosses]: number };
 
-/** Which update it is. */
+/** Identifies an update. */
 export interface UpdateContext {
   readonly seed: number;
   readonly epoch: number;
-  /** Updates done before. */
+  /** Number of updates done before. */
   readonly step: number;
   /** The learning rate. */
   readonly rate: number;
-  /** The step of the last checkpoint, 0 for none, which a failure names. */
+  /** The step of the last checkpoint, 0 for none. The message of a failure names it. */
   readonly saved: number;
-  /** Why this rank wants to stop, if it does. */
+  /** The reason of this rank to stop, if it has one. */
   readonly stop?: StopReason;
 }
 
 /**
- * Changes the weights once, by the mean gradient over mini-batches, which batch norm sees one by one.
+ * Changes the weights once, by the mean gradient over mini-batches. Batch norm statistics are those of each mini-batch.
  *
- * @returns the mean losses, the gradient's L2 norm before clipping, and why any rank wants to stop
- * @throws ERR_NON_FINITE a loss, the gradient or a running statistic is not finite: the weights are left as they were, the running
+ * @returns the mean losses, the gradient's L2 norm before clipping, and a rank's reason to stop, if any rank has one
+ * @throws ERR_NON_FINITE a loss, the gradient or a running statistic is not finite; the weights are unchanged, but the running
  *   statistics are not
- * @throws RunError ERR_RANK another rank is gone
+ * @throws RunError ERR_RANK another rank has ended
  */
 export function update(
   { step, captured, gradients, optimizer, clipGradientNorm, device, average, statistics, ranks }: UpdateParts,
@@ -93,7 +93,7 @@ const present = (gradients: Gradients): Tensor[] => gradients.filter((gradient) 
 
 const valuesOf = (losses: StepLosses): Tensor[] => Object.values(losses);
 
-/** What a step gives, which outlives the other tensors that it made. */
+/** The losses of a step; all other tensors of the step are freed. */
 function scoped(step: () => StepLosses): StepLosses {
   let losses: StepLosses = {};
   scope(() => {
@@ -103,18 +103,18 @@ function scoped(step: () => StepLosses): StepLosses {
   return losses;
 }
 
-/** The norm of each running statistic, by what it is called. */
+/** The norm of each running statistic, by name. */
 const normsOf = (statistics: UpdateParts["statistics"] = new Map()): Record<string, number> =>
   Object.fromEntries(Array.from(statistics, ([name, tensor]) => [`the norm of ${name}`, normOfAll([tensor]).item()]));
 
-/** The losses of each mini-batch as numbers, in the order of their names. */
+/** The losses of each mini-batch as numbers, sorted by name. */
 const readEach = (all: readonly StepLosses[]): number[][] =>
   all.map((losses) => stack(valuesOf(losses).map((value) => cast(value, "float64"))).toNumbers());
 
 /**
- * The means of losses that have the same names, and norms: everything is read at once, since reading waits for a GPU.
+ * The means of losses of the same names, and norms. All values are read at once, because each read waits for the GPU.
  *
- * @param known the means, where they are known already
+ * @param known the means, if they are known already
  */
 function read(
   all: readonly StepLosses[],
@@ -135,7 +135,7 @@ function assertFinite(values: Readonly<Record<string, number>>, { step, saved }:
     if (Number.isFinite(value)) continue;
     throw new RunError(
       "ERR_NON_FINITE",
-      `fit: ${name} must be finite; got ${value} at step ${step}, which left the weights as they were. ` +
+      `fit: ${name} must be finite; got ${value} at step ${step}. The weights were not changed. ` +
         (saved > 0 ? `The last good checkpoint is of step ${saved}. ` : "There is no checkpoint yet. ") +
         "Likely causes: a learning rate that is too high (try a third of it), " +
         "a gradient that explodes (set training.clipGradientNorm, for example to 5), or damaged images.",

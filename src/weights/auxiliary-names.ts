@@ -1,8 +1,8 @@
-/** How other code bases name auxiliary batch norms, and how ours are named: `<bn>.weight`, `<bn>.aux_bn.<k>.weight`. */
+/** Renames the auxiliary batch norms of other code bases to the names here: `<bn>.weight`, `<bn>.aux_bn.<k>.weight`. */
 
 interface Variant {
   readonly what: string;
-  /** Matches a name of an auxiliary norm, which only this code base has. */
+  /** Matches a name of an auxiliary norm that only this code base uses. */
   readonly auxiliary: RegExp;
   readonly rename: (name: string) => string;
 }
@@ -34,11 +34,11 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
-/** Tensors with our names of auxiliary norms, and how many sets of those there are. */
+/** Tensors with the names of auxiliary norms here, and the number of sets of auxiliary norms. */
 export function renameAuxiliary<T>(tensors: ReadonlyMap<string, T>): {
   readonly tensors: ReadonlyMap<string, T>;
   readonly sets: number;
-  /** Whose names they were; undefined where they are timm's, which are ours, or where there are none. */
+  /** The code base of the old names; undefined for timm, whose names are the same as here, and without auxiliary norms. */
   readonly what: string | undefined;
 } {
   const names = [...tensors.keys()];

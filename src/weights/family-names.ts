@@ -1,13 +1,13 @@
-/** How other code bases name the layers of each family of networks. Ours are timm's, for wide ResNets the usual port's. */
+/** Renames the layers of other code bases. The names here are those of timm, and for wide ResNets those of the usual port. */
 import { UsageError } from "../errors.js";
 
-/** Tensors under our names, and whose names they were. */
+/** Tensors with the names here, and the code base of their old names. */
 export interface Renamed<T> {
   readonly tensors: ReadonlyMap<string, T>;
   readonly what: string;
 }
 
-/** Names of our networks with a layer that each network of a family has. */
+/** For each family, the name of a layer that all of its networks have. */
 const MARKS = {
   resnet: "layer1.0.conv1.weight",
   wideResNet: "block1.layer.0.conv1.weight",
@@ -16,7 +16,7 @@ const MARKS = {
 
 export type Family = keyof typeof MARKS;
 
-/** The family that names in our form belong to. */
+/** The family of a set of names. */
 export const familyOf = (names: { has(name: string): boolean }): Family | undefined =>
   (Object.keys(MARKS) as Family[]).find((family) => names.has(MARKS[family]));
 
@@ -24,8 +24,8 @@ export const familyOf = (names: { has(name: string): boolean }): Family | undefi
 export const isEfficientNetPytorch = (names: { has(name: string): boolean }): boolean => names.has("_conv_stem.weight");
 
 /**
- * The names of ResNets for CIFAR of https://github.com/akamaster/pytorch_resnet_cifar10 (`linear`) and
- * https://github.com/kuangliu/pytorch-cifar (`linear` and `shortcut`) as ours (`fc` and `downsample`).
+ * Renames ResNets for CIFAR of https://github.com/akamaster/pytorch_resnet_cifar10 (`linear`) and
+ * https://github.com/kuangliu/pytorch-cifar (`linear` and `shortcut`) to the names here (`fc` and `downsample`).
  */
 export function renameResNet<T>(tensors: ReadonlyMap<string, T>): Renamed<T> {
   if (!tensors.has("linear.weight")) return { tensors, what: "torchvision and timm" };
@@ -33,7 +33,7 @@ export function renameResNet<T>(tensors: ReadonlyMap<string, T>): Renamed<T> {
   return { tensors: new Map(Array.from(tensors, ([name, one]) => [rename(name), one])), what: "ports for CIFAR" };
 }
 
-/** A block of efficientnet_pytorch as timm's: of one that expands, and of one that does not. */
+/** The layers of a block of efficientnet_pytorch by timm's names, with and without expansion. */
 const BLOCK = {
   expanded: {
     _expand_conv: "conv_pw",
@@ -63,10 +63,10 @@ const AROUND_BLOCKS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The names of https://github.com/lukemelas/EfficientNet-PyTorch as ours. It counts blocks through, `_blocks.n`; ours are
- * `blocks.STAGE.BLOCK`.
+ * Renames networks of https://github.com/lukemelas/EfficientNet-PyTorch to the names here. It numbers all blocks in one sequence,
+ * `_blocks.n`. Here they are `blocks.STAGE.BLOCK`.
  *
- * @param stages blocks of each stage of the network
+ * @param stages number of blocks of each stage of the network
  */
 export function renameEfficientNetPytorch<T>(tensors: ReadonlyMap<string, T>, stages: readonly number[]): Renamed<T> {
   const places = stages.flatMap((blocks, stage) => Array.from({ length: blocks }, (_, block) => `${stage}.${block}`));
@@ -86,7 +86,7 @@ export function renameEfficientNetPytorch<T>(tensors: ReadonlyMap<string, T>, st
   return { tensors: new Map(Array.from(tensors, ([name, one]) => [rename(name), one])), what: "efficientnet_pytorch" };
 }
 
-/** Blocks of each stage of an EfficientNet, from the names of its tensors in our form. */
+/** The number of blocks of each stage of an EfficientNet, from the names of its tensors here. */
 export function stagesOf(names: Iterable<string>): number[] {
   const stages: number[] = [];
   for (const name of names) {
@@ -97,16 +97,16 @@ export function stagesOf(names: Iterable<string>): number[] {
 }
 
 /**
- * Networks that look like one of ours and compute something else.
+ * Refuses networks that have similar names but compute something else.
  *
- * @throws ERR_WEIGHTS the names are those of one
+ * @throws ERR_WEIGHTS the names are those of such a network
  */
 export function refuseLookAlikes(names: ReadonlyMap<string, unknown>, source: string): void {
   const isTorchvisions = names.has("features.0.0.weight") && names.has("features.1.0.block.0.0.weight");
   if (!isTorchvisions) return;
   throw new UsageError(
     "ERR_WEIGHTS",
-    `${source}: the weights are of torchvision's EfficientNet, which pads its images otherwise and is another network. ` +
-      "Take those of timm's tf_efficientnet or of efficientnet_pytorch: advprop models `published`",
+    `${source}: the weights are of torchvision's EfficientNet, which pads its images in another way and is another network. ` +
+      "Use those of timm's tf_efficientnet or of efficientnet_pytorch: advprop models `published`",
   );
 }

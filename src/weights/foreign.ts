@@ -1,4 +1,4 @@
-/** Weights of other code bases as ours: recognised, renamed, checked, and with what they want to be fed. */
+/** Converts weights of other code bases: recognises, renames and checks them, and finds their preprocessing. */
 import { UsageError } from "../errors.js";
 import type { ModelSpecification } from "../models/classifier.js";
 import { architecture } from "../models/registry.js";
@@ -13,32 +13,32 @@ import { findPublished } from "./published.js";
 import { type Recognized, recognize } from "./recognize.js";
 
 export interface ForeignOptions {
-  /** The network's name; by default it is found by the tensors. */
+  /** The network's name; by default it is recognised by the tensors. */
   readonly model?: string;
-  /** By default what is published with the file, what its name says, or what is usual for its family. */
+  /** By default the preset published with the file, the one in its name, or the usual one of its family. */
   readonly preset?: PresetName;
 }
 
 export interface ForeignWeights {
   readonly specification: ModelSpecification;
-  /** How its images become its input. */
+  /** The preprocessing of its images. */
   readonly preset: PresetName;
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
-  /** What was recognised and chosen, for the user: sentences. */
+  /** Sentences that tell the user what was recognised and chosen. */
   readonly notes: readonly string[];
 }
 
 /**
- * Updates that the statistics of weights from elsewhere count as having had, at least. Many converted files say 0, after which the
- * first update of training would replace the statistics whole (see `BatchNorm`).
+ * Minimum for the count of updates of imported running statistics. Many converted files have the count 0, after which the
+ * first update of training would replace the statistics completely (see `BatchNorm`).
  */
 const SETTLED_UPDATES = 1000;
 
 /**
- * Turns another code base's tensors into a network's of ours.
+ * Converts the tensors of another code base to a network here.
  *
- * @param path the file, whose name may say how it was trained
- * @throws ERR_WEIGHTS the tensors fit no network, with all that does not fit; ERR_MODEL, ERR_PRESET there is none of that name
+ * @param path of the file, whose name can tell how it was trained
+ * @throws ERR_WEIGHTS the tensors fit no network, with all reasons; ERR_MODEL, ERR_PRESET the model or preset is unknown
  */
 export function foreignWeights(file: StateFile, path: string, options: ForeignOptions = {}): ForeignWeights {
   if (options.preset !== undefined && !PRESET_NAMES.includes(options.preset)) {
@@ -54,12 +54,12 @@ export function foreignWeights(file: StateFile, path: string, options: ForeignOp
   const chosen = presetOf(preset, { name: found.name, imageSize }, preset === entry?.preset ? entry : undefined);
   const why =
     options.preset !== undefined
-      ? "as asked for"
+      ? "as requested"
       : entry !== undefined
         ? "as published"
         : usual.byName
           ? "by the file's name"
-          : "the usual for its family: if it was trained otherwise, convert it by advprop models import, with `preset`";
+          : "the usual one of its family; if it was trained with another one, convert it by advprop models import, with `preset`";
   return {
     specification: { name: found.name, classes: names, routes: found.routes, ...chosen },
     preset,
@@ -73,19 +73,19 @@ export function foreignWeights(file: StateFile, path: string, options: ForeignOp
   };
 }
 
-/** Of a file of Hugging Face, the repository's name: the file's own is always the same. */
+/** For a file of Hugging Face, the name of the repository, since the files there all have the same names. */
 const hubName = (path: string): string => /\/([^/]+)\/resolve\//.exec(path)?.[1] ?? "";
 
-/** timm's own EfficientNets, as it names their files and repositories. */
+/** Matches the names of files and repositories of timm's own EfficientNets. */
 const TIMMS_OWN = /(?:^|\/)efficientnet_(?:b\d|lite\d)(?:(?:_[a-z0-9]+)*-[0-9a-f]{8}\.|\.[a-z0-9_]+\/resolve\/)/;
 
-/** @throws ERR_WEIGHTS the file's name says that it is of timm's EfficientNet with PyTorch's padding */
+/** @throws ERR_WEIGHTS the name is that of a timm EfficientNet with PyTorch's padding */
 function refusePaddedOtherwise({ layoutName, name }: Recognized, path: string): void {
   if (!layoutName.startsWith("timm's tf_efficientnet") || !TIMMS_OWN.test(path)) return;
   throw new UsageError(
     "ERR_WEIGHTS",
-    `${path}: by its name, the weights are of timm's ${name.replace(/-/g, "_")} without tf_, which pads its images otherwise and is another network. ` +
-      `Take those of tf_${name.replace(/-/g, "_")}: advprop models \`published\``,
+    `${path}: by its name, the weights are of timm's ${name.replace(/-/g, "_")} without tf_, which pads its images in another way and is another network. ` +
+      `Use those of tf_${name.replace(/-/g, "_")}: advprop models \`published\``,
   );
 }
 
@@ -101,17 +101,17 @@ function converted({ tensors, layout }: Recognized, path: string): Map<string, S
   return result;
 }
 
-/** What may be otherwise than it looks. */
+/** Warnings about files that can be different from what they look like. */
 function cautions({ name, layoutName, routes, tensors }: Recognized, path: string): string[] {
   const notes: string[] = [];
   if (layoutName.startsWith("timm's tf_efficientnet") && !/tf_efficientnet|tf_mobilenet/.test(path)) {
     notes.push(
-      `timm's ${name.replace(/-/g, "_")} without tf_ has the same names, pads its images otherwise and would be wrong here; the file does not tell them apart.`,
+      `timm's ${name.replace(/-/g, "_")} without tf_ has the same names, but pads its images in another way and would be wrong here; the file does not tell which of the two it is.`,
     );
   }
   if (routes.length > 0 && layoutName.startsWith("timm's tf_efficientnet")) {
     notes.push(
-      "timm's --split-bn leaves out EfficientNet's activations after the norms: a network that was trained so is another one.",
+      "timm's --split-bn omits EfficientNet's activations after the norms: a network trained with it is another network.",
     );
   }
   const doubles = [...tensors.values()].filter(({ dtype }) => dtype === "F64").length;

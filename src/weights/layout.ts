@@ -1,4 +1,4 @@
-/** What a network of the registry holds, by name and shape, without allocating it; and how far other tensors fit. */
+/** The names and shapes of a network of the registry, without allocating it, and their comparison with other tensors. */
 import { didYouMean, UsageError } from "../errors.js";
 import type { Architecture } from "../models/registry.js";
 import type { StoredTensor } from "../torch-files/tensor.js";
@@ -7,7 +7,7 @@ import { isFloat } from "./elements.js";
 /** Shapes by name, in order. */
 export type Layout = ReadonlyMap<string, readonly number[]>;
 
-/** Ends the name of a norm's counter of updates, which files from before PyTorch 0.4.1 lack. */
+/** Suffix of a norm's counter of updates, which is missing in files from before PyTorch 0.4.1. */
 export const COUNTER = ".num_batches_tracked";
 
 export function layoutOf({ build }: Architecture, classes: number, routes: readonly string[]): Layout {
@@ -17,7 +17,7 @@ export function layoutOf({ build }: Architecture, classes: number, routes: reado
   );
 }
 
-/** Everything about tensors that does not fit a network. */
+/** All differences between some tensors and a network. */
 export interface Misfit {
   readonly missing: readonly string[];
   readonly unexpected: readonly string[];
@@ -44,7 +44,7 @@ export function misfitOf(tensors: ReadonlyMap<string, StoredTensor>, layout: Lay
 export const misfits = ({ missing, unexpected, misshapen }: Misfit): number =>
   missing.length + unexpected.length + misshapen.length;
 
-/** @throws ERR_WEIGHTS all that does not fit, together */
+/** @throws ERR_WEIGHTS with all differences */
 export function refuseMisfit(misfit: Misfit, model: string, source: string, advice: string): never {
   const { missing, unexpected, misshapen } = misfit;
   const parts = [

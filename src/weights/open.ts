@@ -1,4 +1,4 @@
-/** Any weights, ours or another code base's, with what they are of. */
+/** Opens weights of this or another code base with the specification of their network. */
 import { rmSync } from "node:fs";
 import { AdvPropError, UsageError } from "../errors.js";
 import type { ModelSpecification } from "../models/classifier.js";
@@ -11,36 +11,38 @@ import type { PresetName } from "./preset-names.js";
 import { type FetchOptions, isRemote, localFile } from "./reference.js";
 
 export interface OpenWeightsOptions extends ForeignOptions, FetchOptions {
-  /** Of a run's folder: last, best or the step of a kept checkpoint; by default best where there is one, else last. */
+  /** For a run's folder: last, best or the step of a kept checkpoint. By default best if it exists, else last. */
   readonly checkpoint?: string;
 }
 
-/** Weights with enough to build their network: `createClassifier(specification.name, specification)`. */
+/** Weights with the specification to build their network: `createClassifier(specification.name, specification)`. */
 export interface OpenedWeights {
   readonly specification: ModelSpecification;
-  /** Under the network's names. */
+  /** By the names of the network. */
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
-  /** Whether the weights say how photos are cut, or only the default stands for it. */
+  /** Whether the file records how photos are cropped. Otherwise the default is used. */
   readonly viewRecorded: boolean;
-  /** Of weights of another code base: how their images are normalised, by its name. */
+  /** For weights of another code base: the name of their normalisation. */
   readonly preset?: PresetName;
-  /** The file that they are of. */
+  /** The weights file. */
   readonly file: string;
-  /** The run's folder where it is one. */
+  /** The run's folder, if the reference is a run. */
   readonly run: string | undefined;
-  /** What was recognised and chosen, for the user: sentences. None of our own weights. */
+  /** Sentences that tell the user what was recognised and chosen. Empty for weights of advprop. */
   readonly notes: readonly string[];
 }
 
 /**
- * Opens weights by a reference: a run's folder; a safetensors file of ours; a safetensors, `.pth`, `.pt`, `.th` or `.pth.tar` file of
- * timm, torchvision, efficientnet_pytorch or of a code base with auxiliary norms; an https address; `hf:OWNER/NAME[/FILE]`.
+ * Opens weights by a reference. It can be a run's folder; a safetensors file of advprop; a safetensors, `.pth`, `.pt`, `.th` or
+ * `.pth.tar` file of timm, torchvision, efficientnet_pytorch or a code base with auxiliary norms; an https address; or
+ * `hf:OWNER/NAME[/FILE]`.
  *
- * Files from elsewhere are downloaded once: see {@link localFile}. Nothing of a file is ever run.
+ * Remote files are downloaded once: see {@link localFile}. Code in a file is never run.
  *
- * @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_TORCH_FILE the file cannot be read; ERR_WEIGHTS it fits no network, or it is ours and
- *   not of the model asked for; ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_CHECKPOINT the run cannot be read; ERR_REFERENCE, ERR_NETWORK,
- *   ERR_DOWNLOAD, ERR_WRITE it cannot be brought here; ERR_PRESET there is no such preset, or the weights say themselves what they want
+ * @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_TORCH_FILE the file cannot be read; ERR_WEIGHTS it fits no network, or
+ *   is an advprop file of another model than requested; ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_CHECKPOINT the run cannot be
+ *   read; ERR_REFERENCE, ERR_NETWORK, ERR_DOWNLOAD, ERR_WRITE it cannot be downloaded; ERR_PRESET the preset is unknown, or
+ *   the file records its own normalisation
  */
 export async function openWeights(reference: string, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
   const path = await localFile(reference, options);
@@ -58,7 +60,7 @@ export async function openWeights(reference: string, options: OpenWeightsOptions
   }
 }
 
-/** What is wrong with the file itself, which a second download may mend. */
+/** Whether the file itself is damaged, which another download can solve. */
 const isDamage = (error: unknown): error is AdvPropError =>
   error instanceof AdvPropError && ["ERR_SAFETENSORS", "ERR_TORCH_FILE"].includes(error.code);
 
@@ -70,7 +72,7 @@ function ourWeights(file: string, { model, preset }: OpenWeightsOptions) {
   if (preset !== undefined) {
     throw new UsageError(
       "ERR_PRESET",
-      `${file}: weights of ours say themselves how images are normalised; leave \`preset\` out`,
+      `${file}: advprop's weights record their own normalisation; leave \`preset\` out`,
     );
   }
   return { specification, viewRecorded, tensors };

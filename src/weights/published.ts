@@ -1,30 +1,30 @@
 /**
- * Weights files that others published, for the networks here. Their accuracies are their publishers' on ImageNet's validation
- * images, except where it is said; nothing here was measured with them but what `checked` says.
+ * Published weights files for the networks here. Their accuracies are those of the publishers on ImageNet's validation
+ * images, unless noted. `checked` tells what was verified here.
  */
 import type { EvaluationView } from "../evaluation/view.js";
 import type { PresetName } from "./preset-names.js";
 
 export interface PublishedWeights {
-  /** What `--weights` takes. */
+  /** The reference to give as weights. */
   readonly reference: string;
   /** The network's name here. */
   readonly model: string;
-  /** What the network was trained with, and by whom. */
+  /** The training of the network, and its publisher. */
   readonly training: string;
   readonly preset: PresetName;
-  /** Side of the images, and the crop rule, where they are not the preset's. */
+  /** Side of the images and crop rule, if they differ from the preset. */
   readonly imageSize?: number;
   readonly view?: EvaluationView;
   /** Top-1 accuracy as published, a fraction. */
   readonly accuracy?: number;
-  /** First digits of the SHA-256 of the file, in its name. */
+  /** First digits of the SHA-256 of the file, which are part of its name. */
   readonly sha256: string;
-  /** The file's name where `reference` is of another form of it. */
+  /** The name of the file that the digits belong to, if `reference` is another format of it. */
   readonly file?: string;
   /**
-   * "file": the real file was evaluated; "layout": files that the same library saved of this network with random weights gave its own
-   * logits; "family": those of another size of the network did.
+   * "file": the published file itself was evaluated; "layout": files with random weights, saved by the same library for this
+   * network, gave the logits of that library; "family": the same was done for another size of the network.
    */
   readonly checked: "file" | "layout" | "family";
 }
@@ -37,7 +37,7 @@ const AKAMASTER = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/maste
 /** The first digits of the hash in a name such as resnet18-f37072fd.pth. */
 const hashOf = (file: string): string => /-([0-9a-f]{8})\./.exec(file)?.[1] ?? "";
 
-/** Sizes of which each library's own files were compared: `npm run test:peers`, docs/weights.md. */
+/** The networks for which files of each library were compared: `npm run test:peers`, docs/weights.md. */
 const COMPARED: readonly string[] = [
   "efficientnet-b0",
   "efficientnet-b3",
@@ -47,7 +47,7 @@ const COMPARED: readonly string[] = [
 ];
 const checked = (model: string) => (COMPARED.includes(model) ? "layout" : "family");
 
-/** B0, B1, ... of a kind, by file, with the accuracies of the rows of tensorflow/tpu's README. */
+/** Entries for B0, B1, ... with the accuracies of the table in tensorflow/tpu's README. */
 const series = (
   base: string,
   files: readonly string[],
@@ -62,7 +62,7 @@ const series = (
     return { reference, model, training, preset, accuracy, sha256: hashOf(file), checked: checked(model) };
   });
 
-/** README of models/official/efficientnet, https://github.com/tensorflow/tpu: AdvProp, AutoAugment and plain, B0 on. */
+/** README of models/official/efficientnet, https://github.com/tensorflow/tpu: AdvProp, AutoAugment and plain, from B0 on. */
 const ADVPROP = [77.6, 79.6, 80.5, 81.9, 83.3, 84.3, 84.8, 85.2, 85.5];
 const AUTO_AUGMENT = [77.3, 79.2, 80.3, 81.7, 83.0, 83.7, 84.2, 84.5];
 const PLAIN = [76.8, 78.8, 79.8, 81.0, 82.6, 83.2];
@@ -135,7 +135,7 @@ const efficientNets = [
   ),
 ];
 
-/** Accuracies and crops of torchvision 0.29.1, models/resnet.py: 224 pixels of 256 (first weights) and of 232 (second). */
+/** Accuracies and crops of torchvision 0.29.1, models/resnet.py: 224 of 256 pixels (first weights) and of 232 (second). */
 const torchvision = (file: string, accuracy: number, resized: number): PublishedWeights => ({
   reference: `${TORCHVISION}${file}`,
   model: file.slice(0, file.indexOf("-")),
@@ -159,7 +159,10 @@ const resnets = [
   torchvision("resnet152-f82ba261.pth", 82.284, 232),
 ];
 
-/** Of timm on Hugging Face, with the sizes and crops of its test: results/results-imagenet.csv of pytorch-image-models. */
+/**
+ * Files of timm on Hugging Face, with the sizes and crops of timm's tests: results/results-imagenet.csv of
+ * pytorch-image-models.
+ */
 const timm = (
   name: string,
   file: string,
@@ -201,14 +204,13 @@ const timmResnets = [
   }),
 ];
 
-/**
- * The weights for a network that trains and runs on small machines, which fine-tuning proposes where none are given.
- */
+/** The weights of a network for small machines, which fine-tuning suggests by default. */
 export const SMALL_WEIGHTS = "hf:timm/tf_efficientnet_lite0.in1k";
 
 /**
- * Google's, with the sizes, crops and accuracies of timm's test (models/efficientnet.py of timm 1.0.31, results/results-imagenet.csv):
- * its files of Lite3 and Lite4 are tested at larger images than the 280 and 300 pixels that they were made for.
+ * Google's files, with the sizes, crops and accuracies of timm's tests (models/efficientnet.py of timm 1.0.31,
+ * results/results-imagenet.csv). timm tests Lite3 and Lite4 at larger images than the 280 and 300 pixels for which they were
+ * made.
  */
 const lite = (file: string, accuracy: number, imageSize: number, cropFraction: number): PublishedWeights => {
   const size = Number(/lite(\d)/.exec(file)?.[1]);
@@ -234,7 +236,7 @@ const lites = [
   lite("tf_efficientnet_lite4-741542c3.pth", 81.54, 380, 0.92),
 ];
 
-/** Its accuracy is of CIFAR-10's test images, and was measured here too: 91.73 %. */
+/** The accuracy is that on CIFAR-10's test images, and was measured here too: 91.73 %. */
 const cifar: PublishedWeights = {
   reference: `${AKAMASTER}resnet20-12fca82f.th`,
   model: "resnet20",
@@ -253,7 +255,10 @@ export const PUBLISHED_WEIGHTS: readonly PublishedWeights[] = [
   cifar,
 ];
 
-/** The entry of a file by its name, wherever it lies; of a file of Hugging Face by its place `/OWNER/NAME/resolve/`. */
+/**
+ * The entry of a file by its name, wherever the file is. A file of Hugging Face is found by `/OWNER/NAME/resolve/` in its
+ * path.
+ */
 export function findPublished(path: string): PublishedWeights | undefined {
   const hub = /([^/]+\/[^/]+)\/resolve\//.exec(path)?.[1];
   const name = path.slice(path.lastIndexOf("/") + 1);

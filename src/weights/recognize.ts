@@ -1,4 +1,4 @@
-/** Which network a set of tensors is of, by their names and shapes, and the tensors under that network's names. */
+/** Recognises the network of a set of tensors by their names and shapes, and renames the tensors to that network's names. */
 import { UsageError } from "../errors.js";
 import { type Architecture, architecture, modelNames } from "../models/registry.js";
 import type { StoredTensor } from "../torch-files/tensor.js";
@@ -20,25 +20,25 @@ type Tensors = ReadonlyMap<string, StoredTensor>;
 export interface Recognized {
   /** Its name in the registry. */
   readonly name: string;
-  /** Number of classes, by the head. */
+  /** Number of classes, from the head. */
   readonly classes: number;
-  /** Names that its sets of auxiliary norms get. */
+  /** Names for its sets of auxiliary norms. */
   readonly routes: readonly string[];
-  /** Under the network's names; only counters of batch norms may be missing. */
+  /** By the network's names. Only counters of batch norms can be missing. */
   readonly tensors: Tensors;
   readonly layout: Layout;
-  /** Whose names they were. */
+  /** The code base of the old names. */
   readonly layoutName: string;
 }
 
 const HEADS = ["fc.weight", "classifier.weight", "_fc.weight", "linear.weight"];
 
 /**
- * Recognises a network. Head and auxiliary norms may be of any number.
+ * Recognises a network with any number of classes and of auxiliary norms.
  *
- * @param model the network that it must be; by default any of the registry
- * @throws ERR_MODEL there is no network of that name; ERR_WEIGHTS the tensors fit none: what is missing, unexpected and wrongly
- *   shaped is listed together, for the nearest
+ * @param model the expected network; by default any of the registry
+ * @throws ERR_MODEL there is no network with that name; ERR_WEIGHTS the tensors fit no network: the message lists missing,
+ *   unexpected and wrongly shaped tensors for the nearest one
  */
 export function recognize(given: Tensors, source: string, model?: string): Recognized {
   refuseLookAlikes(given, source);
@@ -60,12 +60,12 @@ export function recognize(given: Tensors, source: string, model?: string): Recog
   const { name, misfit } = best as { name: string; misfit: Misfit };
   const advice =
     model === undefined
-      ? "That is the nearest network here; the file is of another one."
-      : "Leave `model` out to find the network by its tensors.";
+      ? "This is the most similar network here; the file belongs to another one."
+      : "Leave `model` out to recognise the network by its tensors.";
   return refuseMisfit(misfit, name, source, advice);
 }
 
-/** The networks of the family that the names belong to. */
+/** The networks of the family with these names. */
 function candidatesFor(tensors: Tensors, source: string): readonly Architecture[] {
   const family: Family | undefined = isEfficientNetPytorch(tensors) ? "efficientNet" : familyOf(tensors);
   if (family === "wideResNet") return [architecture(wideResNetName(tensors))];
@@ -75,12 +75,12 @@ function candidatesFor(tensors: Tensors, source: string): readonly Architecture[
   const names = [...tensors.keys()];
   throw new UsageError(
     "ERR_WEIGHTS",
-    `${source}: the names of its ${names.length} tensors (${names.slice(0, 4).join(", ")}, ...) are of no network here. ` +
+    `${source}: the names of its ${names.length} tensors (${names.slice(0, 4).join(", ")}, ...) belong to no network here. ` +
       "Known are ResNets, wide ResNets and EfficientNets, by the names of timm, torchvision and efficientnet_pytorch",
   );
 }
 
-/** `wide-resnet-D-K`: blocks in a stage and channels of the first say D and K. */
+/** `wide-resnet-D-K`, where D and K follow from the number of blocks in a stage and the channels of the first stage. */
 function wideResNetName(tensors: Tensors): string {
   let blocks = 0;
   while (tensors.has(`block1.layer.${blocks}.conv1.weight`)) blocks += 1;

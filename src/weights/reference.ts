@@ -1,4 +1,4 @@
-/** From what a user calls weights to a file on this machine. */
+/** Finds or downloads the file of a weights reference. */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { type Checksum, download } from "../data/datasets/download.js";
@@ -7,46 +7,46 @@ import { UsageError } from "../errors.js";
 import { findPublished } from "./published.js";
 
 export interface FetchOptions {
-  /** Bytes so far, and of the whole file where the server says it. */
+  /** Bytes until now, and size of the file if the server tells it. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
-  /** Of a connection that brings nothing; see {@link download}. */
+  /** Timeout for a connection that sends nothing; see {@link download}. */
   readonly stallMs?: number;
   readonly attempts?: number;
   readonly pauseMs?: number;
 }
 
-/** Larger than every network here, with its optimiser's state. */
+/** Larger than every network here with the state of its optimiser. */
 const MAX_BYTES = 4 * 2 ** 30;
-/** For the question what a file's hash is, which need not be answered. */
+/** Timeout for requesting a file's hash, which is optional. */
 const QUESTION_MS = 10_000;
 
-/** A file elsewhere. */
+/** A remote file. */
 interface Remote {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** Whether the server is Hugging Face's or a mirror of it, which says the hashes of large files. */
+  /** Whether the server is Hugging Face or a mirror of it, which tells the hashes of large files. */
   readonly hub: boolean;
 }
 
-/** Whether a reference is of a file elsewhere. */
+/** Whether a reference is that of a remote file. */
 export const isRemote = (reference: string): boolean => /^(?:https?:\/\/|hf:)/.test(reference);
 
 /**
- * The file of a reference: a path is taken as it is, and a file elsewhere is brought to the user's cache once.
+ * The local file of a reference. A path is returned unchanged, and a remote file is downloaded into the user's cache once.
  *
- * `https://...`, or `hf:OWNER/NAME[/FILE]` for a file of Hugging Face (model.safetensors unless given), from HF_ENDPOINT or
- * https://huggingface.co, with HF_TOKEN where it is set. The cache is `advprop/weights` in XDG_CACHE_HOME or ~/.cache; a file lies there
- * under its address. It is checked by its SHA-256 where that is known: from the list of published files, from Hugging Face, or from
- * the name, as PyTorch's hub has it (`resnet18-f37072fd.pth`).
+ * A remote reference is `https://...`, or `hf:OWNER/NAME[/FILE]` for a file of Hugging Face (by default model.safetensors), from
+ * HF_ENDPOINT or https://huggingface.co, with HF_TOKEN if it is set. The cache is `advprop/weights` in XDG_CACHE_HOME or
+ * ~/.cache. It stores a file under its address. The file is checked by its SHA-256 if that is known: from the list of
+ * published files, from Hugging Face, or from its name, as in PyTorch's hub (`resnet18-f37072fd.pth`).
  *
- * @throws ERR_REFERENCE the address is of no form that is known; ERR_NETWORK, ERR_DOWNLOAD, ERR_WRITE as {@link download}
+ * @throws ERR_REFERENCE the address has an unknown form; ERR_NETWORK, ERR_DOWNLOAD, ERR_WRITE as {@link download}
  */
 export async function localFile(reference: string, options: FetchOptions = {}): Promise<string> {
   if (!isRemote(reference)) return reference;
   const remote = remoteOf(reference);
   const path = cachedPath(remote.url);
   const known = hashInName(path);
-  // What is cached without a hash is taken as it is, so that it needs no network.
+  // A cached file without a known hash is used unchecked, so that no network is needed.
   if (known === undefined && existsSync(path)) return path;
   const checksum = known ?? (remote.hub ? await hashFromHub(remote) : undefined);
   const file = basename(path);
@@ -58,10 +58,10 @@ export async function localFile(reference: string, options: FetchOptions = {}): 
     headers: remote.headers,
     maxBytes: MAX_BYTES,
     advice: {
-      offline: `Is this machine connected to the network? Otherwise fetch ${file} elsewhere from that address, and give its path instead of ${reference}, or put it at ${path}`,
+      offline: `Check the network connection, or download ${file} from that address on another machine, and give its path instead of ${reference}, or put it at ${path}`,
       address: remote.hub
         ? "Check OWNER, NAME and FILE; files that are not public need HF_TOKEN"
-        : "Check the address: advprop models `published` lists those that are known",
+        : "Check the address: advprop models `published` lists the known ones",
     },
   });
   return path;
@@ -91,24 +91,24 @@ function refuse(reference: string, rule: string): never {
   throw new UsageError("ERR_REFERENCE", `weights ${reference}: ${rule}`);
 }
 
-/** Where a file of an address lies in the cache: under the server's name and its path, so that a user finds it. */
+/** Path of a remote file in the cache: the server's name and the path of the address, so that users can find it. */
 function cachedPath(url: URL): string {
   const path = url.pathname === "/" ? "/index" : url.pathname.replace(/\/+$/, "");
   const query = url.search === "" ? "" : encodeURIComponent(url.search);
   return userCache("weights", url.host.replace(/[^\w.-]/g, "_"), `${path}${query}`);
 }
 
-/** The published hash, or the one that a name ends with; eight decimal digits are a date. */
+/** The published hash, or the one at the end of the name. Eight decimal digits are a date and not a hash. */
 function hashInName(path: string): Checksum | undefined {
   const entry = findPublished(path);
-  // A converted file of Hugging Face is not the one that the hash is of.
+  // The hash of a file does not apply to another format of it on Hugging Face.
   const published = entry !== undefined && basename(entry.file ?? entry.reference) === basename(path);
   const inName = /-([0-9a-f]{8,64})\.[a-z]+$/.exec(path)?.[1];
   const begins = published ? entry.sha256 : inName !== undefined && /[a-f]/.test(inName) ? inName : undefined;
   return begins === undefined ? undefined : { algorithm: "sha256", begins };
 }
 
-/** What Hugging Face says of a large file before it sends the reader to where it lies. */
+/** The hash that Hugging Face sends with its redirect to a large file. */
 async function hashFromHub({ url, headers }: Remote): Promise<Checksum | undefined> {
   try {
     const signal = AbortSignal.timeout(QUESTION_MS);
@@ -116,6 +116,6 @@ async function hashFromHub({ url, headers }: Remote): Promise<Checksum | undefin
     const hash = response.headers.get("x-linked-etag")?.replace(/"/g, "");
     return hash !== undefined && /^[0-9a-f]{64}$/.test(hash) ? { algorithm: "sha256", begins: hash } : undefined;
   } catch {
-    return undefined; // The download says what is wrong.
+    return undefined; // The download reports the problem.
   }
 }

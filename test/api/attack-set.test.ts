@@ -1,4 +1,4 @@
-/** An adversarial copy of a set: in the ball, of what the network sees, and read by an evaluation as it was made. */
+/** An adversarial copy of a data set: its images are in the ball around what the network sees, and an evaluation reads it. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -54,7 +54,7 @@ describe("an adversarial copy of a set", () => {
     expect(adversarial.accuracy).toBeLessThanOrEqual(clean.accuracy);
   });
 
-  test("is gone on with where it was begun, and never mixed with one made otherwise", async () => {
+  test("is continued after a stop, and never mixed with a copy made with other settings", async () => {
     const file = join(to, "pear", "001.jpg.png");
     const { mtimeMs } = statSync(file);
     await attackSet(weights, options);

@@ -1,4 +1,4 @@
-/** Methods side by side: what is trained, what goes on after a stop or a failure, and what is said of it. */
+/** Comparisons of methods: what is trained, what happens after a stop or a failure, and the report. */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -51,10 +51,10 @@ describe("a comparison over seeds", () => {
     expect(second.difference?.count).toBe(2);
     expect(first.difference).toBeUndefined();
     expect(result.measures.map(({ name }) => name)).toEqual(["clean accuracy", "balanced accuracy"]);
-    expect(renderText(document)).toContain("Differences to vanilla");
+    expect(renderText(document)).toContain("Differences from vanilla");
     const saved = JSON.parse(readFileSync(join(to, "comparison.json"), "utf8"));
     expect(saved.measures).toEqual(JSON.parse(JSON.stringify(result.measures)));
-    // Each run knows what was measured of it.
+    // The folder of each run has its own results.
     const [suite, ...others] = openRun(join(to, "runs/advprop-seed-1")).suites();
     expect(others).toEqual([]);
     expect(suite.summary.models.map(({ name }) => name)).toEqual(["advprop-seed-1"]);
@@ -64,7 +64,7 @@ describe("a comparison over seeds", () => {
     for (const kind of ["html", "md", "csv"]) expect(existsSync(join(to, `comparison.${kind}`))).toBe(true);
   });
 
-  test("called again, it trains nothing that is finished; a run that is gone is trained again", async () => {
+  test("a second call does not repeat finished runs, but trains a deleted run again", async () => {
     events.length = 0;
     rmSync(join(to, "runs/vanilla-seed-1"), { recursive: true });
     await compare(COMPARISON, options);
@@ -82,7 +82,7 @@ describe("a comparison over seeds", () => {
 
 test("a run that fails is named, and the others are compared", async () => {
   const to = temporaryFolder();
-  // Something lies where a run would.
+  // A file is at the path of a run's folder.
   const { result } = await compare(COMPARISON, { to: join(to, "a"), seeds: 1, parts: ["clean"], threads: 1 });
   expect(result.failures).toEqual([]);
   rmSync(join(to, "a/runs/advprop-seed-0"), { recursive: true });
@@ -93,7 +93,7 @@ test("a run that fails is named, and the others are compared", async () => {
   expect(again.result.measures[0].arms.map(({ arm }) => arm)).toEqual(["vanilla"]);
 });
 
-test("stopped, it says so, and goes on with the next call", async () => {
+test("a stopped comparison says so, and the next call continues it", async () => {
   const to = join(temporaryFolder(), "stopped");
   const controller = new AbortController();
   const long = { ...COMPARISON, common: { ...COMPARISON.common, training: { epochs: 3, batchSize: 16 } } };
@@ -114,7 +114,7 @@ test("stopped, it says so, and goes on with the next call", async () => {
   expect(rest.result.arms.flatMap(({ runs }) => runs.map(({ steps }) => steps))).toEqual([6, 6]);
 });
 
-test("stopped while an epoch is timed, it settles nothing", async () => {
+test("a stop while an epoch is timed saves no plan", async () => {
   const to = join(temporaryFolder(), "timed");
   const controller = new AbortController();
   const options = { to, seeds: 1, budget: "time", parts: ["clean"], threads: 1 } as const;
@@ -174,7 +174,7 @@ describe("budgets", () => {
       expect.closeTo(1.2),
     ]);
     const epochs = epochsWithin(arms, ({ resolved }) => unitsOf(resolved) * trainedShare(resolved));
-    // Fast AdvProp shortens its training by itself.
+    // Fast AdvProp already trains fewer epochs.
     expect(epochs).toEqual({ vanilla: 24, advprop: 9, five: 5, fast: 24 });
   });
 
@@ -192,7 +192,7 @@ describe("budgets", () => {
   });
 });
 
-test("what is missing of an arm is left out of its mean and its pairs", () => {
+test("missing runs of an arm are left out of its mean and its pairs", () => {
   const of = (arm: string, repetition: string, value: number) => ({
     arm,
     repetition,
@@ -209,7 +209,7 @@ test("what is missing of an arm is left out of its mean and its pairs", () => {
 describe("misuse", () => {
   test.each([
     [{ arms: { a: {} } }, /at least two arms; got 1/],
-    [{ arms: { a: {}, "b/c": {} } }, /an arm's name must be made of/],
+    [{ arms: { a: {}, "b/c": {} } }, /an arm's name may contain only/],
     [{ arms: { a: {}, b: { method: "advprob" as never } } }, /arm b, method: method must be/],
     [{ arms: { a: {}, b: { training: { epoch: 3 } as never } } }, /arm b, training.epoch: unknown path/],
   ])("%j", async (comparison, message) => {
@@ -234,7 +234,7 @@ describe("misuse", () => {
   test("files of another form", () => {
     const path = join(temporaryFolder(), "c.yaml");
     for (const [text, message] of [
-      ["- a", /must be a mapping with `arms:`/],
+      ["- a", /must be a mapping with the key `arms:`/],
       ["arm: {}", /unknown key arm\. Did you mean arms\?/],
       ["common: {}", /must have a mapping of arms/],
       ["arms: {a: 3}", /a is none/],

@@ -1,4 +1,4 @@
-/** A run and its files remember how photos are cut for evaluation; those from before keep the earlier rule, and it is said. */
+/** A run and its files record how photos are cropped for evaluation. Earlier files keep the earlier rule, and a note says so. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -41,7 +41,7 @@ async function stoppedRun(name: string): Promise<string> {
   return runPath;
 }
 
-/** Ends it. @returns what was said, and the loss of the validation at its end */
+/** Resumes the run to its end. @returns the notes, and the loss of the last validation */
 async function finishRun(path: string): Promise<{ said: string; loss: number }> {
   const notes: string[] = [];
   await train(
@@ -53,7 +53,7 @@ async function finishRun(path: string): Promise<{ said: string; loss: number }> 
   return { said: notes.join("\n"), loss };
 }
 
-/** What `evaluate` measures on the validation images and says of their crop. */
+/** The accuracy of `evaluate` on the validation images, and its text about their crop. */
 async function evaluated(model: string, cropFraction?: number): Promise<{ loss: number; images: string }> {
   const predictor = await openPredictor(model, { threads: 1 });
   const { run, view, imageSize } = predictor;
@@ -68,7 +68,7 @@ async function evaluated(model: string, cropFraction?: number): Promise<{ loss: 
   }
 }
 
-/** Makes the files of a run what they were before rules were recorded. */
+/** Turns the files of a run into those of a version that did not record crop rules. */
 function forgetRule(path: string): void {
   const run = RunDirectory.open(path);
   const { view, ...info } = run.readInfo();
@@ -82,12 +82,12 @@ function forgetRuleOfWeights(file: string, view: typeof NOW = NOW): void {
   const written = JSON.parse(metadata.advprop);
   expect(written.specification.view).toEqual(view);
   delete written.specification.view;
-  // Files of that time have no checksum either.
+  // Files of that version have no checksum either.
   const { sha256: _, ...others } = metadata;
   writeFileAtomic(file, encodeSafetensors(tensors, { ...others, advprop: JSON.stringify(written) }));
 }
 
-test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, and so does what is exported of it", async () => {
+test("a run takes 0.875 below 224 pixels, for validation and evaluation, and so do its exported files", async () => {
   const run = await stoppedRun("new");
   const { loss, said } = await finishRun(run);
   expect(said).not.toContain("crop");
@@ -104,28 +104,28 @@ test("a run takes 0.875 below 224 pixels, for validation and evaluation alike, a
   expect(importWeights(exported).specification.view).toEqual(NOW);
   expect(await evaluated(exported)).toEqual(own);
 
-  // A file without a rule says what is done, and --crop-fraction is above it.
+  // For a file without a rule the text says which rule is used, and --crop-fraction overrides it.
   forgetRuleOfWeights(exported);
   expect(readCheckpoint(exported)).toMatchObject({ viewRecorded: false, specification: { view: BEFORE } });
   const kept = await evaluated(exported);
   expect(kept.loss).not.toBeCloseTo(loss, 3);
   expect(kept.images).toBe(
     "images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5); the model's file records no crop rule, so the " +
-      "earlier default holds, size / (size + 32); today's is 0.875 (`cropFraction: 0.875`)",
+      "earlier default is used, size / (size + 32); the default is now 0.875 (`cropFraction: 0.875`)",
   );
   expect(await evaluated(exported, 0.875)).toEqual(own);
 });
 
-test("a run from before keeps its rule when it is resumed, evaluated and exported, and says so", async () => {
+test("a run of an earlier version keeps its rule when it is resumed, evaluated and exported, and says so", async () => {
   const run = await stoppedRun("old");
   forgetRule(run);
   const { weights } = RunDirectory.open(run).checkpoint("last");
   expect((await evaluated(weights)).images).toContain("the model's file records no crop rule");
 
   const { loss, said } = await finishRun(run);
-  expect(said).toContain("the run records no crop rule; it keeps the one it began with, the middle 0.500");
+  expect(said).toContain("the run records no crop rule. Its validation keeps the earlier default, the middle 0.500");
   expect(RunDirectory.open(run).readInfo().view).toEqual(BEFORE);
-  // Recorded from now on.
+  // The resumed run records the rule.
   const { loss: again, images } = await evaluated(weights);
   expect(again).toBeCloseTo(loss, 6);
   expect(images).toBe("images: short side to 64 pixels, bicubic, centre 32 x 32 (crop fraction 0.5)");

@@ -1,4 +1,4 @@
-/** From what is asked of an evaluation's attack to the attack. */
+/** The plan of an evaluation's attack. */
 import { describe, expect, test } from "vitest";
 import { type EvaluationAttackSpec, planAttack } from "../../src/api/evaluation/attack.js";
 import { evaluationPgd } from "../../src/attacks/evaluation/defaults.js";
@@ -11,13 +11,13 @@ const planOf = (keys: Readonly<Record<string, string | number>>) => planAttack(k
 describe("gd, which leaves its ball", () => {
   const plan = planOf({ name: "gd", epsilon: "1/255", stepSize: "0.5/255", steps: 4 });
 
-  test("is counted as far as it reaches, and that is saved", () => {
+  test("successes count within its reach, and the radius is saved", () => {
     expect(plan.epsilon * 255).toBeCloseTo(3, 3);
     expect(plan.settings).toMatchObject({ epsilon: 1 / 255, radius: plan.epsilon });
     expect(planOf({ name: "pgd", epsilon: "1/255" }).settings).not.toHaveProperty("radius");
   });
 
-  test("says so with its result", () => {
+  test("the result has a warning about this", () => {
     const outcome = { name: "gd", attacked: 4, broken: 3, outside: 0, accuracy: 0.25, seconds: 1 };
     const file = { count: 4, attack: plan.settings, robustAccuracy: 0.25 };
     const [line] = describeRobustness({ ...file, robustness: { attacks: [outcome] } } as unknown as EvaluationFile);
@@ -45,7 +45,7 @@ test("a step size of 1 is refused", () => {
   expect(codedError(() => planOf({ name: "pgd", stepSize: 1 })).message).toMatch(/stepSize.*Did you mean 1\/255\?$/);
 });
 
-describe("the strength unless told: 10 steps of epsilon / 4, untargeted, one random start", () => {
+describe("the default strength: 10 steps of epsilon / 4, untargeted, one random start", () => {
   test.each([
     ["linf", "1/255", 1 / 255],
     ["linf", "8/255", 8 / 255],
@@ -73,7 +73,7 @@ describe("the strength unless told: 10 steps of epsilon / 4, untargeted, one ran
     }
   });
 
-  test("what is told holds, and nothing else changes", () => {
+  test("given values are used, and nothing else changes", () => {
     expect(planOf({ name: "pgd", steps: 20 }).attack).toMatchObject({ steps: 20, stepSize: 2 / 255, epsilon: 8 / 255 });
     expect(planOf({ name: "pgd", stepSize: "1/255" }).attack).toMatchObject({ steps: 10, stepSize: 1 / 255 });
     expect(planOf({ name: "pgd", target: "random" }).attack).toMatchObject({ steps: 10, target: "random" });

@@ -1,4 +1,4 @@
-/** Which photos an evaluation sees: never those that the run was trained on, unless it is told to. */
+/** The photos of an evaluation: never those that the run was trained on, unless the user wants them. */
 import { cpSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
@@ -40,7 +40,7 @@ async function opened(options: Partial<EvaluationDataOptions>) {
   return { split, length: images.length, view: data.view, notes, used: usedBy(options.run, data) };
 }
 
-test("a run keeps to its own test photos, however their folder is written", async () => {
+test("a run is evaluated on its own test photos, however the path of their folder is written", async () => {
   const { run, tests } = await trainedRun();
   expect(tests).toBeGreaterThan(0);
   expect(tests).toBeLessThan(24);
@@ -50,7 +50,7 @@ test("a run keeps to its own test photos, however their folder is written", asyn
   expect(await opened({ run, split: "all" })).toMatchObject({ split: "all", length: 24 });
 });
 
-/** A copy of the photos elsewhere, in which something was done. */
+/** A changed copy of the photos in another folder. */
 function copied(change: (folder: string) => unknown = () => {}): string {
   const folder = join(temporaryFolder(), "elsewhere");
   cpSync(photos, folder, { recursive: true });
@@ -58,7 +58,7 @@ function copied(change: (folder: string) => unknown = () => {}): string {
   return folder;
 }
 
-test("a run knows its photos where they were moved, linked or joined by others", async () => {
+test("a run recognises its photos after they were moved or linked, or others were added", async () => {
   const { run, tests } = await trainedRun();
   const moved = copied();
   const link = join(temporaryFolder(), "link");
@@ -75,7 +75,7 @@ test("a run knows its photos where they were moved, linked or joined by others",
   for (const split of [undefined, "test"] as const) {
     const own = await opened({ run, data: grown, split });
     expect(own).toMatchObject({ split: "test", length: tests, used: { trainedOn: 0 } });
-    expect(own.notes).toEqual([expect.stringContaining("1 photos came to the folder")]);
+    expect(own.notes).toEqual([expect.stringContaining("1 photos were added to the folder")]);
   }
 });
 
@@ -86,37 +86,37 @@ test("photos of the same names and other contents are not the run's", async () =
   expect(await opened({ run, data: other })).toMatchObject({ split: "all", length: 24, used: { trainedOn: 0 } });
 });
 
-test("images that a run was trained on are counted, and are in no part that is drawn anew", async () => {
+test("images that a run was trained on are counted, and are in no new split", async () => {
   const { run, tests } = await trainedRun();
   const { train, validation } = savedSplit<SavedSplit>(run)!.parts;
   const known = { trainedOn: train.length, validatedOn: validation.length };
   expect(await opened({ run, split: "all" })).toMatchObject({ length: 24, used: known });
-  // Renamed photos, one of the run's is missing: the division does not hold, the contents are known.
+  // The photos were renamed and one is missing: the split cannot be used, but the contents are recognised.
   const renamed = copied((folder) => {
     for (const file of train.slice(1)) renameSync(join(folder, file), join(folder, `${file.slice(0, -4)}-old.jpg`));
     rmSync(join(folder, train[0]));
   });
   const all = await opened({ run, data: renamed });
   expect(all).toMatchObject({ split: "all", length: 23, used: { ...known, trainedOn: train.length - 1 } });
-  const lost = `(${train.length} of 24 are missing or others), so that the run's own division does not hold: all photos`;
+  const lost = `(${train.length} of 24), so the run's split cannot be used: all photos`;
   expect(all.notes).toContainEqual(expect.stringContaining(lost));
   const drawn = await opened({ run, data: renamed, split: "test" }).catch((error: Error) => error);
   if (drawn instanceof Error) expect(drawn.message).toContain("the run was trained or validated on them");
   else {
     expect([drawn.used, drawn.length <= tests]).toEqual([{ trainedOn: 0, validatedOn: 0 }, true]);
-    expect(drawn.notes).toContainEqual(expect.stringContaining("does not hold: a new division was made"));
+    expect(drawn.notes).toContainEqual(expect.stringContaining("cannot be used: a new split was drawn"));
   }
-  // The folder of its training photos, of a set with parts.
+  // The folder of its training photos, in a data set with splits.
   const parts = temporaryFolder();
   cpSync(photos, join(parts, "train"), { recursive: true });
   const inside = await opened({ run, data: join(parts, "train"), split: "all" });
   expect(inside.used).toEqual(known);
 });
 
-test("photos that cannot be read are refused by name, or left out as the run leaves them out", async () => {
+test("photos that cannot be read are refused by name, or skipped if the run's recipe skips them", async () => {
   const { run } = await trainedRun();
   const data = copied((folder) => truncateSync(join(folder, "cat/003.jpg"), 300));
-  await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, cut off or damaged");
+  await expect(opened({ data })).rejects.toThrow("cat/003.jpg: it is a JPEG, truncated or damaged");
   await expect(opened({ data, badImages: { maxBad: 3 } })).rejects.toThrow("Add `data.onBadImage: skip`");
   expect((await opened({ data, badImages: { onBadImage: "skip" } })).length).toBe(23);
   await expect(opened({ data, badImages: { onBadImage: "skip", maxBad: 0 } })).rejects.toThrow(
@@ -127,14 +127,14 @@ test("photos that cannot be read are refused by name, or left out as the run lea
   await expect(opened({ run, data, split: "all", badImages: { onBadImage: "fail" } })).rejects.toThrow("cat/003.jpg");
 });
 
-test("other photos without parts are evaluated as a whole, or divided where that is asked for", async () => {
+test("other photos without splits are all evaluated, or split if a split is given", async () => {
   expect(await opened({ data: photos })).toMatchObject({ split: "all", length: 24, view: { cropFraction: 0.5 } });
   expect(await opened({ data: photos, limitTest: 10 })).toMatchObject({ split: "all", length: 10 });
   expect((await opened({ data: photos, split: "test", cropFraction: 1 })).view).toMatchObject({ cropFraction: 1 });
   expect((await opened({ data: photos, split: "validation" })).length).toBeLessThan(12);
 });
 
-test("a limit holds for every part, of photos and of images in memory", async () => {
+test("a limit applies to every split, for photos and for images in memory", async () => {
   const data = temporaryFolder();
   for (const part of ["train", "val", "test"]) cpSync(photos, join(data, part), { recursive: true });
   for (const split of ["validation", "test"] as const) {
@@ -144,7 +144,7 @@ test("a limit holds for every part, of photos and of images in memory", async ()
   expect((await opened({ data: photos, split: "validation", limitTest: 2 })).length).toBe(2);
 });
 
-test("runs of different seeds are limited to the same photos of a part", async () => {
+test("runs of different seeds are limited to the same photos of a split", async () => {
   const data = temporaryFolder();
   for (const part of ["train", "val", "test"]) cpSync(photos, join(data, part), { recursive: true });
   const files = async (seed: number, part: "validation" | "test") => {
@@ -172,7 +172,7 @@ test("runs of different seeds are limited to the same photos of a part", async (
   }
 });
 
-test("the parts of a folder that has some are asked for by name", async () => {
+test("the splits of a folder are chosen by name", async () => {
   const data = temporaryFolder();
   cpSync(photos, join(data, "val"), { recursive: true });
   expect(await opened({ data, split: "validation" })).toMatchObject({ split: "validation", length: 24 });
@@ -180,8 +180,8 @@ test("the parts of a folder that has some are asked for by name", async () => {
   await expect(opened({ data, split: "all" })).rejects.toThrow("has no folder test");
 });
 
-test("images in memory are taken as they are, and have no part all", async () => {
+test("images in memory are not cropped, and have no split all", async () => {
   expect(await opened({ data: "shapes", imageSize: 32 })).toMatchObject({ split: "test", view: undefined });
-  await expect(opened({ data: "shapes", imageSize: 32, split: "all" })).rejects.toThrow("is no folder of photos");
-  await expect(opened({})).rejects.toThrow("the data must be given");
+  await expect(opened({ data: "shapes", imageSize: 32, split: "all" })).rejects.toThrow("is not a folder of photos");
+  await expect(opened({})).rejects.toThrow("the data path is missing");
 });

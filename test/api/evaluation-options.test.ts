@@ -1,9 +1,9 @@
-/** What is asked of an evaluation's computing and of its bad photos. */
+/** Options of an evaluation for the device and for bad photos. */
 import { expect, test } from "vitest";
 import { machineOf } from "../../src/api/evaluation/options.js";
 import { codedError } from "../support/errors.js";
 
-test("what is left open stays open, so that the run's own policy holds; 0 is a number of photos", () => {
+test("options that are not given stay undefined, so that the run's policy applies; 0 is a valid number of photos", () => {
   expect(machineOf({}).badImages).toEqual({});
   expect(machineOf({ onBadImage: "skip", maxBad: 0 }).badImages).toEqual({ onBadImage: "skip", maxBad: 0 });
   expect(machineOf({ memoryLimit: "2GB", threads: 1 })).toMatchObject({

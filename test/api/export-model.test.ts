@@ -1,4 +1,4 @@
-/** From weights to an ONNX file that was verified, and what happens where it cannot be. */
+/** The export of weights to a verified ONNX file, and what happens if the verification fails. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
@@ -12,7 +12,7 @@ import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
 import { noiseImages, trainTenSteps } from "../support/trained.js";
 
-// Folding as it is, unless a test breaks it.
+// The real folding, unless a test replaces it by a wrong one.
 vi.mock("../../src/export/onnx-fold.js", async (original) => {
   const module = await original<typeof import("../../src/export/onnx-fold.js")>();
   return { ...module, foldNorms: vi.fn(module.foldNorms) };
@@ -30,7 +30,7 @@ beforeAll(() => {
   model.dispose();
 });
 
-test("what was written was run by ONNX Runtime in another process, and gives the model's logits", async () => {
+test("the written file was run by ONNX Runtime in another process, and gives the model's logits", async () => {
   const result = await exportModel(weights, file);
   expect(result).toMatchObject({
     format: "onnx",
@@ -50,12 +50,12 @@ test("what was written was run by ONNX Runtime in another process, and gives the
   await Promise.all([own.close(), onnx.close()]);
 });
 
-test("is of the size that was asked for, where padding and strides are that size's own", async () => {
+test("has the given size, with padding and strides for that size", async () => {
   const result = await exportModel(weights, join(folder, "model-45"), { format: "onnx", imageSize: 45, softmax: true });
   expect(result.preprocessing).toMatchObject({ imageSize: 45, output: "probabilities" });
 });
 
-test("a file that does not give the model's logits is not left behind, and an earlier one stays", async () => {
+test("a file that does not give the model's logits is removed, and an earlier file stays", async () => {
   writeFileSync(file, "an earlier file");
   const before = readdirSync(folder).sort();
   vi.mocked(foldNorms).mockImplementationOnce((graph) => {
@@ -73,19 +73,19 @@ test("a file that does not give the model's logits is not left behind, and an ea
   expect(readdirSync(folder).sort()).toEqual(before);
 });
 
-test("neither is one that ONNX Runtime refuses", async () => {
+test("a file that ONNX Runtime refuses is removed too", async () => {
   vi.mocked(foldNorms).mockImplementationOnce((graph) => void graph.nodes.splice(5, 1));
   const { code, message } = await codedRejection(exportModel(weights, join(folder, "broken.onnx")));
   expect(code).toBe("ERR_ONNX");
-  expect(message).toContain("onnxruntime cannot read it");
+  expect(message).toContain("onnxruntime cannot read the file");
   expect(readdirSync(folder).filter((name) => name.includes("broken"))).toEqual([]);
 });
 
 test.each([
-  ["model.bin", {}, /must name a file that ends in .onnx or .safetensors, or `format` must say which/],
-  ["model.onnx", { auxiliary: true }, /`auxiliary` is of safetensors/],
-  ["model.safetensors", { softmax: true }, /`softmax` is of ONNX files/],
-  ["model.safetensors", { imageSize: 64 }, /`imageSize` is of ONNX files/],
+  ["model.bin", {}, /must name a file that ends in .onnx or .safetensors, or `format` must be given/],
+  ["model.onnx", { auxiliary: true }, /`auxiliary` applies only to safetensors/],
+  ["model.safetensors", { softmax: true }, /`softmax` applies only to ONNX files/],
+  ["model.safetensors", { imageSize: 64 }, /`imageSize` applies only to ONNX files/],
   [
     "model.onnx",
     { input: "uint8-nhw" as never },
@@ -93,8 +93,8 @@ test.each([
   ],
   ["model.onnx", { format: "onxx" as never }, /`format` must be onnx or safetensors; got onxx. Did you mean onnx/],
   ["model.onnx", { imageSize: 0.5 }, /`imageSize` must be a positive whole number/],
-  ["none/model.onnx", {}, /there is no folder .*none to write model.onnx into/],
-  ["weights.safetensors", {}, /must not be the weights themselves/],
+  ["none/model.onnx", {}, /cannot write model.onnx, because the folder .*none does not exist/],
+  ["weights.safetensors", {}, /must not be the weights file .* itself/],
 ] as const)("refuses %s with %j", async (name, options, message) => {
   const error = await codedRejection(exportModel(weights, join(folder, name), options));
   expect(error.code).toBe("ERR_EXPORT");

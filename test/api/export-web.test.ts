@@ -1,4 +1,4 @@
-/** The folder of a page: what is in it, and what is refused. */
+/** The folder of an exported page: its contents, and wrong arguments. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -26,7 +26,7 @@ beforeAll(() => {
   write(second, ["n01440764", "pear"], 40);
 });
 
-test("two models stand in one folder with the page, the runtime, and what is known of them", async () => {
+test("two models are in one folder with the page, the runtime and facts about the models", async () => {
   const to = join(temporaryFolder(), "new", "page");
   const result = await exportWeb([first, second], to);
   expect(readdirSync(to).sort()).toEqual(["assets", "index.html", "model-1.onnx", "model-2.onnx", "models.json"]);
@@ -46,7 +46,7 @@ test("two models stand in one folder with the page, the runtime, and what is kno
   const classifier = await openClassifier(join(to, "model-1.onnx"));
   expect(classifier.classes).toEqual(["x", "y", "z"]);
   await classifier.close();
-  // One build of the runtime, without those for GPUs.
+  // One build of the runtime, without the builds for GPUs.
   const assets = readdirSync(join(to, "assets"));
   expect(assets.filter((name) => name.endsWith(".wasm"))).toHaveLength(1);
   expect(result.bytes).toBeLessThan(20e6);
@@ -78,43 +78,48 @@ test.each([
   expect(existsSync(join(folder, "refused"))).toBe(false);
 });
 
-test("a folder that holds something is refused, and stays as it was", async () => {
+test("a folder that is not empty is refused, and not changed", async () => {
   const to = temporaryFolder();
   writeFileSync(join(to, "notes.txt"), "mine");
   const error = await codedRejection(exportWeb([first], to));
   expect(error).toMatchObject({
     code: "ERR_EXPORT",
-    message: expect.stringContaining("must be a new or an empty folder"),
+    message: expect.stringContaining("must be a new or empty folder"),
   });
   expect(readdirSync(to)).toEqual(["notes.txt"]);
 });
 
-test("what fails leaves nothing behind, and what a killed export left is in nobody's way", async () => {
+test("a failed export leaves nothing behind, and the remains of a killed export do not block the next one", async () => {
   const outer = temporaryFolder();
   const missing = await codedRejection(exportWeb([first, join(folder, "none")], join(outer, "a", "b")));
   expect(missing.message).toContain(join(folder, "none"));
   expect(readdirSync(outer)).toEqual([]);
   const small = await codedRejection(exportWeb([first], outer, { imageSize: 15 }));
-  expect(small).toMatchObject({ code: "ERR_EXPORT", message: expect.stringContaining("at least 16 pixels a side") });
+  expect(small).toMatchObject({ code: "ERR_EXPORT", message: expect.stringContaining("at least 16 pixels per side") });
   expect(readdirSync(outer)).toEqual([]);
   mkdirSync(join(outer, ".export.tmp"));
   await exportWeb([first], outer);
   expect(readdirSync(outer)).not.toContain(".export.tmp");
 });
 
-test("the command writes the page, and says how to look at it", () => {
+test("the command writes the page, and prints how to serve it", () => {
   const to = join(temporaryFolder(), "page");
   const { status, stdout, stderr } = advprop(["export", first, second, "--format", "web", "--to", to]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toContain(`${to}: a page that classifies photos in the browser, 1`);
-  expect(stdout).toMatch(/\n {2}first: resnet8 \(from .*first\.safetensors\); ONNX Runtime gives the same logits/);
+  expect(stdout).toMatch(
+    /\n {2}first: resnet8 \(from .*first\.safetensors\); on \d+ images, .*, the logits of ONNX Runtime differ/,
+  );
   expect(stdout).toContain(`python3 -m http.server --directory ${to} 8000`);
 });
 
 test.each([
   [["--to", "model.onnx"], /a file holds one model; got .*second.safetensors too\. .*--format web/],
-  [["--to", "page", "--format", "web", "--softmax"], /--softmax is of files, and the page decides it\. Leave it out/],
-  [["--to", "page", "--format", "web", "--input", "uint8-nhwc"], /--input is of files/],
+  [
+    ["--to", "page", "--format", "web", "--softmax"],
+    /--softmax is only for files; a web page has a fixed value\. Leave it out/,
+  ],
+  [["--to", "page", "--format", "web", "--input", "uint8-nhwc"], /--input is only for files/],
   [["--to", "page", "--format", "webb"], /--format must be onnx, safetensors or web; got webb\. Did you mean web\?/],
 ])("the command refuses %j", (flags, message) => {
   const { status, stderr } = advprop(["export", first, second, ...flags]);

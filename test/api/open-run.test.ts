@@ -1,4 +1,4 @@
-/** A run, read by a program. */
+/** Reading a run from a program. */
 import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { codedError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
 import { train } from "../support/runs.js";
 
-test("says what was trained, how it went, and what was measured since", async () => {
+test("has the recipe, the logs and the results of evaluations", async () => {
   const path = join(temporaryFolder(), "run");
   await train(path, {
     model: "resnet8",
@@ -35,7 +35,7 @@ test("says what was trained, how it went, and what was measured since", async ()
     expect(predicted).not.toBe(label);
     expect(existsSync(join(path, "evaluation", thumbnail!)), thumbnail).toBe(true);
   }
-  // A line that is being written is left out.
+  // An incomplete last line is left out.
   const before = run.metrics();
   appendFileSync(join(path, "metrics.jsonl"), '{"type":"step","st');
   expect(run.metrics()).toEqual(before);

@@ -1,4 +1,4 @@
-/** One photo classified: the same answer as an evaluation gives, however the photo is given. */
+/** Classifying photos: the predictions are those of an evaluation, however the photo is given. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -38,7 +38,7 @@ describe("a classifier of photos", () => {
     await writeClasses(photos, { apple: 2, pear: 2, quince: 2 });
     const model = createClassifier("resnet8", { classes: CLASSES, imageSize: SIZE }).initialize(3);
     scope(() => {
-      // Statistics that are not the initial ones.
+      // Running statistics that differ from the initial ones.
       const samples = fromArray([0, 1, 2, 3], [4], "int64");
       const keys = { seed: 0, epoch: 0, samples };
       model.forward(keyedUniform(samples, [3, SIZE, SIZE], { seed: 1, epoch: 0, purpose: 8 }), {
@@ -80,7 +80,7 @@ describe("a classifier of photos", () => {
     expect(await classifier.classify(await decodeImage(bytes, file))).toEqual(await classifier.classify(file));
   });
 
-  test("says what is wrong with a photo, and goes on", async () => {
+  test("reports what is wrong with a photo, and can be used after that", async () => {
     expect((await codedRejection(classifier.classify(join(photos, "none.jpg")))).message).toContain("none.jpg");
     expect((await codedRejection(classifier.classify(Buffer.from("no photo")))).code).toBe("ERR_IMAGE");
     const pixels = { pixels: new Uint8Array(10), height: 2, width: 2 };
@@ -89,7 +89,7 @@ describe("a classifier of photos", () => {
     expect(await classifier.classify(file)).toHaveLength(3);
   });
 
-  test("a list of files gives what each gives alone, in order; what cannot be read is named and the others go on", async () => {
+  test("a list of files gives the same as each file alone, in order; unreadable files are reported, and the others continue", async () => {
     writeFileSync(join(photos, "broken.jpg"), "no photo");
     const files = ["apple/000.jpg", "broken.jpg", "pear/001.jpg", "none.jpg", "quince/000.jpg", "apple/000.jpg"];
     const paths = files.map((name) => join(photos, name));
@@ -103,7 +103,7 @@ describe("a classifier of photos", () => {
     expect(results[3]).toMatchObject({ error: expect.stringContaining("cannot be read (ENOENT") });
   });
 
-  test("a list of which nothing can be read has an error for each, and an empty one nothing", async () => {
+  test("a list of unreadable photos gives an error for each, and an empty list gives nothing", async () => {
     const paths = ["none.jpg", "neither.jpg", "nor.jpg"].map((name) => join(photos, name));
     const results = await collected(classifier.classifyAll(paths, { workers: 1 }));
     expect(results.map((one) => "error" in one)).toEqual([true, true, true]);
@@ -123,7 +123,7 @@ describe("a classifier of photos", () => {
     ]);
   });
 
-  test("after close it answers no more", async () => {
+  test("cannot be used after close", async () => {
     const other = await openClassifier(weights);
     await other.classify(file);
     await other.close();

@@ -1,4 +1,4 @@
-/** The page about trainings: what is on it, that it needs nothing else, and that it harms no training. */
+/** The report on trainings: its contents, that it needs no other files, and that it cannot spoil a training. */
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -54,31 +54,31 @@ const cells = ({ rows, columns }: Table, row: string) => {
 };
 
 describe("a report on two trainings", () => {
-  test("is one page that needs nothing else, of at most 500 kB", () => {
+  test("is one page of at most 500 kB that needs no other files", () => {
     checkWellFormed(page);
     expect(page).not.toMatch(/\b(src|href)="(?!data:image\/png;base64,)/);
     expect(page).not.toContain("<script");
     expect(statSync(to).size).toBeLessThan(500_000);
   });
 
-  test("says what was trained and what it cost, as the runs' folders have it", () => {
+  test("has the settings and the cost of the runs, as in their folders", () => {
     const trained = captioned("table", /^What was trained/);
     expect(cells(trained, "method")).toEqual({ vanilla: "vanilla", advprop: "advprop" });
     expect(cells(trained, "attack")).toMatchObject({ vanilla: "none" });
-    expect(cells(trained, "images").advprop).toBe("shapes, 10 classes: 32 to train on, 10 to validate on");
+    expect(cells(trained, "images").advprop).toBe("shapes, 10 classes: 32 for training, 10 for validation");
     expect(cells(trained, "epochs").vanilla).toBe("3 of 3");
-    const cost = captioned("table", /^What it cost/);
+    const cost = captioned("table", /^Cost of the training/);
     const epochs = openRun(advprop)
       .metrics()
       .filter((record) => record.type === "epoch");
     const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
-    expect(cells(cost, "images a second").advprop).toMatchObject({ value: expect.closeTo(96 / seconds, 6) });
+    expect(cells(cost, "images per second").advprop).toMatchObject({ value: expect.closeTo(96 / seconds, 6) });
     expect(cells(cost, "updates")).toMatchObject({ vanilla: { value: 6 }, advprop: { value: 6 } });
     expect(cells(cost, "units")).toMatchObject({
       vanilla: { value: 6 },
       advprop: { value: expect.closeTo(6 * (2 + 2 / 3), 9) },
     });
-    const differences = captioned("table", /^In what the recipes differ/);
+    const differences = captioned("table", /^Differences between the recipes/);
     expect(differences.rows.map(([path]) => path)).toEqual([
       "method",
       "attack",
@@ -87,7 +87,7 @@ describe("a report on two trainings", () => {
     ]);
   });
 
-  test("has the results of validation, evaluation and suites, with none where there is none", () => {
+  test('has the results of validation, evaluation and suites, or "none" if there are none', () => {
     const results = captioned("table", /^Accuracy in percent/);
     const validations = openRun(advprop)
       .metrics()
@@ -95,7 +95,7 @@ describe("a report on two trainings", () => {
     expect(cells(results, "validation images, last epoch").advprop).toMatchObject({
       value: validations.at(-1)!.accuracy,
     });
-    expect(cells(results, "the same through the norms of aux")).toMatchObject({
+    expect(cells(results, "the same through the batch norms of aux")).toMatchObject({
       vanilla: "none",
       advprop: { value: validations.at(-1)!.routes!.aux.accuracy },
     });
@@ -117,7 +117,7 @@ describe("a report on two trainings", () => {
     expect(map.rows[0].cells[0].value).toBe(openRun(vanilla).suites()[0].summary.models[0].errors[0].bySeverity[0]);
   });
 
-  test("lays the curves of both over each other: a colour for each run, a dash for each loss and route", () => {
+  test("draws the curves of both runs in one chart: a colour for each run, a dash pattern for each loss and route", () => {
     const series = ({ series: all }: CurveFigure) =>
       all.map(({ name, colour, dash, points }) => [name, colour, dash, points.length]);
     expect(series(captioned("curves", /^Loss of the training/))).toEqual([
@@ -142,19 +142,19 @@ describe("a report on two trainings", () => {
     );
   });
 
-  test("shows adversarial examples as they evolve, and the worst mistakes", () => {
+  test("shows adversarial examples at several epochs, and the worst mistakes", () => {
     const examples = captioned("pictures", /^advprop: the same images/);
     expect(examples.columns.map((name) => name.replaceAll("\u00a0", " "))).toEqual([
       "clean",
-      ...[1, 2, 3].flatMap((epoch) => [`change, epoch ${epoch}`, `adversarial, epoch ${epoch}`]),
+      ...[1, 2, 3].flatMap((epoch) => [`perturbation, epoch ${epoch}`, `adversarial, epoch ${epoch}`]),
     ]);
     expect(examples.rows).toHaveLength(4);
     expect(examples.rows[0].cells[0].note).toMatch(/^main: \w+ \d+.%\naux: \w+ \d+.%$/);
-    const mistakes = captioned("pictures", /^advprop: the wrong answers/);
+    const mistakes = captioned("pictures", /^advprop: the wrong predictions/);
     expect(mistakes.rows[0].cells).toHaveLength(8);
   });
 
-  test("in its other forms has the whole recipes, and curves by their ends", () => {
+  test("has the complete recipes and the last values of curves in its other formats", () => {
     expect(renderMarkdown(document, "pictures")).toContain("\n    method: advprop\n");
     expect(renderText(document)).toMatch(/advprop, adversarial +\d\.\d+ +\d\.\d+/);
   });
@@ -181,7 +181,7 @@ describe("the end of a training", () => {
     expect(columns).toContain("routes.aux.accuracy");
   });
 
-  test("is no failure where the page cannot be written", async () => {
+  test("does not fail if the page cannot be written", async () => {
     const path = join(temporaryFolder(), "run");
     const notes: string[] = [];
     const onEvent = (event: TrainEvent) => {
@@ -191,11 +191,11 @@ describe("the end of a training", () => {
     const { status } = await train(recipe("vanilla"), { run: path, onEvent });
     expect(status).toBe("finished");
     expect(RunDirectory.open(path).readInfo().status).toBe("finished");
-    expect(notes).toEqual([expect.stringContaining("not the page about it: cannot write")]);
+    expect(notes).toEqual([expect.stringContaining("its report could not be written: cannot write")]);
   });
 });
 
-test("runs are refused that are none, and none or one twice", async () => {
+test("refuses folders that are not runs, an empty list, and a run that is given twice", async () => {
   const file = join(temporaryFolder(), "report.html");
   expect(await codedRejection(report([], { to: file }))).toMatchObject({ code: "ERR_REPORT", exitCode: 2 });
   expect(await codedRejection(report([vanilla, vanilla], { to: file }))).toMatchObject({ code: "ERR_REPORT" });
@@ -211,10 +211,12 @@ test("a run of an earlier version, without pictures, routes and shares, has a re
   const earlier = openRun(path)
     .metrics()
     .map((record) => ({ ...record, routes: undefined, waitingShare: undefined }));
-  // The last line is being written.
+  // The last line is incomplete.
   writeFileSync(run.metrics.path, `${earlier.map((record) => JSON.stringify(record)).join("\n")}\n{"type":"st`);
   const blocks = (await report([path], { to: join(path, "page.html") })).blocks;
   expect(blocks.some(({ kind }) => kind === "pictures")).toBe(false);
-  const cost = blocks.find((block) => block.kind === "table" && block.caption.startsWith("What it cost")) as Table;
-  expect(cells(cost, "waiting for images, % of the time")).toEqual({ earlier: "not logged" });
+  const cost = blocks.find(
+    (block) => block.kind === "table" && block.caption.startsWith("Cost of the training"),
+  ) as Table;
+  expect(cells(cost, "waiting for images, in % of the time")).toEqual({ earlier: "not logged" });
 });

@@ -1,4 +1,4 @@
-/** What a resume may change: the run goes on by it, and says and records it. */
+/** The settings that a resume may change: they take effect, and are printed and recorded. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -15,7 +15,7 @@ import { codedError, codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { resume, savedRecipe, train } from "../support/runs.js";
 
-/** Two updates an epoch. */
+/** Two updates per epoch. */
 const RECIPE: Recipe = {
   model: "resnet8",
   method: "vanilla",
@@ -37,7 +37,7 @@ describe("a run that has finished", () => {
     await train(path, RECIPE);
   });
 
-  test("changes nothing where nothing is left to train", async () => {
+  test("is not changed if no epochs are left to train", async () => {
     const weights = () => readFileSync(join(path, "checkpoints", "last.safetensors"));
     const before = weights();
     for (const setting of ["optimizer.lr=0.01", "training.clipGradientNorm=5"]) {
@@ -50,7 +50,7 @@ describe("a run that has finished", () => {
     expect(RunDirectory.open(path).readInfo()).toMatchObject({ status: "finished", resumedAt: [] });
   });
 
-  test("is extended by --epochs, with the longer run's schedule, which is said and recorded", async () => {
+  test("is extended by --epochs, with the schedule of the longer run, which is printed and recorded", async () => {
     const first = rates(path);
     const text = await resume(path, "training.epochs=4", "optimizer.lr=0.05");
     expect(text).toContain("Changed training.epochs from 2 to 4.");
@@ -62,7 +62,7 @@ describe("a run that has finished", () => {
     await train(whole, { ...RECIPE, optimizer: { lr: 0.05 }, training: { ...RECIPE.training, epochs: 4 } });
     expect(now.slice(4)).toEqual(rates(whole).slice(4));
     expect(text).toContain(
-      `over 4 epochs, counted from the run's first step: the learning rate goes on at ${+now[4].toPrecision(3)}, and was 0 there`,
+      `now covers 4 epochs from the run's first step: the learning rate of the next step is ${+now[4].toPrecision(3)} instead of 0`,
     );
     expect(savedRecipe(path)).toMatchObject({ training: { epochs: 4 }, optimizer: { lr: 0.05 } });
     expect(RunDirectory.open(path).readInfo()).toMatchObject({
@@ -80,16 +80,16 @@ describe("a run that has finished", () => {
   });
 });
 
-test("a run whose loss is not finite goes on by the command that its error names", async () => {
+test("a run whose loss is not finite can be resumed with the command of its error message", async () => {
   const path = join(temporaryFolder(), "run");
-  // Four updates an epoch: the second ruins the weights, the third tells.
+  // Four updates per epoch: the second ruins the weights, the third fails.
   const shapes = { images: 64, validationImages: 10, testImages: 10 };
   const recipe = { ...RECIPE, data: { path: "shapes", shapes }, optimizer: { lr: 1e30 } };
   const failure = await codedRejection(train(path, recipe));
   expect(failure.code).toBe("ERR_NON_FINITE");
   expect(failure.message).toContain("There is no checkpoint yet");
   expect(failure.message).toContain(
-    `The run goes on with: advprop train --run ${path} --resume --lr 3.3e+29, ` +
+    `Resume the run with: advprop train --run ${path} --resume --lr 3.3e+29, ` +
       `or advprop train --run ${path} --resume --set training.clipGradientNorm=5`,
   );
   const text = await resume(path, "optimizer.lr=0.01", "training.clipGradientNorm=5");
@@ -98,11 +98,11 @@ test("a run whose loss is not finite goes on by the command that its error names
   expect(Math.max(...rates(path))).toBeLessThanOrEqual(0.01);
 });
 
-test("a run that stopped early says what lets it go on, and does", async () => {
+test("resuming a run that stopped early names the setting that lets it train on", async () => {
   const path = join(temporaryFolder(), "run");
-  // A rate of nearly nothing: validation never gets better.
+  // The learning rate is nearly 0, so the validation accuracy never improves.
   const training = { ...RECIPE.training, epochs: 4, earlyStoppingEpochs: 1 };
-  expect(await train(path, { ...RECIPE, optimizer: { lr: 1e-30 }, training })).toContain("Validation got no better");
+  expect(await train(path, { ...RECIPE, optimizer: { lr: 1e-30 }, training })).toContain("Early stopping");
   const error = await codedRejection(resume(path, "training.epochs=6"));
   expect(error.message).toContain("`training.earlyStoppingEpochs: null`");
   await resume(path, "training.earlyStoppingEpochs=null");
@@ -124,11 +124,11 @@ test("nothing else of a recipe can be changed", () => {
   expect(codedError(() => changedRecipe(RECIPE, { optimizer: { lr: -1 } })).code).toBe("ERR_RECIPE");
 });
 
-test("a full disk is advised to be resumed where a run is trained, and nowhere else", () => {
+test("the error of a full disk during a training gets the command that resumes the run", () => {
   const recipe = resolveRecipe(RECIPE);
   const error = new RunError("ERR_WRITE", "cannot write x. The disk is full: free some space.");
   expect((withResumeAdvice(error, "runs/a", recipe) as Error).message).toBe(
-    `${error.message} Then the run goes on with: advprop train --run runs/a --resume`,
+    `${error.message} Then resume the run with: advprop train --run runs/a --resume`,
   );
   const other = new Error("a bug");
   expect(withResumeAdvice(other, "runs/a", recipe)).toBe(other);

@@ -1,4 +1,4 @@
-/** `train` as a program calls it: what it writes, tells, frees, and how it stops. */
+/** `train` called from a program: its files, its events, its memory, and how it stops. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -17,7 +17,7 @@ import { readCheckpoint } from "../../src/training/checkpoint.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 
-/** Two updates an epoch. */
+/** Two updates per epoch. */
 const RECIPE: Recipe = {
   model: "resnet8",
   method: "advprop",
@@ -36,7 +36,7 @@ describe("a training", () => {
     result = await train(RECIPE, { run: folder, onEvent: (event) => void events.push(event) });
   });
 
-  test("tells what happens in its order", () => {
+  test("reports its events in order", () => {
     const told = events.filter(({ type }) => type !== "note").map(({ type }) => type);
     const epoch = ["step", "step", "epoch", "picture", "validation"];
     expect(told[0]).toBe("started");
@@ -49,7 +49,7 @@ describe("a training", () => {
     }
   });
 
-  test("gives how it ended, and records the same in its folder", () => {
+  test("returns how it ended, and records the same in its folder", () => {
     expect(result).toMatchObject({ run: folder, status: "finished", reason: "last epoch", step: 4 });
     expect(result.best?.accuracy).toBeGreaterThanOrEqual(0);
     expect(result.data.images).toMatchObject({ train: 32, validation: 10 });
@@ -61,7 +61,7 @@ describe("a training", () => {
     expect(RunDirectory.open(folder).readInfo()).toMatchObject({ status: "finished", command: [] });
   });
 
-  test("measures every route on the validation images, the main one as without the others", () => {
+  test("measures every route on the validation images; the main route gives the same as alone", () => {
     const records = readJsonLines<MetricsRecord>(RunDirectory.open(folder).metrics.path);
     const validations = records.flatMap((record) => (record.type === "validation" ? [record] : []));
     expect(validations).toHaveLength(2);
@@ -76,7 +76,7 @@ describe("a training", () => {
     }
   });
 
-  test("says beside each picture what the network takes its images for, through each route", () => {
+  test("writes the network's predictions through each route beside each picture", () => {
     const { images } = RunDirectory.open(folder);
     const file = JSON.parse(readFileSync(join(images, "epoch-0002.json"), "utf8")) as SnapshotFile;
     expect(file).toMatchObject({ schema: 1, epoch: 1, route: "aux" });
@@ -94,13 +94,13 @@ describe("a training", () => {
     }
   });
 
-  test("explains its files: each that is there is in README.txt", () => {
+  test("explains each of its files in README.txt", () => {
     const { path, readme } = RunDirectory.open(folder);
     const text = readFileSync(readme, "utf8");
     for (const name of readdirSync(path)) expect(text, name).toMatch(new RegExp(`^${name}/? `, "m"));
   });
 
-  test("leaves a classifier that classifies, and frees everything else", async () => {
+  test("leaves a usable classifier, and frees all memory", async () => {
     const before = memoryStats().liveBytes;
     await train(RECIPE, { run: join(temporaryFolder(), "again") });
     expect(memoryStats().liveBytes).toBe(before);
@@ -111,7 +111,7 @@ describe("a training", () => {
     expect(memoryStats().liveBytes).toBe(before);
   });
 
-  test("stopped by its signal it is saved, and resumed it gives the same weights, bit for bit", async () => {
+  test("is saved when it is stopped by its signal, and gives the same weights after a resume, bit for bit", async () => {
     const path = join(temporaryFolder(), "stopped");
     const stop = new AbortController();
     const first = await train(RECIPE, {
@@ -127,7 +127,7 @@ describe("a training", () => {
     expect(weightsOf(path).equals(weightsOf(folder))).toBe(true);
   });
 
-  test("a listener that fails ends it, marked as failed", async () => {
+  test("fails if its listener fails, and is marked as failed", async () => {
     const path = join(temporaryFolder(), "failed");
     const onEvent = (event: TrainEvent) => {
       if (event.type === "step") throw new Error("the disk of the listener is full");
@@ -139,7 +139,7 @@ describe("a training", () => {
 
 test("a weight average is evaluated with its own auxiliary statistics", async () => {
   const run = join(temporaryFolder(), "averaged");
-  // So slow an average that its norms are still near those of the start, while the network's own have moved.
+  // The average is so slow that its statistics are still near the initial ones, while those of the network have moved.
   const averaged = { ...RECIPE, training: { ...RECIPE.training, epochs: 4, averageDecay: 0.9999 } };
   await train(averaged, { run });
   const tensors = readCheckpoint(RunDirectory.open(run).checkpoint("last").weights);
@@ -147,7 +147,7 @@ test("a weight average is evaluated with its own auxiliary statistics", async ()
     scope(() => fromSafetensor(from.get(name)!).toNumbers());
   const name = "bn1.aux_bn.0.running_mean";
   expect(values(tensors.tensors, name)).not.toEqual(values(tensors.live, name));
-  // What the last validation saw is what the checkpoint's average says, evaluated anew.
+  // Evaluating the checkpoint's average again gives the last validation's result.
   const records = readJsonLines<MetricsRecord>(RunDirectory.open(run).metrics.path);
   const last = records.flatMap((record) => (record.type === "validation" ? [record] : [])).at(-1)!;
   for (const [route, { accuracy, loss }] of Object.entries(last.routes!)) {
@@ -157,7 +157,7 @@ test("a weight average is evaluated with its own auxiliary statistics", async ()
   }
 });
 
-test("what is wrong is said before anything is written", async () => {
+test("wrong arguments are refused before anything is written", async () => {
   const path = join(temporaryFolder(), "run");
   expect((await codedRejection(train({ ...RECIPE, model: "resnet21" }, { run: path }))).code).toBe("ERR_MODEL");
   expect((await codedRejection(train({ model: "resnet8" }, { run: path }))).code).toBe("ERR_DATA_MISSING");

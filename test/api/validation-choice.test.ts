@@ -1,4 +1,4 @@
-/** Validation images choose the best checkpoint: what is said where they also measure it, and where a share of them is asked for in vain. */
+/** Validation images choose the best checkpoint. A warning says so if it is also evaluated on them. A share of validation images that has no effect is refused. */
 import { cpSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -31,7 +31,7 @@ const OF_SHAPES: Recipe = {
 const evaluated = (model: string, split: "validation" | "test", checkpoint?: string) =>
   evaluate(model, { split, checkpoint, threads: 1, workers: 1 });
 
-test("the command at the end measures on images that chose nothing", () => {
+test("the command at the end evaluates on images that did not choose the checkpoint", () => {
   expect(evaluateCommand("r", ["train", "validation", "test"], true)).toBe("advprop evaluate r");
   expect(evaluateCommand("r", ["train", "validation"], true)).toBe(
     "advprop evaluate r --split validation --checkpoint last",
@@ -43,7 +43,7 @@ test("the command at the end measures on images that chose nothing", () => {
 test.each([
   ["photos with a folder val", OF_PHOTOS, " --split validation --checkpoint last"],
   ["shapes", OF_SHAPES, ""],
-])("of %s, a result on the images that chose is marked, and no other", async (_name, recipe, flags) => {
+])("for %s, only a result on the images that chose the checkpoint is marked", async (_name, recipe, flags) => {
   const run = join(temporaryFolder(), "run");
   expect(await train(run, recipe)).toContain(`Evaluate with: advprop evaluate ${run}${flags}\n`);
   const best = await evaluated(run, "validation");
@@ -56,11 +56,11 @@ test.each([
   if (flags === "") expect((await evaluated(run, "test")).data).not.toHaveProperty("choseCheckpoint");
 });
 
-test("a share of validation images is refused where there are some", async () => {
+test("a share of validation images is refused if there are validation images already", async () => {
   const run = join(temporaryFolder(), "run");
   for (const [recipe, why] of [
     [OF_PHOTOS, `${photos} has a folder of 16 validation images`],
-    [OF_SHAPES, "shapes draws 10 validation images of its own"],
+    [OF_SHAPES, "shapes has its own 10 validation images"],
   ] as const) {
     const error = await codedRejection(train(run, { ...recipe, data: { ...recipe.data, validationFraction: 0.2 } }));
     expect(error).toMatchObject({ code: "ERR_VALIDATION_FRACTION", exitCode: 2 });

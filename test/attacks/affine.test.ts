@@ -1,4 +1,4 @@
-/** Attacks on affine classifiers, where the truth is known: the least distance, and the largest loss. */
+/** Attacks on affine classifiers, for which the smallest distance and the largest loss are known. */
 import { describe, expect, test } from "vitest";
 import { apgd } from "../../src/attacks/evaluation/apgd.js";
 import { nearestAdversarial } from "../../src/attacks/evaluation/fab.js";
@@ -17,7 +17,7 @@ const SIZE = 3 * SIDE * SIDE;
 const labelsOf = (values: readonly number[]) => fromArray(values, [values.length], "int64");
 const keys = { seed: 5, epoch: 0, samples: labelsOf(Array.from({ length: COUNT }, (_, i) => i)) };
 
-// In the middle of the box it never binds; with pixels over the whole of it, it does.
+// For pixels in the middle of the box the box has no effect; for pixels in the whole box it has.
 const BOXES = [
   ["the box inactive", 0.05],
   ["the box active", 0.5],
@@ -27,7 +27,7 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
   describe.each(BOXES)("%s", (_name, spread) => {
     const [images, rows] = smallImages(COUNT, SIDE, 3, spread);
 
-    test("the way to a hyperplane is the shortest in the box, and ends on it", () => {
+    test("the step to a hyperplane is the shortest in the box, and ends on it", () => {
       scope(() => {
         const { weight } = affineClassifier(1, SIZE, 8);
         const w = fromArray(
@@ -35,7 +35,7 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
           [COUNT, 3, SIDE, SIDE],
           "float64",
         );
-        // Some hyperplanes on either side, near and far; the last is out of the box's reach.
+        // Hyperplanes on both sides, near and far; the last does not meet the box.
         const distances = rows.map((_, i) => (i % 2 === 0 ? 1 : -1) * (i === COUNT - 1 ? 1e3 : 0.3 * (i + 1)));
         const delta = toHyperplane(norm, images, w, fromArray(distances, [COUNT, 1, 1, 1], "float64")).toNumbers();
         rows.forEach((row, n) => {
@@ -48,7 +48,7 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
             expect(row[i] + move).toBeLessThanOrEqual(1 + 1e-15);
           }
           if (n === COUNT - 1) {
-            // As near as it gets: every pixel at the side of the box.
+            // The nearest point has every pixel at a side of the box.
             expect(wanted).toBe(Number.POSITIVE_INFINITY);
             const side = (i: number) => (weight[0][i] * distances[n] > 0 ? 1 : 0);
             expect(Math.max(...own.map((move, i) => Math.abs(row[i] + move - side(i))))).toBeLessThan(1e-12);
@@ -61,7 +61,7 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
       });
     });
 
-    test.each([2, 5])("FAB finds the least distance, of %s classes", (classes) => {
+    test.each([2, 5])("FAB finds the smallest distance with %s classes", (classes) => {
       scope(() => {
         const affine = affineClassifier(classes, SIZE, 4);
         const own = rows.map((row) => affine.classOf(row));
@@ -70,7 +70,7 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
           const byTarget = Array.from({ length: classes - 1 }, (_, i) =>
             nearestAdversarial({ norm, targetRank: i + 1, steps: 30 }, affine.logits, images, labelsOf(own), keys),
           );
-          // What it gives back is at the distance that it says, in the box, and of another class.
+          // The result has the reported distance, is in the box, and has another class.
           byTarget.forEach(({ images: found, distances: said }) => {
             const numbers = found.toNumbers();
             rows.forEach((row, n) => {
@@ -103,13 +103,13 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
       const [images, rows] = smallImages(COUNT, SIDE, 3, 0.05);
       const affine = affineClassifier(2, SIZE, 4);
       const own = rows.map((row) => affine.classOf(row));
-      // Smaller than the distance to the boundary, so that the search is never over early.
+      // Smaller than the distance to the boundary, so that the search never ends early.
       const epsilon = 0.5 * Math.min(...rows.map((row, n) => nearestDistance(norm, affine, row, own[n])));
       const attack = apgd({ threatModel: threatModel(norm, epsilon), loss: "ce", steps: 50 });
       const adversarial = attack.perturb(affine.logits, images, labelsOf(own), keys);
       const losses = crossEntropy(affine.logits(adversarial), labelsOf(own), 0, "none").toNumbers();
       rows.forEach((row, n) => {
-        // Two logits: the loss falls with their difference alone, which falls by epsilon times the dual norm of w.
+        // With two logits the loss depends only on their difference, which falls by epsilon times the dual norm of w.
         const w = affine.weight[own[n]].map((value, i) => value - affine.weight[1 - own[n]][i]);
         const b = affine.bias[own[n]] - affine.bias[1 - own[n]];
         const dual = norm === "linf" ? w.reduce((total, value) => total + Math.abs(value), 0) : Math.hypot(...w);
@@ -119,7 +119,7 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
     });
   });
 
-  test("APGD breaks exactly what can be broken, and targeted APGD what a target breaks", () => {
+  test("APGD breaks exactly the images that can be broken, and targeted APGD those that its targets break", () => {
     scope(() => {
       const [images, rows] = smallImages(COUNT, SIDE, 3, 0.05);
       const affine = affineClassifier(5, SIZE, 4);
@@ -136,7 +136,7 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
   });
 });
 
-test("the step size of APGD halves until it settles on a point inside of the ball", () => {
+test("the step size of APGD halves until it converges to a point inside the ball", () => {
   // One pixel in each colour; the loss is largest at 0.52, well within the ball.
   scope(() => {
     const images = fromArray([0.5, 0.5, 0.5], [1, 3, 1, 1], "float64");

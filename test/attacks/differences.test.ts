@@ -1,4 +1,4 @@
-/** What each attack is not: under its name no other one hides. */
+/** The attacks differ from each other in the documented ways. */
 import { describe, expect, test } from "vitest";
 import type { LogitsFunction } from "../../src/attacks/attack.js";
 import { type AttackOptions, createAttack } from "../../src/attacks/create.js";
@@ -58,7 +58,7 @@ const logitsOf =
   (x) =>
     models[dtype].forward(x, { ...ATTACK, route: "main" });
 
-/** Adversarial pixels, and what the attack asked the network about, in order. */
+/** The adversarial pixels, and the images that the attack passed to the network, in order. */
 function made(options: AttackOptions, seed = keys.seed, dtype: DType = "float64") {
   return scope(() => {
     const asked: number[][] = [];
@@ -84,7 +84,7 @@ const distances = (norm: "linf" | "l2", pixels: readonly number[], from: readonl
     return norm === "linf" ? Math.max(...changes) : Math.hypot(...changes);
   });
 
-/** In both norms steps that leave the ball at once, so that the projection matters. */
+/** Steps that leave the ball at once in both norms, so that the projection matters. */
 const BALLS = [
   ["linf", { norm: "linf", epsilon: 1 / 255 }, { stepSize: 4 / 255, steps: 5 }],
   ["l2", { norm: "l2", epsilon: 0.2 }, { stepSize: 0.3, steps: 5 }],
@@ -106,7 +106,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
     ["sign-noise", { name: "sign-noise", ...ball }],
   ];
 
-  test("no two attacks give the same images, but PGD without its random start, which is I-FGSM", () => {
+  test("no two attacks give the same images, except PGD without a random start, which is I-FGSM", () => {
     const results = all.map(([name, options]) => [name, made(options).pixels] as const);
     const equal = results.flatMap(([a, first], i) =>
       results.slice(i + 1).flatMap(([b, second]) => (maxDifference(first, second) < 1e-6 ? [`${a} = ${b}`] : [])),
@@ -136,7 +136,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
             const direction = norm === "linf" ? Math.sign(gradient[i]) : gradient[i] / length;
             return Math.min(1, Math.max(0, value + towards * direction));
           });
-          // A gradient that rounds to the other sign of zero would be a whole step; none of these does.
+          // A gradient near zero whose sign changes by rounding would change a whole step. None of these does.
           expect(maxDifference(x, asked[t + 1] ?? pixels)).toBeLessThan(dtype === "float32" ? 1e-5 : 1e-12);
         }
       }
@@ -176,7 +176,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
     expect(maxDifference(pixels, made(attackers("none")["i-fgsm"]).pixels)).toBeGreaterThan(1e-3);
   });
 
-  test("noise is no attack: it asks nothing, is pgd's start, and hurts less", () => {
+  test("noise is not an attack: it does not use the network, equals pgd's start, and raises the loss less", () => {
     const noise = made({ name: "noise", ...ball });
     expect(noise.asked).toEqual([]);
     const { pgd } = attackers("none");
@@ -188,7 +188,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
   });
 
   test.each(["pgd", "gd", "i-fgsm", "fgsm"])(
-    "targeted %s is not untargeted: it goes to the drawn class, not only away",
+    "targeted %s moves towards the drawn class, not only away from the label",
     (name) => {
       scope(() => {
         const goal = randomTargets(labels, CLASSES, keys);
@@ -214,7 +214,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
     });
   });
 
-  test.each(["pgd", "gd"] as const)("training with %s learns from what that attack makes", async (name) => {
+  test.each(["pgd", "gd"] as const)("training with %s uses the images of that attack", async (name) => {
     const recipe = resolveRecipe({ model: "resnet8", attack: { name, ...ball, ...steps, target: "none" } });
     const data = makeDataset({ length: COUNT, classes: CLASSES, height: SIDE, width: SIDE });
     const [pixels] = evaluationBatches(data, COUNT);
@@ -240,7 +240,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
     }
   });
 
-  test("an evaluation counts gd as far as it reaches, and no farther", async () => {
+  test("an evaluation counts successes of gd within its reach, and not beyond", async () => {
     const { gd } = attackers("none");
     const data = makeDataset({ length: COUNT, classes: CLASSES, height: SIDE, width: SIDE });
     const [batch] = evaluationBatches(data, COUNT);
@@ -253,7 +253,7 @@ describe.each(BALLS)("%s", (norm, ball, steps) => {
 
 test("rounding does not take gd beyond its reach, however many steps it makes", () => {
   scope(() => {
-    // Every step rises from 0.4 by a size that float32 rounds, and each sum is rounded as well.
+    // Every step adds a size that float32 rounds to 0.4, and each sum is rounded as well.
     const images = fromArray(new Float32Array(COUNT * 3).fill(0.4), [COUNT, 3, 1, 1]);
     const rising: LogitsFunction = (x) => concat([reshape(mul(sum(x, [1, 2, 3]), -1), [COUNT, 1]), zeros], 1);
     const zeros = fromArray(new Float32Array(COUNT), [COUNT, 1]);

@@ -1,4 +1,4 @@
-/** Attacks on parts of a batch find what the attack on the whole batch finds. */
+/** Attacks on parts of a batch give the same result as the attack on the whole batch. */
 import { expect, test } from "vitest";
 import { inMicroBatches } from "../../src/attacks/micro-batches.js";
 import { pgd } from "../../src/attacks/pgd.js";

@@ -1,4 +1,4 @@
-/** What attacks maximise, and how they are combined. */
+/** The objectives of attacks, and combinations of attacks. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Attack } from "../../src/attacks/attack.js";
@@ -19,12 +19,12 @@ const labelsOf = (values: readonly number[]) => fromArray(values, [values.length
 const rowOf = (values: readonly number[]) => fromArray(values, [1, values.length], "float64");
 
 describe("the difference of logits ratio", () => {
-  // Whole numbers apart from each other, so that no order hangs on rounding.
+  // Different whole numbers, so that the order does not depend on rounding.
   const logits = fc
     .tuple(fc.shuffledSubarray([-9, -7, -4, -2, 1, 3, 6, 8], { minLength: 4 }), fc.nat(), fc.nat())
     .map(([values, a, b]) => ({ values, label: a % values.length, target: b % values.length }));
 
-  test("is that of the paper, by hand", () => {
+  test("equals a value of the paper's formula, computed by hand", () => {
     scope(() => {
       // Sorted 5, 3, 2, -1.
       const z = rowOf([3, 5, -1, 2]);
@@ -34,7 +34,7 @@ describe("the difference of logits ratio", () => {
     });
   });
 
-  test("is changed by no shift and no scale of the logits, nor the direction of its gradient", () => {
+  test("does not change when the logits are shifted or scaled, nor does the direction of its gradient", () => {
     fc.assert(
       fc.property(
         logits,
@@ -60,7 +60,7 @@ describe("the difference of logits ratio", () => {
     );
   });
 
-  test("is positive where the image is misclassified, else not", () => {
+  test("is positive exactly if the image is misclassified", () => {
     fc.assert(
       fc.property(logits, ({ values, label }) =>
         scope(() => {
@@ -71,7 +71,7 @@ describe("the difference of logits ratio", () => {
     );
   });
 
-  test("needs 3 classes, with a target 4", () => {
+  test("needs 3 classes, and 4 with a target", () => {
     expect(codedError(() => dlr(labelsOf([0]))(rowOf([1, 2])))).toMatchObject({
       code: "ERR_CLASSES",
       message: expect.stringMatching(/at least 3 classes.*got 2/),
@@ -80,7 +80,7 @@ describe("the difference of logits ratio", () => {
   });
 });
 
-test("targets are the likeliest wrong classes in turn", () => {
+test("targets are the most probable wrong classes, one after the other", () => {
   scope(() => {
     const z = fromArray([3, 5, -1, 2, 3, 5, -1, 2], [2, 4], "float64");
     const targets = [1, 2, 3].map((rank) => rankedTargets(z, labelsOf([1, 3]), rank).toNumbers());
@@ -106,10 +106,10 @@ describe("combinations", () => {
     });
   }
 
-  test("attacks in turn see only what is left, each with its own draws", () => {
+  test("each attack gets only the images that are left, and has its own draws", () => {
     scope(() => {
       const seen: { samples: number[]; epoch: number }[] = [];
-      // Breaks the images with an even place among those it is given, by pushing them far towards another class.
+      // Breaks the images with an even index in its input, by a large step towards another class.
       const half: Attack = {
         perturb(_logits, x, y, { samples, epoch }) {
           seen.push({ samples: samples.toNumbers(), epoch });
@@ -139,7 +139,7 @@ describe("combinations", () => {
     });
   });
 
-  test("the best iterate is misclassified before it is of large loss, and the attack runs as it does alone", () => {
+  test("a misclassified iterate is better than one of larger loss, and the attack itself is not changed", () => {
     scope(() => {
       // A walk along the first class's direction and back: 0.0 -> 0.4 -> 0.1.
       const logitsOf = (x: Tensor) => {
@@ -200,15 +200,15 @@ describe("AutoAttack's members", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("with few classes go for fewer targets, or leave the ratio out, and say so", () => {
+  test("with few classes try fewer targets, or leave out the ratio, and warn about it", () => {
     expect(named(4)).toEqual(["apgd-ce", "apgd-t", "fab", "square"]);
     expect(evaluationAttacks({ ...options, classes: 4 }).warnings).toEqual([
-      expect.stringMatching(/9 wrong classes; with 4 classes there are 3/),
+      expect.stringMatching(/9 wrong classes; with 4 classes there are only 3/),
     ]);
     expect(named(2)).toEqual(["apgd-ce", "fab", "square"]);
     expect(evaluationAttacks({ ...options, classes: 2 }).warnings).toEqual([
-      expect.stringMatching(/with 2 classes there are 1/),
-      expect.stringMatching(/left out, as the difference of logits ratio needs at least 4 classes/),
+      expect.stringMatching(/with 2 classes there are only 1/),
+      expect.stringMatching(/left out, because the difference of logits ratio needs at least 4 classes/),
     ]);
     for (const [name, classes] of [
       ["apgd-t", 3],

@@ -1,4 +1,4 @@
-/** PGD: what holds for every image, label and batch. Its golden values are in test/golden/pgd.test.ts. */
+/** PGD: properties for every image, label and batch. Its golden values are in test/golden/pgd.test.ts. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { LogitsFunction } from "../../src/attacks/attack.js";
@@ -25,7 +25,7 @@ import { maxDifference } from "../support/golden.js";
 const labelsOf = (values: readonly number[]) => fromArray(values, [values.length], "int64");
 const keysOf = (samples: readonly number[], seed = 7, epoch = 2) => ({ seed, epoch, samples: labelsOf(samples) });
 
-/** A small real network with an auxiliary route whose statistics have been moved. */
+/** A small network with an auxiliary route whose statistics differ from the initial ones. */
 const model = createClassifier("resnet20", { classes: ["a", "b", "c", "d"], routes: ["aux"], imageSize: 8 }).initialize(
   1,
 );
@@ -53,7 +53,7 @@ const create = ({ epsilon, ...others }: Omit<PgdOptions, "threatModel"> & { epsi
 const batch = fc.uniqueArray(fc.nat(1000), { minLength: 1, maxLength: 6 });
 
 describe("for every batch", () => {
-  test("the images stay within the ball and within [0, 1], outside of every graph, and nothing else is left alive", () => {
+  test("the images stay within the ball and within [0, 1], have no graph, and no other tensor stays alive", () => {
     fc.assert(
       fc.property(options, batch, (settings, samples) =>
         scope(() => {
@@ -123,8 +123,8 @@ describe("for every batch", () => {
 });
 
 /**
- * Logits whose rounding does not hang on the batch, as that of convolutions and matrix products may: one sum an image and
- * class, in float64.
+ * Logits whose rounding does not depend on the batch, unlike that of convolutions and matrix products: one sum per image and class, in
+ * float64.
  */
 const directions = reshape(
   keyedUniform(labelsOf([0, 1, 2, 3]), [192], { seed: 2, epoch: 0, purpose: 13 }, "float64"),
@@ -148,7 +148,7 @@ describe("random targets", () => {
     for (const [label, row] of counts.entries()) {
       expect(row[label]).toBe(0);
       const chiSquared = row.reduce((total, n, k) => (k === label ? total : total + (n - expected) ** 2 / expected), 0);
-      // With 8 degrees of freedom above 32.9 with probability 6e-5; the keys are fixed, so the test cannot flicker.
+      // With 8 degrees of freedom it exceeds 32.9 with probability 6e-5. The keys are fixed, so the test is deterministic.
       expect(chiSquared).toBeLessThan(32.9);
     }
   });
@@ -204,7 +204,7 @@ describe("the model under attack", () => {
     expect(store.read().every((gradient) => gradient === undefined)).toBe(true);
   });
 
-  test("is out of reach of the attack's graph, so that no mistake could compute one", () => {
+  test("its weights are not in the attack's graph, so that no mistake can compute their gradients", () => {
     scope(() => {
       const x = clone(pixels(samples)).requireGradient();
       const store = new GradientStore([x, ...model.parameters.map(({ value }) => value)]);
@@ -254,7 +254,7 @@ describe("the model under attack", () => {
   });
 });
 
-test("one label and one key for each image: a list of one is not stretched", () => {
+test("one label and one key for each image: a list of one is not broadcast", () => {
   const attack = pgd({ threatModel: linf(0.1), stepSize: 0.1, steps: 1, target: "random", randomStart: true });
   const images = pixels([1, 2, 3]);
   for (const [labels, samples] of [
@@ -283,19 +283,22 @@ describe("options", () => {
     randomStart: true,
   };
 
-  test.each([0, -1, 1, 1.01, Number.NaN, Infinity])("epsilon and step size %d are no pixels of [0, 1]", (value) => {
-    const rule = `must be in (0, 1) because pixels are in [0, 1]; got ${value}.`;
-    expect(codedError(() => linf(value))).toMatchObject({
-      code: "ERR_EPSILON",
-      message: expect.stringContaining(`linf: epsilon ${rule}`),
-    });
-    expect(codedError(() => pgd({ ...good, stepSize: value }))).toMatchObject({
-      code: "ERR_EPSILON",
-      message: expect.stringContaining(`pgd: stepSize ${rule}`),
-    });
-  });
+  test.each([0, -1, 1, 1.01, Number.NaN, Infinity])(
+    "epsilon and step size %d are outside of the range for pixels in [0, 1]",
+    (value) => {
+      const rule = `must be in (0, 1) because pixels are in [0, 1]; got ${value}.`;
+      expect(codedError(() => linf(value))).toMatchObject({
+        code: "ERR_EPSILON",
+        message: expect.stringContaining(`linf: epsilon ${rule}`),
+      });
+      expect(codedError(() => pgd({ ...good, stepSize: value }))).toMatchObject({
+        code: "ERR_EPSILON",
+        message: expect.stringContaining(`pgd: stepSize ${rule}`),
+      });
+    },
+  );
 
-  test("8 is taken for 8/255, and 1 for 1/255", () => {
+  test("the message suggests 8/255 for 8, and 1/255 for 1", () => {
     expect(codedError(() => linf(1)).message).toMatch(/got 1\. Did you mean 1\/255\?$/);
     expect(codedError(() => pgd({ ...good, stepSize: 1 })).message).toMatch(/got 1\. Did you mean 1\/255\?$/);
     expect(codedError(() => linf(8)).message).toMatch(/Did you mean 8\/255\?$/);
@@ -314,7 +317,7 @@ describe("options", () => {
       const images = fromArray([0.5, 0.5, 0.5], [1, 3, 1, 1]);
       const attack = pgd({ ...good, threatModel: linf(0.1), stepSize: 0.5, randomStart: false });
       const slopes = fromArray([3, -0.01, 0], [1, 3, 1, 1]);
-      // Two logits: sum(slopes x) and 0; the label is 1, so that its loss rises with the first.
+      // Two logits, sum(slopes x) and 0, with the label 1, so that the loss rises with the first logit.
       const logits: LogitsFunction = (x) => {
         const dot = reshape(call("aten::sum.dim_IntList", [call("aten::mul.Tensor", [x, slopes]), [1, 2, 3]]), [1, 1]);
         return call("aten::cat", [[dot, call("aten::mul.Scalar", [dot, 0])], 1]);

@@ -1,4 +1,4 @@
-/** Square Attack: its queries, its ball, its grid; over predictors that answer later. */
+/** Square Attack: its queries, its ball, its grid, and its use with asynchronous predictors. */
 import { describe, expect, test } from "vitest";
 import { type SquareImages, type SquareOptions, squareSearch, squareShare } from "../../src/attacks/square/square.js";
 import { moveWindow } from "../../src/attacks/square/square-l2.js";
@@ -24,7 +24,7 @@ function imagesOf(range: 1 | 255): SquareImages {
   return { pixels, labels: [0, 0, 0, 0], samples: [5, 6, 7, 8], height: SIDE, width: SIDE, range };
 }
 
-/** Every query with the margin that `score` gives each image, and what came back. */
+/** All queries with their margins by `score`, and the result of the search. */
 function drive(images: SquareImages, options: SquareOptions, score: (image: Float32Array) => number) {
   const search = squareSearch(images, options);
   const queries: { indices: readonly number[]; images: Float32Array[] }[] = [];
@@ -51,7 +51,7 @@ const norms = [
 
 describe.each(norms)("%s", (norm, epsilon) => {
   test.each([1, 255] as const)(
-    "every query lies in the ball, in the range %s, and on the grid where there is one",
+    "every query is in the ball, in the range %s, and on the grid if there is one",
     (range) => {
       const images = imagesOf(range);
       const options = { norm, epsilon, queries: 40, seed: 3 };
@@ -61,7 +61,7 @@ describe.each(norms)("%s", (norm, epsilon) => {
       for (const { images: rows } of queries) {
         const all = rows.flatMap((row) => Array.from(row));
         if (range === 255) expect(all.every(Number.isInteger)).toBe(true);
-        // Exactly inside on the grid; up to float32's rounding off it.
+        // On the grid it is exactly inside; off the grid up to float32 rounding.
         const most = range === 255 ? epsilon + 1e-12 : epsilon * (1 + 1e-6);
         const unit = all.map((value) => value / range);
         expect(insideBall(norm, most, originals, Float32Array.from(unit), COUNT)).toEqual([true, true, true, true]);
@@ -78,7 +78,7 @@ describe.each(norms)("%s", (norm, epsilon) => {
     },
   );
 
-  test("the score of what is accepted only falls, and an image is done once it is negative", () => {
+  test("the score of accepted queries only falls, and an image is done once it is negative", () => {
     const images = imagesOf(1);
     const score = scoreOf(1);
     const start = Math.min(
@@ -92,7 +92,7 @@ describe.each(norms)("%s", (norm, epsilon) => {
     const { queries, result } = drive(images, options, (image) => offset + score(image));
     for (const { indices, images: rows } of queries) {
       rows.forEach((row, i) => {
-        // None is asked about after it was done.
+        // There are no queries of an image after it is done.
         expect(lowest[indices[i]]).toBeGreaterThanOrEqual(0);
         lowest[indices[i]] = Math.min(lowest[indices[i]], offset + score(row));
       });
@@ -103,7 +103,7 @@ describe.each(norms)("%s", (norm, epsilon) => {
     expect(Math.min(...lowest)).toBeLessThan(0);
   });
 
-  test("its draws are of seed, epoch and sample, not of the batch", () => {
+  test("its draws depend on seed, epoch and sample, not on the batch", () => {
     const images = imagesOf(255);
     const run = (of: SquareImages, more: Partial<SquareOptions> = {}) =>
       drive(of, { norm, epsilon, queries: 20, seed: 3, ...more }, (image) => 1e6 + scoreOf(255)(image)).result;
@@ -124,7 +124,7 @@ describe.each(norms)("%s", (norm, epsilon) => {
 test("a square of the L-infinity search is as large as its share, and at the ball's corners", () => {
   const images = imagesOf(255);
   const epsilon = 8 / 255;
-  // No query is accepted after the first, so each shows its own square upon the stripes.
+  // No query is accepted after the first, so each has only its own square on the stripes.
   let first = true;
   const { queries } = drive({ ...images, labels: [0] }, { norm: "linf", epsilon, queries: 200, seed: 3 }, () => {
     const score = first ? 1 : 2;
@@ -147,7 +147,7 @@ test("a square of the L-infinity search is as large as its share, and at the bal
   });
 });
 
-test("a window of the L2 search takes up what the other gives away and what is unused, channel by channel", () => {
+test("a window of the L2 search gets the norm that the other loses and the unused norm, in each channel", () => {
   const shape = { height: SIDE, width: SIDE };
   const before = Float64Array.from({ length: SIZE }, (_, i) => 0.01 * weights[i]);
   const squares = (values: Float64Array, channel: number) =>
@@ -160,11 +160,11 @@ test("a window of the L2 search takes up what the other gives away and what is u
     for (let channel = 0; channel < 3; channel++) {
       expect(squares(after, channel)).toBeCloseTo(squares(before, channel) + (epsilon ** 2 - all) / 3, 12);
     }
-    // What is neither as it was nor emptied is the one window, 3 x 3 pixels of 3 channels.
+    // Pixels that were neither kept nor set to zero form one window, 3 x 3 pixels of 3 channels.
     const emptied = after.filter((value, i) => value === 0 && before[i] !== 0).length;
     const changed = after.filter((value, i) => value !== before[i] && value !== 0).length;
     expect(changed).toBe(27);
-    // The other is empty but for the rows and columns that they share.
+    // The other window is zero except in the rows and columns that they share.
     const draws = new KeyedRandom(4, Purpose.synthesis);
     const [top, left, otherTop, otherLeft] = [0, 1, 2, 3].map((j) => draws.integer(8 * query + j, SIDE - 2));
     const shared = Math.max(0, 3 - Math.abs(top - otherTop)) * Math.max(0, 3 - Math.abs(left - otherLeft));
@@ -172,7 +172,7 @@ test("a window of the L2 search takes up what the other gives away and what is u
   }
 });
 
-test("the share of a square falls from 0.8 by halves", () => {
+test("the share of a square starts at 0.8 and is halved", () => {
   expect([0, 5, 6, 25, 26, 4001, 5000].map((query) => 0.8 / squareShare(query, 5000))).toEqual([
     1,
     1,
@@ -184,7 +184,7 @@ test("the share of a square falls from 0.8 by halves", () => {
   ]);
 });
 
-test("over a predictor that answers later it breaks what can be broken, and is verified", async () => {
+test("with an asynchronous predictor it breaks all images that can be broken, and the result is verified", async () => {
   const dataset = makeDataset({ length: 12, classes: 2, height: 8, width: 8 });
   // The class of an image is the sign of a weighted sum of its pixels, centred on the image itself plus a margin.
   const own = new KeyedRandom(9, Purpose.synthesis);

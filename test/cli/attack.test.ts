@@ -21,13 +21,13 @@ beforeAll(async () => {
   await writePicture(photo, picture(3));
 });
 
-test("draws the picture, and says in a line for each route what became of the class", async () => {
+test("draws the picture, and prints for each route the class before and after the attack", async () => {
   const flags = ["--epsilon", "24/255", "--attack-steps", "5", "--threads", "1"];
   const { status, stdout, stderr } = advprop(["attack", weights, photo, ...flags, "--to", to]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   const [first, main, aux] = stdout.split("\n");
   expect(first).toMatch(
-    /picture\.png: The attack made it another class than \w+\. Pixels change by at most 24\/255\.$/,
+    /picture\.png: The attack reached its aim \(any class but \w+\)\. Pixels change by at most 24\/255\.$/,
   );
   expect(main).toMatch(/^ {2}through main, attacked: \w+ \d+\.\d % -> \w+ \d+\.\d %$/);
   expect(aux).toMatch(/^ {2}through aux: \w+ \d+\.\d % -> \w+ \d+\.\d %$/);
@@ -38,8 +38,8 @@ test.each([
   [["--to", "x.jpg"], "must name a file that ends in .png"],
   [["--to", "x.png", "--epsilon", "4"], "Did you mean 4/255?"],
   [["--to", "x.png", "--target", "kiwi"], "there is no class kiwi"],
-  [["--to", "x", "--data", "photos"], "give a photo, or a set by --data; got both"],
-  [["--to", "x.png", "--limit-test", "5"], "--limit-test is for a set"],
+  [["--to", "x", "--data", "photos"], "give a photo, or a data set with --data; got both"],
+  [["--to", "x.png", "--limit-test", "5"], "--limit-test is only for a data set"],
 ])("refuses %j", (flags, message) => {
   const { status, stderr } = advprop(["attack", weights, photo, ...flags]);
   expect(status).toBe(2);

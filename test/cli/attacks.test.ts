@@ -1,4 +1,4 @@
-/** `advprop evaluate --attack` as a user meets it: cost first, what each attack did, what is refused. */
+/** `advprop evaluate --attack` as a user sees it: the cost before the attack, the effect of each attack, and wrong flags. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ writeCifar10(data, Buffer.concat(Array.from({ length: 16 }, (_, i) => cifarRecor
 const ours = join(folder, "ours.safetensors");
 exportWeights(createClassifier("resnet20", { classes: CLASSES }).initialize(2), ours, { auxiliary: false });
 
-// Class 0 below 127.5 of the mean colour, class 1 above, nothing else; its input is normalised by the metadata.
+// Predicts class 0 if the mean colour is below 127.5, else class 1. The metadata defines the normalisation of its input.
 const black = join(folder, "black.onnx");
 writeOnnx(black, {
   weights: CLASSES.map((_, k) => (k === 0 ? [-1, -1, -1] : k === 1 ? [1, 1, 1] : [0, 0, 0])),
@@ -34,7 +34,7 @@ const run = (model: string, ...args: string[]) =>
   advprop(["evaluate", model, "--data", data, "--limit-test", "16", "--threads", "1", ...args]);
 
 describe("attacks on a network of ours", () => {
-  test("the cost comes first, and the result has every image", () => {
+  test("the cost is printed first, and the result has every image", () => {
     const { status, stdout, stderr } = run(
       ours,
       "--attack",
@@ -46,7 +46,9 @@ describe("attacks on a network of ours", () => {
       "--json",
     );
     expect(status, stderr).toBe(0);
-    expect(stderr).toMatch(/apgd-ce on 16 images: at most 160 forward and 96 backward passes of one image, about \S/);
+    expect(stderr).toMatch(
+      /apgd-ce on 16 images: at most 160 forward and 96 backward passes of single images, at most about \S/,
+    );
     const result = JSON.parse(stdout);
     expect(result.attack).toEqual({ name: "apgd-ce", norm: "linf", epsilon: 8 / 255, steps: 3, restarts: 2, seed: 0 });
     expect(result.robustness.attacks).toMatchObject([{ name: "apgd-ce", outside: 0 }]);
@@ -70,7 +72,7 @@ describe("attacks on a network of ours", () => {
   });
 });
 
-test("Square attacks an ONNX file by its answers, on the grid, and says what that is worth", () => {
+test("Square attacks an ONNX file by its outputs, on the 8-bit grid, with a warning about the result", () => {
   // The images are 1.5, 4.5, 7.5 and 10.5 levels from the threshold.
   const { status, stdout, stderr } = run(
     black,
@@ -83,7 +85,7 @@ test("Square attacks an ONNX file by its answers, on the grid, and says what tha
     "--json",
   );
   expect(status, stderr).toBe(0);
-  expect(stderr).toContain("Warning: the model only answers");
+  expect(stderr).toContain("Warning: the model gives no gradients");
   const { accuracy, robustness, model } = JSON.parse(stdout);
   expect(model.access).toBe("black-box");
   expect(accuracy).toBe(1);
@@ -96,5 +98,5 @@ test("the text says what each attack did", () => {
   expect(stdout).toMatch(
     /robust accuracy [\d.]+ % of 16 images \(pgd, linf, 2 steps of 0.5\/255, 2 runs, epsilon 2\/255\)/,
   );
-  expect(stdout).toMatch(/ {2}pgd {2}broke \d+ of \d+, leaves/);
+  expect(stdout).toMatch(/ {2}pgd {2}broke \d+ of \d+, accuracy after it/);
 });

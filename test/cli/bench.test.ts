@@ -9,7 +9,7 @@ const FIRST_STAGE = 2 * 16 * 16 * 9 * 16 ** 2;
 const FORWARD = STEM + FIRST_STAGE + (16 * 32 + 32 * 32) * 9 * 8 ** 2 + (32 * 64 + 64 * 64) * 9 * 4 ** 2 + 64 * 10;
 
 describe("advprop bench", () => {
-  test("measures a step, and counts the gradients that are really computed", () => {
+  test("measures a step, and counts only the gradients that are computed", () => {
     const attackSteps = 2;
     const { status, stdout } = advprop([
       ...[...TINY, "--method", "advprop", "--attack-steps", String(attackSteps), "--repeats", "2"],
@@ -26,7 +26,7 @@ describe("advprop bench", () => {
     }
     expect(result.convolutionShare).toBeLessThan(1);
     expect(result.minorFaultsPerStep).toBeGreaterThanOrEqual(0);
-    // An attack's gradient: forward and to the images. A training pass: forward, both gradients but the images', and the first
+    // An attack's gradient: forward pass and gradient of the images. A training pass: forward pass, all gradients but that of the images, and the first
     // stage once more.
     const multiplications = 4 * (attackSteps * 2 * FORWARD + 2 * (3 * FORWARD - STEM + FIRST_STAGE));
     expect(1e9 * result.gigaflopsPerStep).toBeCloseTo(2 * multiplications, 0);
@@ -36,7 +36,7 @@ describe("advprop bench", () => {
     expect(inside).toBeGreaterThan(0.5 * ms);
   });
 
-  test("says it in words, with the profile as a table", () => {
+  test("prints the result as text, with the profile as a table", () => {
     const { status, stdout } = advprop([...TINY, "--method", "vanilla", "--repeats", "1", "--profile"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^vanilla of resnet8, 4 images of 16 px, fp32, 1 threads\n {2}ms per step/);

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { advprop } from "../support/cli.js";
 import { temporaryFolder } from "../support/folders.js";
 
-test("trains two methods on shapes, prints the table, and goes on where it was", () => {
+test("trains two methods on shapes, prints the table, and continues after a stop", () => {
   const to = join(temporaryFolder(), "out");
   const args = [
     ...[
@@ -27,7 +27,7 @@ test("trains two methods on shapes, prints the table, and goes on where it was",
   const first = advprop(args);
   expect(first.stderr).toContain("Run 4 of 4: advprop, seed 1");
   expect(first.status).toBe(0);
-  expect(first.stdout).toContain("Differences to vanilla");
+  expect(first.stdout).toContain("Differences from vanilla");
   expect(JSON.parse(readFileSync(join(to, "comparison.json"), "utf8")).command.slice(0, 2)).toEqual([
     "advprop",
     "compare",
@@ -40,10 +40,7 @@ test("trains two methods on shapes, prints the table, and goes on where it was",
 test.each([
   [["compare", "--data", "shapes"], "give a file with arms, or --methods A,B"],
   [["compare", "--methods", "vanilla", "--data", "shapes"], "at least two arms"],
-  [
-    ["compare", "--methods", "vanilla,advprop", "--data", "shapes", "--folds", "2"],
-    "--folds divides a folder of photos",
-  ],
+  [["compare", "--methods", "vanilla,advprop", "--data", "shapes", "--folds", "2"], "--folds needs a folder of photos"],
   [["compare", "--methods", "vanilla,advprop", "--data", "shapes", "--budget", "money"], "--budget must be one of"],
   [["compare", "no.yaml"], "cannot be read"],
 ])("%j", (args, message) => {

@@ -25,7 +25,7 @@ function writeColours(path: string, classes: number, order: readonly number[] = 
   return writeOnnx(path, { weights, shape: ["batch", 3, SIDE, SIDE] });
 }
 
-/** The numbers of a report by the names of its measures. */
+/** The values of a report by the names of its measures. */
 function measuresOf(output: string): Record<string, (number | undefined)[]> {
   const { measures } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
   return Object.fromEntries(
@@ -44,7 +44,7 @@ describe("the layout of CIFAR-10-C", () => {
   const args = ["evaluate", join(folder, "one.onnx"), join(folder, "two.onnx"), "--data", set, "--to", output];
   const onnx = ["--onnx", "pixelRange=0-1", "--threads", "1"];
 
-  /** Solid images of the colour of their class, but for those that are said to be of the next one. */
+  /** Images in the colour of their class, except the given ones, which have the colour of the next class. */
   function writeArray(name: string, isWrong: (severity: number, image: number) => boolean): void {
     const pixels = SEVERITIES.flatMap((severity) =>
       LABELS.map((label, i) => {
@@ -62,7 +62,7 @@ describe("the layout of CIFAR-10-C", () => {
     writeArray("fog", (_, i) => i === 0);
     writeArray("saturate", () => true);
     writeFileSync(join(set, "labels.npy"), Buffer.concat([npyHeader([4]), Uint8Array.from(LABELS)]));
-    // CIFAR-10's classes by name, those of the second in another order.
+    // CIFAR-10's classes by name; the second model has them in another order.
     const names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
     const moved = [...names.slice(1), names[0]];
     writeColours(join(folder, "one.onnx"), 10);
@@ -87,16 +87,16 @@ describe("the layout of CIFAR-10-C", () => {
     const measures = measuresOf(output);
     expect(measures["mean corruption error"][0]).toBeCloseTo((14 * 0.5 + 0.25) / 15, 12);
     expect(measures["mCE (reference: one)"][0]).toBeCloseTo(1, 12);
-    expect(Object.keys(measures)).toHaveLength(2); // nothing is said of clean images
+    expect(Object.keys(measures)).toHaveLength(2); // no measures of clean images
     expect(stdout).toContain("two less one");
     expect(readdirSync(join(output, "pictures")).filter((name) => name.includes("fog"))).toHaveLength(3);
   });
 
-  test("measures again what was written again, and nothing else", () => {
+  test("measures only changed files again", () => {
     expect(advprop([...args, ...onnx]).stderr).toContain("0 measured, 160 found");
     writeArray("fog", () => false);
     expect(advprop([...args, ...onnx]).stderr).toContain("10 measured, 150 found");
-    // Nothing can be divided by no error.
+    // An error of 0 cannot be a divisor.
     expect(Object.keys(measuresOf(output))).toEqual(["mean corruption error"]);
     expect(measuresOf(output)["mean corruption error"][0]).toBeCloseTo((14 * 0.5) / 15, 12);
   });
@@ -125,7 +125,7 @@ describe("the layout of ImageNet-C", () => {
   beforeAll(async () => {
     writeColours(model, 1000);
     const raw = { width: 2 * SIDE, height: 2 * SIDE, channels: 3 } as const;
-    // Red in the middle, where the usual crop would look, and green around it, which is more.
+    // Red in the middle, which the usual crop keeps, and green in the larger area around it.
     const pixels = Uint8Array.from({ length: raw.width * raw.height * 3 }, (_, i) => {
       const [x, y, channel] = [Math.floor(i / 3) % raw.width, Math.floor(i / 3 / raw.width), i % 3];
       const inside = Math.max(Math.abs(x - 7.5), Math.abs(y - 7.5)) < 5;
@@ -149,7 +149,7 @@ describe("the layout of ImageNet-C", () => {
     const { protocol, models } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
     expect(protocol["seen by model"]).toContain("short side to 8 pixels, bicubic, centre 8 x 8 (crop fraction 1)");
     expect(protocol["seen by model"]).toContain("argmax over all 1000 classes");
-    // Of the whole photo green is more: the second class is right.
+    // In the whole photo there is more green, so the second class is right.
     const seen = models[0].classes.filter(({ count }: { count: number }) => count > 0);
     expect(seen.map(({ corruptedAccuracy }: { corruptedAccuracy: number }) => corruptedAccuracy)).toEqual([0, 1]);
     expect(models[0].errors.map(({ corruption }: { corruption: string }) => corruption)).toEqual([
@@ -159,11 +159,11 @@ describe("the layout of ImageNet-C", () => {
     expect(measuresOf(output)).toEqual({ "mean error over the 10 cells of 2 corruptions": [0.5] });
   });
 
-  test("another crop is other images; a cell that lacks a photo is no cell of the set", () => {
+  test("another crop gives other results; a condition without all photos is left out", () => {
     expect(advprop([...args, ...onnx, "--crop-fraction", "0.5"]).stderr).toContain("10 measured, 0 found");
     const { models } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
     const red = models[0].classes.find(({ count }: { count: number }) => count > 0);
-    expect(red.corruptedAccuracy).toBe(1); // the middle
+    expect(red.corruptedAccuracy).toBe(1); // the crop sees only the middle
     rmSync(join(set, "shot_noise", "5", SYNSETS[1]), { recursive: true });
     const { stderr, status } = advprop([...args, ...onnx]);
     expect(stderr).toContain("shot_noise 5");
@@ -192,7 +192,7 @@ describe("the layout of ImageNet-C", () => {
   });
 });
 
-test("what advprop corrupt wrote, by a run and an ONNX file", () => {
+test("a set that advprop corrupt wrote, measured with a run and an ONNX file", () => {
   const folder = sharedTemporaryFolder();
   const [run, onnx, set, output] = ["run", "colours.onnx", "set", "report"].map((name) => join(folder, name));
   const training = ["--model", "resnet8", "--limit-train", "32", "--batch-size", "16", "--epochs", "1"];
@@ -211,11 +211,11 @@ test("what advprop corrupt wrote, by a run and an ONNX file", () => {
   expect(stderr).toContain("20 measured, 0 found");
   expect(status).toBe(0);
   expect(measuresOf(output)["mean error over the 10 cells of 2 corruptions"]).toHaveLength(2);
-  // Other precision, other answers: the run is measured again, the ONNX file is not.
+  // Another precision changes the run's outputs, so it is measured again; the ONNX file is not.
   expect(advprop([...args, "--precision", "bf16"]).stderr).toContain("10 measured, 10 found");
 });
 
-test("one severity, one corruption and one image are said in the singular", () => {
+test("one severity, one corruption and one image have the singular in the text", () => {
   const set = join(sharedTemporaryFolder(), "set");
   const made = ["corrupt", "--data", "shapes", "--to", set, "--corruptions", "fog", "--severities", "3"];
   const { stdout, stderr } = advprop([...made, "--layout", "imagenet-c", "--limit-test", "1", "--workers", "1"]);

@@ -11,7 +11,7 @@ const good = sharedTemporaryFolder();
 await writeClasses(good, { cat: 12, dog: 11 });
 
 describe("advprop data check", () => {
-  test("prints the classes and exits with 0 where all is well", () => {
+  test("prints the classes and exits with 0 if there are no errors", () => {
     const { status, stdout, stderr } = advprop(["data", "check", good]);
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^class +train$/m);
@@ -20,7 +20,7 @@ describe("advprop data check", () => {
     expect(stdout).toContain("No errors, 0 warnings in 23 images.");
   });
 
-  test("of very many classes, shows those with the fewest images, and the sum of all", () => {
+  test("shows those with the fewest images of very many classes, and the sum of all", () => {
     const classes = Array.from({ length: 8000 }, (_, k) => ({
       name: `c${k}`,
       counts: { train: 1 + (k % 100), test: 1 },
@@ -32,12 +32,12 @@ describe("advprop data check", () => {
       "c0              1           1",
       "c100            1           1",
     ]);
-    expect(lines[31]).toBe("and 7970 more, with as many images or more (--json lists all)");
+    expect(lines[31]).toBe("and 7970 more classes with at least as many images (--json lists all)");
     expect(lines[32]).toMatch(/^all +404000 +8000$/);
     expect(lines).toHaveLength(35);
   });
 
-  test("names the file and the remedy, and exits with 1, where training would be wrong", () => {
+  test("names the file and the remedy, and exits with 1, if there are errors", () => {
     const folder = temporaryFolder();
     cpSync(good, folder, { recursive: true });
     writeFileSync(join(folder, "dog", "000.jpg"), "no image");
@@ -52,7 +52,7 @@ describe("advprop data check", () => {
     expect([status, report.ok, report.findings[0].files]).toEqual([1, false, ["dog/000.jpg"]]);
   });
 
-  test("exits with 2 where there is nothing to check", () => {
+  test("exits with 2 if there is nothing to check", () => {
     expect(advprop(["data", "check", temporaryFolder()])).toMatchObject({ status: 2, stdout: "" });
     expect(advprop(["data", "check", "/nowhere"]).stderr).toContain("/nowhere");
     expect(advprop(["data", "chek", good])).toMatchObject({ status: 2, stderr: expect.stringContaining("check") });
@@ -66,8 +66,8 @@ describe("advprop data get", () => {
     expect(stderr).toContain("Did you mean cifar10?");
   });
 
-  test("says plainly that nothing answers, and exits with 1", () => {
-    // Port 1 is among those that fetch never connects to: it fails at once in every attempt.
+  test("says that the server does not answer, and exits with 1", () => {
+    // fetch refuses to connect to port 1, so every attempt fails at once.
     const { status, stderr, stdout } = advprop([
       "data",
       "get",

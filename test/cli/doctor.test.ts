@@ -42,7 +42,7 @@ function examine(env: NodeJS.ProcessEnv = {}) {
   return { status, ...findings.parse(JSON.parse(stdout)) };
 }
 
-test("after set-up the machine is ready, and whatever is not ok has a remedy", () => {
+test("the machine is ready after the setup, and every check that is not ok has a remedy", () => {
   const { status, ready, checks } = examine();
   expect({ status, ready }).toEqual({ status: 0, ready: true });
   expect(checks.addon).toMatchObject({ status: "ok", built: true, current: true });

@@ -1,4 +1,4 @@
-/** `advprop evaluate model.onnx` as a user meets it, on sets in memory and on folders of photos. */
+/** `advprop evaluate model.onnx` as a user sees it, on data sets in memory and on folders of photos. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,7 +18,7 @@ const FLAGS = ["--threads", "1", "--workers", "1", "--quiet"];
 
 type Colour = readonly [number, number, number];
 
-/** A colour and weights that nothing else has. */
+/** Colour and weights that are unique to this class. */
 const draw = (i: number, stream: number): Colour => {
   const random = new KeyedRandom(1, Purpose.synthesis, stream, i);
   return [random.uniform(0), random.uniform(1), random.uniform(2)];
@@ -60,11 +60,11 @@ function evaluate(args: readonly string[]) {
   return JSON.parse(stdout);
 }
 
-/** Which of some classes has the largest score for a colour. */
+/** The class with the largest score for a colour, out of some classes. */
 const argmax = (indices: readonly number[], colour: Colour) =>
   indices.reduce((best, k) => (score(weightsOf(k), colour) > score(weightsOf(best), colour) ? k : best));
 
-test("the process that evaluates cannot load the addon: asking for it fails", () => {
+test("the process that evaluates cannot load the addon", () => {
   const engine = new URL("../../dist/tensor/index.js", import.meta.url).href;
   const script = `import(${JSON.stringify(engine)}).then((tensor) => tensor.engineInfo())`;
   const { status, stderr } = spawnSync(process.execPath, ["--require", BLOCK, "-e", script], { encoding: "utf8" });
@@ -98,15 +98,15 @@ describe("a set in memory", () => {
     expect(result).not.toHaveProperty("route");
     const { stdout } = advprop(["evaluate", model, "--data", data, "--limit-test", "40", ...FLAGS], WITHOUT_ADDON);
     expect(stdout).toContain("cifar.onnx (onnx, black-box) on 40 test images of cifar10");
-    expect(stdout).toContain("input: float32 NCHW RGB, x in 0-1; its logits");
+    expect(stdout).toContain("input: float32 NCHW RGB, x in 0-1; output: its logits");
     expect(stdout).toContain("images: 32 x 32 as they are");
   });
 
   test.each([
     [["--attack", "pgd"], "pgd needs gradients"],
-    [["--route", "aux"], "--route is for our own models"],
+    [["--route", "aux"], "--route does not apply to an ONNX file"],
     [["--onnx", "imageSize=16"], "does not take images of 16 pixels"],
-    [["--split", "all"], "is no folder of photos"],
+    [["--split", "all"], "is not a folder of photos"],
   ])("refuses %j", (flags, message) => {
     const model = writeModel("refused", 10, NAMES, { shape: ["n", 3, 32, 32] });
     const { status, stderr } = advprop(["evaluate", model, "--data", data, ...FLAGS, ...flags], WITHOUT_ADDON);
@@ -142,12 +142,12 @@ describe("sets for models of ImageNet", () => {
       classes: "classes: imagenet-a: argmax over the columns of its 200 classes",
       images:
         "images: short side to 40 pixels, bicubic, centre 8 x 8 (crop fraction 0.2); the model's file records no crop rule, so the " +
-        "earlier default holds, size / (size + 32); today's is 0.875 (`cropFraction: 0.875`)",
+        "earlier default is used, size / (size + 32); the default is now 0.875 (`cropFraction: 0.875`)",
     });
     expect(result.perClass).toHaveLength(200);
   });
 
-  test("other folders of ImageNet's classes: all thousand compete; the crop rule can be given", async () => {
+  test("other folders of ImageNet's classes: all thousand classes compete; the crop rule can be given", async () => {
     const classes = [2, 500, 998];
     const pictures = Object.fromEntries(classes.map((k) => [`${synsets[k]}/sketch_0.png`, colourOf(k)]));
     const data = await writePictures(join(folder, "sketch"), pictures);
@@ -163,9 +163,9 @@ describe("sets for models of ImageNet", () => {
     expect(result.protocol.classes).toContain("all 1000 classes");
   });
 
-  test("texture-shape cue conflict: sixteen classes, shown whole, shape bias", async () => {
+  test("texture-shape cue conflict: sixteen classes, no crop, shape bias", async () => {
     const names = Object.keys(imagenetSubsets().cueConflict);
-    // Each picture has the colour of a class that its name says is the texture's.
+    // Each picture has the colour of the class that is the texture in its name.
     const pictures = Object.fromEntries(
       names.map((name, i) => [`${name}/${name}1-${names[(i + 1) % 16]}2.png`, colourOf(i)] as const),
     );
@@ -194,7 +194,7 @@ describe("sets for models of ImageNet", () => {
 });
 
 describe("photos without ImageNet's classes", () => {
-  test("a class map says what the folders are; without one the folders that do not fit are named", async () => {
+  test("a class map assigns the folders to classes; without one the folders that do not fit are named", async () => {
     const model = writeModel("pets", 4, ["tabby", "siamese", "poodle", "wolf"]);
     const data = await writePictures(join(folder, "pets"), {
       "cats/a.png": colourOf(0),

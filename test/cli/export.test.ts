@@ -1,4 +1,4 @@
-/** The export command as a user meets it: the built program, its files, its errors. */
+/** The export command as a user sees it: the built program, its files, its errors. */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,7 +42,7 @@ describe("export", () => {
     expect(status, stderr).toBe(0);
   });
 
-  test("writes what a run has learned, which evaluates like the run", () => {
+  test("writes a file that evaluates like the run", () => {
     const file = join(temporaryFolder(), "weights.safetensors");
     const { status, stdout, stderr } = advprop(["export", run, "--to", file, "--json"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -65,7 +65,7 @@ describe("export", () => {
     expect(ofFile.loss).toBe(ofRun.loss);
   });
 
-  test("writes an ONNX file that evaluates like the run, where libtorch cannot be loaded and nothing is said of it", () => {
+  test("writes an ONNX file that evaluates like the run, without settings and without libtorch", () => {
     const file = join(temporaryFolder(), "model.onnx");
     const evaluated = (model: string, env = {}) => {
       const flags = ["--data", data, "--limit-test", "32", "--threads", "1", "--json", "--quiet"];
@@ -78,7 +78,7 @@ describe("export", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(stdout).toMatch(/model\.onnx: resnet20, \d\.\d MB \(from .*last\.safetensors\)\n/);
     expect(stdout).toMatch(
-      /\nONNX Runtime gives the same logits on 8 images, cifar10: at most \d\.\de-\d+ of the largest/,
+      /\nOn 8 images, cifar10, the logits of ONNX Runtime differ by at most \d\.\de-\d+ of the largest logit/,
     );
     expect(stdout).toContain(
       "\n  input images: uint8 [N, 32, 32, 3], the bytes as they are; the graph normalises them\n",
@@ -92,7 +92,7 @@ describe("export", () => {
     expect(ofFile.loss).toBeCloseTo(ofRun.loss, 4);
   });
 
-  test.each(METHODS)("names an epsilon of %s where it has one", async (method) => {
+  test.each(METHODS)("records an epsilon for %s only if it has one", async (method) => {
     // The same weights beside the recipe of another method, as this version and as an earlier one wrote it.
     const other = temporaryFolder();
     mkdirSync(join(other, "checkpoints"));
@@ -111,16 +111,16 @@ describe("export", () => {
     }
   });
 
-  test("keeps the auxiliary routes where asked, and says so", () => {
+  test("keeps the auxiliary routes with --auxiliary, and says so", () => {
     const file = join(temporaryFolder(), "weights.safetensors");
     const from = join(run, "checkpoints", "last.safetensors");
     const { status, stdout } = advprop(["export", from, "--to", file, "--auxiliary"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/: resnet20, 211 tensors, \d\.\d MB, main and aux \(from .*last\.safetensors\)\n/);
     expect(stdout.split("\n").slice(1)).toEqual([
-      "What a program that uses it has to do, which is in the file's metadata too:",
-      "  images: RGB, short side resized to 32 pixels (bicubic, with antialiasing), then the middle 32 x 32",
-      "  pixels: byte / 255, then less the mean 0.4914, 0.4822, 0.4465, divided by the deviation 0.247, 0.2435, 0.2616, " +
+      "A program that uses the file must do this (the file's metadata says it too):",
+      "  images: RGB, short side resized to 32 pixels (bicubic, with antialiasing), then the central 32 x 32",
+      "  pixels: byte / 255, minus the mean 0.4914, 0.4822, 0.4465, divided by the deviation 0.247, 0.2435, 0.2616, " +
         "not ImageNet's usual 0.485, 0.456, 0.406 and 0.229, 0.224, 0.225",
       "  outputs: logits of 10 classes in this order: airplane, automobile, bird, cat, deer, ... truck",
       "",
@@ -134,7 +134,7 @@ describe("export", () => {
       "another format",
       "run",
       ["--to", "x.bin"],
-      "must name a file that ends in .onnx or .safetensors, or --format must say which; got x.bin",
+      "must name a file that ends in .onnx or .safetensors, or --format must be given; got x.bin",
     ],
     ["a step that was not kept", "run", ["--to", "x.safetensors", "--checkpoint", "7"], "there is no checkpoint"],
     [
@@ -155,7 +155,7 @@ describe("export", () => {
     const bytes = statSync(checkpoint).size;
     const result = advprop(["export", checkpoint, "--to", checkpoint]);
     expect(result.status).toBe(2);
-    expect(result.stderr).toContain("must not be the weights themselves");
+    expect(result.stderr).toContain("must not be the weights file");
     expect(statSync(checkpoint).size).toBe(bytes);
   });
 });

@@ -1,4 +1,4 @@
-/** The library names its options, the command line its flags. */
+/** Messages of the library name options; the command line turns them into flags. */
 import { expect, test } from "vitest";
 import { withFlags } from "../../src/cli/flags/flag-names.js";
 

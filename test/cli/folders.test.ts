@@ -1,4 +1,4 @@
-/** What commands say of the same folder: they agree on what it is, on what is refused, and print it in the same way. */
+/** All commands recognise the same folder in the same way, refuse the same errors, and print the same lines. */
 import { cpSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { writeOnnx } from "../support/onnx.js";
 import { writeClasses } from "../support/photos.js";
 
 const shared = sharedTemporaryFolder();
-/** Grades, whose folders are called like severities, in parts. */
+/** Classes named like severities, in splits. */
 const grades = join(shared, "grades");
 await writeClasses(join(grades, "train"), { 1: 10, 2: 10, 3: 10 });
 await writeClasses(join(grades, "test"), { 1: 2, 2: 2, 3: 2 }, 100);
@@ -24,12 +24,12 @@ writeFileSync(`${model}.json`, JSON.stringify({ classes: ["1", "2", "3"], pixelR
 
 const evaluate = (data: string) => advprop(["evaluate", model, "--data", data, "--split", "test", "--threads", "1"]);
 
-test("grades are classes, with a word on what is left out, in the same lines", () => {
+test("folders 1 to 5 are classes, with the same note on ignored files", () => {
   const data = temporaryFolder();
   cpSync(grades, data, { recursive: true });
   for (const name of ["a.heic", "b.ppm"]) writeFileSync(join(data, "test", "1", name), "");
   const lines = [
-    "warning  2 files are in a format that is not read (1 heic, 1 ppm)",
+    "warning  2 files are in an unsupported format (1 heic, 1 ppm)",
     "         test/1/a.heic, test/1/b.ppm",
     "         -> Convert them to PNG or JPEG.",
   ].join("\n");
@@ -45,7 +45,7 @@ test("a class that cannot be read is refused by each, in the same lines", () => 
   cpSync(grades, data, { recursive: true });
   for (const i of ["000", "001"]) renameSync(join(data, `test/3/${i}.jpg`), join(data, `test/3/${i}.heic`));
   const lines = [
-    "error    test/3/: all images are in a format that is not read (2 heic), so a class would be missing",
+    "error    test/3/: all images are in an unsupported format (2 heic), so a class would be missing",
     "         -> Convert them to PNG or JPEG, or remove the folder.",
   ].join("\n");
   expect(advprop(["data", "check", data, "--quick"])).toMatchObject({

@@ -22,7 +22,7 @@ const lines = CLASSES.flatMap((name, label) =>
 for (const name of CLASSES) rmSync(join(mini, "val", name), { recursive: true });
 writeFileSync(join(mini, "val_labels.txt"), `${lines.join("\n")}\n`);
 
-/** Small images, one epoch, and as many mini-batches in an update as the miniature has. */
+/** Small images, one epoch, and as many mini-batches per update as the miniature has. */
 const SMALL = [
   ...["data.imageSize=32", "training.epochs=1", "training.accumulationSteps=3"].flatMap((value) => ["--set", value]),
   ...["--batch-size", "4", "--workers", "1", "--threads", "1"],
@@ -35,7 +35,7 @@ test.each(["imagenet-efficientnet-b0-advprop", "imagenet-resnet50-advprop", "ima
     const trained = advprop(["train", recipe, "--data", mini, ...SMALL, "--run", run, "--json"]);
     expect(trained.status, trained.stderr).toBe(0);
     expect(JSON.parse(trained.stdout)).toMatchObject({ status: "finished", step: 2 });
-    // There is no test part, and the validation images chose `best`.
+    // There is no test split, and the validation images chose `best`.
     expect(trained.stderr).toContain(`Evaluate with: advprop evaluate ${run} --split validation --checkpoint last\n`);
     expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8")).data).toMatchObject({
       classes: CLASSES,

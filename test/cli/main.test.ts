@@ -61,14 +61,14 @@ describe("advprop", () => {
     expect(advprop([])).toMatchObject({ status: 2, stdout: "" });
   });
 
-  // npm 11 warns of each setting that it does not know, in front of whatever `npx advprop` prints.
+  // npm 11 prints a warning for each unknown setting before the output of `npx advprop`.
   test("npm knows every setting of .npmrc, and runs no install scripts", () => {
     const root = fileURLToPath(new URL("../..", import.meta.url));
     const { stdout, stderr } = spawnSync("npm", ["config", "get", "ignore-scripts"], { cwd: root, encoding: "utf8" });
     expect({ stdout, stderr }).toEqual({ stdout: "true\n", stderr: "" });
   });
 
-  test("a reader who stops early is no error", () => {
+  test("a closed output pipe is not an error", () => {
     const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
     const pipeline = `"${process.execPath}" "${main}" doctor --json | true; exit "\${PIPESTATUS[0]}"`;
     const { stderr } = spawnSync("bash", ["-c", pipeline], { encoding: "utf8" });

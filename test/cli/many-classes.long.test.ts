@@ -1,4 +1,4 @@
-/** A run and its evaluation where classes come by the thousand. */
+/** A run and its evaluation with a thousand classes. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
@@ -8,7 +8,7 @@ import { advprop } from "../support/cli.js";
 import { temporaryFolder } from "../support/folders.js";
 import { picture } from "../support/picture.js";
 
-/** A folder with an image of each class in each part, all the same one. */
+/** A folder with one image per class and split, always the same image. */
 async function writeClasses(folder: string, count: number): Promise<void> {
   const first = join(folder, "first.png");
   await sharp(picture(32), { raw: { width: 32, height: 32, channels: 3 } }).toFile(first);
@@ -46,11 +46,11 @@ test.each([1000, 1001])("%i classes are trained, evaluated, saved and drawn", as
   expect(evaluated.stdout.split("\n").length).toBeLessThan(20);
 
   const files = readdirSync(join(run, "evaluation")).sort();
-  // The folder before them holds the worst mistakes.
+  // The folder before these files has the worst mistakes.
   const [, json, png] = files.map((file) => join(run, "evaluation", file));
   const result = JSON.parse(readFileSync(json, "utf8")) as EvaluationFile;
   expect(result).toMatchObject({ count });
-  // All images are one, so all are taken for one class.
+  // All images are equal, so all get the same prediction.
   const predicted = count === 1000 ? result.confusion![7].indexOf(1) : result.confusionCounts![7][1];
   expect(result.confusion).toEqual(
     count > 1000 ? undefined : Array.from({ length: count }, () => new Array(count).fill(0).with(predicted, 1)),

@@ -1,4 +1,4 @@
-/** Photos that cannot be read, from training to the printed evaluation: what a user is told. */
+/** Messages about photos that cannot be read, from training to the printed evaluation. */
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -27,7 +27,7 @@ const TRAIN = [
   "1",
 ];
 
-test("train refuses photos by name, or leaves them out; evaluate counts the same ones out", async () => {
+test("train refuses such photos by name, or skips them; evaluate skips the same ones", async () => {
   const data = temporaryFolder();
   await writeClasses(join(data, "train"), { a: 10, b: 10 });
   await writeClasses(join(data, "test"), { a: 5, b: 5 }, 100);
@@ -36,11 +36,11 @@ test("train refuses photos by name, or leaves them out; evaluate counts the same
   const run = join(temporaryFolder(), "run");
   const refused = advprop([...TRAIN, "--data", data, "--run", run]);
   expect([refused.status, existsSync(run)]).toEqual([2, false]);
-  // The recipe for photos, which is taken without a model, refuses them too.
+  // The recipe for photos, the default without a model, refuses them too.
   const byDefault = advprop(["train", "--data", data, "--run", run, "--quiet"]);
   expect([byDefault.status, byDefault.stderr]).toEqual([2, expect.stringContaining("  train/a/zero.jpg: it is empty")]);
   expect(refused.stderr).toContain(
-    "  train/a/zero.jpg: it is empty\n  test/b/003.jpg: it is a JPEG, cut off or damaged",
+    "  train/a/zero.jpg: it is empty\n  test/b/003.jpg: it is a JPEG, truncated or damaged",
   );
 
   const skipping = advprop([...TRAIN, "--data", data, "--run", run, "--json", "--on-bad-image", "skip"]);
@@ -86,7 +86,7 @@ test("an ONNX file is measured without the photos that are skipped", async () =>
 });
 
 describe("texts", () => {
-  test("many classes and many findings are cut, with a count", () => {
+  test("long lists of classes and findings are shortened, with a count", () => {
     const classes = Array.from({ length: 1000 }, (_, i) => `c${i}`);
     expect(describeParts({ classes, sizes: { train: 9, test: 3 } })).toBe(
       "1000 classes: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 990 more. Images: 9 to train on, 3 to test on.",
@@ -126,6 +126,6 @@ describe("texts", () => {
     );
     expect(result({ trainedOn: 0, validatedOn: 30, split: "validation" })).not.toContain("Warning");
     expect(result({ trainedOn: 0, validatedOn: 0 })).not.toContain("Warning");
-    expect(result({})).toContain("no images of dog, which count in no mean");
+    expect(result({})).toContain("no images of dog; the means leave these classes out");
   });
 });

@@ -1,4 +1,4 @@
-/** `advprop predict` as a user meets it: what is printed, what is written, and what is said of broken photos. */
+/** `advprop predict` as a user sees it: its output, its files, and its messages about broken photos. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,7 +50,7 @@ async function predicted(
   return out.join("");
 }
 
-test("prints the classes of each photo of a folder, the most probable first, where libtorch cannot be loaded", () => {
+test("prints the classes of each photo of a folder, the most probable first, without libtorch", () => {
   const { status, stdout, stderr } = advprop(["predict", model, photos, "--top", "2"], {
     NODE_OPTIONS: `--require ${BLOCK}`,
   });
@@ -68,7 +68,7 @@ test("prints the classes of each photo of a folder, the most probable first, whe
   ]);
 });
 
-test("writes a table that spreadsheets read, and prints nothing then", async () => {
+test("writes a CSV table instead of printing", async () => {
   const to = join(folder, "classes.csv");
   expect(await predicted([photos], { to, top: 1 })).toBe("");
   const [head, blue, red, end] = readFileSync(to, "utf8").split("\r\n");
@@ -78,14 +78,14 @@ test("writes a table that spreadsheets read, and prints nothing then", async () 
   expect(end).toBe("");
 });
 
-test("names what cannot be read and counts it, after all others", async () => {
+test("names and counts unreadable photos at the end", async () => {
   const broken = join(folder, "broken.jpg");
   writeFileSync(broken, "no photo");
   const red = join(photos, "red.png");
   const to = join(folder, "some.csv");
   const error = await codedRejection(predicted([broken, red, join(folder, "none.jpg")], { to, top: 1 }));
   expect(error).toMatchObject({ code: "ERR_BAD_IMAGES", exitCode: 1 });
-  expect(error.message).toContain("2 of 3 photos could not be read; the others are done:\n");
+  expect(error.message).toContain("2 of 3 photos could not be read; the others were classified:\n");
   expect(error.message).toMatch(/broken\.jpg: it is text/);
   const [, first, second, third] = readFileSync(to, "utf8").split("\r\n");
   expect(first).toMatch(/broken\.jpg,,,.*it is text/);
@@ -99,12 +99,12 @@ test("gives the same as JSON", async () => {
   expect(result).toEqual({ model, photos: [{ photo: join(photos, "red.png"), predictions }] });
 });
 
-test("a folder to write into that is not there is said before the work", async () => {
+test("a missing folder for the output is reported before the work", async () => {
   const error = await codedRejection(predicted([photos], { to: join(folder, "none", "classes.csv") }));
   expect(error).toMatchObject({ code: "ERR_WRITE", exitCode: 2 });
 });
 
-test("refuses a --top that is no number", () => {
+test("refuses a --top that is not a number", () => {
   const { status, stderr } = advprop(["predict", model, photos, "--top", "x"]);
   expect({ status, stderr }).toEqual({
     status: 2,

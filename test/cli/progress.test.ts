@@ -1,4 +1,4 @@
-/** The line of progress: it fits the terminal, is coloured only there, and in a pipe is one for each epoch. */
+/** The progress line: it fits the terminal, has colours only there, and in a pipe there is one line per epoch. */
 import { stripVTControlCharacters } from "node:util";
 import { expect, test, vi } from "vitest";
 import { type Output, ProgressLine } from "../../src/cli/output/progress.js";
@@ -51,7 +51,7 @@ const validation = (number: number, best = true): ValidationEvent => ({
   best,
 });
 
-test("in a pipe there is one line an epoch, with what validation said and how long the rest takes", () => {
+test("in a pipe there is one line per epoch, with the validation accuracy and the remaining time", () => {
   const { written, output } = recording(undefined);
   const line = new ProgressLine(output);
   for (let number = 1; number <= 10; number++) line.show(step(number));
@@ -92,7 +92,7 @@ test.each([200, 100, 80, 60, 40, 30, 20, 12])("on a terminal of %i columns no li
   if (columns === 200) expect(written[9]).toContain("━━━─────────  25 %");
 });
 
-test("without colours nothing but the rewriting is said to the terminal; with them the words are the same", () => {
+test("without colours the terminal gets only the codes that rewrite the line; the text is the same with colours", () => {
   const written = [false, true].map((colours) => {
     const { written: all, output } = recording({ columns: 200, colours });
     const line = new ProgressLine(output);
@@ -107,7 +107,7 @@ test("without colours nothing but the rewriting is said to the terminal; with th
   expect(coloured).toEqual(plain);
 });
 
-test("a line that is stopped in the middle of an epoch stays, and what follows begins below it", () => {
+test("a line that ends in the middle of an epoch stays, and further output begins below it", () => {
   const { written, output } = recording({ columns: 60 });
   const line = new ProgressLine(output);
   line.show(step(3));

@@ -1,4 +1,4 @@
-/** A run goes on with the images that it began with, or not at all. */
+/** A run can only be resumed with the images that it began with. */
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -33,7 +33,7 @@ async function refused(run: string): Promise<string> {
   return error.message;
 }
 
-test("of photos, what came, what went and what was changed is named", async () => {
+test("added, removed and changed photos are named", async () => {
   const [folder, run] = [temporaryFolder(), join(temporaryFolder(), "run")];
   const cat = (name: string) => join(folder, "train", "cat", name);
   cpSync(photos, join(folder, "train"), { recursive: true });
@@ -41,31 +41,31 @@ test("of photos, what came, what went and what was changed is named", async () =
 
   cpSync(join(more, "aardvark", "000.jpg"), cat("new.jpg"));
   let message = await refused(run);
-  expect(message).toContain("photos that came to it: 1 (train/cat/new.jpg)");
+  expect(message).toContain("added photos: 1 (train/cat/new.jpg)");
   expect(message).toContain("there were 32 training images, and there are 33");
 
   renameSync(cat("new.jpg"), cat("000.jpg"));
   message = await refused(run);
-  expect(message).toContain("photos that have other contents: 1 (train/cat/000.jpg)");
+  expect(message).toContain("changed photos: 1 (train/cat/000.jpg)");
 
   renameSync(cat("000.jpg"), cat("zzz.jpg"));
-  expect(await refused(run)).toContain("photos that are gone: 1 (train/cat/000.jpg)");
+  expect(await refused(run)).toContain("removed photos: 1 (train/cat/000.jpg)");
   rmSync(cat("zzz.jpg"));
   cpSync(join(photos, "cat", "000.jpg"), cat("000.jpg"));
 
   renameSync(join(folder, "train", "dog"), join(folder, "train", "wolf"));
   message = await refused(run);
-  expect(message).toContain("classes that are gone: 1 (dog); new classes: 1 (wolf)");
+  expect(message).toContain("removed classes: 1 (dog); new classes: 1 (wolf)");
   renameSync(join(folder, "train", "wolf"), join(folder, "train", "dog"));
   expect(await resume(run)).toContain("Resuming after step 1");
 });
 
-test("photos that came to a folder after the run divided it change nothing of what it learns", async () => {
+test("photos that were added to a folder after the split do not change the training", async () => {
   const weights = async (path: string, between: () => void): Promise<unknown> => {
     const run = join(temporaryFolder(), "run");
     await train(run, ofPhotos(path));
     between();
-    while ((await resume(run)).includes("The time budget is spent"));
+    while ((await resume(run)).includes("The time budget is used up"));
     const { tensors, state } = readCheckpoint(join(run, "checkpoints", "last.safetensors"));
     expect(state.step).toBeGreaterThan(3);
     return Array.from(tensors, ([name, { data }]) => [name, Buffer.from(data).toString("base64")]);
@@ -73,12 +73,12 @@ test("photos that came to a folder after the run divided it change nothing of wh
   const folder = temporaryFolder();
   cpSync(photos, folder, { recursive: true });
   const expected = await weights(folder, () => {});
-  // Before all others in the order of the names.
+  // Its name is the first in the sorted order.
   const grown = await weights(folder, () => cpSync(join(more, "aardvark", "000.jpg"), join(folder, "cat", "0.jpg")));
   expect(grown).toEqual(expected);
 });
 
-test("of sets in memory, a single pixel is noticed", async () => {
+test("a single changed pixel of images in memory is noticed", async () => {
   const data = temporaryFolder();
   const records = (first: number) =>
     Buffer.concat(
@@ -96,7 +96,7 @@ test("of sets in memory, a single pixel is noticed", async () => {
   expect(await resume(run)).toContain("Resuming after step 1");
 });
 
-test("of shapes, other ones are noticed", async () => {
+test("other images of shapes are noticed", async () => {
   const run = join(temporaryFolder(), "run");
   const shapes = { images: 32, validationImages: 10, testImages: 10, seed: 0 };
   await train(run, { ...RECIPE, data: { path: "shapes", shapes } });
@@ -107,7 +107,7 @@ test("of shapes, other ones are noticed", async () => {
   expect(await refused(run)).toContain("their pixels or labels are others");
 });
 
-test("a run that recorded nothing says so and goes on, unless the numbers differ", async () => {
+test("a run that recorded nothing is resumed with a note, unless the numbers differ", async () => {
   const [folder, run] = [temporaryFolder(), join(temporaryFolder(), "run")];
   cpSync(photos, join(folder, "train"), { recursive: true });
   await train(run, ofPhotos(folder));

@@ -1,4 +1,4 @@
-/** `evaluate --suite standard` as a user meets it: models side by side, killed and gone on with. */
+/** `evaluate --suite standard` as a user sees it: several models, also after a kill. */
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -41,7 +41,7 @@ describe("a run of ours and an ONNX file", () => {
     writeFileSync(`${onnx}.json`, JSON.stringify({ classes: SHAPES_CLASSES }));
   }, 60_000);
 
-  test("killed in the middle, the same command goes on, measures nothing twice, and reports", async () => {
+  test("after a kill the same command continues, measures nothing twice, and writes the report", async () => {
     const child = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore" });
     const measurements = join(output, "measurements");
     const finished = () =>
@@ -65,11 +65,11 @@ describe("a run of ours and an ONNX file", () => {
     const result = JSON.parse(resumed.stdout);
     expect(result).toMatchObject({ schema: 1, data: { name: "shapes", images: IMAGES, classes: 10 } });
     expect(result.models.map(({ name }: { name: string }) => name)).toEqual(["eps0.5", "colours.v2"]);
-    expect(result.remarks[0]).toContain("colours.v2: an ONNX file only answers");
+    expect(result.remarks[0]).toContain("colours.v2: an ONNX file gives no gradients");
     const rows: Record<string, (unknown | null)[]> = Object.fromEntries(
       result.measures.map(({ name, values }: { name: string; values: unknown[] }) => [name, values]),
     );
-    // Over ONNX only the black-box attack; both are given it.
+    // ONNX allows only the black-box attack, so both models get it.
     expect(rows["accuracy under PGD-10, 4/255, white-box"][1] ?? null).toBeNull();
     expect(rows["accuracy under Square, 1000 queries, 8/255, black-box"]).toEqual([
       expect.objectContaining({ count: IMAGES }),
@@ -90,7 +90,7 @@ describe("a run of ours and an ONNX file", () => {
     for (const path of pictures) expect(existsSync(join(output, path)), path).toBe(true);
   });
 
-  test("what is there is used again: for another order of the models, and for one alone", () => {
+  test("saved measurements are used again, for another order of the models and for one model alone", () => {
     const again = advprop(args.map((arg) => (arg === run ? onnx : arg === onnx ? run : arg)));
     expect(again.stderr).toContain("0 measured, ");
     expect(again.stdout).toContain("Robustness of colours.v2, eps0.5");
@@ -100,7 +100,7 @@ describe("a run of ours and an ONNX file", () => {
     expect(alone.stdout).not.toContain("Differences");
   });
 
-  test("photographs of frost are part of the key, of frost alone", async () => {
+  test("photographs of frost change only the key of frost", async () => {
     const frost = join(folder, "frost");
     await writePicture(join(frost, "a.png"), picture(1));
     const once = advprop([...args, "--frost-textures", frost]);
@@ -111,7 +111,7 @@ describe("a run of ours and an ONNX file", () => {
   });
 });
 
-test("models of one name get numbers, and no number is given twice", () => {
+test("models with the same name get different numbers", () => {
   const model = (file: string) => ({ file, name: modelName(file) }) as OpenedPredictor;
   const models = ["a/run", "b/run", "run (2)", "c/run"].map(model);
   expect([...uniqueNames(models).values()]).toEqual(["run", "run (2)", "run (2) (2)", "run (3)"]);
@@ -121,7 +121,7 @@ describe("misuse", () => {
   test.each([
     [["a", "b"], "Add --suite standard"],
     [["a", "--to", "b"], "Add --suite standard"],
-    [["a", "--frost-textures", "b"], "--frost-textures is for a suite"],
+    [["a", "--frost-textures", "b"], "--frost-textures is only for a suite"],
     [["a", "--suite", "stanard"], "--suite must be standard"],
     [["a", "--suite", "standard", "--attack", "pgd"], "leave --attack out"],
     [["a.safetensors", "--suite", "standard", "--data", "shapes"], "a.safetensors"],

@@ -1,4 +1,4 @@
-/** The train and evaluate commands as a user meets them: the built program, its files, its errors. */
+/** The train and evaluate commands as a user sees them: the built program, its files, its errors. */
 import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
@@ -14,7 +14,7 @@ import { picture, writePicture } from "../support/photos.js";
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const STEPS = ["--limit-train", "48", "--batch-size", "16", "--epochs", "2", "--threads", "1"];
 
-/** Sixty-four images whose colour tells their class, then black ones. */
+/** Sixty-four images in the colour of their class, then black ones. */
 function writeData(folder = temporaryFolder()): string {
   const records = Array.from({ length: 64 }, (_, i) =>
     cifarRecord([i % 10], (row, column, channel) => (20 * (i % 10) + 37 * channel + row * column + i) % 256),
@@ -84,7 +84,7 @@ describe("train", () => {
     expect(throughAux).not.toHaveProperty("robustAccuracy");
   });
 
-  test("photos without a recipe and a model get the recipe for photos, with updates enough, and both are said", async () => {
+  test("photos without a recipe and a model get the recipe for photos, with enough updates, and both are printed", async () => {
     const folder = temporaryFolder();
     for (let i = 0; i < 40; i++) await writePicture(join(folder, "photos", i % 2 ? "a" : "b", `${i}.png`), picture(i));
     const run = join(folder, "run");
@@ -92,16 +92,16 @@ describe("train", () => {
     const { status, stderr } = advprop(["train", "--data", join(folder, "photos"), ...short, "--run", run]);
     expect(status, stderr).toBe(0);
     expect(stderr.split("\n")[0]).toMatch(
-      /taking the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
+      /using the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
     );
     expect(stderr).toMatch(
-      /mini-batches of 32: .* a mini-batch has 8 images, .* the learning rate is 0.005 instead of 0.02/,
+      /mini-batches of 32, .* The mini-batch is therefore 8 images .* the learning rate 0.005 instead of 0.02/,
     );
     const { model, method, training, optimizer } = parse(readFileSync(join(run, "recipe.yaml"), "utf8"));
     expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.005]);
   });
 
-  test("the recipe for photos by its name takes the network of the weights, unless another is asked for", async () => {
+  test("the recipe for photos, given by name, takes the network of the weights, unless another is given", async () => {
     const folder = temporaryFolder();
     const data = join(folder, "photos");
     for (let i = 0; i < 24; i++) await writePicture(join(data, i % 2 ? "a" : "b", `${i}.png`), picture(i));
@@ -110,7 +110,7 @@ describe("train", () => {
     expect(advprop(["train", "--model", "resnet8", ...one, "--batch-size", "8", "--run", first]).status).toBe(0);
     const second = advprop(["train", "photos", "--weights", first, ...one, "--run", join(folder, "second")]);
     expect(second.status, second.stderr).toBe(0);
-    expect(second.stderr.split("\n")[0]).toBe("The recipe photos, the network of the weights at 32 pixels.");
+    expect(second.stderr.split("\n")[0]).toBe("Using the recipe photos, the network of the weights at 32 pixels.");
     expect(parse(readFileSync(join(folder, "second", "recipe.yaml"), "utf8")).model).toBe("resnet8");
     const other = advprop(["train", "photos", "--model", "resnet20", "--weights", first, ...one]);
     expect([other.status, other.stderr]).toEqual([2, expect.stringContaining("the weights are of resnet8")]);
@@ -134,8 +134,8 @@ describe("train", () => {
     [["--batch-size", "100"], "batch size must be at most 48"],
     [["--data", "/nowhere"], "/nowhere"],
     [["--set", "training.earlyStoppingEpochs=2"], "Add --validation-fraction"],
-    [["--set", "training.accumulationSteps=4"], "an epoch has 3"],
-    [["--batch-size", "48", "--memory-limit", "40MB"], "Take a batch of at most"],
+    [["--set", "training.accumulationSteps=4"], "an epoch has only 3"],
+    [["--batch-size", "48", "--memory-limit", "40MB"], "Use a batch of at most"],
   ])("refuses %j and leaves no folder", (flags, message) => {
     const data = writeData();
     const run = join(temporaryFolder(), "run");
@@ -155,21 +155,21 @@ describe("train", () => {
     ]);
     // An update of two mini-batches of 128 would take more than the 48 images; FGSM costs two thirds of a pass, and two follow.
     expect(trained.stderr).toContain(
-      "Batch size auto: an update is a mini-batch of 32 images; the learning rate is 0.002 instead of 0.016, which is for 256",
+      "Batch size auto: an update is a mini-batch of 32 images; the learning rate is 0.002 instead of 0.016, because 0.016 is for 256",
     );
-    expect(trained.stderr).toMatch(/A batch of 32 takes about \d+ MB of \d+\.\d\d GB; a step costs 2\.67 times/);
+    expect(trained.stderr).toMatch(/A batch of 32 needs about \d+ MB of \d+\.\d\d GB memory; a step costs 2\.67 times/);
     expect(trained.status).toBe(0);
     expect(readFileSync(join(run, "recipe.yaml"), "utf8")).toContain("batchSize: 32");
     const evaluated = advprop(["evaluate", run, "--limit-test", "64", "--json"]);
     expect(JSON.parse(evaluated.stdout)).toMatchObject({ count: 64 });
   });
 
-  test("stops when its time budget is spent, saved", () => {
+  test("saves and stops when its time budget is used up", () => {
     const run = join(temporaryFolder(), "run");
     const flags = ["train", "--data", writeData(), ...STEPS, "--method", "vanilla", "--run", run, "--json"];
     const stopped = advprop([...flags, "--set", "training.timeBudgetHours=1e-9"]);
     expect(stopped.status).toBe(0);
-    expect(stopped.stderr).toContain(`The time budget is spent: stopped after step 1; saved.`);
+    expect(stopped.stderr).toContain(`The time budget is used up: stopped after step 1; saved.`);
     expect(JSON.parse(stopped.stdout)).toMatchObject({ status: "stopped", reason: "time budget", step: 1 });
     expect(advprop(["train", "--run", run, "--resume"]).stderr).toContain("stopped after step 2");
   });
@@ -213,7 +213,7 @@ describe("a run that is stopped or killed", () => {
   ])("kill -9 at %s, resumed, gives the same final weights", (point) => {
     const run = join(temporaryFolder(), "run");
     const killed = advprop([...flags(), "--run", run], { ADVPROP_FAULT_POINT: point });
-    // A run that was killed before it had a run.json holds nothing yet: it is started anew elsewhere.
+    // A run that was killed before it had a run.json is empty, so a new run is started elsewhere.
     const resumed = existsSync(join(run, "run.json"))
       ? advprop(["train", "--run", run, "--resume"])
       : advprop([...flags(), "--run", `${run}-again`]);
@@ -242,7 +242,7 @@ describe("a run that is stopped or killed", () => {
     expect(last(run)).toBe(reference);
   });
 
-  test("a resume leaves the run of a living process as it is, and is recorded", async () => {
+  test("a run of a living process cannot be resumed; a resume is recorded", async () => {
     const run = join(temporaryFolder(), "run");
     const child = spawn(process.execPath, [MAIN, ...flags(), "--epochs", "400", "--run", run], { stdio: "ignore" });
     try {

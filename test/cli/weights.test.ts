@@ -14,7 +14,7 @@ import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
 import { pickled, torchArchive, torchState } from "../support/torch-files.js";
 
-/** A file of torch.save of a network with constant weights, under the names of ports for CIFAR. */
+/** A torch.save file of a network with constant weights, with the tensor names of ports for CIFAR. */
 function savedNetwork(name: string, fileName: string): string {
   const layout = [...layoutOf(architecture(name), 10, [])].filter(([key]) => !key.endsWith(COUNTER));
   const state = layout.map(([key, shape], i) => {
@@ -28,7 +28,7 @@ function savedNetwork(name: string, fileName: string): string {
 }
 
 describe("models import", () => {
-  test("writes a file of ours with the same weights and what they want to be fed", async () => {
+  test("writes an advprop file with the same weights and their preprocessing", async () => {
     const from = savedNetwork("resnet8", "w.th");
     const to = join(temporaryFolder(), "w.safetensors");
     const result = await runImport(from, to, { preset: "none" });
@@ -46,7 +46,7 @@ describe("models import", () => {
     expect((await codedRejection(openWeights(to, { model: "resnet20" }))).code).toBe("ERR_WEIGHTS");
   });
 
-  test("as a command says what was recognised, and prints JSON", () => {
+  test("the command prints what was recognised, and JSON", () => {
     const from = savedNetwork("resnet8", "w.th");
     const to = join(temporaryFolder(), "w.safetensors");
     const { status, stdout, stderr } = advprop(["models", "import", from, "--to", to, "--json"]);
@@ -65,7 +65,7 @@ test("models --published lists references with presets, accuracies and what was 
 });
 
 describe("a run that starts from weights of another code base", () => {
-  test("has their network, their normalisation, their crop and their body; the head is new", async () => {
+  test("has the network, normalisation, crop rule and body of the weights; the head is new", async () => {
     const weights = savedNetwork("resnet8", "w.th");
     const { recipe, source } = await openStartWeights({ finetune: { weights }, method: "advprop" }, () => {});
     expect(recipe.model).toBe("resnet8");

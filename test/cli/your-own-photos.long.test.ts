@@ -11,10 +11,10 @@ import { temporaryFolder } from "../support/folders.js";
 import { writeClasses } from "../support/photos.js";
 
 const page = readFileSync(fileURLToPath(new URL("../../docs/your-own-photos.md", import.meta.url)), "utf8");
-/** The lines of its blocks that are commands of ours. */
+/** The advprop commands in its code blocks. */
 const commands = [...page.matchAll(/^ *npx advprop (.*)$/gm)].map(([, command]) => command.trim());
 
-/** What makes a training short. */
+/** Flags that make a training short. */
 const SHORT = ["--image-size", "32", "--epochs", "1", "--threads", "1", "--batch-size", "8"];
 
 test("the page names the commands of a whole project", () => {
@@ -24,7 +24,7 @@ test("the page names the commands of a whole project", () => {
   expect(commands.length).toBeGreaterThan(7);
 });
 
-test("every command of the page ends well, in its order", async () => {
+test("all commands of the page succeed in their order", async () => {
   const folder = temporaryFolder();
   const photos = join(folder, "photos");
   for (const [part, count, seed] of [

@@ -41,7 +41,7 @@ describe.each(NAMES)("%s", (name) => {
     expect(clean).toEqual(before);
   });
 
-  test("repeats by key, and differs between samples and seeds exactly where it is random", () => {
+  test("is reproducible by key, and depends on sample and seed only where it is random", () => {
     const at = (seed: number, sample: number): Uint8Array => corrupt(clean, 32, 32, name, 3, { seed, sample });
     const first = at(0, 0);
     expect(at(0, 0)).toEqual(first);
@@ -50,7 +50,7 @@ describe.each(NAMES)("%s", (name) => {
     expect(meanDifference(at(1, 0), first) === 0).toBe(same);
   });
 
-  test("takes other sizes, oblong ones too", () => {
+  test("accepts other sizes, also with unequal sides", () => {
     for (const [height, width] of [
       [24, 24],
       [45, 37],
@@ -79,20 +79,20 @@ describe("frost", () => {
       const [imageWeight] = SEVERITY_TABLES["tiny-imagenet-c"].parameters.frost[severity - 1];
       const layer = frosted(0, severity);
       const sum = frosted(140, severity);
-      // The layer was cut off, so that up to one level of it is lost.
+      // The layer was truncated, so that it can be up to one grey level lower.
       const above = layer.map((value, i) => sum[i] - Math.min(255, Math.floor(imageWeight * 140 + value)));
       expect(above.every((levels) => levels === 0 || levels === 1)).toBe(true);
     }
   });
 
-  test("has other crystals for other samples", () => {
+  test("has different crystals for different samples", () => {
     const layers = Array.from({ length: 20 }, (_, sample) => frosted(0, 5, sample));
     expect(new Set(layers.map((layer) => layer.join())).size).toBe(20);
   });
 });
 
 describe("the rule for other sizes", () => {
-  test("takes the table of the nearest size", () => {
+  test("uses the table of the nearest size", () => {
     expect([16, 32, 45].map(tableFor)).toEqual(["cifar-10-c", "cifar-10-c", "cifar-10-c"]);
     expect([46, 64, 119].map(tableFor)).toEqual(["tiny-imagenet-c", "tiny-imagenet-c", "tiny-imagenet-c"]);
     expect([120, 224, 600].map(tableFor)).toEqual(["imagenet-c", "imagenet-c", "imagenet-c"]);
@@ -108,7 +108,7 @@ describe("the rule for other sizes", () => {
     }
   });
 
-  test("scales lengths, and neither shares nor factors", () => {
+  test("scales lengths, but neither shares nor factors", () => {
     expect(parametersFor("defocus_blur", 3, 448)).toEqual([12, 0.5]);
     expect(parametersFor("glass_blur", 5, 112, "imagenet-c")).toEqual([0.75, 2, 2]);
     expect(parametersFor("glass_blur", 1, 112, "imagenet-c")).toEqual([0.35, 1, 2]);
@@ -118,7 +118,7 @@ describe("the rule for other sizes", () => {
     expect(parametersFor("elastic_transform", 1, 224)[0]).toBe(488);
   });
 
-  test("a table can be named", () => {
+  test("a table can be chosen by name", () => {
     const clean = picture(32);
     const noise = (table?: "imagenet-c"): number =>
       meanDifference(corrupt(clean, 32, 32, "gaussian_noise", 5, { seed: 0, sample: 0, table }), clean);
@@ -130,7 +130,7 @@ describe("mistakes", () => {
   const clean = picture(32);
   const options = { seed: 0, sample: 0 };
 
-  test("an unknown corruption is named with the nearest", () => {
+  test("for an unknown corruption the nearest name is suggested", () => {
     const error = codedError(() => corrupt(clean, 32, 32, "gausian_noise" as CorruptionName, 1, options));
     expect(error.code).toBe("ERR_CORRUPTION");
     expect(error.message).toContain("Did you mean gaussian_noise?");
@@ -142,7 +142,7 @@ describe("mistakes", () => {
     expect(error.message).toContain(String(severity));
   });
 
-  test("a size that does not fit, a table that is none, a seed that is none", () => {
+  test("a wrong size, an unknown table and an invalid seed", () => {
     expect(codedError(() => corrupt(clean, 32, 31, "fog", 1, options)).code).toBe("ERR_IMAGE_SIZE");
     expect(codedError(() => corrupt(new Uint8Array(8 * 8 * 3), 8, 8, "fog", 1, options)).code).toBe("ERR_IMAGE_SIZE");
     const table = "cifar10-c" as "cifar-10-c";

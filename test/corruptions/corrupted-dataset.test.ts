@@ -4,7 +4,7 @@ import { corruptedDataset } from "../../src/corruptions/sets/corrupted-dataset.j
 import { subset } from "../../src/data/datasets/subset.js";
 import { makeDataset } from "../support/datasets.js";
 
-test("corrupts each image by the identity of its sample, in a subset too", () => {
+test("corrupts each image by the identity of its sample, also in a subset", () => {
   const clean = makeDataset({ length: 6, classes: 3, height: 20, width: 24 });
   const options = { severity: 2, seed: 4 };
   const corrupted = corruptedDataset(clean, "gaussian_noise", options);

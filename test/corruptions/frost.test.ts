@@ -1,4 +1,4 @@
-/** Frost made by program against the published photographs of frost: their statistics, and what they do to CIFAR-10. */
+/** Compares frost made by program with the published photographs of frost: their statistics, and the effect on CIFAR-10. */
 import { describe, expect, test } from "vitest";
 import { corrupt, SEVERITIES } from "../../src/corruptions/index.js";
 import { madeTextures, shrunkTexture } from "../../src/corruptions/operations/frost-texture.js";
@@ -18,8 +18,8 @@ const PUBLISHED = [
 ];
 
 /**
- * Mean absolute difference and mean difference from the clean image of the published code with its photographs, at severities
- * 1 to 5 over the first 500 test images of CIFAR-10.
+ * For the published code with its photographs: mean absolute difference and mean difference from the clean image, at
+ * severities 1 to 5 over the first 500 test images of CIFAR-10.
  */
 const PUBLISHED_DIFFERENCES = [
   [30.1, 30.1],
@@ -52,12 +52,12 @@ describe("the textures", () => {
     });
   });
 
-  test("differ, and repeat at their borders without a seam", () => {
+  test("differ, and repeat at their borders without a visible seam", () => {
     const textures = madeTextures();
     expect(new Set(textures.map(({ pixels }) => Buffer.from(pixels).toString("base64"))).size).toBe(5);
     for (const { pixels, width, height } of textures) {
       const green = (x: number, y: number) => pixels[3 * ((y % height) * width + (x % width)) + 1];
-      /** Mean difference of neighbours across the line behind column x. */
+      /** Mean difference of neighbours to the left and right of the line after column x. */
       const step = (x: number) => {
         let sum = 0;
         for (let y = 0; y < height; y++) {
@@ -70,11 +70,11 @@ describe("the textures", () => {
     }
   });
 
-  test("have fine lines, as feathers of ice do, not only clouds", () => {
+  test("have fine lines like feathers of ice, not only clouds", () => {
     for (const { pixels, width } of madeTextures()) {
       const green = { pixels, width, height: pixels.length / 3 / width };
       const { deviation } = statistics(green, 1);
-      // Change over one pixel and over 64: of clouds the first is a few hundredths of the second, of noise as large.
+      // Ratio of the changes over one pixel and over 64. For clouds it is a few hundredths, for noise about one.
       const change = (distance: number) => {
         let sum = 0;
         let count = 0;
@@ -92,7 +92,7 @@ describe("the textures", () => {
 const cifar = testData("cifar10");
 
 test.skipIf(cifar === undefined)(
-  "frost changes the first 500 test images of CIFAR-10 as the published one does",
+  "frost changes the first 500 test images of CIFAR-10 as the published frost does",
   () => {
     const set = loadCifar(cifar!, "test");
     for (const severity of SEVERITIES) {
@@ -113,7 +113,7 @@ test.skipIf(cifar === undefined)(
   },
 );
 
-test("what a suite saves of frost names its textures, so that older ones are measured anew", async () => {
+test("a suite records the version of the frost textures, so that results with older ones are not reused", async () => {
   const batch = { pixels: new Uint8Array(12), labels: new Int32Array(1), samples: new Uint32Array(1) };
   const images = await suiteImages(
     { name: "one", classes: ["a", "b"], imageSize: 2 },

@@ -23,11 +23,11 @@ function golden(name: string): Uint8Array | undefined {
   return data && new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** Frost aside, whose published textures are photographs. */
+/** All except frost, whose published textures are photographs. */
 const NAMES: readonly CorruptionName[] = [...CORRUPTIONS, ...EXTRA_CORRUPTIONS].filter((name) => name !== "frost");
 const RANDOM = NAMES.filter((name) => tensors.has(`${name}/1/draws`));
 
-/** Mean absolute difference, mean and variance of the difference, and its power in four bands: see the golden script. */
+/** Mean absolute difference, mean and variance of the difference, and its power in four bands; see the golden script. */
 function statistics(found: Uint8Array, clean: Uint8Array, side: number): number[] {
   const difference = Float64Array.from(found, (value, i) => value - clean[i]);
   const count = difference.length;
@@ -38,8 +38,8 @@ function statistics(found: Uint8Array, clean: Uint8Array, side: number): number[
 }
 
 /**
- * Power of the mean over the channels in the rings of frequency 1-2, 3-5, 6-10 and 11-16, by plain sums of cosines and
- * sines, along the rows and then along the columns.
+ * Power of the mean over the channels in the rings of frequency 1-2, 3-5, 6-10 and 11-16. The transform is a plain sum of
+ * cosines and sines, along the rows and then along the columns.
  */
 function bandPower(difference: Float64Array, side: number): number[] {
   const cosines = Float64Array.from({ length: side }, (_, k) => Math.cos((2 * Math.PI * k) / side));
@@ -57,7 +57,8 @@ function bandPower(difference: Float64Array, side: number): number[] {
     }
   }
   const bands = [0, 0, 0, 0];
-  // The spectrum of real numbers is the same at v and at -v: half of it, doubled but for the row that is its own mirror image.
+  // The spectrum of real numbers is equal at v and -v. So half of it is computed and doubled, except the row that is its own
+  // mirror image.
   for (let u = 0; u < side; u++) {
     for (let v = 0; v <= side / 2; v++) {
       let re = 0;
@@ -77,22 +78,22 @@ function bandPower(difference: Float64Array, side: number): number[] {
   return bands;
 }
 
-describe("corruptions by their definition", () => {
-  test("the golden file holds every corruption but frost", () => {
+describe("corruptions equal their definition", () => {
+  test("the golden file holds every corruption except frost", () => {
     expect(NAMES).toHaveLength(18);
     expect(RANDOM).toHaveLength(10);
   });
 
   describe.each(NAMES)("%s", (name) => {
-    // With the same draws, so that the random ones are compared pixel by pixel too.
-    test.each(Object.keys(strides).map(Number))("is the definition's at %i pixels", (side) => {
+    // The draws are the same, so that random corruptions are compared pixel by pixel too.
+    test.each(Object.keys(strides).map(Number))("equals the definition at %i pixels", (side) => {
       const clean = picture(side);
       for (const severity of SEVERITIES) {
         const expected = golden(`${name}/${severity}/${side}`)!;
         const found = corrupt(clean, side, side, name, severity, { seed, sample });
         const differences = [...expected].map((value, i) => Math.abs(value - found[i * strides[side]]));
         const mean = differences.reduce((sum, value) => sum + value, 0) / expected.length;
-        // Equal where this was written; a last digit elsewhere may move a value that is cut off at a whole number.
+        // Equal on the machine where this was written. Elsewhere a last digit can change a value that is truncated to an integer.
         expect(mean, `severity ${severity}`).toBeLessThan(0.05);
         const unequal = differences.filter((difference) => difference > 1).length;
         expect(unequal / expected.length, `severity ${severity}`).toBeLessThan(0.002);
@@ -114,7 +115,7 @@ describe("corruptions by their definition", () => {
         });
       }
       found.forEach((value, k) => {
-        // Both are means over as many draws: five standard errors of their difference.
+        // Both are means over the same number of draws. The tolerance is five standard errors of their difference.
         const tolerance = 5 * expected[7 + k] * Math.sqrt(2 / draws) + 1e-9;
         expect(Math.abs(value - expected[k]), `severity ${severity}, statistic ${k}`).toBeLessThan(tolerance);
       });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { jpegRoundTrip } from "../../src/corruptions/operations/jpeg-loss.js";
 import { KeyedRandom, Purpose } from "../../src/random.js";
 
-/** Coloured gradients with a little noise, of any size. */
+/** Coloured gradients of any size with a little noise. */
 function image(height: number, width: number): Uint8Array {
   const random = new KeyedRandom(1, Purpose.synthesis, 0, height * 1000 + width);
   return Uint8Array.from({ length: height * width * 3 }, (_, i) => {

@@ -13,7 +13,7 @@ if (!libraries)
   console.warn(`no ${PYTHON} with OpenCV, SciPy, scikit-image and Wand: corruptions of real images are not compared`);
 
 test.skipIf(cifar10 === undefined || !libraries)(
-  "on real images every corruption is its definition, or has its statistics",
+  "on real images every corruption equals its definition or has its statistics",
   () => {
     const { status, stdout, stderr } = spawnSync(PYTHON, [script, cifar10!], { encoding: "utf8" });
     expect(stderr).toBe("");

@@ -27,7 +27,7 @@ function contents(folder: string): Map<string, string> {
 }
 
 describe("writeCorruptedSet", () => {
-  test("writes arrays that are read back as the images that corrupt gives", async () => {
+  test("writes arrays that are read back as the images of corrupt", async () => {
     const to = temporaryFolder();
     const written = await writeCorruptedSet(source, { to, corruptions: ["fog", "shot_noise"], seed: 4, workers: 2 });
     expect(written).toMatchObject({ layout: "cifar-c", images: 12, severities: [1, 2, 3, 4, 5] });
@@ -43,7 +43,7 @@ describe("writeCorruptedSet", () => {
     }
   });
 
-  test("writes photos cut to size as JPEG files of their class, and read back they are near", async () => {
+  test("writes cropped photos as JPEG files by class, which are read back with nearly the same pixels", async () => {
     const data = temporaryFolder();
     await writeClasses(join(data, "test"), { cat: 3, dog: 2 });
     const to = temporaryFolder();
@@ -63,7 +63,7 @@ describe("writeCorruptedSet", () => {
     expect(metadata).toMatchObject({ format: "jpeg", width: 40, height: 40, chromaSubsampling: "4:2:0" });
   });
 
-  test("refuses a folder with something else, and a set made otherwise, and leaves them as they are", async () => {
+  test("refuses a folder with something else and a set made with other settings, and does not change them", async () => {
     const other = temporaryFolder();
     writeFileSync(join(other, "thesis.txt"), "mine");
     expect((await codedRejection(writeCorruptedSet(source, { to: other, seed: 0 }))).message).toMatch(
@@ -75,22 +75,22 @@ describe("writeCorruptedSet", () => {
     const before = contents(to);
     const again = (options: object) =>
       codedRejection(writeCorruptedSet(source, { to, corruptions: ["brightness"], seed: 0, workers: 1, ...options }));
-    expect((await again({ seed: 1 })).message).toMatch(/its seed is 0, and 1 is asked for/);
-    expect((await again({ table: "imagenet-c" })).message).toMatch(/its parameters is null, and imagenet-c/);
+    expect((await again({ seed: 1 })).message).toMatch(/its seed is 0; got 1/);
+    expect((await again({ table: "imagenet-c" })).message).toMatch(/its parameters is null; got imagenet-c/);
     expect((await again({ severities: [1] })).message).toMatch(/has the severities 1, 2, 3, 4, 5; got 1/);
     expect(contents(to)).toEqual(before);
     await writeCorruptedSet(source, { to, corruptions: ["contrast"], seed: 0, workers: 1 });
     expect(openCorruptedSet(to)!.corruptions).toEqual(["brightness", "contrast"]);
   });
 
-  test("arrays need photos of one size", async () => {
+  test("arrays need photos of the same size", async () => {
     const data = temporaryFolder();
     await writeClasses(data, { cat: 1, dog: 1 });
     const images = await openSourceImages(data, { part: "test", seed: 0 });
     const error = await codedRejection(
       writeCorruptedSet(images, { to: temporaryFolder(), layout: "cifar-c", seed: 0 }),
     );
-    expect(error.message).toMatch(/photos must have one size/);
+    expect(error.message).toMatch(/photos must have the same size/);
   });
 });
 
@@ -111,7 +111,7 @@ describe("advprop corrupt", () => {
       "--quiet",
     ].concat(["--corruptions", "gaussian_noise,pixelate", "--json"]);
 
-  test.each(["cifar-c", "imagenet-c"])("goes on after a kill and ends with the same %s set", (layout) => {
+  test.each(["cifar-c", "imagenet-c"])("resumes after a kill and ends with the same %s set", (layout) => {
     const whole = temporaryFolder();
     const first = advprop(args(whole, layout));
     expect(first.status, first.stderr).toBe(0);
@@ -126,7 +126,7 @@ describe("advprop corrupt", () => {
     expect(contents(to)).toEqual(contents(whole));
   });
 
-  test("says what is wrong with its flags", () => {
+  test("reports invalid flags", () => {
     const run = (...flags: string[]) => advprop(["corrupt", "--data", "shapes", "--to", "/nowhere/set", ...flags]);
     const misused: [string[], RegExp][] = [
       [["--corruptions", "sno"], /got sno. Did you mean snow\?/],
@@ -165,18 +165,18 @@ describe("frost textures", () => {
       expect(corrupt(black, 32, 32, "frost", 5, options)).toEqual(found);
       return found[0];
     });
-    // The frost's weight at severity 5 for 32 pixels is 0.45.
+    // The weight of frost at severity 5 for 32 pixels is 0.45.
     expect(new Set(levels)).toEqual(new Set([45, 90]));
     expect(levels.filter((level) => level === 45).length).toBeGreaterThan(8);
   });
 
-  test("a photograph smaller than the image is used as large as the image", async () => {
+  test("a photograph smaller than the image is enlarged to the image's size", async () => {
     const frostTextures = await readFrostTextures(await writeTextures(temporaryFolder(), [100], 20));
     const found = corrupt(new Uint8Array(64 * 64 * 3), 64, 64, "frost", 1, { seed: 0, sample: 0, frostTextures });
     expect(new Set(found)).toEqual(new Set([30]));
   });
 
-  test("are part of what a set is made from", async () => {
+  test("are part of the recorded settings of a set", async () => {
     const folder = await writeTextures(temporaryFolder(), [100, 200]);
     const to = temporaryFolder();
     await writeCorruptedSet(source, { to, corruptions: ["frost"], seed: 0, workers: 1, frostTextures: folder });

@@ -15,7 +15,7 @@ const TINY = ["--data", "shapes", "--model", "resnet8", "--batch-size", "32", "-
 const FEW = ["--set", "data.shapes.validationImages=32", "--set", "training.logEverySteps=1", "--quiet"];
 const EPOCHS = 3;
 
-/** Long enough beside other work. */
+/** Long enough on a busy machine. */
 const PATIENCE = 60_000;
 
 describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
@@ -40,7 +40,7 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     expect(await ended).toBe(0);
   });
 
-  test("follows a run from its first moment to its end, and shows what it made", async () => {
+  test("follows a run from its beginning to its end, and shows its results", async () => {
     const { page, requests, complaints } = await browser.open({ acceptDownloads: true });
     page.setDefaultTimeout(PATIENCE);
     await page.getByText("There is no run in").waitFor();
@@ -52,7 +52,7 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     );
     const ended = new Promise((resolve) => training.once("exit", resolve));
     await page.locator(".state.running").waitFor();
-    // Everything from here on comes by itself: the page is not loaded again.
+    // From here on the page is updated live and not loaded again.
     await page.getByRole("button", { name: "live", exact: true }).click();
     await page.locator("figure", { hasText: "Training loss" }).locator("canvas").waitFor();
     expect(new URL(page.url()).searchParams.getAll("run")).toEqual(["live"]);
@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     expect(requests.filter((request) => !request.startsWith(url))).toEqual([]);
   });
 
-  test("an address shows somebody else the same, also dark and narrow", async () => {
+  test("another browser shows the same for the same address, also dark and narrow", async () => {
     const names = ["vanilla", "advprop"];
     names.forEach((method, i) => {
       const run = writeRunFolder(join(root, `pair/${method}`), { method, epochs: 4 });
@@ -137,8 +137,8 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     page.setDefaultTimeout(PATIENCE);
     await page.goto(`${url}/?view=evaluation&run=large`);
     await page.getByRole("application", { name: /1000 true classes/ }).press("ArrowRight");
-    await page.getByText("class 0 taken for class 1: 0 of 50 (0.0 %)").waitFor();
-    await page.getByPlaceholder("of a class").fill("class 999");
+    await page.getByText("class 0 classified as class 1: 0 of 50 (0.0 %)").waitFor();
+    await page.getByPlaceholder("class").fill("class 999");
     await page.getByRole("row", { name: "class 999 class 6 5 10.0 %" }).waitFor();
 
     mkdirSync(join(root, "compared"));
@@ -157,7 +157,7 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
   });
 });
 
-/** Waits until there are colours on a canvas, and not the ground alone. */
+/** Waits until a canvas has more than its background colour. */
 async function drawnOn(page: Page, selector: string): Promise<void> {
   await expect
     .poll(() =>
@@ -172,7 +172,7 @@ async function drawnOn(page: Page, selector: string): Promise<void> {
     .toBeGreaterThan(8);
 }
 
-/** The arrow keys move the cursor, and what is under it is said. */
+/** The arrow keys move the cursor, and the values under it are announced. */
 async function readByKeyboard(page: Page, chart: ReturnType<Page["getByRole"]>): Promise<void> {
   await chart.focus();
   await page.keyboard.press("Home");

@@ -1,4 +1,4 @@
-/** The numbers of the page: axes, smoothing and names. */
+/** Computations of the page: axes, smoothing and names. */
 import { describe, expect, test } from "vitest";
 import { stepScale } from "../../src/dashboard/client/charts/axes.js";
 import { smooth } from "../../src/dashboard/client/charts/smoothing.js";
@@ -8,14 +8,14 @@ import type { RunSummary } from "../../src/dashboard/wire.js";
 describe("axes", () => {
   // Two epochs of 10 steps, of 60 and 120 seconds.
   const seconds = { step: [10, 20], mean: [60, 120] };
-  test("steps become epochs and minutes, piece by piece, and go on after the last epoch", () => {
+  test("steps become epochs and minutes, linearly in each epoch and beyond the last one", () => {
     expect([0, 5, 10, 15, 20, 30].map(stepScale("epoch", seconds).to)).toEqual([0, 0.5, 1, 1.5, 2, 3]);
     expect([0, 5, 10, 15, 20, 30].map(stepScale("minutes", seconds).to)).toEqual([0, 0.5, 1, 2, 3, 5]);
     expect(stepScale("step", seconds).to(7)).toBe(7);
     expect(stepScale("minutes", undefined).to(7)).toBe(7);
   });
 
-  test("places become steps again", () => {
+  test("positions become steps again", () => {
     for (const axis of ["epoch", "minutes", "step"] as const) {
       const { to, from } = stepScale(axis, seconds);
       for (const step of [0, 3, 10, 14, 20, 26]) expect(from(to(step))).toBeCloseTo(step, 9);
@@ -32,7 +32,7 @@ test("smoothing keeps a constant, begins with the first value and follows the we
   expect(smooth([1, Number.NaN, 2], 0)).toEqual([1, 1, 2]);
 });
 
-test("names are the shortest ends that tell runs apart", () => {
+test("names are the shortest unique ends", () => {
   const runs = ["a/runs/vanilla-0", "b/runs/vanilla-0", "b/runs/advprop-0", "runs"].map(
     (id) => ({ id, name: id }) as RunSummary,
   );

@@ -1,4 +1,4 @@
-/** A growing file is read once, whatever state its writer leaves it in. */
+/** Each line of a growing file is read once, also if the last line is incomplete. */
 import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -21,7 +21,7 @@ function follower() {
   };
 }
 
-test("gives each line once, and one that is being written when its end is there", async () => {
+test("gives each line once, and an incomplete line when it is complete", async () => {
   const { path, read } = follower();
   expect(await read()).toEqual([]);
   writeFileSync(path, "a\nbb\ncc");
@@ -33,14 +33,14 @@ test("gives each line once, and one that is being written when its end is there"
   expect(await read()).toEqual(["ccc", "d"]);
 });
 
-test("lines and letters that lie across the pieces that are read are whole", async () => {
+test("lines and characters across the borders of chunks are complete", async () => {
   const { path, read } = follower();
   const lines = Array.from({ length: 9000 }, (_, i) => `${i} ${"ö€😀".repeat(i % 23)}`);
   writeFileSync(path, `${lines.join("\n")}\n`);
   expect(await read()).toEqual(lines);
 });
 
-test("begins anew where the file was replaced, cut, or is gone", async () => {
+test("begins again after the file was replaced, truncated or deleted", async () => {
   const { path, read } = follower();
   writeFileSync(path, "a\nb\n");
   await read();

@@ -1,4 +1,4 @@
-/** What the page reads of reports is what `compare` and the suite write. */
+/** The types of the page for reports match those of `compare` and the suite. */
 import { expectTypeOf, test } from "vitest";
 import type { CompareResult } from "../../src/api/compare/result.js";
 import type { SuiteResult } from "../../src/api/evaluation/suite-result.js";

@@ -1,4 +1,4 @@
-/** Downsampling: nothing of the course of a metric is lost, and its memory has a bound. */
+/** Downsampling keeps the course of a metric in bounded memory. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MOST_BUCKETS, Series } from "../../src/dashboard/reading/series.js";
@@ -16,7 +16,7 @@ test("a short metric is given as it is", () => {
   expect(filled([])).toEqual({ step: [], mean: [] });
 });
 
-test("buckets cover all records: means weigh to the mean of all, extremes are kept, steps end with the last one", () => {
+test("buckets cover all records: the weighted mean and the extremes are those of all records, and the last step is kept", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 9000 }), fc.integer({ min: 1, max: 1000 }), (count, seed) => {
       const values = Array.from({ length: count }, (_, i) => Math.sin(seed * (i + 1)) * 10);
@@ -29,7 +29,7 @@ test("buckets cover all records: means weigh to the mean of all, extremes are ke
       expect(sum / count).toBeCloseTo(values.reduce((a, b) => a + b, 0) / count, 4);
       expect(Math.min(...least)).toBeCloseTo(Math.min(...values), 4);
       expect(Math.max(...largest)).toBeCloseTo(Math.max(...values), 4);
-      // Each bucket is that of its own records.
+      // The values of each bucket are those of its own records.
       let start = 0;
       for (const [i, last] of step.entries()) {
         const own = values.slice(start, last);

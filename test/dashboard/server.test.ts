@@ -1,4 +1,4 @@
-/** The dashboard's server: what it answers about runs in every state, and what it does not give. */
+/** The dashboard's server: its answers about runs in every state, and the files that it must not serve. */
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { error } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
 import { appendEpoch, appendRaw, CLASSES, writeEvaluation, writeRunFolder } from "../support/run-folders.js";
 
-/** A page, so that none need be built. */
+/** A minimal page, so that the real one need not be built. */
 function pageFolder(): string {
   const folder = temporaryFolder();
   mkdirSync(join(folder, "assets"));
@@ -30,7 +30,7 @@ async function dashboard(folder: string, options: DashboardOptions = {}) {
 
 const states = ({ runs }: Listing) => Object.fromEntries(runs.map(({ id, state }) => [id, state]));
 
-test("lists the runs of all folders below, with their state by status and lock", async () => {
+test("lists the runs of all subfolders, with their state from status and lock", async () => {
   const root = temporaryFolder();
   writeRunFolder(join(root, "finished"));
   writeRunFolder(join(root, "group/runs/stopped"), { status: "stopped" });
@@ -46,13 +46,13 @@ test("lists the runs of all folders below, with their state by status and lock",
     "group/runs/stopped": "stopped",
     running: "running",
   });
-  // The process is gone without a word: no file of the run changes but the lock.
+  // The process was killed: no file of the run changes except the lock.
   unlock();
   await new Promise((resolve) => setTimeout(resolve, 600));
   expect(states(await json<Listing>("/api/runs")).running).toBe("crashed");
 });
 
-test("a line of the list says what was trained, how far, and how good it is", async () => {
+test("a line of the list has the settings, the progress and the accuracy of a run", async () => {
   const root = temporaryFolder();
   const run = writeRunFolder(join(root, "one"), { epochs: 3 });
   writeEvaluation(run, { createdAt: "2026-11-29T11:00:00.000Z", accuracy: 0.7 });
@@ -77,7 +77,7 @@ test("a line of the list says what was trained, how far, and how good it is", as
   });
 });
 
-test("what a suite found out of a run is given with it, and is its score where nothing else is", async () => {
+test("the results of a suite are given with the run, and are its score if there is no other", async () => {
   const root = temporaryFolder();
   const run = writeRunFolder(join(root, "one"));
   const suite = (createdAt: string, value: number) => {
@@ -99,7 +99,7 @@ test("what a suite found out of a run is given with it, and is its score where n
   expect((await json<RunDetails>(`/api/run${of("one")}`)).suite).toEqual(newest);
 });
 
-test("one run may be followed by itself", async () => {
+test("a single run can be watched", async () => {
   const root = join(temporaryFolder(), "alone");
   writeRunFolder(root);
   const { json, of } = await dashboard(root);
@@ -165,7 +165,7 @@ test("broken lines, half-written files and runs of other versions harm nothing",
   expect((await get("/api/report?kind=comparison&id=report")).status).toBe(404);
 });
 
-test("what is appended comes, what a resume takes back goes, and a deleted run is gone", async () => {
+test("appended lines appear, lines that a resume removes disappear, and so does a deleted run", async () => {
   const root = temporaryFolder();
   const run = writeRunFolder(join(root, "run"));
   const { json, get, of } = await dashboard(root);
@@ -198,7 +198,7 @@ test("a part of a long run has more detail than the whole", async () => {
   expect(part.mean[0]).toBe(501 % 7);
 });
 
-test("CSV has every record, of the runs and metrics that are asked for", async () => {
+test("CSV has every record of the given runs and metrics", async () => {
   const root = temporaryFolder();
   writeRunFolder(join(root, 'a, "b"'));
   writeRunFolder(join(root, "c"));
@@ -211,14 +211,14 @@ test("CSV has every record, of the runs and metrics that are asked for", async (
   expect(lines).toHaveLength(1 + 2 * (20 + 2) + 1);
   expect(lines[1]).toBe('"a, ""b""",step.cleanLoss,1,0,2');
   expect(lines.at(-2)).toBe("c,validation.accuracy,20,1,0.51");
-  // What cannot be read does not end the server.
+  // An unreadable file does not end the server.
   rmSync(join(root, "c/metrics.jsonl"));
   mkdirSync(join(root, "c/metrics.jsonl"));
   expect(await (await get(`/api/metrics.csv${of("c")}`)).text()).toBe("run,metric,step,epoch,value\r\n");
   expect((await get("/api/runs")).status).toBe(200);
 });
 
-test("a confusion matrix is given without zeros, in both its forms", async () => {
+test("a confusion matrix is given without zeros, for both of its file formats", async () => {
   const root = temporaryFolder();
   const run = writeRunFolder(join(root, "run"));
   const dense = writeEvaluation(run);
@@ -250,7 +250,7 @@ test("a confusion matrix is given without zeros, in both its forms", async () =>
   expect((await get(`/api/confusion${of("run", "&file=../run.json")}`)).status).toBe(404);
 });
 
-test("nothing outside of the runs and the page is given", async () => {
+test("only files of the runs and the page are served", async () => {
   const root = temporaryFolder();
   const run = writeRunFolder(join(root, "runs/run"));
   writeFileSync(join(root, "secret.png"), "secret");
@@ -286,7 +286,7 @@ test("nothing outside of the runs and the page is given", async () => {
       expect([id, (await get(`/api/${path}${of(id)}`)).status]).toEqual([id, 404]);
     expect((await get(`/api/report${of(id, `&id=${encodeURIComponent(id)}`)}`)).status).toBe(404);
   }
-  // As no browser would send them: fetch would tidy the address up.
+  // Raw requests, because fetch would normalise the path.
   for (const path of [
     "/../secret.png",
     "/assets/../../secret.png",
@@ -299,7 +299,7 @@ test("nothing outside of the runs and the page is given", async () => {
   }
 });
 
-test("another site's name that leads here is refused, and nothing may be changed", async () => {
+test("requests with the name of another site are refused, and so are methods that change something", async () => {
   const root = temporaryFolder();
   writeRunFolder(join(root, "run"));
   const { url, get } = await dashboard(root);
@@ -319,7 +319,7 @@ test("changes are sent as they happen, and the end of the server ends the connec
   expect((await events.next()).value).toMatchObject({ event: "listing", data: { runs: [{ id: "first" }] } });
   appendEpoch(run, 2);
   expect((await next(events)).runs).toMatchObject([{ id: "first", epochsDone: 3 }]);
-  // A folder that appears whole: what is seen is a run, not its beginning.
+  // The folder is moved into place, so that the run appears complete.
   writeRunFolder(join(root, ".second"));
   renameSync(join(root, ".second"), join(root, "second"));
   expect((await next(events)).runs).toMatchObject([{ id: "second" }]);
@@ -333,7 +333,7 @@ test("changes are sent as they happen, and the end of the server ends the connec
   await expect(events.next()).resolves.toMatchObject({ done: true });
 });
 
-test("a folder that is not there, a page that was not built and a taken port are told", async () => {
+test("a missing folder, a page that was not built and a port in use are reported", async () => {
   const root = temporaryFolder();
   await expect(startDashboard(join(root, "none"))).rejects.toThrow(error("ERR_DASHBOARD", /no folder/));
   await expect(startDashboard(root, { page: root })).rejects.toThrow(error("ERR_DASHBOARD", /npm run build/));
@@ -381,5 +381,5 @@ async function* eventsOf(response: Response): AsyncGenerator<SentEvent> {
   }
 }
 
-/** The next change that says something. */
+/** The next change that is not empty. */
 const next = async (events: AsyncGenerator<SentEvent>): Promise<Change> => (await events.next()).value.data;

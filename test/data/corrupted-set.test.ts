@@ -18,7 +18,7 @@ async function readAll(images: EvaluationImages, batchSize = 2): Promise<PixelBa
   return batches;
 }
 
-/** An array of `count` images a severity whose every byte is 10 * severity + the image's index. */
+/** An array with `count` images per severity. Every byte of an image is 10 * severity + the image's index. */
 function writeArrays(folder: string, corruptions: readonly string[], labels: Uint8Array, count: number): void {
   const pixels = Uint8Array.from({ length: 5 * count * IMAGE_BYTES }, (_, i) => {
     const image = Math.floor(i / IMAGE_BYTES);
@@ -31,7 +31,7 @@ function writeArrays(folder: string, corruptions: readonly string[], labels: Uin
 }
 
 describe("the layout of CIFAR-10-C", () => {
-  test("gives each severity its images, with the labels of all of them", async () => {
+  test("returns the images and labels of each severity", async () => {
     const folder = temporaryFolder();
     writeArrays(
       folder,
@@ -49,7 +49,7 @@ describe("the layout of CIFAR-10-C", () => {
     expect([batches[0].pixels[0], batches[0].pixels.at(-1), batches[1].pixels[0]]).toEqual([40, 41, 42]);
   });
 
-  test("takes the labels of one severity, a limit, and the classes of CIFAR-100", async () => {
+  test("accepts labels of one severity, a limit, and the classes of CIFAR-100", async () => {
     const folder = temporaryFolder();
     writeArrays(folder, ["fog"], Uint8Array.of(10, 99, 3), 3);
     const set = openCorruptedSet(folder, { limitTest: 2 })!;
@@ -59,12 +59,12 @@ describe("the layout of CIFAR-10-C", () => {
     expect([...batch.labels]).toEqual([10, 99]);
   });
 
-  test("says what does not fit", () => {
+  test("reports labels, names and arrays that do not fit", () => {
     const folder = temporaryFolder();
     writeArrays(folder, ["fog"], Uint8Array.of(0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 1), 3);
     expect(() => openCorruptedSet(folder)).toThrow(/does not repeat/);
     writeArrays(folder, ["fog"], Uint8Array.of(0, 1), 3);
-    expect(() => openCorruptedSet(folder)).toThrow(/must have the 3 labels of one severity/);
+    expect(() => openCorruptedSet(folder)).toThrow(/must hold the 3 labels of one severity/);
     writeArrays(folder, ["fog"], Uint8Array.of(0, 1, 200), 3);
     expect(() => openCorruptedSet(folder)).toThrow(/must be below 100/);
     writeArrays(folder, ["fog"], Uint8Array.of(0, 1, 2), 3);
@@ -88,7 +88,7 @@ describe("the layout of ImageNet-C", () => {
     await sharp(new Uint8Array(IMAGE_BYTES).fill(value), { raw }).png().toFile(path);
   }
 
-  test("gives each severity its photos whole, in one order", async () => {
+  test("returns the photos of each severity without a crop, in the same order", async () => {
     const folder = temporaryFolder();
     for (const severity of [1, 3]) {
       for (const [i, name] of ["n01/b.png", "n01/a.png", "n02/c.png"].entries()) {
@@ -109,7 +109,7 @@ describe("the layout of ImageNet-C", () => {
     expect(() => set.images("snow", 1)).toThrow(/n03 is in/);
   });
 
-  test("a folder of classes is none, nor is one that is not there", async () => {
+  test("is not recognised in a folder of classes or a missing folder", async () => {
     const folder = temporaryFolder();
     await writePhoto(join(folder, "cat", "a.png"), 1);
     expect(openCorruptedSet(folder)).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Folders as file systems hold them: what cannot be read or named is named itself, and ends nothing else. */
+/** Entries that cannot be read or named: they are reported, and do not stop the reading of other entries. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import { writeClasses } from "../support/photos.js";
 const good = sharedTemporaryFolder();
 await writeClasses(good, { a: 10, b: 10 });
 
-/** A good folder that something was done to. */
+/** A good folder after a change. */
 function folderAfter(harm: (root: string) => void): string {
   const root = temporaryFolder();
   cpSync(good, root, { recursive: true });
@@ -26,7 +26,7 @@ function folderAfter(harm: (root: string) => void): string {
   return root;
 }
 
-/** What is found by `data check`; opening the folder refuses the errors among it, and gives the rest. */
+/** The findings of `data check`. Opening the folder must refuse those that are errors, and return the others. */
 async function findings(root: string): Promise<Pick<Finding, "code" | "severity" | "files" | "message">[]> {
   const report = await checkData(root, { quick: true });
   const errors = report.findings.filter(({ severity }) => severity === "error");
@@ -72,7 +72,7 @@ describe("names that are not UTF-8", () => {
     expect(found.message).toMatch(/the name is not UTF-8/);
   });
 
-  test("of other files are told among what is not used", async () => {
+  test("of other files are reported among the unused entries", async () => {
     const root = folderAfter((folder) => writeFileSync(bytes(`${folder}/a/notes`, 0xff, ".txt"), ""));
     writeFileSync(bytes(`${root}/read`, 0xff), "");
     expect(await findings(root)).toMatchObject([
@@ -81,14 +81,14 @@ describe("names that are not UTF-8", () => {
     ]);
   });
 
-  test("a name with the replacement character itself is a name like others", async () => {
+  test("a name that contains the replacement character is not an error", async () => {
     const root = folderAfter((folder) => renameSync(join(folder, "b"), join(folder, "caf\ufffd")));
     expect((await checkData(root, { quick: true })).classes.map(({ name }) => name)).toEqual(["a", "caf\ufffd"]);
   });
 });
 
-describe("what must not be read", () => {
-  test("a class's folder, or one in it, is an error that names it", async () => {
+describe("entries without read permission", () => {
+  test("a class's folder, or a folder in it, is an error that names it", async () => {
     for (const closed of ["b", "b/inner"]) {
       const root = folderAfter((folder) => mkdirSync(join(folder, closed), { recursive: true }));
       chmodSync(join(root, closed), 0o000);
@@ -99,7 +99,7 @@ describe("what must not be read", () => {
     }
   });
 
-  test("the part that is asked for", async () => {
+  test("the requested part", async () => {
     const root = folderOf("train/a/1.jpg", "train/b/1.jpg", "test/");
     chmodSync(root, 0o755);
     chmodSync(join(root, "test"), 0o000);
@@ -109,7 +109,7 @@ describe("what must not be read", () => {
     expect(message).toMatch(/test\/: cannot be read \(permission denied\)/);
   });
 
-  test("what the file system keeps for itself is passed by, with a word", async () => {
+  test("a folder of the file system itself is skipped, with a note", async () => {
     const root = folderAfter((folder) => mkdirSync(join(folder, "lost+found"), { mode: 0o000 }));
     expect(await unprivileged(() => findings(root))).toMatchObject([
       { code: "unreadable", severity: "warning", files: ["lost+found/"] },
@@ -126,7 +126,7 @@ describe("what must not be read", () => {
   });
 });
 
-test("a file of CIFAR that may not be read, and a photo of a corrupted set that is gone, are named", async () => {
+test("a CIFAR file without permission and a missing photo of a corrupted set are named", async () => {
   const cifar = folderOf("train.bin");
   chmodSync(cifar, 0o755);
   truncateSync(join(cifar, "train.bin"), 50_000 * 3074);
@@ -143,7 +143,7 @@ test("a file of CIFAR that may not be read, and a photo of a corrupted set that 
   });
 });
 
-test("photographs of frost: what cannot be read is named, what is no file not opened", async () => {
+test("photographs of frost: unreadable ones are named, special files are not opened", async () => {
   const folder = folderOf("a.jpg");
   expect(spawnSync("mkfifo", [join(folder, "pipe.jpg")]).status).toBe(0);
   expect(await codedRejection(readFrostTextures(folder))).toMatchObject({ message: expect.stringMatching(/a\.jpg/) });
@@ -152,7 +152,7 @@ test("photographs of frost: what cannot be read is named, what is no file not op
 });
 
 describe("links and special files", () => {
-  test("a link that leads nowhere is an error in the place of a class, and a warning elsewhere", async () => {
+  test("a broken link is an error where a class is expected, and a warning elsewhere", async () => {
     const root = folderAfter((folder) => {
       symlinkSync("/nowhere", join(folder, "c"));
       symlinkSync("/nowhere", join(folder, "readme.txt"));
@@ -170,14 +170,14 @@ describe("links and special files", () => {
     expect((await checkData(root, { quick: true })).images).toBe(20);
   });
 
-  test("a pipe is not opened, which would wait for ever", async () => {
+  test("a pipe is not opened, since that would block forever", async () => {
     const root = folderAfter((folder) => expect(spawnSync("mkfifo", [join(folder, "a", "pipe.jpg")]).status).toBe(0));
     expect(await findings(root)).toMatchObject([{ code: "special-file", severity: "warning", files: ["a/pipe.jpg"] }]);
   });
 });
 
-describe("what names mean", () => {
-  test("a class of which every image is in a format that is not read is an error", async () => {
+describe("how names are interpreted", () => {
+  test("a class with images of unsupported formats only is an error", async () => {
     const root = folderAfter((folder) => {
       for (const name of ["x.heic", "y.heic", "z.ppm"]) writeFileSync(join(folder, "a", name), "");
       mkdirSync(join(folder, "c"));
@@ -188,11 +188,11 @@ describe("what names mean", () => {
       { code: "unread-class", severity: "error", files: ["c/"] },
       { code: "unread-format", severity: "warning" },
     ]);
-    expect(found[0].message).toMatch(/not read \(1 ppm, 1 pgm\)/);
-    expect(found[1].message).toMatch(/^5 files are in a format that is not read \(2 heic, 2 ppm, 1 pgm\)/);
+    expect(found[0].message).toMatch(/unsupported format \(1 ppm, 1 pgm\)/);
+    expect(found[1].message).toMatch(/^5 files are in an unsupported format \(2 heic, 2 ppm, 1 pgm\)/);
   });
 
-  test("classes whose names differ by capitals or signs, and one class in two spellings", async () => {
+  test("classes whose names differ by capitals or punctuation, and one class in two Unicode spellings", async () => {
     const root = folderAfter((folder) => {
       for (const name of ["Red_car", "red car", "e\u0301te", "\u00e9te"]) {
         cpSync(join(good, "a"), join(folder, name), { recursive: true });
@@ -204,7 +204,7 @@ describe("what names mean", () => {
     ]);
   });
 
-  test("folders in the folders of classes are told, and a warning where all have the same ones", async () => {
+  test("folders in class folders are a note, or a warning where all classes have the same ones", async () => {
     const some = folderAfter((folder) => cpSync(join(good, "a"), join(folder, "a", "more"), { recursive: true }));
     expect(await findings(some)).toMatchObject([{ code: "folders-inside", severity: "note", files: ["a/more/"] }]);
     const all = temporaryFolder();
@@ -212,7 +212,7 @@ describe("what names mean", () => {
     expect(await findings(all)).toMatchObject([{ code: "same-folders-inside", severity: "warning" }]);
   });
 
-  test("parts that are known by other names are told", async () => {
+  test("less usual names of parts are reported", async () => {
     const root = temporaryFolder();
     for (const part of ["training_set", "test"]) cpSync(good, join(root, part), { recursive: true });
     const { findings: found } = await checkData(root, { quick: true });
@@ -221,7 +221,7 @@ describe("what names mean", () => {
     ]);
   });
 
-  test("classes one folder too deep: where they are", async () => {
+  test("advice for classes that are one folder too deep", async () => {
     const deeper = async (root: string) => (await checkData(root, { quick: true })).findings[0];
     const around = temporaryFolder();
     cpSync(good, join(around, "photos"), { recursive: true });
@@ -231,11 +231,11 @@ describe("what names mean", () => {
     });
     const parts = temporaryFolder();
     for (const part of ["train", "test"]) cpSync(good, join(parts, part, "images"), { recursive: true });
-    expect((await deeper(parts)).remedy).toMatch(/images \(a, b\) lie one folder too deep to be classes: move them up/);
+    expect((await deeper(parts)).remedy).toMatch(/images \(a, b\) are one level too deep to be classes: move them up/);
   });
 });
 
-test("lines of findings: long lists are cut with a count, control characters are written out", () => {
+test("lines of findings: long lists are shortened to a count, control characters are escaped", () => {
   const finding = { code: "stray", severity: "warning", remedy: "Move it." } as const;
   const files = Array.from({ length: 8 }, (_, i) => `${i}\n`);
   expect(findingLines([{ ...finding, message: "is stray", files }])[1].trim()).toBe(

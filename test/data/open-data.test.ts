@@ -48,7 +48,7 @@ describe("openData on photos", () => {
     expect(loader.stepsPerEpoch).toBe(7);
     const parts = [loader.epoch(0, 0), data.validation!.batches(8), data.test!.batches(8)];
     const samples = (await Promise.all(parts.map(collect))).map((all) => all.flatMap((batch) => [...batch.samples]));
-    // The identities of the photos in the whole folder: together all of them.
+    // The identities of the photos are their indices in the whole folder: together all of them.
     expect(samples.flat().sort((a, b) => a - b)).toEqual([...Array(40).keys()]);
     expect(data.statistics()!.images).toBe(28);
 
@@ -57,7 +57,7 @@ describe("openData on photos", () => {
     expect((await collect(again.validation!.batches(8))).flatMap((batch) => [...batch.samples])).toEqual(samples[1]);
   });
 
-  test("uses the parts that there are, and splits only what is missing and asked for", async () => {
+  test("uses existing parts, and splits off only missing ones that are requested", async () => {
     const plain = await open(divided);
     expect([plain.train!.length, plain.validation, plain.test, plain.split]).toEqual([
       20,
@@ -73,7 +73,7 @@ describe("openData on photos", () => {
     expect([onlyTest.train, onlyTest.validation, onlyTest.split]).toEqual([undefined, undefined, undefined]);
   });
 
-  test("what cannot be read is refused before anything is read, in parts that are only tested on too, or left out", async () => {
+  test("unreadable photos are refused before training, also those of the test part, or left out", async () => {
     const root = temporaryFolder();
     await writeClasses(join(root, "train"), { cat: 6, dog: 6 });
     await writeClasses(join(root, "test"), { cat: 4, dog: 4 }, 100);
@@ -89,22 +89,25 @@ describe("openData on photos", () => {
     expect(data.sizes).toEqual({ train: 11, test: 7 });
     expect(data.leftOut().map(({ file }) => file)).toEqual(["train/dog/001.jpg", "test/cat/002.jpg"]);
     expect(data.photos!.map(({ part }) => part).filter((part) => part === "test")).toHaveLength(7);
-    // Those that are left keep the identities that they have in the whole part.
+    // The other photos keep the identities that they have in the whole part.
     const [batch] = await collect(data.test!.batches(8));
     expect([...batch.samples]).toEqual([0, 1, 3, 4, 5, 6, 7]);
-    // Only what is measured is looked at where nothing is trained.
+    // Without training, only the parts that are evaluated are checked.
     expect((await open(root, { parts: ["test"], onBadImage: "skip" })).leftOut()).toHaveLength(1);
   });
 
-  test("a class of which no photo can be read is refused by name", async () => {
+  test("a class without a readable photo is refused by name", async () => {
     const root = temporaryFolder();
     await writeClasses(root, { cat: 6, dog: 6, eel: 2 });
     for (const name of ["eel/000.jpg", "eel/001.jpg"]) writeFileSync(join(root, name), "");
     const error = await codedRejection(open(root, { onBadImage: "skip" }));
-    expect([error.code, error.message]).toEqual(["ERR_DATA_CLASSES", expect.stringContaining("can be read of eel.")]);
+    expect([error.code, error.message]).toEqual([
+      "ERR_DATA_CLASSES",
+      expect.stringContaining("no readable training photo of eel."),
+    ]);
   });
 
-  test("says which classes a division leaves without a part, and why, and what a limit leaves out", async () => {
+  test("notes which classes are missing in a part after a split, and why, and what a limit leaves out", async () => {
     const root = temporaryFolder();
     await writeClasses(root, { cat: 20, dog: 20, eel: 1 });
     mkdirSync(join(root, "film"));
@@ -117,7 +120,7 @@ describe("openData on photos", () => {
     const data = await open(root, { parts: ["train", "validation", "test"] });
     expect(data.notes).toEqual([
       "Class eel has no validation photos and no test photos, because there are too few photos.",
-      "Class film has no validation photos and no test photos, because photos that nearly repeat each other stay in one part.",
+      "Class film has no validation photos and no test photos, because near-duplicates stay in one part.",
     ]);
     const limited = await open(divided, { limitTrain: 1 });
     expect(limited.notes).toEqual(["There are no training images of dog."]);
@@ -132,14 +135,14 @@ describe("openData on photos", () => {
     expect(await samples(other.train)).not.toEqual(await samples(data.train));
   });
 
-  test("previews photos of every class, always the same", async () => {
+  test("previews the same photos of every class each time", async () => {
     const data = await open(flat);
     const preview = await data.preview(6);
     expect([...preview.labels].sort()).toEqual([0, 0, 0, 1, 1, 1]);
     expect(await data.preview(6)).toEqual(preview);
   });
 
-  test("refuses a part that is not there, and what is no data set", async () => {
+  test("refuses a missing part, and folders without a data set", async () => {
     const trainOnly = temporaryFolder();
     await writeClasses(join(trainOnly, "train"), { a: 1, b: 1 });
     const error = await codedRejection(open(trainOnly, { parts: ["test"] }));
@@ -153,7 +156,7 @@ describe("openData on photos", () => {
 });
 
 describe("openData on images in memory", () => {
-  test("opens CIFAR as its own loaders do", async () => {
+  test("opens CIFAR with the same batches as its own loaders", async () => {
     const path = join(temporaryFolder(), "cifar");
     writeCifar10(
       path,
@@ -172,7 +175,7 @@ describe("openData on images in memory", () => {
     expect((await codedRejection(open(path, { imageSize: 64 }))).code).toBe("ERR_IMAGE_SIZE");
   });
 
-  test("opens sets that a program makes, with a validation set of their own", async () => {
+  test("opens sets made by a program, with their own validation set", async () => {
     const train = makeDataset({ length: 12, classes: 2, height: 8, width: 8 });
     const options = { ...OPTIONS, imageSize: 8, validationFraction: 0.5 };
     const data = openInMemory(
@@ -196,14 +199,14 @@ describe.skipIf(clothing === undefined)("clothing-small", () => {
     expect([parts.train!.length, parts.validation!.length, parts.test!.length]).toEqual([3068, 341, 372]);
   });
 
-  test("is fit to train on, with one picture in two classes", async () => {
+  test("can be trained on; one picture is in two classes", async () => {
     const report = await checkData(clothing!);
     expect([report.ok, report.images]).toEqual([true, 3781]);
     const confused = report.findings.filter(({ code }) => code === "near-duplicates-across-classes");
     expect(confused.map(({ files }) => files.map((file) => file.split("/")[1]))).toEqual([["shorts", "skirt"]]);
   });
 
-  test("gives its photos: an epoch's start, and all of the test part", async () => {
+  test("returns the first batch of an epoch, and the whole test part", async () => {
     const data = await open(clothing!, {
       imageSize: 64,
       workers: 2,

@@ -12,12 +12,12 @@ function meanDifference(a: Uint8Array, b: Uint8Array): number {
 }
 
 describe("silhouettes", () => {
-  test("there are ten, and a texture for each", () => {
+  test("there are ten, with one texture for each", () => {
     expect(SHAPES_CLASSES).toHaveLength(10);
     expect(Object.keys(TEXTURES)).toHaveLength(10);
   });
 
-  /** Share of the square of side 2 that lies inside. */
+  /** Share of the square of side 2 that is inside. */
   const area = (name: string): number => {
     let inside = 0;
     for (let i = 0; i < 200; i++) {
@@ -26,7 +26,7 @@ describe("silhouettes", () => {
     return inside / 40_000;
   };
 
-  test.each(SHAPES_CLASSES)("%s lies in the unit circle and covers an area like the others'", (name) => {
+  test.each(SHAPES_CLASSES)("%s fits into the unit circle and has about the area of the others", (name) => {
     for (let i = 0; i < 360; i++) {
       const angle = (i * Math.PI) / 180;
       expect(SILHOUETTES[name](1.01 * Math.cos(angle), 1.01 * Math.sin(angle))).toBeGreaterThan(0);
@@ -35,7 +35,7 @@ describe("silhouettes", () => {
     expect(area(name)).toBeLessThan(0.5);
   });
 
-  test.each(SHAPES_CLASSES)("%s changes by no more than the way", (name) => {
+  test.each(SHAPES_CLASSES)("%s changes by at most the distance moved", (name) => {
     const silhouette = SILHOUETTES[name];
     for (let i = 0; i < 2000; i++) {
       const x = -1.2 + 2.4 * ((i * 0.618034) % 1);
@@ -45,16 +45,19 @@ describe("silhouettes", () => {
   });
 });
 
-test.each(Object.entries(TEXTURES))("texture %s has both of its colours and stays between them", (_name, texture) => {
-  const values = Array.from({ length: 4000 }, (_, i) =>
-    texture(((i * 0.618034) % 1) * 10, ((i * 0.7548777) % 1) * 10, 2),
-  );
-  expect(Math.min(...values)).toBeGreaterThanOrEqual(0);
-  expect(Math.max(...values)).toBeLessThanOrEqual(1);
-  const share = values.reduce((sum, value) => sum + value, 0) / values.length;
-  expect(share).toBeGreaterThan(0.2);
-  expect(share).toBeLessThan(0.8);
-});
+test.each(Object.entries(TEXTURES))(
+  "texture %s reaches both of its colours and stays between them",
+  (_name, texture) => {
+    const values = Array.from({ length: 4000 }, (_, i) =>
+      texture(((i * 0.618034) % 1) * 10, ((i * 0.7548777) % 1) * 10, 2),
+    );
+    expect(Math.min(...values)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...values)).toBeLessThanOrEqual(1);
+    const share = values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(share).toBeGreaterThan(0.2);
+    expect(share).toBeLessThan(0.8);
+  },
+);
 
 describe("shapesDataset", () => {
   test("repeats by seed and index, whatever the count", () => {
@@ -82,7 +85,7 @@ describe("shapesDataset", () => {
     expect(counts).toEqual(new Array(10).fill(10));
   });
 
-  test.each([32, 45, 96, 224])("draws at %i pixels, with colours from dark to light", (size) => {
+  test.each([32, 45, 96, 224])("renders at %i pixels, with colours from dark to light", (size) => {
     const dataset = shapesDataset({ ...options, count: 10, size });
     expect(dataset).toMatchObject({ height: size, width: size, length: 10 });
     for (let i = 0; i < 10; i++) {
@@ -115,7 +118,7 @@ describe("shapesDataset", () => {
     for (let i = 0; i < clean.length; i++) {
       const [a, b] = [clean.pixels(i), stylised.pixels(i)];
       const share = a.reduce((sum, value, k) => sum + Number(value !== b[k]), 0) / a.length;
-      // The object covers less than half of the picture; once in ten times the texture is the same by chance.
+      // The object covers less than half of the picture. In one of ten cases the texture is the same by chance.
       expect(share).toBeLessThan(0.5);
       changed += Number(share > 0.01);
     }
@@ -132,12 +135,12 @@ describe("the texture of an object", () => {
     return own / 10_000;
   };
 
-  test.each([0, 0.5, 0.9, 1])("agrees with the class in rho + (1 - rho) / 10 of the images for rho = %d", (rho) => {
+  test.each([0, 0.5, 0.9, 1])("belongs to the class in rho + (1 - rho) / 10 of the images for rho = %d", (rho) => {
     const expected = rho + (1 - rho) / 10;
     expect(Math.abs(shareOwn(rho) - expected)).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / 10_000) + 1e-9);
   });
 
-  test("never agrees in stylised images, and takes each of the nine others", () => {
+  test("never belongs to the class in stylised images, and is each of the nine others", () => {
     expect(shareOwn(0, true)).toBe(0);
     const others = Array.from({ length: 500 }, (_, index) => drawTexture({ seed: 0, split: 0, index }, 4, 10, 0, true));
     expect([...new Set(others)].sort()).toEqual([0, 1, 2, 3, 5, 6, 7, 8, 9]);

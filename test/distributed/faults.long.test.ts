@@ -53,27 +53,27 @@ describe("launched ranks", () => {
     expect(bestCheckpoint(run).equals(bestCheckpoint(whole))).toBe(true);
   }
 
-  test("train one run, which rank 0 writes and speaks of", () => {
+  test("train one run, which only rank 0 writes and reports", () => {
     expect([undisturbed.status, undisturbed.stderr]).toEqual([0, expect.stringContaining("Finished after step 20")]);
     expect(undisturbed.stderr).not.toContain("[rank 1]");
     const { reproducibility } = JSON.parse(readFileSync(join(whole, "checkpoints", "last.json"), "utf8"));
     expect(reproducibility).toMatchObject({ ranks: 2, threads: 1 });
   });
 
-  test.each([0, 1])("start again where rank %i was killed, and end as if it had not been", async (killed) => {
+  test.each([0, 1])("restart after rank %i was killed, and end with the same result", async (killed) => {
     const run = join(temporaryFolder(), "run");
     const launched = launch(run, "--max-restarts", "1");
     await reached(run, 7);
     process.kill(rankOf(launched, killed), "SIGKILL");
     const { status, stderr } = await launched.ended;
     expect(stderr).toContain(`launch: rank ${killed} was killed by SIGKILL`);
-    expect(stderr).toContain("Starting all again from the last checkpoint (1 of 1).");
+    expect(stderr).toContain("Restarting all from the last checkpoint (restart 1 of 1).");
     expect(stderr).toMatch(/Resuming after step \d+/);
     expect(status).toBe(0);
     expectSameAsUndisturbed(run);
   });
 
-  test.each([0, 1])("stop within 30 s where rank %i is stopped, and name it", async (stopped) => {
+  test.each([0, 1])("stop within 30 s after rank %i was suspended, and name it", async (stopped) => {
     const run = join(temporaryFolder(), "run");
     const launched = launch(run);
     await reached(run, 5);
@@ -84,11 +84,11 @@ describe("launched ranks", () => {
     expect(stderr).toMatch(
       new RegExp(`advprop: rank ${stopped} \\(process \\d+ on [^)]*\\).* (sign of life|answered)`),
     );
-    expect(stderr).toContain(`launch: rank ${stopped} did not answer any more and was killed`);
+    expect(stderr).toContain(`launch: rank ${stopped} no longer responded and was killed`);
     expect(ended - at).toBeLessThan(LIMIT);
   });
 
-  test("save where the launcher is told to stop, and go on", async () => {
+  test("save when the launcher is told to stop, and can be resumed", async () => {
     const run = join(temporaryFolder(), "run");
     const launched = launch(run);
     await reached(run, 5);
@@ -100,7 +100,7 @@ describe("launched ranks", () => {
     expectSameAsUndisturbed(run);
   });
 
-  test("stop by themselves where their launcher is killed", async () => {
+  test("stop after their launcher was killed", async () => {
     const run = join(temporaryFolder(), "run");
     const launched = launch(run);
     await reached(run, 5);
@@ -114,7 +114,7 @@ describe("launched ranks", () => {
     expect(JSON.parse(readFileSync(join(run, "run.json"), "utf8")).status).toBe("stopped");
   });
 
-  test("are not started again where they were called wrongly", async () => {
+  test("are not restarted after a wrong call", async () => {
     const run = join(temporaryFolder(), "run");
     const wrong = ["--", "train", "--data", "/nowhere", "--run", run];
     const { status, stderr } = await startProgram(MAIN, ["launch", "--processes", "2", "--max-restarts", "3", ...wrong])
@@ -125,8 +125,8 @@ describe("launched ranks", () => {
   });
 });
 
-describe("ranks that torchrun's variables speak of", () => {
-  test("name the one that does not come", async () => {
+describe("ranks with torchrun's variables", () => {
+  test("name the rank that does not join", async () => {
     const [first, , third] = await startRanks(3, MAIN, [...TRAIN, "--run", join(temporaryFolder(), "run")], {}, [0, 2]);
     for (const rank of [first, third]) {
       const { status, stderr } = await rank.ended;
@@ -134,7 +134,7 @@ describe("ranks that torchrun's variables speak of", () => {
     }
   });
 
-  test("say what the failed one said", async () => {
+  test("repeat the message of the failed rank", async () => {
     const run = join(temporaryFolder(), "run");
     const ranks = await startRanks(2, MAIN, [...TRAIN, "--lr", "1e30", "--run", run]);
     for (const { status, stderr } of await Promise.all(ranks.map((rank) => rank.ended))) {

@@ -5,7 +5,7 @@ describe("launch", () => {
   test.each([
     [["launch", "--", "train"], "--processes"],
     [["launch", "--processes", "0", "--", "train"], "--processes must be a whole number of at least 1"],
-    [["launch", "--processes", "2", "--", "evaluate", "run"], "there must be the command train"],
+    [["launch", "--processes", "2", "--", "evaluate", "run"], "the command after -- must be train"],
     [["launch", "--processes", "2", "--max-restarts", "1", "--", "train", "--data", "shapes"], "train --run DIR"],
   ])("%j is refused", (args, message) => {
     const { status, stderr } = advprop(args);
@@ -14,6 +14,6 @@ describe("launch", () => {
 
   test("synchronized batch norms are refused in one process", () => {
     const { status, stderr } = advprop(["train", "--data", "shapes", "--sync-bn"]);
-    expect([status, stderr]).toEqual([2, expect.stringContaining("--sync-bn has no effect in one process")]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("--sync-bn has no effect with one process")]);
   });
 });

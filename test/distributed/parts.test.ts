@@ -5,7 +5,7 @@ import { makeDataset } from "../support/datasets.js";
 import { error } from "../support/errors.js";
 
 describe("the parts of a mini-batch", () => {
-  test("are together what one process takes, image by image, pixel by pixel", async () => {
+  test("together have the images of a single process, pixel by pixel", async () => {
     const dataset = makeDataset({ length: 50, classes: 3, height: 6, width: 6 });
     await fc.assert(
       fc.asyncProperty(
@@ -35,7 +35,7 @@ describe("the parts of a mini-batch", () => {
     );
   });
 
-  test("of evaluation have every image once, also where they do not divide", () => {
+  test("of an evaluation have every image once, also if the number is not divisible", () => {
     const dataset = makeDataset({ length: 23, classes: 3, height: 2, width: 2 });
     for (const count of [1, 2, 5, 23, 30]) {
       const seen = Array.from({ length: count }, (_, index) => [...evaluationBatches(dataset, 4, { index, count })]);
@@ -43,7 +43,7 @@ describe("the parts of a mini-batch", () => {
     }
   });
 
-  test("are of one size, or refused with a size that would do", () => {
+  test("have equal sizes, or are refused with a suggested size", () => {
     expect(partOf(12, { index: 2, count: 3 }, "train")).toEqual({ offset: 8, size: 4 });
     expect(() => partOf(13, { index: 0, count: 3 }, "train")).toThrow(error("ERR_BATCH_SIZE", /Take 12 or 15\./));
     expect(() => partOf(2, { index: 0, count: 3 }, "train")).toThrow(error("ERR_BATCH_SIZE", /Take 3\./));

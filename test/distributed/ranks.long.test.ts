@@ -3,9 +3,9 @@ import { startRanks } from "../support/ranks.js";
 
 interface Outcome {
   readonly losses: readonly Readonly<Record<string, number>>[];
-  /** Of the parameters after each step. */
+  /** Digest of the parameters after each step. */
   readonly hashes: readonly string[];
-  /** Running statistics of this rank alone, and what they were made, after each step. */
+  /** Running statistics of this rank before and after the averaging, at each step. */
   readonly own: readonly (readonly number[])[];
   readonly means: readonly (readonly number[])[];
   readonly parameters: readonly number[];
@@ -49,13 +49,13 @@ describe("ranks that synchronize their batch norms", () => {
         expect(furthest(Object.values(losses), Object.values(one.losses[step]))).toBeLessThan(1e-6);
       }
     }
-    // The comparison tells a synchronized norm from one that is not.
+    // The comparison distinguishes synchronised norms from others.
     const [apart] = await train(2, { ...settings, synchronized: false });
     expect(furthest(apart.parameters, one.parameters)).toBeGreaterThan(1e-4);
   });
 });
 
-describe("ranks with batch norms of their own", () => {
+describe("ranks without synchronised batch norms", () => {
   test.each(["advprop", "vanilla"] as const)(
     "hold the same parameters, bit for bit, and the average of their statistics after each step: %s",
     async (method) => {

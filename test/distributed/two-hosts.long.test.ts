@@ -1,4 +1,4 @@
-/** Two hosts as two network namespaces, each with a loopback and an address of its own; needs root and `ip netns`. */
+/** Simulates two hosts by two network namespaces, each with its own loopback and address. Needs root and `ip netns`. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ const HOSTS = [0, 1].map((number) => ({
 
 const ip = (...args: string[]): boolean => spawnSync("ip", args).status === 0;
 
-/** Makes both hosts with a cable between them; false where this system does not let us. */
+/** Makes both hosts with a connection between them; false if the system does not allow it. */
 function makeHosts(): boolean {
   const [first, second] = HOSTS;
   if (!HOSTS.every(({ name }) => ip("netns", "add", name))) return false;
@@ -39,7 +39,7 @@ afterAll(() => {
   for (const { name } of HOSTS) ip("netns", "delete", name);
 });
 
-/** Starts a rank on its host, as a cluster does: nothing says how many ranks a host has. */
+/** Starts a rank on its host as a cluster does, without the number of ranks per host. */
 function startOn(rank: number, run: string): Rank {
   const program = [process.execPath, fileURLToPath(new URL(MAIN, import.meta.url)), ...TRAIN, "--run", run];
   return startCommand("ip", ["netns", "exec", HOSTS[rank].name, ...program], {
@@ -51,7 +51,7 @@ function startOn(rank: number, run: string): Rank {
 }
 
 describe.skipIf(!hosts)("two hosts", () => {
-  test("train what two processes of one host train, bit for bit", async () => {
+  test("give the same result as two processes of one host, bit for bit", async () => {
     const [apart, together] = ["apart", "together"].map((name) => join(temporaryFolder(), name));
     const ranks = [startOn(0, apart), startOn(1, apart)];
     for (const { status, stderr } of await Promise.all(ranks.map((rank) => rank.ended))) {
@@ -63,7 +63,7 @@ describe.skipIf(!hosts)("two hosts", () => {
     expect(last(apart).equals(last(together))).toBe(true);
   });
 
-  test("name the other where the cable is cut", async () => {
+  test("name the other host after the connection is cut", async () => {
     const run = join(temporaryFolder(), "run");
     const ranks = [startOn(0, run), startOn(1, run)];
     const said = new Promise<void>((resolve) => {

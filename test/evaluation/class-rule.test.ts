@@ -1,4 +1,4 @@
-/** Which classes compete on which set, and who is right. */
+/** How the classes of models and sets are matched. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -21,7 +21,7 @@ import { temporaryFolder } from "../support/folders.js";
 const SYNSETS = imagenetSynsets();
 const set = (classes: readonly string[]) => ({ name: "set", classes });
 
-/** What a model that answers with given rows, one an image, is scored under a rule; labels are places in the set's classes. */
+/** Accuracy under a rule for a model that returns given rows, one per image. Labels are indices into the set's classes. */
 async function score(rule: ClassRule, model: readonly string[], labels: number[], rows: readonly number[][]) {
   const classes = Array.from({ length: rule.labels.length }, (_, i) => `folder ${i}`);
   const data = { name: "x", classes, height: 1, width: 1, labels: Int32Array.from(labels) };
@@ -43,8 +43,8 @@ async function score(rule: ClassRule, model: readonly string[], labels: number[]
 const zeros = (length: number) => new Array<number>(length).fill(0);
 const row = (length: number, values: Readonly<Record<number, number>>) => Object.assign(zeros(length), values);
 
-describe("classes are matched by what they are", () => {
-  test("the model's own in another order, and a part of them: all compete", async () => {
+describe("classes are matched by their names", () => {
+  test("the model's own classes in another order, or a part of them: all classes compete", async () => {
     const model = ["cat", "dog", "fox"];
     const rule = classRule(model, set(["fox", "cat"]));
     expect(rule).toMatchObject({ classes: model, labels: [2, 0], columns: undefined });
@@ -63,24 +63,24 @@ describe("classes are matched by what they are", () => {
     ]);
   });
 
-  test("ImageNet's by synset, words or number, whatever the model calls them", () => {
+  test("ImageNet's classes by synset, words or number, whatever their names in the model are", () => {
     const words = SYNSETS.map((_, i) => (i === 1 ? "goldfish, Carassius auratus" : i === 0 ? "Tench" : SYNSETS[i]));
     expect(classRule(words, set(["n01440764", "n01443537"])).labels).toEqual([0, 1]);
     expect(classRule(SYNSETS, set(["goldfish", "tench"])).labels).toEqual([1, 0]);
     const numbers = Array.from({ length: 1000 }, (_, i) => String(i)).sort();
     expect(classRule(SYNSETS, set(numbers)).labels.slice(0, 4)).toEqual([0, 1, 10, 100]);
-    // Folders that the model calls so itself are its own.
+    // Folders with the model's own names are matched by these.
     expect(classRule(numbers, set(numbers)).labels).toEqual(numbers.map((_, i) => i));
-    // Of another model they are names that it lacks, not synsets.
+    // For a model of other classes these names are unknown, not synsets.
     const others = numbers.map((number) => `c${number}`);
     expect(() => classRule(others, set(numbers))).toThrow("1000 of 1000 are missing: 0, 1, 10, ...");
-    // Ten numbered folders are digits, not fish; "crane" is a bird and a machine.
+    // Ten numbered folders are digits, not fish. "crane" is a bird and a machine.
     expect(() => classRule(SYNSETS, set(numbers.slice(0, 10)))).toThrow("10 of 10 are missing");
     expect(imagenetIndex("crane")).toBeUndefined();
     expect([imagenetIndex("n02012849"), imagenetIndex("n03126707")]).toEqual([134, 517]);
   });
 
-  test("a list in ImageNet's order, whatever it calls a class; any other list is left alone", () => {
+  test("a list in ImageNet's order is recognised, whatever its names are; any other list is not changed", () => {
     const words = SYNSETS.map((_, i) => (i % 2 === 0 ? SYNSETS[i] : `renamed ${i}`));
     expect(namesInImagenetOrder(words)).toEqual(SYNSETS);
     expect(namesInImagenetOrder(["background", ...words])).toEqual(["background", ...SYNSETS]);
@@ -93,19 +93,19 @@ describe("classes are matched by what they are", () => {
     }
   });
 
-  test("a thousand classes are ImageNet's by what they are called, not by their number", () => {
+  test("a thousand classes are ImageNet's by their names, not by their number", () => {
     expect(areImagenetClasses(SYNSETS.toReversed())).toBe(true);
     expect(areImagenetClasses(SYNSETS.map((_, i) => `c${i}`))).toBe(false);
     expect(areImagenetClasses(SYNSETS.with(0, SYNSETS[1]))).toBe(false);
     expect(areImagenetClasses(SYNSETS.slice(1))).toBe(false);
   });
 
-  test("a model with other names than ImageNet's learns of the way out that an ONNX file has", () => {
+  test("for a model with other names than ImageNet's, the message names the setting for ONNX files", () => {
     const model = SYNSETS.map((_, i) => `c${i}`);
     expect(() => classRule(model, set(SYNSETS))).toThrow("in their usual order: `onnx.classes: imagenet`");
   });
 
-  test("a class that the model lacks is named", () => {
+  test("the message names a class that the model does not have", () => {
     expect(() => classRule(["cat", "dog"], set(["cat", "wolf"]))).toThrow(/1 of 2 are missing: wolf.*`classMap: FILE`/);
   });
 });
@@ -120,12 +120,12 @@ describe("sets of ImageNet", () => {
     expect(knownSet(folders)).toBe(name);
     const rule = classRule(SYNSETS, set(folders));
     expect(rule.columns).toEqual(indices.map((index) => [index]));
-    // A class outside of the subset has the largest logit of all; within it the second folder's has.
+    // A class outside of the subset has the largest logit. Within the subset it is the second folder's class.
     const outside = SYNSETS.findIndex((_, index) => !indices.includes(index));
     const { predicted, losses } = await score(rule, SYNSETS, [1], [row(1000, { [outside]: 9, [indices[1]]: 2 })]);
     expect(predicted[0]).toBe(1);
     expect(losses[0]).toBeCloseTo(Math.log(199 + Math.exp(2)) - 2, 5);
-    // A model of these classes alone needs no rule.
+    // A model of exactly these classes needs no rule.
     expect(classRule(folders, set(folders)).columns).toBeUndefined();
   });
 
@@ -134,7 +134,7 @@ describe("sets of ImageNet", () => {
     expect(imagenetA.filter((index) => imagenetR.includes(index))).toHaveLength(86);
   });
 
-  test("part of ImageNet's folders, as of Sketch or a stylised set: all thousand compete", () => {
+  test("a part of ImageNet's folders, as in Sketch or a stylised set: all thousand classes compete", () => {
     const rule = classRule(SYNSETS, set([SYNSETS[3], SYNSETS[900]]));
     expect(rule).toMatchObject({ description: "argmax over all 1000 classes of the model", labels: [3, 900] });
   });
@@ -148,17 +148,17 @@ describe("texture-shape cue conflict", () => {
   test("the mean probability decides, not the sum and not the largest", async () => {
     const rule = classRule(SYNSETS, set(names));
     expect(rule.columns?.map(({ length }) => length)).toEqual([1, 4, 2, 49, 5, 7, 3, 6, 4, 3, 109, 2, 2, 1, 1, 8]);
-    // One of four bears has probability 6 p, a knife 2 p, all else p: means 2.25 p and 2 p.
+    // One of four bears has probability 6 p, a knife has 2 p, all others have p: the means are 2.25 p and 2 p.
     const logits = row(1000, { [cueConflict.bear[0]]: Math.log(6), [cueConflict.knife[0]]: Math.log(2) });
     const { predicted, losses } = await score(rule, SYNSETS, [bear], [logits]);
     expect(predicted[0]).toBe(bear);
     expect(losses[0]).toBeCloseTo(-Math.log(2.25 / (2.25 + 2 + 14)), 5);
-    // With 3 p the bears' mean is 1.5 p: the knife wins, though the bear's own probability is larger.
+    // With 3 p the mean of the bears is 1.5 p: the knife wins, although the probability of the one bear is larger.
     const fewer = { ...logits, [cueConflict.bear[0]]: Math.log(3) };
     expect((await score(rule, SYNSETS, [bear], [Object.assign(zeros(1000), fewer)])).predicted[0]).toBe(knife);
   });
 
-  test("shape bias counts the images whose cues conflict and that are taken for one of them", () => {
+  test("shape bias counts images with conflicting cues that are classified as one of them", () => {
     const files = [
       "bear/bear1-knife2.png",
       "bear/bear2-cat1.png",
@@ -169,7 +169,7 @@ describe("texture-shape cue conflict", () => {
     const classes = ["bear", "cat", "knife"];
     const labels = Int32Array.from([0, 0, 0, 2, 0]);
     const result = shapeBias(
-      // By shape, by texture, no conflict, neither, no texture in the name.
+      // Shape, texture, no conflict, neither, and no texture in the name.
       { classes, labels, predicted: Int32Array.from([0, 1, 0, 1, 0]) },
       files,
     );
@@ -188,7 +188,7 @@ describe("class maps", () => {
   };
   const yaml = (text: string) => readClassMap(write("map.yaml", text));
 
-  test("one class a folder: all classes of the model compete, and can be attacked", () => {
+  test("one class per folder: all classes of the model compete, and the model can be attacked", () => {
     const rule = classRule(MODEL, set(["dogs", "wolves"]), yaml("dogs: poodle\nwolves: wolf\n"));
     expect(rule).toMatchObject({ classes: MODEL, labels: [2, 3], columns: undefined });
   });
@@ -213,7 +213,7 @@ describe("class maps", () => {
     expect(losses[0]).toBeCloseTo(Math.log(2 * Math.E + Math.exp(1.5) + 1) - Math.log(2 * Math.E), 5);
   });
 
-  test("decide: mapped leaves the other classes out", async () => {
+  test("decide: mapped leaves out the other classes", async () => {
     const rule = classRule(
       MODEL,
       set(["cats", "wolves"]),
@@ -231,7 +231,7 @@ describe("class maps", () => {
     expect([...predicted]).toEqual([0, 1]);
   });
 
-  test("a folder may be called as what every object has", () => {
+  test("a folder can have the name of a property of every object", () => {
     expect(() => classRule(MODEL, set(["constructor"]), yaml("cats: tabby"))).toThrow("none for constructor");
   });
 
@@ -239,8 +239,8 @@ describe("class maps", () => {
     ["cats: [tabby]\nwolves: wulf", "1 of 1 are missing: wulf"],
     ["cat: tabby\nwolves: wolf", "none for cats. Did you mean cat?"],
     ["cats: [tabby, siamese]\nwolves: [siamese, wolf]", "Add decide: mapped"],
-    ["cats: 3\nwolves: wolf", "a class of the model, or a list of them; cats"],
-    ["- cats", "says for each folder"],
+    ["cats: 3\nwolves: wolf", "or a list of classes, for each folder; cats"],
+    ["- cats", "or a list of classes, for each folder"],
     ["decide: some\nclasses: { cats: tabby }", "decide"],
     ["cats: [", "map.yaml"],
     ["{}", "none for cats"],

@@ -10,7 +10,7 @@ import { KeyedRandom } from "../../src/random.js";
 import { makeDataset } from "../support/datasets.js";
 import { codedRejection } from "../support/errors.js";
 
-/** Gives each image the logits of a table, by the image's identity. */
+/** Returns logits from a table by the image's identity. */
 const table = (rows: readonly (readonly number[])[], imageSize = 4): Predictor<PixelBatch> => ({
   classes: rows[0].map((_, k) => `class ${k}`),
   imageSize,
@@ -25,8 +25,8 @@ const ROWS = [
   [1000, 0, 0],
 ];
 
-test("accuracy, loss, confusion and balanced accuracy by hand, whatever the batch size", async () => {
-  // Labels in turn: 0, 1, 2, 0, 1.
+test("accuracy, loss, confusion and balanced accuracy equal hand computations for any batch size", async () => {
+  // Labels: 0, 1, 2, 0, 1.
   const dataset = makeDataset({ length: 5, classes: 3, height: 4, width: 4 });
   for (const batchSize of [1, 2, 5]) {
     const predictions = await predict(table(ROWS), evaluationBatches(dataset, batchSize));
@@ -50,7 +50,7 @@ test("accuracy, loss, confusion and balanced accuracy by hand, whatever the batc
   }
 });
 
-test("a result has the whole matrix up to 1,000 classes, and above it without zeros", () => {
+test("a result has the full matrix up to 1,000 classes, and only its nonzero entries for more", () => {
   const counts = [[0, 1, 2]] as const;
   const { confusion, confusionCounts } = savedConfusion(counts, 1000) as Record<string, number[][] | undefined>;
   expect([confusion?.length, confusion?.[0].slice(0, 3), confusionCounts]).toEqual([1000, [0, 2, 0], undefined]);
@@ -64,14 +64,14 @@ test("a class without images does not count in the balanced accuracy", async () 
   expect(confusion.balancedAccuracy).toBe(1 / 2);
 });
 
-test("data of other classes or another size is refused", async () => {
+test("data with other classes or another size are refused", async () => {
   const classes = makeDataset({ length: 2, classes: 4, height: 4, width: 4 });
   expect((await codedRejection(evaluateAccuracy(table(ROWS), classes, 2))).code).toBe("ERR_CLASSES");
   const size = makeDataset({ length: 2, classes: 3, height: 4, width: 5 });
   expect((await codedRejection(evaluateAccuracy(table(ROWS), size, 2))).code).toBe("ERR_IMAGE_SIZE");
 });
 
-test("the bootstrap interval of paired differences has the width of the normal approximation and covers the truth", () => {
+test("the bootstrap interval of paired differences has the width of the normal approximation and covers the true value", () => {
   const count = 400;
   const uniform = (stream: number, i: number) => new KeyedRandom(3, 200, 0, i, stream).uniform(0);
   let covered = 0;

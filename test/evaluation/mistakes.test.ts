@@ -7,9 +7,9 @@ import { predict } from "../../src/evaluation/predictions.js";
 import { thumbnail } from "../../src/figures/thumbnail.js";
 import { makeDataset } from "../support/datasets.js";
 
-test("are the wrong answers with the largest loss, whatever the batches, and their pixels", async () => {
+test("are the wrong predictions with the largest loss and their pixels, for any batches", async () => {
   const dataset = makeDataset({ length: 200, classes: 3, height: 4, width: 4 });
-  /** Logits that follow from an image's identity; some are right, some no numbers. */
+  /** Logits that depend on an image's identity. Some are right, and some are NaN. */
   const rowOf = (sample: number, label: number): number[] => {
     const row = [0, 0, 0];
     if (sample % 17 === 0) return row.fill(Number.NaN);
@@ -47,7 +47,7 @@ test("are the wrong answers with the largest loss, whatever the batches, and the
   });
 });
 
-test("a thumbnail is at most 96 pixels, a small image keeps its own", async () => {
+test("a thumbnail has at most 96 pixels per side, and a small image keeps its pixels", async () => {
   const pixels = Uint8Array.from({ length: 200 * 200 * 3 }, (_, i) => i % 251);
   const large = await thumbnail(pixels, 200);
   expect(large.ending).toBe("jpg");

@@ -75,19 +75,19 @@ test("text: aligned tables, wrapped paragraphs, no pictures", () => {
   expect(text).not.toContain("Samples");
 });
 
-test("Markdown: figures as tables, pictures as links, nothing from a name is markup", () => {
+test("Markdown: figures as tables, pictures as links, and markup in names is escaped", () => {
   const markdown = renderMarkdown(DOCUMENT, "pictures");
   expect(markdown).toContain("| clean | 91.23 | 50.00 |");
   expect(markdown).toContain("| corruption | 1 | 2 |");
   expect(markdown).toContain("![sample-1](pictures/sample-1.png)<br>");
   expect(markdown).not.toMatch(/(^|[^\\])<script/);
-  // Each line of a table has the columns of its head.
+  // Each line of a table has as many columns as its head.
   const rows = markdown.split("\n").filter((line) => line.startsWith("| "));
   const cells = rows.map((line) => line.split(/(?<!\\)\|/).length - 2);
   expect(cells).toEqual([3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2].slice(0, cells.length - 3).concat([2, 2, 2]));
 });
 
-test("CSV: a line for each number, with all its digits, quoted as it must be", () => {
+test("CSV: a line for each number, with all of its digits and correct quoting", () => {
   const lines = renderCsv(DOCUMENT).split("\r\n");
   expect(lines[0]).toBe("section,row,column,value");
   expect(lines).toContain('"Accuracies, of two",clean,one,0.91234');
@@ -100,7 +100,7 @@ test("CSV: a line for each number, with all its digits, quoted as it must be", (
 describe("HTML", () => {
   const html = renderHtml(DOCUMENT);
 
-  test("is well-formed, and takes nothing from elsewhere", () => {
+  test("is well-formed, and loads nothing from other files", () => {
     checkWellFormed(html);
     expect(html).not.toContain("<script");
     expect(html).not.toMatch(/\b(src|href)="(?!data:image\/png;base64,)/);
@@ -110,13 +110,13 @@ describe("HTML", () => {
     expect(html).toContain("@media print");
   });
 
-  test("the checker of well-formedness finds what is not", () => {
+  test("the check for well-formedness finds errors", () => {
     expect(() => checkWellFormed(html.replace("</figcaption>", ""))).toThrow("figure");
     expect(() => checkWellFormed(html.replace("&lt;script", "<script"))).toThrow();
   });
 
   test.skipIf(!hasChromium).each(["light", "dark"] as const)(
-    "a browser shows it, %s: pictures load, nothing is wider than the page",
+    "a browser shows it in %s: pictures load, and nothing is wider than the page",
     (scheme) => {
       const path = join(temporaryFolder(), "report.html");
       const probe = `<script>document.body.dataset.seen = JSON.stringify({
@@ -137,7 +137,29 @@ describe("HTML", () => {
   );
 });
 
-test("all files of a report, each as a whole", () => {
+test("the curves of 12 runs have different colours in every theme of the page", () => {
+  const series = Array.from({ length: 12 }, (_, i) => ({
+    name: `run ${i}`,
+    points: [
+      [0, i],
+      [1, i],
+    ] as const,
+    colour: i,
+    dash: 0,
+  }));
+  const figure = { kind: "curves", caption: "loss", xLabel: "epochs", yLabel: "nats", series } as const;
+  const html = renderHtml({ title: "Runs", blocks: [figure] });
+  const names = Array.from(html.matchAll(/<polyline[^>]* stroke="var\((--series-\d+)\)"/g), ([, name]) => name);
+  expect(new Set(names).size).toBe(12);
+  // The values of each name for light screens, dark screens and paper.
+  const values = names.map((name) =>
+    Array.from(html.matchAll(new RegExp(`${name}: (#\\w{6});`, "g")), ([, value]) => value),
+  );
+  expect(values.map((themes) => themes.length)).toEqual(names.map(() => 3));
+  for (const theme of [0, 1, 2]) expect(new Set(values.map((themes) => themes[theme])).size).toBe(12);
+});
+
+test("all files of a report are complete", () => {
   const folder = join(temporaryFolder(), "deep", "down");
   mkdirSync(folder, { recursive: true });
   writeReport(folder, "report", DOCUMENT, { answer: 42 });

@@ -1,4 +1,4 @@
-/** The harness believes no attack, counts by image, and warns where an evaluation cannot be trusted. */
+/** The evaluation verifies every attack, counts by image, and warns where its result is unreliable. */
 import { describe, expect, test } from "vitest";
 import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
 import { evaluationBatches } from "../../src/data/loading/loader.js";
@@ -11,7 +11,7 @@ import {
   unitPixels,
 } from "../../src/evaluation/robustness.js";
 
-/** Eight images of one grey each, 100, 105 .. 135; label 1 from 120 on. The classifier's threshold is at 117.5. */
+/** Eight plain grey images, 100, 105 .. 135, with label 1 from 120 on. The classifier's threshold is at 117.5. */
 const GREYS = [100, 105, 110, 115, 120, 125, 130, 135];
 const dataset = new InMemoryDataset({
   name: "greys",
@@ -26,7 +26,7 @@ const threshold: Subject = {
     Float32Array.from({ length: images.length / 6 }, (_, i) => (i % 2 === 0 ? 0 : images[6 * (i - 1)] * 255 - 117.5)),
 };
 
-/** Moves every pixel towards the threshold by some levels. */
+/** Moves every pixel towards the threshold by some grey levels. */
 const towards = (name: string, levels: number): Adversary => ({
   name,
   forward: 3,
@@ -43,7 +43,7 @@ const measure = (adversaries: readonly Adversary[], more: Partial<RobustnessOpti
     evaluationBatches(dataset, 3),
   );
 
-test("each attack is given what is left, and each image counts once", async () => {
+test("each attack gets the remaining images, and each image counts once", async () => {
   const result = await measure([towards("near", 3), towards("far", 8), towards("farther", 8)]);
   expect(result).toMatchObject({ count: 8, cleanAccuracy: 1, robustAccuracy: 0.5, warnings: [] });
   // 115 and 120 are within 3 levels of the threshold, 110 and 125 within 8.
@@ -55,13 +55,13 @@ test("each attack is given what is left, and each image counts once", async () =
   ]);
 });
 
-test("the ensemble leaves no more than any of its members", async () => {
+test("the ensemble is at least as strong as each of its members", async () => {
   const members = [towards("a", 3), towards("b", 8), towards("c", 6)];
   const alone = await Promise.all(members.map(async (member) => (await measure([member])).robustAccuracy));
   expect((await measure(members)).robustAccuracy).toBeLessThanOrEqual(Math.min(...alone));
 });
 
-describe("only what keeps to the ball counts", () => {
+describe("only images inside the ball count", () => {
   test.each([
     ["leaves the ball", towards("cheat", 9)],
     ["leaves [0, 1]", { ...towards("cheat", 0), perturb: (batch) => unitPixels(batch).map(() => 1.0001) }],
@@ -74,20 +74,20 @@ describe("only what keeps to the ball counts", () => {
 
   test("a step of the ball's own radius is inside, in either norm", async () => {
     expect((await measure([towards("exact", 8)])).attacks[0]).toMatchObject({ outside: 0, broken: 4 });
-    // Twelve pixels by 8 levels each are sqrt(12) * 8 / 255 away.
+    // Twelve pixels changed by 8 levels have the distance sqrt(12) * 8 / 255.
     const distance = (Math.sqrt(12) * 8) / 255;
     const l2 = (epsilon: number) => measure([towards("exact", 8)], { norm: "l2", epsilon });
     expect((await l2(distance)).attacks[0]).toMatchObject({ outside: 0, broken: 4 });
     expect((await l2(distance * 0.999)).attacks[0]).toMatchObject({ outside: 8, broken: 0 });
   });
 
-  test("an attack that says it succeeded is classified anew", async () => {
+  test("the images of an attack are classified again", async () => {
     const result = await measure([towards("idle", 0)]);
     expect(result.attacks[0]).toMatchObject({ broken: 0, outside: 0 });
   });
 });
 
-test("an image that is wrong before is not attacked", async () => {
+test("an image that is misclassified before is not attacked", async () => {
   const reversed: Subject = { logits: async (images, shape) => (await threshold.logits(images, shape)).map((x) => -x) };
   const never: Adversary = {
     ...towards("never", 0),
@@ -100,7 +100,7 @@ test("an image that is wrong before is not attacked", async () => {
   expect(result.outcomes).toEqual(new Array(8).fill("wrong"));
 });
 
-test("the cost is said before the first attack", async () => {
+test("the cost is reported before the first attack", async () => {
   const events: string[] = [];
   const first = towards("first", 3);
   const watched: Adversary = {
@@ -124,12 +124,12 @@ test("the cost is said before the first attack", async () => {
 describe("warnings", () => {
   const rows = Float32Array.of(2, -1, 0, 0.5, 0.25, 0.25);
 
-  test("none for logits that repeat themselves and gradients that are there", () => {
+  test("none for reproducible logits and nonzero gradients", () => {
     expect(attackWarnings(rows, rows, [1, 1e-30], 2)).toEqual([]);
     expect(attackWarnings(rows, rows, undefined, 2)).toEqual([]);
   });
 
-  test("a classifier that answers otherwise the second time is random", async () => {
+  test("a classifier with other logits in the second pass is random", async () => {
     let pass = 0;
     const subject: Subject = {
       logits: async (images, shape) => (await threshold.logits(images, shape)).map((x) => x + 1e-3 * pass++),
@@ -147,13 +147,13 @@ describe("warnings", () => {
     ]);
   });
 
-  test("gradients that vanish are counted", () => {
+  test("vanishing gradients are counted", () => {
     expect(attackWarnings(rows, rows, [0, 3], 2)).toEqual([
       expect.stringMatching(/gradient of the cross-entropy is zero for 1 of 2 images/),
     ]);
   });
 
-  test("a Square that breaks what gradients left speaks of masked ones", async () => {
+  test("where Square breaks images that gradient attacks did not, masked gradients are reported", async () => {
     const outcome = (name: string, accuracy: number) => ({
       name,
       accuracy,
@@ -162,7 +162,9 @@ describe("warnings", () => {
       outside: 0,
       seconds: 0,
     });
-    expect(squareWarning([outcome("apgd-ce", 0.5), outcome("square", 0.497)])).toMatch(/by 0.30 % more/);
+    expect(squareWarning([outcome("apgd-ce", 0.5), outcome("square", 0.497)])).toMatch(
+      /by 0.30 % below the gradient attacks/,
+    );
     expect(squareWarning([outcome("apgd-ce", 0.5), outcome("square", 0.499)])).toBeUndefined();
     expect(squareWarning([outcome("square", 0.1)])).toBeUndefined();
     const { warnings } = await measure([towards("fab", 3), towards("square", 8)]);

@@ -1,16 +1,16 @@
-/** The sign-flip test, against counts by hand. */
+/** The sign-flip test against hand counts. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { signFlipTest } from "../../src/evaluation/statistics/sign-flip.js";
 import { codedError } from "../support/errors.js";
 
 test.each([
-  // All of one sign: only the two extreme patterns are as far.
+  // All differences have one sign: only the two extreme patterns are as far from zero.
   [[1, 2, 3], 2 / 8],
   [[1, 1, 1, 1, 1, 1], 2 / 64],
-  // 1 + 2 - 3 = 0: every pattern is at least as far.
+  // 1 + 2 - 3 = 0: every pattern is at least as far from zero.
   [[1, 2, -3], 1],
-  // Sums of +-1 +-4: 5 and 3 in size; of +-1 +-2 +-4: 7 5 3 1, of which 3 or more in size are six of eight.
+  // Of +-1 +-4 the absolute sums are 5 and 3. Of +-1 +-2 +-4 they are 7 5 3 1, so that six of eight patterns have 3 or more.
   [[-1, 4], 1],
   [[1, -2, 4], 6 / 8],
   [[0, 0], 1],
@@ -31,7 +31,7 @@ test("does not depend on sign, scale or order, and is never below 2^(1 - n)", ()
   );
 });
 
-test("refuses none and too many", () => {
+test("refuses an empty list and too many differences", () => {
   for (const count of [0, 21]) {
     expect(codedError(() => signFlipTest(new Array(count).fill(1))).code).toBe("ERR_SEEDS");
   }

@@ -1,4 +1,4 @@
-/** Calibration, intervals and tests against test/golden/scripts/make_statistics.py. */
+/** Calibration, intervals and tests, compared with test/golden/scripts/make_statistics.py. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { PixelBatch } from "../../src/data/loading/batch.js";
@@ -47,7 +47,7 @@ test("ECE, NLL, Brier score and top-k accuracy", async () => {
   expect(topAccuracy(predictions, 3)).toBe(expected.top3);
 });
 
-test("equal logits: the first class comes first in the rank, as in the prediction", async () => {
+test("for equal logits the first class ranks first, as in the prediction", async () => {
   const batch: PixelBatch = {
     pixels: new Uint8Array(9),
     labels: Int32Array.of(0, 1, 2),
@@ -61,7 +61,7 @@ test("equal logits: the first class comes first in the rank, as in the predictio
   expect(topAccuracy(predictions, 2)).toBeCloseTo(2 / 3, 12);
 });
 
-test("McNemar: the exact form below 25 discordant pairs, the corrected chi-square from there on", () => {
+test("McNemar: the exact form for fewer than 25 discordant pairs, else the corrected chi-square", () => {
   for (const [onlyFirst, onlySecond, p] of golden.mcnemar) {
     const first = [...new Array(onlyFirst).fill(1), ...new Array(onlySecond).fill(0), 1, 1, 0];
     const second = [...new Array(onlyFirst).fill(0), ...new Array(onlySecond).fill(1), 1, 1, 0];
@@ -88,20 +88,20 @@ describe("over seeds", () => {
     }
   });
 
-  test("one seed tells nothing, and methods must share theirs", () => {
+  test("one seed is not enough, and both methods need the same seeds", () => {
     expect(codedError(() => seedDifference([0.9], [0.91])).code).toBe("ERR_SEEDS");
     expect(codedError(() => seedDifference([0.9, 0.91], [0.91])).code).toBe("ERR_SEEDS");
   });
 });
 
-test("several columns are resampled together: the interval of a difference is that of its own column", () => {
+test("several columns are resampled together: the interval of a difference equals that of a column of differences", () => {
   const a = Array.from({ length: 80 }, (_, i) => Number(i % 3 === 0));
   const b = Array.from({ length: 80 }, (_, i) => Number(i % 2 === 0));
   const difference = a.map((value, i) => b[i] - value);
   const [first, second, third] = bootstrapMeans([a, b, difference], 4);
   expect(third).toEqual(pairedDifference(a, b, 4));
   expect(third.value).toBeCloseTo(second.value - first.value, 12);
-  // Far from the bounds a share's interval is the normal one.
+  // Far from 0 and 1 the interval of a share is close to the normal one.
   expect(second.high - second.low).toBeGreaterThan(2 * 1.96 * Math.sqrt(0.25 / 80) * 0.85);
   expect(second.high - second.low).toBeLessThan(2 * 1.96 * Math.sqrt(0.25 / 80) * 1.15);
 });

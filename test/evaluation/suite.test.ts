@@ -1,4 +1,4 @@
-/** The suite on classifiers made by hand: what is measured, once, and what it comes to. */
+/** The suite on simple classifiers: what is measured, how often, and the results. */
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -32,7 +32,7 @@ import { checkWellFormed } from "../support/well-formed.js";
 const SIDE = 16;
 const CLASSES = ["dark", "middle", "bright"];
 
-/** Grey images of three brightnesses, class by class in turn. */
+/** Grey images with three brightnesses, which alternate by class. */
 function greys(length: number): InMemoryDataset {
   const labels = Int32Array.from({ length }, (_, i) => i % 3);
   const size = SIDE * SIDE * 3;
@@ -43,7 +43,7 @@ function greys(length: number): InMemoryDataset {
   return new InMemoryDataset({ name: "greys", classes: CLASSES, height: SIDE, width: SIDE, labels, pixels });
 }
 
-/** Sorts images by their mean brightness, with thresholds moved by `shift`; counts its calls. */
+/** Classifies images by their mean brightness, with thresholds moved by `shift`. Counts its calls. */
 class Brightness implements Predictor {
   readonly classes = CLASSES;
   readonly imageSize = SIDE;
@@ -92,7 +92,7 @@ async function makeBenchmark(models: readonly SuiteModel[], { length = 12, attac
 }
 
 describe("measuring", () => {
-  test("each condition once, in whatever run; models of a benchmark share its images", async () => {
+  test("each condition is measured once over all runs; models of a benchmark share its images", async () => {
     const [good, shifted] = [new Brightness(0), new Brightness(1000)];
     const benchmark = await makeBenchmark([model("good", good), model("constant", shifted)]);
     const folder = temporaryFolder();
@@ -118,7 +118,7 @@ describe("measuring", () => {
       );
     }
 
-    // Another model beside them, the same name but other weights: only it is measured.
+    // A second model with the same name but other weights: only this one is measured.
     const third = await runSuite(
       [{ ...benchmark, models: [...benchmark.models, { ...model("good", new Brightness(5)), digest: "another" }] }],
       new MeasurementStore(folder),
@@ -126,7 +126,7 @@ describe("measuring", () => {
     expect(third).toMatchObject({ measured: 77, reused: 2 * 77 });
   });
 
-  test("what failed in the middle goes on where it was, to the same result", async () => {
+  test("a suite that failed is resumed and has the same result", async () => {
     const folder = temporaryFolder();
     const failing = await makeBenchmark([model("good", new Brightness(0, 20))]);
     await expect(runSuite([failing], new MeasurementStore(folder))).rejects.toThrow("killed");
@@ -147,7 +147,7 @@ describe("measuring", () => {
     expect(summaryOf(resumed)).toEqual(summaryOf(whole));
   });
 
-  test("other images or another seed are other conditions; a damaged file is said to be so", async () => {
+  test("other images or another seed are other conditions; a damaged file is reported", async () => {
     const folder = temporaryFolder();
     const one = model("good", new Brightness(0));
     await runSuite([await makeBenchmark([one])], new MeasurementStore(folder));
@@ -161,7 +161,7 @@ describe("measuring", () => {
     expect((await codedRejection(runSuite([benchmark], new MeasurementStore(folder)))).code).toBe("ERR_RUN_FILE");
   });
 
-  test("drawn indices are the same images, in order, whatever the batches", async () => {
+  test("drawn indices give the same images in order for any batches", async () => {
     const { images } = await makeBenchmark([]);
     const indices = drawIndices(12, 7, 3);
     expect([...indices]).toEqual([...indices].sort((a, b) => a - b));
@@ -182,20 +182,20 @@ describe("the summary", async () => {
   const summary = summarise(measured, 0);
   const row = (name: string) => summary.measures.find((measure) => measure.name.startsWith(name))!;
 
-  test("rows are means over images of what the conditions say", () => {
+  test("rows are means over images of the measurements", () => {
     expect(row("clean accuracy").values[0]).toMatchObject({ value: 1, low: 1, high: 1, count: 12 });
     const errors = summary.models.map(({ corruptionErrors }) => corruptionErrors!);
     for (const [m, one] of errors.entries()) {
       expect(row("mean corruption error").values[m]!.value).toBeCloseTo(meanCorruptionError(one), 12);
       expect(one.fog[2]).toBe(1 - results.get(benchmark.models[m])!.get(corruptionId("fog", 3))!.accuracy);
     }
-    // Inverted, the dark are bright and the middle stays: a third is right.
+    // Inverted, dark images are bright and the middle ones stay: a third is right.
     expect(row("stylised").values[0]!.value).toBeCloseTo(1 / 3, 12);
     expect(row("accuracy under Square").values[0]!.count).toBe(6);
   });
 
-  test("the mCE names its reference: the first model where the classes are not ImageNet's, and none alone", () => {
-    // The good one makes no error on brightness, say, and nothing divides.
+  test("the mCE names its reference: the first model where the classes are not ImageNet's, and none for a single model", () => {
+    // The good one makes no error under brightness, so that dividing by it is impossible.
     expect(summary.measures.filter(({ name }) => name.includes("mCE"))).toEqual([]);
     expect(summarise(measured.slice(1), 0).reference).toBeUndefined();
     const swapped = summarise([...measured].reverse(), 0);
@@ -215,7 +215,7 @@ describe("the summary", async () => {
     expect(row("mean corruption error").differences[1]!.mcNemar).toBeUndefined();
   });
 
-  test("models that differ in their seed alone speak for their method, paired by seed", () => {
+  test("models that differ only in their seed are summarised by method and paired by seed", () => {
     const values = [0.9, 0.92, 0.94, 0.95];
     const models = values.map((_, i) => ({ ...summary.models[0], name: `model ${i}` }));
     const measures = [
@@ -225,7 +225,7 @@ describe("the summary", async () => {
       name,
       members: members.map(([one, seed]) => ({ model: one, seed })),
     });
-    // The seeds are given in another order: pairs are made by seed.
+    // The seeds are in another order: pairs are formed by seed.
     const groups = [group("a", ["model 0", 1], ["model 1", 2]), group("b", ["model 3", 2], ["model 2", 1])];
     const seeds = summariseSeeds({ ...summary, models, measures }, groups)!;
     expect(seeds.measures[0].values[0]).toEqual({ mean: 0.91, deviation: expect.closeTo(0.02 / Math.SQRT2), count: 2 });
@@ -233,11 +233,11 @@ describe("the summary", async () => {
     expect(seeds.measures[0].differences[1]!.deviation).toBeCloseTo(0.01 / Math.SQRT2, 12);
     const text = renderText(suiteDocument(summary, { protocol: [], remarks: [], seeds }));
     expect(text).toContain("91.00 ± 1.41 (2)");
-    expect(text).toContain("b less a");
+    expect(text).toContain("b minus a");
     expect(summariseSeeds(summary, [group("a", ["good", 1]), group("b", ["constant", 1])])).toBeUndefined();
   });
 
-  test("its report holds every row, in every form", () => {
+  test("its report has every row in every form", () => {
     const document = suiteDocument(summary, { protocol: [["data", "greys"]], remarks: ["A remark."] });
     const html = renderHtml(document);
     checkWellFormed(html);

@@ -1,4 +1,7 @@
-/** Every listed network as ONNX, ten steps into training at a small size; and the figure of a published file from its ONNX form. */
+/**
+ * Every listed network as an ONNX file after ten training steps at a small size, and the accuracy of a published file as
+ * ONNX.
+ */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +23,7 @@ test.each(modelNames())("%s is exported and verified", async (name) => {
   setThreads(1);
   const weights = join(folder, "weights.safetensors");
   const file = join(folder, "model.onnx");
-  // 33: halved, it is odd, even, odd, so that 'SAME' pads differently from stage to stage.
+  // Halving 33 gives odd and even sizes, so that 'SAME' pads differently from stage to stage.
   const model = createClassifier(name, { classes: ["x", "y", "z"], imageSize: 33 }).initialize(0);
   exportWeights(trainTenSteps(model), weights, { auxiliary: false });
   model.dispose();
@@ -36,7 +39,7 @@ const cifar = testData("cifar10");
 const BLOCK = fileURLToPath(new URL("../support/block-addon.cjs", import.meta.url));
 
 describe.skipIf(published === undefined || cifar === undefined)("resnet20-12fca82f.th", () => {
-  test("has 9173 of CIFAR-10's 10000 test images right as an ONNX file, where libtorch cannot be loaded", async () => {
+  test("classifies 9173 of CIFAR-10's 10000 test images correctly as an ONNX file, without libtorch", async () => {
     const file = join(temporaryFolder(), "resnet20.onnx");
     await exportModel(published as string, file);
     const { status, stdout, stderr } = advprop(["evaluate", file, "--data", cifar as string, "--json", "--quiet"], {

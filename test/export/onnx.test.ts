@@ -1,4 +1,7 @@
-/** ONNX files of every kind of network, a few steps into training, against the network itself and ONNX's own checker. */
+/**
+ * ONNX files of every kind of network after a few training steps, compared with the network itself and checked by ONNX's
+ * checker.
+ */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -26,7 +29,7 @@ import { checkOnnx, hasChecker } from "../support/onnx-checker.js";
 import { noiseImages, trainTenSteps } from "../support/trained.js";
 
 const CLASSES = ["a", "b", "c", "d", "e"];
-/** Odd, and of several odd sizes on the way down, where padding differs between the sides. */
+/** Odd, with several odd sizes after strides, for which the padding differs between the sides. */
 const SIZE = 43;
 
 const small = { depths: [1, 2, 1], widths: [8, 16, 24] } as const;
@@ -86,7 +89,7 @@ function write(name: string, classifier: Classifier, options?: OnnxExportOptions
   return file;
 }
 
-/** Largest difference as a share of the largest value. */
+/** Largest difference, relative to the largest value. */
 const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   expect(a.length).toBe(b.length);
   const values = Array.from(a);
@@ -94,7 +97,7 @@ const difference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   return Math.max(...values.map((value, i) => Math.abs(value - b[i]))) / largest;
 };
 
-/** What a file answers, by nothing but what it says of itself. */
+/** The output of a file, computed only from the file and its metadata. */
 async function answers(file: string, count: number): Promise<{ logits: Float32Array; output: string }> {
   const model = await openOnnx(file, { threads: 1 });
   expect(model.classes).toEqual(CLASSES);
@@ -116,7 +119,7 @@ describe.each(FAMILIES)("%s", (name, build) => {
   });
   afterAll(() => classifier.dispose());
 
-  test("gives the network's logits, folded and with its norms, of bytes and of floats, for any number of images", async () => {
+  test("has the network's logits, with and without folding, for bytes and floats, for any number of images", async () => {
     for (const options of [{}, { input: "float32-nchw", keepNorms: true }] as const) {
       const file = write(name, classifier, options);
       const { logits, output } = await answers(file, 3);
@@ -126,7 +129,7 @@ describe.each(FAMILIES)("%s", (name, build) => {
     }
   });
 
-  test("gives probabilities where asked", async () => {
+  test("has probabilities as output if requested", async () => {
     const { logits, output } = await answers(write(name, classifier, { softmax: true }), 3);
     expect(output).toBe("probabilities");
     for (let i = 0; i < 3; i++) {
@@ -138,7 +141,7 @@ describe.each(FAMILIES)("%s", (name, build) => {
   });
 });
 
-test("folding leaves no norm behind a convolution, and the norms stay where asked", () => {
+test("folding removes every norm after a convolution, and keepNorms keeps them", () => {
   const classifier = classifierOf(FAMILIES[2][1](normFactory([])));
   const norms = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1").split("BatchNormalization").length - 1;
   expect(norms(onnxOf(classifier))).toBe(0);
@@ -146,7 +149,7 @@ test("folding leaves no norm behind a convolution, and the norms stay where aske
   classifier.dispose();
 });
 
-test("the metadata says what the weights are, and what to do with a photo", () => {
+test("the metadata describes the weights and the preprocessing of photos", () => {
   const classifier = classifierOf(FAMILIES[0][1](normFactory([])), 32);
   const facts = { method: "advprop", epsilon: 4 / 255, accuracy: { value: 0.5, images: 8, data: "x", split: "test" } };
   const file = join(folder, "facts.onnx");
@@ -165,7 +168,7 @@ test("the metadata says what the weights are, and what to do with a photo", () =
   });
 });
 
-test("an operator that is not known is refused with its layer", () => {
+test("an unknown operator is refused with its layer", () => {
   class Odd extends Module {
     readonly scale = this.parameter("weight", [5], "weight", (out) => void out.fill(1));
     protected override compute(x: Tensor): Tensor {
@@ -183,7 +186,7 @@ test("an operator that is not known is refused with its layer", () => {
   expect(message).toContain("the layer stage.odd uses the operator aten::abs");
 });
 
-test.skipIf(!hasChecker())("the ONNX project's checker finds nothing wrong with any of them", () => {
+test.skipIf(!hasChecker())("the checker of the ONNX project accepts all of them", () => {
   expect(files).toHaveLength(3 * FAMILIES.length);
   expect(checkOnnx(files)).toBe("");
 });

@@ -1,7 +1,7 @@
 /**
- * Weights out and in. That Python loads the files was checked with test/golden/scripts/check_weights.py (PyTorch 1.13): files of
- * resnet20, wide-resnet-10-2 and efficientnet-b0, each with an auxiliary route and without, went into plain PyTorch
- * modules by load_state_dict(strict=True), and the logits of two images were ours to the 6 digits that it prints.
+ * Export and import of weights. That Python loads the files was checked with test/golden/scripts/check_weights.py (PyTorch
+ * 1.13). Files of resnet20, wide-resnet-10-2 and efficientnet-b0, with and without an auxiliary route, were loaded into
+ * plain PyTorch modules by load_state_dict(strict=True). The logits of two images were equal to the 6 printed digits.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ const SIZE = 16;
 const noise = (samples: Tensor): Tensor =>
   keyedUniform(samples, [3, SIZE, SIZE], { seed: 0, epoch: 0, purpose: Purpose.synthesis });
 
-/** Statistics of some images in every route, so that no buffer has its initial value. */
+/** Passes some images through every route, so that no running statistic keeps its initial value. */
 function passEachRoute(model: Classifier): void {
   for (const [i, route] of model.routes.entries()) {
     scope(() => {
@@ -38,7 +38,7 @@ function passEachRoute(model: Classifier): void {
 const logits = (model: Classifier): number[] =>
   scope(() => model.forward(noise(fromArray([1, 2], [2], "int64")), { ...EVAL, route: MAIN_ROUTE }).toNumbers());
 
-/** The classifier that a file says. */
+/** The classifier that a file describes. */
 function build(path: string, seed: number): Classifier {
   const { specification, tensors } = importWeights(path);
   const model = createClassifier(specification.name, specification).initialize(seed);
@@ -53,7 +53,7 @@ describe.each(["resnet20", "wide-resnet-10-2", "efficientnet-b0"])("weights of %
     passEachRoute(model);
   });
 
-  test("come back bit for bit with their auxiliary routes", () => {
+  test("are imported bit for bit with their auxiliary routes", () => {
     const folder = temporaryFolder();
     const path = join(folder, "weights.safetensors");
     const metadata = { method: "advprop", epsilon: 4 / 255 };
@@ -69,7 +69,7 @@ describe.each(["resnet20", "wide-resnet-10-2", "efficientnet-b0"])("weights of %
     expect(readFileSync(second).equals(readFileSync(path))).toBe(true);
   });
 
-  test("without auxiliary routes are the plain network's", () => {
+  test("without auxiliary routes are those of the plain network", () => {
     const path = join(temporaryFolder(), "weights.safetensors");
     exportWeights(model, path, { auxiliary: false });
     const { specification, metadata, tensors } = importWeights(path);
@@ -87,11 +87,11 @@ describe("importWeights refuses", () => {
     return path;
   };
 
-  test("a file that is not there", () => {
+  test("a missing file", () => {
     expect(codedError(() => importWeights("/no/such.safetensors"))).toMatchObject({ code: "ERR_WEIGHTS_MISSING" });
   });
 
-  test("a file that is no safetensors", () => {
+  test("a file that is not safetensors", () => {
     const path = join(temporaryFolder(), "weights.safetensors");
     writeFileSync(path, "weights");
     expect(codedError(() => importWeights(path))).toMatchObject({ code: "ERR_SAFETENSORS" });
@@ -100,7 +100,7 @@ describe("importWeights refuses", () => {
   test.each([
     ["no metadata", undefined, "has no entry advprop"],
     ["another program's metadata", { format: "pt" }, "has no entry advprop"],
-    ["damaged metadata", { advprop: "{" }, "is no JSON"],
+    ["damaged metadata", { advprop: "{" }, "is not JSON"],
     [
       "metadata without classes",
       { advprop: JSON.stringify({ specification: { name: "resnet20" } }) },

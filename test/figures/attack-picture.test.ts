@@ -1,4 +1,4 @@
-/** The picture of an attack: its panels hold the images, and the middle one what was added, magnified. */
+/** The picture of an attack: its panels show the images, and the middle one the magnified perturbation. */
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { attackPicture, magnification } from "../../src/figures/attack-picture.js";
@@ -12,7 +12,7 @@ const image = (value: (i: number) => number) => Uint8Array.from({ length: SIDE *
 
 describe("the picture of an attack", () => {
   const original = image((i) => 50 + (i % 100));
-  // A corner is lighter, another darker, the rest as it was.
+  // One corner is lighter, another one is darker, the other pixels are unchanged.
   const adversarial = original.map((byte, i) => byte + (i < 3 ? 4 : i >= original.length - 3 ? -4 : 0));
   const route = (name: string, seen: string) => ({
     route: name,
@@ -26,7 +26,7 @@ describe("the picture of an attack", () => {
     const { data, info } = await sharp(await attackPicture(options))
       .raw()
       .toBuffer({ resolveWithObject: true });
-    /** The colour in the middle of a pixel of a panel. */
+    /** The colour at the centre of an image's pixel in a panel. */
     const pixel = (panel: number, row: number, column: number) => {
       const middle = (at: number) => Math.floor((at + 0.5) * (PANEL / SIDE));
       const start = ((TOP + middle(row)) * info.width + LEFTS[panel] + middle(column)) * info.channels;
@@ -35,7 +35,7 @@ describe("the picture of an attack", () => {
     return { info, pixel };
   }
 
-  test("shows both images with their own pixels", async () => {
+  test("shows the pixels of both images", async () => {
     const { pixel } = await drawn();
     for (const [panel, pixels] of [
       [0, original],
@@ -48,7 +48,7 @@ describe("the picture of an attack", () => {
     }
   });
 
-  test("shows no change as grey, the largest as white and black", async () => {
+  test("shows no change as grey, and the largest changes as white and black", async () => {
     expect(magnification(4)).toBe(31.75);
     const { pixel } = await drawn();
     expect(pixel(1, 3, 3)).toEqual([128, 128, 128]);

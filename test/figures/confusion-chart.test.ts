@@ -1,18 +1,18 @@
-/** Pictures of confusion matrices, from a few classes to thousands. */
+/** Pictures of confusion matrices with a few to thousands of classes. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { confusionPng } from "../../src/figures/confusion-chart.js";
 
-/** Where the matrix begins, and the side of its squares. */
+/** Offset of the matrix, and the side of its squares. */
 const ORIGIN = 150;
 
-/** All images of every class are right, but for a class `from`, half of whose images are taken for `to`. */
+/** All images are classified correctly, except half of the images of class `from`, which are classified as `to`. */
 async function draw(classes: number, [from, to]: readonly [number, number]) {
   const counts = Array.from({ length: classes }, (_, k) => [k, k, k === from ? 5 : 10] as const);
   const names = Array.from({ length: classes }, (_, k) => `<class> & ${k}\u0001`);
   const png = await confusionPng(names, [...counts, [from, to, 5]]);
   const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
-  /** Red, green and blue in the middle of a square. */
+  /** Red, green and blue at the centre of a square. */
   const square = (row: number, column: number, side: number): number[] => {
     const [x, y] = [column, row].map((place) => ORIGIN + place * side + Math.floor(side / 3));
     return [...data.subarray((y * info.width + x) * info.channels, (y * info.width + x) * info.channels + 3)];
@@ -42,13 +42,13 @@ test.each([
   expect(bytes).toBeLessThan(400_000);
   expect(square(squares - 1, squares - 1, side)).toEqual(RIGHT);
   expect(square(squares - 1, 0, side)).toEqual(GROUND);
-  // Half of the images of one class of those that share the square, shaded by the square root.
+  // One of the classes that share the square has half of its images wrong; shaded by the square root.
   const shade = Math.sqrt(0.5 / shared);
   const mixed = [176, 84, 64].map((full, c) => Math.round(GROUND[c] + shade * (full - GROUND[c])));
   expect(square(0, squares - 1, side)).toEqual(mixed);
 });
 
-test("a mistake between classes that share a square is no right answer", async () => {
+test("a mistake between classes that share a square does not count as right", async () => {
   const { square } = await draw(1000, [0, 1]);
   const shade = Math.sqrt(45 / 50);
   expect(square(0, 0, 7)).toEqual(RIGHT.map((full, c) => Math.round(GROUND[c] + shade * (full - GROUND[c]))));

@@ -13,7 +13,7 @@ import { KeyedRandom, Purpose } from "../../src/random.js";
 const draw = (sample: number, seed = 1) => new KeyedRandom(seed, Purpose.crop, 0, sample);
 
 describe("randomResizedCrop", () => {
-  test("lies in the image and keeps the limits, up to rounding", () => {
+  test("is inside of the image and keeps the limits, up to rounding", () => {
     fc.assert(
       fc.property(fc.integer({ min: 40, max: 4000 }), fc.integer({ min: 40, max: 4000 }), fc.nat(), (w, h, sample) => {
         fc.pre(w / h > 3 / 4 && w / h < 4 / 3);
@@ -30,8 +30,8 @@ describe("randomResizedCrop", () => {
     );
   });
 
-  test("has the distribution of its definition: area uniform, logarithm of the aspect uniform and even", () => {
-    // Small areas always fit a large square, so that no attempt is rejected and the draws show as they are.
+  test("has the distribution of its definition: the area and the logarithm of the aspect are uniform", () => {
+    // Small areas always fit into a large square. So no attempt is rejected, and the draws are visible in the windows.
     const limits = { area: [0.1, 0.4], aspect: [3 / 4, 4 / 3] } as const;
     const crops = Array.from({ length: 4000 }, (_, sample) => randomResizedCrop(1000, 1000, draw(sample), limits));
     const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -46,20 +46,20 @@ describe("randomResizedCrop", () => {
     expect(variance).toBeCloseTo(0.3 ** 2 / 12, 3);
   });
 
-  test("falls back to the largest central window within the aspect where nothing fits", () => {
+  test("falls back to the largest central window within the aspect limits where no attempt fits", () => {
     const impossible = { area: [1, 1], aspect: [3 / 4, 4 / 3] } as const;
     expect(randomResizedCrop(400, 90, draw(0), impossible)).toEqual({ left: 140, top: 0, width: 120, height: 90 });
     expect(randomResizedCrop(90, 400, draw(0), impossible)).toEqual({ left: 0, top: 140, width: 90, height: 120 });
     expect(randomResizedCrop(1, 1, draw(0), impossible)).toEqual({ left: 0, top: 0, width: 1, height: 1 });
-    // torchvision's int(round(h * max(ratio))): 7.5 is 8, and 12.5 is 12.
+    // torchvision computes int(round(h * max(ratio))): 7.5 becomes 8, and 12.5 becomes 12.
     const steep = { area: [1, 1], aspect: [1, 5 / 2] } as const;
     expect(randomResizedCrop(100, 3, draw(0), steep).width).toBe(8);
     expect(randomResizedCrop(100, 5, draw(0), steep).width).toBe(12);
   });
 });
 
-test("evaluation cuts size / (size + 32) from 224 pixels on, and 0.875 below", () => {
-  // crop_pct of the published AdvProp weights in timm, B0 to B8.
+test("the centre crop is size / (size + 32) from 224 pixels on, and 0.875 below", () => {
+  // `crop_pct` of the published AdvProp weights in timm, B0 to B8.
   const published = [0.875, 0.882, 0.89, 0.904, 0.922, 0.934, 0.942, 0.949, 0.954];
   const sizes = [224, 240, 260, 300, 380, 456, 528, 600, 672];
   sizes.forEach((size, i) => {
@@ -72,7 +72,7 @@ describe("centreCrop", () => {
   test("follows torchvision's Resize and CenterCrop, which round halves to even", () => {
     // Values of torchvision's rules in Python: int(256 * long / short), int(round((side - 224) / 2.0)).
     const places = [
-      [500, 375, 341, 58], // half of what is left over is 58.5
+      [500, 375, 341, 58], // half of the remaining pixels is 58.5
       [500, 374, 342, 59],
       [500, 373, 343, 60], // 59.5
       [640, 427, 383, 80], // 79.5
@@ -99,7 +99,7 @@ describe("centreCrop", () => {
     });
   });
 
-  test("the window always lies inside", () => {
+  test("the window is always inside", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 3000 }),
@@ -116,7 +116,7 @@ describe("centreCrop", () => {
   });
 });
 
-test("scaleRegion keeps the whole whole, and at least a pixel of anything", () => {
+test("scaleRegion maps the whole image to the whole image, and keeps at least one pixel", () => {
   const from = { width: 400, height: 300 };
   const to = { width: 40, height: 30 };
   expect(scaleRegion(whole(from), from, to)).toEqual(whole(to));

@@ -11,13 +11,13 @@ import { testData } from "../support/data.js";
 import { codedRejection } from "../support/errors.js";
 import { damagedJpeg, picture } from "../support/photos.js";
 
-test("the addon is there where libjpeg-turbo's headers are", () => {
+test("the addon exists where libjpeg-turbo's headers do", () => {
   if (existsSync("/usr/include/jpeglib.h")) expect(nativePhotos).not.toBeNull();
 });
 
 const withAddon = describe.skipIf(nativePhotos === null);
 
-/** A picture with grain, of no round size. */
+/** A picture with noise, whose sides are not multiples of 8. */
 function grainy(seed: number, width = 157, height = 113): Promise<Sharp> {
   const noise = Uint8Array.from({ length: width * height * 3 }, (_, i) => 96 + ((((i + 1) * 2654435761) >>> 13) % 64));
   return picture(seed, width, height)
@@ -63,7 +63,7 @@ function withExif(jpeg: Uint8Array, data: Uint8Array): Uint8Array {
   ]);
 }
 
-/** A region inside of an area, from any four numbers. */
+/** A region inside of an area, made from any four numbers. */
 function regionIn({ width, height }: Size, [a, b, c, d]: readonly number[]): Region {
   const left = a % width;
   const top = b % height;
@@ -71,7 +71,7 @@ function regionIn({ width, height }: Size, [a, b, c, d]: readonly number[]): Reg
 }
 const numbers = fc.tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat());
 
-/** A JPEG's cut through the addon, which must not leave it to sharp, and through sharp. */
+/** A JPEG's cut by the addon, which must not fail, and by sharp. */
 async function bothWays(bytes: Uint8Array, cut: Cut, oversampling = 1): Promise<[Uint8Array, Uint8Array]> {
   const size = nativePhotos!.jpegSize(bytes)!;
   expect(await imageSize(bytes, "test", null)).toMatchObject(size);
@@ -98,12 +98,12 @@ function meanDifference(a: Uint8Array, b: Uint8Array): number {
 }
 
 withAddon("cutImage", () => {
-  test("is the same with the addon and without, byte for byte", () => {
+  test("is the same byte for byte with and without the addon", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 90 }),
         fc.integer({ min: 1, max: 90 }),
-        // Undefined leaves the part as large as it is.
+        // Undefined keeps the size of the region.
         fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined, freq: 2 }),
         fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined, freq: 2 }),
         numbers,
@@ -112,7 +112,7 @@ withAddon("cutImage", () => {
         fc.boolean(),
         fc.nat(),
         (width, height, toWidth, toHeight, part, window, interpolation, mirrored, seed) => {
-          // Extremes beside each other, where sums overshoot.
+          // Extreme values beside each other, so that sums overshoot.
           const byte = (i: number) => ((i + seed) * 2654435761) >>> 23;
           const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) =>
             byte(i) < 170 ? (byte(i) % 2) * 255 : byte(i) % 256,
@@ -161,7 +161,7 @@ withAddon("cutPhoto", () => {
     ),
   };
 
-  test.each(Object.entries(kinds))("any part of a JPEG, %s, has sharp's pixels", async (_, encode) => {
+  test.each(Object.entries(kinds))("any region of a JPEG, %s, has the pixels of sharp", async (_, encode) => {
     const bytes = await encode(await grainy(3));
     const size = await imageSize(bytes, "test", null);
     await fc.assert(
@@ -174,11 +174,11 @@ withAddon("cutPhoto", () => {
     );
   });
 
-  test("a JPEG that is scaled while it is decoded is close to one decoded whole, and to sharp's", async () => {
+  test("a JPEG that is scaled while it is decoded is close to one decoded at its own size, and to sharp", async () => {
     for (const orientation of [1, 6]) {
       const bytes = withExif(await (await grainy(5, 901, 675)).jpeg().toBuffer(), exif(orientation, true));
       const photo = await decodeImage(bytes, "test");
-      // A part, as in training, and the whole, decoded larger, as in evaluation. Of 255 levels.
+      // A region, as in training, and the whole image, decoded larger, as in evaluation. In grey levels.
       for (const [region, oversampling] of [
         [{ left: 21, top: 33, width: 600, height: 560 }, 1],
         [whole(photo), 2],
@@ -198,7 +198,7 @@ withAddon("cutPhoto", () => {
     }
   });
 
-  test("what the addon does not decode goes through sharp, with its pixels and its errors", async () => {
+  test("files that the addon does not support have the pixels and errors of sharp", async () => {
     const image = await grainy(7);
     const plain = await image.jpeg().toBuffer();
     const readable = {
@@ -235,7 +235,7 @@ withAddon("cutPhoto", () => {
   });
 
   const photos = testData("clothing-small");
-  test.skipIf(photos === undefined)("real photos have sharp's pixels (clothing-small)", async () => {
+  test.skipIf(photos === undefined)("real photos have the pixels of sharp (clothing-small)", async () => {
     const folder = join(photos!, "validation");
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".jpg"));
     for (const [i, file] of files.sort().entries()) {

@@ -6,7 +6,7 @@ import { damagedJpeg, picture } from "../support/photos.js";
 
 const RED = { width: 8, height: 4, channels: 3, background: "#c81e32" } as const;
 
-/** The first pixel of a decoded image, after checking its shape. */
+/** The first pixel of a decoded image. Checks the shape too. */
 async function firstPixel(bytes: Uint8Array, width = 8, height = 4): Promise<number[]> {
   const image = await decodeImage(bytes, "test");
   expect([image.width, image.height, image.pixels.length]).toEqual([width, height, width * height * 3]);
@@ -36,7 +36,7 @@ describe("decodeImage", () => {
     }
   });
 
-  test("makes three channels of grey, also of 16 bits", async () => {
+  test("converts grey to three channels, also from 16 bits", async () => {
     const raw = { width: 8, height: 4, channels: 1 } as const;
     const grey = await sharp(new Uint8Array(32).fill(100), { raw }).toColourspace("b-w").png().toBuffer();
     expect((await sharp(grey).metadata()).channels).toBe(1);
@@ -62,11 +62,11 @@ describe("decodeImage", () => {
   test("converts CMYK to sRGB", async () => {
     const bytes = await sharp({ create: RED }).toColourspace("cmyk").jpeg({ quality: 100 }).toBuffer();
     expect((await sharp(bytes).metadata()).space).toBe("cmyk");
-    // Ink and light do not convert exactly: it stays clearly this red.
+    // The conversion of ink to light is not exact, but the colour stays clearly red.
     expectNear(await firstPixel(bytes), [200, 30, 50], 30);
   });
 
-  test("lays transparency on white", async () => {
+  test("gives transparency a white background", async () => {
     const half = { width: 8, height: 4, channels: 4, background: { r: 200, g: 30, b: 50, alpha: 0.5 } } as const;
     expectNear(await firstPixel(await sharp({ create: half }).png().toBuffer()), [228, 143, 153], 2);
     const clear = { ...half, background: { r: 200, g: 30, b: 50, alpha: 0 } };
@@ -75,12 +75,12 @@ describe("decodeImage", () => {
     }
   });
 
-  test("turns every EXIF orientation upright, also when it decodes smaller", async () => {
+  test("turns every EXIF orientation upright, also when it decodes at a smaller size", async () => {
     const upright = await sharp(await picture(3, 64, 48).png().toBuffer())
       .raw()
       .toBuffer();
     const stored = sharp(upright, { raw: { width: 64, height: 48, channels: 3 } });
-    // How the stored pixels must be turned back for each value of the tag (EXIF 2.32, section 4.6.4, 274).
+    // How the stored pixels must be turned for each value of the tag (EXIF 2.32, section 4.6.4, 274).
     const inverse: Record<number, (image: Sharp) => Sharp> = {
       1: (image) => image,
       2: (image) => image.flop(),
@@ -123,7 +123,7 @@ describe("decodeImage", () => {
     expect((await codedRejection(readHeader(svg, "a.svg"))).message).toContain("it is an SVG drawing");
   });
 
-  test("overlooks damage unless it is strict", async () => {
+  test("ignores damage unless it is strict", async () => {
     const bytes = await damagedJpeg();
     expect((await decodeImage(bytes, "test")).width).toBe(600);
     expect((await codedRejection(decodeImage(bytes, "test", undefined, true))).code).toBe("ERR_IMAGE");
@@ -133,14 +133,14 @@ describe("decodeImage", () => {
 describe("decodeSize", () => {
   const image = { width: 4000, height: 3001 };
 
-  test("shrinks only what is much too large, and keeps what is wanted", () => {
+  test("shrinks only images that are much too large, and keeps enough pixels", () => {
     expect(decodeSize(image, 3001 / 224)).toEqual({ width: 444, height: 333 });
     expect(decodeSize(image, 3001 / 448)).toEqual({ width: 800, height: 600 });
     expect(decodeSize(image, 700 / 224)).toEqual({ width: 1333, height: 1000 });
     expect(decodeSize(image, 600 / 224)).toBeUndefined();
   });
 
-  test("its factors are those that make a JPEG cheap", async () => {
+  test("its factors make the decoding of a JPEG fast", async () => {
     const bytes = await picture(1, 2000, 1500).jpeg().toBuffer();
     const milliseconds = async (size?: { width: number; height: number }) => {
       const times = [];
@@ -154,7 +154,7 @@ describe("decodeSize", () => {
     };
     const whole = await milliseconds();
     const small = await milliseconds(decodeSize({ width: 2000, height: 1500 }, 10));
-    // It is about five times cheaper; were the photo decoded whole first, it would cost more.
+    // It is about five times faster. Without scaling while decoding it would be slower than a full decode.
     expect(small).toBeLessThan(0.7 * whole);
   });
 });

@@ -7,13 +7,13 @@ import { codedRejection } from "../support/errors.js";
 import { picture } from "../support/photos.js";
 
 const bytesOf = (text: string) => Buffer.from(text, "latin1");
-/** The head of an ISO media file: its major brand, and those it is compatible with. */
+/** The head of an ISO media file: its major brand and its compatible brands. */
 const media = (...brands: string[]) =>
   bytesOf(
     `\0\0\0${String.fromCharCode(12 + 4 * brands.length)}ftyp${brands[0]}\0\0\0\0${brands.slice(1).join("")}mdat`,
   );
 
-/** Heads as the formats' specifications have them. */
+/** Heads according to the formats' specifications. */
 const FOREIGN: readonly [string, Uint8Array][] = [
   ["empty", bytesOf("")],
   ["a JPEG 2000 image", bytesOf("\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ")],
@@ -34,16 +34,16 @@ const FOREIGN: readonly [string, Uint8Array][] = [
   ["an HTML page", bytesOf("\n<!DOCTYPE html><title>404</title>")],
   ["an SVG drawing", bytesOf('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>')],
   ["XML", bytesOf('<?xml version="1.0"?><error/>')],
-  ["a pointer of Git LFS: the file itself was not fetched", bytesOf("version https://git-lfs.github.com/spec/v1\n")],
+  ["a pointer of Git LFS: the file itself was not downloaded", bytesOf("version https://git-lfs.github.com/spec/v1\n")],
   ["text", bytesOf("BMW is a car\n")],
   ["text", bytesOf("\xef\xbb\xbfgr\xc3\xbc\xc3\x9fe")],
   ["text (UTF-16)", bytesOf("\xff\xfeh\0i\0")],
-  ["zeros, as of a file that was never written to its end", new Uint8Array(600)],
-  ["nothing that is known as an image", bytesOf("\x01\x02\x03\x04")],
+  ["zeros, as in a file that was not written completely", new Uint8Array(600)],
+  ["in no known image format", bytesOf("\x01\x02\x03\x04")],
 ];
 
 describe("formatOf", () => {
-  test.each(FOREIGN)("knows %s, and no reader takes it", async (name, bytes) => {
+  test.each(FOREIGN)("recognises %s, and all readers refuse it", async (name, bytes) => {
     expect(formatOf(bytes)).toEqual({ name, read: false });
     for (const read of [readHeader, decodeImage]) {
       const error = await codedRejection(read(bytes, "a/photo.jpg"));
@@ -52,7 +52,7 @@ describe("formatOf", () => {
     }
   });
 
-  test("knows the formats that are read, and says when one is cut off", async () => {
+  test("recognises the supported formats, and reports a truncated file", async () => {
     const names = { jpeg: "a JPEG", png: "a PNG", webp: "a WebP image", avif: "an AVIF image", gif: "a GIF" } as const;
     for (const [format, name] of Object.entries(names)) {
       const whole = await picture(1, 300, 200)
@@ -60,18 +60,18 @@ describe("formatOf", () => {
         .toBuffer();
       expect(formatOf(whole)).toEqual({ name, read: true });
       const error = await codedRejection(decodeImage(whole.subarray(0, whole.length / 2), "x"));
-      expect(error.message).toMatch(`cannot decode x: it is ${name}, cut off or damaged`);
+      expect(error.message).toMatch(`cannot decode x: it is ${name}, truncated or damaged`);
     }
   });
 
-  test("formats that libvips could read are refused by all readers alike", async () => {
+  test("formats that libvips supports are refused by all readers in the same way", async () => {
     const tiff = await picture(1).tiff().toBuffer();
     expect((await sharp(tiff).metadata()).format).toBe("tiff");
     expect((await codedRejection(decodeImage(tiff, "x"))).message).toContain("it is a TIFF");
   });
 
-  test("an image of too many pixels is named as such", async () => {
-    // The header of a small one, with other sides and its checksum.
+  test("the message for an image with too many pixels says so", async () => {
+    // The header of a small image with other sides and the right checksum.
     const bytes = await picture(1).png().toBuffer();
     bytes.writeUInt32BE(20_000, 16);
     bytes.writeUInt32BE(14_000, 20);

@@ -32,7 +32,7 @@ describe("resizeRegion", () => {
     expect(target).toEqual(new Uint8Array(tensors.get(`result.${i}`)!.data));
   });
 
-  test("a window of the result is that part of the whole result", () => {
+  test("a window of the result equals that region of the whole result", () => {
     const source = sourceOf("tall");
     const region = { left: 0, top: 0, width: source.width, height: source.height };
     fc.assert(
@@ -59,7 +59,7 @@ describe("resizeRegion", () => {
     );
   });
 
-  test("writes to its target only", () => {
+  test("writes only to its target", () => {
     const source = sourceOf("small");
     const buffer = new Uint8Array(100).fill(7);
     const region = { left: 1, top: 1, width: 9, height: 9 };

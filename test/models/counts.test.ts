@@ -1,4 +1,4 @@
-/** Every network against the counts that its authors and the reference implementations give. Nothing is allocated. */
+/** The counts of every network, compared with those of its authors and of reference implementations. Nothing is allocated. */
 import { describe, expect, test } from "vitest";
 import { architecture, createClassifier, modelNames, summarize } from "../../src/models/registry.js";
 import { MODEL_SUMMARIES } from "../../src/models/summaries.js";
@@ -11,8 +11,8 @@ const parametersOf = (name: string, routes: readonly string[] = []): number => {
 
 describe("ImageNet networks", () => {
   // Parameters, batch norms, their channels, image size, and the scales and shifts of one auxiliary set in percent of
-  // the parameters. EfficientNet: the official builder's rules, equal to timm's tf_efficientnet_b0 .. b8 and tf_efficientnet_lite0 .. lite4. ResNet:
-  // torchvision and timm.
+  // the parameters. EfficientNet: the official builder's rules, equal to timm's tf_efficientnet_b0 .. b8 and
+  // tf_efficientnet_lite0 .. lite4. ResNet: torchvision and timm.
   test.each([
     ["efficientnet-b0", 5_288_548, 49, 21_008, 224, "0.79"],
     ["efficientnet-b1", 7_794_184, 69, 31_024, 240, "0.80"],
@@ -74,8 +74,8 @@ describe("ImageNet networks", () => {
 });
 
 describe("CIFAR networks", () => {
-  // He et al. 2016, table 6: 0.27M, 0.46M, 0.66M, 0.85M and 1.7M, with shortcuts that have no parameters. Wide ResNets:
-  // Zagoruyko and Komodakis 2016, table 4: 2.7M (WRN-16-4), 36.5M (28-10), 2.2M (40-2) and 8.9M (40-4). Here to the unit.
+  // He et al. 2016, table 6: 0.27M, 0.46M, 0.66M, 0.85M and 1.7M, with shortcuts without parameters. Wide ResNets: Zagoruyko and
+  // Komodakis 2016, table 4: 2.7M (WRN-16-4), 36.5M (28-10), 2.2M (40-2) and 8.9M (40-4). Here the exact numbers.
   test.each([
     ["resnet20", 269_722],
     ["resnet32", 464_154],
@@ -96,13 +96,13 @@ test("the list of networks has the counts of the networks", () => {
   expect(MODEL_SUMMARIES).toEqual(modelNames().map((name) => summarize(architecture(name))));
 });
 
-test("a class twice is refused", () => {
+test("a repeated class is refused", () => {
   const { code, message } = codedError(() => createClassifier("resnet8", { classes: ["cat", "dog", "cat"] }));
-  expect([code, message]).toEqual(["ERR_CLASSES", "resnet8: each class needs a name of its own; cat is there twice"]);
+  expect([code, message]).toEqual(["ERR_CLASSES", "resnet8: each class needs a different name; cat occurs twice"]);
 });
 
 describe("names", () => {
-  test("every listed name is found under its own", () => {
+  test("every listed network is found by its name", () => {
     expect(modelNames().map((name) => architecture(name).name)).toEqual(modelNames());
     expect(new Set(modelNames()).size).toBe(modelNames().length);
   });

@@ -1,4 +1,4 @@
-/** EfficientNet: against a plain PyTorch module (efficientnet_reference.py), and its random parts block by block. */
+/** EfficientNet, compared with a plain PyTorch module (efficientnet_reference.py), and its random parts block by block. */
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   EFFICIENTNET_BATCH_NORM,
@@ -41,8 +41,8 @@ describe.each([
 type Passed = readonly [logits: Tensor, gradient: Tensor];
 
 /**
- * A small network and the same one in float64, their statistics those of the images, and a pass of an attack with the gradient
- * of the images.
+ * A small network and the same network in float64, with running statistics of the images, and a pass of an attack that
+ * returns the gradient of the images.
  */
 function attackable(config: EfficientNetConfig, dtype: "float32" | "bfloat16") {
   const make = (): EfficientNet => new EfficientNet(config, 7, normFactory(["aux"], EFFICIENTNET_BATCH_NORM));
@@ -50,7 +50,7 @@ function attackable(config: EfficientNetConfig, dtype: "float32" | "bfloat16") {
   const reference = make().initialize(3, "float64");
   const images = cast(random([6, 3, 61, 45], 1), dtype);
   const context = { ...ATTACK, route: "aux" };
-  // Statistics of the route's own, so that activations stay of order one.
+  // Statistics of the same route, so that activations have the order of one.
   network.forward(cast(images, "float32"), { ...context, statistics: "batch", update: true });
   for (const [name, value] of network.state()) copy_(reference.state().get(name)!, value);
   const pass = (through: EfficientNet, trainable = false): Passed => {
@@ -62,7 +62,7 @@ function attackable(config: EfficientNetConfig, dtype: "float32" | "bfloat16") {
 }
 
 test.each(["float32", "bfloat16"] as const)(
-  "an attack in %s, whose blocks are one operator each, is as near to float64 as the pass layer by layer",
+  "an attack in %s with one operator per block is as close to float64 as the pass layer by layer",
   (dtype) => {
     scope(() => {
       const { network, images, pass, expected } = attackable({ ...NARROW, depth: 1 }, dtype);
@@ -78,17 +78,17 @@ test.each(["float32", "bfloat16"] as const)(
   },
 );
 
-/** Of the angle between two lists of numbers. */
+/** Cosine of the angle between two lists of numbers. */
 function cosine(a: readonly number[], b: readonly number[]): number {
   const dot = (x: readonly number[], y: readonly number[]) => x.reduce((sum, value, i) => sum + value * y[i], 0);
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-test.each(["float32", "bfloat16"] as const)("an attack on the Lite form in %s is as in float64", (dtype) => {
+test.each(["float32", "bfloat16"] as const)("an attack on the Lite form in %s is close to float64", (dtype) => {
   scope(() => {
     const { network, pass, expected } = attackable({ ...NARROW_LITE, depth: 0.2 }, dtype);
     const actual = pass(network);
-    // In bfloat16 some rectifiers pass a gradient that float64 stops, or the other way round, and each block adds some.
+    // In bfloat16 some ReLUs pass a gradient that float64 blocks, or the other way round. The difference grows with every block.
     for (const i of [0, 1]) {
       if (dtype === "float32") expect(difference(actual[i], expected[i])).toBeLessThan(3e-5);
       else expect(cosine(actual[i].toNumbers(), expected[i].toNumbers())).toBeGreaterThan(0.8);
@@ -101,7 +101,7 @@ describe("in a stochastic pass", () => {
   const SEED = 5;
   const network = new EfficientNet({ ...NARROW, depth: 1 }, 4, normFactory([], EFFICIENTNET_BATCH_NORM));
 
-  /** The gradients of the sum of one image's logits, by name, as numbers. */
+  /** The gradients of the sum of one image's logits, by name. */
   function gradientsFor(sample: number): Map<string, number[]> {
     return scope(() => {
       const samples = fromArray([sample], [1], "int64");
@@ -116,9 +116,9 @@ describe("in a stochastic pass", () => {
     });
   }
 
-  test("block i of n is left out where its draw is not below 1 - 0.2 i / n, and features by the rate of dropout", () => {
+  test("block i of n is dropped where its draw is not below 1 - 0.2 i / n, and features with the rate of dropout", () => {
     network.initialize(0);
-    // Blocks of B0 with equal channels and stride 1, by their position among all 16.
+    // The blocks of B0 with equal channels and stride 1, by their index among all 16.
     const residual = new Map([
       [2, "blocks.1.1"],
       [4, "blocks.2.1"],

@@ -1,4 +1,4 @@
-/** Routes of a whole network: each distribution has its own norms, and the main part stands by itself. */
+/** Routes of a whole network: each route has its own norms, and the main route is a network by itself. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
@@ -22,7 +22,7 @@ const classifier = (routes: readonly string[]) =>
   createClassifier("resnet20", { classes: ["a", "b", "c"], routes, imageSize: 8 }).initialize(1);
 type Model = ReturnType<typeof classifier>;
 
-/** The one kind of name that a route has to itself. */
+/** Whether a name belongs to a norm of a route or is shared. */
 const ownerOf = (routes: readonly string[], name: string): string => {
   const auxiliary = /\.aux_bn\.(\d+)\./.exec(name);
   if (auxiliary !== null) return routes[Number(auxiliary[1])];
@@ -39,7 +39,7 @@ describe("routes of a network", () => {
   const routes = ["aux", "strong"];
   const all = ["main", ...routes];
 
-  test("a pass through one changes neither the statistics nor the outputs of another", () => {
+  test("a pass through one route changes neither the statistics nor the outputs of another", () => {
     const contexts = fc.constantFrom<Omit<ForwardContext, "route">>(
       TRAIN,
       ATTACK,
@@ -64,7 +64,7 @@ describe("routes of a network", () => {
     );
   });
 
-  test.each(all)("with shared weights frozen, training through %s changes its own outputs and no other's", (route) => {
+  test.each(all)("with shared weights frozen, training through %s changes its own outputs only", (route) => {
     const model = classifier(routes);
     for (const name of all) scope(() => model.forward(images, { ...TRAIN, route: name }));
     const named = Array.from(model.network.namedParameters()).filter(([name]) => ownerOf(routes, name) !== "shared");
@@ -84,7 +84,7 @@ describe("routes of a network", () => {
     }
   });
 
-  test("a loss through one gives gradients to the shared weights and to its own norms, and to no other's", () => {
+  test("a loss through one route gives gradients to the shared weights and its own norms only", () => {
     const model = classifier(routes);
     const named = Array.from(model.network.namedParameters());
     const gradients = new GradientStore(named.map(([, { value }]) => value));
@@ -126,7 +126,7 @@ describe("routes of a network", () => {
     );
   });
 
-  test("without the auxiliary keys what is left is the plain network: its names, and its outputs to the bit", () => {
+  test("without the auxiliary keys the state is that of the plain network, with bitwise equal outputs", () => {
     const model = classifier(routes);
     for (const name of all) scope(() => model.forward(others, { ...TRAIN, route: name }));
     const plain = classifier([]);

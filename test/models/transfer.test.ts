@@ -12,7 +12,7 @@ const names = (count: number) => Array.from({ length: count }, (_, i) => `class 
 const make = (name: string, classes: readonly string[], routes: readonly string[], seed: number) =>
   createClassifier(name, { classes, routes }).initialize(seed);
 
-/** A source whose every tensor differs from any initial value. */
+/** A source in which every tensor differs from its initial value. */
 function trained(classes: readonly string[], routes: readonly string[]) {
   const model = make("resnet20", classes, routes, 1);
   scope(() => {
@@ -24,7 +24,7 @@ function trained(classes: readonly string[], routes: readonly string[]) {
   return { specification: model.specification, tensors: stateOf(model.network) };
 }
 
-test("other classes: the body is taken over, the head starts from zeros, auxiliary norms copy the main ones", () => {
+test("for other classes, the body is copied, the head starts from zeros, and auxiliary norms copy the main ones", () => {
   const source = trained(names(10), []);
   const model = make("resnet20", names(4), ["aux"], 2);
   expect(transferWeights(model, source, "weights")).toEqual({ headReplaced: true, routesFromMain: ["aux"] });
@@ -38,7 +38,7 @@ test("other classes: the body is taken over, the head starts from zeros, auxilia
   }
 });
 
-test("the same classes: the head is taken over, and so is an auxiliary route that both have", () => {
+test("for the same classes, the head is copied, and so is an auxiliary route that both have", () => {
   const source = trained(names(10), ["autoaugment", "aux"]);
   const model = make("resnet20", names(10), ["aux"], 2);
   expect(transferWeights(model, source, "weights")).toEqual({ headReplaced: false, routesFromMain: [] });

@@ -1,4 +1,4 @@
-/** WRN-16-2 against a plain PyTorch module. See make_wide_resnet.py. */
+/** WRN-16-2, compared with a plain PyTorch module. See make_wide_resnet.py. */
 import { beforeAll, describe, test } from "vitest";
 import { WideResNet } from "../../src/models/wide-resnet.js";
 import { normFactory } from "../../src/nn/routed-batch-norm.js";

@@ -10,7 +10,7 @@ import { makeDataset } from "../support/datasets.js";
 import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
 
-// Of 1x1 convolutions, such as this network's first shortcut, packed weights are kept beside the parameters.
+// 1x1 convolutions, such as this network's first shortcut, keep packed weights beside the parameters.
 const [MODEL, SIDE] = ["wide-resnet-10-2", 8];
 
 function writeWeights(): string {
@@ -26,7 +26,7 @@ const live = () => {
   return { liveTensors, liveBytes };
 };
 
-test("opening, asking and closing ten times leaves live tensors and bytes as they were", async () => {
+test("opening, using and closing ten times does not change the live tensors and bytes", async () => {
   const before = live();
   const path = writeWeights();
   expect(live()).toEqual(before);
@@ -40,7 +40,7 @@ test("opening, asking and closing ten times leaves live tensors and bytes as the
   }
 });
 
-test("a model that is refused leaves nothing either", async () => {
+test("a refused model leaves nothing behind either", async () => {
   const path = writeWeights();
   const before = live();
   expect((await codedRejection(openPredictor(path, { route: "other" }))).code).toBe("ERR_ROUTE");

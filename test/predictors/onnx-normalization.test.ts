@@ -1,4 +1,4 @@
-/** Mean and std in a unit or an order that cannot be meant. */
+/** Mean and std that do not fit the unit or the order of the colours. */
 import { describe, expect, test } from "vitest";
 import { normalizationMistake, orderRemark } from "../../src/predictors/onnx/onnx-normalization.js";
 
@@ -51,15 +51,15 @@ describe("the unit", () => {
     ["0-1", three(0), three(255), /pixelRange: 0-255`, or divide std by 255/],
     ["0-255", three(0), three(0.5), /pixelRange: 0-1`, or multiply std by 255/],
     ["0-255", three(300), three(1), /at most 255; got 300/],
-    ["0-1", three(-0.5), three(0.5), /must not be below 0; got -0.5, .* leave the minus out/],
+    ["0-1", three(-0.5), three(0.5), /must not be negative; got -0.5, .* leave the minus out/],
     ["0-1", three(0.5), [0.5, -0.5, 0.5], /std must be above 0; got 0.5, -0.5, 0.5/],
     ["0-1", three(0.5), three(0), /std must be above 0/],
   ] as const)("%s with a mean of %s and a std of %s is a mistake", (pixelRange, mean, std, message) => {
     expect(said({ pixelRange, mean, std })).toMatch(message);
   });
 
-  // What is advised must work, and give the network the same numbers.
-  test("both ways out of a wrong unit are right, and equal", () => {
+  // The advice must work, and give the network the same numbers.
+  test("both fixes of a wrong unit are right, and equal", () => {
     const divided = { mean: BYTES.mean.map((m) => m / 255), std: BYTES.std.map((s) => s / 255) };
     expect(said({ pixelRange: "0-255", ...BYTES })).toBeUndefined();
     expect(said({ pixelRange: "0-1", ...divided })).toBeUndefined();

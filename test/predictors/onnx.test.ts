@@ -1,4 +1,4 @@
-/** Predictors over ONNX files: what they answer, and what they ask for. */
+/** Predictors for ONNX files: their outputs, and the settings that they need. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -26,7 +26,7 @@ const [MEAN, STD] = [
   [0.5, 0.25, 0.2],
 ];
 
-/** Five images of 8 x 8 whose every pixel is another. */
+/** Five images of 8 x 8 with different pixels. */
 const [batch] = evaluationBatches(
   new InMemoryDataset({
     name: "five",
@@ -61,7 +61,7 @@ async function open(file: Partial<OnnxFile>, onnx: readonly string[], sidecar?: 
   const named = sidecar === undefined && onnx.every((text) => !text.startsWith("classes="));
   const classes = named ? [`classes=${join(folder, "classes.txt")}`] : [];
   const predictor = await openPredictor(path, { onnx: onnxOptions([...onnx, ...classes]), threads: 1 });
-  if (predictor.access !== "black-box") throw new Error("an ONNX file only answers");
+  if (predictor.access !== "black-box") throw new Error("an ONNX file gives no gradients");
   return predictor;
 }
 
@@ -95,7 +95,7 @@ describe("logits are those of the definition", () => {
     expectLogits(await predictor.logits(batch), expected(batch, { mean, std: [1, 1, 1], scale: 1, bgr: true }));
   });
 
-  test("8-bit pixels as they are, without a word", async () => {
+  test("8-bit pixels as they are, without settings", async () => {
     const predictor = await open({ type: "uint8", layout: "NHWC" }, []);
     expectLogits(await predictor.logits(batch), expected(batch, { mean: [0, 0, 0], std: [1, 1, 1], scale: 1 }));
   });
@@ -104,7 +104,7 @@ describe("logits are those of the definition", () => {
     expectLogits(await (await open({ type: "float16" }, NORMALIZED)).logits(batch), expected(batch), 3e-3);
   });
 
-  test("probabilities become their logarithms, by what the file gives", async () => {
+  test("probabilities become their logarithms, depending on the file's output", async () => {
     const predictor = await open({ softmax: true }, NORMALIZED);
     expect(predictor.output).toBe("probabilities");
     const logits = expected(batch);
@@ -127,7 +127,7 @@ test("a model is called as its file or its run's folder, and keeps the dots that
 describe("where settings come from", () => {
   const sidecar = { pixelRange: "0-1", mean: MEAN, std: STD, classes: "classes.txt", cropFraction: 0.9 };
 
-  test("the sidecar, whose file of names lies beside it; a flag wins", async () => {
+  test("the sidecar, with a file of names beside it; a flag overrides it", async () => {
     const predictor = await open({}, ["interpolation=bilinear"], sidecar);
     expect(predictor).toMatchObject({
       view: { cropFraction: 0.9, interpolation: "bilinear" },
@@ -151,7 +151,7 @@ describe("where settings come from", () => {
 
 describe("what is missing or wrong is said", () => {
   const cases: [string, Partial<OnnxFile>, string[], string][] = [
-    ["the range of the pixels", {}, [], "what its pixels are must be said"],
+    ["the range of the pixels", {}, [], "the range of its pixels is not known"],
     ["the layout", { shape: ["n", 3, 3, 3] }, NORMALIZED, "`onnx.layout: NCHW` or `onnx.layout: NHWC`"],
     ["the size", { shape: ["n", 3, "h", "w"] }, NORMALIZED, "`onnx.imageSize: 224`"],
     ["images that are not square", { shape: ["n", 3, 8, 12] }, NORMALIZED, "images must be square"],
@@ -160,10 +160,10 @@ describe("what is missing or wrong is said", () => {
       "a layout that only running shows",
       { shape: ["", "", "", ""] },
       [...NORMALIZED, "layout=NHWC", "imageSize=8"],
-      "cannot run it on images [2, 8, 8, 3]",
+      "cannot run the graph on images [2, 8, 8, 3]",
     ],
     ["the wrong size", {}, [...NORMALIZED, "imageSize=16"], "does not take images of 16 pixels"],
-    ["an input of other dimensions", { shape: ["n", 3, 8, 8, 3] }, NORMALIZED, "must take 4 dimensions"],
+    ["an input of other dimensions", { shape: ["n", 3, 8, 8, 3] }, NORMALIZED, "must have 4 dimensions"],
     ["which output", { features: true }, NORMALIZED, "one of output, means"],
     ["a normalised 8-bit input", { type: "uint8" }, NORMALIZED, "takes pixels as they are"],
     ["too many names", {}, [...NORMALIZED, "classes=imagenet"], "a name for each of its 4 outputs; got 1000"],
@@ -180,7 +180,7 @@ describe("what is missing or wrong is said", () => {
     await expect(open(file, onnx)).rejects.toThrow(message);
   });
 
-  test("names, for which ImageNet's are offered where they may fit", async () => {
+  test("names of classes; those of ImageNet are suggested if the number fits", async () => {
     await expect(open({}, NORMALIZED, {})).rejects.toThrow(/names of its 4 classes.*in the order of the outputs; or/);
     const thousand = Array.from({ length: 1000 }, () => WEIGHTS[0]);
     await expect(open({ weights: thousand }, NORMALIZED, {})).rejects.toThrow("`onnx.classes: imagenet`");
@@ -188,20 +188,20 @@ describe("what is missing or wrong is said", () => {
     expect(predictor.classes.slice(0, 2)).toEqual(["n01440764", "n01443537"]);
   });
 
-  test("a name twice: of which output would it be?", async () => {
+  test("a name that occurs twice", async () => {
     const classes = ["a", "b", "a", "d"];
     await expect(open({}, [], { pixelRange: "0-1", classes })).rejects.toThrow(
-      /each output must have a name of its own; outputs 1 and 3 are both called a\. Rename one/,
+      /the names of the outputs must differ; outputs 1 and 3 are both called a\. Rename one/,
     );
   });
 
-  test("names as an editor may have saved them: with a mark at the start, and letters taken apart", async () => {
+  test("names as an editor may have saved them: with a byte order mark, and with decomposed letters", async () => {
     const names = join(temporaryFolder(), "names.txt");
     writeFileSync(names, "\uFEFFa\r\ncafe\u0301\r\nc\r\nd\r\n");
     expect((await open({}, [...NORMALIZED, `classes=${names}`])).classes).toEqual(["a", "caf\u00e9", "c", "d"]);
   });
 
-  test("the first words of ImageNet's classes, where crane stands twice, are ImageNet's classes", async () => {
+  test("the first words of ImageNet's classes, in which crane occurs twice, are recognised", async () => {
     const names = join(temporaryFolder(), "words.txt");
     const lines = readFileSync(new URL("../../reference/imagenet-classes.txt", import.meta.url), "utf8")
       .trim()
@@ -216,16 +216,16 @@ describe("what is missing or wrong is said", () => {
     expect(rule.labels).toEqual(classes.map((_, i) => i));
   });
 
-  test("a file that is no ONNX, a file that is not there, and a flag for another kind of file", async () => {
+  test("a file that is not ONNX, a missing file, and a flag for another kind of file", async () => {
     const path = join(temporaryFolder(), "model.onnx");
     await expect(openPredictor(path)).rejects.toThrow("there is no ONNX file");
     writeFileSync(path, "hello, this is text");
-    await expect(openPredictor(path)).rejects.toThrow("onnxruntime cannot read it");
+    await expect(openPredictor(path)).rejects.toThrow("onnxruntime cannot read the file");
     await expect(openPredictor("a.safetensors", { onnx: { layout: "NCHW" } })).rejects.toThrow("that end in .onnx");
   });
 });
 
-test("half-precision numbers: every one returns, and between two the nearest is taken, ties to even", () => {
+test("half-precision numbers: all survive a round trip, and others are rounded to the nearest, ties to even", () => {
   const all = Array.from({ length: 0x7c00 }, (_, half) => half);
   expect(all.filter((half) => toHalf(fromHalf(half)) !== half)).toEqual([]);
   const middle = (half: number) => (fromHalf(half) + fromHalf(half + 1)) / 2;

@@ -1,4 +1,4 @@
-/** A network that Python exported to ONNX, against our own of the same weights, on real images. */
+/** Compares a network that Python exported to ONNX with our network of the same weights, on real images. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

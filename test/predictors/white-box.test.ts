@@ -1,4 +1,4 @@
-/** Our classifiers under every attack of an evaluation, from 8-bit pixels to what stands. */
+/** Our classifiers under every attack of an evaluation, from 8-bit pixels to robust accuracy. */
 import { expect, test } from "vitest";
 import { createAttack } from "../../src/attacks/create.js";
 import { evaluationAttacks } from "../../src/attacks/evaluation/auto-attack.js";
@@ -25,7 +25,7 @@ import { makeDataset } from "../support/datasets.js";
 const CLASSES = ["a", "b", "c", "d"];
 const noise = makeDataset({ length: 8, classes: 4, height: 8, width: 8 });
 
-/** A network with moved statistics, and the images under its own predictions as labels. */
+/** A network with trained statistics, and images whose labels are its own predictions. */
 async function makeModel(seed: number): Promise<{ model: Classifier; data: InMemoryDataset }> {
   const model = createClassifier("resnet20", { classes: CLASSES, imageSize: 8 }).initialize(seed);
   const [batch] = evaluationBatches(noise, 8);
@@ -59,7 +59,7 @@ test("an ensemble leaves no more than any of its members, and counts each image 
   expect(ensemble.attacks.map(({ outside }) => outside)).toEqual([0, 0, 0, 0]);
   const broken = ensemble.attacks.reduce((total, one) => total + one.broken, 0);
   expect(broken).toBe(ensemble.outcomes.filter((outcome) => outcome !== "robust").length);
-  // Neither all nor none, so that the comparison says something.
+  // Neither all nor none are broken, so that the comparison is meaningful.
   expect(broken).toBeGreaterThan(0);
   expect(broken).toBeLessThan(8);
   for (const name of ["apgd-ce", "apgd-t", "fab", "square"] as const) {
@@ -70,7 +70,7 @@ test("an ensemble leaves no more than any of its members, and counts each image 
   expect((await run("autoattack")).outcomes).toEqual(ensemble.outcomes);
 });
 
-test("a network that is too sure is warned of: its gradients vanish", async () => {
+test("a too confident network gives a warning, because its gradients vanish", async () => {
   const { model, data } = await makeModel(4);
   const warningsOf = async (subject: Subject) =>
     (

@@ -1,4 +1,4 @@
-/** The recipes of the published networks, against the rules they follow. */
+/** The recipes of the published networks follow these rules. */
 import { describe, expect, test } from "vitest";
 import { attackSteps, paperEpsilon } from "../../src/attacks/strength.js";
 import { architecture } from "../../src/models/registry.js";
@@ -14,7 +14,7 @@ const official = recipes.filter(({ name }) => name.startsWith("imagenet-"));
 const efficientNets = Array.from({ length: 9 }, (_, size) => `efficientnet-b${size}`);
 const models = [...efficientNets, "resnet50", "resnet101", "resnet152"];
 
-test.each(recipes)("$name trains a network that there is", ({ recipe }) => {
+test.each(recipes)("$name trains a known network", ({ recipe }) => {
   expect(architecture(recipe.model).name).toBe(recipe.model);
 });
 
@@ -31,7 +31,7 @@ describe.each(official)("$name", ({ name, description, recipe }) => {
     expect(name).toBe(`imagenet-${model}-${recipe.method}`);
   });
 
-  test("learns at the rate for the images of an update", () => {
+  test("has the learning rate for its number of images per update", () => {
     const [expected, per256] = model.startsWith("efficientnet") ? [2048, 0.016] : [256, 0.1];
     expect(images).toBe(expected);
     expect(optimizer.lr).toBeCloseTo((per256 * images) / 256, 12);
@@ -58,7 +58,7 @@ describe.each(official)("$name", ({ name, description, recipe }) => {
     expect(data.imageSize).toBe(architecture(model).imageSize);
   });
 
-  test.runIf(model.startsWith("resnet"))("says that it resizes otherwise than the code it follows", () => {
+  test.runIf(model.startsWith("resnet"))("says that its resizing differs from the code that it follows", () => {
     expect(description.replace(/\s+/g, " ")).toMatch(
       /Differences: .*bicubic interpolation, where that code has .*bilinear/,
     );
@@ -72,7 +72,7 @@ describe.each(official)("$name", ({ name, description, recipe }) => {
 });
 
 test.each(official.filter(({ recipe }) => recipe.method === "advprop"))(
-  "$name attacks as strongly as the paper for its size, and differs from vanilla in nothing else",
+  "$name has the paper's attack strength for its size, and differs from vanilla in nothing else",
   ({ name, recipe }) => {
     const { model, method, attack } = recipe;
     const epsilon = paperEpsilon(model)!;

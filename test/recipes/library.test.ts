@@ -31,7 +31,7 @@ describe("listRecipes", () => {
     expect(listRecipes(join(folder, "absent"))).toEqual([]);
   });
 
-  test("every recipe of the package is right and says what it is", () => {
+  test("every recipe of the package is valid and has a description", () => {
     for (const { path, description } of listRecipes()) {
       expect(() => resolveRecipe(loadRecipe(path))).not.toThrow();
       expect(description, path).not.toBe("");
@@ -47,7 +47,7 @@ describe("findRecipe", () => {
     expect(loadRecipe("cifar10-vanilla", folder)).toEqual({ method: "vanilla" });
   });
 
-  test("says what there is instead", () => {
+  test("names the existing recipes", () => {
     const folder = folderOfRecipes();
     mkdirSync(join(folder, "folder.yaml"));
     const error = codedError(() => findRecipe("cifar10-advprp", folder));
@@ -57,10 +57,10 @@ describe("findRecipe", () => {
     expect(codedError(() => findRecipe(join(folder, "folder.yaml"))).code).toBe("ERR_RECIPE_MISSING");
   });
 
-  test("says what took the place of a recipe of an earlier version", () => {
+  test("names the replacement of an old recipe", () => {
     const error = codedError(() => findRecipe("finetune-photos"));
     expect(error).toMatchObject({ code: "ERR_RECIPE_MISSING", exitCode: 2 });
-    expect(error.message).toContain("the recipe finetune-photos is photos now");
+    expect(error.message).toContain("the recipe finetune-photos was replaced by photos");
     expect(() => findRecipe("photos")).not.toThrow();
   });
 

@@ -1,4 +1,4 @@
-/** Stages that are frozen: neither their parameters nor their norms' statistics move, and everything else does. */
+/** Frozen stages: neither their parameters nor their batch norm statistics change, and everything else does. */
 import { describe, expect, test } from "vitest";
 import { pgd } from "../../src/attacks/pgd.js";
 import { linf } from "../../src/attacks/threat-model.js";
@@ -36,7 +36,7 @@ const BOTTLENECKS = {
   widths: [4, 8],
   shortcut: "projection",
 } as const;
-/** Of one block a stage. */
+/** With one block per stage. */
 const NARROW = { width: 0.25, depth: 0.2, dropout: 0.2 };
 
 const NETWORKS: Readonly<Record<string, () => Classifier>> = {
@@ -54,10 +54,10 @@ const batch = (step: number) => ({
   width: SIDE,
 });
 
-/** All at the schedule's rate. */
+/** All groups have the schedule's rate. */
 const EVEN = { bodyRate: 1, layerDecay: 1 };
 
-/** The names of the state that two AdvProp updates move. */
+/** The names of the tensors that two AdvProp updates change. */
 function moved(model: Classifier, frozenStages: number, recompute?: Recompute): Set<string> {
   const before = valuesOf(model);
   const named = parameterGroups(model.network, { ...EVEN, frozenStages }).flatMap(({ parameters }) => parameters);
@@ -102,7 +102,7 @@ describe.each(Object.entries(NETWORKS))("%s", (_name, make) => {
       const { images } = batchFromPixels(batch(7), { seed: 0, epoch: 0 });
       const pass = { ...TRAIN, stochastic: false, route: "aux" };
       const expected = model.forward(images, { ...EVAL, route: "aux" }).toNumbers();
-      // A wide ResNet's last norm comes after all stages, and so goes by the batch.
+      // A wide ResNet's last norm comes after all stages, so it uses batch statistics.
       const last = "bn1.weight";
       const free = (model.network as StagedNetwork).stageOf(last) > stages;
       const frozen = model.forward(images, { ...pass, frozenStages: stages }).toNumbers();
@@ -116,7 +116,7 @@ describe.each(Object.entries(NETWORKS))("%s", (_name, make) => {
   });
 });
 
-test("a wide ResNet's last norm comes after all stages, a ResNet's first norm is of its stem", () => {
+test("a wide ResNet's last norm comes after all stages, a ResNet's first norm belongs to its stem", () => {
   const stageOf = (name: string, parameter: string) => (make(name).network as StagedNetwork).stageOf(parameter);
   const make = (name: string) => createClassifier(name, { classes: CLASSES });
   expect(stageOf("wide-resnet-16-2", "bn1.weight")).toBe(Number.POSITIVE_INFINITY);
@@ -150,11 +150,11 @@ describe("learning rates", () => {
     expect([4, 3, 2, 1].map((i) => rates.get(`layer${i}.1.conv2.weight`))).toEqual([0.5, 0.25, 0.125, 0.0625]);
     expect(rates.get("conv1.weight")).toBe(0.03125);
     expect(rates.get("layer3.0.bn1.aux_bn.0.weight")).toBe(0.25);
-    // What lies between the last stage and the head learns as that stage does.
+    // Layers between the last stage and the head have the rate of that stage.
     expect(ratesOf("wide-resnet-10-1", { bodyRate: 0.5, layerDecay: 0.1 }).get("bn1.weight")).toBe(0.5);
   });
 
-  test("are those of the body alone without a decay, and what has none does not learn", () => {
+  test("have only the body's factor without a decay, and a rate of 0 trains nothing", () => {
     const even = ratesOf("resnet18", { bodyRate: 0.25 });
     expect(new Set(even.values())).toEqual(new Set([0.25, 1]));
     expect([...ratesOf("resnet18", { bodyRate: 0 }).keys()]).toEqual(["fc.weight", "fc.bias"]);

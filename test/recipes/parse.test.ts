@@ -86,7 +86,7 @@ describe("parseRecipe", () => {
     ["attack: {name: apgd}", 'attack.name must be pgd, i-fgsm, gd, fgsm or registered; got "apgd".'],
     ["attack: {cleanStartProbability: 1.5}", "attack.cleanStartProbability must be a number in [0, 1]; got 1.5."],
     ["schedule: {warmupFraction: 5/4}", 'must be a number in [0, 1) or a fraction such as 5/350; got "5/4".'],
-    ["schedule: {name: multi-step, milestones: [60, 30]}", "must be a rising list of positive numbers"],
+    ["schedule: {name: multi-step, milestones: [60, 30]}", "must be an increasing list of positive numbers"],
     ["schedule: {name: one-cycle, warmupFraction: 0}", "unknown key schedule.warmupFraction."],
     ["optimizer: {name: rmsprop, nesterov: true}", "unknown key optimizer.nesterov."],
     ["attack: {epsilon: 1/0}", 'got "1/0".'],

@@ -1,4 +1,4 @@
-/** What a run on photos takes where the user leaves it open. */
+/** Defaults of a run on photos. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ import { applySettings } from "../support/settings.js";
 const recipeOf = (...settings: string[]) => resolveRecipe(applySettings(loadRecipe(PHOTO_RECIPE), settings));
 const sizeAndRate = ({ training, optimizer }: ReturnType<typeof recipeOf>) => [training.batchSize, optimizer.lr];
 
-test("the recipe for photos is taken for a folder of photos alone, and where no model is named", () => {
+test("the recipe for photos is only used for a folder of photos without a given model", () => {
   const photos = temporaryFolder();
   mkdirSync(join(photos, "cat"));
   writeFileSync(join(photos, "cat", "1.jpg"), "");
@@ -43,18 +43,18 @@ describe("the mini-batch follows the number of photos", () => {
     expect(sizeAndRate(withEnoughUpdates(recipeOf(), images))).toEqual([size, lr]);
   });
 
-  test("what was decided is in the recipe, and is not decided again when the run is resumed with other photos", () => {
+  test("the decision is saved in the recipe, and not repeated when the run is resumed with other photos", () => {
     const decided = withEnoughUpdates(recipeOf(), 168);
     expect(withEnoughUpdates(decided, 20)).toBe(decided);
     expect(resolveRecipe(decided)).toEqual(decided);
   });
 
-  test("updates of several mini-batches are counted as they are done", () => {
+  test("updates of several mini-batches are counted as updates", () => {
     const recipe = recipeOf("training.accumulationSteps=2");
     expect(sizeAndRate(withEnoughUpdates(recipe, 500))).toEqual([8, 0.005]);
   });
 
-  test("a batch size that is given stands, whatever the recipe asks; so does every recipe that does not ask", () => {
+  test("a given batch size is kept, and so is that of a recipe without minUpdatesPerEpoch", () => {
     for (const recipe of [
       recipeOf("training.batchSize=32"),
       recipeOf("training.batchSize=auto"),
@@ -68,11 +68,12 @@ describe("the mini-batch follows the number of photos", () => {
     expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.005]);
   });
 
-  test("the change is said with all of its numbers", () => {
+  test("the description of the change has all numbers", () => {
     const recipe = recipeOf();
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
-      "168 training images make 5 updates an epoch by mini-batches of 32: the recipe asks for 20, so that a mini-batch has 8 images, " +
-        "which makes 21; the learning rate is 0.005 instead of 0.02, which is for 32. `training.batchSize: COUNT` leaves both as they are",
+      "With mini-batches of 32, 168 training images make only 5 updates per epoch, and the recipe wants at least 20. " +
+        "The mini-batch is therefore 8 images (21 updates per epoch), and the learning rate 0.005 instead of 0.02. " +
+        "To keep both, set `training.batchSize: COUNT`",
     );
   });
 });

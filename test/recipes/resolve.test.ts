@@ -48,7 +48,7 @@ const withPolicy = (recipe: Recipe): Recipe => ({
   data: { ...recipe.data, augmentation: { ...recipe.data?.augmentation, autoAugment: "v0" } },
 });
 
-/** Any recipe that is right. */
+/** Any valid recipe. */
 const recipes: fc.Arbitrary<Recipe> = fc
   .record(
     {
@@ -161,7 +161,7 @@ describe("resolveRecipe", () => {
     });
   });
 
-  test("keeps what is said, and fills in the rest of a section", () => {
+  test("keeps the given values, and fills in the rest of a section", () => {
     const { optimizer, attack, memoryLimit, data } = resolveRecipe({
       memoryLimit: "12GB",
       data: { augmentation: { crop: 0 } },
@@ -226,14 +226,14 @@ describe("stringifyRecipe", () => {
     );
   });
 
-  test("writes distances as people do", () => {
+  test("writes distances as fractions", () => {
     const text = stringifyRecipe(resolveRecipe({ attack: { epsilon: 2 / 255, stepSize: 0.01 } }));
     expect(text).toContain("  epsilon: 2/255\n  stepSize: 0.01\n");
   });
 });
 
 describe("changeRecipe", () => {
-  test("changes what it names and nothing else, the last one winning", () => {
+  test("changes only the named keys; the last change of a key wins", () => {
     const recipe: Recipe = { seed: 1, optimizer: { lr: 0.1, momentum: 0.5 } };
     const changed = applySettings(recipe, [
       "optimizer.lr=0.2",
@@ -255,7 +255,7 @@ describe("changeRecipe", () => {
     expect(recipe).toEqual({ seed: 1, optimizer: { lr: 0.1, momentum: 0.5 } });
   });
 
-  test("another attack, schedule or optimizer takes the place of the recipe's, whose keys it has not are dropped", () => {
+  test("another attack, schedule or optimizer replaces that of the recipe, and keys that it does not have are dropped", () => {
     const written = {
       attack: { name: "pgd", epsilon: "2/255", steps: 3, target: "none" },
       optimizer: { lr: 0.3, momentum: 0.5 },
@@ -265,10 +265,10 @@ describe("changeRecipe", () => {
     expect(set("attack.name=fgsm").attack).toEqual({ name: "fgsm", epsilon: "2/255", target: "none" });
     expect(set("attack.name=i-fgsm").attack).toEqual({ ...written.attack, name: "i-fgsm" });
     expect(set("schedule.name=exponential").schedule).toEqual({ name: "exponential", warmupFraction: 0.1 });
-    // A rate of another optimizer is no rate of this one.
+    // The learning rate of another optimizer does not fit this one.
     expect(set("optimizer.name=adamw", "optimizer.beta1=0.8").optimizer).toEqual({ name: "adamw", beta1: 0.8 });
     expect(set("optimizer.name=sgd").optimizer).toEqual({ name: "sgd", lr: 0.3, momentum: 0.5 });
-    // What is set beside it is not the recipe's.
+    // Values that are set together with the change are kept.
     expect(codedError(() => set("attack.name=fgsm", "attack.steps=2")).message).toContain("unknown key attack.steps");
     expect(codedError(() => set("attack.name=fgms")).message).toContain("must be pgd, i-fgsm, gd, fgsm or registered");
     for (const name of ["cifar10-resnet20-advprop", "photos"]) {
@@ -277,7 +277,7 @@ describe("changeRecipe", () => {
     }
   });
 
-  test("lists every setting that is wrong, with the nearest known path", () => {
+  test("lists every wrong setting, with the nearest known path", () => {
     const error = codedError(() =>
       applySettings({ seed: -1 }, ["lr=1", "optimiser.lr=2", "optimizer.lr=abc", "data=3", "zzzzzzzzzzzzzz=1"]),
     );
@@ -304,7 +304,7 @@ describe("changeRecipe", () => {
     ]);
   });
 
-  test("names a value that does not say where it was written by its path, which is a flag on the command line", () => {
+  test("names a value without a source by its path, which becomes a flag on the command line", () => {
     const { message } = codedError(() => changeRecipe({}, [{ path: "attack.epsilon", value: 1 }]));
     expect(message).toMatch(/^`attack\.epsilon: 1`: attack\.epsilon must be in \(0, 1\)/);
     expect(withFlags(message)).toMatch(/^--epsilon 1: attack\.epsilon must be/);
@@ -327,12 +327,12 @@ describe("changeRecipe", () => {
     ["schedule.warmup_epochs", "schedule.warmupFraction"],
     ["data.num-workers", "data.workers"],
     ["data.resolution", "data.imageSize"],
-  ])("for %s, which other programs have, names %s", (path, meant) => {
+  ])("for %s, a name of other programs, suggests %s", (path, meant) => {
     const { message } = codedError(() => applySettings({}, [`${path}=1`]));
     expect(message).toBe(`--set ${path}=1: unknown path ${path}. Did you mean ${meant}?`);
   });
 
-  test("every other name leads to a key that there is, and is none itself", () => {
+  test("every other name leads to an existing key, and is not a key itself", () => {
     const keys = new Set(knownPaths().flatMap((path) => path.split(".")));
     const plain = new Set([...keys].map((key) => key.toLowerCase()));
     for (const [key, names] of Object.entries(OTHER_NAMES)) {
@@ -379,7 +379,7 @@ describe("the strength of training's attack", () => {
     expect(of(model, { norm: "l2" })).toMatchObject({ epsilon: 0.5, stepSize: 0.25, steps: 5 });
   });
 
-  test("the recipe for photos has that of the network that is chosen", () => {
+  test("the recipe for photos has the strength of the chosen network", () => {
     const photos = loadRecipe("photos");
     const strengthOf = (...settings: string[]) => resolveRecipe(applySettings(photos, settings)).attack;
     expect(strengthOf()).toMatchObject({ epsilon: 1 / 255, stepSize: 1 / 255, steps: 1, target: "random" });
@@ -399,19 +399,19 @@ describe("what has no effect with a method", () => {
     codedError(() => resolveRecipe(applySettings(recipe, settings)));
 
   test.each([
-    ["vanilla", "attack.epsilon=1/255", "attack has no effect with method vanilla, which makes no attack."],
-    ["vanilla-doubled", "attack.steps=3", "attack has no effect with method vanilla-doubled, which makes no attack."],
-    ["vanilla-two-views", "attack.name=pgd", "attack has no effect with method vanilla-two-views, which makes no"],
-    ["noise", "attack.steps=3", "attack.steps has no effect with method noise, which takes norm and epsilon alone."],
-    ["clean-copy", "attack.epsilon=1/255", "attack has no effect with method clean-copy, which makes no attack."],
-    ["sign-noise", "attack.steps=3", "has no effect with method sign-noise, which takes norm and epsilon alone."],
-    ["fast-advprop", "attack.steps=2", "which takes norm, epsilon and stepSize alone."],
+    ["vanilla", "attack.epsilon=1/255", "attack has no effect with method vanilla, which has no attack."],
+    ["vanilla-doubled", "attack.steps=3", "attack has no effect with method vanilla-doubled, which has no attack."],
+    ["vanilla-two-views", "attack.name=pgd", "attack has no effect with method vanilla-two-views, which has no"],
+    ["noise", "attack.steps=3", "attack.steps has no effect with method noise, which uses only norm and epsilon."],
+    ["clean-copy", "attack.epsilon=1/255", "attack has no effect with method clean-copy, which has no attack."],
+    ["sign-noise", "attack.steps=3", "has no effect with method sign-noise, which uses only norm and epsilon."],
+    ["fast-advprop", "attack.steps=2", "which uses only norm, epsilon and stepSize."],
     ["fast-advprop", "attack.target=random", "attack.target has no effect with method fast-advprop"],
     ["fast-advprop", "attack.statistics=running", "attack.statistics has no effect with method fast-advprop"],
-    ["fast-advprop", "training.adversarialWeight=0.5", "whose losses count as their images do"],
-    ["fast-advprop", "training.lossReduction=mean", "whose losses count as their images do"],
-    ["adversarial", "training.mixup=0.2", "which passes no clean images through the main norms"],
-    ["adversarial", "training.cutmix=1", "which passes no clean images through the main norms"],
+    ["fast-advprop", "training.adversarialWeight=0.5", "whose losses are weighted by their numbers of images"],
+    ["fast-advprop", "training.lossReduction=mean", "whose losses are weighted by their numbers of images"],
+    ["adversarial", "training.mixup=0.2", "which has no clean images in the main batch norms"],
+    ["adversarial", "training.cutmix=1", "which has no clean images in the main batch norms"],
     ["advprop", "training.adversarialShare=0.2", "only fast-advprop attacks a share of the images"],
     ["noise", "attack.labelSmoothing=0.1", "attack.labelSmoothing has no effect with method noise"],
     ["noise", "attack.name=fgsm", "attack.name has no effect with method noise"],
@@ -421,9 +421,9 @@ describe("what has no effect with a method", () => {
       "training.adversarialLabelSmoothing=0",
       "has no effect with method vanilla, which has no adversarial loss",
     ],
-    ["adversarial", "training.adversarialLabelSmoothing=0.1", "whose one loss takes labelSmoothing"],
+    ["adversarial", "training.adversarialLabelSmoothing=0.1", "whose only loss uses labelSmoothing"],
     ["vanilla-two-views", "training.adversarialWeight=1", "has no effect with method vanilla-two-views, which has no"],
-    ["adversarial", "training.adversarialWeight=0.5", "has no effect with method adversarial, whose one loss is"],
+    ["adversarial", "training.adversarialWeight=0.5", "has no effect with method adversarial, whose only loss is"],
     ["vanilla", "training.lossReduction=sum", "has no effect with method vanilla, which has no adversarial loss"],
   ])("with %s, %s is refused", (method, setting, message) => {
     for (const order of [
@@ -442,7 +442,7 @@ describe("what has no effect with a method", () => {
     const of = (...settings: string[]) => resolveRecipe(applySettings({}, settings)).data.augmentation;
     const magnitude = "data.augmentation.randAugment.magnitude=12";
     expect(refused({}, [magnitude]).message).toContain(
-      "data.augmentation.randAugment has no effect with the policy none; it is of rand-augment. Leave it out",
+      "data.augmentation.randAugment has no effect with the policy none; only rand-augment uses it. Leave it out",
     );
     expect(refused({}, ["data.augmentation.randAugment.magnitude=31"]).message).toContain(
       "must be a whole number in [0, 30]",
@@ -458,12 +458,12 @@ describe("what has no effect with a method", () => {
   test("a probability of clean starts without random starts is refused", () => {
     const settings = ["attack.randomStart=false", "attack.cleanStartProbability=0.2"];
     expect(refused({}, settings).message).toContain(
-      "attack.cleanStartProbability has no effect where randomStart is false: every image starts from itself. Leave it out",
+      "attack.cleanStartProbability has no effect because randomStart is false: every image starts from itself. Leave it out",
     );
     expect(resolveRecipe({ attack: { randomStart: false, cleanStartProbability: 0 } }).attack).toBeDefined();
   });
 
-  test("the weights of two losses are of methods that have two", () => {
+  test("only methods with two losses have their weights", () => {
     for (const method of METHODS) {
       const { training } = resolveRecipe(withPolicy({ method }));
       const two = ["mixture", "clean-copy", "noise", "sign-noise", "advprop"].includes(method);
@@ -483,7 +483,7 @@ describe("what has no effect with a method", () => {
     }
   });
 
-  test("a recipe's own attack goes with the method that a flag replaces, and its strength stays for noise", () => {
+  test("a flag that replaces the method drops the recipe's attack, but keeps its strength for noise", () => {
     const recipe: Recipe = { attack: { name: "pgd", epsilon: "2/255", steps: 3 }, training: { labelSmoothing: 0.1 } };
     expect(resolveRecipe(applySettings(recipe, ["method=vanilla"])).attack).toBeUndefined();
     expect(resolveRecipe(applySettings(recipe, ["method=noise"])).attack).toEqual({ norm: "linf", epsilon: 2 / 255 });
@@ -491,7 +491,7 @@ describe("what has no effect with a method", () => {
     expect(recipe.attack).toEqual({ name: "pgd", epsilon: "2/255", steps: 3 });
   });
 
-  test("in a file it is an error with its place", () => {
+  test("a mistake in a file has its line and column", () => {
     const error = codedError(() => parseRecipe("method: vanilla\nseed: 1\nattack: {epsilon: 2/255}\n", "r.yaml"));
     expect(error.code).toBe("ERR_RECIPE");
     expect(error.message).toMatch(/^r\.yaml:3:1: attack has no effect with method vanilla/);

@@ -1,4 +1,4 @@
-/** The recipe of a run, also of one that an earlier version began. */
+/** The saved recipe of a run, also of an earlier version. */
 import { describe, expect, test } from "vitest";
 import { resolveRecipe, stringifyRecipe } from "../../src/recipes/resolve.js";
 import { parseSavedRecipe } from "../../src/recipes/saved.js";
@@ -19,7 +19,7 @@ const earlier = (method: string, smoothing: number) =>
   ].join("\n");
 
 describe("parseSavedRecipe", () => {
-  test.each(METHODS)("reads what is written of %s", (method) => {
+  test.each(METHODS)("reads the saved recipe of %s", (method) => {
     for (const labelSmoothing of [0, 0.1]) {
       const recipe = resolveRecipe(withPolicy({ method, training: { labelSmoothing } }));
       expect(read(stringifyRecipe(recipe))).toEqual(recipe);
@@ -27,7 +27,7 @@ describe("parseSavedRecipe", () => {
   });
 
   test.each(METHODS.filter((method) => method !== "fine-grained" && method !== "fast-advprop"))(
-    "an earlier run of %s goes on as it began",
+    "a run of %s of an earlier version keeps its meaning",
     (method) => {
       const { attack, training } = read(earlier(method, 0.1));
       const smoothsCleanAlone = ["mixture", "clean-copy", "noise", "sign-noise", "advprop"].includes(method);

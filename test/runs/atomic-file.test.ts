@@ -5,7 +5,7 @@ import { removeTemporaryFiles, writeFileAtomic } from "../../src/runs/atomic-fil
 import { codedError } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
 
-/** The call that fails next, as on a full disk. */
+/** The call that fails the next time, as on a full disk. */
 const failing = vi.hoisted(() => ({ call: "" }));
 
 vi.mock("node:fs", async (original) => {
@@ -13,7 +13,7 @@ vi.mock("node:fs", async (original) => {
   const fault = <F extends (...args: never[]) => unknown>(name: string, call: F) =>
     ((...args: Parameters<F>) => {
       if (failing.call !== name) return call(...args);
-      // What reaches the disk before it is full stays there.
+      // Bytes that are written before the disk is full stay there.
       if (name === "writeFileSync") (call as unknown as typeof fs.writeFileSync)(args[0], "partial");
       throw Object.assign(new Error(`ENOSPC: no space left on device, ${name}`), { code: "ENOSPC" });
     }) as F;
@@ -30,7 +30,7 @@ afterEach(() => {
 });
 
 describe("writeFileAtomic", () => {
-  test("writes text, bytes and pieces, over an old file and as a new one", () => {
+  test("writes text, bytes and parts, as a new file and over an old one", () => {
     const folder = temporaryFolder();
     const path = join(folder, "file");
     writeFileAtomic(path, "ä\n");
@@ -42,7 +42,7 @@ describe("writeFileAtomic", () => {
     expect(fs.readdirSync(folder)).toEqual(["file"]);
   });
 
-  test.each(["writeFileSync", "fsyncSync", "renameSync"])("keeps the old file when %s meets a full disk", (call) => {
+  test.each(["writeFileSync", "fsyncSync", "renameSync"])("keeps the old file when %s fails on a full disk", (call) => {
     const folder = temporaryFolder();
     const path = join(folder, "last.safetensors");
     fs.writeFileSync(path, "old");
@@ -55,7 +55,7 @@ describe("writeFileAtomic", () => {
     expect(fs.readdirSync(folder)).toEqual(["last.safetensors"]);
   });
 
-  test("cleans up where the name is taken by a folder, and names a folder that is missing", () => {
+  test("cleans up where a folder has the name, and names a missing folder", () => {
     const folder = temporaryFolder();
     fs.mkdirSync(join(folder, "taken"));
     expect(codedError(() => writeFileAtomic(join(folder, "taken"), "x")).code).toBe("ERR_WRITE");
@@ -64,7 +64,7 @@ describe("writeFileAtomic", () => {
     expect(absent.message).toContain("The folder does not exist");
   });
 
-  test("removeTemporaryFiles removes what a killed process left, and nothing else", () => {
+  test("removeTemporaryFiles removes only the files of a killed process", () => {
     const folder = temporaryFolder();
     for (const name of [".last.json.4711.tmp", "last.json", "notes.tmp", ".hidden"]) {
       fs.writeFileSync(join(folder, name), "");

@@ -1,4 +1,4 @@
-/** A disk that is full while a checkpoint is saved: the one before it stays whole, and the run goes on once there is room. */
+/** A full disk while a checkpoint is saved: the checkpoint before it is kept, and the run can be resumed once there is space. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ const RECIPE: Recipe = {
 };
 const checkpoint = (run: string, name: string) => join(run, "checkpoints", `${name}.safetensors`);
 const mount = (...args: string[]) => spawnSync("mount", args).status === 0;
-/** A disk of so many bytes; undefined where none may be mounted. */
+/** A file system of a given size in bytes; undefined where it cannot be mounted. */
 function smallDisk(size: number): string | undefined {
   const disk = join(temporaryFolder(), "disk");
   mkdirSync(disk);
@@ -27,10 +27,10 @@ function smallDisk(size: number): string | undefined {
   return disk;
 }
 
-test("the checkpoint before it stays, the message says how much is needed, and the run goes on to the same weights", async (context) => {
+test("the last checkpoint is kept, the message has the needed space, and the resumed run has the same weights", async (context) => {
   const undisturbed = join(temporaryFolder(), "run");
   await train(undisturbed, RECIPE);
-  // Room for the first epoch's last and best checkpoints, and not for a third one.
+  // Enough space for the last and best checkpoints of the first epoch, but not for a third one.
   const disk = smallDisk(Math.round(2.6 * statSync(checkpoint(undisturbed, "last")).size));
   if (disk === undefined) return context.skip("mounting a small disk needs root");
   const run = join(disk, "run");

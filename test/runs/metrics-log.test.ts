@@ -21,7 +21,7 @@ describe("JsonLinesLog", () => {
     expect(readFileSync(log.path, "utf8").split("\n").length).toBe(4);
   });
 
-  test("truncateAfter keeps the records up to the step, wherever a crash cut the file", () => {
+  test("truncateAfter keeps the records up to the step, wherever a crash has truncated the file", () => {
     const path = join(temporaryFolder(), "metrics.jsonl");
     const property = fc.property(
       fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 12 }),
@@ -42,13 +42,13 @@ describe("JsonLinesLog", () => {
     fc.assert(property);
   });
 
-  test("truncateAfter makes no file where there is none", () => {
+  test("truncateAfter does not create a missing file", () => {
     const path = join(temporaryFolder(), "metrics.jsonl");
     new JsonLinesLog(path).truncateAfter(0);
     expect(existsSync(path)).toBe(false);
   });
 
-  test("a reader leaves out the line being written, and names one that is damaged", () => {
+  test("a reader leaves out the line that is being written, and names a damaged one", () => {
     const path = join(temporaryFolder(), "metrics.jsonl");
     writeFileSync(path, `${JSON.stringify(step(1))}\n{"type":"st`);
     expect(readJsonLines(path)).toEqual([step(1)]);
@@ -61,7 +61,7 @@ describe("JsonLinesLog", () => {
     }
   });
 
-  test("says where it cannot write", () => {
+  test("names the path that cannot be written", () => {
     const error = codedError(() =>
       new JsonLinesLog(join(temporaryFolder(), "absent", "metrics.jsonl")).append(step(1)),
     );

@@ -17,7 +17,7 @@ const info: RunInfo = {
   data: { name: "noise", classes: ["a"], trainingImages: 1, validationImages: 0 },
 };
 
-test("a list of numbers is one line of a JSON file, and every value stays what it is", () => {
+test("a list of numbers is one line of a JSON file, and no value changes", () => {
   const path = join(temporaryFolder(), "value.json");
   const value = {
     matrix: [[1, -2.5, 3e-7], [0]],
@@ -33,7 +33,7 @@ test("a list of numbers is one line of a JSON file, and every value stays what i
 });
 
 describe("RunDirectory", () => {
-  test("makes a folder, also an empty one that exists, and lays it out", () => {
+  test("makes a run in a new or an empty folder", () => {
     const folder = temporaryFolder();
     for (const path of [folder, join(folder, "deep", "run")]) {
       const run = RunDirectory.create(path);
@@ -48,7 +48,7 @@ describe("RunDirectory", () => {
     }
   });
 
-  test("refuses to start in the folder of a run, naming both ways out, and changes nothing", () => {
+  test("refuses to start in the folder of a run, suggests two solutions, and changes nothing", () => {
     const path = temporaryFolder();
     RunDirectory.create(path).writeInfo(info);
     const error = codedError(() => RunDirectory.create(path));
@@ -58,7 +58,7 @@ describe("RunDirectory", () => {
     expect(RunDirectory.open(path).readInfo()).toEqual(info);
   });
 
-  test("refuses other files, and does not offer to resume them", () => {
+  test("refuses a folder with other files, and does not suggest to resume it", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "thesis.tex"), "");
     const error = codedError(() => RunDirectory.create(folder));
@@ -78,7 +78,7 @@ describe("RunDirectory", () => {
     }
   });
 
-  test("the lock removes half-written files; opening leaves them to their writer", () => {
+  test("the lock removes temporary files; opening does not", () => {
     const path = temporaryFolder();
     const run = RunDirectory.create(path);
     run.writeInfo(info);
@@ -92,7 +92,7 @@ describe("RunDirectory", () => {
     expect(existsSync(half)).toBe(false);
   });
 
-  test("a run without its checkpoints or its recipe is refused by a message; pictures may be missing", () => {
+  test("a run without its checkpoints or its recipe is refused; pictures can be missing", () => {
     const path = temporaryFolder();
     const run = RunDirectory.create(path);
     run.writeInfo(info);
@@ -103,7 +103,7 @@ describe("RunDirectory", () => {
     rmSync(run.checkpoints, { recursive: true });
     const { code, message } = codedError(() => RunDirectory.resume(path));
     expect(code).toBe("ERR_RUN_MISSING");
-    expect(message).toContain(`${run.checkpoints}, which holds the weights, is not there`);
+    expect(message).toContain(`${run.checkpoints}, which holds the weights, is missing`);
     RunDirectory.open(path);
   });
 
@@ -113,7 +113,7 @@ describe("RunDirectory", () => {
     expect(readFileSync(run.info, "utf8")).toMatch(/^\{\n {2}"schema": 1,\n/);
   });
 
-  test("says where it cannot make the folder", () => {
+  test("names the folder that cannot be made", () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "file"), "");
     const error = codedError(() => RunDirectory.create(join(folder, "file", "run")));
@@ -127,7 +127,7 @@ test("defaultRunPath names method, model and local time", () => {
   expect(defaultRunPath("advprop", "resnet20", now)).toBe(join("runs", "advprop-resnet20-20260102-030405"));
 });
 
-test("environment describes the machine and takes what the caller adds", () => {
+test("environment describes the machine and includes the caller's fields", () => {
   const found = environment({ torch: "1.13.1" });
   expect(found).toMatchObject({ node: process.versions.node, torch: "1.13.1" });
   expect(found.cores).toBeGreaterThan(0);

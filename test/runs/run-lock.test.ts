@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 describe("the lock of a run", () => {
-  it("says host, process and time, is refused to a second writer, and can be had again after it was given back", () => {
+  it("records host, process and time, is refused to a second writer, and can be taken again after its release", () => {
     const unlock = lock();
     expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ host: hostname(), pid: process.pid });
     expect(lock).toThrow(
@@ -42,7 +42,7 @@ describe("the lock of a run", () => {
     lock()();
   });
 
-  it("is refused while another process of this host holds it, however long it is silent", async () => {
+  it("is refused while another process of this host holds it, even without a heartbeat", async () => {
     const other = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)"], { stdio: "ignore" });
     try {
       owner({ host: hostname(), pid: other.pid });
@@ -72,15 +72,15 @@ describe("the lock of a run", () => {
     unlock();
   });
 
-  it("believes another host for 60 s after its last sign of life", () => {
+  it("respects the lock of another host for 60 s after its last heartbeat", () => {
     owner({ host: "elsewhere", pid: deadProcess() });
     aged(50);
-    expect(lock).toThrow(/on elsewhere since 2026-01-01T00:00:00Z. Its last sign of life is 50 s old/);
+    expect(lock).toThrow(/on elsewhere since 2026-01-01T00:00:00Z. Its last heartbeat was 50 s ago/);
     aged(61);
     lock()();
   });
 
-  it("gives a sign of life each 10 s", () => {
+  it("writes a heartbeat every 10 s", () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
     const unlock = lock();
     vi.setSystemTime(Date.now() + 1_000_000);
@@ -91,7 +91,7 @@ describe("the lock of a run", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  it("goes to one of many processes that ask at once", async () => {
+  it("is given to only one of many processes at the same time", async () => {
     owner({ host: hostname(), pid: deadProcess() });
     const program = `
       const { lockRun } = await import(process.argv[1]);

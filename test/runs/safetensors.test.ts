@@ -30,7 +30,7 @@ function join(pieces: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
 }
 
-/** A file with a header written by hand. */
+/** A file with a header that is written by hand. */
 function file(header: string, data: readonly number[] = []): Uint8Array {
   const json = new TextEncoder().encode(header);
   const length = new Uint8Array(8);
@@ -86,7 +86,7 @@ describe("decodeSafetensors refuses", () => {
     `{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}`;
   const good = entry("U8", "[2]", "[0,2]");
 
-  test("accepts the good file that the bad ones are made from", () => {
+  test("accepts the good file from which the bad ones are made", () => {
     expect(decodeSafetensors(file(`{"a":${good}}  `, [1, 2])).tensors.get("a")?.data).toEqual(Uint8Array.of(1, 2));
     expect(decodeSafetensors(file("{}")).tensors.size).toBe(0);
   });
@@ -107,8 +107,8 @@ describe("decodeSafetensors refuses", () => {
     ["a fractional size", file(`{"a":${entry("U8", "[0.5,4]", "[0,2]")}}`, [1, 2]), "non-negative integers"],
     ["a shape beyond its range", file(`{"a":${entry("U8", "[3]", "[0,2]")}}`, [1, 2]), "needs 3 bytes"],
     ["a huge shape", file(`{"a":${entry("U8", "[4503599627370496,4503599627370496]", "[0,2]")}}`, [1, 2]), "needs"],
-    ["a range past the end", file(`{"a":${entry("U8", "[3]", "[0,3]")}}`, [1, 2]), "must lie in the 2 bytes"],
-    ["a range backwards", file(`{"a":${entry("U8", "[0]", "[2,1]")}}`, [1, 2]), "in order"],
+    ["a range past the end", file(`{"a":${entry("U8", "[3]", "[0,3]")}}`, [1, 2]), "within the 2 bytes"],
+    ["a range backwards", file(`{"a":${entry("U8", "[0]", "[2,1]")}}`, [1, 2]), "must be ascending"],
     ["three offsets", file(`{"a":${entry("U8", "[2]", "[0,2,2]")}}`, [1, 2]), "two integers"],
     ["a hole", file(`{"a":${entry("U8", "[1]", "[0,1]")},"b":${entry("U8", "[1]", "[2,3]")}}`, [1, 2, 3]), "no tensor"],
     ["a hole in front", file(`{"a":${entry("U8", "[1]", "[1,2]")}}`, [1, 2]), "bytes 0 to 1"],
@@ -122,7 +122,7 @@ describe("decodeSafetensors refuses", () => {
     expect(error.message).toMatch(/^w\.safetensors: /);
   });
 
-  test("every file cut short or made longer", () => {
+  test("every file that is truncated or extended", () => {
     fc.assert(
       fc.property(tensors, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 9 }), (original, cut, more) => {
         const bytes = join(encodeSafetensors(original));
@@ -133,7 +133,7 @@ describe("decodeSafetensors refuses", () => {
     );
   });
 
-  test("or reads a file with changed header bytes, never failing otherwise nor reading outside", () => {
+  test("or reads a file with changed header bytes, without any other error or read outside of it", () => {
     const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 });
     fc.assert(
       fc.property(tensors, changes, (original, edits) => {

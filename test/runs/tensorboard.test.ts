@@ -1,4 +1,4 @@
-/** Event files of TensorBoard: their bytes, and that they say what the logs say. The real reader reads them in test/peers. */
+/** Event files of TensorBoard: their bytes, and their agreement with the logs. TensorBoard itself reads them in test/peers. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -59,7 +59,7 @@ const RECIPE: Recipe = {
   training: { epochs: 2, batchSize: 16, logEverySteps: 1 },
 };
 
-test("a training that was stopped and resumed says in its event files what its logs say", async () => {
+test("the event files of a stopped and resumed training agree with its logs", async () => {
   const path = join(temporaryFolder(), "run");
   const stop = new AbortController();
   await train(RECIPE, {
@@ -70,7 +70,7 @@ test("a training that was stopped and resumed says in its event files what its l
       if (event.type === "step" && event.step === 3) stop.abort();
     },
   });
-  // A run that has event files goes on with them.
+  // A resumed run with event files writes them again.
   await train({}, { run: path, resume: true });
   const { tensorboard, images } = RunDirectory.open(path);
   const files = readdirSync(tensorboard).sort();
@@ -103,7 +103,7 @@ test("a training that was stopped and resumed says in its event files what its l
   expect(pictures[1].image).toMatchObject({ width: 795, height: 300, colorspace: 3 });
 });
 
-test("without being asked a training writes none", async () => {
+test("by default a training writes none", async () => {
   const path = join(temporaryFolder(), "run");
   await train({ ...RECIPE, training: { ...RECIPE.training, epochs: 1 } }, { run: path });
   expect(readdirSync(path)).not.toContain("tensorboard");

@@ -11,7 +11,7 @@ import { temporaryFolder } from "../support/folders.js";
 const GOOD = 50;
 const EACH = 60;
 
-test("right answers to every honest client, an end for every hostile one, and no growth of memory", async () => {
+test("every honest client gets right answers, every hostile connection ends, and the memory does not grow", async () => {
   const model = writeColourModel(temporaryFolder());
   const server = await serve(model, { port: 0, threads: 1, maxBytes: 200_000, maxPixels: 1_000_000, timeout: 2 });
   const { port } = new URL(server.url);
@@ -81,7 +81,7 @@ test("right answers to every honest client, an end for every hostile one, and no
     }
   };
 
-  // Once round, so that what is made once is made.
+  // A first round allocates everything that is allocated only once.
   await ask(photos[0]);
   const attackers = Array.from({ length: 50 }, (_, client) => attack(client));
   const memory: number[] = [];
@@ -92,7 +92,7 @@ test("right answers to every honest client, an end for every hostile one, and no
   expect(right).toBe(GOOD * EACH);
   await Promise.all(attackers);
   expect(hostile).toBeGreaterThan(50);
-  // It still answers, and has not grown in the second half of the time.
+  // The server still answers, and its memory has not grown in the second half of the time.
   expect((await ask(photos[1])).best).toBe("green");
   const half = Math.floor(memory.length / 2);
   const most = (values: number[]) => Math.max(...values);

@@ -1,4 +1,4 @@
-/** A served classifier: what it answers, what it refuses, and how it ends. */
+/** The classification server: its answers, its errors, and how it stops. */
 import { createConnection } from "node:net";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -35,7 +35,7 @@ test("answers the classes of a photo, the most probable first", async () => {
   expect(((await one.json()) as { predictions: object[] }).predictions).toHaveLength(1);
 });
 
-test("says what it serves, that it lives, and what it has done", async () => {
+test("describes the model, its health and its metrics", async () => {
   expect(await (await fetch(server.url)).json()).toMatchObject({ model: "colours", classes: COLOUR_CLASSES });
   expect(await (await fetch(`${server.url}/health`)).json()).toEqual({ status: "ok" });
   await post(bytes(await colourPhoto(1)));
@@ -65,7 +65,7 @@ describe("refuses, each with a status, a code and a reason", () => {
     expect(await response.json()).toMatchObject({ error: { code } });
   });
 
-  test("another address, and a number of classes that is none", async () => {
+  test("an unknown address, and a wrong number of classes", async () => {
     expect((await post("x", "/other")).status).toBe(404);
     expect(await (await post("x", "/classify?top=0")).json()).toMatchObject({ error: { code: "top" } });
   });
@@ -87,7 +87,7 @@ describe("refuses, each with a status, a code and a reason", () => {
   });
 });
 
-test("closing answers what has come, and frees the port", async () => {
+test("closing answers the requests that have arrived, and frees the port", async () => {
   const own = await serve(model, { port: 0, threads: 1 });
   const photo = bytes(await colourPhoto(2));
   const answers = Array.from({ length: 20 }, () => fetch(own.url, { method: "POST", body: photo }));
@@ -97,25 +97,25 @@ test("closing answers what has come, and frees the port", async () => {
   const statuses = (await Promise.allSettled(answers)).map((one) =>
     one.status === "fulfilled" ? one.value.status : 0,
   );
-  // Those that had not been taken yet may have been turned away; none was left without an end.
+  // Requests that were not accepted yet may have been refused, but none was left open.
   expect(statuses.filter((status) => ![200, 503, 0].includes(status))).toEqual([]);
   await expect(fetch(own.url)).rejects.toThrow();
   const { port } = new URL(own.url);
   await (await serve(model, { port: Number(port), threads: 1 })).close();
 });
 
-test("a port that is taken, and limits that are none", async () => {
+test("a port in use, and wrong limits are refused", async () => {
   const { port } = new URL(server.url);
   const taken = await codedRejection(serve(model, { port: Number(port) }));
   expect(taken).toMatchObject({ code: "ERR_SERVE", exitCode: 2 });
-  expect(taken.message).toContain("another program listens there");
+  expect(taken.message).toContain("another program uses this port");
   expect((await codedRejection(serve(model, { port: 0, maxBytes: 0 }))).message).toContain(
     "`maxBytes` must be a positive number",
   );
 });
 
 describe("batches", () => {
-  test("what arrives together goes together, in order, and never more than the most", async () => {
+  test("images that arrive together share a batch, in order, up to the largest batch size", async () => {
     const sizes: number[] = [];
     const double = inBatches<number, number>(async (images) => {
       sizes.push(images.length);
@@ -126,7 +126,7 @@ describe("batches", () => {
     expect(sizes).toEqual([4, 2]);
   });
 
-  test("a batch that fails fails for its images alone", async () => {
+  test("a failed batch fails only for its own images", async () => {
     const run = inBatches<number, number>(async (images) => {
       if (images.includes(0)) throw new Error("no");
       return images;

@@ -11,11 +11,12 @@ export interface ScriptResult {
   readonly stderr: string;
 }
 
-/** Runs the source of a module as a Node process of its own, to its end. */
-export function runScript(source: string): ScriptResult {
+/** Runs the source of a module as a Node process of its own, to its end, with variables added to its environment. */
+export function runScript(source: string, environment: Readonly<Record<string, string>> = {}): ScriptResult {
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", source], {
     cwd: fileURLToPath(new URL("../..", import.meta.url)),
     encoding: "utf8",
+    env: { ...process.env, ...environment },
     timeout: 50_000,
   });
   return { status, signal, stdout, stderr };

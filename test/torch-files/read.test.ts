@@ -23,7 +23,7 @@ const rejected = async (bytes: Uint8Array, name?: string) => codedRejection(read
 const plain = (value: PickleValue): Map<PickleValue, PickleValue> => value as Map<PickleValue, PickleValue>;
 
 describe.each(FORMS)("%s, which torch.save wrote", (name) => {
-  test("gives every tensor: of each dtype, with strides and offsets, in shared storages", async () => {
+  test("has every tensor: of each dtype, with strides and offsets, in shared storages", async () => {
     const { tensors: expected } = decodeSafetensors(readFileSync(golden("torch_values.safetensors")));
     const { tensors, notes } = await readStateFile(golden(name));
     expect(notes).toEqual([]);
@@ -39,7 +39,7 @@ describe.each(FORMS)("%s, which torch.save wrote", (name) => {
     }
   });
 
-  test("gives what a training script saves beside them", async () => {
+  test("has the other values of a training script", async () => {
     const value = plain((await readTorchFile(golden(name))).value);
     expect(value.get("epoch")).toBe(3);
     expect(value.get("best")).toBe(0.9173);
@@ -55,7 +55,7 @@ describe.each(FORMS)("%s, which torch.save wrote", (name) => {
     expect(value.get("bytes")).toEqual(Buffer.from([0, 255]));
   });
 
-  test("is refused with a clear error wherever it is cut off", async () => {
+  test("is refused with a clear error wherever it is truncated", async () => {
     const bytes = readFileSync(golden(name));
     for (let length = 0; length < bytes.length; length += 211) {
       const error = await rejected(bytes.subarray(0, length));
@@ -63,7 +63,7 @@ describe.each(FORMS)("%s, which torch.save wrote", (name) => {
     }
   });
 
-  test("is read, or refused with a coded error, whatever byte of it is changed", async () => {
+  test("is read, or refused with a coded error, whichever byte of it is changed", async () => {
     const bytes = readFileSync(golden(name));
     const path = written(bytes);
     for (let i = 0; i < bytes.length; i += 41) {
@@ -86,31 +86,31 @@ describe("a pickle", () => {
     [
       "calls os.system",
       pickled.call("posix", "system", pickled.text("touch /tmp/x")),
-      "opcode GLOBAL, asks for posix.system",
+      "opcode GLOBAL, uses posix.system",
     ],
-    ["calls eval", pickled.call("builtins", "eval", pickled.text("1")), "asks for builtins.eval"],
-    [
-      "calls eval as Python 2 does",
-      pickled.call("__builtin__", "eval", pickled.text("1")),
-      "asks for __builtin__.eval",
-    ],
+    ["calls eval", pickled.call("builtins", "eval", pickled.text("1")), "uses builtins.eval"],
+    ["calls eval as Python 2 does", pickled.call("__builtin__", "eval", pickled.text("1")), "uses __builtin__.eval"],
     [
       "looks up by the stack",
       Buffer.concat([pickled.text("os"), pickled.text("system"), Buffer.from([0x93])]),
-      "opcode STACK_GLOBAL, asks for os.system",
+      "opcode STACK_GLOBAL, uses os.system",
     ],
     [
       "calls the type of a storage",
       pickled.call("torch", "FloatStorage"),
-      "opcode REDUCE, asks for a call of torch.FloatStorage",
+      "opcode REDUCE, uses a call of torch.FloatStorage",
     ],
     ["has INST", Buffer.from("(ios\nsystem\n"), "opcode 0x69"],
     ["has OBJ", Buffer.from("(o"), "opcode 0x6f"],
     ["has EXT1", Buffer.from([0x82, 1]), "opcode 0x82"],
     ["has a textual persistent id", Buffer.from("Pstorage\n"), "opcode 0x50"],
-    ["looks up what objects have", pickled.global("constructor", "constructor"), "asks for constructor.constructor"],
+    ["looks up what objects have", pickled.global("constructor", "constructor"), "uses constructor.constructor"],
     ["sets attributes of a list", Buffer.from("]}b"), "opcode BUILD, may set the attributes of dictionaries only"],
-    ["names no storage", Buffer.concat([pickled.tupleOf(pickled.text("module")), Buffer.from("Q")]), "is no storage"],
+    [
+      "names no storage",
+      Buffer.concat([pickled.tupleOf(pickled.text("module")), Buffer.from("Q")]),
+      "is not a storage",
+    ],
     ["reads an empty memo", Buffer.from("h\x07", "latin1"), "entry 7 of its memo"],
     ["empties its stack", Buffer.from("0000000"), "opcode POP, finds nothing on the stack"],
   ])("that %s is refused by opcode and name", async (_, value, message) => {
@@ -125,8 +125,8 @@ describe("a pickle", () => {
     expect(error.message).toContain("has more than 2000000 instructions");
   });
 
-  test("whose lists hold one another a billion times over is refused without unfolding them", async () => {
-    // Each list holds the one before it ten times.
+  test("whose nested lists have a billion elements is refused without expanding them", async () => {
+    // Each list contains the one before it ten times.
     let value = Buffer.from("]q\x00", "latin1");
     for (let i = 1; i <= 40; i++) {
       const earlier = Buffer.concat(Array.from({ length: 10 }, () => Buffer.from([0x68, i - 1])));
@@ -136,7 +136,7 @@ describe("a pickle", () => {
     expect(error.message).toContain("must hold a dictionary of tensors; it holds a list of 10");
   });
 
-  test("of a dictionary that holds itself is refused", async () => {
+  test("of a dictionary that contains itself is refused", async () => {
     const itself = Buffer.concat([Buffer.from("}q\x01", "latin1"), pickled.text("a"), Buffer.from("h\x01s", "latin1")]);
     expect((await rejected(torchArchive(pickled.file(itself)))).message).toContain("has no entry with weights");
   });
@@ -169,14 +169,14 @@ describe("a tensor", () => {
   test("of a storage with two descriptions is refused", async () => {
     const [a, b] = [pickledTensor({ ...KEY, shape: [1] }), pickledTensor({ key: "0", elements: 2, shape: [1] })];
     const error = await rejected(torchArchive(pickled.file(pickled.dictionary({ a, b })), { "0": new Uint8Array(16) }));
-    expect(error.message).toContain("describes storage 0 in two ways");
+    expect(error.message).toContain("describes storage 0 twice");
   });
 });
 
 describe("an archive", () => {
   const data = pickled.file(pickled.dictionary({ a: pickledTensor({ key: "0", elements: 4, shape: [4] }) }));
 
-  test("whose directory is said to lie where no file reaches is refused", async () => {
+  test("whose directory has an impossible position is refused", async () => {
     const bytes = readFileSync(golden("torch_zip.pth"));
     const locator = bytes.indexOf(Buffer.from("PK\x06\x07", "latin1"));
     expect(locator).toBeGreaterThan(0);
@@ -184,7 +184,7 @@ describe("an archive", () => {
     expect(await rejected(bytes)).toMatchObject({ code: "ERR_TORCH_FILE" });
   });
 
-  test("whose entries lie on one another is refused", async () => {
+  test("whose entries overlap is refused", async () => {
     const error = await rejected(
       zipArchive([
         { name: "a/data.pkl", data },
@@ -194,7 +194,7 @@ describe("an archive", () => {
     expect(error.message).toMatch(/entry a\/data(\.pkl|\/0) overlaps the one before it/);
   });
 
-  test("that would unpack to much more than it has is refused before anything is unpacked", async () => {
+  test("that would unpack to far more than its size is refused before anything is unpacked", async () => {
     const bomb = { data: new Uint8Array(100), method: 8, uncompressedSize: 2 ** 32 - 2 };
     const error = await rejected(zipArchive([{ name: "a/data.pkl", ...bomb }]));
     expect(error.message).toContain("its entry a/data.pkl is compressed or encrypted, which torch.save never does");
@@ -217,7 +217,7 @@ describe("an archive", () => {
       ],
       "big-endian",
     ],
-    ["with a name that leaves the folder", [{ name: "../data.pkl", data }], "is no zip archive that can be read"],
+    ["with a name that leaves the folder", [{ name: "../data.pkl", data }], "is not a readable zip archive"],
   ])("%s is refused", async (_, entries, message) => {
     expect((await rejected(zipArchive(entries))).message).toContain(message);
   });
@@ -236,7 +236,7 @@ describe("another file", () => {
     expect([error.code, error.message]).toEqual(["ERR_TORCH_FILE", expect.stringContaining(message)]);
   });
 
-  test("that is not there is said to be missing", async () => {
+  test("that does not exist is reported as missing", async () => {
     expect((await codedRejection(readStateFile("/nowhere/weights.pth"))).code).toBe("ERR_WEIGHTS_MISSING");
   });
 

@@ -38,25 +38,22 @@ describe("the weights in a checkpoint", () => {
     },
   );
 
-  test("keep a prefix that only some have", () => {
+  test("keep a prefix that only some of the names have", () => {
     const value = map({ "module.a": tensor(1), "other.b": tensor(1) });
     expect(found(value).names).toEqual(["module.a", "other.b"]);
   });
 
-  test.each(["state_dict_ema", "model_ema"])(
-    "are the moving average %s where there is one, and it is said",
-    (entry) => {
-      const average = weights("module.", 7).set("n_averaged", tensor(1));
-      const value = map({ state_dict: weights("", 1), [entry]: average });
-      expect(found(value)).toEqual({
-        names: ["a.weight", "b.bias"],
-        length: 7,
-        notes: [`The weights are the moving average, the entry ${entry}, not those of state_dict.`],
-      });
-    },
-  );
+  test.each(["state_dict_ema", "model_ema"])("are the moving average %s where there is one, with a note", (entry) => {
+    const average = weights("module.", 7).set("n_averaged", tensor(1));
+    const value = map({ state_dict: weights("", 1), [entry]: average });
+    expect(found(value)).toEqual({
+      names: ["a.weight", "b.bias"],
+      length: 7,
+      notes: [`The weights are the moving average, the entry ${entry}, not those of state_dict.`],
+    });
+  });
 
-  test("are not an average that was not kept", () => {
+  test("are not an empty moving average", () => {
     expect(found(map({ state_dict: weights(), state_dict_ema: null })).length).toBe(1);
   });
 

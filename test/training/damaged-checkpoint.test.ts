@@ -1,4 +1,4 @@
-/** A checkpoint that was damaged on the disk is refused, and the run goes on from the one before it. */
+/** A checkpoint that was damaged on the disk is refused, and the run resumes from the one before it. */
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
@@ -34,7 +34,7 @@ function flip(path: string, at: number): void {
 
 beforeAll(() => train(join(shared, "run"), RECIPE).then(() => undefined));
 
-test("a byte that is flipped anywhere is found", () => {
+test("a flipped byte is detected anywhere", () => {
   const path = join(temporaryFolder(), "last.safetensors");
   const whole = readFileSync(file(join(shared, "run"), "last"));
   const places = Array.from({ length: 60 }, (_, i) => Math.floor((i * (whole.length - 1)) / 59));
@@ -49,7 +49,7 @@ test("a byte that is flipped anywhere is found", () => {
       return false;
     }
   });
-  // The format pads its header with spaces that mean nothing.
+  // The format pads its header with spaces, which have no meaning.
   expect(missed.filter((at) => whole[at] !== 0x20)).toEqual([]);
   writeFileSync(path, whole);
   flip(path, whole.length - 1);
@@ -58,7 +58,7 @@ test("a byte that is flipped anywhere is found", () => {
   expect(error.message).toContain(path);
 });
 
-test("a resume goes on from the checkpoint before, says so, keeps the damaged one, and ends with the same weights", async () => {
+test("a resume uses the checkpoint before, says so, keeps the damaged one, and ends with the same weights", async () => {
   const run = copied();
   const damaged = file(run, "last");
   flip(damaged, readFileSync(damaged).length - 1);
@@ -70,7 +70,7 @@ test("a resume goes on from the checkpoint before, says so, keeps the damaged on
   expect(tensorsOf(damaged)).toEqual(tensorsOf(file(join(shared, "run"), "last")));
 });
 
-test("where both are damaged, both are named and nothing is touched", async () => {
+test("if both are damaged, both are named and no file is changed", async () => {
   const run = copied();
   for (const name of ["last", "previous"]) writeFileSync(file(run, name), "no weights");
   const before = readFileSync(join(run, "metrics.jsonl"));
@@ -80,7 +80,7 @@ test("where both are damaged, both are named and nothing is touched", async () =
   expect(readFileSync(join(run, "metrics.jsonl"))).toEqual(before);
 });
 
-test("a lost newest checkpoint is replaced by the one before, and a file of an earlier version needs no checksum", async () => {
+test("a missing newest checkpoint is replaced by the one before, and a file of an earlier version needs no checksum", async () => {
   const run = copied();
   rmSync(file(run, "last"));
   expect(await resume(run)).toContain("Resuming after step 4.");

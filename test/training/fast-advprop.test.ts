@@ -1,4 +1,4 @@
-/** Fast AdvProp as a run, and what it is not. Its step against NumPy: test/golden/method-steps.test.ts. */
+/** Properties of Fast AdvProp's step and of a run. test/golden/method-steps.test.ts compares the step with NumPy. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -71,7 +71,7 @@ function batch(first = 0, repeats?: number[]) {
 const flat = (gradients: GradientStore) => gradients.read().map((one) => one?.toNumbers() ?? []);
 
 describe("a step", () => {
-  test("is not AdvProp: no image is both clean and attacked, and the attack asks for no pass of its own", () => {
+  test("differs from AdvProp: no image is both clean and attacked, and the attack needs no extra pass", () => {
     scope(() => {
       const { parts, passes } = make();
       const given = batch();
@@ -83,7 +83,7 @@ describe("a step", () => {
         [ATTACKED, "aux", "batch"],
       ]);
       expect(passes[0].images.toNumbers()).toEqual(rows(given.images, 0, clean).toNumbers());
-      // The noise lies around the other images, in the ball.
+      // The noise pass uses points in the balls around the other images.
       const rest = rows(given.images, clean, COUNT).toNumbers();
       const change = maxDifference(passes[1].images.toNumbers(), rest);
       expect(change).toBeGreaterThan(0);
@@ -99,7 +99,7 @@ describe("a step", () => {
     });
   });
 
-  test("touches the main norms by clean images alone, and the auxiliary ones by attacked images alone", () => {
+  test("passes only clean images through the main norms, and only attacked images through the auxiliary ones", () => {
     scope(() => {
       const gradientsOf = (change: (images: number[]) => number[]) => {
         const { parts, model, gradients, owners } = make();
@@ -126,7 +126,7 @@ describe("a step", () => {
     });
   });
 
-  test("is re-balanced: without it the norms of a route would learn as slowly as their share of the images", () => {
+  test("is re-balanced: otherwise the norms of a route would learn more slowly, by their share of the images", () => {
     scope(() => {
       const of = (balanced: boolean) => {
         const { parts, gradients, owners } = make();
@@ -148,7 +148,7 @@ describe("a step", () => {
     });
   });
 
-  test("adds to what earlier mini-batches left, each re-balanced by itself", () => {
+  test("adds to the gradients of earlier mini-batches, each re-balanced separately", () => {
     scope(() => {
       const separate = [0, 100].map((first) => {
         const { parts, gradients } = make();
@@ -184,12 +184,12 @@ describe("a step", () => {
   });
 });
 
-test("a share of a mini-batch is rounded, and there is always an image of each kind", () => {
+test("the share of a mini-batch is rounded, and there is always an image of each kind", () => {
   expect([attackedOf(80, 0.2), attackedOf(128, 0.2), attackedOf(2, 0.2), attackedOf(4, 0.99)]).toEqual([16, 26, 1, 3]);
   expect(codedError(() => attackedOf(1, 0.2)).code).toBe("ERR_BATCH_SIZE");
 });
 
-test("as many epochs fewer as each costs more: 88 of 105, as in the published script", () => {
+test("the number of epochs is divided by the cost of one: 88 instead of 105, as in the published script", () => {
   const of = (training: Recipe["training"], method: Recipe["method"] = "fast-advprop") =>
     epochsOf(resolveRecipe({ method, training }));
   expect([of({ epochs: 105 }), of({ epochs: 15 }), of({ epochs: 1 })]).toEqual([88, 13, 1]);
@@ -197,7 +197,7 @@ test("as many epochs fewer as each costs more: 88 of 105, as in the published sc
   for (const method of ["vanilla", "advprop"] as const) expect(of({ epochs: 105 }, method)).toBe(105);
 });
 
-test("a run has the fewer epochs, ends its schedule with them, and is resumed bit for bit", async () => {
+test("a run has this number of epochs, its schedule ends with them, and it is resumed bit for bit", async () => {
   const recipe: Recipe = {
     model: "resnet8",
     method: "fast-advprop",
@@ -212,11 +212,13 @@ test("a run has the fewer epochs, ends its schedule with them, and is resumed bi
   await train(recipe, { run: whole, onEvent: (event) => void events.push(event) });
   const steps = events.flatMap((event) => (event.type === "step" ? [event] : []));
   expect(steps.map(({ epochs, totalSteps }) => [epochs, totalSteps])).toEqual(Array(4).fill([2, 4]));
-  // A milestone at half of the recipe's epochs is at half of those that are trained.
+  // A milestone at half of the recipe's epochs is at half of the trained epochs.
   expect(steps.map(({ learningRate }) => +learningRate.toFixed(6))).toEqual([0.1, 0.1, 0.01, 0.01]);
   expect(Object.keys(steps[0].losses).sort()).toEqual(["adversarialLoss", "cleanLoss", "noiseLoss"]);
   expect(
-    events.some((event) => event.type === "note" && event.message.startsWith("Epochs: 2, which cost about what 3")),
+    events.some(
+      (event) => event.type === "note" && event.message.startsWith("Epochs: 2, which cost about as much as 3"),
+    ),
   ).toBe(true);
 
   const parts = join(folder, "parts");

@@ -1,4 +1,4 @@
-/** Fine-grained AdvProp as a run: its routes are known to the log, the checkpoint, the export and the evaluation. */
+/** Fine-grained AdvProp as a run: its routes appear in the log, the checkpoint, the export and the evaluation. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -71,7 +71,7 @@ describe("a run of four routes", () => {
     expect(weightsOf(path).equals(weightsOf(folder))).toBe(true);
   });
 
-  test("is evaluated through each route by its name, and through no other", async () => {
+  test("is evaluated through each route by name; other names are refused", async () => {
     const pixels = { pixels: Uint8Array.from({ length: 3 * 32 * 32 }, (_, i) => (i * 7) % 256), height: 32, width: 32 };
     const answers: string[] = [];
     for (const route of ROUTES) {
@@ -84,7 +84,7 @@ describe("a run of four routes", () => {
     expect(error.message).toContain(`must be one of ${ROUTES.join(", ")}; got aux`);
   });
 
-  test("is exported with its routes or without, and starts another run by their names", async () => {
+  test("is exported with or without its routes, and another run can start from them by name", async () => {
     const to = join(temporaryFolder(), "weights.safetensors");
     expect(await exportModel(folder, to)).toMatchObject({ routes: ["main"] });
     expect(await exportModel(folder, to, { auxiliary: true })).toMatchObject({ routes: ROUTES });
@@ -108,7 +108,7 @@ describe("a run of four routes", () => {
 describe("what a recipe says of routes", () => {
   const policy: Recipe = { method: "fine-grained", data: { augmentation: { autoAugment: "v0" } } };
 
-  test("unless told there are the paper's three, and both readings of plain can be said", () => {
+  test("the default is the paper's three routes, and the recipe can choose what plain images are", () => {
     expect(resolveRecipe(policy).routes).toEqual({
       main: { source: "weak", attacked: false, weight: 1 },
       autoaugment: { source: "strong", attacked: false, weight: 1 },
@@ -130,7 +130,7 @@ describe("what a recipe says of routes", () => {
   });
 
   test.each<[Recipe, string]>([
-    [{ method: "fine-grained" }, "data.augmentation.autoAugment, the policy that they go through, is none"],
+    [{ method: "fine-grained" }, "data.augmentation.autoAugment, its augmentation policy, is none"],
     [
       { ...policy, routes: { other: { source: "strong" } } },
       "routes must name main, which is evaluated, and at least one other",
@@ -139,7 +139,7 @@ describe("what a recipe says of routes", () => {
       { ...policy, routes: { main: { source: "strong" } } },
       "routes must name main, which is evaluated, and at least one other",
     ],
-    [{ ...policy, routes: { ...RECIPE.routes, "A b": {} } }, "routes.A b is no name of a route"],
+    [{ ...policy, routes: { ...RECIPE.routes, "A b": {} } }, "routes.A b is not a valid name of a route"],
     [
       { ...policy, routes: { ...RECIPE.routes, more: { sorce: "weak" } as never } },
       "unknown key routes.more.sorce. Did you mean source?",
@@ -148,14 +148,14 @@ describe("what a recipe says of routes", () => {
     [{ method: "advprop", routes: RECIPE.routes }, "routes has no effect with method advprop; only fine-grained"],
     [
       { ...policy, routes: { main: {}, other: { source: "plain" } } },
-      "autoAugment has no effect where no route has the source strong",
+      "autoAugment has no effect because no route has the source strong",
     ],
     [
       { ...policy, routes: { main: {}, other: { source: "strong" } }, attack: { steps: 3 } },
-      "whose routes are not attacked",
+      "because no route is attacked",
     ],
-    [{ ...policy, training: { adversarialWeight: 2 } }, "whose routes have a weight each"],
-    [{ ...policy, training: { lossReduction: "mean" } }, "whose routes have a weight each"],
+    [{ ...policy, training: { adversarialWeight: 2 } }, "whose routes have their own weights"],
+    [{ ...policy, training: { lossReduction: "mean" } }, "whose routes have their own weights"],
   ])("%j is refused", (recipe, message) => {
     expect(codedError(() => resolveRecipe(recipe))).toMatchObject({ code: "ERR_RECIPE", exitCode: 2 });
     expect(codedError(() => resolveRecipe(recipe)).message).toContain(message);
@@ -167,7 +167,7 @@ describe("what a recipe says of routes", () => {
     }
   });
 
-  test("each route is said before the training", () => {
+  test("each route is described before the training", () => {
     const lines = describeStrength(
       resolveRecipe({ ...policy, routes: RECIPE.routes, training: { labelSmoothing: 0.1 } }),
     );
@@ -176,7 +176,7 @@ describe("what a recipe says of routes", () => {
       "Route main: plain images.",
       "Route weak: weak images, the loss times 0.5.",
       "Route autoaugment: strong images.",
-      "Route adversarial: adversarial images made of strong images.",
+      "Route adversarial: adversarial images made from strong images.",
     ]);
   });
 });

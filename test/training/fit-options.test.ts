@@ -1,4 +1,4 @@
-/** What a run may be told beyond its method: accumulation, a weight average, early stopping, a time budget. */
+/** Options of the training loop: accumulation, weight average, early stopping, time budget. */
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PixelBatch } from "../../src/data/loading/batch.js";
@@ -35,7 +35,7 @@ async function stopAfter(options: FitOptions, step: number): Promise<void> {
   const result = await fit({
     ...options,
     signal: controller.signal,
-    // Asked once an update, before it.
+    // It is called once before each update.
     schedule: (t) => {
       if (t === step - 1) controller.abort();
       return schedule(t);
@@ -45,10 +45,10 @@ async function stopAfter(options: FitOptions, step: number): Promise<void> {
 }
 
 describe("gradient accumulation", () => {
-  test("updates by the mean gradient of its mini-batches, which batch norm sees one by one", async () => {
+  test("updates by the mean gradient of its mini-batches, each with its own batch norm statistics", async () => {
     const batches: PixelBatch[] = [];
     for await (const batch of loaderOf(4).epoch(0, 0)) batches.push(batch);
-    /** The gradient that the optimiser gets, and how often batch norm moved its statistics. */
+    /** The gradient that the optimiser gets, and the number of updates of the batch norm statistics. */
     const gradientOf = (given: PixelBatch[]) => {
       const model = createClassifier("resnet20", { classes: dataset.classes, imageSize: 8 }).initialize(1);
       const gradients = new GradientStore(model.parameters.map(({ value }) => value));
@@ -97,10 +97,10 @@ describe("gradient accumulation", () => {
     expect(fingerprint(resumed.model)).toBe(fingerprint(straight.model));
   });
 
-  test("is refused where an epoch makes no update", async () => {
+  test("is refused if an epoch has no update", async () => {
     const error = await codedRejection(fit({ ...smallRun(newFolder()), accumulationSteps: 5 }));
     expect(error.code).toBe("ERR_BATCH_SIZE");
-    expect(error.message).toContain("5 mini-batches of 8 images make an update, and an epoch has 4");
+    expect(error.message).toContain("5 mini-batches of 8 images make an update, but an epoch has only 4");
   });
 });
 
@@ -108,7 +108,7 @@ describe("the weight average", () => {
   const averaging = { averageDecay: 0.9 };
   const twin = ({ average }: FitOptions) => (average as WeightAverage).twin;
 
-  test("is what checkpoints hold under the network's names, and goes on after a resume bit for bit", async () => {
+  test("is saved under the network's names, and continues after a resume bit for bit", async () => {
     const straight = smallRun(newFolder(), averaging);
     await fit(straight);
     expect(networkFingerprint(twin(straight))).not.toBe(fingerprint(straight.model));
@@ -132,7 +132,7 @@ describe("the weight average", () => {
     expect(networkFingerprint(twin(resumed))).toBe(networkFingerprint(twin(straight)));
   });
 
-  test("leaves the training as it is", async () => {
+  test("does not change the training", async () => {
     const [plain, averaged] = [smallRun(newFolder()), smallRun(newFolder(), averaging)];
     await fit(plain);
     await fit(averaged);
@@ -147,7 +147,7 @@ describe("early stopping", () => {
     count: 10,
   });
 
-  test("ends the run where so many epochs were no better, and a resume changes nothing", async () => {
+  test("ends the run after this many epochs without an improvement, and a resume changes nothing", async () => {
     const folder = newFolder();
     const options = { epochs: 8, earlyStoppingEpochs: 2, validate: validate([0.3, 0.5, 0.5, 0.4]) };
     const result = await fit(smallRun(folder, options));
@@ -158,7 +158,7 @@ describe("early stopping", () => {
     expect(again.reason).toBe("early stopping");
   });
 
-  test("does not end a run that gets better in time", async () => {
+  test("does not end a run that improves in time", async () => {
     const options = { epochs: 5, earlyStoppingEpochs: 2, validate: validate([0.3, 0.2, 0.4, 0.1, 0.5]) };
     const result = await fit(smallRun(newFolder(), options));
     expect(result).toMatchObject({ status: "finished", reason: "last epoch", state: { epoch: 5 } });
@@ -166,7 +166,7 @@ describe("early stopping", () => {
 });
 
 describe("the time budget", () => {
-  test("stops after the step in which it is spent, saved, and a resume has a budget of its own", async () => {
+  test("saves and stops after the step in which it is used up, and a resume has a new budget", async () => {
     const straight = smallRun(newFolder());
     await fit(straight);
     const folder = newFolder();

@@ -98,7 +98,7 @@ describe("fit", () => {
     expect(fingerprint(options.model)).not.toBe(reference);
   });
 
-  test("keeps checkpoints every so many steps, and the best on validation", async () => {
+  test("keeps checkpoints at the given interval, and the best on validation", async () => {
     const accuracies = [0.3, 0.6, 0.5];
     const validate = async () => ({ accuracy: accuracies.shift() as number, loss: 1, count: 10 });
     const options = smallRun(join(temporaryFolder(), "run"), { keepEverySteps: 5, validate });
@@ -139,7 +139,7 @@ describe("fit", () => {
     expect(parameterFingerprint(options)).toBe(before);
   });
 
-  test("running statistics that are not finite are never kept, though the loss is", async () => {
+  test("running statistics that are not finite are never saved, even if the loss is finite", async () => {
     const options = smallRun(join(temporaryFolder(), "run"), { checkpointEverySteps: 2 });
     const name = "layer2.0.bn1.aux_bn.0.running_var";
     const statistics = new Map(options.model.network.state());
@@ -172,7 +172,7 @@ describe("fit", () => {
     const norms = readJsonLines<MetricsRecord>(clipped.run.metrics.path).flatMap((record) =>
       record.type === "step" ? [record.gradientNorm as number] : [],
     );
-    // The logged norm is that before clipping.
+    // The logged norm is the norm before clipping.
     for (const norm of norms) expect(norm).toBeGreaterThan(1e-3);
   });
 
@@ -193,7 +193,7 @@ describe("fit", () => {
   });
 });
 
-/** A hash over the parameters alone: a step that fails has moved running statistics, which the checkpoint has from before. */
+/** A hash of only the parameters: a failed step has changed the running statistics, but the checkpoint has those from before it. */
 function parameterFingerprint({ model }: { model: Parameters<typeof fingerprint>[0] }): string {
   return model.parameters.map(({ data }) => data.toNumbers().join()).join(";");
 }

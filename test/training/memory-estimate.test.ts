@@ -1,4 +1,4 @@
-/** The memory of an update, as measured beforehand and as it turns out. */
+/** Compares the estimated memory of an update with the real one. */
 import { describe, expect, test } from "vitest";
 import { trainingLoader } from "../../src/data/loading/loader.js";
 import { openInMemory } from "../../src/data/open-data.js";
@@ -32,7 +32,7 @@ test.each<[string, Recipe, number]>([
   ["AdvProp with an average", { training: { averageDecay: 0.99 }, attack: { steps: 1 } }, 1],
   ["mixture with AdamW", { method: "mixture", optimizer: { name: "adamw" }, attack: { steps: 1 } }, 1],
 ])(
-  "of %s is within a tenth of what a larger batch takes, and measuring changes nothing",
+  "of %s is within a tenth of the memory of a larger batch, and measuring changes nothing",
   async (_name, recipe, accumulationSteps) => {
     const learner = await learnerOf(recipe);
     const before = [fingerprint(learner.model), bytesOf(learner.optimizer.state())];
@@ -58,7 +58,7 @@ describe("the choice of a batch size", () => {
   const estimate = { fixedBytes: 1e9, bytesPerImage: 1e7 };
 
   test.each([
-    // 0.85 * 2.8e9 is 1.38e9 more than is fixed: 138 images.
+    // 0.85 * 2.8e9 is 1.38e9 more than the fixed part: 138 images.
     [2.8e9, 50_000, 128, 128, 1],
     [2.8e9, 50_000, 256, 128, 2],
     [2.8e9, 50_000, 2048, 128, 16],
@@ -71,16 +71,16 @@ describe("the choice of a batch size", () => {
     expect(automaticBatch(estimate, available, images, update)).toEqual({ batchSize: size, accumulationSteps: times });
   });
 
-  test("refuses what does not fit, and says what would", () => {
+  test("refuses a batch that does not fit, and says which size would", () => {
     checkMemory(estimate, 100, 2e9);
     const error = codedError(() => checkMemory(estimate, 128, 2e9));
     expect(error).toMatchObject({ code: "ERR_MEMORY", exitCode: 2 });
     expect(error.message).toContain(
-      "a batch of 128 images takes about 2.28 GB, and 2.00 GB are available. Take a batch of at most 100",
+      "a batch of 128 images needs about 2.28 GB of memory, but only 2.00 GB are available. Use a batch of at most 100",
     );
     const hopeless = codedError(() => automaticBatch(estimate, 1e9, 1000, 128));
     expect(hopeless.code).toBe("ERR_MEMORY");
-    expect(hopeless.message).toContain("Take a smaller model or smaller images");
+    expect(hopeless.message).toContain("Use a smaller model or smaller images");
   });
 
   test("a recipe's automatic size becomes a number, and one that is too large is refused", async () => {
@@ -100,7 +100,7 @@ describe("the choice of a batch size", () => {
     }
   });
 
-  test("an update keeps the recipe's images where there are as many; where not, its rate follows them", async () => {
+  test("an update keeps the recipe's number of images if there are enough; otherwise the rate is scaled", async () => {
     const automatic = resolveRecipe({
       method: "vanilla",
       training: { batchSize: "auto", accumulationSteps: 4 },
@@ -110,7 +110,7 @@ describe("the choice of a batch size", () => {
     const kept = settleBatchSize(automatic, learner, data, 16).recipe;
     expect(kept.training.batchSize * kept.training.accumulationSteps).toBe(64);
     expect(kept.optimizer.lr).toBe(0.2);
-    // 512 images for an update are asked for, and there are 128.
+    // An update should have 512 images, but there are only 128.
     const fewer = settleBatchSize(automatic, learner, data).recipe;
     expect(fewer.training.batchSize * fewer.training.accumulationSteps).toBe(128);
     expect(fewer.optimizer.lr).toBe(0.05);

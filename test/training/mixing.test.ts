@@ -1,4 +1,4 @@
-/** Mixup and CutMix: what is drawn, what is mixed, and that attacks and auxiliary routes never see it. */
+/** Mixup and CutMix: the draws, the mixed images, and that attacks and auxiliary routes get unmixed images. */
 import { describe, expect, test } from "vitest";
 import { createAttack } from "../../src/attacks/create.js";
 import { linf } from "../../src/attacks/threat-model.js";
@@ -30,7 +30,7 @@ async function batchesOf(mixing: Mixing, batchSize?: number, firstStep = 0, leav
   return batches;
 }
 
-test.each([0.2, 0.5, 1, 1.5, 4])("shares are of Beta(%d, %d)", (alpha) => {
+test.each([0.2, 0.5, 1, 1.5, 4])("shares have the distribution Beta(%d, %d)", (alpha) => {
   const draws = Array.from({ length: 20_000 }, (_, i) => drawBeta(new KeyedRandom(1, Purpose.mixing, 0, i), alpha, 3));
   const mean = draws.reduce((sum, x) => sum + x, 0) / draws.length;
   const moment = (order: number) => draws.reduce((sum, x) => sum + (x - 0.5) ** order, 0) / draws.length;
@@ -44,7 +44,7 @@ test.each([0.2, 0.5, 1, 1.5, 4])("shares are of Beta(%d, %d)", (alpha) => {
 });
 
 describe("masks", () => {
-  test("are keyed by the sample: the same in any batch and from any step on", async () => {
+  test("are keyed by the sample: they do not depend on the batch or the first step", async () => {
     for (const mixing of [
       { mixup: 0.4, cutmix: 0 },
       { mixup: 0, cutmix: 1 },
@@ -67,7 +67,7 @@ describe("masks", () => {
     }
   });
 
-  test("of CutMix are a rectangle of about the drawn area, of Mixup one share", async () => {
+  test("are a rectangle of about the drawn area for CutMix, and one share for Mixup", async () => {
     const [cut] = await batchesOf({ mixup: 0, cutmix: 1 }, 20);
     for (let i = 0; i < 20; i++) {
       const mask = [...cut.mix!.shares.slice(i * 64, (i + 1) * 64)];
@@ -103,7 +103,7 @@ describe("masks", () => {
   });
 });
 
-test("an image is mixed with that of the opposite place, and so are the losses of their labels", () => {
+test("an image is mixed with the image at the mirrored index, and so are the losses of their labels", () => {
   scope(() => {
     const images = channelsLast(fromArray([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], [2, 3, 1, 2], "float64"));
     const mix = fromArray([1, 0, 0.25, 0.75], [2, 1, 1, 2], "float64");
@@ -126,7 +126,7 @@ test("an image is mixed with that of the opposite place, and so are the losses o
   });
 });
 
-test.each(METHODS.filter((name) => name !== "adversarial"))("%s mixes its clean images alone", (name) => {
+test.each(METHODS.filter((name) => name !== "adversarial"))("%s mixes only its clean images", (name) => {
   scope(() => {
     const method: Method = METHOD_TABLE[name];
     const model = createClassifier("resnet8", { classes: ["a", "b", "c"], routes: method.routes, imageSize: 8 });
@@ -149,7 +149,7 @@ test.each(METHODS.filter((name) => name !== "adversarial"))("%s mixes its clean 
         seen.push({ images: images.toNumbers(), context });
         return model.forward(images, context);
       };
-      // Noise asks nothing, so that what the attack is given is the only thing that decides it.
+      // Noise does not use the network, so it depends only on the attack's input.
       const attack = createAttack({ name: "noise", norm: "linf", epsilon: 8 / 255 });
       const owners = parameters.map(([key]) => (isAuxiliary(key) ? ("auxiliary" as const) : ("shared" as const)));
       const gradients = new GradientStore(parameters.map(([, { value }]) => value));

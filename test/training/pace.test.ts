@@ -1,4 +1,4 @@
-/** How fast a run says that it is and how long it says that it still takes, by a clock that the test moves. */
+/** The reported speed and remaining time of a run, with a simulated clock. */
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Loader } from "../../src/data/loading/batch.js";
@@ -20,7 +20,7 @@ interface Durations {
   readonly checkpoint: number;
 }
 
-/** Runs `fit` on a clock that only its parts move; gives the steps' events and the instants of each, in seconds. */
+/** Runs `fit` with a clock that only the parts of the run advance. Returns the events of the steps and their times in seconds. */
 async function timed(
   { loader: wait, step: work, validation, checkpoint }: Durations,
   options: Partial<FitOptions> = {},
@@ -73,7 +73,7 @@ test("the speed and the waiting share of a record are those of the time since th
     checkpoint: 50,
   });
   const steps = metrics.filter(({ type }) => type === "step");
-  // 4 steps of 8 images an epoch, a record each 3 steps; the pauses between epochs count for none.
+  // 4 steps of 8 images per epoch and a record every 3 steps. The pauses between epochs do not count.
   expect(steps.map(({ step }) => step)).toEqual([3, 6, 9, 12]);
   expect(steps[0]).toMatchObject({ imagesPerSecond: 24 / 11, waitingShare: 3 / 11 });
   for (const record of steps.slice(1)) expect(record).toMatchObject({ imagesPerSecond: 8, waitingShare: 0 });
@@ -86,7 +86,7 @@ test.each([
   ["each epoch", 1],
   ["each third epoch", 3],
 ])(
-  "once each part was seen the time left is right within 20 %%, with a validation %s",
+  "the remaining time is right within 20 %% once each part was measured, with a validation %s",
   async (_, evaluateEveryEpochs) => {
     const { steps, end } = await timed(
       {

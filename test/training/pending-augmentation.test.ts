@@ -1,4 +1,4 @@
-/** Crop and mirroring that a loader leaves to the step are those that it makes itself. */
+/** Cropping and mirroring by the step gives the same images as by the loader. */
 import { describe, expect, test } from "vitest";
 import { subset } from "../../src/data/datasets/subset.js";
 import type { PixelBatch } from "../../src/data/loading/batch.js";
@@ -7,7 +7,7 @@ import { scope } from "../../src/tensor/index.js";
 import { batchFromPixels } from "../../src/training/methods/step.js";
 import { makeDataset } from "../support/datasets.js";
 
-// Of class 0 there are three images, which a balanced epoch visits several times.
+// Class 0 has only three images, which a balanced epoch draws several times.
 const DATASET = subset(
   makeDataset({ length: 60, classes: 3 }),
   Uint32Array.from([...Array(60).keys()].filter((i) => i % 3 !== 0 || i < 9)),
@@ -56,7 +56,7 @@ describe("pending augmentation", () => {
       expect(pending.some((batch) => batch.pending?.streams.some((stream) => stream > views))).toBe(true);
   });
 
-  test("is the loader's where a policy follows", async () => {
+  test("is done by the loader if a policy follows", async () => {
     const options = { augmentation: { crop: 2, flip: true, autoAugment: "v0" } } as const;
     expect(await batchesOf({ ...options, leavePending: true })).toEqual(await batchesOf(options));
   });

@@ -1,4 +1,4 @@
-/** How much of a training step is TypeScript's own: everything outside of the native calls. */
+/** The share of a training step that TypeScript takes: everything outside of native calls. */
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { trainingLoader } from "../../src/data/loading/loader.js";
@@ -13,7 +13,7 @@ const STEPS = 6;
 
 test("TypeScript's share of an AdvProp step of ResNet-20 at batch 128 is under 3 %", async () => {
   setThreads(2);
-  // Loading, augmentation, the step, the update and the log: all that `fit` does, at the size of real CIFAR batches.
+  // Everything that `fit` does (loading, augmentation, step, update and log) at the size of CIFAR batches.
   const dataset = makeDataset({ length: 128 * STEPS, classes: 3, height: 32, width: 32 });
   const options = smallRun(join(temporaryFolder(), "run"));
   const loader = trainingLoader(dataset, { batchSize: 128, seed: 0, augmentation: { crop: 4, flip: true } });

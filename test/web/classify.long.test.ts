@@ -1,4 +1,4 @@
-/** The page of `exportWeb` in a browser, against the same classifiers in Node. */
+/** Compares the page of `exportWeb` in a browser with the same classifiers in Node. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
@@ -20,9 +20,9 @@ import { picture } from "../support/photos.js";
 import { serveFolder } from "../support/static-server.js";
 import { trainTenSteps } from "../support/trained.js";
 
-/** Of a probability, where the browser decodes to the same pixels: rounding of the network alone. */
+/** Tolerance of a probability if the browser decodes to the same pixels: only the rounding of the network. */
 const SAME_PIXELS = 1e-5;
-/** Where laying on white, or the reduced decoding of a large JPEG, differs by a level or two. */
+/** Tolerance if blending on white or the reduced decoding of a large JPEG changes pixels by a level or two. */
 const NEAR_PIXELS = 0.01;
 
 describe.skipIf(!hasChromium)("the exported page", () => {
@@ -32,7 +32,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
   let unlike: TestBrowser;
 
   beforeAll(async () => {
-    // Two runs of one data set, as one compares them.
+    // Two runs on the same data set, as in a comparison.
     for (const method of ["vanilla", "advprop"] as const) {
       const shapes = { images: 512, validationImages: 32, testImages: 32 };
       const recipe = { model: "resnet8", method, data: { path: "shapes", imageSize: 32, shapes }, threads: 1 };
@@ -49,7 +49,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
 
     await picture(1, 90, 61).png().toFile(path("wide.png"));
     await picture(2, 400, 330).jpeg().toFile(path("photo.jpg"));
-    // Upright it is 57 wide.
+    // Its upright width is 57.
     await picture(3, 80, 57).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toFile(path("turned.jpg"));
     await picture(4, 64, 64).ensureAlpha(0.4).png().toFile(path("glass.png"));
     await picture(5, 64, 48).webp({ lossless: true }).toFile(path("lossless.webp"));
@@ -70,7 +70,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     ["lossless.webp", SAME_PIXELS],
     ["photo.jpg", NEAR_PIXELS],
     ["turned.jpg", NEAR_PIXELS],
-  ])("says of %s what the classifiers say in Node", async (name, tolerance) => {
+  ])("gives the same predictions for %s as the classifiers in Node", async (name, tolerance) => {
     const { page, complaints } = await pair.open();
     await choose(page, path(name));
     for (const [i, shown] of (await answersOn(page)).entries()) {
@@ -81,7 +81,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     expect(complaints).toEqual([]);
   });
 
-  test("asks for nothing outside of its folder, and for nothing at all once it is there", async () => {
+  test("loads nothing from outside of its folder, and nothing at all after it is loaded", async () => {
     const { page, requests } = await pair.open();
     await ready(page);
     const server = new URL(page.url()).origin;
@@ -95,7 +95,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     expect(await page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
   });
 
-  test("its sliders do to the photo what the corruptions of the library do, and off again undoes it", async () => {
+  test("its sliders apply the corruptions of the library, and the reset removes them", async () => {
     const { page } = await pair.open();
     await choose(page, path("wide.png"));
     const clean = await answersOn(page);
@@ -113,8 +113,8 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     expect(shown).not.toEqual(clean);
     const changed = clean.map(([before], i) => before.class !== shown[i][0].class);
     const marks = await page.locator(".mark").allInnerTexts();
-    expect(marks).toEqual(changed.map((one) => (one ? "✕ changed" : "✓ holds")));
-    await page.getByRole("button", { name: "All off" }).click();
+    expect(marks).toEqual(changed.map((one) => (one ? "✕ changed" : "✓ unchanged")));
+    await page.getByRole("button", { name: "Reset all" }).click();
     await settled(page);
     expect(await answersOn(page)).toEqual(clean);
     expect(await page.locator(".mark").count()).toBe(0);
@@ -126,7 +126,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     return corrupted(squareOf(await decodeImage(readFileSync(path("wide.png")), "wide.png"), 32, view), 32, severities);
   }
 
-  test("moves by keys alone, and tells what changed to who does not see it", async () => {
+  test("can be used with the keyboard alone, and announces changes to screen readers", async () => {
     const { page } = await pair.open();
     let choosers = 0;
     page.on("filechooser", () => choosers++);
@@ -147,7 +147,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     await expect.poll(() => choosers).toBe(1);
   });
 
-  test("takes photos that are dropped and pasted, and says of anything else what it is", async () => {
+  test("takes dropped and pasted photos, and says what other files are", async () => {
     const { page } = await pair.open();
     await ready(page);
     const problem = page.getByRole("alert");
@@ -155,7 +155,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     await problem.filter({ hasText: "notes.txt is text. Choose a photo: a JPEG, PNG, WebP, AVIF or GIF." }).waitFor();
     await give(page, "drop", path("broken.png"));
     await problem
-      .filter({ hasText: "broken.png is a PNG that the browser cannot decode: cut off or damaged." })
+      .filter({ hasText: "broken.png is a PNG that the browser cannot decode. The file is incomplete or damaged." })
       .waitFor();
     await give(page, "drop", path("wide.png"));
     await page.getByRole("img", { name: "wide.png" }).waitFor();
@@ -165,22 +165,22 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     await page.getByRole("img", { name: "photo.jpg" }).waitFor();
     expect(await answersOn(page)).not.toEqual(before);
     await give(page, "paste", undefined);
-    await problem.filter({ hasText: "There was no file in that" }).waitFor();
-    // What was shown stays.
+    await problem.filter({ hasText: "That was not a file" }).waitFor();
+    // The previous photo stays visible.
     expect(await page.getByRole("img", { name: "photo.jpg" }).count()).toBe(1);
   });
 
-  test("says what is missing where the folder was not copied as a whole", async () => {
+  test("names the missing file if the folder was not copied completely", async () => {
     const { page } = await pair.open();
     await page.route("**/model-2.onnx", (route) => route.fulfill({ status: 404 }));
     await page.reload();
     const problem = page.getByRole("alert");
-    await problem.filter({ hasText: "/model-2.onnx is not there (404). Was the whole folder copied?" }).waitFor();
+    await problem.filter({ hasText: "/model-2.onnx was not found (404). Was the whole folder copied?" }).waitFor();
     await page.locator("input[type=file]").setInputFiles(path("wide.png"));
     await problem.filter({ hasText: "The models could not be loaded. Load the page again." }).waitFor();
   });
 
-  test("shows models of other classes and sizes each with its own", async () => {
+  test("shows models with different classes and sizes correctly", async () => {
     const { page } = await unlike.open();
     await choose(page, path("wide.png"));
     const captions = await page.locator("figcaption").allInnerTexts();
@@ -202,7 +202,7 @@ describe.skipIf(!hasChromium)("the exported page", () => {
     ["dark", 1280],
     ["light", 360],
     ["dark", 320],
-  ] as const)("fits its window and has enough contrast, %s at %i pixels", async (colorScheme, width) => {
+  ] as const)("fits the window and has enough contrast, %s at %i pixels", async (colorScheme, width) => {
     const { page } = await pair.open({ colorScheme, viewport: { width, height: 800 } });
     await choose(page, path("wide.png"));
     await slide(page, { gaussian_noise: 4 });
@@ -216,7 +216,7 @@ async function ready(page: Page): Promise<void> {
   expect(await page.getByRole("alert").allInnerTexts()).toEqual([]);
 }
 
-/** Until no photo is decoded and nothing classified. */
+/** Waits until no photo is being decoded or classified. */
 async function settled(page: Page): Promise<void> {
   await page.locator("main[aria-busy=false]").waitFor();
 }
@@ -252,7 +252,7 @@ async function give(page: Page, how: "drop" | "paste", file: string | undefined)
   );
 }
 
-/** What each model is shown to say; the widths of the bars have all digits. */
+/** The shown predictions of each model; the widths of the bars have all digits. */
 function answersOn(page: OpenedPage["page"]): Promise<Prediction[][]> {
   return page.locator(".model").evaluateAll((cards) =>
     cards.map((card) =>
@@ -272,7 +272,7 @@ function pixelsOn(page: Page): Promise<number[]> {
   });
 }
 
-/** Classes of nearly the same probability may change places. */
+/** Classes of nearly the same probability may be in another order. */
 function expectNear(shown: readonly Prediction[], expected: readonly Prediction[], tolerance: number): void {
   expect(shown).toHaveLength(expected.length);
   for (const [i, { class: name, probability }] of shown.entries()) {
@@ -282,7 +282,7 @@ function expectNear(shown: readonly Prediction[], expected: readonly Prediction[
   }
 }
 
-/** The least ratio of luminance of a text to what it stands on, by WCAG 2.2; buttons that are off aside. */
+/** The smallest contrast ratio of a text to its background by WCAG 2.2, without disabled buttons. */
 function lowestContrast(page: Page): Promise<number> {
   return page.evaluate(() => {
     const channels = (colour: string): number[] => colour.match(/[\d.]+/g)!.map(Number);

@@ -1,4 +1,4 @@
-/** What the page of `exportWeb` computes beside the network. */
+/** Computations of the page of `exportWeb` apart from the network. */
 import { describe, expect, test } from "vitest";
 import { corrupt } from "../../src/corruptions/index.js";
 import { cutCentre } from "../../src/images/centre-cut.js";
@@ -13,12 +13,12 @@ const SIDE = 32;
 const image = await picture(3, SIDE, SIDE).raw().toBuffer();
 
 describe("sliders", () => {
-  test("at 0 leave the image as it is", () => {
+  test("at 0 do not change the image", () => {
     expect(corrupted(image, SIDE, NO_CORRUPTION)).toEqual(image);
     expect(isClean(NO_CORRUPTION)).toBe(true);
   });
 
-  test.each(SLIDERS)("$label does what the corruption $corruption does, the same at every look", ({ corruption }) => {
+  test.each(SLIDERS)("$label applies the corruption $corruption, always with the same result", ({ corruption }) => {
     const before = Uint8Array.from(image);
     const severities = { ...NO_CORRUPTION, [corruption]: 4 };
     const expected = corrupt(image, SIDE, SIDE, corruption, 4, { seed: 0, sample: 0 });
@@ -29,7 +29,7 @@ describe("sliders", () => {
     expect(isClean(severities)).toBe(false);
   });
 
-  test("are applied one after the other in the order in which they stand", () => {
+  test("are applied one after the other in their order", () => {
     const key = { seed: 0, sample: 0 };
     const blurred = corrupt(image, SIDE, SIDE, "gaussian_blur", 2, key);
     const noisy = corrupt(blurred, SIDE, SIDE, "gaussian_noise", 3, key);
@@ -54,17 +54,17 @@ test.each([
   },
 );
 
-test("a canvas's transparency is left out", () => {
+test("the transparency of a canvas is removed", () => {
   expect([...withoutAlpha(Uint8ClampedArray.of(1, 2, 3, 255, 4, 5, 6, 0))]).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-test("a file's first bytes say what it is, as a browser gives them", async () => {
+test("a file of a browser is recognised by its first bytes", async () => {
   expect(formatOf(new Uint8Array(await picture(1).jpeg().toBuffer()))).toEqual({ name: "a JPEG", read: true });
   expect(formatOf(new TextEncoder().encode("notes"))).toEqual({ name: "text", read: false });
   expect(formatOf(new Uint8Array())).toEqual({ name: "empty", read: false });
 });
 
-test("a model's facts are those that are known", () => {
+test("a model's facts are the known ones", () => {
   const model = {
     file: "model.onnx",
     bytes: 1,
@@ -80,7 +80,7 @@ test("a model's facts are those that are known", () => {
   expect(factsOf({ ...model, method: "advprop", epsilon: 1 / 255, accuracy })).toEqual([
     `resnet8, ${size} pixels`,
     "AdvProp at 1/255",
-    "73.98\u00a0% right of 10,000 test images of cifar10",
+    "accuracy 73.98\u00a0% on 10,000 test images of cifar10",
   ]);
   expect([milliseconds(3.14), milliseconds(271.8)]).toEqual(["3.1 ms", "272 ms"]);
 });

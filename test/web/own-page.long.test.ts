@@ -1,4 +1,4 @@
-/** The program for browsers of docs/deploying.md, as it stands there, bundled by vite. */
+/** The program for browsers in docs/deploying.md, bundled by vite without changes. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,12 +16,12 @@ import { serveFolder } from "../support/static-server.js";
 import { trainTenSteps } from "../support/trained.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** In the package, so that the program in it can import ONNX Runtime by its name. */
+/** A folder in the package, so that the program in it can import ONNX Runtime by its name. */
 const folder = join(ROOT, "build", "own-page-test");
-/** A canvas resizes otherwise than Pillow. */
+/** Tolerance, because a canvas resizes differently from Pillow. */
 const TOLERANCE = 0.02;
 
-test.skipIf(!hasChromium)("the program for a page of one's own gives nearly the same", async () => {
+test.skipIf(!hasChromium)("the program for an own page gives nearly the same predictions", async () => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, "public"), { recursive: true });
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,7 @@
-/** Weights of other code bases: recognised, renamed, checked; those of three libraries by their own logits. */
+/**
+ * Weights of other code bases: recognised, renamed and checked. Those of three libraries are compared with the library's
+ * logits.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -32,7 +35,7 @@ const file = (tensors: Tensors): StateFile => ({
 const renamed = (tensors: Tensors, rename: (name: string) => string): Tensors =>
   new Map(Array.from(tensors, ([name, tensor]) => [rename(name), tensor]));
 
-/** The state of a network of ours: names and shapes, and elements of zero. */
+/** A state with the names and shapes of a network here, and with zeros as elements. */
 function stateOfModel(name: string, routes: readonly string[] = [], classes = 10): Map<string, SafetensorsTensor> {
   return new Map(
     Array.from(layoutOf(architecture(name), classes, routes), ([key, shape]) => {
@@ -71,7 +74,7 @@ const noElements = (): never => {
 };
 
 describe.each(golden)("$model of $library", ({ model, preset, shapes, logits }) => {
-  test("gives the library's own logits, from the names and shapes that it saves", async () => {
+  test("has the logits of the library, from the names and shapes that it saves", async () => {
     const tensors = scope(
       () =>
         new Map(
@@ -80,7 +83,7 @@ describe.each(golden)("$model of $library", ({ model, preset, shapes, logits }) 
           }),
         ),
     );
-    // The name says the normalisation, where that is not ImageNet's.
+    // The file's name tells the normalisation where it is not ImageNet's.
     const path = join(temporaryFolder(), preset === "half" ? "tf_efficientnet_b0_ap.safetensors" : "w.safetensors");
     writeFileSync(path, Buffer.concat(encodeSafetensors(tensors)));
     const opened = await openWeights(path);
@@ -99,14 +102,14 @@ describe.each(golden)("$model of $library", ({ model, preset, shapes, logits }) 
 });
 
 describe("a network is recognised by its tensors", () => {
-  test.each([...modelNames(), "wide-resnet-10-3", "wide-resnet-22-1"])("%s, under our own names", (name) => {
+  test.each([...modelNames(), "wide-resnet-10-3", "wide-resnet-22-1"])("%s, with the names of this library", (name) => {
     const layout = layoutOf(architecture(name), 7, []);
     const shapes = Array.from(layout, ([key, shape]) => [key, { dtype: "F32", shape, read: noElements }] as const);
     const found = recognize(new Map(shapes), "w.pth");
     expect([found.name, found.classes, [...found.tensors.keys()]]).toEqual([name, 7, [...layout.keys()]]);
   });
 
-  test("and taken over bit for bit", () => {
+  test("and copied bit for bit", () => {
     const tensors = randomState();
     const found = foreignWeights(file(tensors), "w.pth").tensors;
     for (const [name, { data }] of tensors) {
@@ -114,7 +117,7 @@ describe("a network is recognised by its tensors", () => {
     }
   });
 
-  test("a ResNet for CIFAR of the usual ports, whose head is linear and whose shortcuts are called so", () => {
+  test("a ResNet for CIFAR of the usual ports, with the names linear and shortcut", () => {
     for (const [name, port] of [
       ["resnet20", (key: string) => key.replace("fc.", "linear.")],
       ["resnet18-cifar", (key: string) => key.replace("fc.", "linear.").replace(".downsample.", ".shortcut.")],
@@ -134,7 +137,7 @@ describe("a network is recognised by its tensors", () => {
   });
 });
 
-describe("auxiliary norms come under the names of", () => {
+describe("auxiliary norms have the names of", () => {
   const ours = randomState(["aux"]);
   test.each([
     ["timm", (name: string) => name],
@@ -182,20 +185,20 @@ describe("what does not fit is refused", () => {
     expect(error.message).toContain("of another shape or type (1): bn1.bias must have shape [16]; got [4,4]");
   });
 
-  test("for the network that is asked for", () => {
+  test("for the requested network", () => {
     expect(refused(stateOfModel("resnet20"), { model: "resnet32" }).message).toContain("do not fit resnet32");
     expect(refused(stateOfModel("resnet20"), { model: "resnet21" }).code).toBe("ERR_MODEL");
     expect(refused(stateOfModel("resnet20"), { preset: "cifar" }).code).toBe("ERR_PRESET");
   });
 
-  test("where no name is known, or the network only looks like one of ours", () => {
+  test("where no name is known, or the network is only similar to one here", () => {
     const one = stateOfModel("resnet20").get("bn1.weight")!;
-    expect(refused(new Map([["encoder.layers.0.weight", one]])).message).toContain("are of no network here");
+    expect(refused(new Map([["encoder.layers.0.weight", one]])).message).toContain("belong to no network here");
     const torchvisions = new Map([
       ["features.0.0.weight", one],
       ["features.1.0.block.0.0.weight", one],
     ]);
-    expect(refused(torchvisions).message).toContain("torchvision's EfficientNet, which pads its images otherwise");
+    expect(refused(torchvisions).message).toContain("torchvision's EfficientNet, which pads its images in another way");
     const b0 = stateOfModel("efficientnet-b0");
     expect(refused(b0, {}, "cache/efficientnet_b0_ra-3dd342df.pth").message).toContain(
       "timm's efficientnet_b0 without tf_",
@@ -206,11 +209,11 @@ describe("what does not fit is refused", () => {
     expect(foreignWeights(file(b0), "tf_efficientnet_b0.pth").notes.join(" ")).not.toContain("without tf_");
   });
 
-  test("where numbers are not finite, or integers", () => {
+  test("where elements are not finite, or are integers", () => {
     const tensors = stateOfModel("resnet20");
     const data = new Uint8Array(Float32Array.from({ length: 16 }, (_, i) => (i === 3 ? Number.NaN : 1)).buffer);
     tensors.set("bn1.weight", { dtype: "F32", shape: [16], data });
-    expect(refused(tensors).message).toContain("bn1.weight must be finite numbers; element 3 is NaN");
+    expect(refused(tensors).message).toContain("bn1.weight must have finite elements; element 3 is NaN");
     tensors.set("bn1.weight", { dtype: "I32", shape: [16], data });
     expect(refused(tensors).message).toContain("bn1.weight must be floating-point numbers; got I32");
   });
@@ -236,7 +239,7 @@ describe("numbers of other types", () => {
     expect(found.notes.some((note) => note.includes("1 tensors of float64 were rounded"))).toBe(dtype === "F64");
   });
 
-  test("counters of norms that a file lacks or says to be 0 do not let one update replace the statistics", () => {
+  test("missing or zero counters of norms do not let one update replace the statistics", () => {
     const tensors = randomState();
     tensors.delete("bn1.num_batches_tracked");
     const { specification, tensors: found } = foreignWeights(file(tensors), "w.pth");
@@ -248,7 +251,7 @@ describe("numbers of other types", () => {
       const keys = { seed: 0, epoch: 0, samples: fromArray([0, 1], [2], "int64") };
       model.forward(images, { ...TRAIN, route: MAIN_ROUTE, keys });
       const after = model.network.state().get("bn1.running_var")!.toNumbers();
-      // A constant image has variance 0 inside: a share of 0.1 of it leaves at least 0.9 of what was there.
+      // A constant image has variance 0 inside. With a share of 0.1, at least 0.9 of the old variance remains.
       for (const [i, value] of after.entries()) expect(value).toBeGreaterThanOrEqual(0.89 * before[i]);
     });
   });
@@ -265,9 +268,9 @@ describe("presets", () => {
     };
   };
 
-  test("are ImageNet's mean and deviation, and 0.5 where the name is of an AdvProp file", () => {
+  test("are ImageNet's mean and deviation, or 0.5 where the name is that of an AdvProp file", () => {
     expect(presetFor("resnet18", "w.pth").mean).toBe(0.485);
-    expect(presetFor("resnet18", "w.pth").notes.join(" ")).toContain("the usual for its family");
+    expect(presetFor("resnet18", "w.pth").notes.join(" ")).toContain("the usual one of its family");
     const meanOf = (path: string) => {
       const { name } = usualPreset("efficientnet-b0", path);
       return presetOf(name, { name: "efficientnet-b0", imageSize: 224 }).normalization.mean[0];
@@ -286,7 +289,7 @@ describe("presets", () => {
     }
   });
 
-  test("come with the crop of a published file, and are as asked for where they are", () => {
+  test("have the crop of a published file, and are the requested ones if given", () => {
     const hub = "c/huggingface.co/timm/resnet34.a1_in1k/resolve/main/model.safetensors";
     const timm = presetFor("resnet34", hub);
     expect([timm.size, timm.view]).toEqual([288, { cropFraction: 1, interpolation: "bicubic" }]);
@@ -301,7 +304,7 @@ describe("presets", () => {
     });
   });
 
-  test("of EfficientNet-Lite are those of timm's test, with each file's name or on the Hub", () => {
+  test("of EfficientNet-Lite are those of timm's test, by the file's name or on the Hub", () => {
     const hub = "c/huggingface.co/timm/tf_efficientnet_lite3.in1k/resolve/main/model.safetensors";
     for (const path of ["tf_efficientnet_lite3-b733e338.pth", hub]) {
       const lite = presetFor("efficientnet-lite3", path);
@@ -315,20 +318,20 @@ describe("presets", () => {
     ]);
   });
 
-  test("of EfficientNets cut what timm's table says", () => {
+  test("of EfficientNets have the crops of timm's table", () => {
     // https://github.com/huggingface/pytorch-image-models, crop_pct of tf_efficientnet_b0.ap_in1k to b8.
     const published = [0.875, 0.882, 0.89, 0.904, 0.922, 0.934, 0.942, 0.949, 0.954];
     const sizes = [224, 240, 260, 300, 380, 456, 528, 600, 672];
     for (const [i, imageSize] of sizes.entries()) {
       const { view } = presetOf("advprop", { name: `efficientnet-b${i}`, imageSize });
-      // It cuts digits off rather than rounding them.
+      // The table truncates digits instead of rounding.
       expect(Math.abs(view.cropFraction - published[i])).toBeLessThan(1e-3);
     }
   });
 });
 
 describe("published weights", () => {
-  test("are of networks and presets that there are, each with its hash and found by its name", () => {
+  test("have existing networks and presets, and a hash, and are found by their names", () => {
     for (const entry of PUBLISHED_WEIGHTS) {
       expect(modelNames()).toContain(entry.model);
       expect(PRESET_NAMES).toContain(entry.preset);
@@ -342,7 +345,7 @@ describe("published weights", () => {
   });
 });
 
-test("a file of torch.save with an average is opened whole, and says so", async () => {
+test("for a file of torch.save with a moving average, the average is opened, with a note", async () => {
   const state = (scale: number) =>
     Object.fromEntries(
       Array.from(stateOfModel("resnet8"), ([name, { shape }]) => {
@@ -355,8 +358,8 @@ test("a file of torch.save with an average is opened whole, and says so", async 
   const path = join(temporaryFolder(), "checkpoint.pth.tar");
   const value = pickled.dictionary({ epoch: pickled.integer(3), state_dict: other.pickle, state_dict_ema: pickle });
   writeFileSync(path, torchArchive(pickled.file(value), storages));
-  // Both states call their first storage 0, of another length.
-  expect((await codedRejection(openWeights(path))).message).toContain("describes storage 0 in two ways");
+  // Both states name their first storage 0, with different lengths.
+  expect((await codedRejection(openWeights(path))).message).toContain("describes storage 0 twice");
   writeFileSync(path, torchArchive(pickled.file(pickled.dictionary({ state_dict_ema: pickle })), storages));
   const { specification, tensors, notes } = await openWeights(path);
   expect(specification.name).toBe("resnet8");

@@ -1,4 +1,4 @@
-/** References to files elsewhere, with a server on this machine in the place of the others. */
+/** References to remote files, with a local server instead of the real ones. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ import { sendHalf, sendRange, serve } from "../support/server.js";
 
 const BYTES = Uint8Array.from({ length: 40_000 }, (_, i) => (i * i + 31 * i) % 251);
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-/** A name that promises the bytes' hash, as PyTorch's hub has it. */
+/** A name with the hash of the bytes, as in PyTorch's hub. */
 const HASHED = `resnet18-${sha256(BYTES).slice(0, 8)}.pth`;
 const QUICK = { stallMs: 300, pauseMs: 1, attempts: 2 };
 
@@ -29,7 +29,7 @@ const cached = () =>
   readdirSync(cache, { recursive: true, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [entry.name] : []));
 
 describe("an address", () => {
-  test("is fetched once, into the cache under its server and path", async () => {
+  test("is downloaded once, into the cache under its server and path", async () => {
     const { url, ranges } = await serve(sendRange(BYTES));
     const path = await localFile(`${url}models/${HASHED}`, QUICK);
     expect(path).toBe(join(cache, "advprop/weights", new URL(url).host.replace(":", "_"), "models", HASHED));
@@ -39,7 +39,7 @@ describe("an address", () => {
     expect(cached()).toEqual([HASHED]);
   });
 
-  test("without a hash is taken from the cache as it is, and told apart by its query", async () => {
+  test("without a hash is used from the cache unchecked, and distinguished by its query", async () => {
     const { url, ranges } = await serve(sendRange(BYTES));
     const [a, b] = [await localFile(`${url}w.pth?v=1`, QUICK), await localFile(`${url}w.pth?v=2`, QUICK)];
     expect(a).not.toBe(b);
@@ -48,7 +48,7 @@ describe("an address", () => {
     expect(ranges).toHaveLength(2);
   });
 
-  test("of a damaged file in the cache is fetched again where its hash is known", async () => {
+  test("of a damaged file in the cache is downloaded again where its hash is known", async () => {
     const { url } = await serve(sendRange(BYTES));
     const path = await localFile(url + HASHED, QUICK);
     writeFileSync(path, "damaged");
@@ -56,7 +56,7 @@ describe("an address", () => {
     expect(readFileSync(path)).toEqual(Buffer.from(BYTES));
   });
 
-  test("whose file has another hash ends in an error, and leaves nothing", async () => {
+  test("whose file has another hash gives an error, and leaves nothing", async () => {
     const { url } = await serve(sendRange(BYTES.with(7, 0)));
     const error = await codedRejection(localFile(url + HASHED, QUICK));
     expect(error.code).toBe("ERR_DOWNLOAD");
@@ -64,14 +64,14 @@ describe("an address", () => {
     expect(cached()).toEqual([]);
   });
 
-  test("that answers 404 ends in an error, and leaves nothing", async () => {
+  test("that answers 404 gives an error, and leaves nothing", async () => {
     const { url } = await serve((_, response) => response.writeHead(404).end("<html>not here</html>"));
     const error = await codedRejection(localFile(url + HASHED, QUICK));
     expect([error.code, error.message]).toEqual(["ERR_DOWNLOAD", expect.stringContaining("answered 404 Not Found")]);
     expect(cached()).toEqual([]);
   });
 
-  test("whose server stalls half-way is gone on with by the next call", async () => {
+  test("whose server stalls half-way is resumed by the next call", async () => {
     const { url, ranges } = await serve((request, response, connection) =>
       (connection <= 2 ? sendHalf(BYTES, "stall") : sendRange(BYTES))(request, response, connection),
     );
@@ -83,7 +83,7 @@ describe("an address", () => {
     expect(ranges).toEqual([undefined, "bytes=20000-", "bytes=30000-"]);
   });
 
-  test("whose server cuts half-way ends in an error, and never in a file that is not whole", async () => {
+  test("whose server closes the connection half-way gives an error and never an incomplete file", async () => {
     const { url } = await serve((request, response, connection) =>
       (connection <= 2 ? sendHalf(BYTES, "break") : sendRange(BYTES))(request, response, connection),
     );
@@ -92,7 +92,7 @@ describe("an address", () => {
     expect(readFileSync(await localFile(url + HASHED, QUICK))).toEqual(Buffer.from(BYTES));
   });
 
-  test("without a hash is gone on with only where the server says that it is the same file", async () => {
+  test("without a hash is resumed only where the server tells that it is the same file", async () => {
     for (const [etag, expected] of [
       ['"one"', [undefined, "bytes=20000-"]],
       [undefined, [undefined, undefined]],
@@ -110,26 +110,26 @@ describe("an address", () => {
     }
   });
 
-  test("without a hash that breaks off each time leaves nothing", async () => {
+  test("without a hash that fails each time leaves nothing", async () => {
     const { url } = await serve(sendHalf(BYTES, "break"));
     const error = await codedRejection(localFile(`${url}w.pth`, QUICK));
     expect([error.code, error.message]).toEqual([
       "ERR_NETWORK",
-      expect.stringMatching(/fetch w\.pth elsewhere .* give its path instead of http.*, or put it at .*w\.pth/),
+      expect.stringMatching(/download w\.pth from that address .* give its path instead of http.*, or put it at .*w\.pth/),
     ]);
     expect(cached()).toEqual([]);
   });
 
-  test("that cannot be reached says which file to fetch elsewhere and how to give it", async () => {
+  test("that cannot be reached gives a message with the file to download elsewhere and how to use it", async () => {
     const reference = "http://127.0.0.1:1/models/resnet18-f37072fd.pth";
     const error = await codedRejection(localFile(reference, QUICK));
     expect(error.code).toBe("ERR_NETWORK");
     expect(error.message).toContain(
-      `Otherwise fetch resnet18-f37072fd.pth elsewhere from that address, and give its path instead of ${reference}, or put it at ${cache}`,
+      `or download resnet18-f37072fd.pth from that address on another machine, and give its path instead of ${reference}, or put it at ${cache}`,
     );
   });
 
-  test("of a file that is too large is given up at once", async () => {
+  test("of a file that is too large fails immediately", async () => {
     const { url } = await serve((_, response) => {
       response.writeHead(200, { "content-length": 2 ** 33 });
       response.write("x");
@@ -142,7 +142,7 @@ describe("an address", () => {
     expect(cached()).toEqual([]);
   });
 
-  test("of a web page that is no file is removed from the cache", async () => {
+  test("of a web page instead of a file is removed from the cache", async () => {
     const { url } = await serve(sendRange(Buffer.from("<!DOCTYPE html><title>Sign in</title>")));
     const error = await codedRejection(openWeights(`${url}w.pth`, QUICK));
     expect(error.code).toBe("ERR_TORCH_FILE");
@@ -166,7 +166,7 @@ describe("an address", () => {
 describe("a file of Hugging Face", () => {
   const NAME = "hf:timm/resnet18.a1_in1k";
 
-  /** Sends the reader on, as its servers do with large files, and says the file's hash on the way. */
+  /** Redirects as its servers do for large files, and sends the file's hash with the redirect. */
   const hub = (bytes: Uint8Array, hash = sha256(bytes)) => {
     const seen: { path: string; authorization: string | undefined }[] = [];
     const elsewhere = serve((request, response, connection) => {
@@ -182,7 +182,7 @@ describe("a file of Hugging Face", () => {
     return { seen, answering };
   };
 
-  test("is model.safetensors of HF_ENDPOINT with HF_TOKEN, which no other server is told", async () => {
+  test("is model.safetensors of HF_ENDPOINT with HF_TOKEN, which is sent to no other server", async () => {
     const { seen, answering } = hub(BYTES);
     vi.stubEnv("HF_ENDPOINT", (await answering).url);
     vi.stubEnv("HF_TOKEN", "secret");
@@ -199,7 +199,7 @@ describe("a file of Hugging Face", () => {
     expect(seen).toHaveLength(3);
   });
 
-  test("is checked by the hash that the server says", async () => {
+  test("is checked by the hash that the server sends", async () => {
     const { answering } = hub(BYTES, sha256(BYTES.with(0, 9)));
     vi.stubEnv("HF_ENDPOINT", (await answering).url);
     const error = await codedRejection(localFile(`${NAME}/sub/pytorch_model.bin`, QUICK));
@@ -207,14 +207,14 @@ describe("a file of Hugging Face", () => {
     expect(cached()).toEqual([]);
   });
 
-  test("that is not public says what it needs", async () => {
+  test("that is not public gives a message with what it needs", async () => {
     const { url } = await serve((_, response) => response.writeHead(401).end());
     vi.stubEnv("HF_ENDPOINT", url);
     expect((await codedRejection(localFile(NAME, QUICK))).message).toContain("files that are not public need HF_TOKEN");
   });
 });
 
-test("a path is taken as it is", async () => {
+test("a path is returned unchanged", async () => {
   expect(await localFile("some/where.pth")).toBe("some/where.pth");
   expect(existsSync(join(cache, "advprop"))).toBe(false);
   mkdirSync(join(cache, "advprop"));

@@ -1,4 +1,4 @@
-/** One photo attacked: what the smallest changes make a classifier see, through each of its routes. */
+/** Attacks one photo, and gives the classifier's predictions before and after through each route. */
 
 import { assert, UsageError } from "../../errors.js";
 import { mostProbable, type Prediction } from "../../evaluation/classes/most-probable.js";
@@ -10,33 +10,33 @@ import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
 import { byteAttack, byteAttackSettings } from "./byte-attack.js";
 
 export interface AttackPhotoOptions extends Omit<OpenPredictorOptions, "onnx"> {
-  /** Most that a pixel changes, in the L-infinity norm, with pixels in [0, 1]: at least 1/255, as the result has whole bytes. */
+  /** Largest change of a pixel (L-infinity norm), with pixels in [0, 1]. At least 1/255, because the result has whole bytes. */
   readonly epsilon: number;
-  /** The class that the attack aims at; by default it leads away from the class that the classifier gives. */
+  /** The target class; by default the attack is untargeted, away from the class that the classifier predicts. */
   readonly target?: string;
-  /** Steps of PGD: 10 unless given. */
+  /** Number of PGD steps; by default 10. */
   readonly steps?: number;
-  /** Of a step, with pixels in [0, 1]: epsilon / 4 unless given. */
+  /** Step size, with pixels in [0, 1]; by default epsilon / 4. */
   readonly stepSize?: number;
-  /** Of the random start: 0 unless given. */
+  /** Seed of the random start; by default 0. */
   readonly seed?: number;
-  /** Classes that are returned of each route: 5 unless given. */
+  /** Number of classes that are returned for each route; by default 5. */
   readonly top?: number;
 }
 
-/** A photo as the network sees it, before and after. Images are (S, S, 3) bytes, RGB. */
+/** A photo as the network sees it, before and after the attack. Images are (S, S, 3) bytes, RGB. */
 export interface AttackedPhoto {
   /** S */
   readonly side: number;
   readonly original: Uint8Array;
   readonly adversarial: Uint8Array;
-  /** Most that a byte changed. */
+  /** Largest change of a byte. */
   readonly largestChange: number;
-  /** The class of the original through the attacked route. */
+  /** The predicted class of the original through the attacked route. */
   readonly from: string;
-  /** The class that was aimed at; undefined where the attack leads away from `from`. */
+  /** The target class; undefined if the attack was untargeted. */
   readonly target: string | undefined;
-  /** Whether the adversarial photo is of the target, or of another class than `from`, through the attacked route. */
+  /** Whether the attack succeeded: through the attacked route the prediction is the target, or for an untargeted attack not `from`. */
   readonly reached: boolean;
   /** The route that was attacked. */
   readonly route: string;
@@ -49,12 +49,12 @@ export interface AttackedPhoto {
 }
 
 /**
- * Attacks a photo by PGD within the L-infinity ball: what one would save as a PNG and classify again. Its bytes are rounded, and stay in
- * the ball.
+ * Attacks a photo by PGD within the L-infinity ball. The result is rounded to bytes that stay in the ball, so it can be saved as a PNG
+ * and classified again.
  *
- * @param model a run's folder or weights: all that `openWeights` opens
- * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients; ERR_EPSILON; ERR_CLASS there is no class of the
- *   target's name, or it is the photo's own; ERR_ROUTE; and what `openPredictor` and `classify` throw
+ * @param model a run's folder or weights: anything that `openWeights` opens
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients; ERR_EPSILON; ERR_CLASS there is no class with the
+ *   target's name, or it is the photo's own class; ERR_ROUTE; and what `openPredictor` and `classify` throw
  */
 export async function attack(model: string, photo: Photo, options: AttackPhotoOptions): Promise<AttackedPhoto> {
   refuseOnnx(model);
@@ -91,7 +91,7 @@ async function attackSquare(
   const [{ class: from }] = await predictions(original, route);
   const target = settings.target === undefined ? undefined : classOf(settings.target, classes);
   if (target === from) {
-    throw new UsageError("ERR_CLASS", `attack: the photo is ${from} already, through ${route}. Choose another target`);
+    throw new UsageError("ERR_CLASS", `attack: the model already sees ${from} through ${route}. Choose another target`);
   }
   const label = classes.indexOf(target ?? from);
   const perturb = byteAttack({ classifier, route }, byteAttackSettings(settings), target !== undefined);

@@ -1,4 +1,4 @@
-/** A copy of a set whose images were attacked: what transfers to other models, and what any program can read. */
+/** Writes an adversarial copy of a data set, to measure how attacks transfer to other models, or for other programs. */
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
@@ -12,22 +12,22 @@ import { type EvaluationOptions, machineOf, openImages, openModel } from "../eva
 import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
 import { byteAttack, byteAttackSettings } from "./byte-attack.js";
 
-/** The note in such a set. */
+/** The file in the new data set that describes how it was made. */
 const MANIFEST = "adversarial.json";
 
 export interface AttackSetOptions
   extends Omit<EvaluationOptions, "onnx" | "classMap" | "cropFraction" | "command" | "data"> {
   /** The folder of the images, or shapes. */
   readonly data: string;
-  /** A new or an empty folder, or one in which the same set was begun. */
+  /** A new or empty folder, or a folder in which the same copy was begun. */
   readonly to: string;
-  /** Most that a pixel changes, in the L-infinity norm, with pixels in [0, 1]: at least 1/255, as files hold whole bytes. */
+  /** Largest change of a pixel (L-infinity norm), with pixels in [0, 1]. At least 1/255, because files hold whole bytes. */
   readonly epsilon: number;
-  /** The class that the attack aims at; by default it leads away from each image's own. */
+  /** The target class; by default the attack is untargeted, away from each image's own class. */
   readonly target?: string;
-  /** Steps of PGD: 10 unless given. */
+  /** Number of PGD steps; by default 10. */
   readonly steps?: number;
-  /** Of a step, with pixels in [0, 1]: epsilon / 4 unless given. */
+  /** Step size, with pixels in [0, 1]; by default epsilon / 4. */
   readonly stepSize?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -41,12 +41,13 @@ export interface WrittenAdversarialSet {
 }
 
 /**
- * Attacks every image of a part of a set by PGD, and writes it as CLASS/NAME.png of the model's image size: what the network saw, attacked.
- * Measure on it with the crop fraction 1, so that the images are taken as they are. A set that was begun is gone on with.
+ * Attacks every image of a split of a data set by PGD, as the network sees it, and writes it as CLASS/NAME.png in the model's image
+ * size. Evaluate on the copy with the crop fraction 1, so that the images are not cropped again. An interrupted copy is continued.
  *
- * @param model a run's folder or weights: all that `openWeights` opens
- * @throws UsageError ERR_ATTACK the model is an ONNX file, or the set has other classes than it; ERR_EPSILON; ERR_CLASS there is no class
- *   of the target's name; ERR_SET_EXISTS the folder holds something else, or a set made otherwise; and what `evaluate` throws
+ * @param model a run's folder or weights: anything that `openWeights` opens
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, or has other classes than the data set; ERR_EPSILON; ERR_CLASS there is no
+ *   class with the target's name; ERR_SET_EXISTS the folder holds other files, or a copy made with other settings; and what `evaluate`
+ *   throws
  * @throws RunError ERR_WRITE a file cannot be written
  */
 export async function attackSet(model: string, options: AttackSetOptions): Promise<WrittenAdversarialSet> {
@@ -62,7 +63,7 @@ export async function attackSet(model: string, options: AttackSetOptions): Promi
       if (rule.columns !== undefined) {
         throw new UsageError(
           "ERR_ATTACK",
-          "attack: a model is attacked among its own classes, and this set joins or leaves out some. Give images of the model's classes",
+          "attack: the attack needs all classes of the model, and this data set joins or leaves out some. Give images of the model's classes",
         );
       }
       return await write(predictor, relabelled(data.images, rule), { ...options, name: data.name });
@@ -126,7 +127,7 @@ async function write(
   return { to, images: done, imageSize };
 }
 
-/** CLASS/NAME.png, with the names of folders before it where another photo of the class has the same. */
+/** CLASS/NAME.png. If another photo of the class has the same name, folder names are put before it. */
 function nameOf(file: string, label: string, taken: ReadonlySet<string>): string {
   const parts = file.split("/");
   for (let first = parts.length - 1; ; first--) {

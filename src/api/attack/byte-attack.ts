@@ -1,4 +1,4 @@
-/** PGD whose result is whole bytes: what one would save as a picture and classify again. */
+/** PGD whose result is whole bytes, which can be saved as a picture and classified again. */
 import { bestIterate } from "../../attacks/evaluation/best-iterate.js";
 import { EVALUATION_STEPS, evaluationStepSize } from "../../attacks/evaluation/defaults.js";
 import { pgd } from "../../attacks/pgd.js";
@@ -12,15 +12,15 @@ import { batchFromPixels } from "../../training/methods/step.js";
 import { toBytes } from "./attack-rules.js";
 
 export interface ByteAttackSettings {
-  /** L-infinity radius, with pixels in [0, 1], as the step size. */
+  /** L-infinity radius, with pixels in [0, 1], as for the step size. */
   readonly epsilon: number;
   readonly steps: number;
   readonly stepSize: number;
-  /** Of the random start. */
+  /** Seed of the random start. */
   readonly seed: number;
 }
 
-/** The strength of an evaluation, wherever nothing else is asked for. */
+/** The settings; defaults are those of an evaluation. */
 export const byteAttackSettings = ({
   epsilon,
   steps = EVALUATION_STEPS,
@@ -34,9 +34,9 @@ export const byteAttackSettings = ({
 });
 
 /**
- * The attack on a batch: its bytes (N, S, S, 3) to adversarial ones, within epsilon of them.
+ * The attack on a batch: it turns the bytes (N, S, S, 3) into adversarial ones within epsilon.
  *
- * @param aimed whether the batch's labels are the classes to reach; else they are those to lead away from
+ * @param aimed whether the batch's labels are target classes; else the attack is untargeted, away from the labels
  */
 export function byteAttack(
   { classifier, route }: Pick<WhiteBoxPredictor, "classifier" | "route">,
@@ -45,7 +45,7 @@ export function byteAttack(
 ): (batch: PixelBatch) => Uint8Array {
   const threatModel = linf(epsilon);
   const descent = pgd({ threatModel, stepSize, steps, target: aimed ? "given" : "none", randomStart: true });
-  // Towards a class the last iterate is what the attack is after; away from one, the worst.
+  // A targeted attack returns the last iterate, an untargeted one the iterate that is worst for the classifier.
   const chosen = aimed ? descent : bestIterate(descent);
   const logits = (x: Tensor) => classifier.forward(x, { ...ATTACK, route });
   return (batch) =>

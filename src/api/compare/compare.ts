@@ -1,4 +1,4 @@
-/** Methods side by side: trains every arm as often as asked, measures all runs, and says how sure the differences are. */
+/** Compares methods: trains every arm with several seeds or folds, measures all runs, and tests the differences statistically. */
 
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -38,19 +38,19 @@ export interface CompareOptions
     EvaluationOptions,
     "limitTest" | "seed" | "workers" | "threads" | "precision" | "device" | "memoryLimit" | "command"
   > {
-  /** Folder of the runs, of what is measured, and of the report. A call with the same folder goes on where the last one stopped. */
+  /** Folder of the runs, the measurements and the report. A call with the same folder continues where the last one stopped. */
   readonly to: string;
-  /** How often each arm is trained, with the recipe's seed and the following; by default 3. */
+  /** Number of seeds, from the recipe's seed on; each arm is trained once with each. By default 3. */
   readonly seeds?: number;
-  /** Cross-validates a folder of photos without parts instead: each arm is trained once for each fold, on all others. */
+  /** Number of folds. Instead of using seeds, cross-validates a folder of photos without splits: for each fold each arm is trained on the other folds. */
   readonly folds?: number;
-  /** What every arm gets as much of as the first; by default epochs. */
+  /** What is equal for all arms; the first arm sets the amount. By default epochs. */
   readonly budget?: Budget;
-  /** What of the standard suite is measured; by default all of it. */
+  /** The parts of the standard suite to measure; by default all. */
   readonly parts?: readonly SuitePart[];
-  /** Of each run: last, best or a kept step; by default last, which no images chose. */
+  /** Checkpoint of each run: last, best or the step of a kept one; by default last, which was not chosen by validation images. */
   readonly checkpoint?: string;
-  /** Aborted, the run that is being trained saves; a later call goes on. */
+  /** If it is aborted, the current run is saved; a later call continues. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: CompareEvent) => void;
 }
@@ -65,11 +65,10 @@ interface Repetition {
 }
 
 /**
- * Trains each arm for each seed or fold, measures all runs on the same images, and writes comparison.html, .md, .csv and .json.
- * A run that fails is named, and the others go on.
+ * Trains each arm for each seed or fold, measures all runs on the same images, and writes comparison.html, .md, .csv and .json. If a run
+ * fails it is reported, and the others continue.
  *
- * @throws UsageError ERR_COMPARE, ERR_FOLDS, ERR_SETTING what is asked for is wrong, before anything is trained; ERR_COMPARE no
- *   run finished
+ * @throws UsageError ERR_COMPARE, ERR_FOLDS, ERR_SETTING an argument is wrong, before anything is trained; ERR_COMPARE no run finished
  */
 export async function compare(
   comparison: Comparison,
@@ -78,8 +77,8 @@ export async function compare(
   const { to, budget = "epochs", command = [] } = options;
   const arms = armsOf(comparison);
   const repetitions = await repetitionsOf(arms, options);
-  const asked = { common: comparison.common ?? {}, arms: comparison.arms, budget, folds: options.folds };
-  const plan = readPlan(to, asked) ?? (await newPlan(arms, asked, options));
+  const requested = { common: comparison.common ?? {}, arms: comparison.arms, budget, folds: options.folds };
+  const plan = readPlan(to, requested) ?? (await newPlan(arms, requested, options));
 
   const { runs, failures, stopped } = plan === undefined ? STOPPED : await trainAll(arms, repetitions, plan, options);
   if (runs.length === 0 && !stopped) {
@@ -113,13 +112,13 @@ export async function compare(
 interface Trained {
   readonly runs: readonly RunResult[];
   readonly failures: CompareResult["failures"];
-  /** Whether the caller's signal ended it. */
+  /** Whether the caller's signal stopped the training. */
   readonly stopped: boolean;
 }
 
 const STOPPED: Trained = { runs: [], failures: [], stopped: true };
 
-/** Trains what is not yet trained; a run that fails is named. */
+/** Trains the runs that are not finished, and collects failures. */
 async function trainAll(
   arms: readonly Arm[],
   repetitions: readonly Repetition[],
@@ -129,22 +128,22 @@ async function trainAll(
   const { to, onEvent } = options;
   const runs: RunResult[] = [];
   const failures: { run: string; message: string }[] = [];
-  let division: SavedSplit | undefined;
+  let sharedSplit: SavedSplit | undefined;
   const all = repetitions.flatMap((repetition) => arms.map((arm) => ({ arm, repetition })));
   for (const [i, { arm, repetition }] of all.entries()) {
     const run = join(to, "runs", `${arm.name}-${repetition.suffix}`);
     const finished = existsSync(join(run, "run.json")) && openRun(run).info.status === "finished";
     const state = finished ? "finished before" : existsSync(join(run, "run.json")) ? "resumed" : "new";
-    onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, place: i + 1, runs: all.length, state });
+    onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, number: i + 1, runs: all.length, state });
     try {
       if (!finished) {
         const recipe = recipeOf(arm, repetition, plan, options);
-        // All runs divide a folder without parts alike: each is tested on photos that none was trained on.
-        const split = repetition.split ?? division;
+        // All runs use the same split of a folder, so that each is tested on photos that none was trained on.
+        const split = repetition.split ?? sharedSplit;
         const { status } = await trainOrResume(recipe, run, split, state === "resumed", options);
         if (status === "stopped" && options.signal?.aborted) return { runs, failures, stopped: true };
       }
-      if (options.folds === undefined) division ??= savedSplit<SavedSplit>(run);
+      if (options.folds === undefined) sharedSplit ??= savedSplit<SavedSplit>(run);
       runs.push(runResult(run, arm, repetition.suffix));
     } catch (error) {
       if (!(error instanceof AdvPropError)) throw error;
@@ -155,14 +154,14 @@ async function trainAll(
   return { runs, failures, stopped: false };
 }
 
-/** @throws UsageError ERR_COMPARE the number of seeds is no whole number; what {@link foldSplits} throws */
+/** @throws UsageError ERR_COMPARE the number of seeds is not a whole number; and what {@link foldSplits} throws */
 async function repetitionsOf(arms: readonly Arm[], { seeds, folds, workers }: CompareOptions): Promise<Repetition[]> {
   const { data, seed } = arms[0].resolved;
   if (folds !== undefined) {
     if (seeds !== undefined) throw new UsageError("ERR_COMPARE", "compare: give `seeds` or `folds`, not both");
     if (data.path === null || data.path === SHAPES) {
       const got = data.path === null ? "none" : "shapes";
-      throw new UsageError("ERR_COMPARE", `compare: \`folds\` divides a folder of photos in \`data.path\`; got ${got}`);
+      throw new UsageError("ERR_COMPARE", `compare: \`folds\` needs a folder of photos in \`data.path\`; got ${got}`);
     }
     if (folds > MOST_PAIRS) {
       throw new UsageError("ERR_FOLDS", `compare: \`folds\` must be at most ${MOST_PAIRS}; got ${folds}`);
@@ -182,17 +181,17 @@ async function repetitionsOf(arms: readonly Arm[], { seeds, folds, workers }: Co
   });
 }
 
-/** Settles how long each arm trains, and saves it; undefined where it was stopped before. */
+/** Decides how long each arm trains, and saves the plan; undefined if the caller's signal stopped it. */
 async function newPlan(
   arms: readonly Arm[],
-  asked: Omit<SavedComparison, "schema" | "epochs">,
+  requested: Omit<SavedComparison, "schema" | "epochs">,
   options: CompareOptions,
 ): Promise<SavedComparison | undefined> {
   const { to } = options;
   mkdirSync(to, { recursive: true });
-  const epochs = await epochsOfArms(arms, asked.budget, options);
+  const epochs = await epochsOfArms(arms, requested.budget, options);
   if (epochs === undefined) return undefined;
-  const plan: SavedComparison = { schema: 1, ...asked, epochs };
+  const plan: SavedComparison = { schema: 1, ...requested, epochs };
   writeJson(planFile(to), plan);
   return plan;
 }
@@ -206,13 +205,13 @@ async function epochsOfArms(
   if (budget === "compute") return epochsWithin(arms, ({ resolved }) => unitsOf(resolved) * trainedShare(resolved));
   const seconds = new Map<string, number>();
   for (const arm of arms) {
-    options.onEvent?.({ type: "note", message: `Measuring an epoch of ${arm.name}`, warning: false });
+    options.onEvent?.({ type: "note", message: `Measuring the time of an epoch of ${arm.name}`, warning: false });
     const run = join(options.to, "trials", arm.name);
     const once: Recipe = { ...arm.recipe, training: { ...arm.recipe.training, epochs: 1 } };
     const resumed = existsSync(join(run, "run.json"));
     if (!resumed || openRun(run).info.status !== "finished") {
       await trainOrResume(withMachine(once, options), run, undefined, resumed, options);
-      // Seconds of an epoch that was cut short say nothing.
+      // The time of an interrupted epoch is useless.
       if (options.signal?.aborted) return undefined;
     }
     seconds.set(arm.name, secondsOf(run));
@@ -226,13 +225,13 @@ const recipeOf = (arm: Arm, { seed, split }: Repetition, plan: SavedComparison, 
       ...arm.recipe,
       seed,
       training: { ...arm.recipe.training, epochs: plan.epochs[arm.name] },
-      // A fold has no validation photos of its own.
+      // Folds have no validation photos.
       ...(split && { data: { ...arm.recipe.data, validationFraction: 0 } }),
     },
     options,
   );
 
-/** A recipe that computes where and how it is asked for. */
+/** A recipe with the given device, precision, memory and threads. */
 const withMachine = (recipe: Recipe, { threads, precision, device, memoryLimit }: CompareOptions): Recipe => ({
   ...recipe,
   ...(threads !== undefined && { threads }),
@@ -271,13 +270,13 @@ function runResult(run: string, arm: Arm, repetition: string): RunResult {
   };
 }
 
-/** Seconds of all epochs of a run. */
+/** Total training time of a run in seconds, from its logged epochs. */
 const secondsOf = (run: string): number =>
   openRun(run)
     .metrics()
     .reduce((sum, record) => sum + (record.type === "epoch" ? record.seconds : 0), 0);
 
-/** Measures all runs; those of a fold on that fold's own photos. */
+/** Measures all runs; those of a fold on the photos of that fold. */
 async function measure(
   arms: readonly Arm[],
   repetitions: readonly Repetition[],
@@ -302,15 +301,15 @@ async function measure(
       { ...common, to: folder, onEvent: (event) => onEvent?.({ type: "evaluation", event }) },
     );
     for (const member of members) {
-      const place = result.models.findIndex(({ name }) => name === modelName(member.run));
+      const column = result.models.findIndex(({ name }) => name === modelName(member.run));
       const { arm, repetition } = member;
       for (const { name, better, values: measured } of result.measures) {
-        const value = measured[place]?.value;
-        // What is relative to one of the runs is not the same measure in another fold.
+        const value = measured[column]?.value;
+        // A measure relative to a reference run means something else in each fold.
         if (value === undefined || name.includes("reference: ")) continue;
         values.push({ arm, repetition, measure: name, better, value });
       }
-      const balanced = result.models[place]?.clean?.balancedAccuracy;
+      const balanced = result.models[column]?.clean?.balancedAccuracy;
       if (balanced !== undefined) {
         values.push({ arm, repetition, measure: "balanced accuracy", better: "higher", value: balanced });
       }

@@ -1,8 +1,8 @@
-/** What happens during {@link compare}, in the order in which it happens. */
+/** The events of {@link compare}. */
 import type { EvaluationEvent } from "../evaluation/events.js";
 import type { NoteEvent, TrainEvent } from "../events.js";
 
-/** A run begins, goes on, or is found finished. */
+/** A run begins, is resumed, or was finished before. */
 export interface ArmStartedEvent {
   readonly type: "run";
   readonly arm: string;
@@ -10,13 +10,13 @@ export interface ArmStartedEvent {
   readonly repetition: string;
   /** The run's folder. */
   readonly run: string;
-  /** Place among all runs, from 1, and their number. */
-  readonly place: number;
+  /** The number of this run, from 1, and the number of all runs. */
+  readonly number: number;
   readonly runs: number;
   readonly state: "new" | "resumed" | "finished before";
 }
 
-/** A run failed; the others go on. */
+/** A run failed; the others continue. */
 export interface ArmFailedEvent {
   readonly type: "failed";
   readonly arm: string;
@@ -24,14 +24,14 @@ export interface ArmFailedEvent {
   readonly message: string;
 }
 
-/** Something that happens in a run. */
+/** An event of the training of a run. */
 export interface ArmTrainEvent {
   readonly type: "training";
   readonly run: string;
   readonly event: TrainEvent;
 }
 
-/** Something that happens while the runs are measured. */
+/** An event of the evaluation of the runs. */
 export interface ArmEvaluationEvent {
   readonly type: "evaluation";
   readonly event: EvaluationEvent;

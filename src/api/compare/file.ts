@@ -1,4 +1,4 @@
-/** A comparison as a YAML file. */
+/** Reads a comparison from a YAML file. */
 import { readFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { didYouMean, UsageError } from "../../errors.js";
@@ -6,16 +6,16 @@ import { isMapping } from "../../recipes/rules.js";
 import type { Recipe } from "../../recipes/schema.js";
 import type { Comparison } from "./plan.js";
 
-/** What a file may say. */
+/** The contents of the file. */
 export interface ComparisonFile extends Comparison {
-  /** The name or file of a recipe, over which `common` is laid. */
+  /** The name or file of a recipe; `common` changes its values. */
   readonly recipe: string | undefined;
 }
 
 const KEYS = ["recipe", "common", "arms"];
 
 /**
- * Reads `recipe`, `common` and `arms`; what the arms say is checked where they are compared.
+ * Reads `recipe`, `common` and `arms`. The recipes of the arms are checked by `compare`.
  *
  * @throws UsageError ERR_COMPARE the file cannot be read, is not YAML, or has another form
  */
@@ -31,16 +31,18 @@ export function readComparison(path: string): ComparisonFile {
   if (document.errors.length > 0) throw fail(`must be YAML: ${document.errors[0].message}`);
   const file: unknown = document.toJS();
   if (!isMapping(file))
-    throw fail("must be a mapping with `arms:`, each a partial recipe, as in arms: {vanilla: {method: vanilla}}");
+    throw fail(
+      "must be a mapping with the key `arms:`, whose values are partial recipes, as in arms: {vanilla: {method: vanilla}}",
+    );
   const unknown = Object.keys(file).find((key) => !KEYS.includes(key));
   if (unknown !== undefined)
-    throw fail(`has the unknown key ${unknown}.${didYouMean(unknown, KEYS)} Known are ${KEYS.join(", ")}`);
+    throw fail(`has the unknown key ${unknown}.${didYouMean(unknown, KEYS)} Known keys: ${KEYS.join(", ")}`);
   const { recipe, common = {}, arms } = file;
   if (recipe !== undefined && typeof recipe !== "string") throw fail("must name a recipe as text in recipe:");
   if (!isMapping(common)) throw fail("must have a mapping in common:");
   if (!isMapping(arms)) throw fail("must have a mapping of arms in arms:");
   const other = Object.entries(arms).find(([, arm]) => arm !== null && !isMapping(arm));
-  if (other !== undefined) throw fail(`must have a partial recipe for each arm; ${other[0]} is none`);
+  if (other !== undefined) throw fail(`must have a mapping with a partial recipe for each arm; ${other[0]} has none`);
   const written = Object.fromEntries(Object.entries(arms).map(([name, arm]) => [name, (arm ?? {}) as Recipe]));
   return { recipe, common: common as Recipe, arms: written };
 }

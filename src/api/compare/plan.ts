@@ -1,4 +1,4 @@
-/** What a comparison trains: its arms, its repetitions, and how long each arm trains. */
+/** The plan of a comparison: its arms, its repetitions, and how long each arm trains. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
@@ -9,15 +9,15 @@ import { isMapping } from "../../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
 import { forwardBackwardUnits } from "../../training/methods/methods.js";
 
-/** What is compared. */
+/** The arms to compare. */
 export interface Comparison {
-  /** What all arms share. */
+  /** The values that all arms share. */
   readonly common?: Recipe;
-  /** By name, what each arm differs in. All others are compared with the first. */
+  /** The values in which each arm differs, by its name. All arms are compared with the first. */
   readonly arms: Readonly<Record<string, Recipe>>;
 }
 
-/** What every arm gets: as many epochs, forward-backward units of training, or measured seconds, as the first arm. */
+/** What is equal for all arms: the epochs, the forward-backward units of training ("compute"), or the measured seconds ("time"). */
 export type Budget = "epochs" | "compute" | "time";
 
 /** An arm with its complete recipe. */
@@ -28,15 +28,15 @@ export interface Arm {
 }
 
 /**
- * The arms, each checked whole.
+ * The arms with their checked recipes.
  *
- * @throws UsageError ERR_COMPARE there are fewer than two arms, or a name is no file name; ERR_SETTING a recipe is wrong
+ * @throws UsageError ERR_COMPARE there are fewer than two arms, or a name is not usable as a file name; ERR_SETTING a recipe is wrong
  */
 export function armsOf({ common = {}, arms }: Comparison): Arm[] {
   const names = Object.keys(arms);
   const bad = names.find((name) => !/^\w[\w.-]*$/.test(name));
   if (bad !== undefined) {
-    const rule = "an arm's name must be made of letters, digits, dots, hyphens and underscores";
+    const rule = "an arm's name may contain only letters, digits, dots, hyphens and underscores";
     throw new UsageError("ERR_COMPARE", `compare: ${rule}; got ${JSON.stringify(bad)}`);
   }
   if (names.length < 2) {
@@ -48,7 +48,7 @@ export function armsOf({ common = {}, arms }: Comparison): Arm[] {
   });
 }
 
-/** Every value of a partial recipe, by its path. */
+/** All values of a partial recipe, with their paths. */
 function changesIn(recipe: Recipe, source: string, path = ""): RecipeChange[] {
   return Object.entries(recipe).flatMap(([key, value]) => {
     const own = path === "" ? key : `${path}.${key}`;
@@ -57,17 +57,17 @@ function changesIn(recipe: Recipe, source: string, path = ""): RecipeChange[] {
   });
 }
 
-/** What a step of the recipe costs, in training passes of vanilla. */
+/** The cost of a step in training passes of vanilla training. */
 export const unitsOf = (recipe: ResolvedRecipe): number =>
   forwardBackwardUnits(methodOf(recipe), recipeAttackGradients(recipe));
 
-/** Epochs that are trained for each of `training.epochs`: fewer than one of Fast AdvProp. */
+/** The ratio of trained epochs to `training.epochs`, which is below 1 for Fast AdvProp. */
 export const trainedShare = (recipe: ResolvedRecipe): number => epochsOf(recipe) / recipe.training.epochs;
 
 /**
- * Epochs of each arm, so that all get what the first gets in its own number of epochs.
+ * The number of epochs of each arm, such that all arms cost as much as the first.
  *
- * @param cost of an epoch of each arm, in any unit
+ * @param cost cost of an epoch of an arm, in any unit
  */
 export function epochsWithin(arms: readonly Arm[], cost: (arm: Arm) => number): Record<string, number> {
   const [first] = arms;
@@ -75,34 +75,34 @@ export function epochsWithin(arms: readonly Arm[], cost: (arm: Arm) => number): 
   return Object.fromEntries(arms.map((arm) => [arm.name, Math.max(1, Math.round(whole / cost(arm)))]));
 }
 
-/** What a comparison's folder holds of it: a call with the same folder must ask for the same. */
+/** The plan that is saved in the folder of a comparison. A call with the same folder must have the same plan. */
 export interface SavedComparison extends Required<Comparison> {
   readonly schema: 1;
   readonly budget: Budget;
   readonly folds: number | undefined;
-  /** Of each arm. */
+  /** Number of epochs of each arm. */
   readonly epochs: Readonly<Record<string, number>>;
 }
 
 export const planFile = (folder: string): string => join(folder, "comparison-plan.json");
 
 /**
- * The plan that a folder was begun with; undefined for a new one.
+ * The saved plan of a folder; undefined for a new folder.
  *
- * @throws UsageError ERR_COMPARE it was begun with another
+ * @throws UsageError ERR_COMPARE the folder was begun with another plan
  */
 export function readPlan(
   folder: string,
-  asked: Omit<SavedComparison, "schema" | "epochs">,
+  requested: Omit<SavedComparison, "schema" | "epochs">,
 ): SavedComparison | undefined {
   const path = planFile(folder);
   if (!existsSync(path)) return undefined;
   const saved = JSON.parse(readFileSync(path, "utf8")) as SavedComparison;
   for (const key of ["common", "arms", "budget", "folds"] as const) {
-    if (JSON.stringify(saved[key]) === JSON.stringify(asked[key])) continue;
+    if (JSON.stringify(saved[key]) === JSON.stringify(requested[key])) continue;
     throw new UsageError(
       "ERR_COMPARE",
-      `compare: ${folder} holds another comparison, whose ${key} is ${JSON.stringify(saved[key])}. Give another folder with \`to\``,
+      `compare: ${folder} belongs to another comparison, whose ${key} is ${JSON.stringify(saved[key])}. Give another folder with \`to\``,
     );
   }
   return saved;

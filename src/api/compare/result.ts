@@ -1,4 +1,4 @@
-/** What a comparison found out, as numbers and as a report. */
+/** The results of a comparison, as numbers and as a report. */
 
 import type { Block, Document, TableCell } from "../../evaluation/report/document.js";
 import { type SeedDifference, seedDifference } from "../../evaluation/statistics/paired-tests.js";
@@ -11,7 +11,7 @@ export interface RunResult {
   readonly repetition: string;
   readonly run: string;
   readonly status: string;
-  /** Of all epochs, training alone. */
+  /** Time of all epochs, without validation. */
   readonly seconds: number;
   readonly steps: number;
   /** Forward-backward units: training passes of vanilla over a mini-batch. */
@@ -31,11 +31,11 @@ export interface ArmResult {
 export interface ArmMeasure {
   readonly arm: string;
   readonly mean: number;
-  /** Standard deviation over the repetitions, with count - 1; undefined for one. */
+  /** Sample standard deviation over the repetitions (divisor count - 1); undefined for one repetition. */
   readonly deviation: number | undefined;
-  /** By repetition; those that failed are left out. */
+  /** Values by repetition, without failed runs. */
   readonly values: Readonly<Record<string, number>>;
-  /** From the first arm to this one over the repetitions that both have; undefined for the first, and for fewer than two. */
+  /** Difference of this arm minus the first, over their common repetitions; undefined for the first arm, and for fewer than two repetitions. */
   readonly difference: (SeedDifference & { readonly signFlip: number }) | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface MeasuredValue {
   readonly value: number;
 }
 
-/** Mean, spread and paired differences of every measure. */
+/** Mean, standard deviation and paired differences of every measure. */
 export function measuresOf(
   arms: readonly string[],
   repetitions: readonly string[],
@@ -116,13 +116,13 @@ export function comparisonDocument(
   const blocks: Block[] = [
     {
       kind: "paragraph",
-      text: `${arms.length} arms, ${repetitions.length} ${of} each (${repetitions.join(", ")}); equal ${budget === "compute" ? "forward-backward units" : budget === "time" ? "measured seconds" : "epochs"}.`,
+      text: `${arms.length} arms, ${repetitions.length} ${of} each (${repetitions.join(", ")}); with equal ${budget === "compute" ? "forward-backward units" : budget === "time" ? "measured seconds" : "epochs"}.`,
     },
     ...failures.map(({ run, message }): Block => ({ kind: "paragraph", text: `Failed: ${run}: ${message}` })),
     { kind: "heading", text: "Results" },
     {
       kind: "table",
-      caption: `In percent: mean ± standard deviation over ${of} (how many); ↑ more is better, ↓ less is.`,
+      caption: `In percent: mean ± standard deviation over ${of} (with their number); ↑ higher is better, ↓ lower is better.`,
       columns: ["", ...arms.map(({ name }) => name)],
       rows: measures.map((measure) => [
         `${measure.name} ${arrow(measure)}`,
@@ -142,8 +142,8 @@ export function comparisonDocument(
     {
       kind: "table",
       caption:
-        "Mean over the runs of an arm. A unit is a training pass of vanilla over a mini-batch; an attack step is two thirds of one.",
-      columns: ["", "network", "epochs", "updates", "units of a step", "units", "seconds"],
+        "Mean over the runs of an arm. A unit is a training pass of vanilla training over a mini-batch; an attack step costs two thirds of a unit.",
+      columns: ["", "network", "epochs", "updates", "units per step", "units", "seconds"],
       rows: arms.map(({ name, model, epochs, unitsPerStep, runs }) => {
         const mean = (value: (run: RunResult) => number) =>
           runs.reduce((sum, run) => sum + value(run), 0) / runs.length;
@@ -190,19 +190,19 @@ function differenceBlocks(
   const of = folds ? "folds" : "seeds";
   const overlap = folds ? " The folds share most of their training photos, so intervals and p are approximate." : "";
   return [
-    { kind: "heading", text: `Differences to ${first.name}` },
+    { kind: "heading", text: `Differences from ${first.name}` },
     {
       kind: "table",
       caption:
-        `In points, paired by ${of}, with Student's 95 % interval; p by the sign-flip test; detectable: the true difference that would be found ` +
-        `with probability 0.8 at the 5 % level.${overlap} Many rows are tested, and no correction is made for their number.`,
+        `In percentage points, paired by ${of}, with Student's 95 % interval; p is that of the sign-flip test; detectable is the true difference that ` +
+        `would be found with probability 0.8 at the 5 % level.${overlap} Many rows are tested without a correction for their number.`,
       columns: ["", "difference", "p", "detectable", "pairs"],
       rows,
     },
   ];
 }
 
-/** What comparison.json holds. */
+/** The contents of comparison.json. */
 export interface CompareResult {
   readonly schema: 1;
   readonly status: "finished" | "stopped";

@@ -1,4 +1,4 @@
-/** The attack of an evaluation, from what is asked for to what is made. */
+/** Plans the attack of an evaluation from the user's options. */
 import { EVALUATION_EPSILON, EVALUATION_STEPS, evaluationStepSize } from "../../attacks/evaluation/defaults.js";
 import { EVALUATION_ATTACKS, type EvaluationAttackName } from "../../attacks/evaluation/names.js";
 import { attackReach } from "../../attacks/strength.js";
@@ -7,12 +7,12 @@ import type { AttackPlan } from "../../predictors/adversaries.js";
 import type { AttackSpec, ResolvedAttack } from "../../recipes/attack-schema.js";
 import { changeRecipe, resolveRecipe } from "../../recipes/resolve.js";
 
-/** Images that a costly attack is made on unless told. */
+/** Default number of images for a costly attack. */
 export const COSTLY_ATTACK_IMAGES = 1000;
 
 /**
- * An attack to evaluate with: one of training's, by the same keys, or one that only an evaluation makes. Those of training
- * are untargeted unless told, with epsilon 8/255 (0.5 in the L2 norm), 10 steps and a step of epsilon / 4.
+ * An attack for an evaluation: an attack of training with the same keys, or an attack that only evaluations have. The defaults of the
+ * former are: untargeted, epsilon 8/255 (0.5 in the L2 norm), 10 steps, and a step size of epsilon / 4.
  */
 export type EvaluationAttackSpec = (
   | AttackSpec
@@ -21,34 +21,34 @@ export type EvaluationAttackSpec = (
       readonly norm?: "linf" | "l2";
       /** Radius, with pixels in [0, 1]: a number, or a fraction such as "8/255". */
       readonly epsilon?: number | string | null;
-      /** Not of autoattack and square, whose protocols are to mean the same everywhere. */
+      /** Not for autoattack and square, whose published protocols fix the number. */
       readonly steps?: number | null;
     }
 ) & {
-  /** Runs from other random starts, the first included; by default 1. */
+  /** Number of runs, each from another random start; by default 1. */
   readonly restarts?: number;
 };
 
 export interface EvaluationAttackPlan extends AttackPlan {
   readonly name: string;
-  /** Everything that decides it, as it is saved. */
+  /** All settings of the attack, as they are saved. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Whether it is made on the first images only unless told. */
+  /** Whether the attack is costly, so that by default only the first images are attacked. */
   readonly costly: boolean;
 }
 
 type Keys = Readonly<Record<string, unknown>>;
 
-/** What cannot be set of AutoAttack's members: the protocol is to mean the same everywhere. */
+/** Keys that cannot be set for AutoAttack and its attacks, because the published protocol fixes them. */
 const FIXED: Readonly<Record<string, readonly string[]>> = {
   autoattack: ["steps", "stepSize", "target"],
   square: ["steps", "stepSize", "target"],
 };
 
 /**
- * The attack with every default filled in. It is as strong as every evaluation's ({@link evaluationPgd}), not as training's.
+ * The attack with every default filled in. The defaults are those of evaluations ({@link evaluationPgd}), not those of training.
  *
- * @throws UsageError ERR_SETTING a value breaks its rule; ERR_ATTACK a key is none of the attack's
+ * @throws UsageError ERR_SETTING a value breaks its rule; ERR_ATTACK the attack does not have a key
  */
 export function planAttack(spec: EvaluationAttackSpec): EvaluationAttackPlan {
   const { restarts = 1, ...keys } = spec;
@@ -66,9 +66,9 @@ export function planAttack(spec: EvaluationAttackSpec): EvaluationAttackPlan {
   const { name: _, ...others }: Keys = keys;
   const refused = (FIXED[name] ?? ["stepSize", "target"]).find((key) => others[key] !== undefined);
   if (refused !== undefined) {
-    throw new UsageError("ERR_ATTACK", `evaluate: ${name} decides ${refused} itself. Leave it out`);
+    throw new UsageError("ERR_ATTACK", `evaluate: the protocol of ${name} fixes ${refused}. Leave it out`);
   }
-  // The rules of distances and counts are those of PGD.
+  // PGD's rules for distances and counts apply to these attacks too.
   const ball = withDefaults(others, resolved({ name: "pgd", ...others }));
   const { norm, epsilon } = ball;
   const steps = others.steps === undefined || ball.name !== "pgd" ? {} : { steps: ball.steps };
@@ -83,7 +83,7 @@ export function planAttack(spec: EvaluationAttackSpec): EvaluationAttackPlan {
   };
 }
 
-/** The attack of keys whose rules have been checked, at the strength of training. */
+/** The attack of some keys, after a check, with the default strength of training. */
 function resolved(keys: Keys): ResolvedAttack {
   const changes = Object.entries(keys).map(([key, value]) => ({ path: `attack.${key}`, value }));
   const { attack } = resolveRecipe(changeRecipe({}, changes));
@@ -91,7 +91,7 @@ function resolved(keys: Keys): ResolvedAttack {
   return attack;
 }
 
-/** The same with an evaluation's strength in place of training's, wherever nothing else is asked for. */
+/** Replaces the default strength of training by that of evaluations. */
 function withDefaults(keys: Keys, attack: ResolvedAttack): ResolvedAttack {
   const or = (key: "epsilon" | "stepSize" | "steps", given: number, otherwise: number) =>
     keys[key] === undefined ? otherwise : given;

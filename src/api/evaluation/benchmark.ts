@@ -1,4 +1,4 @@
-/** The models of a suite and the images that they see. Nothing here may load libtorch: an ONNX file needs none. */
+/** Opens the images of a suite for its models. Nothing here may load libtorch, because an ONNX file does not need it. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFrostTextures } from "../../corruptions/sets/frost-photographs.js";
@@ -33,40 +33,40 @@ import { protocolOf } from "./protocol.js";
 /** A part of the standard suite. */
 export type SuitePart = "clean" | "corrupted" | "stylised" | "attacked";
 
-/** What decides which images a suite is measured on. */
+/** The options that decide the images of a suite. */
 export interface SuiteDataOptions
   extends Pick<EvaluationOptions, "data" | "split" | "classMap" | "cropFraction" | "limitTest"> {
-  /** Folder of photographs of frost, instead of textures made by program. */
+  /** Folder of photographs of frost, instead of generated textures. */
   readonly frostTextures?: string;
-  /** What is measured; by default all of it. */
+  /** The parts to measure; by default all. */
   readonly parts?: readonly SuitePart[];
   readonly workers: number | null;
-  /** What is done about photos that cannot be read. */
+  /** What to do with photos that cannot be read. */
   readonly badImages: BadImagePolicy;
-  /** Of the activations of our own models. */
+  /** Number format of the activations of our own models. */
   readonly precision: "fp32" | "bf16";
   readonly seed: number;
 }
 
-/** Models that see the same images, and how they do. */
+/** A group of models with the same input, and their images. */
 export interface OpenedBenchmark extends Benchmark {
-  /** Which images they are and what was made of them, a line each. */
+  /** Lines that describe the images and the conditions. */
   readonly protocol: readonly (readonly [what: string, how: string])[];
-  /** How each image comes to the models, and what is counted as right. */
+  /** Lines that describe how images are prepared for the models, and which predictions count as right. */
   readonly rules: readonly string[];
-  /** What is worth knowing of how a folder of photos was read. */
+  /** Remarks on how a folder of photos was read. */
   readonly findings: readonly Finding[];
   close(): Promise<void>;
 }
 
-/** Largest side of images for which the larger subsets are affordable. */
+/** Up to this side of the images the larger subsets are used. */
 const SMALL_SIDE = 64;
 
-/** Most images of the suite, and those of them that are attacked, unless told. */
+/** Default numbers of images, and of attacked images, by image size. */
 export const subsetAt = (imageSize: number) =>
   imageSize <= SMALL_SIDE ? { images: 10_000, attacked: 1000 } : { images: 1000, attacked: 200 };
 
-/** The models that see the same images: of one size, crop rule and list of classes. */
+/** Groups models with the same image size, crop rule and list of classes. */
 export function groupByInput(models: readonly OpenedPredictor[]): OpenedPredictor[][] {
   const groups = new Map<string, OpenedPredictor[]>();
   for (const model of models) {
@@ -77,10 +77,10 @@ export function groupByInput(models: readonly OpenedPredictor[]): OpenedPredicto
 }
 
 /**
- * Opens the images for models of one kind of input, and says what is measured of them.
+ * Opens the images for models with the same input, and decides the conditions to measure.
  *
- * @param all every model of the suite, for what they share
- * @param nameOf what each is called in the report
+ * @param all all models of the suite, which share the attack
+ * @param nameOf the name of each model in the report
  */
 export async function openBenchmark(
   options: SuiteDataOptions,
@@ -90,7 +90,7 @@ export async function openBenchmark(
 ): Promise<OpenedBenchmark> {
   const [first] = own;
   const { imageSize } = first;
-  // The images are those of the first run: all models are measured on the same ones.
+  // The images are those of the first run, so that all models are measured on the same ones.
   const run = all.find((model) => model.run !== undefined)?.run;
   const limitTest = options.limitTest ?? subsetAt(imageSize).images;
   const data = await openImages({ ...first, run }, { ...options, limitTest }, options);
@@ -102,7 +102,7 @@ export async function openBenchmark(
       relabelled(data.images, rule),
     );
     const { images: how, classes } = protocolOf(first, data, rule);
-    const conditions = await cellsOf(options, images, data, run, all, rule);
+    const conditions = await conditionsOf(options, images, data, run, all, rule);
     return {
       images,
       models: await suiteModels(own, nameOf, rule, options.precision),
@@ -118,7 +118,7 @@ export async function openBenchmark(
   }
 }
 
-async function cellsOf(
+async function conditionsOf(
   options: SuiteDataOptions,
   images: SuiteImages,
   data: EvaluationData,
@@ -134,19 +134,19 @@ async function cellsOf(
     ...(wants("corrupted") ? corruptionConditions(images, seed, frost) : []),
     ...(wants("stylised") ? [stylised(options, images, data, run)] : []),
   ];
-  // An attack works on a model's own logits.
+  // An attack needs the model's own logits.
   if (rule.columns !== undefined || !wants("attacked")) return conditions;
   const indices = drawIndices(images.labels.length, subsetAt(images.imageSize).attacked, seed);
   if (all.some(({ access }) => access === "white-box")) {
     const { whiteBoxConditions } = await import("../../predictors/white-box-conditions.js");
     conditions.push(...whiteBoxConditions(images, indices, seed));
   }
-  // Where one model only answers, all are given the attack that it can be given.
+  // If one model gives no gradients, all models also get the black-box attack, so that they can be compared.
   if (all.some(({ access }) => access === "black-box")) conditions.push(squareCondition(images, indices, seed));
   return conditions;
 }
 
-/** The images with other textures: those of `shapes` drawn anew, all others by `stylize`. */
+/** The stylised images: `shapes` are drawn with other textures, all other images are changed by `stylize`. */
 function stylised(
   { data: path, seed }: SuiteDataOptions,
   images: SuiteImages,
@@ -164,7 +164,7 @@ function stylised(
   const part = split === "validation" ? "validation" : "test";
   const batches = async function* () {
     const { labels, imageSize: size } = images;
-    // Image i of the set is the same whatever the count, and shows the same scene in the other variant.
+    // Image i does not depend on the number of images, and shows the same scene in both variants.
     const set = shapesDataset({ split: part, count: labels.length, size, seed: data.shapes.seed, variant: "stylised" });
     yield* evaluationBatches(set, evaluationBatchSize(size));
   };
@@ -193,21 +193,21 @@ function protocolLines(
     [
       "corruptions",
       `the 15 of ImageNet-C, severity 1 to 5, applied in memory after the crop, parameters by image size, seed ${seed}; ` +
-        `frost of ${frostTextures === undefined ? "textures made by program" : `the photographs in ${frostTextures}`}`,
+        `frost from ${frostTextures === undefined ? "generated textures" : `the photographs in ${frostTextures}`}`,
     ],
     ["stylised", String(conditions.find(({ id }) => id === STYLISED)?.protocol.variant ?? "not measured")],
     [
       "attacks",
       attacked === 0
         ? parts === undefined
-          ? "none: the set has other classes than the model"
+          ? "none: the data set has other classes than the model"
           : "not measured"
         : `L-infinity, untargeted, on ${attacked} images drawn by seed ${seed}; PGD-10: one random start, step epsilon / 4, worst iterate`,
     ],
   ];
 }
 
-/** What one should know of the images: whether they are new to the runs, and which are missing. */
+/** Lines about the images: whether they are new to the runs, and which were left out. */
 function imageLines(
   data: EvaluationData,
   images: SuiteImages,
@@ -222,7 +222,7 @@ function imageLines(
   return about.length === 0 ? used : [...used, ["images left out", about.join(" ")]];
 }
 
-/** How many images are measured, and why so many. */
+/** The number of measured images, and its reason. */
 export function numberOfImages({ labels, imageSize }: SuiteImages, limitTest: number | undefined): string {
   const most = `at most ${subsetAt(imageSize).images} at this size, unless \`limitTest\` says otherwise`;
   return `${labels.length}, ${limitTest === undefined ? most : "by `limitTest`"}`;
@@ -238,7 +238,7 @@ export const suiteModels = (
   precision: SuiteDataOptions["precision"],
 ): Promise<SuiteModel[]> => Promise.all(own.map((model) => suiteModel(model, nameOf(model), rule, precision)));
 
-/** A model with the digest of all that its answers depend on. */
+/** A model with the digest of everything that its predictions depend on. */
 async function suiteModel(
   model: OpenedPredictor,
   name: string,
@@ -251,23 +251,23 @@ async function suiteModel(
     ...(model.access === "white-box" && { route: model.route }),
     ...(precision !== "fp32" && { precision }),
   };
-  const asked = model.access === "white-box" ? ours : { format: model.format, output: model.output };
+  const own = model.access === "white-box" ? ours : { format: model.format, output: model.output };
   const { classes, columns, join } = rule;
-  hash.update(JSON.stringify({ ...asked, view: model.view, classes, columns, join }));
+  hash.update(JSON.stringify({ ...own, view: model.view, classes, columns, join }));
   return { name, digest: hash.digest("hex"), predictor: underRule(model, rule) };
 }
 
 /**
- * What models are called: their own names, with numbers where several have the same.
+ * The names of models in the report; numbers are added if several models have the same name.
  *
- * @throws UsageError ERR_SUITE where a model is given twice
+ * @throws UsageError ERR_SUITE a model is given twice
  */
 export function uniqueNames(models: readonly OpenedPredictor[]): Map<OpenedPredictor, string> {
   const taken = new Set<string>();
   return new Map(
     models.map((model, i) => {
       if (models.findIndex(({ file }) => file === model.file) !== i) {
-        throw new UsageError("ERR_SUITE", `evaluate: each model once; ${model.file} is given twice`);
+        throw new UsageError("ERR_SUITE", `evaluate: each model may be given only once; ${model.file} is given twice`);
       }
       let name = model.name;
       for (let number = 2; taken.has(name); number++) name = `${model.name} (${number})`;

@@ -1,23 +1,23 @@
-/** Images that a run knows tell less of it than others: where that is so, and how it is said. */
+/** Warnings if images were used in the training of the evaluated run. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { RunDirectory } from "../../runs/run-directory.js";
 import { type EvaluationSplit, trainedRecipe } from "./data.js";
 
-/** What is evaluated, and on what. */
+/** An evaluation: the model and its images. */
 export interface Evaluated {
-  /** The run's folder where the model is one. */
+  /** The run's folder, if the model is a run. */
   readonly run: string | undefined;
-  /** The file of its weights. */
+  /** The weights file. */
   readonly file: string;
   readonly split: EvaluationSplit;
-  /** The data that were given; undefined for the run's own. */
+  /** The given data; undefined for those of the run. */
   readonly data: string | undefined;
-  /** How many of the images are known to have chosen the checkpoint. */
+  /** Number of images that are known to be validation images of the run. */
   readonly validatedOn?: number;
 }
 
-/** Whether a run's best checkpoint is evaluated on the validation images that it was chosen by. */
+/** Whether a run's best checkpoint is evaluated on the validation images that chose it. */
 export function chosenByImages({ run, file, split, data, validatedOn = 0 }: Evaluated): boolean {
   if (run === undefined || split !== "validation") return false;
   const best = RunDirectory.open(run).checkpoint("best").weights;
@@ -25,11 +25,11 @@ export function chosenByImages({ run, file, split, data, validatedOn = 0 }: Eval
   return validatedOn > 0 || data === undefined || resolve(data) === resolve(trainedRecipe(run).data.path ?? "");
 }
 
-/** What is said of it. */
+/** The warning in this case. */
 export const CHOSEN_BY_IMAGES =
-  "These images chose the checkpoint, so it does better on them than on others. Without that choice: `checkpoint: last`";
+  "These images chose the checkpoint, so its accuracy on them is usually higher than on new images. To avoid this use `checkpoint: last`";
 
-/** Says that images are not new to a run. */
+/** Warnings that images are not new to a run. */
 export function usedLines(
   count: number,
   split: string,
@@ -37,11 +37,11 @@ export function usedLines(
 ): string[] {
   if (trainedOn > 0) {
     return [
-      `Warning: the run was trained on ${trainedOn} of these ${count} images, and does better on them than on new ones.`,
+      `Warning: the run was trained on ${trainedOn} of these ${count} images, so its accuracy on them is usually higher than on new images.`,
     ];
   }
   if (split === "validation" || validatedOn === 0) return [];
   return [
-    `Warning: ${validatedOn} of these ${count} images are the run's validation images, by which its checkpoint was chosen.`,
+    `Warning: ${validatedOn} of these ${count} images are the run's validation images, which chose its checkpoint.`,
   ];
 }

@@ -14,24 +14,24 @@ import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { RunDirectory } from "../../runs/run-directory.js";
-import { type LostDivision, ownDivision } from "./own-division.js";
+import { type LostSplit, ownSplit } from "./own-split.js";
 
-/** Which images: `all` are those of a folder of photos without parts. */
+/** The split to evaluate on; `all` is for a folder of photos without splits. */
 export type EvaluationSplit = "validation" | "test" | "all";
 
 export interface EvaluationDataOptions {
-  /** By default what the run was trained on. */
+  /** By default the data of the run. */
   readonly data?: string | undefined;
   readonly run: string | undefined;
-  /** By default test, and all of a folder without parts that the run was not trained on. */
+  /** By default test, or all for a folder without splits that the run was not trained on. */
   readonly split?: EvaluationSplit | undefined;
   readonly imageSize: number;
   /** The model's crop rule. */
   readonly view: EvaluationView;
-  /** The share that is cut instead of the rule's. */
+  /** A crop fraction that replaces that of the rule. */
   readonly cropFraction?: number | undefined;
   readonly workers: number | null;
-  /** What is done about photos that cannot be read; what is left out is as the run has it, else they are refused. */
+  /** What to do with photos that cannot be read; by default as in the run's recipe, else they are refused. */
   readonly badImages?: BadImagePolicy;
   readonly limitTest?: number | undefined;
 }
@@ -41,24 +41,24 @@ export interface EvaluationData {
   readonly classes: readonly string[];
   readonly split: EvaluationSplit;
   readonly images: EvaluationImages;
-  /** How photos are cut; undefined for images in memory, which are taken as they are. */
+  /** How photos are cropped; undefined for images in memory, which are not cropped. */
   readonly view: EvaluationView | undefined;
   /** The keys of the photos; undefined for images in memory. */
   readonly keys: readonly string[] | undefined;
-  /** Photos that were left out so far, because they cannot be read; undefined for images in memory. */
+  /** The photos that were skipped so far because they cannot be read; undefined for images in memory. */
   readonly leftOut: (() => readonly BadPhoto[]) | undefined;
-  /** What one should know of how the images were chosen. */
+  /** Notes on how the images were chosen. */
   readonly notes: readonly string[];
-  /** What is worth knowing of how a folder of photos was read. */
+  /** Remarks on how a folder of photos was read. */
   readonly findings: readonly Finding[];
   close(): Promise<void>;
 }
 
 /**
- * Opens the images to evaluate on: those given, else those of the run. The run's own photos, wherever they lie now, are
- * divided as it divided them; a part that is drawn of others holds none that it was trained or validated on.
+ * Opens the images to evaluate on: the given ones, else those of the run. For the run's own photos the saved split of the run is used,
+ * also if the folder was moved. A split that is drawn from other photos has none that the run was trained or validated on.
  *
- * @throws ERR_SPLIT there is no such part, and what `openRecipeData` throws
+ * @throws ERR_SPLIT the data have no such split; and what `openRecipeData` throws
  */
 export async function openEvaluationData(options: EvaluationDataOptions): Promise<EvaluationData> {
   const { data, run, imageSize, workers, badImages = {}, limitTest = null } = options;
@@ -67,8 +67,8 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   const { onBadImage = trained.data.onBadImage, maxBad = trained.data.maxBad } = badImages;
   if (badImages.maxBad !== undefined) checkMaxBad(onBadImage);
   const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest, onBadImage, maxBad } };
-  // A split of the run's own photos holds for these alone; other photos without parts are evaluated as a whole.
-  const found = run === undefined || path === null ? undefined : await ownDivision(run, trained.data.path, path);
+  // The saved split applies only to the run's own photos. Other photos without splits are all evaluated.
+  const found = run === undefined || path === null ? undefined : await ownSplit(run, trained.data.path, path);
   const own = found !== undefined && "split" in found ? found : undefined;
   const split =
     options.split === "all" || (options.split === undefined && own === undefined) ? "all" : (options.split ?? "test");
@@ -90,11 +90,11 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
     return new UsageError("ERR_SPLIT", `evaluate: ${opened.name} ${reason}. Choose another \`split\`${other}`);
   };
   if (options.split === "all" && !opened.undivided)
-    throw await refuse("has parts of its own, or is no folder of photos");
+    throw await refuse("has its own splits, or is not a folder of photos");
   if (images === undefined) {
-    const why = own?.split === undefined ? "" : " left from when the run divided it";
+    const why = own?.split === undefined ? "" : " in the split that the run saved";
     const notes = opened.notes.map((note) => `. ${note.replace(/\.$/, "")}`).join("");
-    throw await refuse(`has no part ${part}${why}${notes}`);
+    throw await refuse(`has no split ${part}${why}${notes}`);
   }
   return {
     name: opened.name,
@@ -110,15 +110,15 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   };
 }
 
-/** Says that a run's division does not hold for a folder, and what is measured instead. */
-function lostNote({ missing, photos }: LostDivision, undivided: boolean): string {
+/** A note that the run's split does not apply to a folder, and what is measured instead. */
+function lostNote({ missing, photos }: LostSplit, undivided: boolean): string {
   return (
-    `The folder has not all of the photos that the run divided (${missing} of ${photos} are missing or others), so that the run's own division ` +
-    `does not hold: ${undivided ? "all photos are measured" : "a new division was made"}.`
+    `Some photos of the run's split are missing in this folder or were changed (${missing} of ${photos}), so the run's split cannot be used: ` +
+    `${undivided ? "all photos are measured" : "a new split was drawn"}.`
   );
 }
 
-/** The part of a run that each photo was in, by its key; undefined where the run did not note its photos. */
+/** The split of each photo in a run, by its key; undefined if the run did not record its photos. */
 function usedPhotos(run: string): ReadonlyMap<string, Part> | undefined {
   const { photos } = RunDirectory.open(run);
   return existsSync(photos) ? readUsedPhotos(photos) : undefined;
@@ -128,7 +128,7 @@ function usedPhotos(run: string): ReadonlyMap<string, Part> | undefined {
 const learntFrom = (run: string): ReadonlySet<string> =>
   new Set([...(usedPhotos(run) ?? [])].flatMap(([key, part]) => (part === "test" ? [] : [key])));
 
-/** How many of the images a run was trained on, and how many chose its checkpoint; nothing where that is not known. */
+/** How many of the images a run was trained on, and how many chose its checkpoint; empty if that is not known. */
 export function usedBy(
   run: string | undefined,
   { keys }: Pick<EvaluationData, "keys">,
@@ -140,24 +140,24 @@ export function usedBy(
 }
 
 /**
- * The crop rule on a set: the model's own, unless another share is asked for. The cue conflict images have 224 pixels and
- * are shown whole (https://github.com/bethgelab/model-vs-human, `datasets/base.py`), so nothing is cut off them.
+ * The crop rule for a data set: that of the model, or the given crop fraction. The cue conflict images have 224 pixels and are not
+ * cropped, as in https://github.com/bethgelab/model-vs-human, `datasets/base.py`.
  *
- * @param path of images that the model was not trained on; photos of a run's own are cut by its rule, whatever their classes
+ * @param path folder of images that the model was not trained on; null for a run's own photos, which always have the model's rule
  */
 function viewOn(path: string | null, own: EvaluationView, cropFraction: number | undefined): EvaluationView {
   const whole = path !== null && knownSet(classFolders(path)) === "cue-conflict";
   return { ...own, cropFraction: cropFraction ?? (whole ? 1 : own.cropFraction) };
 }
 
-/** Names of the folders of a folder of photos that are classes; none where there are parts. */
+/** Names of the class folders in a folder of photos; none if it has splits. */
 function classFolders(path: string): readonly string[] {
   if (path === SHAPES) return [];
   const recognised = recogniseFolder(path, "evaluate");
   return recognised.kind === "photos" && recognised.parts.size === 0 ? recognised.folders : [];
 }
 
-/** The recipe of a run, which says what it was trained on; the defaults for a model that is no run. */
+/** The recipe of a run, which names its data; the default recipe for a model that is not a run. */
 export function trainedRecipe(path: string | undefined): ResolvedRecipe {
   if (path === undefined) return resolveRecipe({});
   const run = RunDirectory.open(path);

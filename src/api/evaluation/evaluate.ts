@@ -1,4 +1,4 @@
-/** One model measured on images, clean and attacked. Nothing here may load libtorch: an ONNX file needs none. */
+/** Evaluates one model on clean and attacked images. Nothing here may load libtorch, because an ONNX file does not need it. */
 import { findingLines } from "../../data/inspection/findings.js";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import { RunError, UsageError } from "../../errors.js";
@@ -23,19 +23,18 @@ import { protocolOf } from "./protocol.js";
 import { listedMistakes, saveEvaluation } from "./save.js";
 
 export interface EvaluateOptions extends EvaluationOptions {
-  /** By default none: clean images alone. */
+  /** By default none: only clean images are measured. */
   readonly attack?: EvaluationAttackSpec;
 }
 
 /**
- * The accuracy of a model on images, and under an attack. Of a run it is also saved in the run's folder, with a picture of
- * the confusion matrix.
+ * Measures the accuracy of a model on images, and under an attack. The result of a run is also saved in the run's folder, with a
+ * picture of the confusion matrix.
  *
  * @param model a run's folder, a weights file or its address (see `openWeights`), or an ONNX file, for which libtorch is
  *   not needed
- * @throws UsageError ERR_RECIPE, ERR_SETTING, ERR_ATTACK, ERR_SPLIT, ERR_CLASSES and what opening the model and the images
- *   throws
- * @throws RunError ERR_DATA_CHANGED the images changed meanwhile
+ * @throws UsageError ERR_RECIPE, ERR_SETTING, ERR_ATTACK, ERR_SPLIT, ERR_CLASSES, and what opening the model and the images throws
+ * @throws RunError ERR_DATA_CHANGED the images changed during the evaluation
  */
 export async function evaluate(model: string, options: EvaluateOptions = {}): Promise<EvaluationFile> {
   const machine = machineOf(options);
@@ -55,7 +54,7 @@ export async function evaluate(model: string, options: EvaluateOptions = {}): Pr
   }
 }
 
-/** Measures, and saves what was measured of a run. */
+/** Measures a model, and saves the result if it is a run. */
 async function measure(
   options: EvaluateOptions,
   predictor: OpenedPredictor,
@@ -67,7 +66,7 @@ async function measure(
   const images = relabelled(data.images, rule);
   const files: string[] = [];
   const batches = images.batches(evaluationBatchSize(predictor.imageSize));
-  // Before the clean pass, so that what cannot be attacked is said at once.
+  // Before the clean pass, so that an impossible attack fails at once.
   const opened = attack && (await openAttack(predictor, attack, seed, rule.columns === undefined));
   const seen = noting(batches, files, images.fileOf);
   const worst = new WorstMistakes();
@@ -83,7 +82,7 @@ async function measure(
   if (robust !== undefined && robust.outcomes.length !== length) {
     throw new RunError(
       "ERR_DATA_CHANGED",
-      `evaluate: ${data.name} had ${length} images and has others now. Begin again`,
+      `evaluate: the images of ${data.name} changed during the evaluation; there were ${length}. Run it again`,
     );
   }
   const used = usedBy(predictor.run, data);
@@ -124,8 +123,8 @@ async function measure(
 }
 
 /**
- * @param ownClasses whether the model's logits are the scores, which is what an attack works on
- * @throws ERR_ATTACK the attack needs gradients that the model does not give, or the set has other classes than it
+ * @param ownClasses whether the model's logits are the scores; an attack needs this
+ * @throws ERR_ATTACK the attack needs gradients that the model does not give, or the data set has other classes than the model
  */
 async function openAttack(
   predictor: OpenedPredictor,
@@ -136,19 +135,19 @@ async function openAttack(
   if (ownClasses) return adversariesOf(predictor, attack, seed);
   throw new UsageError(
     "ERR_ATTACK",
-    "evaluate: a model is attacked among its own classes, and this set joins or leaves out some. Leave out `attack`",
+    "evaluate: an attack needs all classes of the model, and this data set joins or leaves out some. Leave out `attack`",
   );
 }
 
-/** The images that are attacked. */
+/** The images to attack. */
 interface ImagesToAttack {
   readonly length: number;
   readonly batches: AsyncIterable<PixelBatch> | Iterable<PixelBatch>;
-  /** Whether the number of images was chosen by the attack, and not by the user. */
+  /** Whether the number of images is the default of a costly attack. */
   readonly limited: boolean;
 }
 
-/** Makes an attack, and counts what stands. */
+/** Runs an attack, and counts the images that are still classified correctly. */
 async function makeAttack(
   { name: attack, norm, epsilon, costly }: EvaluationAttackPlan,
   { subject, adversaries, warnings }: Adversaries,
@@ -181,7 +180,7 @@ async function makeAttack(
   return { ...result, warnings: [...warnings, ...result.warnings] };
 }
 
-/** The batches, noting the file of each photo as it comes. */
+/** The batches. The file of each photo is added to `files`. */
 async function* noting(
   batches: AsyncIterable<PixelBatch>,
   files: string[],

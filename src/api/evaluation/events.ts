@@ -1,22 +1,22 @@
-/** What happens during {@link evaluate} and {@link evaluateSuite}, in the order in which it happens. */
+/** The events of {@link evaluate} and {@link evaluateSuite}. */
 import type { AttackCost } from "../../evaluation/robustness.js";
 import type { SuiteProgress } from "../../evaluation/suite/run.js";
 import type { DownloadEvent, NoteEvent } from "../events.js";
 
-/** Images of one pass over them that are done. */
+/** Progress of a pass over the images. */
 export interface PassEvent {
   readonly type: "pass";
   /** "clean", or the attack's name. */
   readonly name: string;
   readonly done: number;
   readonly total: number;
-  /** Images that are still right after an attack. */
+  /** Number of images that are still classified correctly under the attack. */
   readonly standing?: number;
   /** Whether the attack may take hours. */
   readonly costly: boolean;
 }
 
-/** What the attack can cost at most, before it begins. */
+/** The largest possible cost of an attack, before it begins. */
 export interface AttackCostEvent extends AttackCost {
   readonly type: "cost";
   readonly attack: string;
@@ -25,7 +25,7 @@ export interface AttackCostEvent extends AttackCost {
   readonly limited: boolean;
 }
 
-/** A subset of a suite that is being measured. */
+/** Progress of a condition of a suite. */
 export interface SuiteProgressEvent extends SuiteProgress {
   readonly type: "subset";
 }
@@ -44,7 +44,7 @@ export type EvaluationEvent =
   | SuiteProgressEvent
   | WrittenEvent;
 
-/** Tells a listener of a download's bytes. */
+/** Reports the bytes of a download to a listener. */
 export const downloads =
   (onEvent: ((event: DownloadEvent) => void) | undefined) =>
   (doneBytes: number, totalBytes: number | undefined): void =>

@@ -1,4 +1,4 @@
-/** What the calls that evaluate have in common. */
+/** Common options of all evaluations. */
 import type { BadImagePolicy } from "../../data/photos/bad-photos.js";
 import type { OnnxOptions } from "../../predictors/onnx/onnx-settings.js";
 import { openPredictor } from "../../predictors/open.js";
@@ -9,52 +9,52 @@ import { type EvaluationData, type EvaluationSplit, openEvaluationData } from ".
 import { downloads, type EvaluationEvent } from "./events.js";
 
 export interface EvaluationOptions {
-  /** Folder of the images, a corrupted set, or shapes; by default the images that the run was trained on. */
+  /** Folder of the images, a corrupted set, or shapes; by default the data of the run. */
   readonly data?: string;
-  /** By default test, and all of a folder without parts that the run was not trained on. */
+  /** By default test, or all for a folder without splits that the run was not trained on. */
   readonly split?: EvaluationSplit;
-  /** Of a run: last, best or the step of a kept checkpoint; by default best where there is one, else last. */
+  /** For a run: last, best or the step of a kept checkpoint; by default best if there is one, else last. */
   readonly checkpoint?: string;
-  /** The batch norms that one of our models goes through; by default main. */
+  /** The batch norm route of one of our models; by default main. */
   readonly route?: string;
-  /** What an ONNX file does not say of itself. */
+  /** Settings that an ONNX file does not contain. */
   readonly onnx?: OnnxOptions;
-  /** A JSON or YAML file: the classes of the model that each folder stands for. */
+  /** A JSON or YAML file that says which classes of the model belong to each folder. */
   readonly classMap?: string;
-  /** Share of the short side that is cut out of photos, in (0, 1]; by default the model's rule. */
+  /** Share of a photo's short side that the crop keeps, in (0, 1]; by default the model's rule. */
   readonly cropFraction?: number;
-  /** Only so many images; by default all, 1000 under a costly attack. */
+  /** Number of images to use; by default all, but 1000 under a costly attack. */
   readonly limitTest?: number;
-  /** Of the draws of attacks and corruptions; by default 0. */
+  /** Seed of the draws of attacks and corruptions; by default 0. */
   readonly seed?: number;
-  /** Whether photos that cannot be decoded are refused or skipped; by default as the run has it, else refused. */
+  /** What to do if a photo cannot be decoded; by default as in the run's recipe, else fail. */
   readonly onBadImage?: "fail" | "skip";
-  /** Most photos that are skipped; by default 100. */
+  /** Largest number of photos to skip; by default 100. */
   readonly maxBad?: number;
-  /** Threads that read photos; by default one a core. */
+  /** Threads that read photos; by default one per core. */
   readonly workers?: number | null;
-  /** Threads in an operator; by default 0, all cores. */
+  /** Threads per operator; by default 0, all cores. */
   readonly threads?: number;
-  /** Of the activations of our models; by default fp32. */
+  /** Number format of the activations of our models; by default fp32. */
   readonly precision?: "fp32" | "bf16";
-  /** Where our models compute: auto, cpu, cuda or cuda:N; by default auto, the CPU. */
+  /** Device of our models: auto, cpu, cuda or cuda:N; by default auto, the CPU. */
   readonly device?: Recipe["device"];
-  /** Most memory for the tensors of our models, in bytes or as "12GB". */
+  /** Largest memory for the tensors of our models, in bytes or as "12GB". */
   readonly memoryLimit?: Recipe["memoryLimit"];
-  /** The command that is noted in the result; by default none. */
+  /** The command that is recorded in the result; by default none. */
   readonly command?: readonly string[];
-  /** Told of everything that happens. */
+  /** Called with every event. */
   readonly onEvent?: (event: EvaluationEvent) => void;
 }
 
-/** Where and how exactly to compute, and what is done about photos that cannot be read. */
+/** Device, precision, memory and threads, and what to do with photos that cannot be read. */
 export interface Machine extends Pick<ResolvedRecipe, "threads" | "precision" | "device"> {
   readonly memoryLimit: number | undefined;
   readonly workers: number | null;
   readonly badImages: BadImagePolicy;
 }
 
-/** @throws UsageError ERR_SETTING a value breaks its rule; all of them are listed */
+/** @throws UsageError ERR_SETTING a value breaks its rule; the message lists all mistakes */
 export function machineOf(options: EvaluationOptions): Machine {
   const { threads, precision, device, memoryLimit, workers, onBadImage, maxBad } = options;
   const values = { threads, precision, device, memoryLimit };
@@ -72,7 +72,7 @@ export function machineOf(options: EvaluationOptions): Machine {
   };
 }
 
-/** Opens a model, and says what was recognised and chosen. */
+/** Opens a model, and reports what was recognised and chosen. */
 export async function openModel(
   path: string,
   { checkpoint, route, onnx, onEvent }: EvaluationOptions,
@@ -84,7 +84,7 @@ export async function openModel(
   return opened;
 }
 
-/** Opens the images for a model: those that are asked for, else its run's own. @throws what `openEvaluationData` throws */
+/** Opens the images for a model: the given ones, else those of its run. @throws what `openEvaluationData` throws */
 export const openImages = (
   { run, imageSize, view }: Pick<OpenedPredictor, "run" | "imageSize" | "view">,
   options: Pick<EvaluationOptions, "data" | "split" | "cropFraction" | "limitTest">,

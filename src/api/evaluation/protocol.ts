@@ -1,4 +1,4 @@
-/** How a model was measured on a set, in words that are printed and saved with the result. */
+/** Describes how a model was measured on a data set, in text that is printed and saved with the result. */
 import { type ClassRule, knownSet } from "../../evaluation/classes/class-rule.js";
 import { defaultView, type EvaluationView } from "../../evaluation/view.js";
 import { orderRemark } from "../../predictors/onnx/onnx-normalization.js";
@@ -6,7 +6,7 @@ import type { OpenedPredictor } from "../../predictors/opened.js";
 import type { EvaluationFile } from "../../runs/schema.js";
 import type { EvaluationData } from "./data.js";
 
-/** What a result depends on beside the model and the images. */
+/** The facts that a result depends on, apart from the model and the images. */
 export function protocolOf(
   predictor: OpenedPredictor,
   { classes, view }: Pick<EvaluationData, "classes" | "view">,
@@ -30,21 +30,21 @@ function cutOf(imageSize: number, { cropFraction, interpolation }: EvaluationVie
   return `short side to ${short} pixels, ${interpolation}, ${cut}`;
 }
 
-/** Says that a rule is not the model's own, where a new model would have another. */
+/** A remark if the model does not record its crop rule and a new model would have another one. */
 function unrecorded({ imageSize, view: own, viewRecorded }: OpenedPredictor, { cropFraction }: EvaluationView): string {
   const now = defaultView(imageSize).cropFraction;
   if (viewRecorded || cropFraction !== own.cropFraction || cropFraction === now) return "";
-  const before = "the model's file records no crop rule, so the earlier default holds, size / (size + 32)";
-  return `; ${before}; today's is ${now} (\`cropFraction: ${now}\`)`;
+  const before = "the model's file records no crop rule, so the earlier default is used, size / (size + 32)";
+  return `; ${before}; the default is now ${now} (\`cropFraction: ${now}\`)`;
 }
 
-/** What an ONNX file is given, and how its answer is read. */
+/** The input of an ONNX file, and how its output is used. */
 function inputOf({ format, output }: Extract<OpenedPredictor, { access: "black-box" }>) {
   const { type, layout, channels, pixelRange, mean, std } = format;
   const normalized = `(x - [${mean.join(", ")}]) / [${std.join(", ")}]`;
   const plain = mean.every((m) => m === 0) && std.every((s) => s === 1);
   const remark = orderRemark(format);
-  const answer = output === "probabilities" ? "its probabilities as logarithms" : "its logits";
+  const answer = output === "probabilities" ? "output: the logarithms of its probabilities" : "output: its logits";
   return {
     format: { ...format },
     output,

@@ -1,4 +1,4 @@
-/** An evaluation in its run's folder: the result, the picture of its confusion matrix, and pictures of its worst mistakes. */
+/** Saves an evaluation in its run's folder: the result, a picture of the confusion matrix, and pictures of the worst mistakes. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfusionCount } from "../../evaluation/confusion.js";
@@ -11,7 +11,7 @@ import { RunDirectory, writeJson } from "../../runs/run-directory.js";
 import { type EvaluationFile, type Mistake, RUN_SCHEMA, type SuiteFile } from "../../runs/schema.js";
 import type { SuiteResult } from "./suite-result.js";
 
-/** The mistakes as a result lists them. */
+/** The mistakes as they are listed in a result. */
 export const listedMistakes = (
   mistakes: readonly SeenMistake[],
   fileOf: ((sample: number) => string) | undefined,
@@ -22,10 +22,10 @@ export const listedMistakes = (
   }));
 
 /**
- * Writes what an evaluation of a run found out, pictures first, so that a result that is there is whole.
+ * Writes the result of an evaluation of a run. The pictures are written first, so that a result that exists is complete.
  *
- * @param mistakes those of the result, in its order
- * @returns the result as it was written, and the files of it and of the confusion matrix
+ * @param mistakes the mistakes of the result, in its order
+ * @returns the result as it was written, and the files of the result and of the confusion matrix
  * @throws RunError ERR_WRITE
  */
 export async function saveEvaluation(
@@ -60,21 +60,21 @@ export async function saveEvaluation(
   return { result: saved, files: [file, chart] };
 }
 
-/** Writes of each model of a suite that is a run what was found out of it into that run's folder. @throws RunError ERR_WRITE */
+/** For each model of a suite that is a run, writes its results into the run's folder. @throws RunError ERR_WRITE */
 export function saveSuites(
   { createdAt, command, protocol, files, seeds: _, remarks: __, ...summary }: SuiteResult,
   models: readonly { readonly run: string | undefined }[],
 ): void {
-  models.forEach(({ run }, place) => {
+  models.forEach(({ run }, index) => {
     if (run === undefined) return;
     const { suites } = RunDirectory.open(run);
     mkdirSync(suites, { recursive: true });
-    const weights = files[summary.models[place].name];
-    const own = summaryOf(summary, place);
+    const weights = files[summary.models[index].name];
+    const own = summaryOf(summary, index);
     const file: SuiteFile = { schema: RUN_SCHEMA, createdAt, command, weights, protocol, summary: own };
     writeJson(join(suites, `${own.data.name.replace(/[^\w.-]+/g, "-")}-${instant(createdAt)}.json`), file);
   });
 }
 
-/** An instant as a part of a file's name. */
+/** A time as part of a file name. */
 const instant = (createdAt: string): string => createdAt.replace(/[:.]/g, "-");

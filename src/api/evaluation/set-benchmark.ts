@@ -1,4 +1,4 @@
-/** The models of a suite over a corrupted set on disk. Nothing here may load libtorch: an ONNX file needs none. */
+/** Opens a corrupted set on disk for the models of a suite. Nothing here may load libtorch, because an ONNX file does not need it. */
 import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
 import { type CorruptedSet, openCorruptedSet } from "../../data/corrupted-set.js";
 import { UsageError } from "../../errors.js";
@@ -11,11 +11,11 @@ import { numberOfImages, type OpenedBenchmark, type SuiteDataOptions, subsetAt, 
 import { protocolOf } from "./protocol.js";
 
 /**
- * Opens a corrupted set for models of one kind of input: a condition for each of its corruptions and severities. Photos are taken whole,
- * as the published ones are meant, unless another share is asked for.
+ * Opens a corrupted set for models with the same input, with a condition for each corruption and severity. Photos are not cropped, as
+ * intended by the publishers, unless a crop fraction is given.
  *
  * @param data folder of the set
- * @throws UsageError ERR_IMAGE_SIZE its arrays have another size than the models take; what the reader and the class rule throw
+ * @throws UsageError ERR_IMAGE_SIZE its arrays do not have the image size of the models; and what the reader and the class rule throw
  */
 export async function openSetBenchmark(
   { data = "", classMap, cropFraction, limitTest, workers, precision, seed }: SuiteDataOptions,
@@ -27,11 +27,11 @@ export async function openSetBenchmark(
   const view = { ...first.view, cropFraction: cropFraction ?? 1 };
   const most = limitTest ?? subsetAt(imageSize).images;
   const set = openCorruptedSet(data, { ...view, imageSize, limitTest: most, seed, workers: workers ?? undefined });
-  if (set === undefined) throw new UsageError("ERR_DATA_LAYOUT", `evaluate: ${data} is no corrupted set`);
+  if (set === undefined) throw new UsageError("ERR_DATA_LAYOUT", `evaluate: ${data} is not a corrupted set`);
   if (set.imageSize !== imageSize) {
     throw new UsageError(
       "ERR_IMAGE_SIZE",
-      `evaluate: arrays are used as they are, and those of ${data} have ${set.imageSize} pixels; ${nameOf(first)} takes ${imageSize}. ` +
+      `evaluate: arrays are not resized, and those of ${data} have ${set.imageSize} pixels; ${nameOf(first)} takes ${imageSize}. ` +
         "Choose a model of that size",
     );
   }
@@ -58,7 +58,7 @@ export async function openSetBenchmark(
   };
 }
 
-/** What the set has, in words. */
+/** Describes the corruptions of the set. */
 function corruptionsOf(set: CorruptedSet): string {
   const { corruptions } = set;
   const whole = CORRUPTIONS.every(

@@ -1,9 +1,9 @@
 import type { SeedSummary } from "../../evaluation/suite/seeds.js";
 import type { SuiteSummary } from "../../evaluation/suite/summary.js";
 
-/** What report.json holds. */
+/** The contents of report.json. */
 export interface SuiteResult extends SuiteSummary {
-  /** Of the runs that differ in nothing but their seed; absent where there are none. */
+  /** Statistics over runs that differ only in their seed; absent if there are none. */
   readonly seeds?: SeedSummary;
   readonly createdAt: string;
   readonly command: readonly string[];

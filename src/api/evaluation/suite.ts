@@ -1,4 +1,4 @@
-/** Everything that is measured of some models, side by side: the standard suite, or a corrupted set. */
+/** Measures several models on the standard suite or on a corrupted set, and writes a report. */
 
 import { join } from "node:path";
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
@@ -32,27 +32,27 @@ import { openSetBenchmark } from "./set-benchmark.js";
 import type { SuiteResult } from "./suite-result.js";
 
 export interface EvaluateSuiteOptions extends EvaluationOptions {
-  /** Folder of the report, and of what is measured: a call with the same folder measures only what is missing there. */
+  /** Folder of the report and the measurements. A call with the same folder measures only what is missing there. */
   readonly to: string;
-  /** Folder of photographs of frost, instead of textures made by program. */
+  /** Folder of photographs of frost, instead of generated textures. */
   readonly frostTextures?: string;
-  /** What of the standard suite is measured; by default all of it: clean, corrupted, stylised, attacked. */
+  /** The parts of the standard suite to measure; by default all: clean, corrupted, stylised, attacked. */
   readonly parts?: readonly SuitePart[];
 }
 
-/** A suite's result, and its report, which `renderText`, `renderMarkdown` and `renderHtml` turn into text. */
+/** The result of a suite, and its report as a document for `renderText`, `renderMarkdown` and `renderHtml`. */
 export interface SuiteReport {
   readonly result: SuiteResult;
   readonly document: Document;
 }
 
 /**
- * Measures models side by side and writes a report (report.html, .md, .csv and .json in `to`): clean, corrupted, stylised
- * and attacked images; or, where `data` is a corrupted set, all of its corruptions and severities.
+ * Measures models on clean, corrupted, stylised and attacked images, or, if `data` is a corrupted set, on all of its corruptions and
+ * severities. Writes report.html, .md, .csv and .json into the folder `to`.
  *
- * @param models runs, weights files or their addresses, ONNX files; each once
- * @throws UsageError ERR_SUITE a model is given twice; an option means nothing for a corrupted set; and what opening the
- *   models and the images throws
+ * @param models runs, weights files or their addresses, or ONNX files; each only once
+ * @throws UsageError ERR_SUITE a model is given twice, or an option does not apply to a corrupted set; and what opening the models and
+ *   the images throws
  */
 export async function evaluateSuite(models: readonly string[], options: EvaluateSuiteOptions): Promise<SuiteReport> {
   const machine = machineOf(options);
@@ -62,7 +62,7 @@ export async function evaluateSuite(models: readonly string[], options: Evaluate
   const benchmarks: OpenedBenchmark[] = [];
   try {
     for (const path of models) {
-      // What is said of ONNX files is not meant for our own.
+      // The settings for ONNX files do not apply to our own models.
       opened.push(await openModel(path, isOnnx(path) ? options : { ...options, onnx: undefined }, machine));
     }
     const names = uniqueNames(opened);
@@ -79,25 +79,25 @@ export async function evaluateSuite(models: readonly string[], options: Evaluate
   }
 }
 
-/** Whether data are a corrupted set on disk, which a suite measures subset by subset. */
+/** Whether the data are a corrupted set on disk. */
 export const isCorruptedSet = (data: string | undefined): boolean =>
   data !== undefined && data !== SHAPES && recogniseFolder(data, "evaluate").kind === "corrupted";
 
-/** @throws UsageError ERR_FLAG, ERR_SUITE an option means nothing for a corrupted set */
+/** @throws UsageError ERR_FLAG, ERR_SUITE an option does not apply to a corrupted set */
 function checkForCorruptedSet({ data, onBadImage, maxBad, split, frostTextures, parts }: EvaluateSuiteOptions): void {
   const badImages = { "data.onBadImage": onBadImage, "data.maxBad": maxBad };
   const [skipping] = Object.entries(badImages).find(([, value]) => value !== undefined) ?? [];
   if (skipping !== undefined) {
-    const what = "the images of a corrupted set are the same under every corruption, so none can be left out of one";
-    throw new UsageError("ERR_FLAG", `evaluate: ${what}; leave \`${skipping}\` out, and replace the photo`);
+    const what = "a corrupted set must have the same images under every corruption, so photos cannot be skipped";
+    throw new UsageError("ERR_FLAG", `evaluate: ${what}; leave \`${skipping}\` out, and repair or replace the photo`);
   }
   const [other] = Object.entries({ split, frostTextures, parts }).find(([, value]) => value !== undefined) ?? [];
   if (other === undefined) return;
-  const what = `${data} is a corrupted set, whose images are measured as they are`;
+  const what = `${data} is a corrupted set, and only its own images are measured`;
   throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave \`${other}\` out, or give the clean images as \`data\``);
 }
 
-/** Measures, and writes the report. */
+/** Measures the models, and writes the report. */
 async function measureAndReport(
   options: EvaluateSuiteOptions,
   { precision }: Machine,
@@ -116,13 +116,13 @@ async function measureAndReport(
         (attacked === 0 ? "" : `, attacks on ${attacked} of them`),
     );
   }
-  note(`Each condition is saved in ${store.folder}: after a stop the same command goes on from there`);
+  note(`Each finished condition is saved in ${store.folder}. After a stop the same command continues from there`);
   const { results, measured, reused } = await runSuite(benchmarks, store, (progress) =>
     onEvent?.({ type: "subset", ...progress }),
   );
-  note(`${measured} measured, ${reused} found in ${store.folder}`);
+  note(`${measured} measured, ${reused} taken from ${store.folder}`);
 
-  // In the order in which they were given.
+  // In the order of the arguments.
   const models = names.map((name) => {
     const benchmark = benchmarks.find((one) => one.models.some((model) => model.name === name))!;
     const model = benchmark.models.find((one) => one.name === name)!;
@@ -150,7 +150,7 @@ async function measureAndReport(
   return { result, document };
 }
 
-/** How it was measured, in words. */
+/** Lines that describe how the models were measured. */
 function protocolLines(
   { route = "main" }: EvaluateSuiteOptions,
   precision: Machine["precision"],
@@ -175,8 +175,8 @@ function accessRemarks(models: readonly OpenedPredictor[], names: readonly strin
   const closed = names.filter((_, i) => models[i].access === "black-box");
   if (closed.length === 0) return [];
   return [
-    `${closed.join(", ")}: an ONNX file only answers and gives no gradients, so it is attacked by a black-box attack alone, which is ` +
-      "weaker. Its accuracy under that attack must not be compared with another model's under PGD.",
+    `${closed.join(", ")}: an ONNX file gives no gradients, so it gets only a black-box attack, which is weaker. ` +
+      "Do not compare its accuracy under that attack with the accuracy of another model under PGD.",
   ];
 }
 
@@ -189,7 +189,7 @@ function choiceRemarks(
   return chosen.length === 0 ? [] : [`${chosen.join(", ")}: ${CHOSEN_BY_IMAGES}`];
 }
 
-/** The runs by their recipes without what does not matter to a method: seed, threads and device. */
+/** Groups runs whose recipes differ only in seed, threads and device. */
 function seedGroups(models: readonly OpenedPredictor[], names: readonly string[]): SeedGroup[] {
   const groups = new Map<string, { name: string; members: { model: string; seed: number }[] }>();
   for (const [i, { run }] of models.entries()) {
@@ -207,7 +207,7 @@ function seedGroups(models: readonly OpenedPredictor[], names: readonly string[]
   });
 }
 
-/** How the first model is attacked for the sample images, where it can be: at the largest radius, to be seen. */
+/** The attack on the first model for the sample images, if it gives gradients. It has the largest radius, so that the change is visible. */
 async function attackSamples(model: OpenedPredictor, seed: number): Promise<AttackSamples | undefined> {
   if (model.access !== "white-box") return undefined;
   const { pgd10Images } = await import("../../predictors/white-box-conditions.js");

@@ -1,4 +1,4 @@
-/** What is known of a run's weights beside the tensors: for the metadata of files that leave the run. */
+/** Facts about a run's weights for the metadata of exported files. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { OnnxFacts } from "../../export/onnx.js";
@@ -8,7 +8,7 @@ import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { EvaluationFile } from "../../runs/schema.js";
 
-/** What the recipe of a checkpoint's run says; nothing where the file was taken out of its run. */
+/** Facts from the recipe of a checkpoint's run; none if the file is not in a run's folder. */
 export function trainingOf(weights: string): TrainingFacts {
   const recipe = join(dirname(weights), "..", "recipe.yaml");
   if (!existsSync(recipe)) return {};
@@ -17,8 +17,8 @@ export function trainingOf(weights: string): TrainingFacts {
 }
 
 /**
- * The accuracy that a run's checkpoint had when it was last evaluated on all clean images of a part, through the main batch norms;
- * undefined where it was not, or was written anew since.
+ * The accuracy of a run's checkpoint in its latest evaluation on all clean images of a split, through the main batch norms; undefined if
+ * there is none, or if the checkpoint was overwritten after it.
  */
 export function accuracyOf(weights: string): OnnxFacts["accuracy"] {
   const folder = join(dirname(weights), "..", "evaluation");

@@ -1,4 +1,4 @@
-/** A few images of a model's own kind, on which an exported file is compared with it. */
+/** A few images on which an exported file is compared with its model. */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Pixels } from "../../data/loading/batch.js";
@@ -17,20 +17,20 @@ import { parseSavedRecipe } from "../../recipes/saved.js";
 import { RunDirectory } from "../../runs/run-directory.js";
 
 const MOST = 8;
-/** Sides that the built-in set can be drawn with. */
+/** Range of sides of the built-in set. */
 const DRAWN = { least: 32, most: 224 };
 
-/** Fewer of large images, which take long. */
+/** Number of images; fewer if they are large, because they take long. */
 const countOf = ({ imageSize }: ModelSpecification) => Math.min(MOST, Math.max(2, evaluationBatchSize(imageSize)));
 
 export interface SampleImages extends Pixels {
-  /** What they are, for the user. */
+  /** Description of the images for the user. */
   readonly of: string;
 }
 
 /**
- * Two to eight images as a model sees them: of a run its own test images, or photos it was given; where there is no run, or its data are
- * no longer there, images of the built-in set.
+ * Two to eight images, prepared for a model: test images or photos of its run, or images of the built-in set if there is no run or its
+ * data no longer exist.
  */
 export async function sampleImages(run: string | undefined, specification: ModelSpecification): Promise<SampleImages> {
   const own = run === undefined ? undefined : await ownImages(run, specification);
@@ -57,7 +57,7 @@ async function ownImages(path: string, specification: ModelSpecification): Promi
   return undefined;
 }
 
-/** Photos of a run from all over its list. @throws ERR_IMAGE one is not there any more, or is damaged */
+/** Photos of a run, evenly spaced in its list. @throws ERR_IMAGE a photo no longer exists, or is damaged */
 async function ownPhotos(list: string, folder: string, specification: ModelSpecification) {
   const { imageSize: size, view } = specification;
   const photos = parseUsedPhotos(readFileSync(list, "utf8"));

@@ -1,4 +1,4 @@
-/** A trained classifier as a file for other programs: what the export command does. */
+/** Exports a trained classifier as a file for other programs. */
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { didYouMean, UsageError } from "../../errors.js";
@@ -21,20 +21,20 @@ export const EXPORT_FORMATS = ["onnx", "safetensors"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface ExportModelOptions extends OpenWeightsOptions, OnnxExportOptions {
-  /** By default the ending of the file. */
+  /** By default it follows from the ending of the file. */
   readonly format?: ExportFormat;
-  /** Of safetensors: with the batch norms of the auxiliary routes. */
+  /** For safetensors: whether to include the batch norms of the auxiliary routes. */
   readonly auxiliary?: boolean;
-  /** Of ONNX: side of its images, by default the model's own. Height and width are fixed in the file. */
+  /** For ONNX: side of the images, by default that of the model. The file fixes height and width. */
   readonly imageSize?: number;
 }
 
 /** What was written. */
 export type ExportResult = {
   readonly file: string;
-  /** The file that it was made from. */
+  /** The weights file that it was made from. */
   readonly from: string;
-  /** What was recognised in weights of another code base. */
+  /** What was recognised in weights of another code base, as sentences. */
   readonly notes: readonly string[];
   readonly model: string;
   readonly bytes: number;
@@ -54,17 +54,17 @@ export type ExportResult = {
 );
 
 /**
- * Writes a model as safetensors for Python, or as ONNX for every runtime, with how images become its input in the metadata.
+ * Writes a model as safetensors for Python, or as ONNX for every runtime. The metadata describes the preprocessing of images.
  *
- * An ONNX file is run by ONNX Runtime before it gets its name, in a process of its own, on images of the run where they are still there:
- * the largest difference of the logits must be below 1e-4 of the largest logit, and the most probable class the same where it leads by
- * more. See `onnxOf` for what the file holds.
+ * An ONNX file is verified before it gets its name: ONNX Runtime runs it in a separate process, on images of the run if they still
+ * exist. The largest difference of the logits must be below 1e-4 of the largest logit. The most probable class must be the same, unless
+ * the two largest logits are closer than that. `onnxOf` describes the contents of the file.
  *
- * @param model a run's folder, or weights: all that `openWeights` opens
- * @throws UsageError ERR_EXPORT neither the ending nor the format says what to write, an option is of the other format, or the
- *   weights would be overwritten; ERR_ONNX_RUNTIME there is no ONNX Runtime to verify the file; and what `openWeights` throws
+ * @param model a run's folder, or weights: anything that `openWeights` opens
+ * @throws UsageError ERR_EXPORT the format does not follow from the ending or the options, an option belongs to the other format, or
+ *   the weights would be overwritten; ERR_ONNX_RUNTIME there is no ONNX Runtime to verify the file; and what `openWeights` throws
  * @throws RunError ERR_EXPORT_VERIFY the file does not give the model's logits; ERR_WRITE it cannot be written. An earlier file of that
- *   name stays then
+ *   name is then unchanged
  */
 export async function exportModel(model: string, to: string, options: ExportModelOptions = {}): Promise<ExportResult> {
   if (isOnnx(model)) {
@@ -79,17 +79,17 @@ export async function exportModel(model: string, to: string, options: ExportMode
   if (!existsSync(folder)) {
     throw new UsageError(
       "ERR_EXPORT",
-      `export: there is no folder ${folder} to write ${basename(to)} into. Make it first`,
+      `export: cannot write ${basename(to)}, because the folder ${folder} does not exist. Create it first`,
     );
   }
-  // What is missing is said before anything is read or downloaded.
+  // Fails before anything is read or downloaded if ONNX Runtime is missing.
   if (format === "onnx") loadOnnxRuntime();
   const opened = await openWeights(model, options);
   if (resolve(opened.file) === resolve(to)) {
     const file = opened.file;
     throw new UsageError(
       "ERR_EXPORT",
-      `export: \`to\` must not be the weights themselves, ${file}. Choose another file`,
+      `export: \`to\` must not be the weights file ${file} itself. Choose another file`,
     );
   }
   const { imageSize = opened.specification.imageSize } = options;
@@ -109,7 +109,7 @@ export async function exportModel(model: string, to: string, options: ExportMode
 
 function writeSafetensors(classifier: Classifier, { file }: OpenedWeights, to: string, auxiliary: boolean) {
   exportWeights(classifier, to, { auxiliary, metadata: trainingOf(file) });
-  // Read back: what is reported is what the file holds.
+  // The report is about the file as it was written, so the file is read again.
   const { tensors, specification } = importWeights(to);
   return {
     format: "safetensors",
@@ -130,7 +130,7 @@ async function writeOnnx(
   const facts: OnnxFacts = { ...(preset && { preset }), ...trainingOf(file), ...(accuracy && { accuracy }) };
   const images = await sampleImages(run, specification);
   const logits = (await classifierPredictor(classifier).logits(images)) as Float32Array;
-  // Its own ending, since that is how a model is known to be ONNX.
+  // The temporary name also ends in .onnx, because a model is recognised as ONNX by its ending.
   const unverified = join(dirname(to), `.${basename(to)}.${process.pid}.onnx`);
   try {
     writeFileAtomic(unverified, onnxOf(classifier, options, facts));
@@ -165,11 +165,11 @@ function formatOf(to: string, { format }: ExportModelOptions): ExportFormat {
   if (found !== undefined) return found;
   throw new UsageError(
     "ERR_EXPORT",
-    `export: \`to\` must name a file that ends in .onnx or .safetensors, or \`format\` must say which; got ${to}`,
+    `export: \`to\` must name a file that ends in .onnx or .safetensors, or \`format\` must be given; got ${to}`,
   );
 }
 
-/** @throws ERR_EXPORT an option has no effect on this format, or no such value */
+/** @throws ERR_EXPORT an option does not apply to this format, or has a wrong value */
 function checkOptions(format: ExportFormat, options: ExportModelOptions): void {
   const { input, softmax, keepNorms, imageSize, auxiliary } = options;
   const refuse = (what: string) => {
@@ -178,10 +178,10 @@ function checkOptions(format: ExportFormat, options: ExportModelOptions): void {
   const ofOnnx = Object.entries({ input, softmax, keepNorms, imageSize });
   const [name] = ofOnnx.find(([, value]) => value !== undefined && value !== false) ?? [];
   if (format === "safetensors" && name !== undefined) {
-    refuse(`\`${name}\` is of ONNX files. Leave it out, or name a file that ends in .onnx`);
+    refuse(`\`${name}\` applies only to ONNX files. Leave it out, or name a file that ends in .onnx`);
   }
   if (format === "onnx" && auxiliary) {
-    refuse("`auxiliary` is of safetensors: an ONNX file computes what the main batch norms give. Leave it out");
+    refuse("`auxiliary` applies only to safetensors: an ONNX file always uses the main batch norms. Leave it out");
   }
   if (input !== undefined && !ONNX_INPUTS.includes(input)) {
     refuse(`\`input\` must be ${ONNX_INPUTS.join(" or ")}; got ${input}.${didYouMean(input, ONNX_INPUTS)}`);

@@ -1,27 +1,27 @@
-/** Whether a written ONNX file gives what its classifier gives. */
+/** Verifies that a written ONNX file gives the same logits as its classifier. */
 import { RunError } from "../../errors.js";
 import { answersOf } from "../../predictors/onnx/onnx-process.js";
 import type { SampleImages } from "./export-images.js";
 
-/** Largest difference of the logits, as a share of the largest logit: some hundred roundings of float32. */
+/** Largest allowed difference of the logits, as a share of the largest logit: some hundred rounding errors of float32. */
 export const TOLERANCE = 1e-4;
-/** Logarithms of smaller probabilities are not compared: float32 has none for them. */
+/** Smaller logarithms of probabilities are not compared, because float32 cannot represent the probabilities. */
 const LEAST_LOGIT = -80;
 
 export interface Verification {
-  /** Images that both classified. */
+  /** Number of compared images. */
   readonly images: number;
-  /** What the images are. */
+  /** Description of the images. */
   readonly of: string;
   /** Largest difference of their logits, as a share of the largest logit. */
   readonly difference: number;
 }
 
 /**
- * Has ONNX Runtime classify images in a process of its own, and compares.
+ * Runs the file by ONNX Runtime in a separate process, and compares the results with the classifier's.
  *
- * @param logits the classifier's, (N, K)
- * @param probabilities whether the file gives these, which are compared by their logarithms
+ * @param logits logits of the classifier, (N, K)
+ * @param probabilities whether the file gives probabilities; their logarithms are compared
  * @throws RunError ERR_EXPORT_VERIFY the logits differ, or the classes; and what {@link answersOf} throws
  */
 export async function verifyOnnx(
@@ -33,7 +33,7 @@ export async function verifyOnnx(
   const fail = (what: string): never => {
     throw new RunError("ERR_EXPORT_VERIFY", `export: the ONNX file was not kept: ${what}. Please report it`);
   };
-  if (JSON.stringify(answers.classes) !== JSON.stringify(classes)) fail("its classes are not the classifier's");
+  if (JSON.stringify(answers.classes) !== JSON.stringify(classes)) fail("its classes differ from the classifier's");
   if (answers.logits.length !== logits.length) fail(`it gives ${answers.logits.length} numbers, not ${logits.length}`);
   const k = classes.length;
   const rows = logits.length / k;
@@ -48,7 +48,7 @@ export async function verifyOnnx(
     for (let j = 0; j < k; j++) {
       largest = Math.max(largest, Math.abs(a[j]));
       const difference = Math.abs(a[j] - b[j]);
-      // What is no number differs.
+      // NaN counts as a difference.
       apart = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(apart, difference);
     }
   }
@@ -62,13 +62,13 @@ export async function verifyOnnx(
     const [a, b] = [row(logits, i), row(answers.logits, i)];
     const sorted = Float32Array.from(a).sort().reverse();
     if (sorted[0] - sorted[1] > TOLERANCE * largest && a.indexOf(sorted[0]) !== b.indexOf(Math.max(...b))) {
-      fail(`of image ${i + 1} of ${images.of} another class is the first`);
+      fail(`image ${i + 1} of ${images.of} gets another class`);
     }
   }
   return { images: rows, of: images.of, difference };
 }
 
-/** A row less its largest value: the same for logits and for the logarithms of their probabilities. */
+/** A row minus its largest value, which is the same for logits and for the logarithms of their probabilities. */
 function fromLargest(row: Float32Array): Float32Array {
   const largest = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   return row.map((value) => Math.max(value - largest, LEAST_LOGIT));

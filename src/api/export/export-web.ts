@@ -1,4 +1,4 @@
-/** Classifiers as a page for browsers: what the export command does with the format web. */
+/** Exports classifiers as a web page. */
 import {
   cpSync,
   existsSync,
@@ -23,15 +23,15 @@ import { exportModel } from "./export-model.js";
 import type { Verification } from "./export-verification.js";
 
 export interface ExportWebOptions extends OpenWeightsOptions {
-  /** Side of the images, by default each model's own. */
+  /** Side of the images; by default that of each model. */
   readonly imageSize?: number;
 }
 
 /** A model of a page. */
 export interface ExportedWebModel extends WebModel {
-  /** The file that it was made from. */
+  /** The weights file that it was made from. */
   readonly from: string;
-  /** What was recognised in weights of another code base. */
+  /** What was recognised in weights of another code base, as sentences. */
   readonly notes: readonly string[];
   readonly verification: Verification;
 }
@@ -40,26 +40,26 @@ export interface ExportedWebModel extends WebModel {
 export interface ExportWebResult {
   readonly format: "web";
   readonly folder: string;
-  /** Of all files. */
+  /** Size of all files. */
   readonly bytes: number;
   readonly models: readonly ExportedWebModel[];
 }
 
 const PAGE = join(ROOT, "dist/web/classify");
-/** In the folder, until all is there. */
+/** Temporary folder inside the target folder, until all files are written. */
 const STAGING = ".export.tmp";
-/** The sliders' corruptions want as many pixels a side. */
+/** Smallest side of images for the corruptions of the sliders. */
 const LEAST_SIDE = 16;
 
 /**
- * Writes a page that classifies photos on the device of who looks at it, by one model or two side by side, with sliders for corruptions.
- * Any static server can serve the folder, and nothing outside of it is asked for. Each model is an ONNX file that was verified as
- * {@link exportModel} says.
+ * Writes a page that classifies photos in the visitor's browser, by one model or by two side by side, with sliders for corruptions. Any
+ * static server can serve the folder, and the page loads nothing from elsewhere. Each model is an ONNX file that was verified as
+ * described at {@link exportModel}.
  *
- * @param models one or two: each a run's folder, or weights: all that `openWeights` opens
- * @param to a new or an empty folder
- * @throws UsageError ERR_EXPORT there is not one model or two, the folder is not empty, or images have under 16 pixels a side; and what
- *   `exportModel` throws. The folder is then as it was
+ * @param models one or two models, each a run's folder or weights: anything that `openWeights` opens
+ * @param to a new or empty folder
+ * @throws UsageError ERR_EXPORT there are not one or two models, the folder is not empty, or the images have fewer than 16 pixels per
+ *   side; and what `exportModel` throws. The folder is then unchanged
  */
 export async function exportWeb(
   models: readonly string[],
@@ -88,7 +88,7 @@ export async function exportWeb(
       statSync(join(staging, name)),
     );
     const bytes = files.reduce((total, file) => total + (file.isFile() ? file.size : 0), 0);
-    // The page last: whoever sees it sees all of it.
+    // The page is written last, so that it never appears without the other files.
     for (const name of readdirSync(staging).sort((a, b) => Number(a === "index.html") - Number(b === "index.html"))) {
       renameSync(join(staging, name), join(folder, name));
     }
@@ -101,10 +101,10 @@ export async function exportWeb(
 }
 
 /**
- * Makes the folder where there is none.
+ * Makes the folder if it does not exist.
  *
- * @returns the outermost folder that was made, undefined where it was there
- * @throws ERR_EXPORT it holds something; ERR_WRITE
+ * @returns the outermost folder that was made; undefined if the folder existed
+ * @throws ERR_EXPORT the folder is not empty; ERR_WRITE
  */
 function emptyFolder(folder: string): string | undefined {
   let made: string | undefined;
@@ -117,7 +117,7 @@ function emptyFolder(folder: string): string | undefined {
   if (readdirSync(folder).length > 0) {
     throw new UsageError(
       "ERR_EXPORT",
-      `export: ${folder} must be a new or an empty folder. Choose another, or empty it`,
+      `export: ${folder} must be a new or empty folder. Choose another one, or empty it`,
     );
   }
   return made;
@@ -130,13 +130,13 @@ async function writeModel(
   { imageSize, ...options }: ExportWebOptions,
 ): Promise<ExportedWebModel> {
   const result = await exportModel(model, join(folder, file), { ...options, format: "onnx", imageSize });
-  assert(result.format === "onnx", "what was asked for was written");
+  assert(result.format === "onnx", "the result has the requested format");
   const { preprocessing, facts, from, notes, verification, bytes } = result;
   const { imageSize: side, cropFraction, interpolation, classes } = preprocessing;
   if (side < LEAST_SIDE) {
     throw new UsageError(
       "ERR_EXPORT",
-      `export: the page corrupts images of at least ${LEAST_SIDE} pixels a side; those of ${model} have ${side}. ` +
+      `export: the corruptions of the page need images of at least ${LEAST_SIDE} pixels per side; those of ${model} have ${side}. ` +
         "Give a larger `imageSize`, or export an ONNX file",
     );
   }

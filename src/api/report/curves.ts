@@ -1,18 +1,18 @@
-/** The curves of runs, laid over each other: a colour for each run, a dash for each loss or route. */
+/** Charts with the curves of several runs: each run has a colour, each loss or route a dash pattern. */
 import type { CurveFigure, CurveSeries } from "../../evaluation/report/document.js";
 import { MAIN_ROUTE } from "../../nn/context.js";
 import type { Losses, StepRecord } from "../../runs/schema.js";
 import type { ReportedRun } from "./reported-run.js";
 
-/** Points of a curve, which is some 400 pixels wide. */
+/** Largest number of points of a curve, which is about 400 pixels wide. */
 const POINTS = 160;
 
-/** Of fewer epochs the losses of steps are drawn. */
+/** With fewer epochs than this the losses of steps are drawn. */
 const FEW_EPOCHS = 5;
 
 type Point = readonly [x: number, y: number];
 
-/** Losses of training, and accuracy on the validation images through each route. */
+/** Charts of the training losses, and of the validation accuracy through each route. */
 export const learningCurves = (runs: readonly ReportedRun[]): CurveFigure[] =>
   drawn([
     {
@@ -28,7 +28,7 @@ export const learningCurves = (runs: readonly ReportedRun[]): CurveFigure[] =>
     },
   ]);
 
-/** What tells how the training went, rather than what it learned. */
+/** Charts of the training process: learning rate, gradient norm, speed and waiting time. */
 export const processCurves = (runs: readonly ReportedRun[]): CurveFigure[] => {
   const one = (value: (record: StepRecord) => number | undefined) =>
     runs.map((run, colour): CurveSeries => ({ name: run.name, points: stepPoints(run, value), colour, dash: 0 }));
@@ -39,7 +39,11 @@ export const processCurves = (runs: readonly ReportedRun[]): CurveFigure[] => {
       yLabel: "norm",
       series: one(({ gradientNorm }) => gradientNorm),
     },
-    { caption: "Training images a second", yLabel: "images/s", series: one(({ imagesPerSecond }) => imagesPerSecond) },
+    {
+      caption: "Training images per second",
+      yLabel: "images/s",
+      series: one(({ imagesPerSecond }) => imagesPerSecond),
+    },
     {
       caption: "Share of the time in which training waited for images, in percent",
       yLabel: "waiting, %",
@@ -49,7 +53,7 @@ export const processCurves = (runs: readonly ReportedRun[]): CurveFigure[] => {
   ]);
 };
 
-/** Figures over epochs, without curves of one point and figures of none. */
+/** Figures over epochs, without curves of one point and without empty figures. */
 function drawn(figures: readonly Omit<CurveFigure, "kind" | "xLabel">[]): CurveFigure[] {
   return figures.flatMap((figure) => {
     const series = figure.series.filter(({ points }) => points.length > 1);
@@ -65,7 +69,7 @@ function lossCurves(run: ReportedRun, colour: number): CurveSeries[] {
   const { steps, epochs, name } = run;
   const names = [...new Set([...steps, ...epochs].flatMap(lossNames))];
   return names.map((loss, dash) => {
-    // A step's loss is that of one mini-batch alone: of several epochs their means say more.
+    // The loss of a step is that of one mini-batch, so for several epochs their mean losses are more useful.
     const points =
       epochs.length < FEW_EPOCHS && steps.length > epochs.length
         ? stepPoints(run, (record) => record[loss])
@@ -97,7 +101,7 @@ function accuracyCurves({ name, validations }: ReportedRun, colour: number): Cur
   return [main, ...auxiliary];
 }
 
-/** A value of the steps over epochs; of many steps, means over as many neighbours as leave enough points. */
+/** A value of the steps over epochs. Neighbouring steps are averaged if there are more than {@link POINTS}. */
 function stepPoints({ steps, stepsPerEpoch }: ReportedRun, value: (record: StepRecord) => number | undefined): Point[] {
   const known = steps.flatMap((record): Point[] => {
     const y = value(record);
@@ -108,7 +112,7 @@ function stepPoints({ steps, stepsPerEpoch }: ReportedRun, value: (record: StepR
   const size = Math.ceil(known.length / POINTS);
   return Array.from({ length: Math.ceil(known.length / Math.max(1, size)) }, (_, i): Point => {
     const part = known.slice(i * size, (i + 1) * size);
-    const mean = (place: 0 | 1) => part.reduce((sum, point) => sum + point[place], 0) / part.length;
+    const mean = (axis: 0 | 1) => part.reduce((sum, point) => sum + point[axis], 0) / part.length;
     return [mean(0), mean(1)];
   });
 }

@@ -1,10 +1,10 @@
-/** How far auxiliary norms lie from the main ones, from the first layer to the last, early and late in the training. */
+/** Charts of the differences between auxiliary and main batch norms by layer, at several epochs. */
 import type { CurveFigure } from "../../evaluation/report/document.js";
 import type { BatchNormDriftRecord } from "../../runs/schema.js";
 import { spread } from "./epochs-shown.js";
 import type { ReportedRun } from "./reported-run.js";
 
-/** Epochs that are shown. */
+/** Number of epochs that are shown. */
 const EPOCHS = 3;
 
 const MEASURES = [

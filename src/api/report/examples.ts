@@ -1,4 +1,4 @@
-/** Adversarial examples of a run as they evolve, from the pictures in its folder. */
+/** Adversarial examples of a run at several epochs, from the pictures in its folder. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Picture, PictureGrid } from "../../evaluation/report/document.js";
@@ -9,7 +9,7 @@ import type { SnapshotFile, SnapshotPrediction } from "../../runs/schema.js";
 import { spread } from "./epochs-shown.js";
 import type { ReportedRun } from "./reported-run.js";
 
-/** Images and epochs that are shown of a run. */
+/** Numbers of images and epochs that are shown for a run. */
 const IMAGES = 4;
 const EPOCHS = 3;
 /** Width of an image on the page, in pixels. */
@@ -19,23 +19,23 @@ const WIDTH = 88;
 const ROWS = 3;
 
 interface Snapshot {
-  /** From 1. */
+  /** Counted from 1. */
   readonly epoch: number;
   readonly side: number;
   readonly rows: readonly (readonly Uint8Array[])[];
-  /** What the network took the images for; undefined in earlier runs. */
-  readonly said: SnapshotFile | undefined;
+  /** The predictions of the network; undefined for runs of earlier versions. */
+  readonly predictions: SnapshotFile | undefined;
 }
 
-/** Some images after some epochs; undefined for a run without pictures. Pictures that cannot be read are left out. */
+/** Some images at some epochs; undefined for a run without pictures. Pictures that cannot be read are left out. */
 export async function examplePictures({ name, run }: ReportedRun): Promise<PictureGrid | undefined> {
   const snapshots = await snapshotsIn(RunDirectory.open(run.path).images);
   const last = snapshots[snapshots.length - 1];
   if (last === undefined) return undefined;
   const count = Math.min(IMAGES, ...snapshots.map(({ rows }) => rows[0].length));
   const picture = async (snapshot: Snapshot, row: number, image: number): Promise<Picture> => {
-    const { said, side, rows, epoch } = snapshot;
-    const predictions = row === 1 ? undefined : said?.images[image]?.[row === 0 ? "clean" : "adversarial"];
+    const { predictions: file, side, rows, epoch } = snapshot;
+    const predictions = row === 1 ? undefined : file?.images[image]?.[row === 0 ? "clean" : "adversarial"];
     return {
       name: `${name}-epoch-${epoch}-${["clean", "change", "adversarial"][row]}-${image + 1}`,
       png: await smallPng(rows[row][image], side),
@@ -44,7 +44,7 @@ export async function examplePictures({ name, run }: ReportedRun): Promise<Pictu
     };
   };
   const shown = Array.from({ length: count }, async (_, image) => ({
-    name: last.said?.images[image]?.label ?? `image ${image + 1}`,
+    name: last.predictions?.images[image]?.label ?? `image ${image + 1}`,
     cells: await Promise.all([
       picture(last, 0, image),
       ...snapshots.flatMap((snapshot) => [picture(snapshot, 1, image), picture(snapshot, 2, image)]),
@@ -53,19 +53,19 @@ export async function examplePictures({ name, run }: ReportedRun): Promise<Pictu
   return {
     kind: "pictures",
     caption:
-      `${name}: the same images, what the attack adds to them (grey is no change), and the adversarial images, after some epochs.` +
-      (last.said
-        ? ` Below: what the network of that epoch takes them for, through each route; clean ones after epoch ${last.epoch}.`
+      `${name}: the same images after several epochs, with the perturbation of the attack (grey is no change) and the adversarial image.` +
+      (last.predictions
+        ? ` Below each image: the prediction of the network of that epoch through each route; for clean images after epoch ${last.epoch}.`
         : ""),
     columns: [
       "clean",
-      ...snapshots.flatMap(({ epoch }) => [`change, epoch\u00a0${epoch}`, `adversarial, epoch\u00a0${epoch}`]),
+      ...snapshots.flatMap(({ epoch }) => [`perturbation, epoch\u00a0${epoch}`, `adversarial, epoch\u00a0${epoch}`]),
     ],
     rows: await Promise.all(shown),
   };
 }
 
-/** "main: cat 93 %", and so on, a line for each route. */
+/** A line for each route, such as "main: cat 93 %". */
 const describe = (predictions: Readonly<Record<string, SnapshotPrediction>>): string =>
   Object.entries(predictions)
     .map(
@@ -85,10 +85,10 @@ async function snapshot(picture: string): Promise<Snapshot | undefined> {
   try {
     const grid = await readGrid(readFileSync(picture), ROWS);
     const file = picture.replace(/png$/, "json");
-    const said = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SnapshotFile) : undefined;
+    const predictions = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SnapshotFile) : undefined;
     const epoch = Number(/(\d+)\.png$/.exec(picture)?.[1]);
-    return grid && { epoch, side: grid.side, rows: grid.images, said };
+    return grid && { epoch, side: grid.side, rows: grid.images, predictions };
   } catch {
-    return undefined; // no picture, or one that was cut short
+    return undefined; // there is no picture, or it is incomplete
   }
 }

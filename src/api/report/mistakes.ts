@@ -12,7 +12,7 @@ const SHOWN = 8;
 /** Width of an image on the page, in pixels. */
 const WIDTH = 96;
 
-/** A row of pictures; undefined where there are none. */
+/** A row of pictures; undefined if there are none. */
 export async function worstMistakes({ name, run }: ReportedRun): Promise<PictureGrid | undefined> {
   const file = run.evaluations().findLast(({ attack, mistakes = [] }) => attack === undefined && mistakes.length > 0);
   if (file === undefined) return undefined;
@@ -24,13 +24,13 @@ export async function worstMistakes({ name, run }: ReportedRun): Promise<Picture
   if (cells.length === 0) return undefined;
   return {
     kind: "pictures",
-    caption: `${name}: the wrong answers with the largest loss on ${file.count} images of ${file.data.name}; what an image is, and what it was taken for.`,
+    caption: `${name}: the wrong predictions with the largest loss on ${file.count} images of ${file.data.name}, with the true and the predicted class.`,
     columns: cells.map(() => ""),
     rows: [{ name, cells }],
   };
 }
 
-/** Undefined where the picture is gone or cannot be read. */
+/** The picture of a mistake; undefined if it is missing or cannot be read. */
 async function pictureOf(
   { thumbnail, label, predicted, probability }: Mistake,
   i: number,

@@ -1,4 +1,4 @@
-/** Finished and running trainings as one page: what was trained, at what cost, how it went and how good it is. Nothing is computed anew. */
+/** Writes a report on finished or running trainings as one page: settings, cost, curves and results. Nothing is computed again. */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Block, Document, PictureGrid } from "../../evaluation/report/document.js";
@@ -13,16 +13,15 @@ import { resultBlocks, suiteBlocks } from "./results.js";
 import { costTable, differencesTable, trainedTable } from "./training-tables.js";
 
 export interface ReportOptions {
-  /** The file to write, a page that needs nothing else. */
+  /** The file to write: one page that needs no other files. */
   readonly to: string;
 }
 
 /**
- * Writes a page about runs, side by side where they are several, and gives it as a document, which `renderText` and `renderMarkdown`
- * turn into other forms.
+ * Writes a page about one or several runs, and returns it as a document for `renderText` and `renderMarkdown`.
  *
  * @param runs folders of runs, which may still be training
- * @throws UsageError ERR_REPORT no run is given, or one twice; ERR_RUN_MISSING, ERR_RUN_SCHEMA what is given is no run
+ * @throws UsageError ERR_REPORT no run is given, or one is given twice; ERR_RUN_MISSING, ERR_RUN_SCHEMA a folder is not a run
  * @throws RunError ERR_RUN_FILE a line of a log is damaged; ERR_WRITE the file cannot be written
  */
 export async function report(runs: readonly string[], { to }: ReportOptions): Promise<Document> {
@@ -52,7 +51,7 @@ export async function reportDocument(runs: readonly ReportedRun[]): Promise<Docu
       ...differencesTable(runs),
       ...runs.map(({ name, run }): Block => {
         const command = run.info.command.length === 0 ? "" : `# ${run.info.command.join(" ")}\n`;
-        return { kind: "listing", caption: `The whole recipe of ${name}`, text: command + run.recipeText() };
+        return { kind: "listing", caption: `The complete recipe of ${name}`, text: command + run.recipeText() };
       }),
     ],
   };

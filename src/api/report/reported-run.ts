@@ -1,4 +1,4 @@
-/** A run as a report sees it: read once, with a name that is its own in the report. */
+/** A run in a report: its files are read once, and its name is unique in the report. */
 import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../../errors.js";
 import { modelName } from "../../predictors/opened.js";
@@ -19,22 +19,23 @@ export interface ReportedRun {
   readonly epochs: readonly EpochRecord[];
   readonly validations: readonly ValidationRecord[];
   readonly drift: readonly BatchNormDriftRecord[];
-  /** Updates in an epoch; undefined before the first epoch is done. */
+  /** Number of updates per epoch; undefined before the first epoch is done. */
   readonly stepsPerEpoch: number | undefined;
-  /** What the run says of its machine; nothing where that is lost. */
+  /** The recorded facts about the run's machine; empty if the file is missing. */
   readonly environment: Readonly<Record<string, unknown>>;
 }
 
 /**
  * Reads runs, in their order.
  *
- * @throws UsageError ERR_REPORT none is given, or one twice; ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_RECIPE as `openRun`
+ * @throws UsageError ERR_REPORT no run is given, or one is given twice; ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_RECIPE as `openRun`
  */
 export function reportedRuns(paths: readonly string[]): ReportedRun[] {
   if (paths.length === 0) throw new UsageError("ERR_REPORT", "report: give at least one run's folder");
   const opened = paths.map(openRun);
   const twice = opened.findIndex(({ path }, i) => opened.findIndex((other) => other.path === path) !== i);
-  if (twice >= 0) throw new UsageError("ERR_REPORT", `report: each run once; ${opened[twice].path} is given twice`);
+  if (twice >= 0)
+    throw new UsageError("ERR_REPORT", `report: each run may be given only once; ${opened[twice].path} is given twice`);
   const names: string[] = [];
   return opened.map((run) => {
     const own = modelName(run.path);

@@ -1,4 +1,4 @@
-/** What validation, evaluations and suites say of runs. */
+/** Tables with the results of validations, evaluations and suites. */
 import { basename } from "node:path";
 import { type Block, percent, type TableCell } from "../../evaluation/report/document.js";
 import { wilsonInterval } from "../../evaluation/statistics/bootstrap.js";
@@ -10,7 +10,7 @@ import type { EvaluationFile, SuiteFile } from "../../runs/schema.js";
 import { counted } from "../../runs/wording.js";
 import type { ReportedRun } from "./reported-run.js";
 
-/** The validations of all runs, and the latest evaluation of each kind. */
+/** A table of the validations of all runs, and of the latest evaluation of each kind. */
 export function resultBlocks(runs: readonly ReportedRun[]): Block[] {
   const rows = [...validationRows(runs), ...evaluationRows(runs)];
   if (rows.length === 0) return [];
@@ -18,8 +18,8 @@ export function resultBlocks(runs: readonly ReportedRun[]): Block[] {
     {
       kind: "table",
       caption:
-        "Accuracy in percent. In brackets: 95 % intervals over images, which speak of these networks on other images, not of other " +
-        "trainings. Validation images chose the best checkpoint, so it does better on them than on others.",
+        "Accuracy in percent. In brackets: 95 % intervals over images. They hold for these networks on other images, but not for other " +
+        "trainings. Validation images chose the best checkpoint, so its accuracy on them is usually higher than on new images.",
       columns: ["", ...runs.map(({ name }) => name)],
       rows,
     },
@@ -47,7 +47,7 @@ function validationRows(runs: readonly ReportedRun[]): TableCell[][] {
     ...[...routes]
       .filter((route) => route !== MAIN_ROUTE)
       .map((route) =>
-        row(`the same through the norms of ${route}`, ({ validations }) => {
+        row(`the same through the batch norms of ${route}`, ({ validations }) => {
           const last = validations.at(-1);
           const own = last?.routes?.[route];
           return cell(own && { ...own, epoch: last!.epoch });
@@ -56,7 +56,7 @@ function validationRows(runs: readonly ReportedRun[]): TableCell[][] {
   ];
 }
 
-/** The rows by kind of evaluation, clean ones first; of several of a kind the latest counts. */
+/** One row per kind of evaluation, clean ones first. Only the latest evaluation of each kind is shown. */
 function evaluationRows(runs: readonly ReportedRun[]): TableCell[][] {
   const kinds = new Map<string, { readonly attacked: boolean; readonly cells: Map<ReportedRun, TableCell> }>();
   for (const run of runs) {
@@ -91,7 +91,7 @@ function describeAttack({ name, norm, epsilon, steps }: Readonly<Record<string, 
   return `${String(name)}${size}${typeof steps === "number" ? `, ${counted(steps, "step")}` : ""}`;
 }
 
-/** The suites of all runs: those on the same images as one table, whose columns are the runs; of several of one run the latest counts. */
+/** The suites of all runs. Suites on the same images share a table, with a column for each run. Only the latest suite of a run is shown. */
 export function suiteBlocks(runs: readonly ReportedRun[]): Block[] {
   const groups = new Map<string, Map<ReportedRun, SuiteFile>>();
   for (const run of runs) {
@@ -115,7 +115,7 @@ export function suiteBlocks(runs: readonly ReportedRun[]): Block[] {
   });
 }
 
-/** Summaries of one model each as one of all; values that a model lacks are undefined. */
+/** Joins summaries of one model each into a summary of all. Missing values of a model are undefined. */
 function joined(all: readonly { readonly name: string; readonly summary: SuiteSummary }[]): SuiteSummary {
   const [{ summary: first }] = all;
   const names = new Map(

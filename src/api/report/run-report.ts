@@ -1,4 +1,4 @@
-/** What a run's folder shows of the run when its training ends. */
+/** The report that is written into a run's folder when its training ends. */
 import { writeFileAtomic } from "../../runs/atomic-file.js";
 import { metricsCsv } from "../../runs/metrics-csv.js";
 import { readJsonLines } from "../../runs/metrics-log.js";
@@ -7,9 +7,9 @@ import type { MetricsRecord } from "../../runs/schema.js";
 import { report } from "./report.js";
 
 /**
- * Writes `report.html` and `metrics.csv` into the folder. It never throws: a training is worth more than a page about it.
+ * Writes `report.html` and `metrics.csv` into the folder. It never throws, so that a failing report cannot spoil a finished training.
  *
- * @returns what went wrong, for people; undefined where nothing did
+ * @returns a message if something went wrong, else undefined
  */
 export async function writeRunReport(run: RunDirectory): Promise<string | undefined> {
   try {
@@ -17,6 +17,6 @@ export async function writeRunReport(run: RunDirectory): Promise<string | undefi
     await report([run.path], { to: run.report });
     return undefined;
   } catch (error) {
-    return `The training is saved, but not the page about it: ${(error as Error).message}`;
+    return `The training is saved, but its report could not be written: ${(error as Error).message}`;
   }
 }

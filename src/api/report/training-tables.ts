@@ -1,4 +1,4 @@
-/** What was trained, on what, at what cost, and in what the recipes of several runs differ. */
+/** Tables of the settings and the cost of runs, and of the differences between their recipes. */
 import type { Block, TableCell } from "../../evaluation/report/document.js";
 import { epochsOf } from "../../recipes/build/epochs.js";
 import { asFraction, isMapping } from "../../recipes/rules.js";
@@ -15,7 +15,7 @@ const row = (name: string, runs: readonly ReportedRun[], cell: (run: ReportedRun
 
 const columns = (runs: readonly ReportedRun[]): string[] => ["", ...runs.map(({ name }) => name)];
 
-/** What was trained and on what. */
+/** A table of the settings and data of the runs. */
 export function trainedTable(runs: readonly ReportedRun[]): Block {
   const recipe = (cell: (recipe: ResolvedRecipe) => string) => (one: ReportedRun) => cell(one.run.recipe);
   return {
@@ -36,7 +36,7 @@ export function trainedTable(runs: readonly ReportedRun[]): Block {
       row("images", runs, describeImages),
       row("attack", runs, recipe(describeAttack)),
       row("epochs", runs, ({ run, epochs }) => `${epochs.length} of ${epochsOf(run.recipe)}`),
-      row("time", runs, (run) => (run.epochs.length === 0 ? "no epoch is done" : duration(totalsOf(run).seconds))),
+      row("time", runs, (run) => (run.epochs.length === 0 ? "no epoch done yet" : duration(totalsOf(run).seconds))),
       row("mini-batch", runs, recipe(describeBatch)),
       row(
         "optimiser",
@@ -70,7 +70,7 @@ export function trainedTable(runs: readonly ReportedRun[]): Block {
 function describeImages({ run: { info, recipe } }: ReportedRun): string {
   const { name, classes, trainingImages, validationImages } = info.data;
   const side = recipe.data.imageSize === null ? "" : ` at ${recipe.data.imageSize} px`;
-  return `${name}${side}, ${classes.length} classes: ${trainingImages} to train on, ${validationImages} to validate on`;
+  return `${name}${side}, ${classes.length} classes: ${trainingImages} for training, ${validationImages} for validation`;
 }
 
 function describeAttack({ attack }: ResolvedRecipe): string {
@@ -84,7 +84,7 @@ function describeAttack({ attack }: ResolvedRecipe): string {
 }
 
 function describeBatch({ training: { batchSize, accumulationSteps } }: ResolvedRecipe): string {
-  return accumulationSteps === 1 ? `${batchSize}` : `${batchSize}, ${accumulationSteps} to an update`;
+  return accumulationSteps === 1 ? `${batchSize}` : `${batchSize}, ${accumulationSteps} mini-batches per update`;
 }
 
 function describeMachine({ environment, run }: ReportedRun): string {
@@ -98,16 +98,16 @@ function describeMachine({ environment, run }: ReportedRun): string {
   return known.filter(Boolean).join(", ");
 }
 
-/** What it took. */
+/** A table of the cost of the runs. */
 export function costTable(runs: readonly ReportedRun[]): Block {
   const ofEpochs = (cell: (totals: Totals) => TableCell) => (run: ReportedRun) =>
-    run.epochs.length === 0 ? "no epoch is done" : cell(totalsOf(run));
+    run.epochs.length === 0 ? "no epoch done yet" : cell(totalsOf(run));
   const number = (value: number, digits = 0): TableCell => ({ value, text: value.toFixed(digits) });
   return {
     kind: "table",
     caption:
-      "What it cost: epochs of training alone, without validations and pictures. A unit is a forward and a backward pass of vanilla training " +
-      "over a mini-batch; an attack step is two thirds of one.",
+      "Cost of the training epochs, without validations and pictures. A unit is a forward and a backward pass of vanilla training " +
+      "over a mini-batch; an attack step costs two thirds of a unit.",
     columns: columns(runs),
     rows: [
       row(
@@ -116,17 +116,17 @@ export function costTable(runs: readonly ReportedRun[]): Block {
         ofEpochs(({ seconds }) => ({ value: seconds, text: duration(seconds) })),
       ),
       row(
-        "time of an epoch",
+        "time per epoch",
         runs,
         ofEpochs(({ seconds, epochs }) => ({ value: seconds / epochs, text: duration(seconds / epochs) })),
       ),
       row(
-        "images a second",
+        "images per second",
         runs,
         ofEpochs(({ images, seconds }) => number(images / seconds)),
       ),
       row(
-        "waiting for images, % of the time",
+        "waiting for images, in % of the time",
         runs,
         ofEpochs(({ waiting }) => (waiting === undefined ? "not logged" : number(100 * waiting, 1))),
       ),
@@ -135,7 +135,7 @@ export function costTable(runs: readonly ReportedRun[]): Block {
         runs,
         ofEpochs(({ updates }) => number(updates)),
       ),
-      row("units of an update", runs, ({ run }) =>
+      row("units per update", runs, ({ run }) =>
         number(unitsOf(run.recipe) * run.recipe.training.accumulationSteps, 2),
       ),
       row(
@@ -151,7 +151,7 @@ interface Totals {
   readonly epochs: number;
   readonly seconds: number;
   readonly images: number;
-  /** Share of the seconds; undefined for runs from before it was logged. */
+  /** Share of the time spent waiting; undefined for runs of versions that did not log it. */
   readonly waiting: number | undefined;
   readonly updates: number;
   readonly unitsPerUpdate: number;
@@ -172,9 +172,9 @@ function totalsOf({ epochs, run }: ReportedRun): Totals {
   };
 }
 
-/** The values in which the recipes of several runs differ; nothing for one run, or where all are alike. */
+/** A table of the values in which the recipes of several runs differ; empty if there are none. */
 export function differencesTable(runs: readonly ReportedRun[]): Block[] {
-  // Beside a method that makes no attack, every key of one would be a row.
+  // If only some methods have an attack, every key of the attack would be a row.
   const whole = runs.every(({ run }) => run.recipe.attack !== undefined);
   const all = runs.map(({ run: { recipe } }) => {
     return new Map(valuesOf(whole ? recipe : { ...recipe, attack: describeAttack(recipe) }));
@@ -184,10 +184,10 @@ export function differencesTable(runs: readonly ReportedRun[]): Block[] {
     .map((path) => [path, ...all.map((values) => values.get(path) ?? "none")])
     .filter(([, first, ...others]) => others.some((value) => value !== first));
   if (rows.length === 0) return [];
-  return [{ kind: "table", caption: "In what the recipes differ", columns: columns(runs), rows }];
+  return [{ kind: "table", caption: "Differences between the recipes", columns: columns(runs), rows }];
 }
 
-/** Every value of a recipe as text, by its path. */
+/** All values of a recipe as text, with their paths. */
 function valuesOf(section: object, path = ""): [string, string][] {
   return Object.entries(section).flatMap(([key, value]): [string, string][] => {
     const own = path === "" ? key : `${path}.${key}`;

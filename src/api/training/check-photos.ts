@@ -1,4 +1,4 @@
-/** A look at a folder of photos before training on it. */
+/** Checks a folder of photos before a training. */
 
 import { photosIn, recogniseFolder } from "../../data/folders/recognise-folder.js";
 import { checkStructure } from "../../data/inspection/check-structure.js";
@@ -7,11 +7,10 @@ import { UsageError } from "../../errors.js";
 import { SHAPES } from "../../recipes/build/data.js";
 
 /**
- * Looks over the names and counts in a folder of photos, as `checkData` does. The photos themselves are looked at when they
- * are opened.
+ * Checks the names and numbers of photos in a folder, as `checkData` does. The photos themselves are checked when they are opened.
  *
- * @returns what was found, as lines; none for images that are no photos
- * @throws ERR_DATA_CHECK training on it would be wrong
+ * @returns the findings as lines; none for images that are not photos
+ * @throws ERR_DATA_CHECK there is an error that would spoil the training
  */
 export async function checkPhotos(path: string | null): Promise<string[]> {
   if (path === null || path === SHAPES) return [];
@@ -20,8 +19,11 @@ export async function checkPhotos(path: string | null): Promise<string[]> {
   const findings = checkStructure(await photosIn(path, recognised, "train"));
   const lines = findingLines(findings);
   if (findings.some(({ severity }) => severity === "error")) {
-    const more = `All of it: advprop data check ${path}`;
-    throw new UsageError("ERR_DATA_CHECK", `training on ${path} would be wrong:\n${lines.join("\n")}\n${more}`);
+    const more = `For the full check: advprop data check ${path}`;
+    throw new UsageError(
+      "ERR_DATA_CHECK",
+      `the images in ${path} have errors that would spoil the training:\n${lines.join("\n")}\n${more}`,
+    );
   }
   return lines;
 }

@@ -1,4 +1,4 @@
-/** What the ranks of one training tell each other before its first step: rank 0 decides, writes the run and is followed. */
+/** The exchange between the ranks of a training before its first step. Rank 0 makes all decisions and writes the run. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
@@ -16,40 +16,40 @@ import type { TrainedParts, TrainingState } from "../../training/checkpoint.js";
 import { fit } from "../../training/fit.js";
 import type { TrainResult } from "../events.js";
 
-/** What rank 0 has decided. */
+/** The decisions of rank 0. */
 export interface RankPlan {
   /** The run's folder on rank 0's host. */
   readonly run: string;
   readonly recipe: ResolvedRecipe;
-  /** What the network is; where it starts from weights, theirs are sent. */
+  /** The network's specification. Starting weights are sent separately. */
   readonly specification: ModelSpecification;
-  /** How photos are cut for validation. */
+  /** How photos are cropped for validation. */
   readonly view: EvaluationView | undefined;
   readonly split: SavedSplit | undefined;
-  /** Of the images, {@link imagesDigest}. */
+  /** Digest of the images, {@link imagesDigest}. */
   readonly images: string;
 }
 
-/** Takes the process's share of its host: of the cores where the recipe leaves threads open, and of the memory. */
+/** Sets threads and memory limit. By default a rank gets its share of the host's cores and memory. */
 export function setMachine({ threads, memoryLimit }: ResolvedRecipe, group: ProcessGroup | undefined): void {
   setThreads(threads === 0 && group !== undefined ? group.threads : threads);
   setMemoryLimit(memoryLimit ?? group?.memory);
 }
 
-/** A recipe as a rank opens its data by it: the threads that read photos are its share of the host's. */
+/** The recipe with the rank's share of the host's threads for reading photos. */
 export const readingShare = (recipe: ResolvedRecipe, group: ProcessGroup | undefined): ResolvedRecipe =>
   group === undefined || recipe.data.workers !== null
     ? recipe
     : { ...recipe, data: { ...recipe.data, workers: Math.min(4, group.threads) } };
 
-/** SHA-256 of what the images are, in memory by pixels, of photos by file and contents. */
+/** SHA-256 of the images: of the pixels for images in memory, of file names and contents for photos. */
 export const imagesDigest = ({ digest, photos }: OpenedData): string =>
   digest?.() ??
   createHash("sha256")
     .update(formatUsedPhotos(photos ?? []))
     .digest("hex");
 
-/** Makes the state of a training rank 0's on all ranks, where it is a training that goes on its counters too. */
+/** Copies the state of rank 0's training to all ranks, including the counters of a resumed training. */
 export function shareState(
   group: ProcessGroup,
   { model, optimizer, average }: TrainedParts,
@@ -61,13 +61,13 @@ export function shareState(
 }
 
 /**
- * Trains as rank 0 has decided, and writes nothing.
+ * Trains as rank 0 has decided, without writing files.
  *
- * @throws RunError ERR_RANK another rank is gone, or rank 0 failed; ERR_RANK_DATA this host's images are others than rank 0's
+ * @throws RunError ERR_RANK another rank has ended, or rank 0 failed; ERR_RANK_DATA this host's images differ from rank 0's
  */
 export async function followTraining(group: ProcessGroup, signal: AbortSignal | undefined): Promise<TrainResult> {
   const plan = group.share<RankPlan>(undefined);
-  deviceOf(plan.recipe, group); // refused before anything is read
+  deviceOf(plan.recipe, group); // fails before anything is read
   setMachine(plan.recipe, group);
   const { split, view, specification } = plan;
   const data = await openRecipeData(readingShare(plan.recipe, group), { parts: ["train", "validation"], split, view });
@@ -75,7 +75,7 @@ export async function followTraining(group: ProcessGroup, signal: AbortSignal | 
     if (imagesDigest(data) !== plan.images) {
       throw new RunError(
         "ERR_RANK_DATA",
-        `the images in ${plan.recipe.data.path} are not those that rank 0 has: files, their contents or their order differ. ` +
+        `the images in ${plan.recipe.data.path} differ from those of rank 0 in their files, contents or order. ` +
           "Give all hosts the same copy",
       );
     }

@@ -1,4 +1,4 @@
-/** What may be changed where a run is resumed: what helps one that failed or ended, and nothing that its checkpoint rests on. */
+/** The settings that may be changed when a run is resumed: those that help after a failure or an end, if the checkpoint does not depend on them. */
 import { UsageError } from "../../errors.js";
 import { createSchedule } from "../../optim/create.js";
 import { epochsOf } from "../../recipes/build/epochs.js";
@@ -8,7 +8,7 @@ import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
 import type { TrainingState } from "../../training/checkpoint.js";
 import { stalled } from "../../training/fit.js";
 
-/** By their paths in the recipe. */
+/** Paths in the recipe. */
 const CHANGEABLE: readonly string[] = [
   "optimizer.lr",
   "training.epochs",
@@ -18,14 +18,14 @@ const CHANGEABLE: readonly string[] = [
   "data.maxBad",
 ];
 
-/** Each changed value, by its path in the recipe. */
+/** The changed values, by their paths in the recipe. */
 export type ResumeChanges = Readonly<Record<string, { readonly before: unknown; readonly after: unknown }>>;
 
 /**
  * The recipe of a run with some values changed.
  *
- * @param changed the values, in their sections
- * @throws ERR_RESUME one of them cannot be changed any more; ERR_RECIPE a value breaks its rule
+ * @param changed the new values, in their sections
+ * @throws ERR_RESUME one of them may not be changed; ERR_RECIPE a value breaks its rule
  */
 export function changedRecipe(
   saved: Recipe,
@@ -36,7 +36,7 @@ export function changedRecipe(
   if (fixed.length > 0) {
     throw new UsageError(
       "ERR_RESUME",
-      "train: a run goes on with the recipe that is saved in its folder, in which only " +
+      "train: a resumed run uses the recipe that is saved in its folder. Only " +
         `${CHANGEABLE.map(quoted).join(", ")} can be changed; leave out ${fixed.map(quoted).join(", ")}`,
     );
   }
@@ -52,7 +52,7 @@ export function changedRecipe(
 
 const quoted = (path: string): string => `\`${path}\``;
 
-/** The paths of the values of a recipe, sections left out. */
+/** The paths of all values of a recipe, without those of sections. */
 const pathsOf = (section: object, prefix = ""): string[] =>
   Object.entries(section).flatMap(([key, value]) =>
     isMapping(value) ? pathsOf(value, `${prefix}${key}.`) : [`${prefix}${key}`],
@@ -69,7 +69,7 @@ const valueAt = (recipe: ResolvedRecipe, path: string): unknown =>
 /**
  * Checks that there is something left to train.
  *
- * @param state where the run stands; undefined before its first checkpoint
+ * @param state counters of the run; undefined before its first checkpoint
  * @throws ERR_RESUME the changes have no effect
  */
 export function checkChanges(
@@ -84,20 +84,20 @@ export function checkChanges(
   if (epochsOf(recipe) <= state.epoch) {
     throw refused(
       changes["training.epochs"] === undefined
-        ? `the run has finished, and nothing is left to change: ${done}. To train on, give a larger \`training.epochs\``
-        : `\`training.epochs\` must be larger than what the run has done: ${done}; got ${training.epochs}` +
+        ? `the run has finished: ${done}. To continue the training, give a larger \`training.epochs\``
+        : `\`training.epochs\` must be larger, because ${done}; got ${training.epochs}` +
             (epochsOf(recipe) === training.epochs ? "" : `, which ${recipe.method} trains as ${epochsOf(recipe)}`),
     );
   }
   if (stalled(training, state)) {
     throw refused(
-      `validation got no better for ${training.earlyStoppingEpochs} epochs, so the run has stopped early, and the changes would have ` +
-        "no effect. Set `training.earlyStoppingEpochs: null`, or a larger number",
+      `early stopping has ended the run, because the validation accuracy did not improve for ${training.earlyStoppingEpochs} epochs. ` +
+        "To continue, set `training.earlyStoppingEpochs: null`, or a larger number",
     );
   }
 }
 
-/** What was changed, and what becomes of the learning rate, in words. */
+/** Describes the changes, and their effect on the learning rate. */
 export function describeChanges(
   recipe: ResolvedRecipe,
   changes: ResumeChanges,
@@ -119,8 +119,8 @@ export function describeChanges(
   const was = rate(Number(lr?.before ?? recipe.optimizer.lr), Number(epochs?.before ?? recipe.training.epochs));
   return [
     ...lines,
-    `The schedule (${recipe.schedule.name}) is one over ${recipe.training.epochs} epochs, counted from the run's first step: ` +
-      `the learning rate goes on at ${short(now)}, and was ${short(was)} there before.`,
+    `The schedule (${recipe.schedule.name}) now covers ${recipe.training.epochs} epochs from the run's first step: ` +
+      `the learning rate of the next step is ${short(now)} instead of ${short(was)}.`,
   ];
 }
 

@@ -1,4 +1,4 @@
-/** What is written into a run's folder before the first step, and read when a run goes on. */
+/** Writes the files of a new run before its first step, and reads them when it is resumed. */
 import type { OpenedData } from "../../data/opened-data.js";
 import { formatUsedPhotos } from "../../data/photos/used-photos.js";
 import { stringifyRecipe } from "../../recipes/resolve.js";
@@ -12,7 +12,7 @@ import { RUN_SCHEMA } from "../../runs/schema.js";
 import { type Reproducibility, restore, type TrainedParts, type TrainingState } from "../../training/checkpoint.js";
 import { readNewestCheckpoint, setAsideDamaged } from "../../training/newest-checkpoint.js";
 
-/** Writes everything of a new run that does not change later, and its run.json. @throws RunError ERR_WRITE */
+/** Writes the files of a new run that do not change later, and its run.json. @throws RunError ERR_WRITE */
 export function writeNewRun(
   run: RunDirectory,
   recipe: ResolvedRecipe,
@@ -44,10 +44,10 @@ export function writeNewRun(
 }
 
 /**
- * Puts the newest checkpoint that is whole into the run's parts, and takes back the log lines written after it. A damaged
- * one is kept under another name.
+ * Restores the newest undamaged checkpoint into the run's parts, and removes the log lines that were written after it. A damaged
+ * checkpoint is kept under another name.
  *
- * @returns where the run stands, undefined where it has no checkpoint yet, and what the user should know
+ * @returns the counters of the run, undefined if it has no checkpoint yet, and notes for the user
  */
 export function resumeState(
   run: RunDirectory,
@@ -77,7 +77,7 @@ export function resumeState(
       ...(damaged ? [damaged] : []),
       ...differences.map(
         (key) =>
-          `Note: ${key} was ${was[key]} and is ${is[key]}; the run goes on, but not bit for bit as it would have.`,
+          `Note: ${key} was ${was[key]} and is now ${is[key]}. The run continues, but its results will not be bit-identical to those of an uninterrupted run.`,
       ),
     ],
   };

@@ -1,4 +1,4 @@
-/** Whether a run that is resumed still has the images that it began with. */
+/** Checks that a resumed run still has the images that it began with. */
 import { existsSync, readFileSync } from "node:fs";
 import type { OpenedData } from "../../data/opened-data.js";
 import { parseUsedPhotos, type UsedPhoto } from "../../data/photos/used-photos.js";
@@ -6,11 +6,11 @@ import { UsageError } from "../../errors.js";
 import type { RunDirectory } from "../../runs/run-directory.js";
 
 /**
- * Compares the images of a run with those that it began with: classes, numbers, and each photo by its file, part and contents, or
- * the pixels of a set in memory.
+ * Compares the images of a run with those that it began with: classes, numbers, and the file, split and contents of each photo, or the
+ * pixels of images in memory.
  *
- * @returns what is to be said, where the run recorded too little to tell
- * @throws UsageError ERR_DATA_CHANGED they are others
+ * @returns a note if the run recorded too little for the check
+ * @throws UsageError ERR_DATA_CHANGED the images differ
  */
 export function checkSameImages(run: RunDirectory, data: OpenedData): string | undefined {
   const { data: before } = run.readInfo();
@@ -27,17 +27,17 @@ export function checkSameImages(run: RunDirectory, data: OpenedData): string | u
   }
   const { digest } = before;
   if (differences.length === 0 && digest !== undefined && data.digest !== undefined && data.digest() !== digest) {
-    differences.push("there are as many images, but their pixels or labels are others");
+    differences.push("the number of images is the same, but their pixels or labels differ");
   }
   if (differences.length > 0) {
     throw new UsageError(
       "ERR_DATA_CHANGED",
-      `train: ${data.name} is not what ${run.path} began with, so it cannot go on as it began: ${differences.join("; ")}. ` +
-        "Put the images back as they were, or start a new run",
+      `train: ${data.name} differs from the data that ${run.path} began with, so the run cannot be resumed: ${differences.join("; ")}. ` +
+        "Restore the images, or start a new run",
     );
   }
   if (recorded || digest !== undefined) return undefined;
-  return "Note: the run does not record its images, as it is of an earlier version: other images of the same classes and number would not be noticed.";
+  return "Note: the run was made by an earlier version and does not record its images, so changed images of the same classes and number cannot be detected.";
 }
 
 function classDifferences(before: readonly string[], now: readonly string[]): string[] {
@@ -46,11 +46,11 @@ function classDifferences(before: readonly string[], now: readonly string[]): st
   const list = (names: readonly string[]) => some(names, (name) => name);
   if (gone.length + added.length > 0) {
     return [
-      ...(gone.length > 0 ? [`classes that are gone: ${list(gone)}`] : []),
+      ...(gone.length > 0 ? [`removed classes: ${list(gone)}`] : []),
       ...(added.length > 0 ? [`new classes: ${list(added)}`] : []),
     ];
   }
-  return before.some((name, i) => now[i] !== name) ? ["the classes have another order"] : [];
+  return before.some((name, i) => now[i] !== name) ? ["the order of the classes changed"] : [];
 }
 
 function photoDifferences(before: readonly UsedPhoto[], now: readonly UsedPhoto[]): string[] {
@@ -63,11 +63,11 @@ function photoDifferences(before: readonly UsedPhoto[], now: readonly UsedPhoto[
   const added = [...present].filter(([name]) => !old.has(name));
   const changed = [...present].filter(([name, { key }]) => old.has(name) && old.get(name)!.key !== key);
   const say = (found: typeof gone, what: string) =>
-    found.length === 0 ? [] : [`photos that ${what}: ${some(found, ([, { file }]) => file)}`];
-  return [...say(gone, "are gone"), ...say(added, "came to it"), ...say(changed, "have other contents")];
+    found.length === 0 ? [] : [`${what} photos: ${some(found, ([, { file }]) => file)}`];
+  return [...say(gone, "removed"), ...say(added, "added"), ...say(changed, "changed")];
 }
 
-/** "3 (a, b, c)", of many the first. */
+/** A count with the first few names: "3 (a, b, c)". */
 function some<T>(items: readonly T[], nameOf: (item: T) => string): string {
   const shown = items.slice(0, 3).map(nameOf).join(", ");
   return `${items.length} (${shown}${items.length > 3 ? ", ..." : ""})`;

@@ -1,14 +1,14 @@
-/** The weights that a new run starts from, and what they settle of its recipe. */
+/** Opens the weights that a new run starts from, and completes its recipe from them. */
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import type { Recipe } from "../../recipes/schema.js";
 import { type OpenedWeights, openWeights } from "../../weights/open.js";
 
 /**
- * Opens the weights of a recipe. Where the recipe names no network it is theirs, and so is the size of photos.
+ * Opens the weights of a recipe. If the recipe names no network, the network and the image size for photos are those of the weights.
  *
- * @param onProgress called while they are downloaded, with bytes
- * @returns the recipe with what follows from them; no weights where it names none
+ * @param onProgress called during a download with the bytes so far and the total
+ * @returns the completed recipe, and the weights; undefined if the recipe names none
  * @throws what `openWeights` throws
  */
 export async function openStartWeights(

@@ -1,4 +1,4 @@
-/** One training run, from a recipe to its weights: what `advprop train` does, as a call. */
+/** Runs a training, from a recipe to the weights, like `advprop train`. */
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -46,35 +46,35 @@ import { openStartWeights } from "./start-weights.js";
 import { describeAutomaticBatch, describeStrength, describeTransfer } from "./training-notes.js";
 
 export interface TrainOptions {
-  /** Folder of the run. A new run needs one that is empty or not there; by default runs/METHOD-MODEL-TIME. */
+  /** Folder of the run. For a new run it must be empty or not exist; by default runs/METHOD-MODEL-TIME. */
   readonly run?: string;
-  /** Goes on with the run in `run` and its own recipe, of which the given recipe changes what may still be changed. */
+  /** Resumes the run in `run` with its saved recipe. The given recipe may change a few values of it. */
   readonly resume?: boolean;
-  /** How a folder of photos without parts is divided; by default drawn by the recipe's seed. */
+  /** The split of a folder of photos without splits; by default drawn by the recipe's seed. */
   readonly split?: SavedSplit;
-  /** Writes event files of TensorBoard into the run's folder too; a run that has some goes on with them when it is resumed. */
+  /** Also writes TensorBoard event files into the run's folder. A resumed run that has some always continues them. */
   readonly tensorboard?: boolean;
-  /** Aborted, the run finishes its step, saves, and the result says that it was stopped. */
+  /** If it is aborted, the run finishes its step and is saved, and the result has the status "stopped". */
   readonly signal?: AbortSignal;
-  /** Told of everything that happens; training waits for its promise. */
+  /** Called with every event; training waits for its promise. */
   readonly onEvent?: Listener<TrainEvent>;
-  /** Images of a mini-batch that the learning rate is for, where the recipe's batch size is "auto"; by default 128. */
+  /** The mini-batch size that the learning rate is for, if the recipe's batch size is "auto"; by default 128. */
   readonly referenceSize?: number;
-  /** The command that is noted in the run's folder; by default none. */
+  /** The command that is recorded in the run's folder; by default none. */
   readonly command?: readonly string[];
   /**
-   * The processes that train together, each of which calls `train`. The recipe and all other options are rank 0's, which writes the run;
-   * a signal to any of them stops all. By default this process trains by itself.
+   * The processes that train together; each of them calls `train`. The recipe and all other options are those of rank 0, which writes
+   * the run. A signal to any process stops all. By default this process trains alone.
    */
   readonly group?: ProcessGroup;
 }
 
-/** What is to be trained, and where. */
+/** The recipe to train, and the folder of the run. */
 interface Plan {
   readonly recipe: ResolvedRecipe;
   /** The run's folder. */
   readonly path: string;
-  /** The run that goes on. */
+  /** The run to resume. */
   readonly resumed: RunDirectory | undefined;
   readonly changes: ResumeChanges;
   /** The weights that a new run starts from. */
@@ -91,28 +91,28 @@ const noteTo =
 /**
  * Trains a classifier, and records it in a run's folder: the resolved recipe, logs, checkpoints, pictures.
  *
- * The threads and the memory limit of the recipe are set for the whole process. Of several ranks each takes its part of every
- * mini-batch, whose size in the recipe is that over all of them.
+ * The threads and the memory limit of the recipe are set for the whole process. With several ranks, each takes its part of every
+ * mini-batch; the recipe gives the size over all ranks.
  *
- * @param recipe what differs from the defaults
+ * @param recipe the values that differ from the defaults
  * @throws UsageError, before anything is written: ERR_RECIPE, ERR_DEVICE, ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_RESUME,
  *   ERR_DATA_CHECK, ERR_MEMORY and what opening the data throws
- * @throws RunError ERR_NON_FINITE a loss is not finite; ERR_WRITE the disk is full; ERR_RANK another rank is gone or has failed. The last
- *   checkpoint stays, and the run can be resumed
+ * @throws RunError ERR_NON_FINITE a loss is not finite; ERR_WRITE the disk is full; ERR_RANK another rank has ended or failed. The last
+ *   checkpoint is kept, and the run can be resumed
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const { group } = options;
-  if (group === undefined) return lead(recipe, options);
+  if (group === undefined) return trainAsRank0(recipe, options);
   try {
-    return group.rank === 0 ? await lead(recipe, options) : await followTraining(group, options.signal);
+    return group.rank === 0 ? await trainAsRank0(recipe, options) : await followTraining(group, options.signal);
   } catch (error) {
     group.fail(error instanceof Error ? error.message : String(error));
     throw error;
   }
 }
 
-/** Trains as the recipe says, and writes the run; other ranks, where there are such, follow. */
-async function lead(recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
+/** Trains and writes the run. The other ranks, if there are any, follow this one. */
+async function trainAsRank0(recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
   const { group } = options;
   const tell = async (event: TrainEvent) => options.onEvent?.(event);
   const note = noteTo(tell);
@@ -120,7 +120,7 @@ async function lead(recipe: Recipe, options: TrainOptions): Promise<TrainResult>
   const { resumed, source } = plan;
   for (const line of source?.notes ?? []) await note(line);
   if (resumed === undefined) checkSynchronized(plan.recipe, group);
-  deviceOf(plan.recipe, group); // refused before anything is read
+  deviceOf(plan.recipe, group); // fails before anything is read
   setMachine(plan.recipe, group);
   if (resumed === undefined) for (const line of await checkPhotos(plan.recipe.data.path)) await note(line, true);
   const recorded = resumed?.readInfo().view;
@@ -131,7 +131,7 @@ async function lead(recipe: Recipe, options: TrainOptions): Promise<TrainResult>
     split: resumed ? savedSplit(plan.path) : options.split,
     view,
     onProgress: (done, total) => {
-      if (done % 500 === 0) void note(`Looking at the photos, to split them: ${done} of ${total}`);
+      if (done % 500 === 0) void note(`Reading the photos to split them: ${done} of ${total}`);
     },
   });
   try {
@@ -148,7 +148,7 @@ async function lead(recipe: Recipe, options: TrainOptions): Promise<TrainResult>
     const enough = resumed === undefined ? withEnoughUpdates(plan.recipe, images) : plan.recipe;
     const changed = describeUpdates(plan.recipe, enough, images);
     if (changed !== undefined) await note(changed, true);
-    // Whole images are not cut, whatever the weights say of photos.
+    // Whole images are not cropped, whatever the crop rule of the weights.
     const ownView = data.whole && resumed === undefined ? undefined : view;
     return await trainOn(data, { ...plan, recipe: enough }, ownView, options, tell);
   } finally {
@@ -161,14 +161,14 @@ async function newPlan(
   run: string | undefined,
   tell: (event: TrainEvent) => Promise<void>,
 ): Promise<Plan> {
-  resolveRecipe(written); // refused before weights are downloaded
+  resolveRecipe(written); // fails before weights are downloaded
   if (run !== undefined) RunDirectory.checkFree(run);
   const { recipe: complete, source } = await openStartWeights(written, (doneBytes, totalBytes) => {
     void tell({ type: "download", doneBytes, totalBytes });
   });
   const recipe = resolveRecipe(complete);
   const path = run ?? defaultRunPath(recipe.method, recipe.model, new Date());
-  // Refused now, made only when the data and the model are known to be good.
+  // Checked now; the folder is made only when the data and the model have been opened.
   RunDirectory.checkFree(path);
   return { recipe, path, resumed: undefined, changes: {}, source };
 }
@@ -180,12 +180,12 @@ function resumePlan(changed: Recipe, path: string | undefined): Plan {
   return { path: resumed.path, resumed, ...changedRecipe(saved, changed) };
 }
 
-/** @throws ERR_RECIPE batch norms are to be synchronized with nobody */
+/** @throws ERR_RECIPE batch norms must be synchronised, but there is only one process */
 function checkSynchronized({ training }: ResolvedRecipe, group: ProcessGroup | undefined): void {
   if (!training.syncBatchNorm || group !== undefined) return;
   throw new UsageError(
     "ERR_RECIPE",
-    "train: `training.syncBatchNorm` has no effect in one process, whose batch norms see the whole mini-batch. Leave it out, or start " +
+    "train: `training.syncBatchNorm` has no effect with one process, because its batch norms see the whole mini-batch anyway. Leave it out, or start " +
       "several processes, with advprop launch or torchrun",
   );
 }
@@ -218,13 +218,13 @@ async function trainOn(
     try {
       const memory =
         estimate &&
-        ` takes about ${readableBytes(bytesFor(estimate, recipe.training.batchSize))} of ${readableBytes(memoryStats().limitBytes)}`;
+        ` needs about ${readableBytes(bytesFor(estimate, recipe.training.batchSize))} of ${readableBytes(memoryStats().limitBytes)} memory`;
       const notes = [
         ...describeTransfer(plan.recipe, learner),
         ...(plan.recipe.training.batchSize === "auto" ? [describeAutomaticBatch(plan.recipe, recipe)] : []),
         ...describeStrength(recipe),
-        `A batch of ${recipe.training.batchSize}${memory ?? ` on ${training.device}`}; a step costs ` +
-          `${+training.unitsPerStep.toFixed(2)} times one of vanilla.`,
+        `A batch of ${recipe.training.batchSize}${memory ?? ` runs on ${training.device}`}; a step costs ` +
+          `${+training.unitsPerStep.toFixed(2)} times as much as one of vanilla training.`,
       ];
       return await record({ run, plan, recipe, training, data, notes, options, tell });
     } finally {
@@ -241,13 +241,13 @@ interface Recording {
   readonly recipe: ReturnType<typeof settleBatchSize>["recipe"];
   readonly training: Training;
   readonly data: OpenedData;
-  /** What is said of it at its start. */
+  /** Notes that are printed at its start. */
   readonly notes: readonly string[];
   readonly options: TrainOptions;
   readonly tell: (event: TrainEvent) => Promise<void>;
 }
 
-/** Trains, and keeps the run's folder up to date. */
+/** Trains, and writes the run's folder. */
 async function record({ run, plan, recipe, training, data, notes, options, tell }: Recording): Promise<TrainResult> {
   const reproducibility = thisMachine(options.group);
   const note = noteTo(tell);
@@ -302,13 +302,13 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
     try {
       setStatus("failed");
     } catch {
-      // A full disk: the error that is thrown below says so.
+      // The disk is full; the error that is thrown below says this.
     }
     throw error;
   }
 }
 
-/** Writes each event into the run's folder, and passes it on. */
+/** Writes each event into the run's folder, and passes it on. Notes once if steps can no longer be captured as a CUDA graph. */
 function listener(
   run: RunDirectory,
   training: Training,
@@ -316,8 +316,13 @@ function listener(
   tell: (event: TrainEvent) => Promise<void>,
 ): Listener<FitEvent> {
   const write = runRecorder(run, { ...training, ...settings });
+  let refusal: string | undefined;
   return async (event) => {
     write(event);
+    if (refusal === undefined && training.captured?.refusal !== undefined) {
+      refusal = training.captured.refusal;
+      await noteTo(tell)(`Note: training steps run without a CUDA graph, which is slower: ${refusal}`);
+    }
     if (event.type === "checkpoint") {
       const { name, state } = event;
       await tell({ type: "checkpoint", name, step: state.step, weights: run.checkpoint(name).weights });
@@ -331,7 +336,7 @@ function listener(
   };
 }
 
-/** The event file of this training, where one is wanted. */
+/** The event file of this training, if one is wanted. */
 async function openEvents(
   run: RunDirectory,
   { tensorboard = false }: TrainOptions,
@@ -342,7 +347,7 @@ async function openEvents(
   return new EventFile(run.tensorboard, state?.step ?? 0);
 }
 
-/** Notes in run.json when a run goes on and what was changed; gives what sets its status. */
+/** Records in run.json when a run was resumed and what was changed. Returns a function that sets the status. */
 function noteResume(
   run: RunDirectory,
   { resumed, changes }: Plan,

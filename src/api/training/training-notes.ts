@@ -1,4 +1,4 @@
-/** What a training will do, in words. */
+/** Notes that describe a training before it starts. */
 import { defaultEpsilon, epsilonSource } from "../../attacks/strength.js";
 import type { Learner, SizedRecipe } from "../../recipes/build/build.js";
 import { epochsOf } from "../../recipes/build/epochs.js";
@@ -7,13 +7,13 @@ import { asFraction } from "../../recipes/rules.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { hasTwoLosses, METHOD_TRAITS } from "../../training/methods/method-traits.js";
 
-const PLACES_OF_ATTACK: Readonly<Record<string, string>> = {
+const PERTURBATION_LABELS: Readonly<Record<string, string>> = {
   noise: "Noise:",
   "sign-noise": "Random-sign noise:",
   "single-step": "Attack: one step along the gradient of a training pass,",
 };
 
-/** The attack of a training with its strength and where that is from, and the smoothing of its labels; a line each. */
+/** Lines about the attack of a training with its strength and the source of its epsilon, the label smoothing and the losses. */
 export function describeStrength(recipe: ResolvedRecipe): string[] {
   const { method, model, attack, routes, training } = recipe;
   const { labelSmoothing, adversarialLabelSmoothing, adversarialWeight = 1, lossReduction = "sum" } = training;
@@ -22,7 +22,7 @@ export function describeStrength(recipe: ResolvedRecipe): string[] {
   const ofAdversarial = adversarialLabelSmoothing ?? labelSmoothing;
   const lines: string[] = [];
   if (attack === undefined) {
-    lines.push(`Attack: none, as ${method} trains on clean images.`);
+    lines.push(`Attack: none, because ${method} trains on clean images.`);
   } else {
     const { norm, epsilon } = attack;
     const own = norm === "linf" && epsilon === defaultEpsilon(model);
@@ -37,7 +37,7 @@ export function describeStrength(recipe: ResolvedRecipe): string[] {
     }
     if (!("name" in attack) && attack.stepSize !== undefined)
       parts.push(`step ${asFraction(attack.stepSize)}`, "untargeted");
-    const what = "name" in attack ? `Attack: ${attack.name},` : PLACES_OF_ATTACK[perturbation];
+    const what = "name" in attack ? `Attack: ${attack.name},` : PERTURBATION_LABELS[perturbation];
     lines.push(`${what} ${parts.join(", ")}.${source}`);
   }
   if (twoLosses && ofAdversarial !== labelSmoothing) {
@@ -51,17 +51,17 @@ export function describeStrength(recipe: ResolvedRecipe): string[] {
     ["Mixup", training.mixup],
     ["CutMix", training.cutmix],
   ] as const) {
-    if (alpha > 0) lines.push(`${name} of clean images: shares from Beta(${alpha}, ${alpha}).`);
+    if (alpha > 0) lines.push(`${name} of clean images: mixing shares drawn from Beta(${alpha}, ${alpha}).`);
   }
   if (training.adversarialShare !== undefined) {
     const passes = 1 + training.adversarialShare;
     lines.push(
-      `Epochs: ${epochsOf(recipe)}, which cost about what ${training.epochs} of vanilla do, as each costs ${passes} times as much. ` +
-        `Of the images ${+(100 * training.adversarialShare).toPrecision(3)} % are adversarial, the others clean.`,
+      `Epochs: ${epochsOf(recipe)}, which cost about as much as ${training.epochs} of vanilla training, because each costs ${passes} times as much. ` +
+        `${+(100 * training.adversarialShare).toPrecision(3)} % of the images are adversarial, the others clean.`,
     );
   }
   for (const [route, { source, attacked, weight }] of Object.entries(routes ?? {})) {
-    const what = `${attacked ? "adversarial images made of " : ""}${source} images`;
+    const what = `${attacked ? "adversarial images made from " : ""}${source} images`;
     lines.push(`Route ${route}: ${what}${weight === 1 ? "" : `, the loss times ${weight}`}.`);
   }
   if (adversarialWeight !== 1 || lossReduction !== "sum") {
@@ -73,7 +73,7 @@ export function describeStrength(recipe: ResolvedRecipe): string[] {
   return lines;
 }
 
-/** What an automatic batch size is, and what it leaves of the learning rate. */
+/** Describes an automatic batch size, and the resulting learning rate. */
 export function describeAutomaticBatch(before: ResolvedRecipe, { training, optimizer }: SizedRecipe): string {
   const { batchSize, accumulationSteps } = training;
   const update =
@@ -84,21 +84,21 @@ export function describeAutomaticBatch(before: ResolvedRecipe, { training, optim
   const share = optimizer.lr / lr;
   const rate =
     share === 1
-      ? `the learning rate stays ${lr}, which is for so many images`
-      : `the learning rate is ${+optimizer.lr.toPrecision(3)} instead of ${lr}, which is for ` +
-        `${Math.round((batchSize * accumulationSteps) / share)} images an update`;
+      ? `the learning rate is ${lr}, as in the recipe`
+      : `the learning rate is ${+optimizer.lr.toPrecision(3)} instead of ${lr}, because ${lr} is for ` +
+        `${Math.round((batchSize * accumulationSteps) / share)} images per update`;
   return `Batch size auto: ${update}; ${rate}.`;
 }
 
-/** What became of the weights that fine-tuning starts from. */
+/** Describes how the starting weights were transferred. */
 export function describeTransfer({ finetune }: ResolvedRecipe, { transfer }: Learner): string[] {
   if (transfer === undefined) return [];
   const { headReplaced, routesFromMain } = transfer;
   return [
     `Starting from ${finetune.weights}.`,
-    ...(headReplaced ? ["Its classes are others: the head is new and starts from zeros."] : []),
+    ...(headReplaced ? ["Its classes differ, so the head is new and starts from zeros."] : []),
     ...(routesFromMain.length > 0
-      ? [`Auxiliary norms (${routesFromMain.join(", ")}) start as copies of the main ones.`]
+      ? [`Auxiliary batch norms (${routesFromMain.join(", ")}) start as copies of the main ones.`]
       : []),
   ];
 }

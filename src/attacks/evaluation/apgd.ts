@@ -1,5 +1,5 @@
 /**
- * Auto-PGD: projected gradient ascent with momentum whose step size halves by itself. Croce and Hein 2020, section 3,
+ * Auto-PGD: projected gradient ascent with momentum and an adaptive step size. Croce and Hein 2020, section 3,
  * "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free attacks",
  * https://arxiv.org/abs/2003.01690
  */
@@ -10,17 +10,17 @@ import type { Attack, LogitsFunction } from "../attack.js";
 import type { ThreatModel } from "../threat-model.js";
 import { crossEntropyFrom, dlr, type Objective, rankedTargets, targetedDlr, wrong } from "./objective.js";
 
-/** What it maximises: cross-entropy, the difference of logits ratio, or that ratio towards the wrong class of a rank. */
+/** The maximised loss: cross-entropy, the difference of logits ratio, or that ratio targeted at the wrong class of a rank. */
 export type ApgdLoss = "ce" | "dlr" | { readonly targetRank: number };
 
 export interface ApgdOptions {
   readonly threatModel: ThreatModel;
   readonly loss: ApgdLoss;
-  /** Iterations; the paper's 100 unless given. */
+  /** Number of iterations; by default the paper's 100. */
   readonly steps?: number;
 }
 
-/** Share of the new step, the rest being momentum (alpha of Algorithm 1). */
+/** Share of the new step; the rest is momentum (alpha of Algorithm 1). */
 const STEP_SHARE = 0.75;
 /** Share of the steps of a period that must raise the loss (rho of condition 1). */
 const RISING_SHARE = 0.75;
@@ -34,16 +34,16 @@ const RISING_SHARE = 0.75;
  * x_(k+1) = P(x_k + 0.75 (z - x_k) + 0.25 (x_k - x_(k-1)))
  * ```
  *
- * At k = w_j of W, image by image, eta halves and x_(k+1) goes back to the best point so far, where
+ * At each checkpoint k = w_j of W, eta of an image halves and its x_(k+1) goes back to its best point so far, if
  * 1. fewer than 0.75 (w_j - w_(j-1)) of the steps w_(j-1) <= i < w_j had f(x_(i+1)) > f(x_i), or
  * 2. neither eta nor the best f has changed since w_(j-1).
  *
- * An image is done once one of its points is misclassified; the batch, once all are. N + 1 forward and N backward passes
- * for N steps, one forward pass more with a target, which is chosen by the logits of the clean image.
+ * An image is done once one of its points is misclassified, and the batch once all its images are done. N steps take N + 1 forward and
+ * N backward passes. A targeted attack takes one more forward pass, which chooses the target by the logits of the clean image.
  *
- * @returns of each image the first misclassified point, else the one of the largest loss
+ * @returns for each image the first misclassified point, or the point of the largest loss if none is misclassified
  * @throws ERR_ATTACK_STEPS the steps are not a positive integer
- * @throws ERR_CLASSES too few classes for the loss: 3 for "dlr", 4 with a target
+ * @throws ERR_CLASSES too few classes for the loss: "dlr" needs 3, a target needs 4
  */
 export function apgd({ threatModel, loss, steps = 100 }: ApgdOptions): Attack {
   if (!Number.isInteger(steps) || steps < 1) {
@@ -95,7 +95,7 @@ export function apgd({ threatModel, loss, steps = 100 }: ApgdOptions): Attack {
  * p_(j+1) = p_j + max(p_j - p_(j-1) - 0.03, 0.06).
  */
 export function apgdCheckpoints(steps: number): number[] {
-  // In hundredths, so that no rounding moves a checkpoint.
+  // Computed in hundredths, as integers, so that rounding cannot move a checkpoint.
   const shares = [0, 22];
   for (;;) {
     const [before, last] = shares.slice(-2);
@@ -131,7 +131,7 @@ function nextPoint(
   return threatModel.project(moved, images);
 }
 
-/** Step sizes and losses of each image: when a step halves, and when an image is done. */
+/** The step size and losses of each image. It decides when a step size halves, and when an image is done. */
 class StepControl {
   readonly count: number;
   /** eta */
@@ -140,7 +140,7 @@ class StepControl {
   readonly #loss: Float64Array;
   readonly #best: Float64Array;
   readonly #rises: Int32Array;
-  /** Of the point before the latest. */
+  /** Losses of the point before the latest one. */
   readonly #lossBefore: Float64Array;
   readonly #bestAtCheck: Float64Array;
   readonly #halvedAtCheck: Uint8Array;
@@ -168,7 +168,7 @@ class StepControl {
     for (let i = 0; i < this.count; i++) this.fooled[i] = fooled[i];
   }
 
-  /** Takes in the losses of a new point: where it is the best, and where the first that fools. */
+  /** Records the losses of a new point. Tells for each image whether it is the best point, and whether it is the first misclassified one. */
   see(losses: readonly number[], fooled: readonly boolean[]): { better: boolean[]; newlyFooled: boolean[] } {
     const better = losses.map((loss, i) => loss > this.#best[i]);
     const newlyFooled = fooled.map((one, i) => one && !this.fooled[i]);
@@ -178,13 +178,13 @@ class StepControl {
       if (better[i]) this.#best[i] = loss;
       if (fooled[i]) this.fooled[i] = true;
     });
-    // The best of "before the first period" is that of the first two points.
+    // Before the first period, the best loss is that of the first two points.
     if (!this.#started) this.#bestAtCheck.set(this.#best);
     this.#started = true;
     return { better, newlyFooled };
   }
 
-  /** At the end of an iteration, given the period's length at a checkpoint: where to go back to the best point. */
+  /** Ends an iteration. `period` is the length of the period at a checkpoint. Tells which images go back to their best points. */
   next(period: number | undefined): boolean[] {
     const restart = new Array<boolean>(this.count).fill(false);
     if (period !== undefined) {
@@ -200,7 +200,7 @@ class StepControl {
         this.#loss[i] = this.#best[i];
       }
     }
-    // The step to x_(k+1) counts for the period that a check begins.
+    // The step to x_(k+1) belongs to the period that begins at this checkpoint.
     for (let i = 0; i < this.count; i++) if (this.#loss[i] > this.#lossBefore[i]) this.#rises[i] += 1;
     return restart;
   }
@@ -215,7 +215,7 @@ function objectiveOf(loss: ApgdLoss, logits: LogitsFunction, images: Tensor, lab
   );
 }
 
-/** The loss at a point, whether it fools, and the gradient; without one, the point itself takes its place. */
+/** The loss at a point, whether it is misclassified, and the gradient; the point itself if no gradient is wanted. */
 function evaluate(logits: LogitsFunction, objective: Objective, at: Tensor, labels: Tensor, wanted: boolean) {
   return scope(() => {
     const x = wanted ? detach(at).requireGradient() : at;
@@ -226,11 +226,11 @@ function evaluate(logits: LogitsFunction, objective: Objective, at: Tensor, labe
   });
 }
 
-/** Image by image, `a` where chosen, else `b`. */
+/** For each image `a` if it is chosen, else `b`. */
 const choose = (chosen: readonly boolean[], a: Tensor, b: Tensor): Tensor =>
   where(fromArray(chosen.map(Number), [chosen.length, 1, 1, 1], "bool", a.device), a, b);
 
-/** The next state of a loop; tensors of the old one that it does not share are freed. */
+/** The next state of a loop. Tensors of the old state that the new one does not share are freed. */
 function replacing<S extends Readonly<Record<string, Tensor>>>(state: S, next: () => S): S {
   const result = scope(next);
   const kept = new Set(Object.values(result));

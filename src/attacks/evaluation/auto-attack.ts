@@ -1,4 +1,4 @@
-/** The attacks of an evaluation by name, AutoAttack's standard protocol among them. */
+/** The attacks of an evaluation by name, including AutoAttack's standard protocol. */
 
 import { UsageError } from "../../errors.js";
 import type { Attack } from "../attack.js";
@@ -17,19 +17,19 @@ export interface EvaluationAttackOptions {
   readonly name: EvaluationAttackName;
   readonly norm: Norm;
   readonly epsilon: number;
-  /** How many classes the classifier has: targeted attacks go for 9 wrong ones, or all where there are fewer. */
+  /** Number of classes of the classifier. Targeted attacks aim at 9 wrong classes, or at all of them if there are fewer. */
   readonly classes: number;
-  /** Runs of each attack from another random start; 1 unless given. */
+  /** Number of runs of each attack, each from another random start; by default 1. */
   readonly restarts?: number;
-  /** Iterations: 100 unless given, of PGD 10. */
+  /** Number of iterations; by default 100, and 10 for PGD. */
   readonly steps?: number;
-  /** Of PGD: a quarter of epsilon unless given. */
+  /** Only for PGD; by default a quarter of epsilon. */
   readonly stepSize?: number;
-  /** Of Square: 5000 unless given. */
+  /** Only for Square; by default 5000. */
   readonly queries?: number;
 }
 
-/** An attack with its price for each image at most. */
+/** An attack with its largest cost per image: numbers of forward and backward passes. */
 export interface EvaluationAttack {
   readonly name: string;
   readonly attack: Attack;
@@ -37,19 +37,19 @@ export interface EvaluationAttack {
   readonly backward: number;
 }
 
-/** Wrong classes that a targeted attack goes for, the likeliest first: the protocol's number. */
+/** Number of wrong classes that a targeted attack tries, the most probable first, as in the protocol. */
 const TARGETS = 9;
 
 /**
- * The attacks behind a name, in the order in which they are tried on what is left, and what must be said of them.
+ * The attacks of a name, and warnings about them. Each attack is tried on the images that the earlier ones did not break.
  *
  * AutoAttack's standard protocol is APGD with cross-entropy (100 iterations), targeted APGD with the difference of
  * logits ratio (9 targets), FAB-T (9 targets) and Square (5000 queries), each once. With fewer than 4 classes the ratio
- * is undefined and its attack is left out; with fewer than 10, the targets are all wrong classes. Both are warned of.
+ * is undefined and its attack is left out. With fewer than 10 classes the targets are all wrong classes. Both give a warning.
  *
  * Source: Croce and Hein 2020, section 5, https://arxiv.org/abs/2003.01690
  *
- * @throws ERR_CLASSES the attack asked for by name cannot be done with so few classes
+ * @throws ERR_CLASSES the attack needs more classes
  * @throws ERR_EPSILON, ERR_ATTACK_STEPS, ERR_RESTARTS as the attacks themselves
  */
 export function evaluationAttacks(options: EvaluationAttackOptions): {
@@ -64,7 +64,7 @@ export function evaluationAttacks(options: EvaluationAttackOptions): {
   const warnings = targetWarnings("fab", classes);
   if (!members.includes("apgd-t")) {
     warnings.push(
-      `autoattack: targeted APGD is left out, as the difference of logits ratio needs at least 4 classes; the classifier has ${classes}`,
+      `autoattack: targeted APGD is left out, because the difference of logits ratio needs at least 4 classes; the classifier has ${classes}`,
     );
   }
   return { attacks: members.map((member) => single(member, options)), warnings };
@@ -75,7 +75,7 @@ const FEWEST_CLASSES = { "apgd-ce": 2, "apgd-dlr": 3, "apgd-t": 4, fab: 2, squar
 function targetWarnings(name: EvaluationAttackName, classes: number): string[] {
   if ((name !== "fab" && name !== "apgd-t") || classes > TARGETS) return [];
   return [
-    `${name}: the protocol goes for ${TARGETS} wrong classes; with ${classes} classes there are ${classes - 1}, and all are taken`,
+    `${name}: the protocol tries ${TARGETS} wrong classes; with ${classes} classes there are only ${classes - 1}, and all are tried`,
   ];
 }
 
@@ -92,7 +92,7 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
   const targets = Math.min(TARGETS, classes - 1);
   const ranks = Array.from({ length: targets }, (_, i) => i + 1);
   const auto = (loss: ApgdLoss) => apgd({ threatModel: ball, loss, steps });
-  // Of each run, one forward pass more asks which images it left.
+  // After each run one more forward pass finds the images that it did not break.
   const priced = (attack: Attack, runs: number, forward: number, backward: number): EvaluationAttack => ({
     name,
     attack,
@@ -109,7 +109,7 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
       return priced(attack, targets * restarts, steps + 2, steps);
     }
     case "fab": {
-      // The first run starts from the images, as the paper has it; later ones nearby.
+      // The first run starts from the images, as in the paper; later ones start near them.
       const runs = Array.from({ length: restarts }, (_, r) => (r === 0 ? undefined : epsilon));
       const attack = inTurn(
         ranks.flatMap((targetRank) =>
@@ -125,7 +125,7 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
   }
 }
 
-/** An attack of training for an evaluation: the best iterate of each image, from several random starts. */
+/** An attack of training, adapted to an evaluation: it runs from several random starts and keeps the best iterate of each image. */
 export function trainingAttack(options: AttackOptions, restarts: number): EvaluationAttack {
   const gradients = attackGradients(options);
   return {

@@ -1,4 +1,4 @@
-/** The best of an attack's iterates rather than its last. */
+/** Returns the best of an attack's iterates rather than the last. */
 import { crossEntropy } from "../../nn/loss.js";
 import { fromArray, scope, type Tensor } from "../../tensor/index.js";
 import { clone, copy_, detach, where } from "../../tensor/operators.js";
@@ -6,9 +6,9 @@ import type { Attack } from "../attack.js";
 import { wrong } from "./objective.js";
 
 /**
- * Of each image the iterate that an untargeted attack should give back: one that is misclassified before one that is
- * not, and among those the one of the largest cross-entropy. The iterates are what the attack asks the network about,
- * and its result, which costs one forward pass more; the attack itself runs unchanged.
+ * For each image the best iterate of an untargeted attack: a misclassified one if there is any, and among those the one of the largest
+ * cross-entropy. The iterates are the images that the attack passes to the network, and its result, which needs one more forward pass.
+ * The attack itself is not changed.
  */
 export function bestIterate(attack: Attack): Attack {
   return {
@@ -23,7 +23,7 @@ export function bestIterate(attack: Attack): Attack {
             const fooled = wrong(point, labels);
             const losses = crossEntropy(point, labels, 0, "none").toNumbers();
             const better = losses.map((loss, i) => {
-              // A sigmoid-like squeeze keeps losses in order below 1, so that being fooled counts for more than any loss.
+              // The losses are mapped to values below 1 in the same order, so that a misclassification counts for more than any loss.
               const score = loss / (1 + loss) + (fooled[i] ? 1 : 0);
               if (!(score > scores[i])) return 0;
               scores[i] = score;

@@ -29,21 +29,21 @@ import { misclassified, rankedTargets } from "./objective.js";
 
 export interface FabOptions {
   readonly norm: Norm;
-  /** Which wrong class it goes for: 1 is the likeliest of the clean image. */
+  /** Rank of the target among the wrong classes of the clean image: 1 is the most probable. */
   readonly targetRank: number;
-  /** Iterations; the paper's 100 unless given. */
+  /** Number of iterations; by default the paper's 100. */
   readonly steps?: number;
-  /** Distance at which it is content: it stops once every image has an adversarial example as near. */
+  /** The attack stops once every image has an adversarial example within this distance; by default 0. */
   readonly enough?: number;
-  /** Starts at a random point of the ball of half this radius instead of at the image: how restarts differ. */
+  /** For restarts: the attack starts at a random point of the ball of half this radius instead of at the image. */
   readonly startWithin?: number;
 }
 
 /** An adversarial example near each image. */
 export interface Nearest {
-  /** [N, C, H, W]; the image itself where none was found. */
+  /** [N, C, H, W]; the image itself if no adversarial example was found. */
   readonly images: Tensor;
-  /** (N) distances from the images; Infinity where none was found. */
+  /** (N) distances from the images; Infinity if none was found. */
   readonly distances: readonly number[];
 }
 
@@ -53,7 +53,7 @@ const LARGEST_BIAS = 0.1;
 const BACKWARD = 0.9;
 /** Steps of the final search, section 2.5. */
 const FINAL_STEPS = 3;
-/** How far beyond the boundary the final search aims, as a share of what is left, so that no rounding decides. */
+/** How far beyond the boundary the final search aims, as a share of the remaining distance, so that rounding does not decide. */
 const STAND_OFF = 0.01;
 /** How far beyond the boundary the last projection aims, as a share of the distance. */
 const LAST_OVERSHOOT = 1e-4;
@@ -61,21 +61,21 @@ const LAST_OVERSHOOT = 1e-4;
 const IMAGE = [1, 2, 3];
 
 /**
- * The nearest adversarial example that a targeted search (FAB-T) finds, whatever its distance.
+ * The nearest adversarial example that a targeted search (FAB-T) finds, at any distance.
  *
- * At x_i the boundary between label y and target t is linearised, f = z_t - z_y and w its gradient. With delta and
- * delta_0 the shortest ways from x_i and from the image to f = 0 within the box ({@link toHyperplane}) and
- * alpha = min(|delta| / (|delta| + |delta_0|), 0.1),
+ * At x_i the boundary between label y and target t is linearised: f = z_t - z_y, with the gradient w. Let delta and delta_0 be the
+ * shortest perturbations of x_i and of the image that reach f = 0 within the box ({@link toHyperplane}), and
+ * alpha = min(|delta| / (|delta| + |delta_0|), 0.1). Then
  * ```
  * x_(i+1) = clip01((1 - alpha) (x_i + 1.05 delta) + alpha (image + 1.05 delta_0)).
  * ```
- * Where it is misclassified, as any class, it is a candidate, and x_(i+1) goes back to image + 0.9 (x_(i+1) - image). At
- * the end the candidate moves along the segment to the image by three secant steps for f, and once more the image is
- * projected onto the boundary as linearised there; what is nearer and still misclassified is taken. 2 N + 13 forward and
- * N + 1 backward passes for N steps.
+ * If x_(i+1) is misclassified as any class, it is a candidate, and x_(i+1) goes back to image + 0.9 (x_(i+1) - image). At the end,
+ * three secant steps for f move the candidate along the segment towards the image. Then the boundary is linearised at the candidate,
+ * and the image is projected onto it once more. The nearest result that is still misclassified is returned. N steps take 2 N + 13
+ * forward and N + 1 backward passes.
  *
- * Departures: the last projection, which makes the distance of an affine classifier exact also where the box cuts its
- * ball, is ours, and so is the secant's stand-off of 1 %.
+ * Departures from the paper: the last projection, which makes the distance for an affine classifier exact even if the box [0, 1] cuts
+ * its ball; and the aim of the secant steps, 1 % beyond the boundary.
  *
  * @throws ERR_ATTACK_STEPS the steps are not a positive integer
  * @throws ERR_CLASSES the rank is not below the number of classes
@@ -107,8 +107,7 @@ export function nearestAdversarial(
 }
 
 /**
- * FAB-T as an attack of a given size: the nearest adversarial example where it lies within the ball, else its
- * projection onto it.
+ * FAB-T as an attack of a given size: the nearest adversarial example if it lies within the ball, else its projection onto the ball.
  *
  * @throws as {@link nearestAdversarial}
  */
@@ -124,7 +123,7 @@ export function fab(options: Omit<FabOptions, "norm" | "enough">, norm: Norm, ep
   };
 }
 
-/** Linearises z_t - z_y at a point: its value [N, 1, 1, 1] and gradient. */
+/** The value [N, 1, 1, 1] and the gradient of z_t - z_y at a point. */
 function linearise(logits: LogitsFunction, at: Tensor, labels: Tensor, targets: Tensor) {
   return scope(() => {
     const x = detach(at).requireGradient();
@@ -148,7 +147,7 @@ function step(norm: Norm, logits: LogitsFunction, images: Tensor, x: Tensor, lab
   });
 }
 
-/** What <w, delta> from the images must be to reach the boundary as linearised at x. */
+/** The value of <w, delta>, with delta from the images, at the boundary as linearised at x. */
 const distanceOf = (value: Tensor, gradient: Tensor, x: Tensor, images: Tensor): Tensor =>
   neg(add(value, sum(mul(gradient, sub(images, x)), IMAGE, true)));
 
@@ -184,7 +183,7 @@ class Candidates {
     return this.distances.every((one) => one <= distance);
   }
 
-  /** Takes what is misclassified and nearer than before; tells what is misclassified. */
+  /** Keeps the points that are misclassified and nearer than before. Tells which points are misclassified. */
   offer(x: Tensor): boolean[] {
     return scope(() => {
       const fooled = misclassified(this.logits, x, this.labels);
@@ -199,7 +198,7 @@ class Candidates {
   }
 }
 
-/** Brings the candidates nearer: along the segments to their images, then by a last projection. */
+/** Moves the candidates nearer: along the segments to their images, then by a last projection. */
 function finalSearch(norm: Norm, candidates: Candidates, images: Tensor, labels: Tensor, targets: Tensor): void {
   const { logits, found } = candidates;
   if (!found.some((one) => one)) return;
@@ -213,7 +212,7 @@ function finalSearch(norm: Norm, candidates: Candidates, images: Tensor, labels:
     let insideMargin = margin(images);
     for (let i = 0; i < FINAL_STEPS; i++) {
       const outsideMargin = margin(candidates.best);
-      // Where the line through the two margins is zero, seen from outside, less the stand-off.
+      // The zero of the line through the two margins, moved beyond the boundary by STAND_OFF.
       const whole = clamp(sub(outsideMargin, insideMargin), 2 ** -126, null);
       const share = mul(clamp(div(outsideMargin, whole), 0, 1), 1 - STAND_OFF);
       const x = between(candidates.best, inside, share);

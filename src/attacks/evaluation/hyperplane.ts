@@ -24,16 +24,15 @@ const IMAGE = [1, 2, 3];
 
 const SMALLEST_NORMAL_FLOAT = 2 ** -126;
 
-/** Newton's method is exact after as many steps as there are kinks to pass; far fewer in practice. */
+/** Newton's method is exact after at most one step per kink of the function; in practice it needs far fewer steps. */
 const MOST_STEPS = 60;
 
 /**
- * The smallest delta with <w, delta> = distance and x + delta in [0, 1], image by image, smallest in the norm.
+ * For each image the delta of the smallest norm with <w, delta> = distance and x + delta in [0, 1].
  *
- * Towards the hyperplane each pixel moves by min(level g, room), g = 1 in the L-infinity and |w| in the L2 norm, room
- * what the box leaves it. <w, delta> is then a rising, concave, piecewise linear function of the level, whose root
- * Newton's method reaches from below. Where the box does not reach the hyperplane, every pixel moves to the side of the
- * box that comes nearest.
+ * Each pixel moves towards the hyperplane by min(level g, room), where g is 1 in the L-infinity and |w| in the L2 norm, and room is its
+ * distance to the side of the box. <w, delta> is then a rising, concave, piecewise linear function of the level, and Newton's method
+ * reaches its root from below. If the hyperplane does not meet the box, every pixel moves to the side of the box nearest to it.
  *
  * Source: Croce and Hein 2020, "Minimally distorted adversarial examples with a fast adaptive boundary attack",
  * section 2.2 (the projection's definition), https://arxiv.org/abs/1907.02044
@@ -44,7 +43,7 @@ const MOST_STEPS = 60;
  */
 export function toHyperplane(norm: Norm, x: Tensor, w: Tensor, distance: Tensor): Tensor {
   return scope(() => {
-    // Scaled to a largest weight of 1, so that nothing hangs on the size of the gradient.
+    // Scaled to a largest weight of 1, so that the size of the gradient does not matter.
     const scale = clamp(amax(abs(w), IMAGE), SMALLEST_NORMAL_FLOAT, null);
     const direction = mul(sign(w), sign(distance));
     const weight = div(abs(w), scale);
@@ -65,7 +64,7 @@ function waterLevel(weight: Tensor, speed: Tensor, room: Tensor, wanted: Tensor)
     const [next, open] = scope(() => {
       const moved = mul(speed, level);
       const filled = sum(mul(weight, minimum(moved, room)), IMAGE, true);
-      // The pixels that still have room: those that a higher level moves.
+      // The pixels that still have room, which a higher level moves further.
       const slope = sum(mul(rate, less(sub(moved, room), 0)), IMAGE, true);
       const missing = sub(wanted, filled);
       const rise = div(clamp(missing, 0, null), clamp(slope, SMALLEST_NORMAL_FLOAT ** 0.5, null));

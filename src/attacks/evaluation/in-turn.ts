@@ -1,4 +1,4 @@
-/** Attacks one after the other, each on what the earlier ones left. */
+/** Runs attacks one after the other, each on the images that the earlier ones did not break. */
 import { UsageError } from "../../errors.js";
 import { keysAt } from "../../nn/keys.js";
 import { fromArray, scope } from "../../tensor/index.js";
@@ -7,10 +7,10 @@ import type { Attack } from "../attack.js";
 import { misclassified } from "./objective.js";
 
 /**
- * Tries attacks in turn, each on the images that are still classified right after the earlier ones: one forward pass
- * after each tells which. Attack number i draws with the key's epoch plus i, so that equal attacks are restarts.
+ * Tries attacks one after the other, each on the images that are still classified correctly. One forward pass after each attack finds
+ * these images. Attack number i draws with the key's epoch plus i, so that equal attacks are restarts.
  *
- * @returns of each image the first adversarial example that is misclassified, else what the last attack made
+ * @returns for each image the first adversarial example that is misclassified, else the result of the last attack
  */
 export function inTurn(attacks: readonly Attack[]): Attack {
   return {
@@ -37,7 +37,7 @@ export function inTurn(attacks: readonly Attack[]): Attack {
 }
 
 /**
- * An attack repeated from other random starts on the images that it did not break.
+ * Repeats an attack from other random starts on the images that it did not break.
  *
  * @throws ERR_RESTARTS the number of runs is not a positive integer
  */

@@ -1,5 +1,5 @@
 /**
- * What an attack at evaluation maximises, one value for each image. Croce and Hein 2020, "Reliable evaluation of
+ * The objectives that evaluation attacks maximise, one value for each image. Croce and Hein 2020, "Reliable evaluation of
  * adversarial robustness with an ensemble of diverse parameter-free attacks", https://arxiv.org/abs/2003.01690
  */
 import { UsageError } from "../../errors.js";
@@ -22,22 +22,22 @@ import {
 } from "../../tensor/operators.js";
 import type { LogitsFunction } from "../attack.js";
 
-/** Maps logits [N, K] to [N], larger where the attack is nearer its aim. */
+/** Maps logits [N, K] to [N]; a larger value is nearer to the attack's aim. */
 export type Objective = (logits: Tensor) => Tensor;
 
-/** Cross-entropy away from the labels, int64 [N]. */
+/** Cross-entropy of the labels, int64 [N]; maximising it is an untargeted attack. */
 export const crossEntropyFrom =
   (labels: Tensor): Objective =>
   (logits) =>
     crossEntropy(logits, labels, 0, "none");
 
-/** The published code's guard against a division by zero, where the largest logits are equal. */
+/** The published code adds this to avoid a division by zero if the largest logits are equal. */
 const GUARD = 1e-12;
 
 /**
- * Difference of logits ratio: -(z_y - max_{i != y} z_i) / (z_1 - z_3), z_1 >= z_2 >= z_3 the largest logits. Positive
- * where the image is misclassified; neither a shift nor a scale of the logits changes it, so that a confident network
- * does not make its gradient vanish.
+ * Difference of logits ratio: -(z_y - max_{i != y} z_i) / (z_1 - z_3), where z_1 >= z_2 >= z_3 are the largest logits. It is positive
+ * if the image is misclassified. Shifting or scaling the logits does not change it, so its gradient does not vanish for a confident
+ * network.
  *
  * Source: equation (6)
  *
@@ -79,18 +79,17 @@ function largestOf(logits: Tensor, count: number, what: string): Tensor {
   if (classes >= count) return largest(logits, count);
   throw new UsageError(
     "ERR_CLASSES",
-    `${what}: the classifier must have at least ${count} classes, since the ratio needs its ${count} largest logits; got ${classes}. Use cross-entropy`,
+    `${what}: the classifier must have at least ${count} classes, because the ratio uses the ${count} largest logits; got ${classes}. Use cross-entropy`,
   );
 }
 
 /**
- * The class that is likely at place `rank` among the wrong ones: 1 for the likeliest. Equal logits in the order of the
- * classes.
+ * The wrong class of a rank: rank 1 is the most probable wrong class. Classes of equal logits keep their order.
  *
  * @param logits [N, K]
  * @param labels int64 [N]
  * @returns      int64 [N], never the label
- * @throws ERR_CLASSES there are not that many wrong classes
+ * @throws ERR_CLASSES there are fewer wrong classes than `rank`
  */
 export function rankedTargets(logits: Tensor, labels: Tensor, rank: number): Tensor {
   const classes = logits.shape[1];
@@ -100,16 +99,16 @@ export function rankedTargets(logits: Tensor, labels: Tensor, rank: number): Ten
       `rankedTargets: the rank of a target must be in [1, ${classes - 1}], as there are ${classes} classes; got ${rank}`,
     );
   }
-  // The label's own logit goes to the end of the order.
+  // The label's logit is sorted to the end.
   return scope(() => select(fallingOrder(replaceAt(logits, labels, Number.NEGATIVE_INFINITY)), 1, rank - 1));
 }
 
-/** Which images are classified as something else than their labels. */
+/** Tells which images are misclassified. */
 export function misclassified(logits: LogitsFunction, images: Tensor, labels: Tensor): boolean[] {
   return scope(() => wrong(logits(images), labels));
 }
 
-/** Which rows of logits [N, K] are not the largest at their labels. */
+/** Tells for each row of logits [N, K] whether its largest value is not at the label. */
 export const wrong = (logits: Tensor, labels: Tensor): boolean[] =>
   scope(() =>
     equal(argmax(logits, 1), labels)

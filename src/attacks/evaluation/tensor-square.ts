@@ -1,4 +1,4 @@
-/** Square Attack on a logits function. See src/attacks/square/square.ts for the search. */
+/** Square Attack on a logits function. The search itself is in src/attacks/square/square.ts. */
 
 import { fromArray, scope } from "../../tensor/index.js";
 import { cast, permute } from "../../tensor/operators.js";
@@ -7,9 +7,9 @@ import { type SquareOptions, squareSearch } from "../square/square.js";
 import { threatModel } from "../threat-model.js";
 
 /**
- * Random search by squares, with pixels that need not lie on the 8-bit grid. It takes no gradient.
+ * Random search by squares, with pixels that need not lie on the 8-bit grid. It uses no gradient.
  *
- * @throws ERR_EPSILON the radius makes no sense in the norm; ERR_QUERIES, ERR_IMAGE_SIZE as {@link squareSearch}
+ * @throws ERR_EPSILON the radius is not valid for the norm; ERR_QUERIES, ERR_IMAGE_SIZE as {@link squareSearch}
  */
 export function square({ norm, epsilon, queries }: Pick<SquareOptions, "norm" | "epsilon" | "queries">): Attack {
   const ball = threatModel(norm, epsilon);
@@ -42,7 +42,7 @@ export function square({ norm, epsilon, queries }: Pick<SquareOptions, "norm" | 
           const answer = scope(() => logits(toImages(pixels)).toNumbers());
           turn = search.next(answer);
         }
-        // Sums of float32 pixels and epsilon may leave the ball by a rounding.
+        // Rounding a sum of float32 pixels and epsilon may leave the ball.
         return ball.project(toImages(turn.value), images);
       }),
   };

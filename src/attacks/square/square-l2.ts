@@ -6,10 +6,10 @@ interface Shape {
   readonly width: number;
 }
 
-/** Patches along each side of the first perturbation. */
+/** Number of patches along each side of the first perturbation. */
 const GRID = 5;
 
-/** The side of a window: odd, at least 3, and no more than the image has. */
+/** The side of a window: odd, at least 3, and not larger than the image. */
 export function largestSide(side: number, { height, width }: Shape): number {
   const rounded = Math.max(3, Math.round(side));
   const odd = rounded % 2 === 1 ? rounded : rounded + 1;
@@ -41,7 +41,7 @@ export function firstPatches(delta: Float64Array, { height, width }: Shape, draw
  *
  *   (sign eta + delta_W1 / |delta_W1|), scaled to sqrt(|delta_(W1 and W2 together)|^2 + (epsilon^2 - |delta|^2) / 3),
  *
- * so that it takes up what W2 gives away and what clipping has left unused.
+ * so that W1 gets the norm that W2 loses, and the norm that clipping has left unused.
  */
 export function moveWindow(
   delta: Float64Array,
@@ -51,7 +51,7 @@ export function moveWindow(
   draws: KeyedRandom,
   query: number,
 ): void {
-  // Eight draws of a block of eight.
+  // All eight draws of a block.
   const draw = (j: number, bound: number) => draws.integer(8 * query + j, bound);
   const [top, left] = [draw(0, height - side + 1), draw(1, width - side + 1)];
   const [otherTop, otherLeft] = [draw(2, height - side + 1), draw(3, width - side + 1)];
@@ -118,9 +118,9 @@ function patch(side: number, transposed: boolean, row: number, column: number): 
 }
 
 /**
- * eta (equation 2): in each half of the window, sum over k from the Chebyshev distance to its middle of 1 / (k + 1)^2, a
- * bump that falls off towards the border; the lower half is negative. Each half has the same length before the whole
- * is scaled to 1.
+ * eta (equation 2). In each half of the window it is a bump that falls off towards the border: the sum of 1 / (k + 1)^2 over k from the
+ * Chebyshev distance to the middle of the half. The lower half is negative. Both halves have the same Euclidean length, and the whole
+ * has the length 1.
  */
 function makePatch(side: number): Float64Array {
   const values = new Float64Array(side * side);

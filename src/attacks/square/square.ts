@@ -1,5 +1,5 @@
 /**
- * Square Attack: random search by squares, which needs nothing of a classifier but its logits. Andriushchenko, Croce,
+ * Square Attack: random search by squares, which needs only the logits of a classifier. Andriushchenko, Croce,
  * Flammarion and Hein 2020, "Square Attack: a query-efficient black-box adversarial attack via random search",
  * https://arxiv.org/abs/1912.00049
  */
@@ -15,56 +15,56 @@ export interface SquareOptions {
   readonly norm: Norm;
   /** Radius of the ball, with pixels in [0, 1]. */
   readonly epsilon: number;
-  /** Most queries for each image; AutoAttack's 5000 unless given. */
+  /** Largest number of queries per image; by default AutoAttack's 5000. */
   readonly queries?: number;
   readonly seed: number;
-  /** Tells restarts apart; 0 unless given. */
+  /** Part of the key of the draws, different for each restart; by default 0. */
   readonly epoch?: number;
 }
 
-/** What is attacked: N images of three channels. */
+/** The images to attack: N images of three channels. */
 export interface SquareImages {
   /** (N, H, W, 3) in [0, range] */
   readonly pixels: ArrayLike<number>;
   readonly labels: ArrayLike<number>;
-  /** (N) keys of the draws */
+  /** (N) sample numbers, which key the draws */
   readonly samples: ArrayLike<number>;
   readonly height: number;
   readonly width: number;
-  /** The largest value of a pixel: 255 keeps every image on the grid of 8-bit pixels, 1 leaves it. */
+  /** The largest value of a pixel. With 255 every image stays on the grid of 8-bit pixels, with 1 it need not. */
   readonly range: 1 | 255;
 }
 
-/** Images that the search wants the logits of. */
+/** Images whose logits the search needs. */
 export interface SquareQuery {
   /** (M, H, W, 3) in [0, range] */
   readonly pixels: Float32Array;
-  /** Which of the images each is a version of, rising. */
+  /** For each, the index of its original image, in rising order. */
   readonly indices: readonly number[];
 }
 
-/** Share of an image's pixels in the first squares: AutoAttack's value for both norms. */
+/** Share of an image's pixels in the first squares; AutoAttack's value for both norms. */
 const FIRST_SHARE = 0.8;
-/** After how many of 10,000 queries the share halves (section 5 of the paper, and 500 as its code has it). */
+/** The share halves after these numbers of queries, out of 10,000 (section 5 of the paper; 500 is from its code). */
 const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000];
 
-// Streams of the attack's purpose: the ball's own start has 0 and 1.
+// Streams of random draws for attacks: the random start in the ball uses 0 and 1.
 const FIRST_STREAM = 2;
 const QUERY_STREAM = 3;
 
 /**
- * The search as a coroutine: it yields images, and is given their logits (M, K). Who drives it may compute them in any
- * way, at once or later. It returns the last image that it accepted of each, (N, H, W, 3).
+ * The search as a coroutine: it yields images and receives their logits (M, K). The caller may compute them in any way, synchronously or
+ * not. It returns the last accepted version of each image, (N, H, W, 3).
  *
- * The loss is the margin z_y - max_{i != y} z_i. In the L-infinity norm an image starts from vertical stripes of
- * +-epsilon, and a query sets a square at a random place to +-epsilon in each channel (Algorithms 1 and 2). In the L2
- * norm it starts from a grid of patches, and a query moves the perturbation of one window into another (Algorithm 3, in
- * square-l2.ts). A query that lowers the margin is accepted; an image is done once its margin is negative.
+ * The loss is the margin z_y - max_{i != y} z_i. In the L-infinity norm the perturbation starts as vertical stripes of +-epsilon, and a
+ * query sets a square at a random position to +-epsilon in each channel (Algorithms 1 and 2). In the L2 norm it starts as a grid of
+ * patches, and a query moves the perturbation of one window into another (Algorithm 3, in square-l2.ts). A query that lowers the margin
+ * is accepted. An image is done once its margin is negative.
  *
- * On the 8-bit grid an L-infinity epsilon is rounded down to a multiple of 1/255, and an L2 perturbation is rounded to
- * the grid and scaled down, by 1 % at a time, until it lies in the ball.
+ * On the 8-bit grid an L-infinity epsilon is rounded down to a multiple of 1/255. An L2 perturbation is rounded to the grid and scaled
+ * down, by 1 % at a time, until it lies in the ball.
  *
- * Departures: every draw is keyed by seed, epoch, sample and query; a square that changes nothing is not drawn anew.
+ * Departures from the paper: every draw is keyed by seed, epoch, sample and query; a square that changes nothing is not drawn again.
  *
  * @throws ERR_EPSILON an epsilon outside (0, 1) in the L-infinity norm, or on the grid below 1/255
  * @throws ERR_QUERIES the queries are not a positive integer
@@ -110,10 +110,10 @@ export function squareShare(query: number, queries: number): number {
   return FIRST_SHARE / 2 ** HALVINGS.filter((after) => scaled > after).length;
 }
 
-/** The queries of one image. */
+/** The search for one image. */
 class ImageSearch {
   readonly #norm: Norm;
-  /** In the unit of the pixels. */
+  /** Radius in the unit of the pixels. */
   readonly #epsilon: number;
   readonly #range: 1 | 255;
   readonly #original: Float32Array;
@@ -126,7 +126,7 @@ class ImageSearch {
     const size = height * width * 3;
     const { norm, epsilon, seed, epoch = 0 } = options;
     this.#norm = norm;
-    // A hair more, so that 8/255 * 255 is 8.
+    // Adds a tiny amount, so that 8/255 * 255 gives 8 in spite of rounding.
     this.#epsilon = norm === "linf" && range === 255 ? Math.floor(epsilon * 255 + 1e-6) : epsilon * range;
     this.#range = range;
     this.#original = Float32Array.from({ length: size }, (_, i) => pixels[index * size + i]);
@@ -160,7 +160,7 @@ class ImageSearch {
 
   #square(query: number, side: number, target: Float32Array): void {
     const [height, width] = [Math.min(side, this.#height), Math.min(side, this.#width)];
-    // Five draws of a block of eight.
+    // Five of the eight draws of a block.
     const top = this.#draws.integer(8 * query, this.#height - height + 1);
     const left = this.#draws.integer(8 * query + 1, this.#width - width + 1);
     for (let channel = 0; channel < 3; channel++) {
@@ -198,7 +198,7 @@ class ImageSearch {
   }
 }
 
-/** logit of the label less the largest other one; negative where the image is misclassified. */
+/** The logit of the label minus the largest other logit; negative if the image is misclassified. */
 function marginOf(logits: ArrayLike<number>, offset: number, classes: number, label: number): number {
   let other = Number.NEGATIVE_INFINITY;
   for (let k = 0; k < classes; k++) if (k !== label && logits[offset + k] > other) other = logits[offset + k];
@@ -215,7 +215,7 @@ function checkOptions({ range, height, width }: SquareImages, options: SquareOpt
   if (norm === "linf" && range === 255 && epsilon * 255 + 1e-6 < 1) {
     throw new UsageError(
       "ERR_EPSILON",
-      `square: epsilon must be at least 1/255 for 8-bit pixels, as no smaller change exists; got ${epsilon}`,
+      `square: epsilon must be at least 1/255 for 8-bit pixels, because no smaller change exists; got ${epsilon}`,
     );
   }
   if (norm === "l2" && Math.min(height, width) < 5) {

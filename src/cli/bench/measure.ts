@@ -1,4 +1,4 @@
-/** Measures a workload of the benchmark, and puts it in words. */
+/** Measures a workload of the benchmark, and describes the result as text. */
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { engineInfo, type ProfileRow } from "../../tensor/index.js";
 import { type StepProfile, Workload } from "./workload.js";
@@ -17,12 +17,12 @@ export interface Measurement {
   readonly repeats: number;
   /** Median over the repeats. */
   readonly msPerStep: number;
-  /** Images of the mini-batch, each counted once, whatever the method makes of it. */
+  /** Images of the mini-batch per second. Each image counts once, however many passes the method makes over it. */
   readonly imagesPerSecond: number;
-  /** Billions of floating-point operations in a second, those of convolutions and matrix products. */
+  /** Billions of floating-point operations per second, of convolutions and matrix products only. */
   readonly gflops: number;
   readonly gigaflopsPerStep: number;
-  /** The process's high-water mark over its size before the network was made, in 10^6 bytes. */
+  /** Peak memory of the process minus its memory before the network was made, in 10^6 bytes. */
   readonly peakMB: number;
   /** Mean over the repeats. */
   readonly minorFaultsPerStep: number;
@@ -67,9 +67,12 @@ export function summary(measured: Measurement): string {
   const { model, method, batchSize, imageSize, attackSteps, precision, threads } = measured;
   const attack = attackSteps === 0 ? "" : `, ${attackSteps} attack steps`;
   const rows = [
-    ["ms per step", `${measured.msPerStep} (median of ${measured.repeats}, after ${measured.warmUpSteps} to warm up)`],
+    [
+      "ms per step",
+      `${measured.msPerStep} (median of ${measured.repeats}, after ${measured.warmUpSteps} warm-up steps)`,
+    ],
     ["images per second", measured.imagesPerSecond],
-    ["GFLOP/s", `${measured.gflops} (${measured.gigaflopsPerStep.toFixed(2)} GFLOP a step)`],
+    ["GFLOP/s", `${measured.gflops} (${measured.gigaflopsPerStep.toFixed(2)} GFLOP per step)`],
     ["peak memory", `${measured.peakMB} MB`],
     ["minor faults per step", measured.minorFaultsPerStep],
     ["in convolutions", `${(100 * measured.convolutionShare).toFixed(1)} %`],
@@ -80,7 +83,7 @@ export function summary(measured: Measurement): string {
   ].join("\n");
 }
 
-/** Rows of a profile whose share is below this are one line together. */
+/** Rows of a profile whose share of the time is below this are joined in one line. */
 const SMALLEST_SHARE = 0.002;
 
 /** A profile as a table: what takes the time, how often it runs, and how fast it is. */
@@ -100,7 +103,7 @@ export function profileTable({ ms, rows }: StepProfile): string {
     ...shown.map((row) => line(row.name, String(row.calls), row.ms, speed(row))),
     line("other operators", String(rows.length - shown.length), rest, ""),
     line("outside of operators", "", outside, ""),
-    line("one step, with the recorder on", "", ms, ""),
+    line("one step, while profiling", "", ms, ""),
   ];
   const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
   return cells
@@ -108,7 +111,7 @@ export function profileTable({ ms, rows }: StepProfile): string {
     .join("\n");
 }
 
-/** Arithmetic by the second of convolutions and matrix products, of all else memory traffic, where it is known. */
+/** GFLOP/s of convolutions and matrix products, and GB/s of memory traffic of other operators; empty if not known. */
 function speed({ ms, flops, readBytes, writtenBytes }: ProfileRow): string {
   const bytes = readBytes + writtenBytes;
   const arithmetic = flops > bytes;
@@ -117,7 +120,7 @@ function speed({ ms, flops, readBytes, writtenBytes }: ProfileRow): string {
   return `${rate.toFixed(rate < 10 ? 1 : 0)} ${arithmetic ? "GFLOP/s" : "GB/s"}`;
 }
 
-/** Four digits are more than a timing has. */
+/** Four significant digits: a timing is not more precise. */
 const round = (value: number): number => Number(value.toPrecision(4));
 
 /** The middle value, or the mean of the two in the middle. */

@@ -1,7 +1,7 @@
-/** What the operating system says of this process's memory. */
+/** The memory of this process, as the operating system reports it. */
 import { readFileSync, writeFileSync } from "node:fs";
 
-/** A line of /proc/self/status in bytes, or undefined where the system has none. */
+/** A value of /proc/self/status in bytes, or undefined if the system has no such file. */
 function status(key: string): number | undefined {
   try {
     const match = new RegExp(`^${key}:\\s+(\\d+) kB`, "m").exec(readFileSync("/proc/self/status", "utf8"));
@@ -14,10 +14,10 @@ function status(key: string): number | undefined {
 /** Bytes in main memory now. */
 export const residentBytes = (): number => status("VmRSS") ?? process.memoryUsage.rss();
 
-/** Most bytes in main memory since {@link resetPeakResident}, or since the process began where that cannot be reset. */
+/** Largest number of bytes in main memory since {@link resetPeakResident}, or since the process began if the peak cannot be reset. */
 export const peakResidentBytes = (): number => status("VmHWM") ?? process.resourceUsage().maxRSS * 1024;
 
-/** Forgets the peak. Linux alone can; elsewhere it stays that of the whole process. */
+/** Resets the peak. Only Linux can do this; on other systems the peak is that of the whole process. */
 export function resetPeakResident(): void {
   try {
     writeFileSync("/proc/self/clear_refs", "5");

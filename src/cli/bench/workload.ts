@@ -1,4 +1,4 @@
-/** One workload of the benchmark: real updates of a network on random images, timed. */
+/** One workload of the benchmark: it times real updates of a network on random images. */
 import { getHeapSpaceStatistics } from "node:v8";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import { UsageError } from "../../errors.js";
@@ -16,11 +16,11 @@ import { minorFaults, peakResidentBytes, resetPeakResident, residentBytes } from
 /** Small, so that any number of steps on random labels stays finite. */
 const RATE = 1e-3;
 const SEED = 0;
-/** Steps before a measurement, at least and at most: until memory is steady. */
+/** Least and largest number of warm-up steps. The warm-up ends when the memory is steady. */
 const WARM_UP = { least: 2, most: 6 };
-/** Updates after which running statistics move by the same factor in every step, as they do in nearly all of a training. */
+/** After this many updates the running statistics change by the same factor in every step, as in nearly all steps of a training. */
 const UPDATES = 1000;
-/** Growth of the peak in a step up to which memory counts as steady. */
+/** Memory counts as steady if a step raises its peak by at most this share. */
 const STEADY = 0.01;
 
 /** What one update took. */
@@ -29,7 +29,7 @@ export interface StepTime {
   readonly minorFaults: number;
 }
 
-/** What one update was made of. */
+/** The profile of one update. */
 export interface StepProfile {
   readonly ms: number;
   readonly rows: readonly ProfileRow[];
@@ -43,7 +43,7 @@ export interface StepProfile {
 export class Workload {
   readonly batchSize: number;
   readonly imageSize: number;
-  /** Gradients that the attack takes for each image; 0 for a method without an attack. */
+  /** Gradients that the attack computes for each image; 0 for a method without an attack. */
   readonly attackSteps: number;
   readonly #learner: Learner;
   readonly #batch: PixelBatch;
@@ -60,7 +60,7 @@ export class Workload {
     this.#footprint = footprint;
   }
 
-  /** @throws ERR_BATCH_SIZE the batch size is auto; ERR_MODEL there is no such network */
+  /** @throws ERR_BATCH_SIZE the batch size is auto; ERR_MODEL the network is not known */
   static async open(recipe: ResolvedRecipe): Promise<Workload> {
     const { batchSize } = recipe.training;
     if (batchSize === "auto") throw new UsageError("ERR_BATCH_SIZE", "bench: --batch-size must be a number; got auto");
@@ -77,7 +77,7 @@ export class Workload {
     return new Workload(recipe, learner, { ...batch, ...(learner.views > 1 && { moreViews }) }, footprint);
   }
 
-  /** Steps until the peak of memory grows no more. Returns how many. */
+  /** Makes steps until the peak of memory stops growing. Returns the number of steps. */
   warmUp(): number {
     for (let steps = 1; ; steps++) {
       const before = peakResidentBytes();
@@ -98,7 +98,7 @@ export class Workload {
     return { ms: performance.now() - start, minorFaults: minorFaults() - faults };
   }
 
-  /** One update with the recorder on, operator by operator also where others are a CUDA graph. */
+  /** One update under the profiler. It never runs as a CUDA graph, so that every operator is recorded. */
   profile(): StepProfile {
     const { ms, rows } = profile(() => this.#update({ ...this.#learner, captured: undefined }), this.#learner.device);
     const total = (value: (row: ProfileRow) => number) => rows.reduce((sum, row) => sum + value(row), 0);
@@ -110,7 +110,7 @@ export class Workload {
     };
   }
 
-  /** The most that the process took, less what it took before the network was made. */
+  /** Peak memory of the process minus its memory before the network was made. */
   get peakBytes(): number {
     return peakResidentBytes() - this.#footprint;
   }
@@ -122,14 +122,14 @@ export class Workload {
   }
 }
 
-/** Has the network's norms count so many updates. */
+/** Sets the update counters of the network's batch norms. */
 function count({ network }: Classifier, updates: number): void {
   for (const [, module] of network.namedModules()) if (module instanceof BatchNorm) module.count(updates);
 }
 
 /**
- * Makes so much garbage that JavaScript has written to all of its young generation, of which it takes fresh pages the first
- * time. A training is there after some dozen steps, and has no page faults of its own from then on.
+ * Writes to all of JavaScript's young generation, because the first write to each of its pages is a page fault. A training has done
+ * this after some dozen steps, and has no page faults of its own after that.
  */
 function useYoungGeneration(): void {
   const bytes = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0;
@@ -137,7 +137,7 @@ function useYoungGeneration(): void {
   for (let made = 0; made < 2 * bytes; made += 8 * length) new Array<number>(length).fill(0);
 }
 
-/** Pixels and labels without meaning, the same in every process. */
+/** Random pixels and labels, the same in every process. */
 function randomBatch(count: number, side: number, classes: number): PixelBatch {
   const random = new KeyedRandom(SEED, Purpose.synthesis);
   const pixels = Uint8Array.from({ length: count * side * side * 3 }, (_, i) => random.uint32(i) >>> 24);
@@ -150,7 +150,7 @@ function randomBatch(count: number, side: number, classes: number): PixelBatch {
   };
 }
 
-/** As much of a data set as a learner is made from. */
+/** The facts of a data set that a learner needs. */
 const randomData = (side: number, classes: number) => ({
   classes: Array.from({ length: classes }, (_, i) => `class ${i}`),
   imageSize: side,

@@ -23,36 +23,36 @@ const STRENGTH_FLAGS = ATTACK_FLAGS.filter(({ path }) =>
   ...one,
   description:
     {
-      "attack.epsilon": "most that a pixel changes, with pixels in [0, 1] (default: 4/255)",
-      "attack.stepSize": "step (default: epsilon / 4)",
-      "attack.steps": "steps of PGD (default: 10)",
+      "attack.epsilon": "largest change of a pixel, with pixels in [0, 1] (default: 4/255)",
+      "attack.stepSize": "step size of PGD (default: epsilon / 4)",
+      "attack.steps": "number of PGD steps (default: 10)",
     }[one.path] ?? one.description,
 }));
 const ATTACK_MACHINE_FLAGS = MACHINE_FLAGS.filter(({ path }) => path !== "data.workers");
 
-/** `advprop attack MODEL PHOTO --to picture.png`: the picture of an attack; with `--data`, an adversarial copy of a set. */
+/** `advprop attack MODEL PHOTO --to picture.png`draws an attack; with `--data` it writes an adversarial copy of a data set. */
 export function define(command: Command): void {
   command
     .argument("<model>", "a run folder, or weights: see docs/weights.md")
-    .argument("[photo]", "a photo; without one, --data")
-    .requiredOption("--to <path>", "the picture, a name that ends in .png; with --data the folder of the copy")
-    .option("--data <path>", "attacks every image of a set, and writes a copy of it")
-    .option("--split <name>", "of --data: test or validation (default: test; all of a folder without parts)")
-    .option("--limit-test <count>", "of --data: only so many images");
+    .argument("[photo]", "the photo to attack; for a whole data set give --data instead")
+    .requiredOption("--to <path>", "the picture to write, a .png file; with --data the folder of the copy")
+    .option("--data <path>", "attack every image of this data set and write a copy of it")
+    .option("--split <name>", "with --data: test or validation (default: test; all images if the folder has no splits)")
+    .option("--limit-test <count>", "with --data: use only this many images");
   addFlags(command, STRENGTH_FLAGS);
   command
-    .option("--target <class>", "the class to aim at (default: away from the photo's own)")
-    .option("--route <name>", "the batch norms to attack (default: main); the picture shows all")
+    .option("--target <class>", "class that the attack aims at (default: any class but the photo's own)")
+    .option("--route <name>", "batch norms to attack through (default: main); the picture shows all routes")
     .option(
       "--checkpoint <which>",
-      "of a run folder: last, best or a kept step (default: best if there is one, else last)",
+      "checkpoint of the run: last, best or the step of a kept one (default: best if there is one, else last)",
     )
-    .option("--seed <number>", "of the random start", "0");
+    .option("--seed <number>", "seed of the random start", "0");
   addFlags(command, ATTACK_MACHINE_FLAGS);
   command
-    .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
+    .option("--threads <count>", "threads per operator; 0 uses all cores", "0")
     .option("--json", "print one JSON object")
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(attack);
 }
 
@@ -60,7 +60,7 @@ async function attack(model: string, photo: string | undefined, options: AttackO
   const { to, data, split, limitTest, target, route, checkpoint, seed, threads, json = false } = options;
   if ((photo === undefined) === (data === undefined)) {
     const got = photo === undefined ? "neither" : "both";
-    throw new UsageError("ERR_FLAG", `attack: give a photo, or a set by --data; got ${got}`);
+    throw new UsageError("ERR_FLAG", `attack: give a photo, or a data set with --data; got ${got}`);
   }
   const changes = [...changesOf(STRENGTH_FLAGS, options), ...changesOf(ATTACK_MACHINE_FLAGS, options)];
   const own = {
@@ -81,7 +81,7 @@ async function attack(model: string, photo: string | undefined, options: AttackO
   }
   for (const [flag, value] of Object.entries({ "--split": split, "--limit-test": limitTest })) {
     if (value !== undefined)
-      throw new UsageError("ERR_FLAG", `attack: ${flag} is for a set. Leave it out, or give --data`);
+      throw new UsageError("ERR_FLAG", `attack: ${flag} is only for a data set. Leave it out, or give --data`);
   }
   if (!to.toLowerCase().endsWith(".png")) {
     throw new UsageError("ERR_FLAG", `attack: --to must name a file that ends in .png; got ${to}`);

@@ -8,11 +8,11 @@ interface BenchOptions extends Readonly<Record<string, unknown>> {
   readonly json?: boolean;
 }
 
-/** `advprop bench --model M --method METHOD ...`: how long an update takes, on random images, and what it is made of. */
+/** `advprop bench --model M --method METHOD ...`: measures how long an update on random images takes, and where the time goes. */
 export function define(command: Command): void {
   addFlags(command, BENCH_FLAGS);
   command
-    .option("--repeats <count>", "steps that are timed, after the warm-up", "5")
+    .option("--repeats <count>", "number of timed steps after the warm-up", "5")
     .option("--profile", "print where the time goes, by operator")
     .option("--json", "print one JSON object")
     .action(bench);

@@ -28,27 +28,27 @@ const BUDGETS = ["epochs", "compute", "time"] as const satisfies readonly Budget
 /** The flags of training that all arms share. */
 const SHARED = [...TRAINING_FLAGS.filter(({ path }) => path !== "method"), ...ATTACK_FLAGS];
 
-/** `advprop compare FILE | --methods A,B --data PATH --seeds N --to DIR`: methods side by side. */
+/** `advprop compare FILE | --methods A,B --data PATH --seeds N --to DIR`trains methods and compares them. */
 export function define(command: Command): void {
   command
-    .argument("[file]", "YAML: arms by name, each a partial recipe over `common` (docs/comparing.md)")
+    .argument("[file]", "a YAML file of named arms; each changes the recipe in `common` (docs/comparing.md)")
     .option(
       "--methods <names>",
-      "methods instead of a file, separated by commas; the first is what the others are compared with",
+      "methods to compare, separated by commas, instead of a file; the others are compared with the first",
     )
-    .option("--recipe <name>", "a recipe's name or file that all arms share");
+    .option("--recipe <name>", "name or file of a recipe that all arms share");
   addFlags(command, SHARED);
   command
-    .option("--seeds <count>", "how often each arm is trained (default: 3)")
-    .option("--folds <count>", "cross-validate a folder of photos without parts instead")
-    .option("--budget <what>", "that every arm gets as much of as the first: epochs, compute or time", "epochs")
-    .option("--parts <names>", "of the suite: clean, corrupted, stylised, attacked (default: all)")
-    .option("--checkpoint <which>", "of each run: last, best or a kept step", "last")
-    .option("--limit-test <count>", "only so many test images")
-    .option("--to <folder>", "of the runs and the report; the same folder goes on after a stop", "comparison")
+    .option("--seeds <count>", "number of seeds; each arm is trained once per seed (default: 3)")
+    .option("--folds <count>", "number of folds: cross-validate a folder of photos without splits instead")
+    .option("--budget <what>", "what all arms get as much of as the first one: epochs, compute or time", "epochs")
+    .option("--parts <names>", "what to measure: clean, corrupted, stylised, attacked (default: all)")
+    .option("--checkpoint <which>", "checkpoint of each run: last, best or the step of a kept one", "last")
+    .option("--limit-test <count>", "use only this many test images")
+    .option("--to <folder>", "folder of the runs and the report; give it again to continue after a stop", "comparison")
     .addOption(setOption())
     .option("--json", "print one JSON object at the end")
-    .option("--quiet", "no progress; warnings alone")
+    .option("--quiet", "print only warnings")
     .action(compare);
 }
 
@@ -71,7 +71,7 @@ async function compare(file: string | undefined, flags: CompareFlags): Promise<v
       parts: flags.parts?.split(",").map((part) => choice("compare", "--parts", part.trim(), PARTS)),
       checkpoint: flags.checkpoint,
       limitTest: count(flags.limitTest, "--limit-test"),
-      // Evaluation computes as training does.
+      // The evaluation uses the device, precision and threads of the training.
       threads: comparison.common?.threads,
       precision: comparison.common?.precision,
       device: comparison.common?.device,
@@ -105,10 +105,10 @@ async function comparisonOf(file: string | undefined, flags: CompareFlags): Prom
     const base = named === undefined ? {} : loadRecipe(named);
     return { common: changeRecipe({ ...base, ...common }, changes), arms };
   }
-  const asked = changeRecipe({}, changes);
-  const named = flags.recipe ?? (needsPhotoRecipe(asked) ? PHOTO_RECIPE : undefined);
-  const common = named === undefined ? asked : changeRecipe(loadRecipe(named), changes);
-  // Whether there are such methods is checked where they are compared.
+  const given = changeRecipe({}, changes);
+  const named = flags.recipe ?? (needsPhotoRecipe(given) ? PHOTO_RECIPE : undefined);
+  const common = named === undefined ? given : changeRecipe(loadRecipe(named), changes);
+  // compare() checks whether the methods exist.
   const methods = flags.methods!.split(",").map((name) => name.trim());
   return {
     common,

@@ -4,35 +4,42 @@ import { didYouMean, numbered, UsageError } from "../../errors.js";
 import { choice, part, wholeNumber } from "../flags/set-flags.js";
 import { CountLine } from "../output/count-line.js";
 
-/** The published tables by their flags. */
+/** The published tables of parameters, by the values of the flag. */
 const TABLES = { imagenet: "imagenet-c", cifar: "cifar-10-c", tiny: "tiny-imagenet-c" } as const;
 
-/** `advprop corrupt --data PATH --to DIR`: a corrupted set in the layout of ImageNet-C or of CIFAR-10-C. */
+/** `advprop corrupt --data PATH --to DIR`writes a corrupted data set in the layout of ImageNet-C or CIFAR-10-C. */
 export function define(command: Command): void {
   command
     .requiredOption("--data <path>", "folder of the images, or shapes: the built-in set")
-    .requiredOption("--to <dir>", "folder of the new set; given again, a set that was begun is gone on with")
-    .option("--split <name>", "train, validation or test", "test")
-    .option("--corruptions <names>", "names with commas, all (the fifteen), extra (the four others) or both", "all")
-    .option("--severities <list>", "such as 1-5 or 1,3", "1-5")
+    .requiredOption("--to <dir>", "folder of the new data set; give it again to continue after a stop")
+    .option("--split <name>", "split to copy: train, validation or test", "test")
+    .option(
+      "--corruptions <names>",
+      "names separated by commas, all (the fifteen), extra (the four others) or both",
+      "all",
+    )
+    .option("--severities <list>", "severities, such as 1-5 or 1,3", "1-5")
     .option(
       "--layout <name>",
-      "imagenet-c: a JPEG file an image, or cifar-c: an array a corruption (default: cifar-c for images in memory)",
+      "imagenet-c: a JPEG file per image, or cifar-c: an array per corruption (default: cifar-c for CIFAR and shapes)",
     )
     .option(
       "--parameters <name>",
-      "imagenet, cifar or tiny (default: those for the nearest size: 224, 32 or 64 pixels)",
+      "table of corruption strengths: imagenet, cifar or tiny (default: by image size, nearest to 224, 32 or 64 pixels)",
     )
     .option(
       "--image-size <pixels>",
-      "brings photos to a square as evaluation does: the middle of the short side, so 224 of 256 (default: as they are)",
+      "resize and crop photos to this side as evaluation does (default: keep their size)",
     )
-    .option("--frost-textures <dir>", "photographs of frost, instead of textures made by program")
-    .option("--limit-test <count>", "only so many images: the first, of photos a draw by class and seed")
-    .option("--seed <number>", "of every random draw", "0")
-    .option("--workers <count>", "threads (default: one a core, at most four)")
+    .option("--frost-textures <dir>", "folder of photographs of frost, instead of generated textures")
+    .option(
+      "--limit-test <count>",
+      "use only this many images: the first ones, or a random sample of photos by class and seed",
+    )
+    .option("--seed <number>", "seed of all random draws", "0")
+    .option("--workers <count>", "number of threads (default: one per core, at most four)")
     .option("--json", "print one JSON object")
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(corrupt);
 }
 
@@ -77,7 +84,7 @@ async function corrupt(flags: Flags): Promise<void> {
   const { sayFindings } = await import("../output/say-findings.js");
   const images = await openImages(flags.data, source);
   sayFindings(images.findings, flags.quiet === true);
-  const progress = new CountLine("units of work", flags.quiet === true);
+  const progress = new CountLine("work units", flags.quiet === true);
   const written = await writeCorruptedSet(images, {
     to: flags.to,
     layout,
@@ -98,7 +105,7 @@ async function openImages(path: string, options: import("../../data/writing/sour
   if (path !== "shapes") return openSourceImages(path, options);
   const { shapesDataset } = await import("../../data/shapes/shapes.js");
   const { part: split, imageSize: size = 32, limit: count = 2000 } = options;
-  // Images of the built-in set are drawn at any size; those that every recipe tests on have the seed 0.
+  // The built-in set can be drawn at any size. The test images of every recipe have the seed 0.
   return sourceOfDataset(shapesDataset({ split, count, size, seed: 0 }), { ...options, limit: undefined });
 }
 
@@ -121,7 +128,7 @@ function chooseCorruptions<Name extends string>(
   });
 }
 
-/** "1-5" or "1,3" to severities in order. */
+/** Parses "1-5" or "1,3" into severities in rising order. */
 function parseSeverities(text: string): number[] {
   const found = new Set(
     text.split(",").flatMap((item) => {
@@ -129,7 +136,7 @@ function parseSeverities(text: string): number[] {
       if (match === null) {
         throw new UsageError(
           "ERR_SEVERITY",
-          `corrupt: --severities must be of 1 to 5, such as 1-5 or 1,3; got ${text}`,
+          `corrupt: --severities must be from 1 to 5, such as 1-5 or 1,3; got ${text}`,
         );
       }
       const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];

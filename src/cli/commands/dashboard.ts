@@ -6,12 +6,12 @@ interface DashboardFlags {
   readonly host: string;
 }
 
-/** `advprop dashboard [runs] --port 8081`: runs in a browser, as they are trained. */
+/** `advprop dashboard [runs] --port 8081`shows runs in a browser while they train. */
 export function define(command: Command): void {
   command
     .argument("[runs]", "folder of runs, or one run", "runs")
-    .option("--port <number>", "to listen on; 0 takes a free one", "8081")
-    .option("--host <address>", "to listen on; 0.0.0.0 lets other machines in", "127.0.0.1")
+    .option("--port <number>", "port to listen on; 0 chooses a free one", "8081")
+    .option("--host <address>", "address to listen on; 0.0.0.0 lets other machines connect", "127.0.0.1")
     .action(dashboard);
 }
 
@@ -21,7 +21,7 @@ async function dashboard(runs: string, flags: DashboardFlags): Promise<void> {
     port: wholeNumber("dashboard", "--port", flags.port, 0),
     host: flags.host,
   });
-  console.log(`Following ${runs} on ${server.url}. Open it in a browser; Ctrl-C ends it.`);
+  console.log(`Following ${runs} on ${server.url}. Open this address in a browser. Ctrl-C ends the program.`);
   await new Promise<void>((resolve) => {
     process.once("SIGINT", resolve);
     process.once("SIGTERM", resolve);

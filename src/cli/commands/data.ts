@@ -6,40 +6,43 @@ import { withFlags } from "../flags/flag-names.js";
 import { wholeNumber } from "../flags/set-flags.js";
 import { CountLine } from "../output/count-line.js";
 
-/** Classes that are printed: of more, those with the fewest images. */
+/** Largest number of classes that are printed. If there are more, those with the fewest images are printed. */
 const SHOWN_CLASSES = 30;
 
 /** `advprop data check PATH`, `advprop data get SET --to DIR` and `advprop data pack PATH --to DIR`. */
 export function define(command: Command): void {
   command
     .command("check")
-    .description("look for what would make training on a folder of images wrong; exit code 1 where something would")
+    .description("find problems in a folder of images that would spoil a training; exit code 1 if there are errors")
     .argument("<path>", "folder of images")
-    .option("--quick", "only names, sizes, first and last bytes, as at the start of training")
+    .option("--quick", "check only names, sizes, first and last bytes, as at the start of training")
     .option("--json", "print one JSON object")
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(check);
   command
     .command("get")
     .description("download a data set: cifar10 or cifar100")
     .argument("<set>", "cifar10 or cifar100")
-    .requiredOption("--to <dir>", "folder that the set's folder is put into")
+    .requiredOption("--to <dir>", "folder in which the folder of the data set is made")
     .option(
       "--url <base>",
-      "take the archive from this address instead of the official one; its checksum must be the same",
+      "download the archive from this address instead of the official one; the checksum must be the same",
     )
     .option("--json", "print one JSON object")
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(get);
   command
     .command("pack")
-    .description("pack a folder of photos into shards, tar files that disks and servers read quickly")
+    .description("pack a folder of photos into shards: tar files that are fast to read from disks and servers")
     .argument("<path>", "folder of photos")
-    .requiredOption("--to <dir>", "folder of the shards; given again, a set that was begun is gone on with")
-    .option("--shard-size <size>", "most bytes of a shard", "256MB")
-    .option("--resize <pixels>", "make larger photos smaller, to this short side, as JPEG (default: keep their bytes)")
+    .requiredOption("--to <dir>", "folder of the shards; give it again to continue after a stop")
+    .option("--shard-size <size>", "largest size of a shard", "256MB")
+    .option(
+      "--resize <pixels>",
+      "shrink larger photos to this short side, as JPEG (default: keep the files as they are)",
+    )
     .option("--json", "print one JSON object")
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(pack);
 }
 
@@ -81,8 +84,8 @@ async function get(name: string, { to, url, json, quiet }: GetFlags): Promise<vo
     onProgress: (done, total) => progress.show(done, total),
   });
   progress.end();
-  const said = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${folder}`;
-  console.log(json ? JSON.stringify({ set: name, folder, existed }) : said);
+  const text = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${folder}`;
+  console.log(json ? JSON.stringify({ set: name, folder, existed }) : text);
 }
 
 interface PackFlags {
@@ -110,10 +113,10 @@ async function pack(path: string, { to, shardSize, resize, json, quiet }: PackFl
   });
   progress.end();
   sayFindings(findings, quiet === true);
-  const said =
+  const text =
     `${numbered(packed.photos, "photo")} in ${numbered(packed.shards, "shard")}, ${(packed.bytes / 1e6).toFixed(1)} MB: ${to}. ` +
     `Train on them with: advprop train --data ${to}`;
-  console.log(json ? JSON.stringify(packed) : said);
+  console.log(json ? JSON.stringify(packed) : text);
 }
 
 /** A report as text. */
@@ -137,7 +140,7 @@ export function render(report: DataReport): string {
         present.map((part) => counts[part] ?? 0),
       ),
     ),
-    ...(more > 0 ? [`and ${more} more, with as many images or more (--json lists all)`] : []),
+    ...(more > 0 ? [`and ${more} more classes with at least as many images (--json lists all)`] : []),
     row("all", present.map(total)),
   ];
   const findings = findingLines(report.findings);
@@ -145,6 +148,6 @@ export function render(report: DataReport): string {
   const found = `${numbered(count("warning"), "warning")} in ${numbered(report.images, "image")}`;
   const verdict = report.ok
     ? `No errors, ${found}.`
-    : `${numbered(count("error"), "error")}, ${found}: see what to do about the errors above.`;
+    : `${numbered(count("error"), "error")}, ${found}: each error above says what to do.`;
   return [...table, "", ...findings, ...(findings.length > 0 ? [""] : []), verdict].join("\n");
 }

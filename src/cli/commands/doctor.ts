@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { examine, type Findings } from "../doctor-checks.js";
 
-/** `advprop doctor [--json]`: what was found on this machine. Exit code 0 when training can run, 1 otherwise. */
+/** `advprop doctor [--json]`examines this machine. Exit code 0 if training can run, 1 otherwise. */
 export function define(command: Command): void {
   command.option("--json", "print one JSON object").action(async ({ json }) => {
     const findings = await examine();

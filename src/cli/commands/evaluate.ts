@@ -32,50 +32,53 @@ interface EvaluateFlags extends Readonly<Record<string, unknown>> {
 
 const SPLITS: readonly string[] = ["test", "validation", "all"] satisfies EvaluationSplit[];
 
-/** An evaluation knows more attacks than training, and other defaults of theirs. */
+/** An evaluation has more attacks than training, and other defaults for them. */
 const EVALUATION_ATTACK_FLAGS = ATTACK_FLAGS.map((one) => ({
   ...one,
   description:
     {
       "attack.name": "autoattack, apgd-ce, apgd-dlr, apgd-t, fab, square; pgd, i-fgsm, gd or fgsm (docs/attacks.md)",
-      "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255, in l2 0.5)",
-      "attack.stepSize": "step of pgd, i-fgsm and gd (default: epsilon / 4)",
-      "attack.steps": "steps (default: 100 of apgd and fab, else 10)",
-      "attack.target": "random wrong class, or none: untargeted (default: none)",
+      "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255; 0.5 in l2)",
+      "attack.stepSize": "step size of pgd, i-fgsm and gd (default: epsilon / 4)",
+      "attack.steps": "number of steps (default: 100 for apgd and fab, else 10)",
+      "attack.target": "random: a random wrong class, or none: untargeted (default: none)",
     }[one.path] ?? one.description,
 }));
 
-/** `advprop evaluate MODEL --data PATH [--attack pgd ...]`: accuracy on clean images, and under an attack. */
+/** `advprop evaluate MODEL --data PATH [--attack pgd ...]`measures accuracy on clean images and under an attack. */
 export function define(command: Command): void {
   command
     .argument(
       "<models...>",
-      "a run folder, weights (.safetensors, .pth, .pt, .th; an https address; hf:OWNER/NAME), or any classifier's .onnx file; several with --suite",
+      "a run folder, weights (.safetensors, .pth, .pt, .th; an https address; hf:OWNER/NAME), or the .onnx file of any classifier; --suite takes several",
     )
-    .option("--data <path>", "folder of the images, or a corrupted set (default: the images the run was trained on)")
-    .option("--split <name>", "test, validation or all (default: test; all of a folder without parts)")
-    .option("--class-map <file>", "JSON or YAML: the classes of the model that each folder stands for")
-    .option("--crop-fraction <share>", "of the short side that is cut out of photos (default: the model's rule)")
+    .option("--data <path>", "folder of the images, or a corrupted set (default: the data of the run)")
+    .option("--split <name>", "test, validation or all (default: test; all images if the folder has no splits)")
+    .option("--class-map <file>", "a JSON or YAML file that says which classes of the model belong to each folder")
+    .option("--crop-fraction <share>", "share of a photo's short side that the crop keeps (default: the model's rule)")
     .addOption(onnxOption())
-    .option("--suite <name>", "standard: clean, corrupted, stylised and attacked images, of all models side by side")
-    .option("--frost-textures <dir>", "photographs of frost for the suite, instead of textures made by program")
-    .option("--to <folder>", "of the suite's or the corrupted set's report and what was measured (default: robustness)")
+    .option("--suite <name>", "standard: measure all models on clean, corrupted, stylised and attacked images")
+    .option("--frost-textures <dir>", "folder of photographs of frost for the suite, instead of generated textures")
+    .option(
+      "--to <folder>",
+      "folder of the report and the measurements of a suite or a corrupted set (default: robustness)",
+    )
     .addOption(new Option("--output <folder>").hideHelp())
-    .option("--route <name>", "the batch norms to go through (default: main)")
+    .option("--route <name>", "batch norms to use (default: main)")
     .option(
       "--checkpoint <which>",
-      "of a run folder: last, best or a kept step (default: best if there is one, else last)",
+      "checkpoint of the run: last, best or the step of a kept one (default: best if there is one, else last)",
     );
   addFlags(command, EVALUATION_ATTACK_FLAGS);
   addFlags(command, BAD_IMAGE_FLAGS);
   addFlags(command, MACHINE_FLAGS);
   command
-    .option("--restarts <count>", "runs of the attack from other random starts (default: 1)")
-    .option("--limit-test <count>", "only so many images of the part (default: all; 1000 under a costly attack)")
-    .option("--seed <number>", "of the attack's random draws", "0")
-    .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
+    .option("--restarts <count>", "number of runs of the attack, each from another random start (default: 1)")
+    .option("--limit-test <count>", "use only this many images of the split (default: all; 1000 under a costly attack)")
+    .option("--seed <number>", "seed of the attack's random draws", "0")
+    .option("--threads <count>", "threads per operator; 0 uses all cores", "0")
     .option("--json", "print one JSON object")
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(evaluate);
 }
 
@@ -116,7 +119,7 @@ async function evaluate(models: readonly string[], options: EvaluateFlags): Prom
   const [model, ...others] = models;
   const suiteFlag = options.frostTextures === undefined ? "--to" : "--frost-textures";
   if (others.length > 0 || options.to !== undefined || options.frostTextures !== undefined) {
-    const what = others.length > 0 ? "several models are for a suite, side by side" : `${suiteFlag} is for a suite`;
+    const what = others.length > 0 ? "only a suite takes several models" : `${suiteFlag} is only for a suite`;
     throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
   }
   const { evaluate: evaluateOne } = await import("../../api/evaluation/evaluate.js");
@@ -129,37 +132,37 @@ function print({ json }: EvaluateFlags, result: object, text: () => string): voi
   console.log(json ? JSON.stringify(result) : withFlags(text()));
 }
 
-/** @throws UsageError ERR_FLAG an earlier name of a flag; ERR_SUITE a suite that is not known */
+/** @throws UsageError ERR_FLAG an old name of a flag is used; ERR_SUITE the suite is not known */
 function checkNames({ output, suite }: EvaluateFlags): void {
   if (output !== undefined) {
-    throw new UsageError("ERR_FLAG", `evaluate: --output is called --to now. Write --to ${output}`);
+    throw new UsageError("ERR_FLAG", `evaluate: --output is now called --to. Write --to ${output}`);
   }
   if (suite !== undefined && suite !== "standard") {
     throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${suite}`);
   }
 }
 
-/** @throws UsageError ERR_ATTACK flags of an attack that is not asked for */
+/** @throws UsageError ERR_ATTACK flags of an attack are given without --attack */
 function attackOf(options: EvaluateFlags): EvaluationAttackSpec | undefined {
   const keys = changesOf(ATTACK_FLAGS, options).map(({ path, value }) => [path.replace("attack.", ""), value]);
   if (options.attack === undefined) {
     if (keys.length === 0 && options.restarts === undefined) return undefined;
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
-  // Its keys and values are checked where it is planned.
+  // planAttack checks its keys and values.
   const spec = Object.fromEntries(keys) as EvaluationAttackSpec;
   return { ...spec, restarts: wholeNumber("evaluate", "--restarts", options.restarts ?? "1", 1) };
 }
 
-/** @throws UsageError ERR_SUITE, ERR_ATTACK flags that say nothing of a suite, or of a corrupted set */
+/** @throws UsageError ERR_SUITE, ERR_ATTACK a flag has no meaning for a suite, or for a corrupted set */
 function checkSuite(options: EvaluateFlags, corrupted: boolean): void {
   const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
   if (attackFlag !== undefined) {
-    const why = corrupted ? "a corrupted set is not attacked" : "the suite has attacks of its own";
+    const why = corrupted ? "a corrupted set is not attacked" : "the suite has its own attacks";
     throw new UsageError("ERR_ATTACK", `evaluate: ${why}; leave ${attackFlag} out`);
   }
   if (!corrupted || options.suite === undefined) return;
-  const what = `${options.data} is a corrupted set, whose images are measured as they are`;
+  const what = `${options.data} is a corrupted set, and only its own images are measured`;
   throw new UsageError("ERR_SUITE", `evaluate: ${what}; leave --suite out, or give the clean images to --data`);
 }
 

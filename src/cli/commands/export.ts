@@ -13,25 +13,25 @@ interface ExportCommandOptions extends Omit<ExportModelOptions, "imageSize" | "f
 
 const FORMATS = ["onnx", "safetensors", "web"];
 
-/** `advprop export MODEL --to FILE`: a trained classifier for other programs, or with `--format web` as a page. */
+/** `advprop export MODEL --to FILE`writes a trained classifier for other programs, or with `--format web` as a web page. */
 export function define(command: Command): void {
   command
     .argument("<model>", "a run folder, or weights: see docs/weights.md")
-    .argument("[model2]", "of a page: a second model, to be seen beside the first")
-    .requiredOption("--to <path>", "a file that ends in .onnx or .safetensors; of a page a new or an empty folder")
+    .argument("[model2]", "for a web page: a second model, shown beside the first")
+    .requiredOption("--to <path>", "a file that ends in .onnx or .safetensors; for a web page a new or empty folder")
     .option(
       "--format <name>",
-      "onnx, safetensors or web, a page that classifies photos (default: what the name ends in)",
+      "onnx, safetensors or web: a page that classifies photos (default: by the ending of the name)",
     )
     .option(
       "--checkpoint <which>",
-      "of a run folder: last, best or a kept step (default: best if there is one, else last)",
+      "checkpoint of the run: last, best or the step of a kept one (default: best if there is one, else last)",
     )
-    .option("--input <form>", "of ONNX: uint8-nhwc, bytes, or float32-nchw, pixels in [0, 1] (default: uint8-nhwc)")
-    .option("--image-size <pixels>", "of ONNX and of a page: side of the images (default: the model's)")
-    .option("--softmax", "of ONNX: probabilities in the place of logits")
-    .option("--keep-norms", "of ONNX: batch norms as they are (default: folded into the convolutions)")
-    .option("--auxiliary", "of safetensors: with the batch norms of the auxiliary routes (default: main alone)")
+    .option("--input <form>", "for ONNX: uint8-nhwc (bytes) or float32-nchw (pixels in [0, 1]) (default: uint8-nhwc)")
+    .option("--image-size <pixels>", "for ONNX and a web page: side of the images (default: the model's)")
+    .option("--softmax", "for ONNX: output probabilities instead of logits")
+    .option("--keep-norms", "for ONNX: keep the batch norms (default: fold them into the convolutions)")
+    .option("--auxiliary", "for safetensors: include the batch norms of the auxiliary routes (default: only main)")
     .option("--json", "print one JSON object")
     .action(runExport);
 }
@@ -48,7 +48,10 @@ async function runExport(model: string, model2: string | undefined, given: Expor
     const { checkpoint, ...others } = options;
     const [flag] = Object.keys(others);
     if (flag !== undefined) {
-      throw new UsageError("ERR_FLAG", `export: \`${flag}\` is of files, and the page decides it. Leave it out`);
+      throw new UsageError(
+        "ERR_FLAG",
+        `export: \`${flag}\` is only for files; a web page has a fixed value. Leave it out`,
+      );
     }
     const { exportWeb } = await import("../../api/export/export-web.js");
     const models = [model, ...(model2 === undefined ? [] : [model2])];
@@ -74,8 +77,8 @@ function describePage({ folder, bytes, models }: ExportWebResult): string[] {
     `${folder}: a page that classifies photos in the browser, ${(bytes / 1e6).toFixed(1)} MB`,
     ...models.map(
       ({ name, model, from, verification: { images, of, difference } }) =>
-        `  ${name}: ${model} (from ${from}); ONNX Runtime gives the same logits on ${images} images, ${of}: at most ` +
-        `${difference.toExponential(1)} of the largest apart`,
+        `  ${name}: ${model} (from ${from}); on ${images} images, ${of}, the logits of ONNX Runtime ` +
+        `differ by at most ${difference.toExponential(1)} of the largest logit`,
     ),
     `Serve the folder with any static server, for example: python3 -m http.server --directory ${folder} 8000`,
   ];
@@ -85,7 +88,7 @@ async function describe(result: ExportResult): Promise<string[]> {
   const { file, model, from } = result;
   const size = `${(result.bytes / 1e6).toFixed(1)} MB`;
   const { describePreprocessing, describeOnnxPreprocessing } = await import("../../export/preprocessing.js");
-  const title = "What a program that uses it has to do, which is in the file's metadata too:";
+  const title = "A program that uses the file must do this (the file's metadata says it too):";
   if (result.format === "safetensors") {
     const lines = describePreprocessing(result.preprocessing).map((line) => `  ${line}`);
     const what = `${result.tensors} tensors, ${size}, ${result.routes.join(" and ")}`;
@@ -94,7 +97,7 @@ async function describe(result: ExportResult): Promise<string[]> {
   const { images, of, difference } = result.verification;
   return [
     `${file}: ${model}, ${size} (from ${from})`,
-    `ONNX Runtime gives the same logits on ${images} images, ${of}: at most ${difference.toExponential(1)} of the largest apart`,
+    `On ${images} images, ${of}, the logits of ONNX Runtime differ by at most ${difference.toExponential(1)} of the largest logit`,
     title,
     ...describeOnnxPreprocessing(result.preprocessing).map((line) => `  ${line}`),
   ];

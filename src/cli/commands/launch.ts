@@ -8,12 +8,19 @@ interface LaunchFlags {
   readonly maxRestarts: string;
 }
 
-/** `advprop launch --processes N -- train ...`: a training by several processes of this host. */
+/** `advprop launch --processes N -- train ...`starts a training by several processes of this host. */
 export function define(command: Command): void {
   command
-    .argument("<command...>", "after --: train, with its arguments")
-    .requiredOption("--processes <count>", "that train together, each on its share of the cores, or a GPU each")
-    .option("--max-restarts <count>", "how often all start again from the last checkpoint where one fails", "0")
+    .argument("<command...>", "the command train with its arguments, after --")
+    .requiredOption(
+      "--processes <count>",
+      "number of processes that train together, each on its share of the cores or on its own GPU",
+    )
+    .option(
+      "--max-restarts <count>",
+      "how often all may be started again from the last checkpoint after one fails",
+      "0",
+    )
     .action(launch);
 }
 
@@ -25,14 +32,14 @@ async function launch(args: readonly string[], flags: LaunchFlags): Promise<void
   if (args[0] !== "train") {
     throw new UsageError(
       "ERR_LAUNCH",
-      `launch: after -- there must be the command train with its arguments; got ${args[0]}. ` +
+      `launch: the command after -- must be train with its arguments; got ${args[0]}. ` +
         "For example: advprop launch --processes 2 -- train --data shapes",
     );
   }
   if (maxRestarts > 0 && !hasRun(args)) {
     throw new UsageError(
       "ERR_LAUNCH",
-      "launch: --max-restarts needs a run's folder that all can go on with. Give the training one: train --run DIR",
+      "launch: --max-restarts needs a run folder from which all can resume. Name it: train --run DIR",
     );
   }
   const { Launcher } = await import("../../distributed/launcher.js");

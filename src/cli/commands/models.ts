@@ -6,20 +6,20 @@ import { downloadProgress } from "../output/download-progress.js";
 /** `advprop models [--published]` and `advprop models import FILE --to FILE`. */
 export function define(command: Command): void {
   command
-    .option("--published", "weights files that others published, which --weights and evaluate take by their reference")
+    .option("--published", "list weights that others published; give their reference to --weights or evaluate")
     .option("--json", "print a JSON array: { name, parameters, batchNorms, batchNormChannels, imageSize } of networks")
     .action(list);
   command
     .command("import")
-    .description("convert weights of timm, torchvision, efficientnet_pytorch and others to a file of ours")
+    .description("convert weights of timm, torchvision, efficientnet_pytorch and others to an advprop file")
     .argument("<weights>", "a .pth, .pt, .th, .pth.tar or .safetensors file, an https address, or hf:OWNER/NAME[/FILE]")
-    .requiredOption("--to <file>", "where to write, a name that ends in .safetensors")
-    .option("--model <name>", "the network (default: found by the tensors)")
+    .requiredOption("--to <file>", "the file to write, a name that ends in .safetensors")
+    .option("--model <name>", "the network (default: recognised by its tensors)")
     .option(
       "--preset <name>",
-      "how pixels are normalised: advprop, imagenet, half or none (default: as published, or usual for the network)",
+      "how pixels are normalised: advprop, imagenet, half or none (default: as published, else the usual one of the network)",
     )
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(importWeights);
 }
 
@@ -49,8 +49,8 @@ async function list({ published, json }: { readonly published?: boolean; readonl
   ]);
   printTable([["network", "preset", "published", "checked", "training", "reference"], ...rows], 6);
   console.log(
-    "\npublished: top-1 accuracy by its authors. checked: the real file was evaluated here (file); files that the same library saved " +
-      "of this network (layout), or of another size of it (family), with random weights gave its own logits.",
+    "\npublished: top-1 accuracy as the authors report it. checked: what was tested here. file: the published file was evaluated. layout: a " +
+      "file with random weights, saved by the same library, gave the library's logits. family: the same for another size of the network.",
   );
 }
 
@@ -63,7 +63,7 @@ interface ImportFlags {
 }
 
 async function importWeights(reference: string, _: ImportFlags, command: Command): Promise<void> {
-  // --json is the parent's flag too, which takes it.
+  // The parent command also has --json, and its parser takes the value.
   const { to, model, preset, json, quiet } = command.optsWithGlobals<ImportFlags>();
   if (!to.endsWith(".safetensors")) {
     throw new UsageError("ERR_IMPORT", `models import: --to must name a file that ends in .safetensors; got ${to}`);
@@ -80,7 +80,7 @@ async function importWeights(reference: string, _: ImportFlags, command: Command
 
 const print = (value: unknown): void => console.log(JSON.stringify(value, undefined, 2));
 
-/** Columns from `left` on are numbers, which end at the right. */
+/** Columns from `left` on are numbers and are aligned to the right. */
 function printTable(rows: readonly (readonly string[])[], left: number): void {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows) {

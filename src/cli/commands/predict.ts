@@ -14,24 +14,24 @@ interface PredictOptions extends Readonly<Record<string, unknown>> {
   readonly threads: string;
 }
 
-/** `advprop predict MODEL PHOTO...`: the most probable classes of photos. */
+/** `advprop predict MODEL PHOTO...`prints the most probable classes of photos. */
 export function define(command: Command): void {
   command
-    .argument("<model>", "a run folder, weights (see docs/weights.md), or any classifier's .onnx file")
-    .argument("[photos...]", 'files, folders, patterns such as "photos/*.jpg", or - for a list on the standard input')
-    .option("--top <count>", "classes of each photo", "5")
-    .option("--to <file.csv>", "write a line for each photo into a file")
+    .argument("<model>", "a run folder, weights (see docs/weights.md), or the .onnx file of any classifier")
+    .argument("[photos...]", 'files, folders, patterns such as "photos/*.jpg", or - to read a list from standard input')
+    .option("--top <count>", "number of classes printed for each photo", "5")
+    .option("--to <file.csv>", "write the results to a CSV file, one line per photo, instead of printing them")
     .option("--json", "print one JSON object")
-    .option("--route <name>", "the batch norms to go through (default: main)")
+    .option("--route <name>", "batch norms to use (default: main)")
     .option(
       "--checkpoint <which>",
-      "of a run folder: last, best or a kept step (default: best if there is one, else last)",
+      "checkpoint of the run: last, best or the step of a kept one (default: best if there is one, else last)",
     )
     .addOption(onnxOption());
   addFlags(command, MACHINE_FLAGS);
   command
-    .option("--threads <count>", "threads in an operator, 0 for all cores", "0")
-    .option("--quiet", "no progress")
+    .option("--threads <count>", "threads per operator; 0 uses all cores", "0")
+    .option("--quiet", "hide the progress")
     .action(predict);
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** `advprop recipes [--json]`: the recipe files that come with the package. */
+/** `advprop recipes [--json]`: lists the recipe files that come with the package. */
 export function define(command: Command): void {
   command
     .option("--json", "print a JSON array of { name, path, description }")

@@ -4,11 +4,11 @@ interface ReportFlags {
   readonly to: string;
 }
 
-/** `advprop report RUN... --to report.html`: trainings as one page. */
+/** `advprop report RUN... --to report.html`writes one page about runs. */
 export function define(command: Command): void {
   command
-    .argument("<runs...>", "folders of runs, also of one that is still training; several are laid over each other")
-    .option("--to <file>", "the page, which needs nothing else", "report.html")
+    .argument("<runs...>", "folders of runs, which may still be training; the curves of several share their charts")
+    .option("--to <file>", "the page to write, one file that needs no others", "report.html")
     .action(run);
 }
 

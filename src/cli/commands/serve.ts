@@ -14,19 +14,19 @@ interface ServeFlags {
   readonly timeout: string;
 }
 
-/** `advprop serve MODEL --port 8080`: photos classified over HTTP. */
+/** `advprop serve MODEL --port 8080`classifies photos over HTTP. */
 export function define(command: Command): void {
   command
-    .argument("<model>", "a run folder, weights (see docs/weights.md), or any classifier's .onnx file")
-    .option("--port <number>", "to listen on; 0 takes a free one", "8080")
-    .option("--host <address>", "to listen on; 0.0.0.0 lets other machines in", "127.0.0.1")
-    .option("--checkpoint <which>", "of a run folder: last, best or a kept step")
+    .argument("<model>", "a run folder, weights (see docs/weights.md), or the .onnx file of any classifier")
+    .option("--port <number>", "port to listen on; 0 chooses a free one", "8080")
+    .option("--host <address>", "address to listen on; 0.0.0.0 lets other machines connect", "127.0.0.1")
+    .option("--checkpoint <which>", "checkpoint of the run: last, best or the step of a kept one")
     .addOption(onnxOption())
-    .option("--threads <count>", "threads of ONNX Runtime, 0 for all cores", "0")
-    .option("--max-bytes <count>", "largest photo", "20000000")
-    .option("--max-pixels <count>", "most pixels of a photo", "50000000")
-    .option("--max-requests <count>", "most photos at once; more are answered 503", "64")
-    .option("--timeout <seconds>", "that a client may take to send its photo", "10")
+    .option("--threads <count>", "threads of ONNX Runtime; 0 uses all cores", "0")
+    .option("--max-bytes <count>", "largest size of a photo in bytes", "20000000")
+    .option("--max-pixels <count>", "largest number of pixels of a photo", "50000000")
+    .option("--max-requests <count>", "largest number of photos at once; further requests get status 503", "64")
+    .option("--timeout <seconds>", "longest time in seconds that a client may take to send its photo", "10")
     .action(serve);
 }
 
@@ -51,7 +51,9 @@ async function serve(model: string, flags: ServeFlags): Promise<void> {
     process.once("SIGINT", resolve);
     process.once("SIGTERM", resolve);
   });
-  process.stderr.write("Stopping: what has come is answered. Once more to stop at once.\n");
+  process.stderr.write(
+    "Stopping: requests that have arrived are still answered. Press Ctrl-C again to stop at once.\n",
+  );
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   await server.close();
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** `advprop setup`: makes what an installed package lacks, the engine and ONNX Runtime. Exit code 1 where either fails. */
+/** `advprop setup`builds the engine and installs ONNX Runtime, which the npm package does not contain. Exit code 1 if either fails. */
 export function define(command: Command): void {
   command.action(async () => {
     const { setUp } = await import("../run-setup.js");

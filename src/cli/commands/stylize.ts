@@ -3,20 +3,20 @@ import { UsageError } from "../../errors.js";
 import { part, wholeNumber } from "../flags/set-flags.js";
 import { CountLine } from "../output/count-line.js";
 
-/** `advprop stylize --data PATH --to DIR`: the same set with other textures. */
+/** `advprop stylize --data PATH --to DIR`writes the same data set with other textures. */
 export function define(command: Command): void {
   command
     .requiredOption("--data <path>", "folder of the images")
-    .requiredOption("--to <dir>", "folder of the new set; given again, a set that was begun is gone on with")
-    .option("--split <name>", "train, validation or test", "test")
+    .requiredOption("--to <dir>", "folder of the new data set; give it again to continue after a stop")
+    .option("--split <name>", "split to copy: train, validation or test", "test")
     .option(
       "--image-size <pixels>",
-      "brings photos to a square as evaluation does: the middle of the short side, so 224 of 256 (default: as they are)",
+      "resize and crop photos to this side as evaluation does (default: keep their size)",
     )
-    .option("--seed <number>", "of every random draw", "0")
-    .option("--workers <count>", "threads (default: one a core, at most four)")
+    .option("--seed <number>", "seed of all random draws", "0")
+    .option("--workers <count>", "number of threads (default: one per core, at most four)")
     .option("--json", "print one JSON object")
-    .option("--quiet", "no progress")
+    .option("--quiet", "hide the progress")
     .action(stylize);
 }
 
@@ -35,7 +35,7 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
   if (data === "shapes") {
     throw new UsageError(
       "ERR_DATA_LAYOUT",
-      'stylize: the built-in set has an exact stylised variant of its own (shapesDataset with variant: "stylised"), in which every ' +
+      'stylize: the built-in data set already has a stylised variant (shapesDataset with variant: "stylised"), in which every ' +
         "object has the texture of another class. Give a folder of images.",
     );
   }
@@ -54,6 +54,6 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
   });
   progress.end();
   sayFindings(written.findings, quiet === true);
-  const said = `${written.images} images of ${data} with other textures are in ${to}. Measure on them with: advprop evaluate MODEL --data ${to}`;
-  console.log(json ? JSON.stringify(written) : said);
+  const text = `${written.images} images of ${data} with other textures are in ${to}. Evaluate a model on them with: advprop evaluate MODEL --data ${to}`;
+  console.log(json ? JSON.stringify(written) : text);
 }

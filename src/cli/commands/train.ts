@@ -16,17 +16,17 @@ interface TrainOptions extends Readonly<Record<string, unknown>> {
 
 const FLAGS = [...TRAINING_FLAGS, ...ATTACK_FLAGS, SYNC_FLAG];
 
-/** `advprop train [RECIPE] --data PATH ...`: trains, and says at the end how to evaluate. */
+/** `advprop train [RECIPE] --data PATH ...`trains, and prints at the end how to evaluate the run. */
 export function define(command: Command): void {
-  command.argument("[recipe]", "a recipe's name (advprop recipes) or file; flags override it");
+  command.argument("[recipe]", "name of a recipe (advprop recipes) or a recipe file; flags override its values");
   addFlags(command, FLAGS);
   command
     .option("--run <dir>", "folder of the run (default: runs/METHOD-MODEL-TIME)")
-    .option("--resume", "continue the run in --run with its own recipe; --lr and --epochs may change")
+    .option("--resume", "continue the run in --run with its saved recipe; --lr and --epochs may change")
     .addOption(setOption())
-    .option("--tensorboard", "write the curves and pictures as event files of TensorBoard, too")
+    .option("--tensorboard", "also write the curves and pictures as TensorBoard event files")
     .option("--json", "print one JSON object at the end")
-    .option("--quiet", "no progress; warnings alone")
+    .option("--quiet", "print only warnings")
     .action(train);
 }
 
@@ -48,24 +48,24 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   const byDefault = recipeName === undefined && needsPhotoRecipe(changeRecipe({}, changes));
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);
-  const asked = changeRecipe(written, changes);
-  const { model, ...withoutModel } = asked;
-  const fromWeights = asked.finetune?.weights != null;
-  // The photos' recipe is for any network, so that its own does not stand against that of the weights.
+  const changed = changeRecipe(written, changes);
+  const { model, ...withoutModel } = changed;
+  const fromWeights = changed.finetune?.weights != null;
+  // The recipe for photos works with any network, so the network of the weights takes the place of the recipe's own.
   const ofWeights = named === PHOTO_RECIPE && fromWeights && changeRecipe({}, changes).model === undefined;
-  const recipe = ofWeights ? withoutModel : asked;
+  const recipe = ofWeights ? withoutModel : changed;
   if (named === PHOTO_RECIPE) {
     const { SMALL_WEIGHTS } = await import("../../weights/published.js");
     const network = ofWeights ? "the network of the weights" : model;
     process.stderr.write(
-      (byDefault ? "Photos, and neither a recipe nor a model: taking the recipe" : "The recipe") +
-        ` ${PHOTO_RECIPE}, ${network} at ${asked.data?.imageSize} pixels${
+      (byDefault ? "The data are photos and no recipe or model is given: using the recipe" : "Using the recipe") +
+        ` ${PHOTO_RECIPE}, ${network} at ${changed.data?.imageSize} pixels${
           fromWeights
             ? "."
-            : ", from random weights. Of a few thousand photos " +
-              `a network learns much more from published ones: add --weights ${SMALL_WEIGHTS} (list: advprop models --published).`
+            : ", from random weights. With only a few thousand photos, published weights " +
+              `give much better accuracy: add --weights ${SMALL_WEIGHTS} (list: advprop models --published).`
         }` +
-        (byDefault ? " Another one: --model NAME, or a recipe (advprop recipes)\n" : "\n"),
+        (byDefault ? " To choose another: --model NAME, or a recipe (advprop recipes)\n" : "\n"),
     );
   }
   if (options.maxBad !== undefined) {
@@ -76,7 +76,7 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
   return runTraining(recipe, options, { referenceSize: typeof batchSize === "number" ? batchSize : undefined });
 }
 
-/** Trains, shows what happens, and sets the exit code: 0 done or out of its time budget, 1 stopped by a signal. */
+/** Trains, shows the progress, and sets the exit code: 0 if finished or out of its time budget, 1 if stopped by a signal. */
 async function runTraining(
   recipe: Recipe,
   { run, resume, tensorboard, json, quiet }: TrainOptions,
@@ -88,7 +88,7 @@ async function runTraining(
   const { withResumeAdvice } = await import("../resume-advice.js");
   const { stopOnSignals } = await import("../signals.js");
   const { group, restarted } = joinRanks(run);
-  // Rank 0 speaks for all.
+  // Only rank 0 prints.
   const follows = group !== undefined && group.rank > 0;
   const report = new TrainingReport(quiet === true || follows);
   const stop = stopOnSignals((line) => report.say(line));

@@ -1,7 +1,7 @@
-/** Messages of the library name its options in backticks, as \`optimizer.lr: 0.1\`; here they become flags. */
+/** Turns options in messages of the library into flags. Messages name options in backticks, as in \`optimizer.lr: 0.1\`. */
 import { ATTACK_FLAGS, SYNC_FLAG, TRAINING_FLAGS } from "./flags.js";
 
-/** Options that are no values of a recipe: their flags have the same name, with hyphens. */
+/** Options that are not recipe keys: their flags have the same names, written with hyphens. */
 const OTHER_OPTIONS: readonly string[] = [
   "attack",
   "auxiliary",
@@ -41,10 +41,10 @@ const OTHER_OPTIONS: readonly string[] = [
 ];
 
 /**
- * A message with flags in the place of options, and of settings that begin a line and have a flag.
+ * A message with flags in place of options. A recipe key at the beginning of a line is replaced too if it has a flag.
  *
  * @param message for example "give a larger \`training.epochs\`, or \`data.validationFraction: 0.1\`"
- * @returns       for example "give a larger --epochs, or --validation-fraction 0.1"; other words in backticks stay
+ * @returns       for example "give a larger --epochs, or --validation-fraction 0.1"; other words in backticks are not changed
  */
 export function withFlags(message: string): string {
   return message.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {

@@ -6,11 +6,11 @@ import type { OnnxOptions } from "../../predictors/onnx/onnx-settings.js";
 export const onnxOption = (): Option =>
   new Option(
     "--onnx <key=value>",
-    "of an ONNX file that does not say it, again for each: layout, imageSize, pixelRange, mean, std, classes and others",
+    "what an ONNX file does not say itself: layout, imageSize, pixelRange, mean, std, classes and others; may be repeated",
   ).argParser((setting: string, earlier: readonly string[] = []) => [...earlier, setting]);
 
 /**
- * The settings that were given; whether their keys and values are known is checked where they are used.
+ * The given settings. Their keys and values are checked where the ONNX file is opened.
  *
  * @throws ERR_PREPROCESSING one is not KEY=VALUE, or a key is given twice
  */
@@ -21,7 +21,7 @@ export function onnxOptions(given: readonly string[]): OnnxOptions {
   throw new UsageError("ERR_PREPROCESSING", `--onnx ${twice[0]} is given twice. Leave one of them out`);
 }
 
-/** "mean=0.5,0.5,0.5" to ["mean", [0.5, 0.5, 0.5]]. */
+/** Parses "mean=0.5,0.5,0.5" into ["mean", [0.5, 0.5, 0.5]]. */
 function keyAndValue(text: string): [string, unknown] {
   const equals = text.indexOf("=");
   if (equals < 1) {

@@ -10,10 +10,10 @@ export const setOption = (): Option =>
     .default([]);
 
 /**
- * What the settings change in a recipe; whether paths and values are right is checked where they are applied.
+ * The recipe changes of the settings. Their paths and values are checked where they are applied.
  *
  * @param settings for instance "optimizer.lr=0.2"; the value is YAML
- * @throws UsageError ERR_SETTING where a setting has another form; all of them are listed
+ * @throws UsageError ERR_SETTING a setting does not have this form; the message lists all such settings
  */
 export function settingChanges(settings: readonly string[]): RecipeChange[] {
   const problems: string[] = [];

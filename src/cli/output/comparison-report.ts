@@ -1,10 +1,10 @@
-/** A comparison's events on standard error. */
+/** Prints the events of a comparison on standard error. */
 import type { CompareEvent } from "../../api/compare/events.js";
 import { withFlags } from "../flags/flag-names.js";
 import { EvaluationReport } from "./evaluation-report.js";
 import { TrainingReport } from "./training-report.js";
 
-/** Prints runs, notes and progress as they come; where it is quiet, warnings alone. */
+/** Prints runs, notes and progress as they come; if quiet, only warnings. */
 export class ComparisonReport {
   readonly #quiet: boolean;
   readonly #evaluation: EvaluationReport;
@@ -16,7 +16,7 @@ export class ComparisonReport {
     this.#training = new TrainingReport(quiet);
   }
 
-  /** A line that stays. */
+  /** Prints a line that is not overwritten. */
   say(line: string): void {
     this.#training.say(line);
   }
@@ -24,14 +24,14 @@ export class ComparisonReport {
   show(event: CompareEvent): void {
     switch (event.type) {
       case "run": {
-        const { place, runs, arm, repetition, state, run } = event;
-        const how = state === "new" ? "" : state === "resumed" ? ", goes on" : ", is finished";
-        this.say(`Run ${place} of ${runs}: ${arm}, ${repetition}${how} (${run})`);
+        const { number, runs, arm, repetition, state, run } = event;
+        const how = state === "new" ? "" : state === "resumed" ? ", resumed" : ", already finished";
+        this.say(`Run ${number} of ${runs}: ${arm}, ${repetition}${how} (${run})`);
         this.#training = new TrainingReport(this.#quiet);
         break;
       }
       case "training":
-        // The command that the end of a single training names is not what comes next here.
+        // The end of a single training names the next command, which does not apply inside a comparison.
         if (event.event.type !== "finished") this.#training.show(event.event);
         else this.#training.end();
         break;
@@ -48,7 +48,7 @@ export class ComparisonReport {
     }
   }
 
-  /** Ends the line of progress on a terminal. */
+  /** Ends the progress line on a terminal. */
   end(): void {
     this.#training.end();
   }

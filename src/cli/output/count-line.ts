@@ -1,4 +1,4 @@
-/** Progress of work that is counted. */
+/** Progress as a count. */
 
 /** "1200/3781 images" on standard error: rewritten on a terminal, a line every few seconds elsewhere. */
 export class CountLine {

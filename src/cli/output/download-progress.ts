@@ -1,9 +1,9 @@
-/** A download of weights, for the user. */
+/** Progress of a download of weights. */
 
 import { withFlags } from "../flags/flag-names.js";
 import { CountLine } from "./count-line.js";
 
-/** Shows bytes as they come, and then what was recognised; nothing where it is quiet. */
+/** Shows the downloaded bytes, and then what was recognised; nothing if quiet. */
 export function downloadProgress(quiet: boolean): {
   readonly show: (done: number, total: number | undefined) => void;
   end(notes: readonly string[]): void;

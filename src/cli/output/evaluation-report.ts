@@ -1,4 +1,4 @@
-/** An evaluation's events on standard error. */
+/** Prints the events of an evaluation on standard error. */
 import type { AttackCostEvent, EvaluationEvent, WrittenEvent } from "../../api/evaluation/events.js";
 import { duration } from "../../runs/wording.js";
 import { withFlags } from "../flags/flag-names.js";
@@ -6,7 +6,7 @@ import { CountLine } from "./count-line.js";
 import { BatchProgress } from "./progress.js";
 import { SuiteProgressLine } from "./suite-progress.js";
 
-/** Prints notes and progress as they come; where it is quiet, warnings alone. */
+/** Prints notes and progress as they come; if quiet, only warnings. */
 export class EvaluationReport {
   readonly #download: CountLine;
   readonly #pass: BatchProgress;
@@ -32,7 +32,7 @@ export class EvaluationReport {
         this.#suite.say(withFlags(describeCost(event)));
         break;
       case "pass":
-        // Hours may pass between two of these, so they are lines that stay.
+        // Hours may pass between two of these events, so each gets its own line.
         if (event.costly)
           this.#suite.say(`${event.name}: ${event.done}/${event.total} images, ${event.standing} stand`);
         else this.#pass.show(event.name, event.done, event.total);
@@ -55,6 +55,6 @@ function describeCost({ attack, images, limited, forward, backward, seconds }: A
   const subset = limited ? ` (the first ${images}; \`limitTest\` changes it)` : "";
   return (
     `${attack} on ${images} images${subset}: at most ${forward.toLocaleString("en")} forward and ` +
-    `${backward.toLocaleString("en")} backward passes of one image, about ${duration(seconds)} if nothing breaks`
+    `${backward.toLocaleString("en")} backward passes of single images, at most about ${duration(seconds)}`
   );
 }

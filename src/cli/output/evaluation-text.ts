@@ -5,7 +5,7 @@ import { listed, printable } from "../../errors.js";
 import type { EvaluationFile } from "../../runs/schema.js";
 import { duration } from "../../runs/wording.js";
 
-/** Classes whose accuracy is printed; all are in the saved file. */
+/** Largest number of classes whose accuracy is printed. The saved file has all. */
 const SHOWN_CLASSES = 10;
 
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
@@ -26,7 +26,7 @@ export function describeEvaluation(result: EvaluationFile): string {
   if (shapeBias !== undefined) {
     lines.push(
       `shape bias ${percent(shapeBias.shapeBias)}, texture bias ${percent(shapeBias.textureBias)}: of ${shapeBias.count} images ` +
-        `whose cues conflict ${percent(shapeBias.shape)} by shape, ${percent(shapeBias.texture)} by texture`,
+        `whose shape and texture conflict, ${percent(shapeBias.shape)} are classified by shape and ${percent(shapeBias.texture)} by texture`,
     );
   }
   const worst = result.perClass.filter(({ count: own }) => own > 0).sort((a, b) => a.accuracy - b.accuracy);
@@ -38,17 +38,17 @@ export function describeEvaluation(result: EvaluationFile): string {
     lines.push(`  ${printable(name).padEnd(width)}  ${percent(share).padStart(8)} of ${own}`);
   }
   const absent = result.perClass.filter(({ count: own }) => own === 0).map(({ name }) => name);
-  if (absent.length > 0) lines.push(`  no images of ${listed(absent)}, which count in no mean`);
+  if (absent.length > 0) lines.push(`  no images of ${listed(absent)}; the means leave these classes out`);
   return lines.join("\n");
 }
 
-/** What one should know of the images. */
+/** What the reader must know about the images. */
 function imageLines({ data, count }: EvaluationFile): string[] {
   const { split, trainedOn, validatedOn, leftOut = [], notes = [] } = data;
   return [...usedLines(count, split, { trainedOn, validatedOn }), ...notes, ...describeLeftOut(leftOut)];
 }
 
-/** What the attack left, one line for each member; empty where none was made. */
+/** The accuracy under the attack, one line for each attack of an ensemble; empty if there was no attack. */
 export function describeRobustness({ count, attack, robustAccuracy, robustness }: EvaluationFile): string[] {
   if (attack === undefined || robustAccuracy === undefined || robustness === undefined) return [];
   const restarts = Number(attack.restarts) > 1 ? `${attack.restarts} runs, ` : "";
@@ -63,9 +63,9 @@ export function describeRobustness({ count, attack, robustAccuracy, robustness }
   ];
   const width = Math.max(...robustness.attacks.map(({ name }) => name.length));
   for (const { name, attacked, broken, outside, accuracy, seconds } of robustness.attacks) {
-    const cheated = outside === 0 ? "" : `, gave back ${outside} outside the ball`;
+    const cheated = outside === 0 ? "" : `, returned ${outside} images outside the ball`;
     lines.push(
-      `  ${name.padEnd(width)}  broke ${broken} of ${attacked}${cheated}, leaves ${percent(accuracy)}; ${duration(seconds)}`,
+      `  ${name.padEnd(width)}  broke ${broken} of ${attacked}${cheated}, accuracy after it ${percent(accuracy)}; ${duration(seconds)}`,
     );
   }
   return lines;

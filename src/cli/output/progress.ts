@@ -5,13 +5,13 @@ import type { EpochEvent, StepEvent, ValidationEvent } from "../../training/even
 
 const TERMINAL_INTERVAL_MS = 200;
 const BAR = 12;
-/** Of its time that an epoch waited for images before it is said. */
+/** The waiting time for images is shown if it is at least this share of an epoch. */
 const WORTH_SAYING = 0.1;
 
-/** Where progress is written, as standard error is. */
+/** The stream for progress, such as standard error. */
 export type Output = Pick<NodeJS.WriteStream, "write" | "isTTY" | "columns" | "hasColors">;
 
-/** A part of a line. Where a line does not fit, the parts with the highest numbers are left out first. */
+/** A part of a line. If a line is too long, the parts with the highest rank are left out first. */
 interface Part {
   readonly text: string;
   readonly rank: number;
@@ -24,10 +24,10 @@ export class ProgressLine {
   readonly #terminal: boolean;
   readonly #colours: boolean;
   #shown = Number.NEGATIVE_INFINITY;
-  /** Whether a line stands there that is to be rewritten. */
+  /** Whether the terminal shows a progress line that the next one overwrites. */
   #live = false;
   #step: StepEvent | undefined;
-  /** An epoch whose line is held until the next step, which knows how long the rest takes. */
+  /** A finished epoch. Its line is printed at the next step, which knows the remaining time. */
   #epoch: { readonly done: EpochEvent; readonly validation?: ValidationEvent } | undefined;
 
   /** Colours follow the terminal and NO_COLOR. */
@@ -57,14 +57,14 @@ export class ProgressLine {
     }
   }
 
-  /** Ends the line, so that what follows starts a new one. */
+  /** Ends the progress line, so that further output starts on a new line. */
   end(): void {
     this.#endEpoch(undefined);
     if (this.#live) this.#output.write("\n");
     this.#live = false;
   }
 
-  /** Writes the line of an epoch, which stays. */
+  /** Writes the line of a finished epoch. */
   #endEpoch(secondsLeft: number | undefined): void {
     if (this.#epoch === undefined) return;
     const { done, validation } = this.#epoch;
@@ -74,9 +74,9 @@ export class ProgressLine {
     this.#live = false;
   }
 
-  /** As many of the parts as fit the terminal, in their order; the most important one is there in any case. */
+  /** As many of the parts as fit the terminal, in their order. The most important part is always shown. */
   #line(parts: readonly Part[]): string {
-    // In the last column some terminals begin a new line.
+    // Some terminals begin a new line when the last column is filled.
     const width = this.#terminal ? (this.#output.columns || 80) - 1 : Number.POSITIVE_INFINITY;
     const kept = [...parts];
     while (kept.length > 1 && kept.reduce((sum, { text }) => sum + text.length + 2, -2) > width) {
@@ -89,7 +89,7 @@ export class ProgressLine {
   }
 }
 
-/** The line while an epoch is under way. */
+/** The line during an epoch. */
 function stepParts({ step, totalSteps, epoch, epochs, meanLosses, imagesPerSecond, secondsLeft }: StepEvent): Part[] {
   const share = step / totalSteps;
   const filled = Math.floor(BAR * share);
@@ -103,7 +103,7 @@ function stepParts({ step, totalSteps, epoch, epochs, meanLosses, imagesPerSecon
   ];
 }
 
-/** The line of an epoch that is done. */
+/** The line of a finished epoch. */
 function epochParts(
   { epoch, meanLosses, seconds, imagesPerSecond, waitingShare }: EpochEvent,
   validation: ValidationEvent | undefined,
@@ -129,14 +129,14 @@ function epochParts(
   ];
 }
 
-/** The first loss, that of clean images, matters more than the others. */
+/** The first loss, that of clean images, is more important than the others. */
 const lossParts = (losses: Readonly<Record<string, number>>): Part[] =>
   Object.entries(losses).map(([name, loss], i) => ({
     text: `${name.replace(/Loss$/, "")} loss ${loss.toFixed(3)}`,
     rank: i === 0 ? 3 : 4,
   }));
 
-/** "clean 2000/10000" on standard error, rewritten on a terminal and silent elsewhere. */
+/** "clean 2000/10000" on standard error, rewritten on a terminal; nothing elsewhere. */
 export class BatchProgress {
   readonly #shown: boolean;
 

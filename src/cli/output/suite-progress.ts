@@ -5,7 +5,7 @@ import { duration } from "../../runs/wording.js";
 const TERMINAL_INTERVAL_MS = 200;
 const LOG_INTERVAL_MS = 15_000;
 
-/** One line that is rewritten on a terminal, a line now and then elsewhere, nothing where quiet. */
+/** One line that is rewritten on a terminal, a line every 15 seconds elsewhere, nothing if quiet. */
 export class SuiteProgressLine {
   readonly #terminal = process.stderr.isTTY === true;
   readonly #started = performance.now();
@@ -22,7 +22,7 @@ export class SuiteProgressLine {
     process.stderr.write(this.#terminal ? `\r\x1b[2K${line}` : `${line}\n`);
   }
 
-  /** A line that stays. */
+  /** Prints a line that is not overwritten. */
   say(line: string): void {
     if (!this.quiet) process.stderr.write(`${this.#terminal ? "\r\x1b[2K" : ""}${line}\n`);
   }

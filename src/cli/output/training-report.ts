@@ -1,11 +1,11 @@
-/** A training's events on standard error, and how it ended on standard output. */
+/** Prints the events of a training on standard error. */
 import type { TrainEvent, TrainResult } from "../../api/events.js";
 import type { Part } from "../../data/folders/image-folder.js";
 import { withFlags } from "../flags/flag-names.js";
 import { CountLine } from "./count-line.js";
 import { ProgressLine } from "./progress.js";
 
-/** Prints notes and progress as they come; where it is quiet, warnings alone. */
+/** Prints notes and progress as they come; if quiet, only warnings. */
 export class TrainingReport {
   readonly #progress = new ProgressLine();
   readonly #quiet: boolean;
@@ -17,7 +17,7 @@ export class TrainingReport {
     this.#download = new CountLine("bytes", quiet);
   }
 
-  /** A line that stays. */
+  /** Prints a line that is not overwritten. */
   say(line: string): void {
     if (this.#quiet) return;
     this.end();
@@ -53,7 +53,7 @@ export class TrainingReport {
     }
   }
 
-  /** Ends the line of progress on a terminal, so that what follows starts a new one. */
+  /** Ends the progress line on a terminal, so that further output starts on a new line. */
   end(): void {
     if (this.#training && !this.#quiet) this.#progress.end();
     this.#training = false;
@@ -65,25 +65,28 @@ function describeEnd(result: TrainResult): string[] {
   const lines: string[] = [];
   if (reading !== undefined) {
     lines.push(
-      `Photos came at up to ${reading.imagesPerSecond.toFixed(0)} images/s; training waited for them ` +
+      `Photos were read at up to ${reading.imagesPerSecond.toFixed(0)} images/s; training waited for them ` +
         `${(100 * reading.waitingShare).toFixed(1)} % of its time.`,
     );
     const { keptShare } = reading;
-    if (keptShare > 0) lines.push(`The memory for decoded photos held ${(100 * keptShare).toFixed(0)} % of them.`);
+    if (keptShare > 0) lines.push(`${(100 * keptShare).toFixed(0)} % of the photos were kept decoded in memory.`);
   }
   if (status === "stopped") {
-    const why = reason === "time budget" ? "The time budget is spent: stopped" : "Stopped";
+    const why = reason === "time budget" ? "The time budget is used up: stopped" : "Stopped";
     return [...lines, `${why} after step ${step}; saved. Continue with: advprop train --run ${run} --resume`];
   }
-  const why = reason === "early stopping" ? "Validation got no better: finished" : "Finished";
+  const why =
+    reason === "early stopping"
+      ? "Early stopping, because the validation accuracy no longer improved: finished"
+      : "Finished";
   const command = evaluateCommand(run, data.parts, best !== undefined);
   return [...lines, `${why} after step ${step}. Evaluate with: ${command}`];
 }
 
 /**
- * The command that evaluates a run on images that chose nothing.
+ * The command that evaluates a run on images that did not choose its checkpoint.
  *
- * @param available the parts of its images
+ * @param available the splits of its data
  * @param chosen    whether validation images chose a best checkpoint
  */
 export function evaluateCommand(run: string, available: readonly Part[], chosen: boolean): string {

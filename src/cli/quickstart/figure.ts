@@ -1,9 +1,9 @@
-/** The quickstart's picture: training curves of both methods, and adversarial examples with what the network says of them. */
+/** The quickstart's picture: training curves of both methods, and adversarial examples with the network's predictions. */
 import sharp from "sharp";
 import { escapeXml, FONT, lineChart } from "../../figures/chart.js";
 import { gridPng } from "../../figures/grid.js";
 
-/** What a method's run looked like. */
+/** The training curves of a method. */
 export interface MethodCurve {
   readonly name: string;
   readonly colour: string;
@@ -12,13 +12,13 @@ export interface MethodCurve {
   readonly validationAccuracy: readonly number[];
 }
 
-/** An image, its perturbation and its adversarial version, uint8 HWC RGB, and what AdvProp's network says of the last. */
+/** An image, its perturbation and its adversarial version, uint8 HWC RGB, and the predictions of AdvProp's network for the adversarial image. */
 export interface AdversarialExample {
   readonly clean: Uint8Array;
   readonly perturbation: Uint8Array;
   readonly adversarial: Uint8Array;
   readonly label: string;
-  /** Its prediction for the adversarial image through each route. */
+  /** The predicted class of the adversarial image, through each route. */
   readonly main: string;
   readonly auxiliary: string;
 }
@@ -65,7 +65,7 @@ export async function drawQuickstart(
     });
   const label = (words: string, y: number) =>
     `<text x='${LABELS - 10}' y='${y}' text-anchor='end'>${escapeXml(words)}</text>`;
-  const said = examples.map(({ label: truth, main, auxiliary }, i) => {
+  const predicted = examples.map(({ label: truth, main, auxiliary }, i) => {
     const x = LABELS + i * cell + cell / 2;
     const line = (words: string, dy: number, colour: string) =>
       `<text x='${x}' y='${top + gridSize.height + dy}' text-anchor='middle' fill='${colour}'>${escapeXml(words)}</text>`;
@@ -92,8 +92,8 @@ export async function drawQuickstart(
       <text x='${LABELS}' y='${top - 14}' font-size='13' font-weight='bold'>${escapeXml(`Attacks on AdvProp's network through its auxiliary batch norms, epsilon ${epsilon}`)}</text>
       ${label("clean", top + cell / 2)}${label("perturbation,", top + 1.5 * cell - 6)}${label("magnified", top + 1.5 * cell + 8)}
       ${label("adversarial", top + 2.5 * cell)}${label("class", top + gridSize.height + 16)}
-      ${label("main says", top + gridSize.height + 34)}${label("auxiliary says", top + gridSize.height + 52)}
-      ${said.join("")}
+      ${label("main predicts", top + gridSize.height + 34)}${label("auxiliary predicts", top + gridSize.height + 52)}
+      ${predicted.join("")}
     </g>
     <image x='${LABELS}' y='${top}' width='${gridSize.width}' height='${gridSize.height}' xlink:href='data:image/png;base64,${grid}'/>
   </svg>`;

@@ -1,4 +1,4 @@
-/** What the quickstart measures of a trained network, and what it shows of it. */
+/** The quickstart's measurements and pictures of a trained network. */
 import { createAttack } from "../../attacks/create.js";
 import { CORRUPTIONS } from "../../corruptions/index.js";
 import { corruptedDataset } from "../../corruptions/sets/corrupted-dataset.js";
@@ -23,7 +23,7 @@ import { attackImages } from "../../training/snapshots.js";
 import type { AdversarialExample } from "./figure.js";
 import { EPSILON } from "./recipe.js";
 
-/** The tests, and what each is called in the table. */
+/** The tests, with their names in the table. */
 export const TESTS = {
   clean: "clean",
   corrupted: "corrupted, mean of 15 at severity 3",
@@ -34,7 +34,7 @@ export const TESTS = {
 export type TestName = keyof typeof TESTS;
 
 export interface Measured {
-  /** For each test the images' scores: 1 right, 0 wrong, or a mean of these over corruptions. */
+  /** The scores of the images in each test: 1 for right, 0 for wrong, or the mean of these over the corruptions. */
   readonly scores: Readonly<Record<TestName, Float64Array>>;
   readonly seconds: number;
   /** Forward-backward units of a training step. */
@@ -42,11 +42,11 @@ export interface Measured {
 }
 
 const SEVERITY = 3;
-/** Images that are corrupted and attacked, the first of the test set: each costs many passes. */
+/** The first so many test images are corrupted and attacked. There are few, because each needs many passes. */
 const FEW = 500;
 const SHOWN = 8;
 
-/** Tests the best checkpoint of a run on the validation images. */
+/** Tests the checkpoint of a run that was best on the validation images. */
 export async function measure(recipe: ResolvedRecipe, path: string): Promise<Omit<Measured, "seconds">> {
   const model = bestOf(path);
   const predictor = classifierPredictor(model);
@@ -93,7 +93,7 @@ export function curveOf(path: string): { loss: number[]; validationAccuracy: num
   };
 }
 
-/** A few test images attacked as in training, and what the network says of them through both routes. */
+/** A few test images attacked as in training, with the network's predictions through both routes. */
 export async function adversarialExamples(recipe: ResolvedRecipe, path: string): Promise<AdversarialExample[]> {
   const model = bestOf(path);
   const dataset = shapesDataset({ split: "test", count: SHOWN, size: 32, seed: recipe.data.shapes.seed });

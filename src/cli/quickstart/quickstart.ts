@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * The quickstart: the same small network trained twice on the built-in set, vanilla and AdvProp, with the same seed and
- * epochs, and measured on clean, corrupted, stylised and attacked images. Run by `npm run quickstart`.
+ * The quickstart trains the same small network on the built-in set by vanilla training and by AdvProp, with the same seed and
+ * epochs. It measures both on clean, corrupted, stylised and attacked images. Run it by `npm run quickstart`.
  *
- * Texture misleads in the first pair of trainings: in 90 % of the training images it is that of the class, and in the test
- * images it says nothing. In the second pair it says nothing in training either. Size, length and strength were chosen on
- * the validation images (docs/quickstart.md).
+ * In the first pair of trainings the texture misleads: 90 % of the training images have the texture of their class, but the
+ * textures of the test images are random. In the second pair the textures of the training images are random too. The size of the
+ * network, the number of epochs and the strength of the attack were chosen on the validation images (docs/quickstart.md).
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,9 @@ const LOOK = { vanilla: { name: "vanilla", colour: "#8a8a8a" }, advprop: { name:
 const started = performance.now();
 const folder = defaultRunPath("quickstart", "shapes", new Date());
 mkdirSync(folder, { recursive: true });
-console.log(`The quickstart trains four small networks and takes a few minutes; everything goes to ${folder}.`);
+console.log(
+  `The quickstart trains four small networks, which takes a few minutes. All files are written to ${folder}.`,
+);
 
 const results: { correlation: number; vanilla: Measured; advprop: Measured }[] = [];
 for (const correlation of CORRELATIONS) {
@@ -40,10 +42,10 @@ for (const correlation of CORRELATIONS) {
 console.log(`\n${table()}\n`);
 await save();
 console.log(
-  `All of it took ${duration((performance.now() - started) / 1000)}. The picture: ${join(folder, "quickstart.png")}`,
+  `The quickstart took ${duration((performance.now() - started) / 1000)}. The picture: ${join(folder, "quickstart.png")}`,
 );
 console.log(
-  "\nYour own photos, a folder per class:\n\n    npx advprop train --data PATH --weights hf:timm/tf_efficientnet_lite0.in1k\n",
+  "\nTo train on your own photos, put each class into its own folder:\n\n    npx advprop train --data PATH --weights hf:timm/tf_efficientnet_lite0.in1k\n",
 );
 
 /** One training, with its own run folder, and its tests. */
@@ -62,7 +64,7 @@ function runPath(method: string, correlation: number): string {
   return join(folder, correlation === CORRELATIONS[0] ? method : `${method}-correlation-${correlation}`);
 }
 
-/** The results as people read them: percent, with the difference and its 95 % interval over test images. */
+/** The results as a table: accuracies in percent, with the difference and its 95 % interval over test images. */
 function table(): string {
   const percent = (share: number) => (100 * share).toFixed(1);
   const signed = (share: number) => `${share < 0 ? "-" : "+"}${percent(Math.abs(share))}`;
@@ -80,22 +82,22 @@ function table(): string {
     lines.push(row(["  seconds to train", vanilla.seconds.toFixed(0), advprop.seconds.toFixed(0), ""]));
   }
   const [{ vanilla, advprop }] = results;
-  lines.push(row(["forward-backward units a step", vanilla.units.toFixed(2), advprop.units.toFixed(2), ""]));
+  lines.push(row(["forward-backward units per step", vanilla.units.toFixed(2), advprop.units.toFixed(2), ""]));
   lines.push(verdict());
   return lines.join("\n");
 }
 
-/** Where AdvProp wins, loses, or cannot be told apart: as the intervals say. */
+/** The tests in which AdvProp is better, worse, or not clearly different, by the 95 % intervals. */
 function verdict(): string {
-  const outcomes = { ahead: [] as string[], behind: [] as string[], open: [] as string[] };
+  const outcomes = { better: [] as string[], worse: [] as string[], unclear: [] as string[] };
   for (const { correlation, vanilla, advprop } of results) {
     for (const name of Object.keys(TESTS) as TestName[]) {
       const { low, high } = pairedDifference(vanilla.scores[name], advprop.scores[name], 0);
-      outcomes[low > 0 ? "ahead" : high < 0 ? "behind" : "open"].push(`${name} at ${correlation}`);
+      outcomes[low > 0 ? "better" : high < 0 ? "worse" : "unclear"].push(`${name} (correlation ${correlation})`);
     }
   }
-  const list = (names: readonly string[]) => (names.length === 0 ? "nowhere" : names.join(", "));
-  return `AdvProp is ahead: ${list(outcomes.ahead)}; behind: ${list(outcomes.behind)}; not to be told apart: ${list(outcomes.open)}. One seed each.`;
+  const list = (names: readonly string[]) => (names.length === 0 ? "none" : names.join(", "));
+  return `AdvProp is better on: ${list(outcomes.better)}. Worse on: ${list(outcomes.worse)}. No clear difference on: ${list(outcomes.unclear)}. Each training has one seed.`;
 }
 
 /** The numbers as JSON, and the picture of the first pair. */

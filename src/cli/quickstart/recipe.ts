@@ -1,4 +1,4 @@
-/** What the quickstart trains. Size, length and strength were chosen on validation images (docs/quickstart.md). */
+/** The recipes of the quickstart. Their values were chosen on validation images (docs/quickstart.md). */
 import type { Recipe } from "../../recipes/schema.js";
 
 /** Radius of the attack in training, and in the test under attack. */

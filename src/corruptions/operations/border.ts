@@ -1,13 +1,13 @@
-/** What stands beyond the border of an image. */
+/** Pixels beyond the border of an image. */
 
-/** The pixel in [0, n) that an index stands for when the image is mirrored at its border: -1 is 0, n is n - 1. */
+/** Maps an index to the pixel in [0, n) when the image is mirrored at its border: -1 is 0, n is n - 1. */
 export function reflected(index: number, n: number): number {
   const period = 2 * n;
   const inside = ((index % period) + period) % period;
   return inside < n ? inside : period - 1 - inside;
 }
 
-/** The same when it is mirrored about its border pixels: -1 is 1, n is n - 2. */
+/** Maps an index to the pixel in [0, n) when the image is mirrored about its border pixels: -1 is 1, n is n - 2. */
 export function mirrored(index: number, n: number): number {
   if (n === 1) return 0;
   const period = 2 * (n - 1);

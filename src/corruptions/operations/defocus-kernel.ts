@@ -4,9 +4,10 @@ import { mirrored } from "./border.js";
 import type { Kernel } from "./kernel.js";
 
 /**
- * A disk of sum 1 on a grid that reaches 8 pixels (or the radius, where that is more), then smoothed by a Gaussian of 3 x 3
- * taps (5 x 5), mirrored about the border of the grid. The grid of a disk that fills it is too small for the smoothing, so
- * that the sum ends above 1: part of the definition. In float32, as published.
+ * A disk of sum 1, smoothed by a Gaussian. The grid reaches 8 pixels from its centre, and the Gaussian has 3 x 3 taps. For a
+ * larger radius the grid reaches as far as the radius, and the Gaussian has 5 x 5 taps. The grid is mirrored about its border.
+ * Where the disk fills the grid, the mirrored smoothing makes the sum of the kernel more than 1: this is part of the
+ * published definition. In float32, as published.
  */
 export function defocusKernel(diskRadius: number, aliasSigma: number): Kernel {
   const wide = diskRadius > 8;

@@ -4,14 +4,14 @@
 const TAN_22 = Math.floor(0.4142135623730951 * 32768 + 0.5);
 
 /**
- * The edges of Canny (1986, "A computational approach to edge detection", https://doi.org/10.1109/TPAMI.1986.4767851)
- * with the 3 x 3 Sobel operator (border repeated), |dx| + |dy| as magnitude and 8-neighbour hysteresis.
+ * Canny's edge detector (1986, "A computational approach to edge detection", https://doi.org/10.1109/TPAMI.1986.4767851)
+ * with the 3 x 3 Sobel operator (border repeated), the magnitude |dx| + |dy| and hysteresis over 8 neighbours.
  *
  * @returns (H, W) 1 on an edge, 0 elsewhere
  */
 export function cannyEdges(grey: Uint8Array, height: number, width: number, low: number, high: number): Uint8Array {
   const { dx, dy } = sobel(grey, height, width);
-  // A frame of zeros around the magnitudes saves every bounds check.
+  // A frame of zeros around the magnitudes makes bounds checks unnecessary.
   const stride = width + 2;
   const magnitude = new Int32Array((height + 2) * stride);
   for (let y = 0; y < height; y++) {
@@ -47,7 +47,7 @@ export function cannyEdges(grey: Uint8Array, height: number, width: number, low:
   return result;
 }
 
-/** Whether a magnitude is a maximum across the edge, whose direction is rounded to one of four. */
+/** Whether a magnitude is a maximum across the edge. The direction of the edge is rounded to one of four. */
 function isRidge(magnitude: Int32Array, at: number, stride: number, dx: number, dy: number): boolean {
   const m = magnitude[at];
   const x = Math.abs(dx);
@@ -83,9 +83,10 @@ const DIAGONAL = Math.round(1.4 * 65536) / 65536;
 const KNIGHT = Math.round(2.1969 * 65536) / 65536;
 
 /**
- * Distance of every pixel to the nearest marked one, along a path of steps of 1 (side), 1.4 (diagonal) and 2.1969
- * (knight), each in 16 fraction bits: the 5 x 5 chamfer distance of Borgefors (1986, "Distance transformations in digital images",
- * https://doi.org/10.1016/S0734-189X(86)80047-0). Infinite where nothing is marked.
+ * Distance of every pixel to the nearest marked one. It is the length of the shortest path of steps of 1 (side), 1.4
+ * (diagonal) and 2.1969 (knight's move), each with 16 fraction bits. This is the 5 x 5 chamfer distance of Borgefors (1986,
+ * "Distance transformations in digital images", https://doi.org/10.1016/S0734-189X(86)80047-0). Infinite where nothing is
+ * marked.
  */
 export function chamferDistance(marked: Uint8Array, height: number, width: number): Float64Array {
   const frame = 2;

@@ -1,15 +1,14 @@
 /**
- * Frost on a window pane, made by program. The published sets use five photographs that cannot be passed on here, so
- * that of all corruptions frost alone is not the published one pixel for pixel. The textures have the means and deviations of these
- * photographs, and so change an image's brightness and contrast as much as they do (test/corruptions/frost.test.ts). With photographs of
- * frost (`frost-photographs.ts`) it is the published definition.
+ * Frost on a window pane, made by program. The published sets use five photographs, which cannot be distributed here. So
+ * frost is the only corruption that differs from the published one. The textures have the channel means and deviations of
+ * these photographs, and so change the brightness and contrast of an image by as much (test/corruptions/frost.test.ts).
+ * With photographs of frost (`frost-photographs.ts`) it is the published definition.
  */
-
 import type { RawImage } from "../../images/resize.js";
 import { Draws } from "../draws.js";
 import { plasma } from "./plasma.js";
 
-/** Raised whenever the textures change, so that nothing that was measured on others is taken for theirs. */
+/** Raise the version whenever the textures change, so that results measured on older textures are not reused. */
 export const MADE_TEXTURES = "made by program, version 2";
 
 type Channels = readonly [red: number, green: number, blue: number];
@@ -39,18 +38,19 @@ const STYLES: readonly TextureStyle[] = [
 
 /** Side of a texture, which repeats at its borders: a power of two. */
 const SIDE = 512;
-/** A stream beyond those of the corruptions. */
+/** A stream of random numbers that no published corruption uses. */
 const STREAM = 1000;
 
-/** Barbs leave a stem at 60 degrees, the angle at which ice grows, every so many pixels by level; each is a smaller plume. */
+/** Barbs leave a stem at 60 degrees, the angle at which ice grows. Each barb is a smaller plume. */
 const ANGLE = Math.PI / 3;
+/** By level: pixels between two barbs, and the length of a barb as a share of its stem. */
 const SPACING = [0, 6, 11];
 const BARB_LENGTH = [0, 0.4, 0.42];
 
 /** The five textures at their own size; made once. */
 let made: readonly RawImage[] | undefined;
 
-/** The five textures, of which frost takes windows unless photographs are given. They repeat at their borders. */
+/** The five textures from which frost takes its windows unless photographs are given. They repeat at their borders. */
 export function madeTextures(): readonly RawImage[] {
   made ??= STYLES.map(drawTexture);
   return made;
@@ -58,7 +58,7 @@ export function madeTextures(): readonly RawImage[] {
 
 const shrunk = new WeakMap<RawImage, Map<number, RawImage>>();
 
-/** A texture shrunk linearly (as published, without smoothing); made once per size. */
+/** A texture shrunk by linear interpolation (as published, without smoothing); made once per size. */
 export function shrunkTexture(texture: RawImage, factor: number): RawImage {
   if (factor === 1) return texture;
   const bySize = shrunk.get(texture) ?? new Map<number, RawImage>();
@@ -68,7 +68,7 @@ export function shrunkTexture(texture: RawImage, factor: number): RawImage {
   return known;
 }
 
-/** Plumes of ice, each in the haze of its own fine crystals, over a cloudy film. */
+/** Plumes of ice, each surrounded by a haze of fine crystals, over a cloudy film. */
 function drawTexture(style: TextureStyle, index: number): RawImage {
   const draws = new Draws(0, STREAM, 0, index);
   const film = plasma(SIDE, 1.75, draws);
@@ -95,7 +95,10 @@ function drawTexture(style: TextureStyle, index: number): RawImage {
   return { pixels: coloured(opaque, style), height: SIDE, width: SIDE };
 }
 
-/** A map in three channels with the style's means and deviations, which rounding and the limits of 8 bits move a little. */
+/**
+ * Turns a map into three channels with the style's means and deviations. Rounding and clipping to 8 bits change these a
+ * little, and so scale and offset are corrected four times.
+ */
 function coloured(map: Float64Array, { mean, deviation }: TextureStyle): Uint8Array {
   const pixels = new Uint8ClampedArray(3 * map.length);
   const own = momentsOf(map, 1, 0);
@@ -124,14 +127,14 @@ function momentsOf(values: ArrayLike<number>, step: number, first: number): { me
   return { mean, deviation: Math.sqrt((squares * step) / values.length - mean ** 2) };
 }
 
-/** Two means in turn over 2 radius + 1 pixels along both axes, around the borders. */
+/** Two box filters of 2 radius + 1 pixels, one after the other, along both axes. The map repeats at its borders. */
 function blurred(map: Float64Array, radius: number): Float64Array {
   const result = map.slice();
   for (const step of [1, SIDE, 1, SIDE]) meanAlong(result, step, radius);
   return result;
 }
 
-/** The mean over 2 radius + 1 pixels of every row (step 1) or column (step SIDE), in place. */
+/** Replaces every value by the mean of 2 radius + 1 pixels of its row (step 1) or column (step SIDE), in place. */
 function meanAlong(map: Float64Array, step: number, radius: number): void {
   const line = new Float64Array(SIDE);
   for (let start = 0; start < SIDE; start++) {
@@ -146,7 +149,7 @@ function meanAlong(map: Float64Array, step: number, radius: number): void {
   }
 }
 
-/** A bent stem that thins out, with barbs on both sides that grow and shrink along it, as those of a feather. */
+/** A bent stem that gets thinner, with barbs on both sides, like a feather. The barbs are longest along its middle. */
 function drawPlume(
   ice: Float64Array,
   x: number,
@@ -174,21 +177,21 @@ function drawPlume(
   }
 }
 
-/** Deposits ice on the four pixels around a position, where thicker ice stays. */
+/** Deposits ice on the four pixels around a position. A pixel keeps the larger of its old and new thickness. */
 function dab(ice: Float64Array, x: number, y: number, amount: number): void {
   const left = Math.floor(x);
   const top = Math.floor(y);
   for (let j = 0; j < 2; j++) {
     for (let i = 0; i < 2; i++) {
       const share = (i === 0 ? 1 - (x - left) : x - left) * (j === 0 ? 1 - (y - top) : y - top);
-      // The side is a power of two: the mask wraps around, negative positions too.
+      // The side is a power of two, so that the mask wraps around, also for negative positions.
       const at = ((top + j) & (SIDE - 1)) * SIDE + ((left + i) & (SIDE - 1));
       ice[at] = Math.max(ice[at], share * amount);
     }
   }
 }
 
-/** Linear interpolation at (i + 1/2) / factor - 1/2, which is OpenCV's `resize`, around the borders. */
+/** Linear interpolation at (i + 1/2) / factor - 1/2, as in OpenCV's `resize`. The texture repeats at its borders. */
 function resized({ pixels, height, width }: RawImage, factor: number): RawImage {
   const outHeight = Math.max(1, Math.round(height * factor));
   const outWidth = Math.max(1, Math.round(width * factor));

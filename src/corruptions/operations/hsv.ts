@@ -3,7 +3,7 @@
 /**
  * Changes saturation and value of every pixel of an image (H, W, 3) in [0, 1], in place.
  *
- * @param change takes saturation and value in [0, 1] and gives the new ones, which are clipped to [0, 1]
+ * @param change takes saturation and value in [0, 1] and returns the new ones, which are then clipped to [0, 1]
  */
 export function changeSaturationAndValue(
   image: Float64Array,
@@ -15,7 +15,7 @@ export function changeSaturationAndValue(
     const b = image[i + 2];
     const most = Math.max(r, g, b);
     const range = most - Math.min(r, g, b);
-    // Where channels tie, blue goes before green and green before red.
+    // scikit-image breaks ties in this order: blue, green, red.
     let hue = 0;
     if (range > 0) {
       if (b === most) hue = 4 + (r - g) / range;

@@ -1,8 +1,7 @@
 /**
  * The 8 x 8 discrete cosine transform and its inverse in the integer arithmetic of libjpeg's default method ("islow"):
  * the algorithm of Loeffler, Ligtenberg and Moschytz ("Practical fast 1-D DCT algorithms with 11 multiplications",
- * ICASSP 1989) with 13-bit constants, of which both passes share one butterfly each way. Every JPEG library that follows
- * libjpeg gives the same integers.
+ * ICASSP 1989) with 13-bit constants. Every JPEG library that follows libjpeg computes the same integers.
  */
 
 /** Fraction bits of the constants. */
@@ -10,7 +9,7 @@ const CONSTANT_BITS = 13;
 /** Fraction bits that are kept between the two passes. */
 const PASS_BITS = 2;
 
-// Sums of cosines, section 3 of the paper, times 2^13.
+// Sums of cosines from section 3 of the paper, times 2^13.
 const F_0_298631336 = 2446;
 const F_0_390180644 = 3196;
 const F_0_541196100 = 4433;
@@ -24,19 +23,19 @@ const F_2_053119869 = 16819;
 const F_2_562915447 = 20995;
 const F_3_072711026 = 25172;
 
-/** Transforms a block (64) of samples about 0 in place; the coefficients are eight times the orthonormal ones. */
+/** Transforms a block (64) of samples centred on 0 in place. The coefficients are eight times the orthonormal ones. */
 export function forwardDct(block: Int32Array): void {
   for (let row = 0; row < 64; row += 8) forwardPass(block, row, 1, CONSTANT_BITS - PASS_BITS, -PASS_BITS);
   for (let column = 0; column < 8; column++) forwardPass(block, column, 8, CONSTANT_BITS + PASS_BITS, PASS_BITS);
 }
 
-/** Transforms a block (64) of orthonormal coefficients in place into samples about 0, not clipped. */
+/** Transforms a block (64) of orthonormal coefficients in place into samples centred on 0, without clipping. */
 export function inverseDct(block: Int32Array): void {
   for (let column = 0; column < 8; column++) inversePass(block, column, 8, CONSTANT_BITS - PASS_BITS);
   for (let row = 0; row < 64; row += 8) inversePass(block, row, 1, CONSTANT_BITS + PASS_BITS + 3);
 }
 
-/** value / 2^bits, rounded; a negative count shifts to the left. */
+/** value / 2^bits, rounded. Negative `bits` shift to the left. */
 function descale(value: number, bits: number): number {
   return bits > 0 ? (value + (1 << (bits - 1))) >> bits : value << -bits;
 }

@@ -1,8 +1,8 @@
 /**
- * What is left of an image after it was saved as a JPEG and read back, without writing one: the entropy coding of a JPEG
- * is lossless, so only colour conversion, chroma subsampling, transform and quantisation need to be computed. In the
- * integer arithmetic of libjpeg with its defaults (baseline, 4:2:0, "islow" transform, smooth upsampling), which Pillow
- * and most other programs use: the pixels are equal to theirs.
+ * The effect of JPEG compression on an image, computed without writing a JPEG. The entropy coding of a JPEG is lossless, so
+ * that only colour conversion, chroma subsampling, transform and quantisation need to be computed. They use the integer
+ * arithmetic of libjpeg with its defaults (baseline, 4:2:0, "islow" transform, smooth upsampling), as Pillow and most other
+ * programs do. The resulting pixels are equal to theirs.
  *
  * ITU-T T.81 (1992), https://www.w3.org/Graphics/JPEG/itu-t81.pdf; colours by JFIF 1.02.
  */
@@ -21,7 +21,7 @@ const CHROMINANCE = [
   99, 99, 99, 99, 99, 99,
 ];
 
-/** One channel of samples in whole blocks: both sides are multiples of 8. */
+/** One channel of samples, padded so that both sides are multiples of 8. */
 interface Plane {
   readonly samples: Uint8Array;
   readonly height: number;
@@ -29,8 +29,8 @@ interface Plane {
 }
 
 /**
- * The image (H, W, 3) uint8 after a JPEG of this quality. Both sides must be at least 5, below which libjpeg upsamples
- * chroma in another way.
+ * The image (H, W, 3) uint8 after compression as a JPEG of this quality. Both sides must be at least 5, since libjpeg
+ * upsamples the chroma of smaller images in another way.
  *
  * @param quality 1 .. 100, on the scale of libjpeg
  */
@@ -48,13 +48,13 @@ export function jpegRoundTrip(pixels: Uint8Array, height: number, width: number,
   return toPixels(luma, upBlue, upRed, 2 * halfWidth, height, width);
 }
 
-/** Quantisation steps of a quality in [1, 100], baseline (at most 255). */
+/** Quantisation steps at a quality in [1, 100], baseline (at most 255). */
 function quantisers(base: readonly number[], quality: number): Int32Array {
   const percent = quality < 50 ? Math.trunc(5000 / quality) : 200 - 2 * quality;
   return Int32Array.from(base, (step) => Math.min(255, Math.max(1, Math.trunc((step * percent + 50) / 100))));
 }
 
-/** Y, Cb and Cr in the 16-bit fixed point of libjpeg, in planes padded to whole 16 x 16 blocks by their last column and row. */
+/** Y, Cb and Cr in the 16-bit fixed point of libjpeg. The last column and row are repeated to whole 16 x 16 blocks. */
 function toPlanes(pixels: Uint8Array, height: number, width: number): { luma: Plane; blue: Plane; red: Plane } {
   const paddedHeight = 16 * Math.ceil(height / 16);
   const paddedWidth = 16 * Math.ceil(width / 16);
@@ -83,8 +83,8 @@ function toPlanes(pixels: Uint8Array, height: number, width: number): { luma: Pl
 }
 
 /**
- * Means of 2 x 2 pixels, halves rounded down and up in turn. Rows below the image repeat the last row of means, not of
- * the image, as libjpeg pads.
+ * Means of 2 x 2 pixels. A half is rounded down in even columns and up in odd ones. As in libjpeg, the rows below the image
+ * repeat the last row of means and not the last row of the image.
  */
 function halved(full: Plane, imageHeight: number): Plane {
   const height = full.height / 2;
@@ -131,7 +131,7 @@ function quantised(value: number, step: number): number {
   return value < 0 ? -magnitude : magnitude;
 }
 
-/** Twice the size by the triangle filter: 3/4 the nearer sample and 1/4 the farther one along each axis. */
+/** Doubles both sides by the triangle filter: 3/4 of the nearer sample and 1/4 of the farther one along each axis. */
 function doubled(plane: Plane, height: number, width: number): Uint8Array {
   const outWidth = 2 * width;
   const result = new Uint8Array(2 * height * outWidth);
@@ -142,7 +142,7 @@ function doubled(plane: Plane, height: number, width: number): Uint8Array {
     for (let x = 0; x < width; x++) columns[x] = 3 * plane.samples[near + x] + plane.samples[far + x];
     const out = y * outWidth;
     for (let x = 0; x < width; x++) {
-      // Halves are rounded up on the left and down on the right; the outermost columns have no farther one.
+      // Halves are rounded up on the left and down on the right. The outermost columns have no farther sample.
       result[out + 2 * x] = (3 * columns[x] + columns[Math.max(0, x - 1)] + 8) >> 4;
       result[out + 2 * x + 1] = (3 * columns[x] + columns[Math.min(width - 1, x + 1)] + 7) >> 4;
     }
@@ -150,7 +150,7 @@ function doubled(plane: Plane, height: number, width: number): Uint8Array {
   return result;
 }
 
-/** RGB of a luma plane and chroma at full size, whose rows are `chromaWidth` long. */
+/** RGB of a luma plane and of chroma at full size, whose rows are `chromaWidth` samples long. */
 function toPixels(
   luma: Plane,
   blue: Uint8Array,

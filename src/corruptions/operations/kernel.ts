@@ -1,18 +1,18 @@
-/** Filtering by a kernel of two dimensions. */
+/** Filtering by a two-dimensional kernel. */
 
 import type { RawImage } from "../../images/resize.js";
 import { mirrored } from "./border.js";
 
-/** Weights on a square of side 2 * radius + 1, by rows. */
+/** Weights on a square of side 2 * radius + 1, row by row. */
 export interface Kernel {
   readonly radius: number;
   readonly weights: Float64Array;
 }
 
-/** Correlates an image in [0, 1] with a kernel, mirrored about its border pixels; taps of weight 0 cost nothing. */
+/** Correlates an image in [0, 1], mirrored about its border pixels, with a kernel. Taps of weight 0 are skipped. */
 export function filterImage({ pixels, height, width }: RawImage, { radius, weights }: Kernel): Float64Array {
   const side = 2 * radius + 1;
-  // Values of the image with its mirrored frame, so that every tap is one shift of one array.
+  // The image within a mirrored frame: every tap then reads one array at a fixed offset.
   const frameWidth = 3 * (width + 2 * radius);
   const framed = new Float64Array((height + 2 * radius) * frameWidth);
   for (let y = 0; y < height + 2 * radius; y++) {

@@ -6,8 +6,8 @@ import type { Draws } from "../draws.js";
  * A map by the diamond-square algorithm (Fournier, Fussell and Carpenter 1982, "Computer rendering of stochastic models",
  * https://doi.org/10.1145/358523.358553) that repeats at its borders, scaled to [0, 1].
  *
- * A new value is the mean of its four neighbours plus w * u, u uniform in [-w, w): the amplitude is the *square* of the
- * wobble w, which is 100 at first and divided by `decay` from level to level.
+ * A new value is the mean of its four neighbours plus w * u, where u is uniform in [-w, w). So the amplitude is the *square*
+ * of the wobble w. The wobble is 100 at first and is divided by `decay` after every level.
  *
  * @param side a power of two
  * @returns (side, side)
@@ -19,7 +19,7 @@ export function plasma(side: number, decay: number, draws: Draws): Float64Array 
   for (let step = side; step >= 2; step /= 2) {
     const half = step / 2;
     const displaced = (sum: number): number => sum / 4 + wobble * draws.uniform(-wobble, wobble);
-    // The middle of every square from its corners, then of every diamond: those on the rows first.
+    // First the centre of every square from its corners. Then the centres of the diamonds, starting with those on the rows.
     for (let y = 0; y < side; y += step) {
       for (let x = 0; x < side; x += step) {
         const corners = at(y, x) + at(y + step, x) + at(y, x + step) + at(y + step, x + step);

@@ -6,7 +6,7 @@ interface Cumulative {
   readonly probabilities: Float64Array;
 }
 
-/** Draws from Poisson distributions whose means are multiples of one unit; the tables of the means met are kept. */
+/** Draws from Poisson distributions whose means are multiples of one unit. Keeps the table of every mean drawn from. */
 export class PoissonTables {
   readonly #unit: number;
   readonly #tables = new Map<number, Cumulative>();
@@ -38,7 +38,7 @@ export class PoissonTables {
   }
 }
 
-/** P(X = k) = exp(-mean) mean^k / k!, summed from where it matters to where nothing above 2^-24 is left. */
+/** P(X <= k) from P(X = k) = exp(-mean) mean^k / k!, over the range of k where the probability matters (2^-24). */
 function cumulative(mean: number): Cumulative {
   const reach = 8 * Math.sqrt(mean) + 12;
   const first = Math.max(0, Math.floor(mean - reach));

@@ -1,18 +1,17 @@
 /**
- * The rule for images of other sizes than the published ones: the table whose side is nearest in proportion (up to 45
- * pixels CIFAR-10-C, up to 119 Tiny-ImageNet-C, above ImageNet-C), with its lengths in pixels multiplied by
+ * The parameters for image sizes other than the published ones. The published table whose side is nearest in proportion is
+ * used: CIFAR-10-C up to 45 pixels, Tiny-ImageNet-C up to 119, ImageNet-C above. Its lengths in pixels are multiplied by
  * (shorter side) / (side of the table), so that a corruption covers the same share of the picture. At a published size
  * nothing is scaled.
  *
  * Lengths are the radii, sigmas and offsets of blurs, of snow, of spatter and of the elastic transform, and the size of
- * frost; an offset is rounded to a whole pixel and is at least one. Shares and factors (zoom, pixelate, the strength of
- * noise) and the sub-pixel smoothing of the defocus disk stay as they are; below 24 pixels that
- * smoothing may be all that is left of a disk.
+ * frost. An offset is rounded to a whole pixel and is at least one. Shares and factors (zoom, pixelate, the strength of
+ * noise) and the sub-pixel smoothing of the defocus disk are not scaled. Below 24 pixels that smoothing can be all that
+ * is left of a disk.
  */
-
 import { type CorruptionName, type Parameters, SEVERITY_TABLES, type TableName } from "../severity-tables.js";
 
-/** The table for images of this shorter side: the one whose side differs by the least factor. */
+/** The table for images of this shorter side: the one with the smallest ratio between the two sides. */
 export function tableFor(side: number): TableName {
   const distance = (table: TableName): number => Math.abs(Math.log(side / SEVERITY_TABLES[table].side));
   const names: readonly TableName[] = ["imagenet-c", "tiny-imagenet-c", "cifar-10-c"];
@@ -41,7 +40,7 @@ const SCALED: { readonly [K in CorruptionName]?: (parameters: Parameters[K], s: 
     deviation,
     sigma * s,
     threshold,
-    // Of mud it is the sigma of its edge.
+    // The strength of mud is the sigma of its edge.
     strength * (liquid === "mud" ? s : 1),
     liquid,
   ],

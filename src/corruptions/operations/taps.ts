@@ -1,5 +1,5 @@
 /**
- * Separable linear filters on interleaved images: along one axis, each output is a weighted sum of a run of inputs.
+ * Separable linear filters on interleaved images. Along one axis, each output is a weighted sum of consecutive inputs.
  * Blurs and linear zooms are made of them.
  */
 
@@ -10,16 +10,17 @@ export interface Taps {
   readonly starts: Int32Array;
   readonly counts: Int32Array;
   readonly weights: Float64Array;
-  /** Room for the weights of one output. */
+  /** Entries of `weights` reserved for each output. */
   readonly stride: number;
 }
 
-/** What an image is beyond its border: its last pixel (a a | a b c), or its mirror image (b a | a b c). */
+/** The pixels beyond the border: copies of the last pixel (a a | a b c), or the mirror image (b a | a b c). */
 export type Border = "nearest" | "reflect";
 
 /**
- * A Gaussian blur along an axis of n pixels as SciPy's `gaussian_filter1d` computes it: weights exp(-x^2 / 2 sigma^2) for
- * |x| <= floor(truncate * sigma + 1/2), normalised; a tap beyond the border is added to the pixel that stands there.
+ * A Gaussian blur along an axis of n pixels, as SciPy's `gaussian_filter1d` computes it. The weights are
+ * exp(-x^2 / 2 sigma^2) for |x| <= floor(truncate * sigma + 1/2), normalised. The weight of a tap beyond the border is added
+ * to the pixel that is repeated or mirrored there.
  *
  * @param sigma standard deviation in pixels; 0 gives the identity
  */
@@ -45,14 +46,14 @@ export function gaussianTaps(n: number, sigma: number, border: Border, truncate 
   return { starts, counts, weights, stride };
 }
 
-/** The first and the last pixel that any tap of output i falls on. */
+/** The first and the last pixel that output i reads. */
 function reach(i: number, radius: number, n: number, border: Border): { first: number; last: number } {
   const low = i - radius;
   const high = i + radius;
   const first = Math.max(0, low);
   const last = Math.min(n - 1, high);
   if (border === "nearest") return { first, last };
-  // The mirror image of what lies beyond one border reaches in from that border.
+  // Taps beyond one border are mirrored to pixels near that border, which extends the range from there.
   return {
     first: high > n - 1 ? Math.max(0, Math.min(first, 2 * n - 1 - high)) : first,
     last: low < 0 ? Math.min(n - 1, Math.max(last, -low - 1)) : last,
@@ -60,8 +61,8 @@ function reach(i: number, radius: number, n: number, border: Border): { first: n
 }
 
 /**
- * Filters an image (H, W, C) along its rows' axis and then along its columns'. The output has as many rows and columns
- * as the two filters have outputs.
+ * Filters an image (H, W, C) along its rows and then along its columns. The height and width of the result are the numbers
+ * of outputs of the two filters.
  */
 export function filterSeparable(
   source: ArrayLike<number>,

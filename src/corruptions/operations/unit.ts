@@ -1,4 +1,4 @@
-/** Between bytes and values in [0, 1]. */
+/** Conversion between bytes and values in [0, 1]. */
 
 /** Values scaled to [0, 1]: b / 255. */
 export function toUnit(pixels: Uint8Array): Float64Array {
@@ -8,8 +8,8 @@ export function toUnit(pixels: Uint8Array): Float64Array {
 }
 
 /**
- * Clips values to [0, 1], multiplies by 255 in the precision of the array and truncates, as the published corruptions do
- * (rounding would be half a level brighter).
+ * Clips values to [0, 1], multiplies them by 255 in the precision of the array and truncates, as the published corruptions
+ * do. Rounding would make images half a grey level brighter.
  */
 export function truncateUnit(values: Float64Array | Float32Array): Uint8Array {
   const bytes = new Uint8Array(values.length);

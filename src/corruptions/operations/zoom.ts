@@ -1,12 +1,16 @@
-/** Zooming into the middle of an image without changing its size. */
+/** Zooming into the centre of an image without changing its size. */
 
 import { roundHalfEven } from "../../images/rounding.js";
 import type { Taps } from "./taps.js";
 
 /**
- * One axis of the zoom of ImageNet-C (Hendrycks and Dietterich 2019, https://arxiv.org/abs/1903.12261): of n pixels the
- * middle c = ceil(n / factor) are cut out from floor((n - c) / 2), resampled linearly, first pixel on first and last on
- * last, to round(c * factor), and of those n are kept from floor of the middle. It drifts by up to a pixel, by definition.
+ * One axis of the zoom of ImageNet-C (Hendrycks and Dietterich 2019, https://arxiv.org/abs/1903.12261):
+ *
+ * 1. Cut out c = ceil(n / factor) of the n pixels, starting at floor((n - c) / 2).
+ * 2. Resample them linearly to round(c * factor) pixels; the first and the last pixel stay where they are.
+ * 3. Keep the n pixels in the middle of these; the start is rounded down.
+ *
+ * By this definition the image moves by up to a pixel.
  *
  * @param factor at least 1
  */

@@ -1,4 +1,4 @@
-/** A data set seen through a corruption. */
+/** A data set whose images are corrupted when they are read. */
 
 import type { Dataset } from "../../data/datasets/dataset.js";
 import type { RawImage } from "../../images/resize.js";
@@ -8,15 +8,15 @@ import { type CorruptionName, checkCorruption, corrupt, type TableName } from ".
 export interface CorruptedDatasetOptions {
   readonly severity: number;
   readonly seed: number;
-  /** Whose parameters; by default those made for the nearest size. */
+  /** The published set whose parameters are used; by default the one made for the nearest image size. */
   readonly table?: TableName;
-  /** Photographs that frost takes its windows of; by default textures made by program. */
+  /** Photographs from which frost takes its windows; by default textures made by program. */
   readonly frostTextures?: readonly RawImage[];
 }
 
 /**
- * Every image of a data set corrupted, keyed by the identity of the sample; computed when it is asked for, and again the
- * next time.
+ * A data set with every image corrupted. The draws are keyed by the identity of the sample. Images are computed at every
+ * read and not kept.
  *
  * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY, ERR_SEED
  */

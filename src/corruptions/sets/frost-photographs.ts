@@ -1,4 +1,4 @@
-/** Photographs of frost, for those who have the published ones or their own. */
+/** Photographs of frost: the published ones or the user's own. */
 
 import { join } from "node:path";
 import { FolderReader } from "../../data/folders/folder-reader.js";
@@ -9,8 +9,8 @@ import { decodeImage, IMAGE_FORMATS } from "../../images/decode.js";
 import type { RawImage } from "../../images/resize.js";
 
 /**
- * Reads the photographs of a folder, in the order of their names: which one an image gets is keyed by that order. The published
- * sets take windows of five photographs at their own size for 224 pixels, and shrunk to a fifth for 32.
+ * Reads the photographs of a folder in the order of their names. Which photograph an image gets depends on that order. The
+ * published sets take windows from five photographs: at full size for images of 224 pixels, shrunk to a fifth for 32.
  *
  * @throws UsageError ERR_FROST_TEXTURES where the folder cannot be read or holds no photographs
  * @throws RunError ERR_IMAGE where one cannot be decoded

@@ -5,10 +5,10 @@ import type { CorruptedLayout } from "../../data/corrupted-set.js";
 import type { ImageSource } from "../../data/writing/source-images.js";
 import type { CorruptionName, TableName } from "../severity-tables.js";
 
-/** Images of one severity in a unit of work of the layout of CIFAR-C. */
+/** Images in one unit of work of the layout of CIFAR-C. They all have one severity. */
 const CHUNK = 500;
 
-/** Given to every worker. */
+/** The job, the same for every worker. */
 export interface SetJob {
   readonly to: string;
   readonly layout: CorruptedLayout;
@@ -16,7 +16,7 @@ export interface SetJob {
   readonly length: number;
   /** (N) keys of the images' random draws */
   readonly samples: Uint32Array;
-  /** (N) CLASS/FILE as they are written */
+  /** (N) CLASS/FILE, the path of the image in the written set */
   readonly files: readonly string[];
   readonly corruptions: readonly CorruptionName[];
   readonly severities: readonly number[];
@@ -26,7 +26,7 @@ export interface SetJob {
   readonly frostTextures: string | undefined;
 }
 
-/** Units of work: an image with all its corruptions, or a chunk of one severity of one corruption. */
+/** Number of units of work. A unit is an image with all its corruptions, or a chunk of one severity of one corruption. */
 export function unitsOf({ layout, length, corruptions, severities }: SetJob): number {
   if (layout === "imagenet-c") return length;
   return corruptions.length * severities.length * chunksOf(length);
@@ -34,18 +34,18 @@ export function unitsOf({ layout, length, corruptions, severities }: SetJob): nu
 
 const chunksOf = (length: number): number => Math.ceil(length / CHUNK);
 
-/** A chunk of an array of the layout of CIFAR-C. */
+/** A part of an array of the layout of CIFAR-C. */
 export interface Chunk {
   readonly corruption: CorruptionName;
   readonly severity: number;
   /** The images from .. to - 1 of the source. */
   readonly from: number;
   readonly to: number;
-  /** Number of the chunk in its array. */
+  /** Index of the chunk in its array. */
   readonly index: number;
 }
 
-/** The chunk of a unit of work; those of one corruption follow each other. */
+/** The chunk of a unit of work. The chunks of one corruption are consecutive. */
 export function chunkOf({ length, corruptions, severities }: SetJob, unit: number): Chunk {
   const chunks = chunksOf(length);
   const index = unit % (severities.length * chunks);
@@ -59,10 +59,13 @@ export function chunkOf({ length, corruptions, severities }: SetJob, unit: numbe
   };
 }
 
-/** Chunks in the array of one corruption. */
+/** Number of chunks in the array of one corruption. */
 export const chunksOfArray = ({ length, severities }: SetJob): number => severities.length * chunksOf(length);
 
-/** The array of a corruption when it is whole, and until then: its beginning, and one byte a chunk, 1 where it is written. */
+/**
+ * The files of a corruption's array. `whole` is the finished array. Until it is finished, `part` holds its beginning and
+ * `written` holds one byte per chunk, 1 where the chunk is written.
+ */
 export function arrayFiles(to: string, corruption: string): { whole: string; part: string; written: string } {
   return {
     whole: join(to, `${corruption}.npy`),

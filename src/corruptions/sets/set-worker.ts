@@ -14,7 +14,7 @@ import { type CorruptionName, corrupt } from "../index.js";
 import { readFrostTextures } from "./frost-photographs.js";
 import { arrayFiles, chunkOf, photoFile, type SetJob } from "./set-job.js";
 
-/** As the published set was saved. */
+/** The settings with which the published set was saved. */
 const JPEG = { quality: 85, chromaSubsampling: "4:2:0" } as const;
 
 const job = workerData as SetJob;
@@ -31,12 +31,12 @@ function corrupted({ pixels, height, width }: RawImage, index: number, name: Cor
   return corrupt(pixels, height, width, name, severity, { seed, sample: samples[index], table, frostTextures });
 }
 
-/** Every corruption of one image that is not there yet. */
+/** Writes the corruptions of one image that are not written yet. */
 async function writePhotos(index: number): Promise<void> {
   const missing = corruptions.flatMap((name) =>
     severities.flatMap((severity) => {
       const path = photoFile(to, name, severity, files[index]);
-      // An empty file is what a power failure may leave.
+      // A power failure can leave an empty file.
       return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0 ? [] : [{ name, severity, path }];
     }),
   );
@@ -51,7 +51,7 @@ async function writePhotos(index: number): Promise<void> {
   }
 }
 
-/** One chunk of an array, which is then marked as written. */
+/** Writes one chunk of an array and then marks it as written. */
 async function writeChunk(unit: number): Promise<void> {
   const { corruption, severity, from, to: end, index } = chunkOf(job, unit);
   const { part, written } = arrayFiles(to, corruption);
@@ -80,7 +80,7 @@ async function writeChunk(unit: number): Promise<void> {
   }
 }
 
-/** Writes into a file and waits until the disk has it. */
+/** Writes into a file and waits until the bytes are on the disk. */
 function writeAt(path: string, bytes: Uint8Array, position: number): void {
   const descriptor = openSync(path, "r+");
   try {

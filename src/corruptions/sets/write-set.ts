@@ -30,18 +30,18 @@ import { readFrostTextures } from "./frost-photographs.js";
 import { arrayFiles, chunksOfArray, photoFile, type SetJob, unitsOf } from "./set-job.js";
 
 export interface WriteCorruptedSetOptions extends Pick<WorkOptions, "workers" | "onProgress"> {
-  /** The folder of the set: a new or an empty one, or one in which the same set was begun. */
+  /** The folder of the set. It must be new, empty, or hold an unfinished set with the same settings. */
   readonly to: string;
-  /** By default that of CIFAR-10-C for images in memory, and that of ImageNet-C for photos. */
+  /** By default `cifar-c` for images in memory and `imagenet-c` for photos. */
   readonly layout?: CorruptedLayout;
   /** By default the fifteen of the benchmark. */
   readonly corruptions?: readonly CorruptionName[];
   /** By default 1 .. 5, which the layout of CIFAR-10-C always has. */
   readonly severities?: readonly number[];
-  /** Whose parameters; by default those made for the nearest size. */
+  /** The published set whose parameters are used; by default the one made for the nearest image size. */
   readonly table?: TableName;
   readonly seed: number;
-  /** Folder of photographs of which frost takes its windows. */
+  /** Folder of photographs from which frost takes its windows. */
   readonly frostTextures?: string;
 }
 
@@ -55,16 +55,17 @@ export interface WrittenSet {
 }
 
 /**
- * Corrupts every image of a source and writes the set; a set that was begun is gone on with, and corruptions may be added to one.
+ * Corrupts every image of a source and writes the set. An unfinished set is resumed. Corruptions can be added to a finished
+ * one.
  *
- * `imagenet-c`: CORRUPTION/SEVERITY/CLASS/FILE, JPEG of quality 85 as published; a name that does not end as one of a JPEG gets
- * `.jpg`. `cifar-c`: CORRUPTION.npy, (5 N, H, W, 3) uint8, N images of severity 1 first, and labels.npy, (5 N) uint8 or, with more
- * than 256 classes, int32. Files and arrays appear when they are whole, so that neither a kill nor a full disk leaves half of one.
- * A note of what decides the pixels (`corruptions.json`) guards the folder.
+ * `imagenet-c`: CORRUPTION/SEVERITY/CLASS/FILE, JPEG of quality 85 as published. `.jpg` is appended to a name without a JPEG
+ * extension. `cifar-c`: CORRUPTION.npy, (5 N, H, W, 3) uint8, with the N images of severity 1 first; and labels.npy, (5 N)
+ * uint8, or int32 for more than 256 classes. A file or array gets its name only when it is complete, so that neither a killed
+ * process nor a full disk leaves a partial one. `corruptions.json` records the settings that decide the pixels.
  *
  * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY, ERR_SEED, ERR_FROST_TEXTURES, ERR_WORKERS
- * @throws UsageError ERR_SET_EXISTS where the folder holds something else, or a set made otherwise
- * @throws UsageError ERR_IMAGE_SIZE where photos of different sizes shall become arrays
+ * @throws UsageError ERR_SET_EXISTS where the folder holds something else, or a set made with other settings
+ * @throws UsageError ERR_IMAGE_SIZE where photos of different sizes are to be written as arrays
  * @throws RunError ERR_WRITE where a file cannot be written, ERR_IMAGE where a photo cannot be decoded
  */
 export async function writeCorruptedSet(images: SourceImages, options: WriteCorruptedSetOptions): Promise<WrittenSet> {
@@ -130,11 +131,12 @@ function arrayShape({ source, severities, length }: SetJob): number[] {
   if (height !== undefined && width !== undefined) return [severities.length * length, height, width, 3];
   throw new UsageError(
     "ERR_IMAGE_SIZE",
-    "writeCorruptedSet: photos must have one size to become arrays. Give an image size, or choose the layout imagenet-c.",
+    "writeCorruptedSet: all photos must have the same size for the layout cifar-c. Give an image size, or choose the " +
+      "layout imagenet-c.",
   );
 }
 
-/** Names that end as those of JPEG files. */
+/** The names with `.jpg` appended where they have no JPEG extension. */
 const jpegNames = (files: readonly string[]): string[] =>
   files.map((file) => (/^\.jpe?g$/i.test(extname(file)) ? file : `${file}.jpg`));
 
@@ -144,7 +146,7 @@ async function digestOfTextures(folder: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Makes every folder, and removes from it what a killed process left behind. */
+/** Makes every folder and removes the unfinished files of a killed process. */
 function preparePhotos({ to, files, corruptions, severities }: SetJob, begun: boolean): void {
   for (const name of corruptions) {
     for (const severity of severities) {
@@ -156,7 +158,7 @@ function preparePhotos({ to, files, corruptions, severities }: SetJob, begun: bo
   }
 }
 
-/** An array's file with its header and room for its elements, and the marks of its chunks, unless it was begun. */
+/** Unless it was begun: makes an array's file with its header and space for its elements, and the file of chunk marks. */
 function beginArray(job: SetJob, corruption: CorruptionName, shape: readonly number[]): void {
   const { whole, part, written } = arrayFiles(job.to, corruption);
   const chunks = chunksOfArray(job);
@@ -165,7 +167,7 @@ function beginArray(job: SetJob, corruption: CorruptionName, shape: readonly num
   const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
   if (sizeOf(whole) === size) return;
   if (sizeOf(part) === size && sizeOf(written) === chunks) return;
-  // The marks last: with them the array counts as begun.
+  // The marks come last: an array that has them counts as begun.
   rmSync(written, { force: true });
   const descriptor = openSync(part, "w");
   writeSync(descriptor, header);
@@ -174,7 +176,7 @@ function beginArray(job: SetJob, corruption: CorruptionName, shape: readonly num
   writeFileSync(written, Buffer.alloc(chunks));
 }
 
-/** Gives a whole array its name. */
+/** Renames a complete array to its final name. */
 function endArray(job: SetJob, corruption: CorruptionName): void {
   const { whole, part, written } = arrayFiles(job.to, corruption);
   if (existsSync(part)) {

@@ -1,11 +1,11 @@
-/** What the page shows stands in its address, so that an address shows somebody else the same. */
+/** The state of the page is in its address, so that the address can be shared. */
 import { useCallback, useEffect, useState } from "preact/hooks";
 
 export interface Address {
   get(name: string): string | undefined;
-  /** Every value of a name; undefined where it is not there at all. An empty value stands for none. */
+  /** All values of a name; undefined if the name is absent. An empty value means none. */
   all(name: string): readonly string[] | undefined;
-  /** Sets names, or takes them out with undefined. @param enter whether "back" leads to what was before */
+  /** Sets values by name; undefined removes a name. @param enter whether the browser's "back" returns to the state before */
   set(changes: Readonly<Record<string, string | readonly string[] | undefined>>, enter?: boolean): void;
 }
 

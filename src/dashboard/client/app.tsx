@@ -1,4 +1,4 @@
-/** The frame of the page: what is followed, the views, and the runs that are chosen. */
+/** The frame of the page: the folder, the views, and the chosen runs. */
 
 import { useEffect, useMemo } from "preact/hooks";
 import type { RunSummary } from "../wire.js";
@@ -26,16 +26,16 @@ const VIEWS = [
   ["comparison", "Comparisons", ComparisonView],
 ] as const;
 
-/** Runs that are chosen where nobody has chosen: the newest, on the same data as the newest one. */
+/** Number of runs that are chosen by default: the newest ones with the same data as the newest. */
 const CHOSEN_AT_FIRST = 4;
 
 export function App() {
   const address = useAddress();
   const { listing, connected } = useLive();
   const dark = useDark();
-  const asked = address.all("run");
+  const requested = address.all("run");
   const runs = listing?.runs ?? [];
-  const chosen = useMemo(() => chosenRuns(runs, asked), [runs, asked?.join("\n")]);
+  const chosen = useMemo(() => chosenRuns(runs, requested), [runs, requested?.join("\n")]);
   const view = VIEWS.find(([name]) => name === address.get("view")) ?? VIEWS[0];
   const by = address.get("colour") === "method" ? "method" : "run";
   const colours = useMemo(() => runColours(chosen, by, dark), [chosen, by, dark]);
@@ -43,7 +43,7 @@ export function App() {
   const choose = (ids: readonly string[]) => address.set({ run: ids, zoom: undefined });
   useEffect(() => {
     document.title = `${view[1]} · advprop`;
-    // On a narrow screen its tab may be outside.
+    // On a narrow screen the tab of the view may be outside of the visible area.
     document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [view, listing === undefined]);
   const View = view[2];
@@ -93,15 +93,15 @@ export function App() {
   );
 }
 
-/** This address with another view. */
+/** The current address with another view. */
 function linkTo(view: string): string {
   const parameters = new URLSearchParams(location.search);
   parameters.set("view", view);
   return parameters.toString();
 }
 
-function chosenRuns(runs: readonly RunSummary[], asked: readonly string[] | undefined): readonly RunSummary[] {
-  if (asked !== undefined) return asked.flatMap((id) => runs.find((run) => run.id === id) ?? []);
+function chosenRuns(runs: readonly RunSummary[], requested: readonly string[] | undefined): readonly RunSummary[] {
+  if (requested !== undefined) return requested.flatMap((id) => runs.find((run) => run.id === id) ?? []);
   const begun = ({ createdAt = "" }: RunSummary) => createdAt;
   const newestFirst = runs.filter(({ state }) => state !== "unreadable").sort((a, b) => (begun(a) < begun(b) ? 1 : -1));
   return newestFirst

@@ -1,7 +1,7 @@
-/** The button of a chart or a table that saves what it shows. */
+/** The button of a chart or table that saves its values as CSV. */
 import type { ComponentChildren } from "preact";
 
-/** @param children what is saved, for those who do not see where the button stands: "of the runs" */
+/** @param children what is saved, for screen readers: "of the runs" */
 export function CsvButton({
   onClick,
   children,

@@ -1,8 +1,8 @@
-/** What is shown, as a file for other programs. */
+/** Saves shown values as a CSV file. */
 
 export type CsvCell = string | number | null | undefined;
 
-/** Gives a file of lines to the reader of the page. Quoting as in RFC 4180. */
+/** Lets the browser save lines as a CSV file, quoted as in RFC 4180. */
 export function saveCsv(name: string, lines: readonly (readonly CsvCell[])[]): void {
   const quoted = (cell: CsvCell) => {
     const text = String(cell ?? "");
@@ -13,6 +13,6 @@ export function saveCsv(name: string, lines: readonly (readonly CsvCell[])[]): v
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   link.download = `${name}.csv`;
   link.click();
-  // The browser has taken it by the next turn.
+  // The browser has read the data by the next turn of the event loop.
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

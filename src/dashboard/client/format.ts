@@ -5,11 +5,11 @@ export const NONE = "–";
 export const percent = (value: number | undefined, digits = 1): string =>
   value === undefined || !Number.isFinite(value) ? NONE : `${(100 * value).toFixed(digits)} %`;
 
-/** Half the width of the normal 95 % interval of a share over so many images, in percentage points. */
+/** Half the width of the normal 95 % interval of a share over `count` images, in percentage points. */
 export const marginText = (share: number, count: number): string =>
   count > 0 ? `± ${(196 * Math.sqrt((share * (1 - share)) / count)).toFixed(1)}` : "";
 
-/** Four digits that matter. */
+/** A number with four significant digits. */
 export function short(value: number | undefined | null): string {
   if (value === undefined || value === null || !Number.isFinite(value)) return NONE;
   const size = Math.abs(value);

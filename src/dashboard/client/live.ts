@@ -1,4 +1,4 @@
-/** The list of runs as the server tells it, and what is fetched for the runs that are shown. */
+/** The live list of runs from the server, and the data that are fetched for the shown runs. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Change, Listing, RunSummary } from "../wire.js";
 
@@ -31,10 +31,10 @@ function changed(before: Listing, { runs, removed, reports }: Change): Listing {
   return { ...before, runs: [...all.values()], reports: reports ?? before.reports };
 }
 
-/** Milliseconds until a server that does not answer is asked again. */
+/** Milliseconds until a failed request is repeated. */
 const RETRY = 3000;
 
-/** Something of the server, fetched anew when its version changes. */
+/** A resource of the server. It is fetched again when its version changes. */
 export interface Request {
   readonly key: string;
   readonly url: string;
@@ -42,11 +42,13 @@ export interface Request {
 }
 
 /**
- * The answers by the keys of the requests; those not there yet, or that failed, are missing. An old answer stays until the new
- * one is there. Of one key there is one request at a time, so that a slow server is not asked faster than it answers.
+ * The answers by the keys of the requests. Pending and failed requests have no answer. An old answer is kept until the new one arrives.
+ * There is only one request per key at a time, so that a slow server is not overloaded.
  */
 export function useFetched<Answer>(requests: readonly Request[]): ReadonlyMap<string, Answer> {
-  const answers = useRef(new Map<string, { readonly asked: string; readonly answer: Answer | undefined }>()).current;
+  const answers = useRef(
+    new Map<string, { readonly requested: string; readonly answer: Answer | undefined }>(),
+  ).current;
   const asking = useRef(new Set<string>()).current;
   const [count, setCount] = useState(0);
   const signature = requests.map(({ key, url, version }) => `${key} ${url} ${version}`).join("\n");
@@ -54,8 +56,8 @@ export function useFetched<Answer>(requests: readonly Request[]): ReadonlyMap<st
     const wanted = new Set(requests.map(({ key }) => key));
     for (const key of answers.keys()) if (!wanted.has(key)) answers.delete(key);
     for (const { key, url, version } of requests) {
-      const asked = `${url} ${version}`;
-      if (asking.has(key) || answers.get(key)?.asked === asked) continue;
+      const requested = `${url} ${version}`;
+      if (asking.has(key) || answers.get(key)?.requested === requested) continue;
       asking.add(key);
       const done = () => {
         asking.delete(key);
@@ -64,10 +66,10 @@ export function useFetched<Answer>(requests: readonly Request[]): ReadonlyMap<st
       fetch(url)
         .then(async (response) => {
           const answer = response.ok ? await response.json() : undefined;
-          answers.set(key, { asked, answer: answer ?? answers.get(key)?.answer });
+          answers.set(key, { requested, answer: answer ?? answers.get(key)?.answer });
           done();
         })
-        .catch(() => setTimeout(done, RETRY)); // the server is gone, and may come back
+        .catch(() => setTimeout(done, RETRY)); // the server does not answer, but may come back
     }
   }, [signature, count]);
   const found = requests.flatMap(({ key }) => {
@@ -77,7 +79,7 @@ export function useFetched<Answer>(requests: readonly Request[]): ReadonlyMap<st
   return new Map(found);
 }
 
-/** What one address of the server answers about each run. */
+/** A request to one address of the server for each run. */
 export const requestsFor = (
   path: string,
   runs: readonly RunSummary[],

@@ -1,9 +1,9 @@
-/** Short names of runs that tell them apart. */
+/** Short and unique names of runs. */
 import type { RunSummary } from "../wire.js";
 
 /**
- * The end of each id that no other of these runs has: "vanilla-seed-0", or "first/vanilla-seed-0" where there are two. The
- * folder runs/ of a comparison says nothing and is left out.
+ * The shortest end of each id that is unique among these runs: "vanilla-seed-0", or "first/vanilla-seed-0" if there are two. The folder
+ * runs/ of a comparison is left out.
  */
 export function shortNames(runs: readonly RunSummary[]): ReadonlyMap<string, string> {
   const parts = ({ id, name }: RunSummary) =>

@@ -1,13 +1,13 @@
-/** How a run stands: a sign and a word, so that colour alone says nothing. */
+/** The state of a run as a sign and a word, so that it does not depend on colour. */
 import type { RunState } from "../wire.js";
 
 const SIGNS: Readonly<Record<RunState, readonly [sign: string, title: string]>> = {
-  running: ["▶", "is being trained"],
-  finished: ["✓", "has trained all its epochs"],
-  stopped: ["‖", "was stopped; it can be resumed"],
-  failed: ["✕", "ended with an error"],
-  crashed: ["!", "says that it is running, and its process gives no sign of life; it can be resumed"],
-  unreadable: ["?", "cannot be read"],
+  running: ["▶", "the run is training"],
+  finished: ["✓", "the training has ended"],
+  stopped: ["‖", "the run was stopped and can be resumed"],
+  failed: ["✕", "the run ended with an error"],
+  crashed: ["!", "the process of the run no longer responds; the run can be resumed"],
+  unreadable: ["?", "the run cannot be read"],
 };
 
 export function StateMark({ state, bare = false }: { readonly state: RunState; readonly bare?: boolean }) {

@@ -1,11 +1,11 @@
-/** batch-norm-drift.jsonl for a chart: by route, layer and epoch. */
+/** Reads batch-norm-drift.jsonl for charts, by route, layer and epoch. */
 
 import type { DriftData } from "../wire.js";
 import { LineFollower } from "./line-follower.js";
 import { numberOf, objectOf, textOf } from "./read-json.js";
 import { parseRecord } from "./records.js";
 
-/** Epochs of a route that are given at most: of more every other one is left out, again and again; never the last. */
+/** Largest number of epochs per route. If there are more, every second one is dropped, repeatedly, but never the last. */
 const MOST_EPOCHS = 200;
 
 interface Point {
@@ -38,7 +38,7 @@ class Route {
   }
 }
 
-/** @param path of the file; where it is not there, there is no route */
+/** @param path the file; if it does not exist, there are no routes */
 export async function readDrift(path: string): Promise<DriftData[]> {
   const routes = new Map<string, Route>();
   const add = (line: string) => {

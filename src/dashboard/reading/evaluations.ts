@@ -1,10 +1,10 @@
-/** What `evaluate` wrote into a run's folder. */
+/** Reads the results of `evaluate` in a run's folder. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Confusion, EvaluationEntry, RunSummary } from "../wire.js";
 import { type JsonObject, numberOf, objectOf, readJsonObject, textOf } from "./read-json.js";
 
-/** The names of files of a kind in a folder, in order; none where there is no folder. */
+/** The sorted names of files with an ending in a folder; none if there is no folder. */
 export function filesIn(folder: string, ending: string): string[] {
   try {
     return readdirSync(folder)
@@ -25,14 +25,14 @@ function evaluationsIn(folder: string): { readonly file: string; readonly evalua
     .sort((a, b) => (String(a.evaluation.createdAt) < String(b.evaluation.createdAt) ? -1 : 1));
 }
 
-/** The scores for the list: of the newest evaluation without an attack, and of the newest with one; main norms, test images if any. */
+/** The scores for the list: those of the newest evaluation without and with an attack, through the main batch norms, on test images if there are any. */
 export function evaluationScores(folder: string): Pick<RunSummary, "clean" | "robust" | "attack"> {
   const all = evaluationsIn(folder).map(({ evaluation }) => evaluation);
   const main = all.filter(({ route }) => route === undefined || route === "main");
   const tests = main.filter(({ data }) => objectOf(data)?.split === "test");
   const counted = tests.length > 0 ? tests : main;
   const robust = counted.findLast(({ robustAccuracy }) => typeof robustAccuracy === "number");
-  // An attack may have been made on fewer images, whose clean accuracy is less certain.
+  // An evaluation with an attack may have fewer images, so that its clean accuracy is less certain.
   const clean = counted.findLast(({ robustAccuracy }) => robustAccuracy === undefined) ?? robust;
   return {
     clean: numberOf(clean?.accuracy) ?? suiteAccuracy(join(folder, "suites")),
@@ -41,7 +41,7 @@ export function evaluationScores(folder: string): Pick<RunSummary, "clean" | "ro
   };
 }
 
-/** On clean images, as `compare` and suites measure it. */
+/** The clean accuracy that `compare` and suites measured. */
 function suiteAccuracy(folder: string): number | undefined {
   const measures = newestSuite(folder)?.measures;
   if (!Array.isArray(measures)) return undefined;
@@ -68,7 +68,7 @@ export function evaluationEntries(folder: string): EvaluationEntry[] {
   });
 }
 
-/** The summary of the newest suite; undefined where none was measured. @param folder of the suites */
+/** The summary of the newest suite; undefined if there is none. @param folder folder of the suites */
 export function newestSuite(folder: string): JsonObject | undefined {
   const all = filesIn(folder, ".json")
     .map((name) => readJsonObject(join(folder, name)))
@@ -77,7 +77,7 @@ export function newestSuite(folder: string): JsonObject | undefined {
   return objectOf(newest?.summary);
 }
 
-/** The confusion matrix of an evaluation, without zeros; undefined where it has none. */
+/** The confusion matrix of an evaluation, without zeros; undefined if it has none. */
 export function confusionOf(path: string): Confusion | undefined {
   const evaluation = readJsonObject(path);
   const classes = Array.isArray(evaluation?.perClass)

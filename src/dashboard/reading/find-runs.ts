@@ -1,12 +1,12 @@
-/** Which runs and reports lie in a folder. */
+/** Finds the runs and reports in a folder. */
 import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ReportSummary } from "../wire.js";
 
-/** Deeper folders are not looked at. */
+/** Deeper folders are not searched. */
 const DEEPEST = 6;
 
-/** Folders of many files in which no run lies. */
+/** Folders with many files that contain no runs. */
 const PASSED_OVER = new Set(["node_modules", "checkpoints", "measurements", "images", "pictures", "evaluation"]);
 
 export interface Found {
@@ -20,13 +20,13 @@ export interface FoundReport {
   readonly summary: ReportSummary;
 }
 
-/** What compare and a suite write. The plan is there from the beginning, the report at the end. */
+/** Files of a comparison and of a suite. The plan exists from the beginning, the report only at the end. */
 const REPORTS = [
   { file: "comparison.json", kind: "comparison" },
   { file: "report.json", kind: "suite" },
 ] as const;
 
-/** Looks through a folder and those in it. A folder that cannot be read, or goes away meanwhile, holds nothing. */
+/** Searches a folder and its subfolders. A folder that cannot be read, or disappears meanwhile, counts as empty. */
 export function findRuns(folder: string): Found {
   const runs = new Map<string, string>();
   const reports = new Map<string, FoundReport>();
@@ -66,7 +66,7 @@ function entriesOf(path: string): Dirent[] {
   }
 }
 
-/** Links may lead in a circle: each target is looked at once. */
+/** Links may form a circle, so each target is searched only once. */
 function isNewFolder(path: string, seen: Set<string>): boolean {
   try {
     const real = realpathSync(path);

@@ -1,13 +1,13 @@
-/** Follows a folder of runs: what is in it, and what changed. */
+/** Watches a folder of runs for changes. */
 
 import type { Change, Listing, ReportSummary, RunSummary } from "../wire.js";
 import { type Found, findRuns } from "./find-runs.js";
 import { mayDie, summariseRun, versionsOf } from "./run-summary.js";
 
-/** Looking again sooner would cost more than it shows. */
+/** Smallest time between two looks, in milliseconds. */
 const LEAST_WAIT = 1000;
 
-/** At most this share of the time is spent on looking. */
+/** Largest share of the time that may be spent on looking. */
 const SHARE = 0.05;
 
 interface Known {
@@ -17,8 +17,8 @@ interface Known {
 }
 
 /**
- * Looks by itself only while somebody listens, by polling: the runs may lie on a file system that tells of no changes. What it
- * keeps is a summary for each run.
+ * Watches a folder by polling, because the file system of the runs may not report changes. It polls only while there are listeners. It
+ * keeps a summary of each run in memory.
  */
 export class FolderWatch {
   readonly #runs = new Map<string, Known>();
@@ -34,7 +34,7 @@ export class FolderWatch {
     return { folder: this.folder, runs: this.#summaries(), reports: this.#reportSummaries() };
   }
 
-  /** The folder of a run; undefined where there is none of that id. */
+  /** The folder of a run; undefined if no run has this id. */
   run(id: string): { readonly path: string; readonly summary: RunSummary } | undefined {
     this.#refresh();
     return this.#runs.get(id);
@@ -46,7 +46,7 @@ export class FolderWatch {
     return this.#reports.get(`${kind}:${id}`)?.path;
   }
 
-  /** Calls a listener with each change from now on. @returns what ends it */
+  /** Calls a listener with each change from now on. @returns a function that ends this */
   listen(listener: (change: Change) => void): () => void {
     this.#listeners.add(listener);
     this.#timer ??= setTimeout(() => this.#tick(), LEAST_WAIT);
@@ -65,7 +65,7 @@ export class FolderWatch {
     this.#timer = setTimeout(() => this.#tick(), Math.max(LEAST_WAIT, took / SHARE));
   }
 
-  /** Looks where the last look is not of this moment. */
+  /** Looks again unless the last look was a moment ago. */
   #refresh(): void {
     if (performance.now() - this.#lookedAt > LEAST_WAIT / 2) this.#look();
   }

@@ -1,9 +1,9 @@
-/** A file of lines that grows, read once: each call gives what came since the last one. */
+/** Follows a growing file of lines: each call reads the lines that were added since the last call. */
 import { type FileHandle, open } from "node:fs/promises";
 
 const CHUNK = 1024 * 1024;
 
-/** A longer line is no record of ours; it is not kept in memory. */
+/** A longer line cannot be one of our records, and is not kept in memory. */
 const LONGEST_LINE = 4 * 1024 * 1024;
 
 const NEWLINE = 10;
@@ -11,16 +11,16 @@ const NEWLINE = 10;
 export class LineFollower {
   #offset = 0;
   #inode = -1;
-  /** What follows the last line end: its writer may be at it. */
+  /** The text after the last line end: a line that may still be incomplete. */
   #rest: Buffer = Buffer.alloc(0);
-  /** Whether a line that is too long is being passed over. */
+  /** Whether the rest of a too long line is being skipped. */
   #skipping = false;
 
   constructor(readonly path: string) {}
 
   /**
-   * Calls `onLine` with each new whole line; `onRestart` before that where the file is another one, is shorter than before, or is
-   * gone. A line that is too long is given as "".
+   * Calls `onLine` with each new complete line. Calls `onRestart` before that if the file was replaced, became shorter, or was deleted.
+   * A line that is too long is passed as "".
    */
   async read(onLine: (line: string) => void, onRestart: () => void): Promise<void> {
     let file: FileHandle;

@@ -1,14 +1,14 @@
-/** The metrics of runs as CSV, all of them: what a chart shows of them is downsampled. */
+/** All metrics of runs as CSV; charts show them only downsampled. */
 import { createReadStream } from "node:fs";
 import { eachNumber, parseRecord } from "./records.js";
 
-/** Characters that are sent at a time. */
+/** Number of characters that are sent at a time. */
 const PIECE = 65_536;
 
 /**
- * Lines `run,metric,step,epoch,value`, made as they are asked for, so that no run is too long.
+ * Lines `run,metric,step,epoch,value`, generated on demand, so that a long run needs no more memory.
  *
- * @param metrics names such as "step.cleanLoss"; all where there are none
+ * @param metrics names such as "step.cleanLoss"; an empty set means all
  */
 export async function* metricsCsv(
   runs: readonly { readonly id: string; readonly path: string }[],
@@ -33,7 +33,7 @@ export async function* metricsCsv(
   yield text;
 }
 
-/** The lines that are there; of a file that is gone, or goes away meanwhile, those that were read. */
+/** The lines of a file. If the file does not exist or is deleted meanwhile, the lines that could be read. */
 async function* linesOf(path: string): AsyncGenerator<string> {
   let rest = "";
   try {

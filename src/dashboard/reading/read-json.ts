@@ -1,9 +1,9 @@
-/** Reading what others write, or have damaged. */
+/** Reads JSON that other programs write, or that may be damaged. */
 import { readFileSync } from "node:fs";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The object in a file; undefined where there is none that can be read. */
+/** The object in a file; undefined if it cannot be read. */
 export function readJsonObject(path: string): JsonObject | undefined {
   try {
     return objectOf(JSON.parse(readFileSync(path, "utf8")));

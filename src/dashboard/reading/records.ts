@@ -1,6 +1,6 @@
-/** The numbers of a line of metrics.jsonl, whatever version of the program wrote it. */
+/** Parses lines of metrics.jsonl from any version of the program. */
 
-/** A record with its place in time. */
+/** A record with its type, step and epoch. */
 export interface ParsedRecord {
   readonly type: string;
   readonly step: number;
@@ -8,7 +8,7 @@ export interface ParsedRecord {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** undefined where the line is no record. */
+/** The record in a line; undefined if the line is not a record. */
 export function parseRecord(line: string): ParsedRecord | undefined {
   let value: unknown;
   try {
@@ -29,8 +29,8 @@ export function parseRecord(line: string): ParsedRecord | undefined {
 }
 
 /**
- * Calls `onNumber` with every number of a record but those that say where it stands: its section ("step", "validation.routes.main")
- * and its key. They are not joined here, because making names takes longer than reading the numbers.
+ * Calls `onNumber` with every number of a record except its step and epoch. The section, such as "step" or "validation.routes.main", and
+ * the key are passed separately, because joining them would take longer than reading the numbers.
  */
 export function eachNumber(
   { type, fields }: ParsedRecord,

@@ -1,4 +1,4 @@
-/** The parts of a run that are read whole when somebody looks at them. */
+/** The parts of a run that are read completely on request. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -18,7 +18,7 @@ export function runDetails(path: string, summary: RunSummary): RunDetails {
   };
 }
 
-/** The values by their paths, as they stand; none where the file is no YAML. A recipe of another version is not checked. */
+/** The values of a recipe by their paths, without a check, because the recipe may be of another version; none if the file is not YAML. */
 function recipeValues(path: string): Record<string, unknown> {
   let recipe: JsonObject | undefined;
   try {

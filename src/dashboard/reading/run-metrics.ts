@@ -1,17 +1,17 @@
-/** The metrics of runs in memory that does not grow: each run's file is read once, and after that what is new in it. */
+/** Keeps the metrics of runs in bounded memory. The file of each run is read once, and after that only new lines. */
 
 import type { RunSeries, SeriesData } from "../wire.js";
 import { LineFollower } from "./line-follower.js";
 import { eachNumber, parseRecord } from "./records.js";
 import { Series } from "./series.js";
 
-/** Runs whose metrics are kept; another one is read anew when it is asked for. About 1 MB each at most. */
+/** Number of runs whose metrics are kept, at most about 1 MB each. Others are read again on request. */
 const MOST_RUNS = 64;
 
-/** More metrics than any method logs. */
+/** Largest number of metrics of a run; no method logs so many. */
 const MOST_SERIES = 64;
 
-/** The steps to look at, both ends included. */
+/** A range of steps, including both ends. */
 export interface StepRange {
   readonly from: number;
   readonly to: number;
@@ -19,7 +19,7 @@ export interface StepRange {
 
 class RunMetrics {
   readonly #follower: LineFollower;
-  /** By section and key. */
+  /** The series by section and key. */
   readonly #series = new Map<string, Map<string, Series>>();
   #count = 0;
   #lines = 0;
@@ -33,7 +33,7 @@ class RunMetrics {
     this.#follower = new LineFollower(path);
   }
 
-  /** Reads what is new. Calls at the same time wait for each other. */
+  /** Reads new lines. Simultaneous calls wait for each other. */
   update(): Promise<void> {
     const read = () =>
       this.#follower.read(
@@ -64,7 +64,7 @@ class RunMetrics {
     eachNumber(record, (section, key, value) => this.#seriesOf(section, key)?.add(step, value));
   }
 
-  /** undefined where there are too many. */
+  /** The series of a metric; undefined if there are too many metrics. */
   #seriesOf(section: string, key: string): Series | undefined {
     const found = this.#series.get(section)?.get(key);
     if (found !== undefined || this.#count === MOST_SERIES) return found;
@@ -84,16 +84,16 @@ class RunMetrics {
 }
 
 export class MetricsStore {
-  /** The one that was used last stands last. */
+  /** The runs, with the most recently used one last. */
   readonly #runs = new Map<string, RunMetrics>();
 
   /**
    * All metrics of a run, or of some of its steps, in at most {@link MOST_BUCKETS} buckets each.
    *
-   * @param path of metrics.jsonl; where it is not there, there are no metrics
+   * @param path path of metrics.jsonl; if the file does not exist, there are no metrics
    */
   async read(id: string, path: string, range?: StepRange): Promise<RunSeries> {
-    // A part is read anew from the file: it has more detail than what is kept.
+    // A range is read again from the file, which has more detail than the kept series.
     const metrics = range === undefined ? this.#kept(path) : new RunMetrics(path, range);
     await metrics.update();
     return metrics.data(id);

@@ -1,4 +1,4 @@
-/** A line of the list of runs. */
+/** Makes the summary of a run for the list of runs. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isRunLocked } from "../../runs/run-lock.js";
@@ -8,14 +8,14 @@ import { evaluationScores } from "./evaluations.js";
 import { numberOf, objectOf, readJsonObject, textOf } from "./read-json.js";
 import { parseRecord } from "./records.js";
 
-/** Bytes at the end of metrics.jsonl in which the newest records lie. */
+/** Number of bytes at the end of metrics.jsonl that are read for the newest records. */
 const TAIL = 16 * 1024;
 
 /** When the parts of a run last changed. */
 export function versionsOf(path: string): RunVersions & { readonly info: number } {
   const time = (name: string) => {
     const status = statSync(join(path, name), { throwIfNoEntry: false });
-    // The size tells two appends of one moment apart.
+    // The size distinguishes two writes with the same time stamp.
     return status === undefined ? 0 : status.mtimeMs + status.size / 2 ** 32;
   };
   return {
@@ -27,16 +27,16 @@ export function versionsOf(path: string): RunVersions & { readonly info: number 
   };
 }
 
-/** The run's state by its own word and by its lock. */
+/** The run's state, from its status and its lock. */
 function stateOf(status: unknown, path: string): RunState {
   if (status === "running") return isRunLocked(join(path, "lock")) ? "running" : "crashed";
   return status === "finished" || status === "stopped" ? status : "failed";
 }
 
-/** Whether the state may change without any file changing: the process of a running run may die. */
+/** Whether the state may change without a change of files, because the process of a running run may die. */
 export const mayDie = ({ state }: RunSummary): boolean => state === "running" || state === "crashed";
 
-/** @param before the summary of the last look, of which the scores hold while the folder of evaluations is the same */
+/** @param before the previous summary; its scores are reused if the folder of evaluations has not changed */
 export function summariseRun(id: string, path: string, folder: string, before?: RunSummary): RunSummary {
   const { info: infoVersion, ...versions } = versionsOf(path);
   const changedAt = Math.floor(Math.max(infoVersion, ...Object.values(versions)));
@@ -46,7 +46,7 @@ export function summariseRun(id: string, path: string, folder: string, before?: 
     const problem =
       info === undefined
         ? "run.json cannot be read"
-        : `run.json has schema ${JSON.stringify(info.schema)}, and this version of advprop reads ${RUN_SCHEMA}`;
+        : `run.json has schema ${JSON.stringify(info.schema)}, but this version of advprop reads ${RUN_SCHEMA}`;
     return { id, name, state: "unreadable", problem, changedAt, versions };
   }
   const data = objectOf(info.data);
@@ -70,7 +70,7 @@ export function summariseRun(id: string, path: string, folder: string, before?: 
 const bestOf = (path: string) =>
   objectOf(objectOf(readJsonObject(join(path, "checkpoints", "best.json"))?.state)?.best);
 
-/** Found by their lines: reading five hundred recipes as YAML takes most of a second. */
+/** Finds the values by their lines, because parsing five hundred recipes as YAML takes almost a second. */
 function recipeLine(path: string): Pick<RunSummary, "method" | "model" | "seed" | "epochs"> {
   let text: string;
   try {
@@ -91,7 +91,7 @@ function recipeLine(path: string): Pick<RunSummary, "method" | "model" | "seed" 
   };
 }
 
-/** What the newest record of each type says, as far as it is in the end of the file. */
+/** Values of the newest record of each type in the end of the file. */
 function newestRecords(path: string): Partial<RunSummary> {
   const newest: { [type: string]: Readonly<Record<string, unknown>> } = {};
   let last: Readonly<Record<string, unknown>> | undefined;
@@ -112,7 +112,7 @@ function newestRecords(path: string): Partial<RunSummary> {
   };
 }
 
-/** The whole lines at the end of a file. */
+/** The complete lines at the end of a file. */
 function tailLines(path: string): string[] {
   let file: number;
   try {

@@ -1,12 +1,12 @@
 /** A metric of any length in bounded memory. */
 import type { SeriesData } from "../wire.js";
 
-/** Most buckets of a metric: more than a chart has pixels. A full series joins them in pairs, which leaves at least half. */
+/** Largest number of buckets of a metric, more than a chart has pixels. A full series joins them in pairs, so at least half remain. */
 export const MOST_BUCKETS = 1024;
 
 /**
- * Downsamples while it is filled: a bucket holds so many consecutive records, and keeps their last step, their mean, least and
- * largest value, so that neither the course nor a single peak is lost. When all buckets are full, each two become one.
+ * A series that is downsampled while it is filled. A bucket stands for several consecutive records. It keeps their last step and their
+ * mean, smallest and largest value, so that no peak is lost. When all buckets are full, each pair of buckets is joined.
  */
 export class Series {
   #capacity = 32;
@@ -14,7 +14,7 @@ export class Series {
   #sum = new Float64Array(this.#capacity);
   #least = new Float64Array(this.#capacity);
   #largest = new Float64Array(this.#capacity);
-  /** Buckets in use, records of a full one, and of the last one. */
+  /** The number of buckets in use, of records in a full bucket, and of records in the last bucket. */
   #length = 0;
   #perBucket = 1;
   #inLast = 0;
@@ -75,5 +75,5 @@ export class Series {
   }
 }
 
-/** More digits than a chart shows, in less text. */
+/** Rounds to six digits, which is more than a chart shows and makes the text shorter. */
 const sixDigits = (value: number): number => Number(value.toPrecision(6));

@@ -16,7 +16,7 @@ const SIZE = 32;
 const PLANE_BYTES = SIZE * SIZE;
 const IMAGE_BYTES = 3 * PLANE_BYTES;
 
-/** How one of the two sets lies on disk. */
+/** The files of one of the two sets. */
 interface CifarLayout {
   readonly name: string;
   /** Label bytes of a record; the last one is the class. */
@@ -59,7 +59,7 @@ const CIFAR100: CifarLayout = {
 /** The published names of the classes of CIFAR-10 and of CIFAR-100, by label. */
 export const CIFAR_CLASSES = { cifar10: CIFAR10.classes, cifar100: CIFAR100.classes } as const;
 
-/** Whether a folder with these entries holds CIFAR-10 or CIFAR-100 in the binary layout, perhaps incomplete. */
+/** Whether a folder with these entries holds CIFAR-10 or CIFAR-100 in the binary layout, complete or not. */
 export function isCifarFolder(entries: readonly string[]): boolean {
   return layoutOf(entries) !== undefined;
 }
@@ -77,10 +77,10 @@ function layoutOf(entries: readonly string[]): CifarLayout | undefined {
  *
  * @param path the folder with the files themselves
  * @returns samples in file order, 32 x 32 pixels
- * @throws UsageError ERR_DATA_MISSING where no file or not every file of the part is there, or one cannot be read
- * @throws UsageError ERR_CIFAR_SIZE where a file has not the published size
+ * @throws UsageError ERR_DATA_MISSING where a file of the part is missing or cannot be read
+ * @throws UsageError ERR_CIFAR_SIZE where the size of a file is not the published one
  * @throws UsageError ERR_CIFAR_LABEL where a label is out of range
- * @throws UsageError ERR_CIFAR_CLASSES where the file of class names has not one name per class
+ * @throws UsageError ERR_CIFAR_CLASSES where the file of class names does not have one name per class
  */
 export function loadCifar(path: string, split: Split): Dataset {
   const files = [...CIFAR10.files.train, ...CIFAR10.files.test, ...CIFAR100.files.train, ...CIFAR100.files.test];
@@ -106,18 +106,18 @@ export function loadCifar(path: string, split: Split): Dataset {
   return new InMemoryDataset({ name: layout.name, classes, height: SIZE, width: SIZE, labels, pixels });
 }
 
-/** How one part of CIFAR-10 or CIFAR-100 lies in files of records, for programs that write such files. */
+/** The layout of the record files of one part of CIFAR-10 or CIFAR-100, for programs that write such files. */
 export interface CifarRecords {
   /** Names of the files, in order. */
   readonly files: readonly string[];
   readonly recordsPerFile: number;
   readonly labelBytes: number;
   readonly size: typeof SIZE;
-  /** The file of class names, which need not be there. */
+  /** The file of class names. It can be missing. */
   readonly classesFile: string;
 }
 
-/** The records of the set whose files are among these entries of a folder; undefined where there is none. */
+/** The records of CIFAR-10 or CIFAR-100, whichever these entries of a folder belong to; undefined where they belong to neither. */
 export function cifarRecords(entries: readonly string[], split: Split): CifarRecords | undefined {
   const layout = layoutOf(entries);
   if (layout === undefined) return undefined;
@@ -126,9 +126,9 @@ export function cifarRecords(entries: readonly string[], split: Split): CifarRec
 }
 
 /**
- * The records of a file with other pixels: labels and order stay.
+ * Replaces the pixels of every record of a file. Labels and order stay.
  *
- * @param change the image of a record, (32, 32, 3) uint8, to another
+ * @param change turns the image of a record, (32, 32, 3) uint8, into another
  */
 export function changeRecords(
   bytes: Uint8Array,
@@ -148,7 +148,7 @@ export function changeRecords(
   return changed;
 }
 
-/** Reads one file into its part of the arrays. */
+/** Reads one file into its range of the arrays. */
 function readRecords(file: string, layout: CifarLayout, into: { labels: Int32Array; pixels: Uint8Array }): void {
   const { labels, pixels } = into;
   const recordBytes = layout.labelBytes + IMAGE_BYTES;
@@ -193,7 +193,7 @@ function bytesOf(file: string): Buffer {
   }
 }
 
-/** One image from (3, H, W) at `from` in `source` to (H, W, 3) at `to` in `target`. */
+/** Copies one image from (3, H, W) at `from` in `source` to (H, W, 3) at `to` in `target`. */
 function planarToInterleaved(source: Uint8Array, from: number, target: Uint8Array, to: number): void {
   for (let pixel = 0; pixel < PLANE_BYTES; pixel++) {
     target[to + 3 * pixel] = source[from + pixel];

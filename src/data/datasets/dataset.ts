@@ -1,8 +1,8 @@
-/** Labelled images in memory as 8-bit pixels: what every reader gives and every loader takes. */
+/** Labelled images in memory as 8-bit pixels: every reader returns them and every loader takes them. */
 
 import { UsageError } from "../../errors.js";
 
-/** A part of a data set as its authors cut it. A validation part is split off `train`. */
+/** A part of a data set as its authors split it. The validation part is split off `train`. */
 export type Split = "train" | "test";
 
 /** Labelled images of one size, 8-bit RGB. */
@@ -33,7 +33,7 @@ export interface InMemoryContents {
   readonly pixels: Uint8Array;
 }
 
-/** A data set whose pixels lie in one array; sample i has the identity i. */
+/** A data set whose pixels are one array. Sample i has the identity i. */
 export class InMemoryDataset implements Dataset {
   readonly name: string;
   readonly classes: readonly string[];
@@ -46,7 +46,7 @@ export class InMemoryDataset implements Dataset {
   readonly #imageBytes: number;
 
   /**
-   * Takes the arrays over without copying them.
+   * Keeps the arrays without copying them.
    *
    * @throws UsageError ERR_DATA_SHAPE where the pixels are not N * height * width * 3 bytes
    * @throws UsageError ERR_DATA_LABEL where a label is outside [0, classes.length)

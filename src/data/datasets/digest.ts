@@ -1,8 +1,8 @@
-/** Who images in memory are. */
+/** A digest that identifies images in memory. */
 import { createHash } from "node:crypto";
 import type { Dataset } from "./dataset.js";
 
-/** SHA-256, in hexadecimal, of every pixel, label and identity of some sets; of one that is not there its absence. */
+/** SHA-256, in hexadecimal, over every pixel, label and identity of some sets. A missing set counts as missing. */
 export function digestOf(sets: readonly (Dataset | undefined)[]): string {
   const hash = createHash("sha256");
   for (const set of sets) {

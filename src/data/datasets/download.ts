@@ -1,4 +1,4 @@
-/** Downloads of large files: resumed where they stopped, and checked. */
+/** Downloads of large files, which can be resumed and are checked by their hash. */
 
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -8,60 +8,60 @@ import { pipeline } from "node:stream/promises";
 import { RunError } from "../../errors.js";
 import { writeError } from "../../runs/atomic-file.js";
 
-/** What is known of a file's hash. */
+/** The known digits of a file's hash. */
 export interface Checksum {
   readonly algorithm: "md5" | "sha256";
-  /** Its hexadecimal digits, or the first of them. */
+  /** The hexadecimal digits of the hash, or only the first of them. */
   readonly begins: string;
 }
 
 export interface DownloadOptions {
   readonly url: string;
-  /** Where the file goes. Until it is whole it lies beside it as `PATH.part`. */
+  /** Path of the file. Until it is complete, it is beside this path as `PATH.part`. */
   readonly path: string;
-  /** Undefined where no hash is published: then a file that is there is taken as it is, and no part is kept for another process. */
+  /** Undefined where no hash is published. Then an existing file is used unchecked, and another process cannot resume a part. */
   readonly checksum: Checksum | undefined;
-  /** For the server alone, not for another one that it points to. */
+  /** Sent to this server alone, and not to another one after a redirect. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Refuses a file that is larger. */
   readonly maxBytes?: number;
-  /** Sentences without a full stop: what to do without a network, and with an address that is wrong. */
+  /** Sentences without a full stop: what to do without a network, and what to do when the address is wrong. */
   readonly advice: { readonly offline: string; readonly address: string };
-  /** Gives a connection up that brings nothing for so long; by default 30 seconds. */
+  /** Closes a connection that sends nothing for this time; by default 30 seconds. */
   readonly stallMs?: number;
-  /** Connections in all, each going on where the last one stopped; by default 4. */
+  /** Number of connections. Each resumes where the last one stopped. By default 4. */
   readonly attempts?: number;
-  /** Pause before the second attempt, doubled for each further one; by default half a second. */
+  /** Pause before the second attempt, doubled for each one after it; by default half a second. */
   readonly pauseMs?: number;
   /** `total` is undefined where the server does not say. */
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
 
-/** A failure that another attempt may mend. */
+/** A failure that another attempt can solve. */
 class Interrupted extends Error {}
 
-/** What is kept from one connection to the next. */
+/** State that is kept between connections. */
 interface Transfer {
-  /** Where the bytes go until they are all there. */
+  /** Where the bytes are written until the file is complete. */
   readonly part: string;
-  /** What the server calls this version of the file, so that two versions are not joined. */
+  /** The server's identifier of this version of the file, so that two versions are not mixed. */
   validator: string | undefined;
 }
 
 /**
- * Downloads a file, unless it is already there and right.
+ * Downloads a file, unless it exists already with the right hash.
  *
- * What an earlier attempt or process left is continued by a range request; a server that ignores the range sends the
- * whole file, which then replaces it. The file gets its name only when its hash is right; a wrong one is removed, since
- * nothing says which part is wrong.
+ * A part that an earlier attempt or process left is resumed by a range request. A server that ignores the range sends the
+ * whole file, which then replaces the part. The file gets its name only when its hash is right. A file with a wrong hash is
+ * removed, since nothing tells which of its bytes are wrong.
  *
- * @throws RunError ERR_NETWORK where the server cannot be reached, stalls or breaks off in every attempt
+ * @throws RunError ERR_NETWORK where every attempt fails: the server cannot be reached, stalls or closes the connection
  * @throws RunError ERR_DOWNLOAD where the server refuses (404, 403, ...), or the file has another hash or is too large
  * @throws RunError ERR_WRITE where the file cannot be written
  */
 export async function download(options: DownloadOptions): Promise<void> {
   const { url, path, checksum, advice } = options;
-  // Without a hash, parts of two processes or versions could not be told apart.
+  // Without a hash, the parts of two processes or of two versions could not be told apart.
   const part = checksum === undefined ? `${path}.${process.pid}.part` : `${path}.part`;
   try {
     mkdirSync(dirname(path), { recursive: true });
@@ -80,7 +80,7 @@ export async function download(options: DownloadOptions): Promise<void> {
     const leftOver = sizeOf(part) > 0;
     await fetchWhole(options, part);
     if (leftOver && !(await fits(part, checksum))) {
-      // What was there may have been of another version of the file.
+      // The part can belong to another version of the file, so that its hash is wrong: start again.
       rmSync(part);
       await fetchWhole(options, part);
     }
@@ -91,7 +91,7 @@ export async function download(options: DownloadOptions): Promise<void> {
       throw new RunError(
         "ERR_DOWNLOAD",
         `${url} has the ${algorithm === "md5" ? "MD5" : "SHA-256"} ${found}, not ${begins}${begins.length < found.length ? "..." : ""}: ` +
-          `what arrived is damaged or not the published file, and was removed. Try again. ${advice.address}.`,
+          `the file is damaged or not the published one, and was removed. Try again. ${advice.address}.`,
       );
     }
   }
@@ -115,7 +115,7 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
         "ERR_NETWORK",
         `cannot download ${options.url}: ${error.message} (${attempts} ${attempts === 1 ? "attempt" : "attempts"}). ` +
           (kept > 0 && checksum !== undefined
-            ? `${kept} bytes are kept in ${part}; the same command goes on from there.`
+            ? `${kept} bytes are kept in ${part}; the same command resumes from there.`
             : `${advice.offline}.`),
         { cause: error },
       );
@@ -123,11 +123,11 @@ async function fetchWhole(options: DownloadOptions, part: string): Promise<void>
   }
 }
 
-/** One connection: appends what is missing to `part`. */
+/** One connection. Appends the missing bytes to `part`. */
 async function fetchRest(options: DownloadOptions, transfer: Transfer): Promise<void> {
   const { url, stallMs = 30_000, onProgress, checksum, advice, maxBytes = Number.POSITIVE_INFINITY } = options;
   const { part } = transfer;
-  // Without a hash only what is known to be of the same version is continued.
+  // Without a hash, a part is resumed only where the server identifies its version.
   if (checksum === undefined && transfer.validator === undefined) rmSync(part, { force: true });
   const have = sizeOf(part);
   const abort = new AbortController();
@@ -144,7 +144,7 @@ async function fetchRest(options: DownloadOptions, transfer: Transfer): Promise<
   try {
     const response = await fetch(url, {
       signal: abort.signal,
-      // The bytes themselves: a compressed transfer cannot be resumed.
+      // A compressed transfer cannot be resumed.
       headers: {
         ...options.headers,
         "accept-encoding": "identity",
@@ -153,7 +153,7 @@ async function fetchRest(options: DownloadOptions, transfer: Transfer): Promise<
       },
     });
     if (response.status === 416) {
-      // Nothing is left to send: the file is whole, or it is not this file; its checksum will tell.
+      // The server has no bytes after the part. Either the file is complete, or it is another file: the checksum tells.
       await response.body?.cancel();
       return;
     }
@@ -176,7 +176,7 @@ async function fetchRest(options: DownloadOptions, transfer: Transfer): Promise<
       if (bytes <= maxBytes) return;
       throw new RunError(
         "ERR_DOWNLOAD",
-        `${url} has more than ${maxBytes} bytes, and is not taken. ${advice.address}.`,
+        `${url} has more than ${maxBytes} bytes and was not downloaded. ${advice.address}.`,
       );
     };
     checkSize(total ?? 0);
@@ -204,7 +204,7 @@ async function fetchRest(options: DownloadOptions, transfer: Transfer): Promise<
   }
 }
 
-/** What fetch hides in its cause: "fetch failed" alone helps nobody. */
+/** The reason is in the error's cause: the message of fetch is only "fetch failed". */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   const { code, message: inner } = (cause ?? {}) as NodeJS.ErrnoException;

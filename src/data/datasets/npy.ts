@@ -1,6 +1,6 @@
 /**
- * NumPy's array files (.npy, format versions 1 to 3, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html):
- * what CIFAR-10-C is published as. Only whole numbers in C order are read; pickled objects never are.
+ * NumPy's array files (.npy, format versions 1 to 3, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html),
+ * the format of CIFAR-10-C. Only integers in C order are read, never pickled objects.
  */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
@@ -8,33 +8,33 @@ import { UsageError } from "../../errors.js";
 
 const MAGIC = "\x93NUMPY";
 
-/** The element types that are read, by NumPy's names; those of more than one byte are little-endian. */
+/** The supported element types by NumPy's names. Those of more than one byte are little-endian. */
 const BYTES = { "|u1": 1, "|i1": 1, "<i2": 2, "<u2": 2, "<i4": 4, "<u4": 4, "<i8": 8, "<u8": 8 } as const;
 type NpyType = keyof typeof BYTES;
 
-/** An array on disk, of which parts can be read. */
+/** An array on disk that can be read in parts. */
 export interface NpyFile {
   readonly path: string;
   readonly type: NpyType;
   readonly shape: readonly number[];
-  /** Where its first element lies, in bytes. */
+  /** Offset of its first element in bytes. */
   readonly offset: number;
 }
 
 /**
- * Reads the header of an array, and checks that the file has the size that it says.
+ * Reads the header of an array and checks that the size of the file fits it.
  *
- * @throws UsageError ERR_NPY where the file is missing, is no array, is cut short, or holds other elements than whole numbers
+ * @throws UsageError ERR_NPY where the file is missing, truncated or no array, or its elements are not integers
  */
 export function openNpy(path: string): NpyFile {
   return withFile(path, (descriptor, size) => {
     const start = readBytes(descriptor, path, 0, Math.min(size, 12));
     if (start.length < 12 || start.toString("latin1", 0, 6) !== MAGIC)
-      throw wrong(path, "it does not begin as an array does");
+      throw wrong(path, "it does not begin with NumPy's magic bytes");
     const version = start[6];
-    if (version < 1 || version > 3) throw wrong(path, `its format version is ${version}; versions 1 to 3 are read`);
+    if (version < 1 || version > 3) throw wrong(path, `its format version is ${version}; it must be from 1 to 3`);
     const [from, length] = version === 1 ? [10, start.readUInt16LE(8)] : [12, start.readUInt32LE(8)];
-    if (from + length > size) throw wrong(path, "it is cut short in its header");
+    if (from + length > size) throw wrong(path, "it is truncated in its header");
     const header = readBytes(descriptor, path, from, length).toString(version === 3 ? "utf8" : "latin1");
     const { type, shape } = parseHeader(path, header);
     const offset = from + length;
@@ -49,7 +49,7 @@ export function openNpy(path: string): NpyFile {
   });
 }
 
-/** The three fields of a header, which is written as a Python dictionary. */
+/** The three fields of a header, which is a Python dictionary. */
 function parseHeader(path: string, header: string): { type: NpyType; shape: number[] } {
   const field = (name: string, value: string): string | undefined =>
     new RegExp(`['"]${name}['"]\\s*:\\s*${value}`).exec(header)?.[1];
@@ -59,9 +59,9 @@ function parseHeader(path: string, header: string): { type: NpyType; shape: numb
   if (type === undefined || order === undefined || shape === undefined)
     throw wrong(path, `its header is ${header.trim()}`);
   if (!Object.hasOwn(BYTES, type)) {
-    throw wrong(path, `its elements are of type ${type}; ${Object.keys(BYTES).join(", ")} are read`);
+    throw wrong(path, `its elements have the type ${type}; the types ${Object.keys(BYTES).join(", ")} are supported`);
   }
-  if (order === "True") throw wrong(path, "it is in Fortran's order; save it in C order (numpy.ascontiguousarray)");
+  if (order === "True") throw wrong(path, "it is in Fortran order; save it in C order (numpy.ascontiguousarray)");
   const sizes = shape
     .split(",")
     .map((n) => n.trim())
@@ -71,19 +71,19 @@ function parseHeader(path: string, header: string): { type: NpyType; shape: numb
 }
 
 /**
- * Reads `count` elements of bytes from element `first` on.
+ * Reads `count` elements of bytes, from element `first` on.
  *
- * @throws UsageError ERR_NPY where the elements are no bytes, or the file has changed meanwhile
+ * @throws UsageError ERR_NPY where the elements are not bytes, or the file was changed after it was opened
  */
 export function readNpyBytes({ path, type, offset }: NpyFile, first: number, count: number): Uint8Array {
-  if (type !== "|u1") throw wrong(path, `its elements must be of type |u1, bytes; they are ${type}`);
+  if (type !== "|u1") throw wrong(path, `its elements must have the type |u1 (bytes); got ${type}`);
   return withFile(path, (descriptor) => readBytes(descriptor, path, offset + first, count));
 }
 
 /**
- * Reads a whole array of whole numbers, such as labels.
+ * Reads a whole array of integers, such as labels.
  *
- * @throws UsageError ERR_NPY where a number does not fit into 32 bits
+ * @throws UsageError ERR_NPY where a value does not fit into 32 bits
  */
 export function readNpyIntegers({ path, type, shape, offset }: NpyFile): Int32Array {
   const count = shape.reduce((product, n) => product * n, 1);
@@ -100,12 +100,13 @@ export function readNpyIntegers({ path, type, shape, offset }: NpyFile): Int32Ar
   };
   return Int32Array.from({ length: count }, (_, i) => {
     const value = read[type](i * BYTES[type]);
-    if (value !== (value | 0)) throw wrong(path, `its numbers must fit into 32 bits; number ${i} is ${value}`);
+    if (value !== (value | 0))
+      throw wrong(path, `its values must fit into 32 bits; the value at index ${i} is ${value}`);
     return value;
   });
 }
 
-/** The bytes before the elements of an array in a file of format version 1, a multiple of 64 long as NumPy asks. */
+/** The header of an array, in format version 1. Its length is a multiple of 64, as NumPy requires. */
 export function npyHeader(shape: readonly number[], type: NpyType = "|u1"): Buffer {
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
   const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${tuple}), }`;
@@ -137,7 +138,7 @@ function readBytes(descriptor: number, path: string, from: number, count: number
   const bytes = Buffer.alloc(count);
   for (let done = 0; done < count; ) {
     const got = readSync(descriptor, bytes, done, count - done, from + done);
-    if (got === 0) throw wrong(path, "it is cut short");
+    if (got === 0) throw wrong(path, "it is truncated");
     done += got;
   }
   return bytes;

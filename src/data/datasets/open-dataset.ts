@@ -6,9 +6,9 @@ import type { FolderReader } from "../folders/folder-reader.js";
 import { isCifarFolder, loadCifar } from "./cifar.js";
 import type { Dataset, Split } from "./dataset.js";
 
-/** A layout on disk. A new reader is one more entry of {@link LAYOUTS}. */
+/** A layout on disk. To add a reader, add an entry to {@link LAYOUTS}. */
 interface Layout {
-  /** One line for the error message: what the folder must hold. */
+  /** One line for the error message: the files that the folder must hold. */
   readonly description: string;
   /** Whether a folder with these entries has this layout. */
   recognises(entries: readonly string[]): boolean;
@@ -30,14 +30,14 @@ export interface FoundDataset {
   load(split: Split): Dataset | Promise<Dataset>;
 }
 
-/** What is understood beside {@link LAYOUTS}. */
+/** The layouts that are supported besides {@link LAYOUTS}. */
 const IMAGE_FOLDER =
-  "photos: a folder per class (JPEG, PNG, WebP, AVIF or GIF), perhaps in folders train, validation and test, " +
-  "of which the last two may also hold photos without folders and have a label file beside them (val_labels.txt); or tar shards of them";
+  "photos: a folder per class (JPEG, PNG, WebP, AVIF or GIF), either directly or in the folders train, validation and test, " +
+  "of which the last two can also hold photos without class folders if a label file is beside them (val_labels.txt); or tar shards of photos";
 
 /**
- * Finds the data set that is read into memory in a folder, or in the one folder inside it that holds one (as when
- * `cifar-10-batches-bin` was unpacked there). The layout is recognised from the names of the files.
+ * Finds a data set of {@link LAYOUTS} in a folder, or in a folder directly inside it (as when `cifar-10-batches-bin` was
+ * unpacked there). The layout is recognised by the names of the files.
  *
  * @param what names the caller in messages
  * @returns undefined where no layout is recognised
@@ -61,20 +61,20 @@ function recognise(reader: FolderReader, folder: string): FoundDataset | undefin
   return layout && { folder, load: (split) => layout.load(folder, split) };
 }
 
-/** The error for a folder in which nothing is recognised. */
+/** The error for a folder without any supported layout. */
 export function unknownLayout(path: string, reader: FolderReader, what: string): UsageError {
   const { folders, files, odd } = reader.list(reader.root);
   const entries = [...folders, ...files, ...odd.map(({ name }) => name)].sort();
   const found = entries.length === 0 ? "nothing, the folder is empty" : listed(entries, 8);
   return new UsageError(
     "ERR_DATA_LAYOUT",
-    `${what}: ${path} is not a data set in a known layout. Found: ${found}. Understood:\n` +
+    `${what}: ${path} is not a data set in a supported layout. Found: ${found}. Supported:\n` +
       [...LAYOUTS.map(({ description }) => description), IMAGE_FOLDER].map((line) => `  ${line}`).join("\n") +
       pythonVersionHint(entries),
   );
 }
 
-/** The pickled Python version has the same names without ".bin", and is a common mistake. */
+/** A hint where the folder holds the pickled Python version, whose files have the same names without ".bin". */
 function pythonVersionHint(entries: readonly string[]): string {
   const pickled =
     entries.includes("data_batch_1") || entries.some((entry) => /^cifar-10(0-python|-batches-py)$/.test(entry));

@@ -7,7 +7,7 @@ import { type ArchiveContents, unpack } from "./unpack.js";
 
 /** A set as its authors publish it. */
 export interface RemoteSet {
-  /** Folder of the archive's address. */
+  /** Address of the folder that holds the archive. */
   readonly base: string;
   readonly archive: string;
   /** MD5 of the archive, from the set's page. */
@@ -17,7 +17,7 @@ export interface RemoteSet {
 
 const CIFAR_BASE = "https://www.cs.toronto.edu/~kriz/";
 
-/** By name. Addresses and sums are those of https://www.cs.toronto.edu/~kriz/cifar.html. */
+/** By name. Addresses and checksums are those of https://www.cs.toronto.edu/~kriz/cifar.html. */
 export const REMOTE_SETS: Readonly<Record<string, RemoteSet>> = {
   cifar10: {
     base: CIFAR_BASE,
@@ -50,16 +50,16 @@ export const REMOTE_SETS: Readonly<Record<string, RemoteSet>> = {
 };
 
 export interface GetOptions extends Omit<DownloadOptions, "url" | "path" | "checksum" | "advice"> {
-  /** The folder that the set's own folder is put into. */
+  /** The folder in which the folder of the set is made. */
   readonly to: string;
-  /** Takes the archive from another address, for instance a mirror; its sum must be the same. */
+  /** Address of another server, for instance a mirror. The checksum of its archive must be the same. */
   readonly base?: string;
 }
 
 /**
- * Downloads and unpacks a set, unless its folder is already there with every file. The archive is removed afterwards.
+ * Downloads and unpacks a set, unless its folder exists already with every file. The archive is removed afterwards.
  *
- * @returns the set's folder, and whether it was there already
+ * @returns the set's folder, and whether it existed already
  * @throws RunError as {@link download} and {@link unpack} do
  */
 export async function getRemoteSet(set: RemoteSet, options: GetOptions): Promise<{ folder: string; existed: boolean }> {
@@ -74,8 +74,8 @@ export async function getRemoteSet(set: RemoteSet, options: GetOptions): Promise
     checksum: { algorithm: "md5", begins: set.md5 },
     advice: {
       offline:
-        "Is this machine connected to the network? Otherwise download the file elsewhere, unpack it, and give its folder as `data.path`",
-      address: "Check the address, or get it from another (`url`)",
+        "Check the network connection, or download the file on another machine, unpack it and give its folder as `data.path`",
+      address: "Check the address, or give another one (`url`)",
     },
   });
   await unpack(path, folder, set.contents);

@@ -31,7 +31,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
 }
 
 /**
- * The first `limit` samples in file order; the whole set where it has no more.
+ * The first `limit` samples in file order, or the whole set where it has fewer.
  *
  * @throws UsageError ERR_DATA_LIMIT where the limit is not a positive integer
  */
@@ -47,9 +47,9 @@ export function limitPrefix(dataset: Dataset, limit: number): Dataset {
 }
 
 /**
- * Splits a validation set off a training set: round(N * fraction) samples, of each class its share rounded down or up
- * (largest remainders first). Which ones depends on the seed and the identity of the samples only, never on their
- * order; both parts keep the order of the set.
+ * Splits a validation set of round(N * fraction) samples off a training set. Each class gives its share, rounded down or up
+ * (largest remainders first). The choice depends only on the seed and the identities of the samples, never on their order.
+ * Both parts keep the order of the set.
  *
  * @param fraction share of the validation part, in (0, 1)
  * @throws UsageError ERR_VALIDATION_FRACTION where the fraction is outside (0, 1) or leaves one part empty
@@ -103,11 +103,11 @@ export function splitValidation(
   return { train: subset(dataset, train), validation: subset(dataset, validation) };
 }
 
-/** Divides `total` in proportion to `sizes` by largest remainders; ties go to the lower index. Zeros for empty sizes. */
+/** Splits `total` in proportion to `sizes` by largest remainders. Ties go to the lower index. Empty sizes get 0. */
 export function apportion(sizes: readonly number[], total: number): number[] {
   const all = sizes.reduce((sum, size) => sum + size, 0);
   const counts = sizes.map((size) => Math.floor((size * total) / all));
-  // Remainders in whole numbers, so that equal classes tie exactly.
+  // Integer remainders, so that classes of equal size tie exactly.
   const remainders = sizes.map((size) => (size * total) % all);
   const missing = total - counts.reduce((sum, count) => sum + count, 0);
   const byRemainder = sizes.map((_, i) => i).sort((a, b) => remainders[b] - remainders[a] || a - b);

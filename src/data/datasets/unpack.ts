@@ -1,4 +1,4 @@
-/** Unpacks archives of which the contents are known. */
+/** Unpacks archives whose contents are known. */
 
 import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -10,22 +10,22 @@ import { writeError } from "../../runs/atomic-file.js";
 
 /** What an archive must hold. */
 export interface ArchiveContents {
-  /** The one folder at its top. */
+  /** The only folder at the top of the archive. */
   readonly folder: string;
   /** Files in that folder that must be there. */
   readonly required: readonly string[];
-  /** Files in it that may be there. */
+  /** Files in that folder that may be missing. */
   readonly optional: readonly string[];
 }
 
 /**
- * Unpacks a `.tar.gz` whose one folder replaces `target`. It is unpacked beside `target` under a temporary name and
- * renamed when all is there, so that no interruption leaves half of it.
+ * Unpacks a `.tar.gz` with one folder, which replaces `target`. It is unpacked beside `target` under a temporary name and
+ * renamed when it is complete, so that an interruption leaves no partial set.
  *
- * Only plain files of the known names are written. Anything else (another name, a path that leads elsewhere, a link) is
- * an error, since such an archive is not the one that was meant.
+ * Only plain files with the known names are written. Any other entry (another name, a path that leads out of the folder, a
+ * link) is an error, since then this is not the expected archive.
  *
- * @throws RunError ERR_ARCHIVE where the archive is damaged, or holds something else or less
+ * @throws RunError ERR_ARCHIVE where the archive is damaged, lacks a file or has an unknown one
  * @throws RunError ERR_WRITE where a file cannot be written
  */
 export async function unpack(archive: string, target: string, contents: ArchiveContents): Promise<void> {
@@ -59,11 +59,14 @@ async function extractInto(folder: string, archive: string, contents: ArchiveCon
       } else if (type === "file" && file !== undefined) {
         await pipeline(entry, createWriteStream(join(folder, file)));
       } else {
-        throw archiveError(archive, `it holds ${JSON.stringify(name)} (${type}), which is not one of its known files`);
+        throw archiveError(
+          archive,
+          `it holds ${JSON.stringify(name)} (${type}), which is not one of the expected files`,
+        );
       }
     }
   };
-  // Both are waited for, so that nothing is written any more when this function ends.
+  // Waits for both, so that nothing is written after this function has ended.
   const outcomes = await Promise.allSettled([write(), pipeline(createReadStream(archive), createGunzip(), entries)]);
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }

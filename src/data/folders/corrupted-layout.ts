@@ -1,11 +1,11 @@
-/** Whether a folder is a corrupted set, and in which layout. */
+/** Recognises a corrupted set and its layout. */
 
 import { join } from "node:path";
 import { SEVERITY_TABLES } from "../../corruptions/severity-tables.js";
 import type { FolderReader } from "./folder-reader.js";
 import { isHidden, isPhotoName } from "./image-names.js";
 
-/** The file in which `advprop corrupt` says how it made a set. */
+/** The file in which `advprop corrupt` records how it made a set. */
 export const CORRUPTED_SET_MANIFEST = "corruptions.json";
 
 export const SEVERITIES = [1, 2, 3, 4, 5];
@@ -13,20 +13,20 @@ export const SEVERITIES = [1, 2, 3, 4, 5];
 /** `imagenet-c`: files CORRUPTION/SEVERITY/CLASS/FILE; `cifar-c`: arrays CORRUPTION.npy and labels.npy. */
 export type CorruptedLayout = "imagenet-c" | "cifar-c";
 
-/** What a corrupted set has. */
+/** The contents of a corrupted set. */
 export interface CorruptedFolder {
   readonly layout: CorruptedLayout;
-  /** The severities of each corruption, in the order of the names' code units. */
+  /** The severities of each corruption. The names are sorted by their code units. */
   readonly severities: ReadonlyMap<string, readonly number[]>;
 }
 
 const NAMES: ReadonlySet<string> = new Set(Object.keys(SEVERITY_TABLES["imagenet-c"].parameters));
 
 /**
- * The corruptions and severities in a folder. Arrays with `labels.npy` are a set. Folders CORRUPTION/SEVERITY/CLASS are one
- * where the names say so: `corruptions.json` lies beside them, or one of the first is the name of a published corruption. Other
- * names are taken for corruptions only where every folder has all five severities, and every severity the same two classes
- * or more: classes called 1 to 5 hold photos, not folders.
+ * The corruptions and severities in a folder. Arrays with `labels.npy` are always a set. Folders CORRUPTION/SEVERITY/CLASS
+ * are a set where `corruptions.json` is beside them, or one of them has the name of a published corruption. Otherwise they are
+ * a set only where every folder has all five severities, and all severities have the same two or more classes. So classes
+ * named 1 to 5 are not mistaken for severities: they hold photos and not folders.
  *
  * @returns undefined where the folder has neither layout
  */
@@ -50,7 +50,7 @@ export function corruptedLayout(reader: FolderReader): CorruptedFolder | undefin
   return found.length > 0 && (named || whole()) ? { layout: "imagenet-c", severities: new Map(found) } : undefined;
 }
 
-/** Folders inside that are corrupted sets by the names in them, as where archives were unpacked side by side. */
+/** The folders inside that are corrupted sets by their names, as where several archives were unpacked into one folder. */
 export function corruptedSetsInside(reader: FolderReader): string[] {
   const { root } = reader;
   return reader
@@ -63,12 +63,12 @@ export function corruptedSetsInside(reader: FolderReader): string[] {
     );
 }
 
-/** The corruption that a folder of severities is, where it was given instead of the set around it. */
+/** Whether the reader's folder, of this name, is one corruption of a set and not the set itself. */
 export function isOneCorruption(reader: FolderReader, name: string): boolean {
   return NAMES.has(name) && severitiesIn(reader, reader.root).length > 0;
 }
 
-/** Folders named 1 .. 5, each with folders in it and no photos; none where there are others too. */
+/** The severities in a folder; none where any of its folders is not named 1 .. 5 or does not hold classes. */
 function severitiesIn(reader: FolderReader, folder: string): number[] {
   const inside = reader.list(folder).folders.filter((name) => !isHidden(name));
   const areSeverities = inside.every(
@@ -77,13 +77,13 @@ function severitiesIn(reader: FolderReader, folder: string): number[] {
   return areSeverities ? inside.map(Number) : [];
 }
 
-/** Whether a corruption has five severities with the same classes. */
+/** Whether a corruption has all five severities with the same classes. */
 function isWhole(reader: FolderReader, folder: string): boolean {
   const [first, ...rest] = SEVERITIES.map((severity) => classesIn(reader, join(folder, String(severity))).join("/"));
   return first.includes("/") && rest.every((classes) => classes === first);
 }
 
-/** Folders in a folder that holds no photos itself. */
+/** The folders in a folder; none where it holds photos itself. */
 function classesIn(reader: FolderReader, folder: string): string[] {
   const { folders, files } = reader.list(folder);
   return files.some(isPhotoName) ? [] : folders.filter((name) => !isHidden(name));

@@ -1,4 +1,4 @@
-/** Whether the folders in a folder of photos are the parts of a set or its classes. */
+/** Decides whether the folders in a folder of photos are the parts of a set or its classes. */
 
 import { join } from "node:path";
 import { listed, UsageError } from "../../errors.js";
@@ -10,33 +10,33 @@ import { labelFileOf } from "./label-file.js";
 export const PARTS = ["train", "validation", "test"] as const;
 export type Part = (typeof PARTS)[number];
 
-/** What the folder of a part may be called, in any case. */
+/** The usual folder names of each part, in upper or lower case. */
 const PART_NAMES: Readonly<Record<Part, readonly string[]>> = {
   train: ["train", "training"],
   validation: ["validation", "valid", "val"],
   test: ["test", "testing"],
 };
-/** Other names that parts go by. They count only where the classes in the folders agree. */
+/** Less usual names of parts. They count only where the folders hold the same classes. */
 const OTHER_NAMES: Readonly<Record<Part, readonly string[]>> = {
   train: ["trn", "trainset", "trainingset", "traindata", "trainingdata", "trainimages"],
   validation: ["dev", "devel", "development", "eval", "validate", "valset", "validset", "validationset", "valdata"],
   test: ["tst", "testset", "testingset", "testdata", "testimages", "holdout"],
 };
-/** Words beside the name of a part that say nothing of it, as in training_set, seg_train, val2017 and Test Images. */
+/** Words that can be beside the name of a part without a meaning, as in training_set, seg_train, val2017 and Test Images. */
 const FILLERS = new Set(
   "set sets split data dataset image images img imgs photo photos pic pics picture pictures seg part folder".split(" "),
 );
-/** What folders of a set that was divided without naming its parts are called, beside their numbers. */
+/** Words that, with numbers, name folders of a set that was split without naming its parts. */
 const FOLDS = new Set("fold folds split part subset set batch group cv".split(" "));
 
-/** What the name of a folder says. */
+/** The part that the name of a folder stands for. */
 export interface PartName {
   readonly part: Part;
-  /** Whether it is one of the names that are always taken for a part. */
+  /** Whether it is one of the usual names, which always stand for a part. */
   readonly exact: boolean;
 }
 
-/** The part that a folder is by its name. */
+/** The part that the name of a folder stands for, if any. */
 export function partByName(name: string): PartName | undefined {
   const exact = PARTS.find((part) => PART_NAMES[part].includes(name.toLowerCase()));
   if (exact !== undefined) return { part: exact, exact: true };
@@ -46,7 +46,7 @@ export function partByName(name: string): PartName | undefined {
   return part && { part, exact: false };
 }
 
-/** The words of a name in small letters, without its numbers. */
+/** The words of a name in lower case, without its numbers. */
 const wordsOf = (name: string): string[] =>
   name
     .replace(/(\p{Ll})(\p{Lu})/gu, "$1 $2")
@@ -54,11 +54,11 @@ const wordsOf = (name: string): string[] =>
     .split(/[^\p{L}]+/u)
     .filter((word) => word !== "");
 
-/** A folder in the folder of a set. */
+/** A folder directly in the folder of a set. */
 interface Top {
   readonly name: string;
   readonly named: PartName | undefined;
-  /** Whether images lie in it directly. */
+  /** Whether it holds images directly. */
   readonly holdsImages: boolean;
   /** Names of the folders in it. */
   readonly inner: readonly string[];
@@ -67,14 +67,14 @@ interface Top {
 }
 
 /**
- * The folders of the parts of a set, or none where its folders are classes.
+ * The folders of the parts of a set. The map is empty where the folders are classes.
  *
- * The names of the folders decide only together with what is in them: a part holds folders of classes (or has a label
- * file), a class holds photos. Folders `bus`, `car` and `train` with photos are classes; `training_set` and `test_set` are
- * parts where they hold the same folders.
+ * Names and contents of the folders decide together: a part holds folders of classes (or has a label file), a class holds
+ * photos. So folders `bus`, `car` and `train` with photos are classes, while `training_set` and `test_set` are parts where
+ * they hold the same folders.
  *
  * @returns names of the folders by part
- * @throws UsageError ERR_DATA_LAYOUT where two folders claim to be the same part, or names and contents contradict
+ * @throws UsageError ERR_DATA_LAYOUT where two folders stand for the same part, or names and contents contradict each other
  */
 export function partFolders(reader: FolderReader, what: string): ReadonlyMap<Part, string> {
   const { root } = reader;
@@ -90,13 +90,13 @@ export function partFolders(reader: FolderReader, what: string): ReadonlyMap<Par
   if (sorted.length > 0 && (trained || others.length === 0)) {
     const parts = claimedParts(named, root, what);
     const withImages = others.filter((top) => top.holdsImages);
-    // Classes beside a training part are a mistake; one folder of other photos beside it is common.
+    // Class folders beside a training part are a mistake. A single other folder of photos beside it is common and ignored.
     if (parts.size === 1 && withImages.length > 1) {
       const [train] = sorted;
       throw refuse(
-        `${train.name} holds folders (${listed(train.inner)}), as a training part does, and ${names(withImages)} hold images, as ` +
-          `classes do. If ${train.name} is the training part, move ${names(withImages)} away; if they are classes of it, move them ` +
-          `into ${train.name}. If all are classes, give ${train.name} another name.`,
+        `${train.name} holds folders (${listed(train.inner)}), like a training part, and ${names(withImages)} hold images, like ` +
+          `classes. If ${train.name} is the training part, move ${names(withImages)} out of the set; if they are classes of it, ` +
+          `move them into ${train.name}. If all are classes, give ${train.name} another name.`,
       );
     }
     checkAgreement(sorted, refuse);
@@ -104,10 +104,10 @@ export function partFolders(reader: FolderReader, what: string): ReadonlyMap<Par
   }
   if (named.length > 0 && sorted.length === 0 && (others.length === 0 || distinctParts(named) > 1)) {
     const [one] = named;
-    // A label file helps only where nothing is to be trained on: it is not read for the training part.
+    // A label file is not read for the training part, so that it helps only without one.
     const byFile = named.every((top) => top.named!.part !== "train") && others.length === 0;
     throw refuse(
-      `${names(named)} ${is(named)} called like parts of a set, but hold${s(named)} images without a folder for each class. If ` +
+      `${names(named)} ${is(named)} named like parts of a set, but hold${s(named)} images without a folder for each class. If ` +
         `${they(named)} parts, sort the images of each into folders of classes (${one.name}/CLASS/photo.jpg)` +
         `${byFile ? ` or write ${labelFileOf(one.name)}` : ""}` +
         `${others.length === 0 ? "" : `, and move ${names(others)} into the folder train`}. If they are classes, give ` +
@@ -116,7 +116,7 @@ export function partFolders(reader: FolderReader, what: string): ReadonlyMap<Par
   }
   if (distinctParts(sorted) > 1) {
     throw refuse(
-      `${names(sorted)} are called like parts of a set, and ${names(others)} are not. If they are parts, move ${names(others)} into a ` +
+      `${names(sorted)} are named like parts of a set, and ${names(others)} are not. If they are parts, move ${names(others)} into a ` +
         "folder train; if all are classes, give them other names.",
     );
   }
@@ -124,7 +124,7 @@ export function partFolders(reader: FolderReader, what: string): ReadonlyMap<Par
   return noParts;
 }
 
-/** Each part with its folder. */
+/** The folder of each part. */
 function claimedParts(named: readonly Top[], root: string, what: string): Map<Part, string> {
   const parts = new Map<Part, string>();
   for (const { name, named: says } of named) {
@@ -133,7 +133,7 @@ function claimedParts(named: readonly Top[], root: string, what: string): Map<Pa
     if (other !== undefined) {
       throw new UsageError(
         "ERR_DATA_LAYOUT",
-        `${what}: ${join(root, other)} and ${join(root, name)} both claim to be the ${part} part. Merge them, or move one away.`,
+        `${what}: ${join(root, other)} and ${join(root, name)} both stand for the ${part} part. Merge them, or move one out of the set.`,
       );
     }
     parts.set(part, name);
@@ -141,7 +141,7 @@ function claimedParts(named: readonly Top[], root: string, what: string): Map<Pa
   return parts;
 }
 
-/** Names that are not always those of parts need folders of the same classes. */
+/** Folders with less usual names are parts only where they hold the same classes. */
 function checkAgreement(sorted: readonly Top[], refuse: (message: string) => UsageError): void {
   if (sorted.every((top) => top.named!.exact)) return;
   const withFolders = sorted.filter((top) => top.inner.length > 0);
@@ -149,29 +149,29 @@ function checkAgreement(sorted: readonly Top[], refuse: (message: string) => Usa
   const other = rest.find((top) => shared(first, top).length === 0);
   if (other === undefined) return;
   throw refuse(
-    `${first.name} and ${other.name} are called like parts of a set, but hold different folders (${listed(first.inner)}; ` +
+    `${first.name} and ${other.name} are named like parts of a set, but hold different folders (${listed(first.inner)}; ` +
       `${listed(other.inner)}). If they are parts, rename them to ${first.named!.part} and ${other.named!.part}. If they are ` +
       "classes, give them other names.",
   );
 }
 
-/** Folders that would be classes must not look like parts by what is in them. */
+/** Refuses folders of classes whose contents look like parts. */
 function checkClassFolders(tops: readonly Top[], refuse: (message: string) => UsageError): void {
   for (const top of tops) {
     const others = tops.filter((other) => other !== top).map(({ name }) => name);
     const repeated = top.inner.filter((name) => others.includes(name));
     if (repeated.length < 2) continue;
     throw refuse(
-      `${top.name} holds folders (${listed(repeated)}) with the names of those beside it, so it looks like another part of the same ` +
-        `classes. If it is, make two folders train and test (or validation), and move ${listed(repeated)} into the one and what is in ` +
-        `${top.name} into the other. If it is a class, give the folders in it other names.`,
+      `${top.name} holds folders (${listed(repeated)}) with the same names as folders beside it, so it looks like another part of the ` +
+        `same classes. If it is, make two folders train and test (or validation), and move ${listed(repeated)} into one and the ` +
+        `contents of ${top.name} into the other. If it is a class, give the folders in it other names.`,
     );
   }
   const [first, ...rest] = tops;
   const isDivided = tops.length > 1 && tops.every(({ name }) => wordsOf(name).every((word) => FOLDS.has(word)));
   if (!isDivided || rest.some((top) => shared(first, top).length < 2)) return;
   throw refuse(
-    `${names(tops)} hold the same folders (${listed(shared(first, rest[0]))}), so they look like parts of one set rather than like ` +
+    `${names(tops)} hold the same folders (${listed(shared(first, rest[0]))}), so they look like parts of one set and not like ` +
       "classes. If they are parts, rename them to train, validation and test, and merge those that belong together. If they are " +
       "classes, move them into a folder train.",
   );
@@ -186,7 +186,7 @@ function topFolders(reader: FolderReader): Top[] {
     const { folders: inside, files: own, failure } = reader.list(path);
     const inner = inside.filter((one) => !isHidden(one));
     const holdsImages = own.some((file) => !isHidden(file) && (isPhotoName(file) || isUnreadImageName(file)));
-    // What cannot be read is what its name says, and is reported by that name.
+    // A folder that cannot be read is kept, so that its failure is reported with its name.
     if (inner.length === 0 && !holdsImages && failure === undefined) return [];
     const named = partByName(name);
     const labelled = named !== undefined && named.part !== "train" && files.includes(labelFileOf(name));

@@ -1,4 +1,4 @@
-/** Reads folders as file systems hold them: what cannot be read or named is told apart, and never ends the walk. */
+/** Lists folders. Entries that cannot be read or named are reported, and never stop the walk. */
 
 import { isUtf8 } from "node:buffer";
 import { type Dirent, readdirSync, type Stats, statSync } from "node:fs";
@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { getSystemErrorMap } from "node:util";
 
 /**
- * Why an entry is no plain file or folder: its name is not UTF-8, it is a link that leads nowhere, or it is a pipe, a socket
- * or a device, which must not be opened.
+ * Why an entry is neither a plain file nor a folder: its name is not UTF-8, it is a link whose target does not exist, or it is
+ * a pipe, a socket or a device, which must not be opened.
  */
 export type Oddity = "name-not-utf8" | "broken-link" | "special-file";
 
@@ -18,7 +18,7 @@ export interface OddEntry {
   readonly isFolder: boolean;
 }
 
-/** What lies in a folder. A link is what it leads to. */
+/** The entries of a folder. A link counts as its target. */
 export interface Listing {
   /** Names, in the order of their code units. */
   readonly folders: readonly string[];
@@ -29,7 +29,7 @@ export interface Listing {
   readonly failure: string | undefined;
 }
 
-/** Lists folders, each once: what was decided from a listing holds for what is read from it later. */
+/** Lists every folder only once, so that later decisions are made from the same entries as earlier ones. */
 export class FolderReader {
   readonly root: string;
   readonly #known = new Map<string, Listing>();
@@ -47,7 +47,7 @@ export class FolderReader {
   }
 }
 
-/** What a system error means in words, such as "permission denied". */
+/** A system error in words, such as "permission denied". */
 export function systemReason(error: unknown): string {
   const { errno, message } = error as NodeJS.ErrnoException;
   return (errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1]) ?? message;
@@ -60,7 +60,7 @@ function listFolder(folder: string): Listing {
   let entries: { name: string; entry: Dirent | Dirent<Buffer> }[];
   try {
     entries = readdirSync(folder, { withFileTypes: true }).map((entry) => ({ name: entry.name, entry }));
-    // A name with the replacement character may be one that could not be decoded: its bytes tell.
+    // The replacement character can stand for bytes that could not be decoded. The bytes of the name tell.
     if (entries.some(({ name }) => name.includes("\ufffd"))) {
       const exact = readdirSync(folder, { withFileTypes: true, encoding: "buffer" });
       entries = [];
@@ -92,7 +92,7 @@ function undecodable(folder: string, entry: Dirent<Buffer>): OddEntry {
   return { name, why: "name-not-utf8", isFolder };
 }
 
-/** What a link leads to; undefined where it leads nowhere, in a circle, or to where nothing can be seen. */
+/** The target of a link; undefined where it does not exist, is part of a loop, or is not accessible. */
 function statusOf(path: string | Buffer): Stats | undefined {
   try {
     return statSync(path);

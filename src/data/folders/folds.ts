@@ -1,20 +1,20 @@
-/** Divides a folder of photos for cross-validation. */
+/** Splits a folder of photos for cross-validation. */
 import { UsageError } from "../../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../../random.js";
 import { type InspectionOptions, inspectPhotos } from "../inspection/inspection.js";
 import { nearDuplicateGroups } from "../inspection/near-duplicates.js";
-import { badPhotos } from "../photos/photo-look.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath } from "../photos/read-photo.js";
 import type { Photo } from "./image-folder.js";
 import type { SavedSplit } from "./photo-split.js";
 import { photosIn, recogniseFolder } from "./recognise-folder.js";
 
 /**
- * One division a fold: each photo is a test photo of one fold, and a training photo of all others. Classes are spread evenly;
- * near-duplicates stay together. Photos that cannot be read are in no part.
+ * One split per fold. Each photo is a test photo of one fold and a training photo of all others. Classes are spread evenly over
+ * the folds. Near-duplicates are in the same fold. Photos that cannot be read are in no part.
  *
  * @param path a folder of photos, a folder per class, without parts
- * @throws UsageError ERR_FOLDS there are fewer than two folds, more than photos of a class, or the folder has parts
+ * @throws UsageError ERR_FOLDS where there are fewer than two folds or more than photos of a class, or the folder has parts
  */
 export async function foldSplits(
   path: string,
@@ -27,12 +27,12 @@ export async function foldSplits(
   if (recognised.kind !== "photos") {
     throw new UsageError(
       "ERR_FOLDS",
-      `compare: \`folds\` divides a folder of photos, and ${path} is another kind of set. Give \`seeds\``,
+      `compare: \`folds\` splits a folder of photos, and ${path} is another kind of set. Give \`seeds\``,
     );
   }
   const folder = await photosIn(path, recognised, "compare");
-  if (folder.divided) {
-    const why = `\`folds\` divides a folder without parts, and ${path} has parts of its own`;
+  if (folder.hasParts) {
+    const why = `\`folds\` splits a folder without parts, and ${path} has parts of its own`;
     throw new UsageError("ERR_FOLDS", `compare: ${why}. Give \`seeds\`, or a folder of classes`);
   }
   const photos = folder.parts.train ?? [];
@@ -41,7 +41,7 @@ export async function foldSplits(
   if (!Number.isSafeInteger(folds) || folds < 2 || folds > counts[least]) {
     throw new UsageError(
       "ERR_FOLDS",
-      `compare: \`folds\` must be a whole number from 2 to the photos of the smallest class, ${folder.classes[least]} with ${counts[least]}; got ${folds}`,
+      `compare: \`folds\` must be an integer from 2 to ${counts[least]}, the number of photos of the smallest class (${folder.classes[least]}); got ${folds}`,
     );
   }
   const files = photos.map(({ file }) => file);
@@ -67,7 +67,7 @@ export async function foldSplits(
   }));
 }
 
-/** The fold of each photo: groups in a random order, each to the fold that has fewest of its class. */
+/** The fold of each photo. Groups come in a random order; each is put into the fold that has fewest photos of its class. */
 export function assignFolds(
   photos: readonly Photo[],
   copies: readonly (readonly number[])[],
@@ -77,7 +77,7 @@ export function assignFolds(
   const grouped = new Set(copies.flat());
   const groups = [...copies, ...photos.map((_, index) => [index]).filter(([index]) => !grouped.has(index))];
   const rank = new Map(groups.map((group) => [group, new KeyedRandom(seed, Purpose.split, 1, group[0]).uint32(0)]));
-  // Large groups first: the single ones fill what they leave uneven.
+  // Large groups come first, so that single photos can even out what they leave uneven.
   groups.sort((a, b) => b.length - a.length || rank.get(a)! - rank.get(b)! || a[0] - b[0]);
   const foldOf = new Array<number>(photos.length).fill(0);
   const counts = new Map<number, number[]>();

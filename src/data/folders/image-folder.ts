@@ -37,36 +37,37 @@ export interface Ignored {
   /** Relative to the root; a folder ends in "/". */
   readonly path: string;
   readonly reason: IgnoredReason;
-  /** What the file system said of it, such as "permission denied", or the formats of its files. */
+  /** The reason that the file system gave, such as "permission denied", or the formats of its files. */
   readonly detail?: string;
 }
 
 export interface ImageFolder {
   readonly root: string;
   readonly name: string;
-  /** Whether the folder is divided into parts. Where it is not, all photos are in `train`. */
-  readonly divided: boolean;
-  /** Names of the classes, those of all parts, in the order of their code units. */
+  /** Whether the folder has parts (train, validation, test). Without parts, all photos are in `train`. */
+  readonly hasParts: boolean;
+  /** Names of the classes of all parts, sorted by their code units. */
   readonly classes: readonly string[];
-  /** The photos of each part that there is, in the order of their paths. */
+  /** The photos of each existing part, sorted by their paths. */
   readonly parts: Readonly<Partial<Record<Part, readonly Photo[]>>>;
-  /** What lies there and is not used. */
+  /** The entries that are not used. */
   readonly ignored: readonly Ignored[];
 }
 
 /**
- * Lists the photos of a folder, by names alone: no file is opened.
+ * Lists the photos of a folder by their names alone: no file is opened.
  *
- * `PATH/CLASS/photo.jpg`, or `PATH/PART/CLASS/photo.jpg` where the folders are parts by their names and by what is in them
- * ({@link partFolders}). Classes are matched between the parts by their name. The photos of a part other than `train` may
- * also lie in its folder itself, as ImageNet's do, with a file `PATH/PART_labels.txt` beside the folder (`val_labels.txt`
- * beside `val`) of lines `FILE CLASS`: {@link readLabelFile}. Photos in folders inside of a class's folder belong to it.
- * Links are followed. What is not used is listed: hidden files and folders, files and folders outside of the layout, folders
- * without photos, and what cannot be read or named.
+ * The layout is `PATH/CLASS/photo.jpg`, or `PATH/PART/CLASS/photo.jpg` where {@link partFolders} recognises the folders as
+ * parts. Classes are matched between the parts by their names. A part other than `train` can also hold its photos directly, as
+ * in ImageNet. It then needs a file `PATH/PART_labels.txt` beside its folder (`val_labels.txt` beside `val`) with lines
+ * `FILE CLASS`: {@link readLabelFile}. Photos in subfolders of a class's folder belong to the class. Links are followed.
+ * Unused entries are listed: hidden files and folders, entries outside of the layout, folders without photos, and entries that
+ * cannot be read or named.
  *
- * @param parts the folders of the parts, none for a folder of classes; by default as {@link partFolders} decides
- * @throws UsageError ERR_DATA_LAYOUT where names and contents of the folders contradict
- * @throws UsageError ERR_DATA_LABELS where a label file is wrong, or validation photos lie in one folder without one
+ * @param parts the folders of the parts, none for a folder of classes; by default those of {@link partFolders}
+ * @throws UsageError ERR_DATA_LAYOUT where names and contents of the folders contradict each other
+ * @throws UsageError ERR_DATA_LABELS where a label file is wrong, or validation photos have neither class folders nor a label
+ * file
  */
 export function scanPhotos(
   reader: FolderReader,
@@ -74,11 +75,11 @@ export function scanPhotos(
 ): ImageFolder {
   const { root } = reader;
   const scan = new Scan(reader);
-  const divided = parts.size > 0;
+  const hasParts = parts.size > 0;
   const found = new Map<Part, Map<string, string[]>>();
-  if (divided) {
+  if (hasParts) {
     scan.ignoreBesideParts(parts);
-    // Training first: its classes are those that a label file may name.
+    // The training part comes first: a label file may name its classes only.
     for (const part of PARTS) {
       const folder = parts.get(part);
       if (folder !== undefined) found.set(part, scan.classes(part, join(root, folder), found.get("train")));
@@ -93,11 +94,11 @@ export function scanPhotos(
     photos[part] = [...files].flatMap(([name, list]) => list.map((file) => ({ file, label: labels.get(name)! })));
     photos[part].sort((a, b) => (a.file < b.file ? -1 : 1));
   }
-  return { root, name: basename(root), divided, classes, parts: photos, ignored: scan.ignored };
+  return { root, name: basename(root), hasParts, classes, parts: photos, ignored: scan.ignored };
 }
 
 /**
- * The photos of a folder whose place in a set is known, such as one severity of a corrupted set.
+ * The photos of a folder whose role in a set is known, such as one severity of a corrupted set.
  *
  * @returns undefined where no photo is found
  * @throws what {@link scanPhotos} throws
@@ -107,7 +108,7 @@ export function scanImageFolder(path: string, parts?: ReadonlyMap<Part, string>)
   return folder.classes.length === 0 ? undefined : folder;
 }
 
-/** One walk through a folder, which collects what it leaves out. */
+/** One walk through a folder, which collects the unused entries. */
 class Scan {
   readonly ignored: Ignored[] = [];
   readonly #reader: FolderReader;
@@ -116,7 +117,7 @@ class Scan {
     this.#reader = reader;
   }
 
-  /** What lies beside the folders of the parts. */
+  /** Reports the entries beside the folders of the parts. */
   ignoreBesideParts(parts: ReadonlyMap<Part, string>): void {
     const { root } = this.#reader;
     const used = new Set(parts.values());
@@ -131,9 +132,9 @@ class Scan {
   }
 
   /**
-   * Files of each class: the folders in the part's folder that hold photos, and the photos in it that a label file names.
+   * The files of each class: those in the class folders of the part's folder, and those that a label file lists.
    *
-   * @param trained what a label file may name as a class; undefined allows any
+   * @param trained the classes that a label file may name, as keys; undefined allows any
    */
   classes(part: Part, folder: string, trained?: ReadonlyMap<string, unknown>): Map<string, string[]> {
     const { folders, files, odd, failure } = this.#visible(folder);
@@ -149,7 +150,7 @@ class Scan {
     } else {
       for (const file of files) this.#ignore(join(folder, file), "stray");
     }
-    // A link without an extension was a class's folder.
+    // A broken link without an extension was probably the folder of a class.
     for (const entry of odd) {
       const inPlaceOfClass = entry.isFolder || (entry.why === "broken-link" && extensionOf(entry.name) === "");
       this.#ignore(join(folder, entry.name), reasonOf(entry, inPlaceOfClass), entry.isFolder);
@@ -158,16 +159,16 @@ class Scan {
     for (const inner of folders) {
       const before = this.ignored.length;
       const photos = this.#photos(join(folder, inner), above);
-      // The same name may be spelt with composed or decomposed accents, depending on the system that wrote it.
+      // Depending on the system that wrote it, the same name has composed or decomposed accents.
       const name = inner.normalize("NFC");
       if (photos.length > 0) classes.set(name, [...(classes.get(name) ?? []), ...photos]);
       else this.#ignoreClass(join(folder, inner), this.ignored.slice(before));
     }
-    // Test photos without classes are common; a run without its validation would be found out at its end.
+    // Test photos without classes are common. Without validation photos, a run would fail only at its end.
     if (part === "validation" && classes.size === 0 && files.some(isPhotoName)) {
       throw new UsageError(
         "ERR_DATA_LABELS",
-        `scanImageFolder: the photos in ${folder} lie in no folder of a class, and there is no ${labelFile}. Write it, with a ` +
+        `scanImageFolder: the photos in ${folder} are not in folders of classes, and there is no ${labelFile}. Write it, with a ` +
           "line FILE CLASS for each photo, or sort them into folders.",
       );
     }
@@ -175,9 +176,9 @@ class Scan {
   }
 
   /**
-   * A class's folder without photos: empty, or with images of other formats alone, which must not go unnoticed.
+   * Reports a class folder without photos: it is empty, or has only images of unsupported formats, which the user must know.
    *
-   * @param within what was left out in it
+   * @param within the unused entries in it
    */
   #ignoreClass(folder: string, within: readonly Ignored[]): void {
     const unread = within.filter(({ reason }) => reason === "unread-format");
@@ -185,7 +186,7 @@ class Scan {
     else if (!within.some(({ reason }) => ERRORS.has(reason))) this.#ignore(folder, "empty", true);
   }
 
-  /** Photos in a folder and the folders in it. `above` holds the real paths around it, against links in a circle. */
+  /** The photos in a folder and its subfolders. `above` holds the real paths of its parents, to detect loops of links. */
   #photos(folder: string, above: ReadonlySet<string>): string[] {
     const { folders, files, odd, failure } = this.#visible(folder);
     if (failure !== undefined) this.#ignore(folder, "unreadable-class", true, failure);
@@ -196,7 +197,7 @@ class Scan {
     }
     const photos = files.filter((file) => this.#isPhoto(folder, file));
     for (const entry of odd) {
-      // A photo that a link does not lead to is a photo that cannot be read.
+      // A broken link with the name of a photo counts as a photo that cannot be read.
       if (entry.why === "broken-link" && isPhotoName(entry.name)) {
         photos.push(entry.name);
         continue;
@@ -206,11 +207,11 @@ class Scan {
     }
     const within = new Set(above).add(real);
     const deeper = folders.flatMap((inner) => this.#photos(join(folder, inner), within));
-    const place = this.#relative(folder);
-    return [...photos.map((file) => `${place}/${file}`), ...deeper];
+    const prefix = this.#relative(folder);
+    return [...photos.map((file) => `${prefix}/${file}`), ...deeper];
   }
 
-  /** Whether a file is a photo by its name; it is listed as ignored where it is not. */
+  /** Whether a file is a photo by its name. Other files are reported as unused. */
   #isPhoto(folder: string, file: string): boolean {
     if (isPhotoName(file)) return true;
     if (isUnreadImageName(file)) this.#ignore(join(folder, file), "unread-format", false, extensionOf(file));
@@ -218,7 +219,7 @@ class Scan {
     return false;
   }
 
-  /** What lies in a folder without what is hidden, which is listed as ignored. */
+  /** The entries of a folder without hidden ones, which are reported as unused. */
   #visible(folder: string): Listing {
     const { folders, files, odd, failure } = this.#reader.list(folder);
     for (const name of folders.filter(isHidden)) {
@@ -236,7 +237,7 @@ class Scan {
     };
   }
 
-  /** A folder's path without links; as it is where that cannot be told. */
+  /** A folder's path with links resolved, or the path itself where that fails. */
   #realPath(folder: string): string {
     try {
       return realpathSync(folder);
@@ -258,7 +259,7 @@ class Scan {
   }
 }
 
-/** The reasons that leave out photos which belong to the set. */
+/** The reasons for which photos that belong to the set are not used. */
 const ERRORS: ReadonlySet<IgnoredReason> = new Set([
   "unread-class",
   "unreadable-class",
@@ -267,8 +268,8 @@ const ERRORS: ReadonlySet<IgnoredReason> = new Set([
 ]);
 
 /**
- * @param counts whether it stands where photos or a class are
- * @param other what it is otherwise, where only its name is odd
+ * @param counts whether the entry is where photos or a class are expected
+ * @param other the reason for an entry elsewhere whose only problem is its name
  */
 function reasonOf({ why }: OddEntry, counts: boolean, other: IgnoredReason = "stray"): IgnoredReason {
   if (why === "special-file") return why;
@@ -276,7 +277,7 @@ function reasonOf({ why }: OddEntry, counts: boolean, other: IgnoredReason = "st
   return counts ? why : other;
 }
 
-/** "8 ppm, 2 heic" of images in formats that are not read. */
+/** Counts of images by their unsupported formats, such as "8 ppm, 2 heic". */
 export function formatsOf(unread: readonly Ignored[]): string {
   const counts = new Map<string, number>();
   for (const { detail } of unread) counts.set(detail ?? "", (counts.get(detail ?? "") ?? 0) + 1);
@@ -291,9 +292,9 @@ export function countByClass(photos: readonly Photo[], classes: number): number[
 }
 
 /**
- * Checks that a classifier can be trained and measured on these classes.
+ * Checks that a classifier can be trained and tested on these classes.
  *
- * @throws UsageError ERR_DATA_CLASSES where there is only one, or one has no training photos
+ * @throws UsageError ERR_DATA_CLASSES where there is only one class, or a class has no training photos
  */
 export function checkClasses(folder: ImageFolder): void {
   const { root, classes, parts } = folder;
@@ -306,7 +307,7 @@ export function checkClasses(folder: ImageFolder): void {
   if (parts.train === undefined) return;
   const counts = countByClass(parts.train, classes.length);
   const others = countByClass(Object.values(parts).flat(), classes.length);
-  // Some of the shards of a set need not have photos of every class that its index names.
+  // A class without any photos is allowed: with only some of the shards of a set, its index can name more classes.
   const missing = classes.filter((_, label) => counts[label] === 0 && others[label] > 0);
   if (missing.length === 0) return;
   const known = classes.filter((_, label) => counts[label] > 0);
@@ -317,18 +318,18 @@ export function checkClasses(folder: ImageFolder): void {
   );
 }
 
-/** What to do where there is only one class: its folder may hold those that are meant. */
-export function deeperClasses({ root, divided, classes: [only], parts }: ImageFolder): string {
-  const depth = divided ? 2 : 1;
+/** Advice where there is only one class: the intended classes may be in its folder. */
+export function deeperClasses({ root, hasParts, classes: [only], parts }: ImageFolder): string {
+  const depth = hasParts ? 2 : 1;
   const inner = new Set(
     Object.values(parts).flatMap((photos) =>
       photos.map(({ file }) => file.split("/")).flatMap((path) => (path.length > depth + 1 ? [path[depth]] : [])),
     ),
   );
   if (inner.size < 2)
-    return "Make a folder for each class; if the classes lie deeper, give the folder that holds them.";
+    return "Make a folder for each class; if the classes are in a deeper folder, give the folder that holds them.";
   const found = listed([...inner].sort());
-  return divided
-    ? `The folders in ${only} (${found}) lie one folder too deep to be classes: move them up, beside ${only}.`
+  return hasParts
+    ? `The folders in ${only} (${found}) are one level too deep to be classes: move them up, beside ${only}.`
     : `If the folders in ${only} (${found}) are the classes or the parts, give ${join(root, only)}.`;
 }

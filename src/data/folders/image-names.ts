@@ -1,11 +1,11 @@
-/** What the name of a file or folder says: an image, a format that is not read, something that is not for people. */
+/** Recognises by its name whether a file is an image, an image of an unsupported format, or a system file. */
 
 import { extname } from "node:path";
 import { IMAGE_FORMATS } from "../../images/decode.js";
 
 const EXTENSIONS = new Set(Object.values(IMAGE_FORMATS).flat());
 
-/** Formats of images that people have and this program does not read, by their extensions. */
+/** Common image formats that are not supported, by their extensions. */
 const UNREAD_EXTENSIONS = new Set(
   (
     "heic heif hif bmp dib tif tiff ppm pgm pbm pnm pam pfm jp2 j2k jpf jpx jpm j2c jpc jxl jxr svg ico icns cur psd xcf tga " +
@@ -13,7 +13,7 @@ const UNREAD_EXTENSIONS = new Set(
   ).split(" "),
 );
 
-/** Left behind by file managers, or made by the file system itself. */
+/** Names of entries that file managers or the file system itself make. */
 const OF_THE_SYSTEM = new Set([
   "thumbs.db",
   "desktop.ini",
@@ -24,14 +24,14 @@ const OF_THE_SYSTEM = new Set([
   "system volume information",
 ]);
 
-/** Hidden by its name, or nothing that people put there. */
+/** Whether a name is hidden, or one that a system makes. */
 export const isHidden = (name: string): boolean => name.startsWith(".") || OF_THE_SYSTEM.has(name.toLowerCase());
 
-/** The extension of a file, in small letters and without its dot. */
+/** The extension of a file, in lower case and without its dot. */
 export const extensionOf = (file: string): string => extname(file).slice(1).toLowerCase();
 
-/** Whether a file is an image in a format that is read, by its name. */
+/** Whether a file has the extension of a supported image format. */
 export const isPhotoName = (file: string): boolean => EXTENSIONS.has(extensionOf(file));
 
-/** Whether a file is an image in a format that is not read, by its name. */
+/** Whether a file has the extension of an unsupported image format. */
 export const isUnreadImageName = (file: string): boolean => UNREAD_EXTENSIONS.has(extensionOf(file));

@@ -8,15 +8,15 @@ import { systemReason } from "./folder-reader.js";
 export const labelFileOf = (folder: string): string => `${folder}_labels.txt`;
 
 /**
- * Reads a label file: text with a line `FILE CLASS` for each photo, where FILE is the photo's name in its folder and CLASS
- * the name of a class's folder. White space is between them, one or more tabs where the file's name has spaces in it.
- * Empty lines do not count.
+ * Reads a label file: a text file with a line `FILE CLASS` for each photo. FILE is the photo's name in its folder, and CLASS is
+ * the name of a class. White space separates them: one or more tabs where the file's name contains spaces. Empty lines are
+ * skipped.
  *
  * @param files   names of the photos in the folder: each must have one line
  * @param classes whose keys are the names that a class may have; undefined allows any
  * @returns class names by file name
- * @throws UsageError ERR_DATA_LABELS with the number of the line that has another form, names no such photo or class, or
- *   names a photo again; or where photos have no line
+ * @throws UsageError ERR_DATA_LABELS with the number of the first line that has another form, names an unknown photo or class, or
+ *   repeats a photo; or where photos have no line
  */
 export function readLabelFile(
   path: string,
@@ -38,7 +38,8 @@ export function readLabelFile(
     if (classes !== undefined && !classes.has(name)) {
       throw fail(`there is no class ${name} among the training folders.${didYouMean(name, classes.keys())}`);
     }
-    if (labels.has(file)) throw fail(`${file} has a line already. Each photo has one class: remove one of them.`);
+    if (labels.has(file))
+      throw fail(`${file} has a line already. A photo has only one class: remove one of the lines.`);
     labels.set(file, name);
   });
   const missing = files.filter((file) => !labels.has(file));
@@ -46,7 +47,7 @@ export function readLabelFile(
     throw new UsageError(
       "ERR_DATA_LABELS",
       `${path}: ${missing.length} of ${files.length} photos have no line, the first is ${missing[0]}. ` +
-        "Add a line FILE CLASS for each, or move the photos away.",
+        "Add a line FILE CLASS for each, or move the photos out of the folder.",
     );
   }
   return labels;

@@ -1,4 +1,4 @@
-/** What a user calls photos: files, folders, patterns, a list. */
+/** Resolves the photos that a user gives as files, folders, patterns or a list. */
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { globSync } from "tinyglobby";
@@ -7,21 +7,21 @@ import { FolderReader } from "./folder-reader.js";
 import { isHidden, isPhotoName } from "./image-names.js";
 
 export interface PhotoList {
-  /** In the order given; those of a folder or a pattern in the order of their names. */
+  /** In the order given. Those of one folder or pattern are sorted by their names. */
   readonly photos: readonly string[];
-  /** Files of folders and patterns that are no photos by their names. */
+  /** Files of folders and patterns whose names are not those of photos. */
   readonly others: readonly string[];
 }
 
-/** What stands for a list of files. */
+/** Stands for a list of files on the standard input. */
 const LIST = "-";
 
 /**
- * The photos that a user names: files as they are, whatever their names; folders with all folders in them, without what is hidden;
- * patterns such as `photos/**\/*.jpg`; and `-` for a list of files, one a line.
+ * The photos that a user gives: files, whatever their names; folders with their subfolders, without hidden entries; patterns
+ * such as `photos/**\/*.jpg`; and `-` for a list with one file per line.
  *
- * @param readList gives the text of the list
- * @throws UsageError ERR_PHOTOS nothing is given, a folder or a pattern holds no photo, or the list is empty
+ * @param readList returns the text of the list
+ * @throws UsageError ERR_PHOTOS where nothing is given, a folder or a pattern has no photo, or the list is empty
  */
 export async function listPhotos(given: readonly string[], readList: () => Promise<string>): Promise<PhotoList> {
   if (given.length === 0) {
@@ -34,7 +34,7 @@ export async function listPhotos(given: readonly string[], readList: () => Promi
   const others: string[] = [];
   for (const one of given) {
     const found = one === LIST ? linesOf(await readList()) : expand(one, others);
-    // A list, or a file that is named, may be anything.
+    // A file that is given itself or in a list can have any name.
     if (found.length === 0) {
       const what = one === LIST ? "the list on the standard input is empty" : `there is no photo in ${one}`;
       throw new UsageError("ERR_PHOTOS", `${what}. Formats are JPEG, PNG, WebP, AVIF and GIF`);

@@ -1,4 +1,4 @@
-/** Divides photos into parts, so that copies of a picture stay on one side. */
+/** Splits photos into parts and keeps copies of a picture in the same part. */
 
 import { UsageError } from "../../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../../random.js";
@@ -6,15 +6,15 @@ import { apportion } from "../datasets/subset.js";
 import { type InspectionOptions, inspectPhotos } from "../inspection/inspection.js";
 import { nearDuplicateGroups } from "../inspection/near-duplicates.js";
 import { type BadPhoto, LeftOutPhotos } from "../photos/bad-photos.js";
-import { badPhotos } from "../photos/photo-look.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath } from "../photos/read-photo.js";
 import { type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
 
-/** Which photos are in which part: what a run saves, so that another run can use the same parts. */
+/** The photos of each part. A run saves this, so that another run can use the same parts. */
 export interface SavedSplit {
   readonly seed: number;
   readonly fractions: PartFractions;
-  /** Photos that cannot be read: they are in no part. */
+  /** Photos that cannot be read. They are in no part. */
   readonly leftOut?: readonly BadPhoto[];
   /** Groups of near-duplicates that were kept together, relative to the root. */
   readonly nearDuplicates: readonly (readonly string[])[];
@@ -29,11 +29,11 @@ export interface PartFractions {
 }
 
 /**
- * Splits photos by class and by seed. Every class gives its share to each part as nearly as its groups of near-duplicates
- * allow, which stay together; a group that shows several classes counts as its first photo's. No class gives its last
- * photo away from training. Which photos are chosen depends on the seed and on the photos, never on workers.
+ * Splits photos by class and seed. Near-duplicates stay in one part. Every class gives its share to each part as nearly as its
+ * groups of near-duplicates allow. A group with several classes counts for the class of its first photo. Every class keeps a
+ * photo for training. The choice depends on the seed and the photos, and not on the number of workers.
  *
- * @param options `leftOut` takes the photos that cannot be decoded; without it they are refused
+ * @param options `leftOut` collects photos that cannot be decoded; without it they are an error
  * @throws UsageError ERR_VALIDATION_FRACTION where the fractions are out of range
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded and may not be left out
@@ -113,7 +113,7 @@ export function assignParts(
   return partOf;
 }
 
-/** Whether every class that a group shows has photos beside it, of those `left` to train on. */
+/** Whether every class of a group keeps training photos when the group is taken away. `left` counts them by class. */
 function keepsEveryClass(group: readonly number[], photos: readonly Photo[], left: readonly number[]): boolean {
   const taken = new Map<number, number>();
   for (const index of group) taken.set(photos[index].label, (taken.get(photos[index].label) ?? 0) + 1);
@@ -121,7 +121,7 @@ function keepsEveryClass(group: readonly number[], photos: readonly Photo[], lef
 }
 
 /**
- * The parts of a folder as a saved split has them.
+ * The photos of each part of a saved split.
  *
  * @throws UsageError ERR_DATA_SPLIT where a file of the split is not in the folder any more
  */
@@ -131,7 +131,7 @@ export function applySplit({ root, parts }: ImageFolder, split: SavedSplit): Rec
   if (missing.length > 0) {
     throw new UsageError(
       "ERR_DATA_SPLIT",
-      `${root} has changed since the split of this run was made: ${missing.length} of its files are gone, the first is ` +
+      `${root} has changed since the split of this run was made: ${missing.length} of its files are missing, the first is ` +
         `${missing[0]}. Restore them, or start a new run.`,
     );
   }

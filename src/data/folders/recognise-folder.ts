@@ -1,4 +1,4 @@
-/** What a folder of images is. */
+/** Recognises the kind of a folder of images. */
 
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -12,16 +12,16 @@ import { FolderReader, systemReason } from "./folder-reader.js";
 import { formatsOf, type Ignored, type ImageFolder, scanPhotos } from "./image-folder.js";
 import { isHidden, isPhotoName } from "./image-names.js";
 
-/** What a folder was recognised as. */
+/** The kind of a folder, with what was found in it. */
 export type RecognisedFolder =
   /** Files that are read into memory: CIFAR-10 or CIFAR-100. */
   | { readonly kind: "memory"; readonly set: FoundDataset }
-  /** A corrupted set, which is measured cell by cell. */
+  /** A corrupted set, which is evaluated for each corruption and severity. */
   | { readonly kind: "corrupted"; readonly set: CorruptedFolder }
-  /** Photos in folders of classes, perhaps in folders of parts, or in shards. */
+  /** Photos in folders of classes or in shards, with or without folders of parts. */
   | {
       readonly kind: "photos";
-      /** Names of the folders of the parts, by part; none where the folders are classes. */
+      /** Names of the folders of the parts, by part. Empty where the folders are classes. */
       readonly parts: ReadonlyMap<Part, string>;
       /** Names of the folders in it, without hidden ones. */
       readonly folders: readonly string[];
@@ -35,15 +35,15 @@ export type RecognisedFolder =
     };
 
 /**
- * Says what a folder is, from the names in it and what they hold, down to the classes. Every command asks here, so that the
- * same folder is never two things.
+ * Recognises the kind of a folder from the names in it and in its subfolders, down to the classes. Every command uses this
+ * function, so that all of them agree.
  *
- * In this order: shards by their names ({@link shardsNamed}); CIFAR by its files, also in the one folder inside that has them; a corrupted set ({@link corruptedLayout});
- * photos, whose folders are parts or classes ({@link partFolders}).
+ * The kinds are tried in this order: shards by their names ({@link shardsNamed}); CIFAR by its files, also in a folder
+ * directly inside; a corrupted set ({@link corruptedLayout}); photos, whose folders are parts or classes ({@link partFolders}).
  *
  * @param what names the caller in messages
- * @throws UsageError ERR_DATA_MISSING where there is no such folder, or it cannot be read
- * @throws UsageError ERR_DATA_LAYOUT where it may be several things, each of which is named with what makes it that
+ * @throws UsageError ERR_DATA_MISSING where the folder does not exist or cannot be read
+ * @throws UsageError ERR_DATA_LAYOUT where it fits several kinds; the message names each with the reason
  */
 export function recogniseFolder(path: string, what: string): RecognisedFolder {
   const shards = shardsNamed(path);
@@ -72,7 +72,7 @@ export function recogniseFolder(path: string, what: string): RecognisedFolder {
 }
 
 /**
- * The photos of a folder that can be nothing else.
+ * The photos of a folder, for commands that use nothing else.
  *
  * @throws UsageError ERR_DATA_LAYOUT for a corrupted set, and what {@link recogniseFolder} throws
  */
@@ -85,7 +85,7 @@ export async function photosIn(
   const { layout, severities } = recognised.set;
   throw new UsageError(
     "ERR_DATA_LAYOUT",
-    `${what}: ${path} is a corrupted set in the layout ${layout} (${listed([...severities.keys()])}), which is measured as a whole: ` +
+    `${what}: ${path} is a corrupted set in the layout ${layout} (${listed([...severities.keys()])}), which is evaluated as a whole: ` +
       `advprop evaluate MODEL \`data: ${path}\`. Give the clean images here` +
       (layout === "cifar-c"
         ? "."
@@ -108,19 +108,19 @@ function checkFolder(path: string, reader: FolderReader, what: string): void {
   if (!isFolder) {
     if (ARCHIVES.test(path)) throw fail("is an archive. Unpack it, and give the folder that it unpacks to.");
     if (isPhotoName(path)) throw fail("is one image. Give a folder that holds a folder of images for each class.");
-    throw fail("is a file. Give the folder that it lies in, or another one.");
+    throw fail("is a file. Give the folder that holds it, or another one.");
   }
   const { failure } = reader.list(reader.root);
   if (failure !== undefined) throw fail(`cannot be read: ${failure}. Change its permissions, or give another folder.`);
 }
 
-/** @throws UsageError ERR_DATA_LAYOUT where the folder is too low or too high in a corrupted set */
+/** @throws UsageError ERR_DATA_LAYOUT where the folder is inside of a corrupted set, or holds several of them */
 function checkNotInside(path: string, reader: FolderReader, what: string): void {
   const inside = corruptedSetsInside(reader);
   if (inside.length > 0) {
     throw new UsageError(
       "ERR_DATA_LAYOUT",
-      `${what}: ${path} holds corrupted sets in its folders; give one of ${listed(inside)}, or move their corruptions into one folder.`,
+      `${what}: ${path} holds several corrupted sets; give one of ${listed(inside)}, or move their corruptions into one folder.`,
     );
   }
   const { root } = reader;
@@ -133,27 +133,27 @@ function checkNotInside(path: string, reader: FolderReader, what: string): void 
   }
 }
 
-/** The error for folders in which no photo was found: why not. */
+/** The error for folders without photos, with the likely reason. */
 function noPhotos(path: string, reader: FolderReader, ignored: readonly Ignored[], what: string): UsageError {
   const fail = (message: string) => new UsageError("ERR_DATA_LAYOUT", `${what}: ${path} ${message}`);
   const those = (...reasons: readonly Ignored["reason"][]) => ignored.filter(({ reason }) => reasons.includes(reason));
   const unread = those("unread-format");
   if (unread.length > 0) {
     return fail(
-      `holds no image that can be read: ${unread.length} files are in formats that are not read (${formatsOf(unread)}), the first is ` +
+      `holds no image in a supported format: ${unread.length} files are in unsupported formats (${formatsOf(unread)}), the first is ` +
         `${listed([unread[0].path])}. Convert them to PNG or JPEG.`,
     );
   }
   const closed = those("unreadable-class", "name-not-utf8", "broken-class-link");
   if (closed.length > 0) {
-    const [{ path: first, detail = "its name is not UTF-8, or it is a link that leads nowhere" }] = closed;
+    const [{ path: first, detail = "its name is not UTF-8, or it is a broken link" }] = closed;
     return fail(`holds no folder of images that can be read: ${listed([first])}: ${detail}.`);
   }
   const loose = those("stray").filter((entry) => isPhotoName(entry.path));
   if (loose.length > 0) {
     return fail(
-      `holds ${loose.length} photos outside of folders of classes, such as ${listed([loose[0].path])}. Make a folder for each class, ` +
-        "and sort the photos into these.",
+      `holds ${loose.length} photos outside of folders of classes, such as ${listed([loose[0].path])}. Make a folder for each class ` +
+        "and sort the photos into these folders.",
     );
   }
   return unknownLayout(path, reader, what);

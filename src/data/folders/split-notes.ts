@@ -1,12 +1,12 @@
-/** What one should know of how photos were divided, in sentences. */
+/** Sentences that tell the user about surprising results of a split. */
 
 import { listed } from "../../errors.js";
 import type { PhotoSet } from "../photos/photo-set.js";
 import { type ImageFolder, PARTS } from "./image-folder.js";
 import type { SavedSplit } from "./photo-split.js";
 
-/** What a division leaves classes without, and why, a sentence for each reason; none where every class is in every part. */
-export function divisionNotes(
+/** One sentence for each reason why classes have no photos in a part. Empty where every class is in every part. */
+export function splitNotes(
   { fractions, nearDuplicates, parts }: SavedSplit,
   { classes, parts: all }: ImageFolder,
 ): string[] {
@@ -18,14 +18,14 @@ export function divisionNotes(
   };
   const counts = { train: countsOf(parts.train), validation: countsOf(parts.validation), test: countsOf(parts.test) };
   const copied = countsOf(nearDuplicates.flat());
-  const asked = (["validation", "test"] as const).filter((part) => fractions[part] > 0);
+  const requested = (["validation", "test"] as const).filter((part) => fractions[part] > 0);
   const classesBy = new Map<string, string[]>();
   classes.forEach((name, label) => {
     const size = PARTS.reduce((sum, part) => sum + counts[part][label], 0);
-    const without = asked.filter((part) => counts[part][label] === 0);
+    const without = requested.filter((part) => counts[part][label] === 0);
     if (size === 0 || without.length === 0) return;
     const tied = copied[label] > 0 && without.some((part) => Math.round(size * fractions[part]) > 0);
-    const why = tied ? "photos that nearly repeat each other stay in one part" : "there are too few photos";
+    const why = tied ? "near-duplicates stay in one part" : "there are too few photos";
     const key = `${without.map((part) => `no ${part} photos`).join(" and ")}, because ${why}`;
     classesBy.set(key, [...(classesBy.get(key) ?? []), name]);
   });
@@ -35,7 +35,7 @@ export function divisionNotes(
   );
 }
 
-/** What a limit or a split leaves without training images. */
+/** Names the classes that have no training images after a limit or a split. */
 export function untrainedNotes(train: Pick<PhotoSet, "classes" | "labels"> | undefined): string[] {
   if (train === undefined) return [];
   const seen = new Set(train.labels);
@@ -43,12 +43,14 @@ export function untrainedNotes(train: Pick<PhotoSet, "classes" | "labels"> | und
   return absent.length === 0 ? [] : [`There are no training images of ${listed(absent)}.`];
 }
 
-/** What came to a folder after it was divided is in no part. */
+/** Counts the photos that were added to a folder after it was split. They are in no part. */
 export function grownNotes({ parts }: ImageFolder, split: SavedSplit): string[] {
   const known = new Set([
     ...PARTS.flatMap((part) => split.parts[part]),
     ...(split.leftOut ?? []).map(({ file }) => file),
   ]);
   const own = (parts.train ?? []).filter(({ file }) => !known.has(file)).length;
-  return own === 0 ? [] : [`${own} photos came to the folder after the run divided it: they are in none of its parts.`];
+  return own === 0
+    ? []
+    : [`${own} photos were added to the folder after the run split it: they are in none of its parts.`];
 }

@@ -1,21 +1,21 @@
-/** What the files themselves tell: each is read and decoded once. */
+/** Findings from the contents of the files. Each file is read and decoded once. */
 
 import { extname } from "node:path";
 import { IMAGE_FORMATS } from "../../images/decode.js";
 import type { ImageFolder, Part, Photo } from "../folders/image-folder.js";
 import type { BadPhoto } from "../photos/bad-photos.js";
-import { badPhotos } from "../photos/photo-look.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath } from "../photos/read-photo.js";
 import type { Finding } from "./findings.js";
 import { type Inspection, type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";
 
-/** A shorter side is too few pixels for most networks. */
+/** Images with a shorter side below this have too few pixels for most networks. */
 const TINY_SIDE = 32;
-/** More pixels than this (50 million) slow loading down a great deal for nothing. */
+/** More pixels than this (50 million) slow down loading without any benefit. */
 const HUGE_PIXELS = 50e6;
 
-/** A photo, where it is, and what was found in it. */
+/** A photo, its part, and the result of its inspection. */
 interface Examined extends Photo, Inspection {
   readonly part: Part;
 }
@@ -32,7 +32,7 @@ export async function checkContents(folder: ImageFolder, options: InspectionOpti
   return [...decodingFindings(examined), ...sizeFindings(examined), ...duplicateFindings(examined, folder.classes)];
 }
 
-/** A photo that training and evaluation refuse, or leave out. */
+/** A photo that cannot be decoded. Training and evaluation refuse it or leave it out. */
 export const undecodable = ({ file, reason }: BadPhoto): Finding => ({
   code: "undecodable",
   severity: "error",
@@ -51,7 +51,7 @@ function decodingFindings(photos: readonly Examined[]): Finding[] {
       severity: "warning",
       message: `is damaged, though it can be decoded: ${damage}`,
       files: [file],
-      remedy: "Look at it, and replace it if parts are missing.",
+      remedy: "View it, and replace it if parts are missing.",
     });
   }
   for (const { file, header } of photos) {
@@ -60,7 +60,7 @@ function decodingFindings(photos: readonly Examined[]): Finding[] {
     findings.push({
       code: "wrong-extension",
       severity: "warning",
-      message: `is a ${header.format} image; it is read all the same`,
+      message: `is a ${header.format} image with another extension; it is read all the same`,
       files: [file],
       remedy: `Rename it to .${IMAGE_FORMATS[header.format][0]}.`,
     });
@@ -87,14 +87,14 @@ function sizeFindings(photos: readonly Examined[]): Finding[] {
         severity: "warning",
         message: `is ${width} x ${height}, which makes loading slow`,
         files: [file],
-        remedy: "Scale it down; a short side of 512 is plenty for most networks.",
+        remedy: "Scale it down; a short side of 512 is enough for most networks.",
       });
     }
   }
   return findings;
 }
 
-/** Groups of files with the same bytes, and of pictures that look the same. */
+/** Groups of files with the same bytes, and groups of near-duplicates. */
 function duplicateFindings(photos: readonly Examined[], classes: readonly string[]): Finding[] {
   const byDigest = new Map<string, number[]>();
   photos.forEach(({ digest }, index) => {
@@ -111,14 +111,14 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
     const parts = [...new Set(members.map(({ part }) => part))];
     const labels = [...new Set(members.map(({ label }) => classes[label]))];
     const what = kind === "exact" ? "the same file" : "nearly the same picture";
-    const keep = kind === "exact" ? "Keep" : "Look whether they show the same thing; if so, keep";
-    // Pictures that only look the same may still be different, which is for people to judge.
+    const keep = kind === "exact" ? "Keep" : "Compare them; if they show the same thing, keep";
+    // Near-duplicates can be different pictures all the same. The user must judge, so that they are never an error.
     const severity = kind === "exact" && (parts.length > 1 || labels.length > 1) ? "error" : "warning";
     if (parts.length > 1) {
       return {
         code: `${kind}-duplicates-across-parts`,
         severity,
-        message: `${what} is in ${parts.join(" and ")}: the network would be measured on what it was trained on`,
+        message: `${what} is in ${parts.join(" and ")}: the network would be tested on images that it was trained on`,
         files,
         remedy: `${keep} it in one part.`,
       };
@@ -129,13 +129,13 @@ function duplicateFindings(photos: readonly Examined[], classes: readonly string
         severity,
         message: `${what} is in the classes ${labels.join(" and ")}`,
         files,
-        remedy: `${keep} it in the class that is right.`,
+        remedy: `${keep} it in the right class.`,
       };
     }
     return {
       code: `${kind}-duplicates`,
       severity: kind === "exact" ? "warning" : "note",
-      message: `${what} is there ${files.length} times`,
+      message: `${what} appears ${files.length} times`,
       files,
       remedy: `${keep} one.`,
     };

@@ -1,4 +1,4 @@
-/** What names and counts alone tell about a folder of photos. */
+/** Findings from the names and counts of a folder of photos alone. */
 
 import { didYouMean, listed, UsageError } from "../../errors.js";
 import { partByName } from "../folders/folder-parts.js";
@@ -12,14 +12,14 @@ import {
 } from "../folders/image-folder.js";
 import { bySeverity, type Finding, findingLines } from "./findings.js";
 
-/** From this ratio of the largest to the smallest training class on, imbalance is reported. */
+/** Imbalance is reported from this ratio of the largest to the smallest training class on. */
 const IMBALANCE = 10;
 /** A training class with fewer photos is reported. */
 const FEW = 10;
 
-/** Classes, their sizes, and what lies in the folder without being used. */
+/** Findings about the classes, their sizes, and unused entries. */
 export function checkStructure(folder: ImageFolder): Finding[] {
-  // What is missing by a mistake of reading explains what is said of the classes after it.
+  // Errors of reading come first, since they explain later findings about the classes.
   return [...readingFindings(folder), ...classFindings(folder), ...imbalanceFindings(folder)];
 }
 
@@ -105,9 +105,9 @@ function imbalanceFindings({ classes, parts }: ImageFolder): Finding[] {
 }
 
 /**
- * How a folder was read: what is not used, and why; what the names of its folders were taken for.
+ * Findings about how a folder was read: the unused entries with the reasons, and how folder names were interpreted.
  *
- * @returns errors first: where photos that belong to the set are missing
+ * @returns errors first, which mean that photos of the set are missing
  */
 export function readingFindings(folder: ImageFolder): Finding[] {
   return bySeverity([...ignoredFindings(folder.ignored), ...namingFindings(folder)]);
@@ -130,7 +130,7 @@ interface IgnoredKind extends Omit<Finding, "code" | "files" | "message"> {
   readonly message: string | ((entries: readonly Ignored[]) => string);
 }
 
-/** What the file system said of the entries. */
+/** The reasons that the file system gave. */
 const details = (entries: readonly Ignored[]): string =>
   listed([...new Set(entries.map(({ detail }) => detail ?? "?"))]);
 
@@ -139,58 +139,57 @@ const IGNORED: Readonly<Record<IgnoredReason, IgnoredKind>> = {
   stray: {
     severity: "warning",
     message: "files or folders outside of the layout are not used",
-    remedy: "Move images into the folder of their class; move the rest away.",
+    remedy: "Move images into the folder of their class; move the other entries out of the set.",
   },
   empty: {
     severity: "warning",
-    message: "folders without images make no class",
+    message: "folders without images do not count as classes",
     remedy: "Put images there, or remove the folders.",
   },
   "not-an-image": {
     severity: "warning",
-    message: "files that are no images, by their names, are not used",
-    remedy: "Move them away, or give images their extension.",
+    message: "files without the extension of an image are not used",
+    remedy: "Move them out of the set, or give images the right extension.",
   },
   "unread-format": {
     severity: "warning",
-    message: (entries) => `${filesAre(entries.length)} in a format that is not read (${formatsOf(entries)})`,
+    message: (entries) => `${filesAre(entries.length)} in an unsupported format (${formatsOf(entries)})`,
     remedy: "Convert them to PNG or JPEG.",
   },
   "unread-class": {
     severity: "error",
-    message: (entries) =>
-      `all images are in a format that is not read (${details(entries)}), so a class would be missing`,
+    message: (entries) => `all images are in an unsupported format (${details(entries)}), so a class would be missing`,
     remedy: "Convert them to PNG or JPEG, or remove the folder.",
   },
   unreadable: {
     severity: "warning",
-    message: (entries) => `cannot be read (${details(entries)}), and is not used; the file system keeps it`,
+    message: (entries) => `cannot be read (${details(entries)}), and is not used; it belongs to the file system`,
     remedy: "Nothing needs to be done.",
   },
   "unreadable-class": {
     severity: "error",
     message: (entries) => `cannot be read (${details(entries)}), so its images would be missing`,
-    remedy: "Change the permissions of the folder, or move it away.",
+    remedy: "Change the permissions of the folder, or move it out of the set.",
   },
   "broken-link": {
     severity: "warning",
-    message: "links that lead nowhere, or in a circle, are not followed",
-    remedy: "Remove them, or let them lead to what is meant.",
+    message: "broken links and loops of links are not followed",
+    remedy: "Remove them, or correct their targets.",
   },
   "broken-class-link": {
     severity: "error",
-    message: "a link in the place of a folder leads nowhere, so its images would be missing",
-    remedy: "Let it lead to the folder that is meant, or remove it.",
+    message: "a link to a folder is broken, so its images would be missing",
+    remedy: "Correct its target, or remove it.",
   },
   "name-not-utf8": {
     severity: "error",
-    message: "the name is not UTF-8 (its other bytes are shown as \\x..), so it cannot be read or saved",
+    message: "the name is not UTF-8 (bytes that are not UTF-8 are shown as \\x..), so it cannot be read or saved",
     remedy: "Give it another name, for example with mv or convmv.",
   },
   "special-file": {
     severity: "warning",
     message: "pipes, sockets and devices are not opened",
-    remedy: "Move them away.",
+    remedy: "Move them out of the set.",
   },
 };
 
@@ -207,21 +206,21 @@ function ignoredFindings(ignored: readonly Ignored[]): Finding[] {
   });
 }
 
-/** What the names of folders were taken for, where it may have been meant otherwise. */
-function namingFindings({ divided, classes, parts }: ImageFolder): Finding[] {
-  const depth = divided ? 1 : 0;
+/** How the names of folders were interpreted where the user may have meant something else. */
+function namingFindings({ hasParts, classes, parts }: ImageFolder): Finding[] {
+  const depth = hasParts ? 1 : 0;
   const partNames = new Map<string, string>();
-  /** By class, the folders in its folder that hold photos. */
+  /** The subfolders with photos in each class's folder. */
   const inner = new Map<string, Set<string>>();
-  /** Folders of classes whose names are written in another way than the classes' own. */
+  /** Folders of classes whose names use other Unicode characters for the same letters. */
   const spelt = new Set<string>();
   for (const [part, photos] of Object.entries(parts)) {
     for (const { file, label } of photos) {
-      // The names in shards are no folders.
+      // Names inside of shards are not folders.
       if (/\.tar\//i.test(file)) continue;
       const path = file.split("/");
       const name = classes[label];
-      if (divided && partByName(path[0])?.exact === false) partNames.set(path[0], part);
+      if (hasParts && partByName(path[0])?.exact === false) partNames.set(path[0], part);
       if (path.length > depth + 2) inner.set(name, (inner.get(name) ?? new Set()).add(path[depth + 1]));
       if (path[depth] !== name && path[depth].normalize("NFC") === name) {
         spelt.add(`${path.slice(0, depth + 1).join("/")}/`);
@@ -236,7 +235,7 @@ function namingFindings({ divided, classes, parts }: ImageFolder): Finding[] {
       severity: "note",
       message: `by their names and the folders in them, ${read.join(", ")}`,
       files: [],
-      remedy: "If they are no parts, give them other names.",
+      remedy: "If they are not parts, give them other names.",
     });
   }
   if (inner.size > 0 && classes.length > 1) findings.push(innerFinding(inner, classes));
@@ -245,7 +244,7 @@ function namingFindings({ divided, classes, parts }: ImageFolder): Finding[] {
       code: "joined-spellings",
       severity: "note",
       message:
-        "letters and their accents are written apart here; the photos belong to the class that is spelt with one character",
+        "the names store letters and accents as separate characters; the photos were added to the class whose name stores them as one",
       files: [...spelt],
       remedy: "If they are different classes, give them names that look different.",
     });
@@ -253,7 +252,7 @@ function namingFindings({ divided, classes, parts }: ImageFolder): Finding[] {
   return [...findings, ...alikeFindings(classes)];
 }
 
-/** Folders in the folders of classes: of one class, unless all of these hold the same ones. */
+/** Subfolders of the classes. Their photos belong to one class, unless all classes have the same subfolders. */
 function innerFinding(inner: ReadonlyMap<string, ReadonlySet<string>>, classes: readonly string[]): Finding {
   const [first, ...rest] = inner.values();
   const common = [...first].filter((name) => rest.every((names) => names.has(name))).sort();
@@ -262,9 +261,9 @@ function innerFinding(inner: ReadonlyMap<string, ReadonlySet<string>>, classes: 
     return {
       code: "same-folders-inside",
       severity: "warning",
-      message: `all classes hold the same folders (${listed(common)}), whose photos are taken for those of ${listed(classes)}`,
+      message: `all classes hold the same folders (${listed(common)}), whose photos were added to ${listed(classes)}`,
       files,
-      remedy: `If ${listed(common)} are the classes, make them the folders in the folder that you give, or in train and test in it.`,
+      remedy: `If ${listed(common)} are the classes, give a folder that holds them directly, or in its folders train and test.`,
     };
   }
   return {
@@ -272,11 +271,11 @@ function innerFinding(inner: ReadonlyMap<string, ReadonlySet<string>>, classes: 
     severity: "note",
     message: "photos in folders inside of a class's folder belong to that class",
     files,
-    remedy: "If these folders are the classes, make them the folders in the folder that you give.",
+    remedy: "If these folders are the classes, give a folder that holds them directly.",
   };
 }
 
-/** Classes that may be one: their names are the same but for capitals, spaces and signs. */
+/** Class names that differ only in capitals, spaces and punctuation, and so may stand for one class. */
 function alikeFindings(classes: readonly string[]): Finding[] {
   const alike = new Map<string, string[]>();
   for (const name of classes) {
@@ -291,7 +290,7 @@ function alikeFindings(classes: readonly string[]): Finding[] {
     .map((names) => ({
       code: "alike-classes",
       severity: "warning",
-      message: `${names.map((name) => JSON.stringify(name)).join(" and ")} are different classes; only capitals, spaces or signs differ`,
+      message: `${names.map((name) => JSON.stringify(name)).join(" and ")} are different classes; only capitals, spaces or punctuation differ`,
       files: [],
       remedy: "If they are one class, give their folders the same name.",
     }));

@@ -1,4 +1,4 @@
-/** Looks for what would make training on a data set wrong, before it starts. */
+/** Checks a data set for problems before training on it. */
 
 import { AdvPropError } from "../../errors.js";
 import type { Dataset, Split } from "../datasets/dataset.js";
@@ -11,7 +11,7 @@ import { checkStructure } from "./check-structure.js";
 import { bySeverity, type Finding } from "./findings.js";
 import type { InspectionOptions } from "./inspection.js";
 
-/** Images of a class in each part. */
+/** Number of images of a class in each part. */
 export interface ClassCount {
   readonly name: string;
   readonly counts: Readonly<Partial<Record<Part, number>>>;
@@ -20,7 +20,7 @@ export interface ClassCount {
 export interface DataReport {
   readonly schema: 1;
   readonly path: string;
-  /** Whether every file was read, or only names, sizes, first and last bytes looked at. */
+  /** Whether only names, sizes, first and last bytes were checked, and not the whole files. */
   readonly quick: boolean;
   /** No finding is an error. */
   readonly ok: boolean;
@@ -31,7 +31,7 @@ export interface DataReport {
 }
 
 export interface CheckOptions extends InspectionOptions {
-  /** Reads of most files only the first and last bytes, as the start of training does. */
+  /** Reads only the first and last bytes of most files, as the start of training does. */
   readonly quick?: boolean;
 }
 
@@ -64,7 +64,7 @@ export async function checkData(path: string, options: CheckOptions = {}): Promi
   };
 }
 
-/** Sets in fixed formats are checked by reading them. */
+/** Checks a set in a fixed format by reading it. */
 async function checkInMemory(path: string, found: FoundDataset): Promise<DataReport> {
   const findings: Finding[] = [];
   const sets = new Map<Split, Dataset>();
@@ -78,7 +78,7 @@ async function checkInMemory(path: string, found: FoundDataset): Promise<DataRep
         severity: "error",
         message: error.message,
         files: [],
-        remedy: "Get the set again: advprop data get cifar10 (or cifar100) `to: DIR`.",
+        remedy: "Download the set again: advprop data get cifar10 (or cifar100) `to: DIR`.",
       });
     }
   }

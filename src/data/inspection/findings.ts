@@ -1,11 +1,11 @@
-/** What is found wrong with a data set, and how it is printed. */
+/** Problems found in a data set, and how they are printed. */
 
 import { printable } from "../../errors.js";
 
-/** `error`: training or its measures would be wrong. `warning`: worth a look. `note`: said for completeness. */
+/** `error`: training or its results would be wrong. `warning`: the user should check it. `note`: for information. */
 export type Severity = "error" | "warning" | "note";
 
-/** One thing that was found. */
+/** One problem. */
 export interface Finding {
   /** Stable name of the kind of finding. */
   readonly code: string;
@@ -13,21 +13,21 @@ export interface Finding {
   readonly message: string;
   /** Relative to the folder; a folder ends in "/". */
   readonly files: readonly string[];
-  /** What to do about it. */
+  /** What the user can do about it. */
   readonly remedy: string;
 }
 
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
-/** Files of a finding that are printed. */
+/** Number of files of a finding that are printed. */
 const SHOWN_FILES = 5;
-/** Findings of one kind that are printed. */
+/** Number of findings of one kind that are printed. */
 const SHOWN_FINDINGS = 10;
 
 /** Errors first, then warnings, then notes. */
 export const bySeverity = (findings: readonly Finding[]): Finding[] =>
   [...findings].sort((a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity));
 
-/** The lines that are printed, wherever findings are: by kinds, long lists cut with a count. */
+/** The findings as lines of text, grouped by kind. Long lists are shortened to a count. */
 export function findingLines(findings: readonly Finding[]): string[] {
   const byCode = new Map<string, Finding[]>();
   for (const finding of bySeverity(findings)) byCode.set(finding.code, [...(byCode.get(finding.code) ?? []), finding]);

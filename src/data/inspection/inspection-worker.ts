@@ -9,7 +9,7 @@ import { inOrder } from "../shards/in-order.js";
 import { FINGERPRINT_SIDE, fingerprintOf } from "./fingerprint.js";
 import type { Inspection, InspectionRequest, InspectionResult } from "./inspection.js";
 
-/** A server's answers take time; they are awaited together. */
+/** Files on a server are requested together, since each answer takes time. */
 const READ_AT_A_TIME = 8;
 const SMALL = { width: FINGERPRINT_SIDE, height: FINGERPRINT_SIDE };
 
@@ -32,7 +32,7 @@ async function answer({ first, files }: InspectionRequest): Promise<void> {
   port.postMessage({ first, inspections } satisfies InspectionResult);
 }
 
-/** A photo's bytes, or why they cannot be read. */
+/** The bytes of a photo, or the reason why they cannot be read. */
 async function readOrReason(file: string): Promise<Uint8Array | string> {
   try {
     return await readPhoto(file);
@@ -53,18 +53,18 @@ async function inspect(file: string, bytes: Uint8Array | string): Promise<Inspec
   }
 }
 
-/** Decodes strictly, then leniently. */
+/** Decodes strictly. If that fails, decodes leniently and returns the damage. */
 async function decodeSmall(bytes: Uint8Array, file: string) {
   try {
     return { photo: await decodeImage(bytes, file, SMALL, true) };
   } catch (error) {
-    // The decoder's own words.
+    // The decoder's own message.
     const damage = (imageError(error).cause as Error).message.trim().split("\n")[0];
     return { photo: await decodeImage(bytes, file, SMALL), damage };
   }
 }
 
-/** Whatever else is thrown is a mistake of ours. */
+/** Any other error is a bug. */
 function imageError(error: unknown): ImageError {
   if (!(error instanceof ImageError)) throw error;
   return error;

@@ -1,4 +1,4 @@
-/** Looks at every photo of a folder once, in worker threads. */
+/** Inspects every photo of a folder once, in worker threads. */
 
 import type { Worker } from "node:worker_threads";
 import { RunError } from "../../errors.js";
@@ -6,7 +6,7 @@ import type { ImageHeader } from "../../images/decode.js";
 import { defaultWorkers, startWorker } from "../loading/worker-threads.js";
 import type { Fingerprint } from "./fingerprint.js";
 
-/** What was found out about a file. */
+/** The result of inspecting a file. */
 export interface Inspection {
   /** SHA-256 of its bytes; absent where it cannot be read. */
   readonly digest?: string;
@@ -15,7 +15,7 @@ export interface Inspection {
   readonly fingerprint?: Fingerprint;
   /** Why it cannot be decoded. */
   readonly error?: string;
-  /** What the decoder got over: some pixels are not what they were. */
+  /** Damage that a lenient decoder can ignore. Some pixels are wrong then. */
   readonly damage?: string;
 }
 
@@ -26,7 +26,7 @@ export interface InspectionRequest {
   readonly files: readonly string[];
 }
 
-/** Its answer, or why there is none: a server fails. */
+/** The worker's answer, or why there is none, as where a server fails. */
 export type InspectionResult =
   | { readonly first: number; readonly inspections: readonly Inspection[] }
   | { readonly code: string; readonly message: string };
@@ -37,10 +37,10 @@ export interface InspectionOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Files of a request: enough that messages cost nothing beside the decoding. */
+/** Files in a request: enough to make the cost of messages negligible. */
 const CHUNK = 16;
 
-/** Inspects files, each decoded once at a small size, which reads all of its bytes. Never throws for what it finds. */
+/** Inspects files. Each is decoded once at a small size, which reads all of its bytes. A bad file never throws. */
 export async function inspectPhotos(files: readonly string[], options: InspectionOptions = {}): Promise<Inspection[]> {
   const { workers = defaultWorkers(), onProgress } = options;
   const inspections = new Array<Inspection>(files.length);

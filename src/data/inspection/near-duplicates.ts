@@ -3,13 +3,13 @@
 import { areNearDuplicates, type Fingerprint, MAX_HASH_DISTANCE } from "./fingerprint.js";
 
 /**
- * The groups of near-duplicates: two pictures are in one group where a chain of near-duplicates joins them.
+ * Groups of near-duplicates. Two pictures are in one group where a chain of near-duplicates connects them.
  *
- * Hashes that differ in at most d bits agree in at least one of d + 1 bands, so only pictures with an equal band are
+ * Hashes that differ in at most d bits are equal in at least one of d + 1 bands. So only pictures with an equal band are
  * compared: about N^2 / 28 pairs.
  *
- * @param fingerprints undefined for a picture that has none, which is in no group
- * @returns groups of two or more indices, ascending, ordered by their first
+ * @param fingerprints undefined for a picture without a fingerprint, which is in no group
+ * @returns groups of two or more ascending indices, sorted by their first index
  */
 export function nearDuplicateGroups(fingerprints: readonly (Fingerprint | undefined)[]): number[][] {
   const groups = new DisjointSets(fingerprints.length);
@@ -30,7 +30,7 @@ export function nearDuplicateGroups(fingerprints: readonly (Fingerprint | undefi
   return groups.list().filter((group) => group.length > 1);
 }
 
-/** Bits i of the hash with i % (MAX_HASH_DISTANCE + 1) == band: frequencies of each kind in each band. */
+/** Bits i of the hash with i % (MAX_HASH_DISTANCE + 1) == band, so that every band has low and high frequencies. */
 function bandOf({ low, high }: Fingerprint, band: number): number {
   let key = 0;
   for (let bit = band; bit < 64; bit += MAX_HASH_DISTANCE + 1) {
@@ -39,7 +39,7 @@ function bandOf({ low, high }: Fingerprint, band: number): number {
   return key;
 }
 
-/** Sets of the numbers 0 .. length - 1 that can be joined. */
+/** Disjoint sets of the numbers 0 .. length - 1. */
 class DisjointSets {
   readonly #parent: Uint32Array;
 
@@ -47,7 +47,7 @@ class DisjointSets {
     this.#parent = Uint32Array.from({ length }, (_, i) => i);
   }
 
-  /** The least member of a set stands for it. */
+  /** The smallest member, which represents its set. */
   #root(index: number): number {
     const parent = this.#parent;
     while (parent[index] !== index) {

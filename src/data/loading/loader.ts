@@ -9,7 +9,7 @@ import type { CropAndFlip, Loader, PixelBatch } from "./batch.js";
 import { epochOrder, type Sampler } from "./sampler.js";
 import { ONE_VIEW, type ViewSource } from "./view-sources.js";
 
-/** The part of each batch that one of several processes takes, which together take the whole. */
+/** The part of each batch that one of several processes reads. */
 export interface BatchPart {
   /** From 0. */
   readonly index: number;
@@ -17,26 +17,26 @@ export interface BatchPart {
   readonly count: number;
 }
 
-/** How a {@link trainingLoader} draws. */
+/** Options of {@link trainingLoader}. */
 export interface TrainingLoaderOptions {
   readonly batchSize: number;
   readonly seed: number;
-  /** By default uniform: every image once. */
+  /** By default `uniform`: every image once per epoch. */
   readonly sampler?: Sampler;
   readonly augmentation: CropAndFlip & StrongAugmentation;
-  /** The views of each image of a batch, each with draws of its own; one, `strong`, unless given. */
+  /** The views of each image of a batch, each with its own draws. By default one, `strong`. */
   readonly views?: readonly ViewSource[];
-  /** Gives this part of each batch alone; the whole unless given. The images of all parts together are the same whatever their number. */
+  /** The part of each batch to return; by default the whole batch. The number of parts does not change the images. */
   readonly part?: BatchPart;
-  /** Leaves crop and mirroring to the step, which does them where the network is; not where a view is plain or a policy is to follow. */
+  /** Leaves crop and flip to the training step, on the device of the network. Ignored where a view is `plain` or has a policy. */
   readonly leavePending?: boolean;
 }
 
 /**
- * Shuffled and augmented batches. The last partial batch is dropped, since batch norm should not see a small one.
+ * Shuffled and augmented batches. The last batch is dropped if it is smaller, since batch norm needs full ones.
  *
- * Every draw is keyed by (seed, purpose, epoch, sample, visit): the augmentation of an image does not depend on the batch
- * size, its place in the order or the other images.
+ * Every draw is keyed by (seed, purpose, epoch, sample, visit). So the augmentation of an image does not depend on the batch
+ * size, the position in the order or the other images.
  *
  * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer or exceeds the set
  * @throws UsageError ERR_AUGMENTATION where the crop is not a non-negative integer
@@ -58,13 +58,13 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
     throw new UsageError(
       "ERR_BATCH_SIZE",
       `trainingLoader: the batch size must be at most ${dataset.length}, the number of training images of ${dataset.name}, ` +
-        `since a partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+        `since a partial batch is dropped; got ${batchSize}. Choose a smaller batch size, or add images.`,
     );
   }
   const { height, width } = dataset;
   const stepsPerEpoch = Math.floor(dataset.length / batchSize);
 
-  /** `stream` tells apart the times that an epoch sees one image: its repeats, and the views of each. */
+  /** `stream` distinguishes the views of an image and its repeated visits within an epoch. */
   function augment(
     source: Uint8Array,
     sample: number,
@@ -105,7 +105,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
         const visits = visitsOf(repeatsOfStep);
         if (leavePending && views.every((view) => view === "weak" || (view === "strong" && isNeutral(augmentation)))) {
           const pending = { crop, flip, seed, epoch, views: views.length, streams };
-          yield { ...gather(dataset, indicesOfStep, asItIs), ...visits, pending };
+          yield { ...gather(dataset, indicesOfStep, copyImage), ...visits, pending };
           continue;
         }
         const [first, ...others] = views.map((view, number) =>
@@ -121,9 +121,9 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
 }
 
 /**
- * The images as they are, in order; the last batch may be smaller. Can be iterated again.
+ * The unchanged images in order. The last batch can be smaller. The batches can be iterated more than once.
  *
- * @param part of the images; all unless given
+ * @param part the part of the images to return; by default all
  * @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer
  */
 export function evaluationBatches(dataset: Dataset, batchSize: number, part?: BatchPart): Iterable<PixelBatch> {
@@ -134,16 +134,16 @@ export function evaluationBatches(dataset: Dataset, batchSize: number, part?: Ba
       for (let first = begin; first < end; first += batchSize) {
         const length = Math.min(batchSize, end - first);
         const indices = Uint32Array.from({ length }, (_, i) => first + i);
-        yield gather(dataset, indices, asItIs);
+        yield gather(dataset, indices, copyImage);
       }
     },
   };
 }
 
 /**
- * Where a part of a batch lies in it.
+ * Offset and size of a part of a batch.
  *
- * @throws UsageError ERR_BATCH_SIZE the batch cannot be divided into equal parts
+ * @throws UsageError ERR_BATCH_SIZE where the batch cannot be split into equal parts
  */
 export function partOf(batchSize: number, part: BatchPart | undefined, what: string): { offset: number; size: number } {
   if (part === undefined) return { offset: 0, size: batchSize };
@@ -153,43 +153,43 @@ export function partOf(batchSize: number, part: BatchPart | undefined, what: str
   const below = Math.floor(size) * part.count;
   throw new UsageError(
     "ERR_BATCH_SIZE",
-    `${what}: a batch of all processes together must be a multiple of their number, ${part.count}, so that each takes as many images; ` +
-      `got ${batchSize}. Take ${below > 0 ? `${below} or ` : ""}${below + part.count}.`,
+    `${what}: the batch size must be a multiple of the number of processes, ${part.count}, so that each gets equally many images; ` +
+      `got ${batchSize}. Choose ${below > 0 ? `${below} or ` : ""}${below + part.count}.`,
   );
 }
 
-/** @throws UsageError ERR_BATCH_PART where the part is none of the parts */
+/** @throws UsageError ERR_BATCH_PART where the index is out of range */
 function checkPart({ index, count }: BatchPart, what: string): void {
   if (Number.isSafeInteger(count) && Number.isSafeInteger(index) && index >= 0 && index < count) return;
   throw new UsageError(
     "ERR_BATCH_PART",
-    `${what}: the index of a part must be a whole number in [0, count); got ${index} of ${count}. Take a process's rank and their number`,
+    `${what}: the index of a part must be an integer in [0, count); got ${index} of ${count}. Give the rank of the process and the number of processes`,
   );
 }
 
-/** Where a part of some images begins and ends: parts differ by one image at most. */
+/** First index and end of a part of some images. The sizes of parts differ by at most one. */
 export const rangeOf = (length: number, part: BatchPart = { index: 0, count: 1 }): [begin: number, end: number] => [
   Math.floor((length * part.index) / part.count),
   Math.floor((length * (part.index + 1)) / part.count),
 ];
 
-/** What a batch says of repeated visits: nothing where there is none. */
+/** The `repeats` of a batch; absent where all visits are the first. */
 export const visitsOf = (repeats: Uint32Array): Pick<PixelBatch, "repeats"> =>
   repeats.some((repeat) => repeat > 0) ? { repeats } : {};
 
-/** Writes image number i of a batch to its place. */
-type Place = (source: Uint8Array, i: number, sample: number, target: Uint8Array) => void;
+/** Writes image number i of a batch into `target`. */
+type WriteImage = (source: Uint8Array, i: number, sample: number, target: Uint8Array) => void;
 
-const asItIs: Place = (source, _i, _sample, target) => target.set(source);
+const copyImage: WriteImage = (source, _i, _sample, target) => target.set(source);
 
 /** A batch of the images at `indices`. */
-function gather(dataset: Dataset, indices: Uint32Array, place: Place): PixelBatch {
+function gather(dataset: Dataset, indices: Uint32Array, write: WriteImage): PixelBatch {
   const { height, width } = dataset;
   const imageBytes = height * width * 3;
   const pixels = new Uint8Array(indices.length * imageBytes);
   const samples = indices.map((index) => dataset.samples[index]);
   indices.forEach((index, i) => {
-    place(dataset.pixels(index), i, samples[i], pixels.subarray(i * imageBytes, (i + 1) * imageBytes));
+    write(dataset.pixels(index), i, samples[i], pixels.subarray(i * imageBytes, (i + 1) * imageBytes));
   });
   return { pixels, labels: Int32Array.from(indices, (index) => dataset.labels[index]), samples, height, width };
 }

@@ -1,10 +1,10 @@
-/** Which parts of which images Mixup and CutMix take: drawn with the mini-batch, mixed where the network is. */
+/** Draws which images and pixels Mixup and CutMix mix. The mixing itself is done later, on the device of the network. */
 
 import { UsageError } from "../../errors.js";
 import { KeyedRandom, Purpose } from "../../random.js";
 import type { Loader, MixingMask, PixelBatch } from "./batch.js";
 
-/** alpha of Beta(alpha, alpha), from which an image's share is drawn; 0 for none. Where both are given each image takes one of them. */
+/** alpha of Beta(alpha, alpha), the distribution of an image's weight; 0 for none. With both, each image uses one of them. */
 export interface Mixing {
   /** Zhang et al. 2018, https://arxiv.org/abs/1710.09412 */
   readonly mixup: number;
@@ -12,7 +12,11 @@ export interface Mixing {
   readonly cutmix: number;
 }
 
-/** The same batches with a mask for each. Every image's is keyed by (seed, epoch, sample, visit). @throws ERR_MIXING alpha is negative */
+/**
+ * The same batches, each with a mask. The draws are keyed by (seed, epoch, sample, visit).
+ *
+ * @throws UsageError ERR_MIXING where an alpha is negative
+ */
 export function withMixing(loader: Loader, mixing: Mixing, seed: number): Loader {
   for (const [name, alpha] of Object.entries(mixing)) {
     if (!(alpha >= 0 && Number.isFinite(alpha))) {
@@ -49,7 +53,7 @@ function maskOf(
   return { shares, height: rows, width: columns };
 }
 
-/** Gives a rectangle of 1 - share of the area to the partner, as far as it lies on the image. Its middle is anywhere. */
+/** Gives a rectangle of 1 - share of the area to the partner. Its centre is uniform, and it is clipped at the image's border. */
 function cutBox(
   own: Float32Array,
   { rows, columns }: { rows: number; columns: number },
@@ -67,10 +71,10 @@ function cutBox(
 }
 
 /**
- * A draw of Beta(alpha, alpha): by Joehnk's method up to 1, above by Ulrich's polar method (Devroye 1986, Non-Uniform Random Variate
- * Generation, pages 418 and 437).
+ * A draw of Beta(alpha, alpha): by Joehnk's method for alpha up to 1, else by Ulrich's polar method (Devroye 1986, Non-Uniform
+ * Random Variate Generation, pages 418 and 437).
  *
- * @param first draw of the key that may be used; those after it are used too
+ * @param first index of the first draw of the key that may be used; the ones after it are used too
  */
 export function drawBeta(random: KeyedRandom, alpha: number, first: number): number {
   for (let draw = first; ; draw += 2) {

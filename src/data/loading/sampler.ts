@@ -6,20 +6,21 @@ import { shardOrder } from "../shards/shard-order.js";
 export const SAMPLERS = ["uniform", "class-balanced"] as const;
 
 /**
- * `uniform` visits every image once. `class-balanced` visits as many images in all, but equally many of each class: those
- * of a rare class several times, each time augmented anew, and of a frequent one a share that differs between epochs.
+ * `uniform` visits every image once. `class-balanced` visits as many images in total, but equally many of each class. It
+ * visits the images of a rare class several times, each time with a new augmentation. Of a frequent class it visits a subset
+ * that differs between epochs.
  */
 export type Sampler = (typeof SAMPLERS)[number];
 
-/** What is visited in an epoch: N places for N images. */
+/** The N visits of an epoch over N images. */
 export interface EpochOrder {
-  /** Index of the image at each place. */
+  /** Index of the image of each visit. */
   readonly indices: Uint32Array;
   /** How many times the epoch visited that image before: the stream of its random draws. */
   readonly repeats: Uint32Array;
 }
 
-/** The images to order, as a {@link Dataset} has them. */
+/** The fields of a {@link Dataset} that the order depends on. */
 export interface Labelled {
   readonly length: number;
   readonly classes: readonly string[];
@@ -44,7 +45,7 @@ export function epochOrder(
   let indices: Uint32Array;
   if (starts === undefined) {
     const order = permutation(seed, Purpose.order, epoch, set.length);
-    indices = balanced === undefined ? order : order.map((place) => balanced[place]);
+    indices = balanced === undefined ? order : order.map((visit) => balanced[visit]);
   } else {
     const visits = balanced?.sort() ?? Uint32Array.from({ length: set.length }, (_, index) => index);
     indices = shardOrder(visits, starts, seed, epoch);
@@ -54,7 +55,7 @@ export function epochOrder(
   return { indices, repeats: indices.map((index) => visits[index]++) };
 }
 
-/** As many images as the set has, the same number of each class, by class. */
+/** The indices of as many images as the set has, the same number of each class, sorted by class. */
 function balancedVisits({ length, classes, labels, samples }: Labelled, seed: number, epoch: number): Uint32Array {
   const members: number[][] = classes.map(() => []);
   labels.forEach((label, index) => {
@@ -62,16 +63,16 @@ function balancedVisits({ length, classes, labels, samples }: Labelled, seed: nu
   });
   const present = members.filter((indices) => indices.length > 0);
   const visits = new Uint32Array(length);
-  let place = 0;
+  let next = 0;
   present.forEach((indices, rank) => {
-    // Where the classes do not divide the places, the classes that have one more take turns by epoch.
+    // Where the number of visits is not a multiple of the number of classes, other classes get one more in every epoch.
     const share = Math.floor(length / present.length);
     const extra = (rank + epoch) % present.length < length % present.length ? 1 : 0;
     const key = new Map(
       indices.map((index) => [index, new KeyedRandom(seed, Purpose.order, epoch, samples[index], 1).uint32(0)]),
     );
     indices.sort((a, b) => key.get(a)! - key.get(b)! || samples[a] - samples[b]);
-    for (let i = 0; i < share + extra; i++) visits[place++] = indices[i % indices.length];
+    for (let i = 0; i < share + extra; i++) visits[next++] = indices[i % indices.length];
   });
   return visits;
 }

@@ -1,4 +1,4 @@
-/** Starting the worker threads that read photos. */
+/** Starts the worker threads that read photos. */
 
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -7,18 +7,18 @@ import { Worker } from "node:worker_threads";
 import "sharp";
 import { UsageError } from "../../errors.js";
 
-/** Threads of Node's pool, in which sharp decodes whichever worker asked. Node reads the variable when it starts. */
+/** Threads of Node's pool, which decode for all workers. Node reads the variable when it starts. */
 function poolThreads(): number {
   const set = Number(process.env.UV_THREADPOOL_SIZE);
   return Number.isInteger(set) && set >= 1 ? Math.min(set, 1024) : 4;
 }
 
-/** As many workers as can work at once: a processor and a thread of the pool for each. */
+/** The number of workers that can run at the same time. Each needs a processor and a thread of the pool. */
 export function defaultWorkers(): number {
   return Math.min(availableParallelism(), poolThreads());
 }
 
-/** @throws UsageError ERR_WORKERS where the number is not a positive integer that the pool can serve */
+/** @throws UsageError ERR_WORKERS where the number is not a positive integer or is more than the threads of Node's pool */
 export function checkWorkers(workers: number, what: string): void {
   if (!Number.isInteger(workers) || workers < 1) {
     throw new UsageError("ERR_WORKERS", `${what}: workers must be a positive integer; got ${workers}.`);
@@ -33,15 +33,15 @@ export function checkWorkers(workers: number, what: string): void {
 }
 
 /**
- * Starts a worker thread that does not keep the process alive by itself.
+ * Starts a worker thread that does not keep the process alive.
  *
  * @param file of the worker, relative to src/, without its extension
  */
 export function startWorker(file: string, workerData: unknown): Worker {
   const installed = new URL(`../../${file}.js`, import.meta.url);
-  // Where this file is run from its source (by the tests), the compiled worker lies in dist/.
+  // The tests run this file from its source. The compiled worker is then in dist/.
   const compiled = existsSync(installed) ? installed : new URL(`../../../dist/${file}.js`, import.meta.url);
-  // Flags of the process (an --input-type, say) need not suit a worker.
+  // A worker must not inherit flags of the process, such as --input-type.
   const worker = new Worker(compiled, { workerData, execArgv: [] });
   worker.unref();
   return worker;

@@ -1,4 +1,4 @@
-/** Photos that cannot be read: what is said about them, and how many may be left out. */
+/** Photos that cannot be read: how they are reported, and how many may be left out. */
 
 import { printable, RunError, UsageError } from "../../errors.js";
 
@@ -6,29 +6,29 @@ import { printable, RunError, UsageError } from "../../errors.js";
 export interface BadPhoto {
   /** Relative to the folder of its set. */
   readonly file: string;
-  /** What the file is, and what is wrong with it. */
+  /** The format of the file, and what is wrong with it. */
   readonly reason: string;
 }
 
-/** What is done about such photos. */
+/** What to do with photos that cannot be read. */
 export interface BadImagePolicy {
-  /** `skip` leaves them out; undefined is `fail` where nothing else can be asked for. */
+  /** `skip` leaves them out, `fail` is an error. Undefined means `fail` where the user has no choice. */
   readonly onBadImage?: "fail" | "skip";
-  /** Different files that may be skipped; one more is an error. Any number unless given. */
+  /** Number of different files that may be skipped; more are an error. By default any number. */
   readonly maxBad?: number;
 }
 
-/** Lines of a list that are printed. */
+/** Number of lines of a list that are printed. */
 export const SHOWN_LINES = 10;
 
-/** A line for each photo, the first {@link SHOWN_LINES}, and how many more there are. */
+/** A line for each of the first {@link SHOWN_LINES} photos, and the number of the others. */
 export function listBadPhotos(photos: readonly BadPhoto[]): string[] {
   const lines = photos.slice(0, SHOWN_LINES).map(({ file, reason }) => `  ${printable(file)}: ${reason}`);
   const more = photos.length - lines.length;
   return more > 0 ? [...lines, `  and ${more} more`] : lines;
 }
 
-/** The photos of a set that are left out: a file counts once, whichever part or pass it was met in. */
+/** The photos of a set that are left out. A file counts once, even if it is read in several parts or passes. */
 export class LeftOutPhotos {
   readonly #reasons = new Map<string, string>();
 
@@ -41,7 +41,7 @@ export class LeftOutPhotos {
     readonly policy: BadImagePolicy,
   ) {}
 
-  /** In the order in which they were met. */
+  /** In the order in which they were added. */
   get photos(): readonly BadPhoto[] {
     return [...this.#reasons].map(([file, reason]) => ({ file, reason }));
   }
@@ -51,7 +51,7 @@ export class LeftOutPhotos {
   }
 
   /**
-   * Leaves out photos that were found before anything was begun.
+   * Leaves out photos that were found before the work began.
    *
    * @throws UsageError ERR_BAD_IMAGES where they may not be left out, or are too many
    */
@@ -61,7 +61,7 @@ export class LeftOutPhotos {
   }
 
   /**
-   * Leaves out photos that were met in the middle of the work.
+   * Leaves out photos that were found during the work.
    *
    * @throws RunError ERR_IMAGE where they may not be left out, ERR_BAD_IMAGES where they are too many
    */
@@ -88,15 +88,15 @@ export class LeftOutPhotos {
   #message(what: string, photos: readonly BadPhoto[], remedy: string): string {
     const count = photos.length === 1 ? "1 photo" : `${photos.length} photos`;
     const list = listBadPhotos(photos).join("\n");
-    return `${count} of ${this.root} ${what}:\n${list}\n${remedy} \`advprop data check\` looks at all files of a folder.`;
+    return `${count} of ${this.root} ${what}:\n${list}\n${remedy} \`advprop data check\` checks all files of a folder.`;
   }
 }
 
-/** @throws UsageError ERR_FLAG where `maxBad` is given and nothing is skipped */
+/** @throws UsageError ERR_FLAG where `maxBad` is given although nothing is skipped */
 export function checkMaxBad(onBadImage: "fail" | "skip"): void {
   if (onBadImage === "skip") return;
   throw new UsageError(
     "ERR_FLAG",
-    "`data.maxBad` counts photos that are skipped, and none are. Add `data.onBadImage: skip`",
+    "`data.maxBad` limits the photos that are skipped, but none are skipped. Add `data.onBadImage: skip`",
   );
 }

@@ -1,8 +1,8 @@
-/** The parts of a folder of photos as loaders. */
+/** Opens the parts of a folder of photos as loaders. */
 
 import { type ImageFolder, PARTS, type Part, type Photo } from "../folders/image-folder.js";
 import { applySplit, type SavedSplit, splitPhotos } from "../folders/photo-split.js";
-import { divisionNotes, grownNotes } from "../folders/split-notes.js";
+import { grownNotes, splitNotes } from "../folders/split-notes.js";
 import type { EvaluationImages, OpenDataOptions, OpenedData } from "../opened-data.js";
 import { LeftOutPhotos } from "./bad-photos.js";
 import { type EvaluationPhotos, evaluationPhotos, type PhotoSource, trainingPhotos } from "./photo-loader.js";
@@ -10,16 +10,16 @@ import type { PhotoSet } from "./photo-set.js";
 import { limitStratified } from "./photo-set.js";
 import { readableSets } from "./readable-sets.js";
 
-/** Side of the images where none is asked for: that of the networks for ImageNet. */
+/** Default side of the images, as of networks for ImageNet. */
 const DEFAULT_IMAGE_SIZE = 224;
-/** Shares of a folder without parts that are split off where none are asked for. */
+/** Default share of the validation part, and of the test part, that is split off a folder without parts. */
 const DEFAULT_FRACTION = 0.15;
 
 /**
- * Opens the parts of a folder that are wanted. Threads start when the first batch is asked for.
+ * Opens the requested parts of a folder. Threads start with the first batch.
  *
- * Every photo is looked at before, of a set to train on also those of the test part, so that what cannot be read is known at
- * once: it is refused, or left out of its part.
+ * Every photo is checked before, and for training also those of the test part. So photos that cannot be read are known from the
+ * start: they are an error, or are left out.
  *
  * @throws UsageError ERR_BAD_IMAGES where photos cannot be read and may not be left out, or no photo of a part can be read
  * @throws UsageError ERR_DATA_CLASSES where a class has no photo left to train on
@@ -31,7 +31,7 @@ export async function openPhotos(
 ): Promise<Omit<OpenedData, "findings">> {
   const { seed, augmentation } = options;
   const size = options.imageSize ?? DEFAULT_IMAGE_SIZE;
-  const undivided = options.allForTest === true && !folder.divided;
+  const undivided = options.allForTest === true && !folder.hasParts;
   const leftOut = new LeftOutPhotos(folder.root, options);
   const split = undivided ? undefined : (options.split ?? (await makeSplit(folder, wanted, leftOut, options)));
   const parts = undivided ? { test: folder.parts.train } : partsOf(folder, split);
@@ -47,7 +47,7 @@ export async function openPhotos(
   };
   const evaluation = (set: PhotoSet | undefined): EvaluationImages | undefined => {
     if (set === undefined) return undefined;
-    // Each has threads of its own, which one pass after the other should share.
+    // Passes with the same batch size share one source, and so its threads.
     const bySize = new Map<number, EvaluationPhotos>();
     let files: ReadonlyMap<number, string> | undefined;
     return {
@@ -57,7 +57,7 @@ export async function openPhotos(
         return files.get(sample) ?? "";
       },
       batches(batchSize, part) {
-        // A process that takes a part always takes the same.
+        // A process always requests the same part, so that the batch size is enough as a key.
         const known = bySize.get(batchSize);
         if (known !== undefined) return known;
         const source = opened(evaluationPhotos(set, { ...options, leftOut, batchSize, size, part }));
@@ -99,13 +99,13 @@ export async function openPhotos(
     photos,
     digest: undefined,
     notes: [
-      ...(drawn ? divisionNotes(split, folder) : []),
+      ...(drawn ? splitNotes(split, folder) : []),
       ...(options.split === undefined ? [] : grownNotes(folder, options.split)),
       ...notes,
     ],
     leftOut: () => leftOut.photos,
     async preview(count) {
-      // The first photos in the order of their names would all be of one class.
+      // The first photos by name would all be of one class.
       const shown = limitStratified(trainSet ?? validationSet ?? testSet!, count, seed);
       const source = evaluationPhotos(shown, {
         ...options,
@@ -128,7 +128,7 @@ export async function openPhotos(
   };
 }
 
-/** The split that a folder needs: in three where it has no parts, else only a validation part that it lacks. */
+/** The split that a folder needs: into three parts where it has none, or only a missing validation part. */
 async function makeSplit(
   folder: ImageFolder,
   wanted: readonly Part[],
@@ -137,10 +137,10 @@ async function makeSplit(
 ): Promise<SavedSplit | undefined> {
   const { seed, validationFraction, testFraction } = options;
   const { train = [], validation } = folder.parts;
-  const fractions = folder.divided
+  const fractions = folder.hasParts
     ? { validation: validation === undefined ? (validationFraction ?? 0) : 0, test: 0 }
     : { validation: validationFraction ?? DEFAULT_FRACTION, test: testFraction ?? DEFAULT_FRACTION };
-  const needed = !folder.divided || wanted.some((part) => part !== "test");
+  const needed = !folder.hasParts || wanted.some((part) => part !== "test");
   if (!needed || train.length === 0 || fractions.validation + fractions.test === 0) return undefined;
   return splitPhotos(folder.root, train, fractions, seed, { ...options, leftOut });
 }
@@ -148,5 +148,5 @@ async function makeSplit(
 function partsOf(folder: ImageFolder, split: SavedSplit | undefined): Partial<Record<Part, readonly Photo[]>> {
   if (split === undefined) return folder.parts;
   const { train, validation, test } = applySplit(folder, split);
-  return folder.divided ? { ...folder.parts, train, validation } : { train, validation, test };
+  return folder.hasParts ? { ...folder.parts, train, validation } : { train, validation, test };
 }

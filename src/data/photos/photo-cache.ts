@@ -1,4 +1,4 @@
-/** Which photos of a set are kept decoded in memory, and how large, so that crops of them are as sharp as crops of the files. */
+/** Chooses the photos that are kept decoded in memory, and their size, so that crops of copies are as sharp as crops of files. */
 
 import type { CropLimits, Size } from "../../images/crop.js";
 import { imageSize } from "../../images/cut.js";
@@ -6,29 +6,29 @@ import { ImageError } from "../../images/decode.js";
 import type { PhotoSet } from "./photo-set.js";
 import { photoPath, readPhoto } from "./read-photo.js";
 
-/** Photos whose sizes are looked at to know what a copy takes in the mean. */
+/** Number of photos from whose sizes the mean size of a copy is estimated. */
 const SAMPLE = 128;
-/** What the estimate from a sample leaves free. */
+/** Share of the cache that may be filled by this estimate. */
 const MARGIN = 0.95;
-/** Multiples of it, without their whole part, fill [0, 1) evenly, and so do those of any every n-th photo. */
+/** The fractional parts of its multiples fill [0, 1) evenly. The same is true for every n-th multiple. */
 const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
 /**
- * The short side of a photo's copy: size / sqrt(the least area of a crop), 3.5 times the size for INCEPTION_CROP. Of a square copy
- * even the smallest crop has as many pixels as the image that it becomes, so that hardly any crop is enlarged that would not
- * be enlarged from the file too.
+ * The short side of a photo's copy: size / sqrt(the least area of a crop), which is 3.5 times the size for INCEPTION_CROP. Even
+ * the smallest crop of a square copy then has as many pixels as the image that it becomes. So hardly any crop is enlarged that
+ * would not also be enlarged from the file.
  */
 export const copySide = (size: number, { area: [least] }: CropLimits): number => Math.ceil(size / Math.sqrt(least));
 
-/** The size of a photo's copy: with that short side, or the photo's own where it is smaller. */
+/** The size of a photo's copy: it has that short side, or is the photo itself where that is smaller. */
 export function copySize({ width, height }: Size, side: number): Size {
   const factor = Math.min(1, side / Math.min(width, height));
   return { width: Math.round(width * factor), height: Math.round(height * factor) };
 }
 
 /**
- * The share of a set's photos whose copies fit into a cache, from the sizes of a sample of its files. It depends on the set and the
- * memory alone, so that a run that is resumed keeps the same ones.
+ * The share of a set's photos whose copies fit into a cache, estimated from the sizes of some of its files. It depends only on
+ * the set and the memory, so that a resumed run keeps the same photos.
  *
  * @param bytes of the cache, over all workers
  * @param side {@link copySide}
@@ -45,12 +45,12 @@ export async function keptShare({ root, files, length }: PhotoSet, bytes: number
       total += 3 * width * height;
       known++;
     } catch (error) {
-      // Whoever reads it says what is wrong with it.
+      // A file that cannot be read is reported by the code that reads it later.
       if (!(error instanceof ImageError)) throw error;
     }
   }
   return known === 0 ? 1 : Math.min(1, (MARGIN * bytes * known) / (length * total));
 }
 
-/** Whether a photo is among the share that is kept: spread evenly over the set, whatever its order. */
+/** Whether a photo is kept. The kept ones are spread evenly over the set, whatever its order. */
 export const isKept = (index: number, share: number): boolean => (index * GOLDEN_RATIO) % 1 < share;

@@ -1,4 +1,4 @@
-/** Loaders of photos: random resized crops to train on, centre crops to evaluate on. */
+/** Loaders of photos: random resized crops for training, centre crops for evaluation. */
 
 import { UsageError } from "../../errors.js";
 import type { StrongAugmentation } from "../../images/augmentation/strong-augmentation.js";
@@ -15,7 +15,7 @@ import { type BadImagePolicy, LeftOutPhotos } from "./bad-photos.js";
 import { PhotoReader, type ReadingStatistics } from "./photo-reader.js";
 import type { PhotoSet } from "./photo-set.js";
 
-/** What training and evaluation have in common. */
+/** Options of both training and evaluation. */
 export interface PhotoOptions extends BadImagePolicy {
   readonly batchSize: number;
   /** Side of the square images in the batches. */
@@ -24,57 +24,57 @@ export interface PhotoOptions extends BadImagePolicy {
   readonly interpolation?: Interpolation;
   /** Worker threads; by default one for each processor, at most as many as Node's pool has threads (4). */
   readonly workers?: number;
-  /** Batches that are read ahead, by default 3. */
+  /** Number of batches that are read ahead, by default 3. */
   readonly prefetch?: number;
-  /** Where photos that are left out are gathered, for several loaders of one set; `onBadImage` and `maxBad` are then its own. */
+  /** Collects the photos that are left out, for several loaders of one set. Replaces `onBadImage` and `maxBad`. */
   readonly leftOut?: LeftOutPhotos;
 }
 
 export interface TrainingPhotoOptions extends PhotoOptions, StrongAugmentation {
   readonly seed: number;
-  /** By default uniform: every photo once. */
+  /** By default `uniform`: every photo once per epoch. */
   readonly sampler?: Sampler;
   /** By default {@link INCEPTION_CROP}. */
   readonly crop?: CropLimits;
-  /** Whether half of the images are mirrored; by default they are. */
+  /** Whether each image is mirrored with probability 1/2; by default true. */
   readonly flip?: boolean;
   /**
-   * Bytes of decoded photos that may be kept in memory; by default 0, none. As many photos as fit, spread evenly over the set, are
-   * decoded once, at a size of which hardly any crop must be enlarged (`copySide`), and cut from that copy; all others are cut
-   * from their files each time. Which is which depends on the set and the memory alone. A crop of a copy shows the same part of
-   * the photo as one of the file, and is as sharp.
+   * Bytes of decoded photos that may be kept in memory; by default 0. As many photos as fit, spread evenly over the set, are
+   * decoded only once, at a size for which hardly any crop must be enlarged (`copySide`). Their crops are then cut from that
+   * copy. All other crops are cut from the files. The choice of photos depends only on the set and the memory. A crop of a copy
+   * shows the same region as a crop of the file, and is as sharp.
    */
   readonly cacheBytes?: number;
-  /** The views of each photo of a batch, each with draws of its own; one, `strong`, unless given. */
+  /** The views of each photo of a batch, each with its own draws. By default one, `strong`. */
   readonly views?: readonly ViewSource[];
-  /** Gives this part of each batch alone; the whole unless given. */
+  /** The part of each batch to return; by default the whole batch. */
   readonly part?: BatchPart;
 }
 
 export interface EvaluationPhotoOptions extends PhotoOptions {
   /** Side of the square as a share of the resized short side; by default {@link defaultCropFraction}. */
   readonly cropFraction?: number;
-  /** Gives this part of the photos alone; all unless given. */
+  /** The part of the photos to return; by default all. */
   readonly part?: BatchPart;
 }
 
-/** What loaders of photos have beside their batches. */
+/** Methods that loaders of photos have besides their batches. */
 export interface PhotoSource {
   statistics(): ReadingStatistics;
-  /** Ends the worker threads. They do not keep the process alive by themselves. */
+  /** Ends the worker threads. They do not keep the process alive. */
   close(): Promise<void>;
 }
 
-/** Photos to evaluate on, in order, as often as asked; the last batch may be smaller. */
+/** Photos for evaluation, in order. They can be iterated more than once. The last batch can be smaller. */
 export interface EvaluationPhotos extends PhotoSource, AsyncIterable<PixelBatch> {
   readonly length: number;
 }
 
 /**
- * Shuffled photos, cut at random, resized and mirrored by worker threads. The last partial batch is dropped.
+ * Shuffled photos, randomly cropped, resized and flipped by worker threads. The last batch is dropped if it is smaller.
  *
- * Every draw is keyed by (seed, purpose, epoch, sample, visit): batches are the same on any number of workers, and from
- * any step on.
+ * Every draw is keyed by (seed, purpose, epoch, sample, visit). So the batches are the same for any number of workers and after
+ * a resume at any step.
  *
  * @throws UsageError ERR_BATCH_SIZE, ERR_SEED, ERR_IMAGE_SIZE, ERR_CROP, ERR_WORKERS, ERR_PREFETCH, ERR_CACHE
  */
@@ -93,7 +93,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
     throw new UsageError(
       "ERR_BATCH_SIZE",
       `${what}: the batch size must be at most ${set.length}, the number of training images of ${set.name}, since a ` +
-        `partial batch is dropped; got ${batchSize}. Take a smaller batch or more images.`,
+        `partial batch is dropped; got ${batchSize}. Choose a smaller batch size, or add images.`,
     );
   }
   const reader = new PhotoReader(set, {
@@ -119,10 +119,10 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
     stepsPerEpoch,
     epoch(epoch, firstStep) {
       const { indices, repeats } = epochOrder(sampler, set, seed, epoch, starts);
-      const mine = (_: number, place: number) =>
-        place >= firstStep * batchSize &&
-        place < stepsPerEpoch * batchSize &&
-        Math.floor(((place % batchSize) - offset) / partSize) === 0;
+      const mine = (_: number, position: number) =>
+        position >= firstStep * batchSize &&
+        position < stepsPerEpoch * batchSize &&
+        Math.floor(((position % batchSize) - offset) / partSize) === 0;
       const visited = indices.filter(mine);
       const streams = repeats.filter(mine);
       const { length } = views;
@@ -142,7 +142,7 @@ interface Visits {
   readonly views: number;
 }
 
-/** Reads each batch's photos once a view, as one batch whose parts, one after the other, become the views. */
+/** Reads the photos of each batch once per view, as one large batch, and splits it into the views. */
 async function* severalViews(
   reader: PhotoReader,
   epoch: number,
@@ -152,16 +152,16 @@ async function* severalViews(
   const streams = new Uint32Array(views * indices.length);
   for (let first = 0; first < indices.length; first += batchSize) {
     for (let view = 0; view < views; view++) {
-      const place = views * first + view * batchSize;
-      visited.set(indices.subarray(first, first + batchSize), place);
+      const start = views * first + view * batchSize;
+      visited.set(indices.subarray(first, first + batchSize), start);
       streams.set(
         repeats.subarray(first, first + batchSize).map((repeat) => views * repeat + view),
-        place,
+        start,
       );
     }
   }
   for await (const batch of reader.pass(epoch, visited, streams)) {
-    // A photo that cannot be read is missing from all parts.
+    // A photo that cannot be read is missing from all views.
     const { repeats, ...all } = batch;
     const { pixels, labels, samples } = all;
     const part = (view: number) =>
@@ -172,14 +172,14 @@ async function* severalViews(
       moreViews: Array.from({ length: views - 1 }, (_, i) => part(i + 1)),
       labels: labels.subarray(0, labels.length / views),
       samples: samples.subarray(0, samples.length / views),
-      // The streams of a photo's views follow each other.
+      // The streams of a photo's views are consecutive.
       ...(repeats && visitsOf(repeats.slice(0, repeats.length / views).map((stream) => Math.floor(stream / views)))),
     };
   }
 }
 
 /**
- * Photos as a classifier is measured on them: resized as a whole, the middle cut out.
+ * Photos for the evaluation of a classifier: resized as a whole, with a centre crop.
  *
  * @throws UsageError ERR_BATCH_SIZE, ERR_IMAGE_SIZE, ERR_CROP, ERR_WORKERS, ERR_PREFETCH
  */
@@ -209,7 +209,7 @@ export function evaluationPhotos(set: PhotoSet, options: EvaluationPhotoOptions)
   };
 }
 
-/** The options of both, with defaults, checked. */
+/** The checked options of both, with their defaults. */
 function checked(what: string, { root }: PhotoSet, options: PhotoOptions) {
   const { batchSize, size, interpolation = "bicubic", workers = defaultWorkers(), prefetch = 3 } = options;
   const { leftOut = new LeftOutPhotos(root, options) } = options;
@@ -228,7 +228,7 @@ function checkCrop({ area, aspect }: CropLimits): void {
   if (area[0] > 0 && area[0] <= area[1] && area[1] <= 1 && aspect[0] > 0 && aspect[0] <= aspect[1]) return;
   throw new UsageError(
     "ERR_CROP",
-    "trainingPhotos: crop must have ascending limits, of the area in (0, 1] and of the aspect above 0; " +
+    "trainingPhotos: the limits of crop must be ascending, for the area in (0, 1] and for the aspect above 0; " +
       `got area ${area.join(" to ")} and aspect ${aspect.join(" to ")}.`,
   );
 }

@@ -1,4 +1,4 @@
-/** Batches of photos from worker threads, in order. The main thread's side of `photo-worker.ts`. */
+/** Reads batches of photos in order by worker threads: the main thread's part of `photo-worker.ts`. */
 
 import type { Worker } from "node:worker_threads";
 import { assert, RunError } from "../../errors.js";
@@ -11,37 +11,37 @@ import { CANCELLED, type PhotoPass, type PhotoReport, type PhotoTransform, type 
 import type { PhotoSet } from "./photo-set.js";
 
 export interface PhotoReaderOptions {
-  /** Which photos are left out of their batches, and whether they may be. */
+  /** Collects the photos that are left out, and decides whether they may be. */
   readonly leftOut: LeftOutPhotos;
   readonly transform: PhotoTransform;
   readonly batchSize: number;
   readonly workers: number;
-  /** Batches that are read ahead. */
+  /** Number of batches that are read ahead. */
   readonly prefetch: number;
   /** Bytes of decoded photos that may be kept, over all workers; 0 keeps none. */
   readonly cacheBytes: number;
 }
 
-/** How fast photos came, since the reader was made. */
+/** How fast photos were read since the reader was made. */
 export interface ReadingStatistics {
   readonly images: number;
-  /** Images per second that the workers reach while they read: the loader alone, all workers together. */
+  /** Images per second of all workers together while they read, without waiting for the consumer. */
   readonly imagesPerSecond: number;
-  /** Share of the time of a pass that its consumer spent waiting for batches, in [0, 1]. */
+  /** Share of the time of passes that the consumer waited for batches, in [0, 1]. */
   readonly waitingShare: number;
-  /** Share of the photos that are cut from copies in memory, in [0, 1]. */
+  /** Share of the photos that are cropped from copies in memory, in [0, 1]. */
   readonly keptShare: number;
-  /** Photos of the set that were left out, each once. */
+  /** Different photos of the set that were left out. */
   readonly skipped: readonly BadPhoto[];
 }
 
-/** A batch as the workers report it. */
+/** The state of a batch from the reports of the workers. */
 interface Progress {
   pendingWorkers: number;
   readonly bad: ReadFailure[];
 }
 
-/** Reads batches of photos. Workers start with the first pass, and stay until {@link close}. One pass at a time. */
+/** Reads batches of photos. Workers start with the first pass and run until {@link close}. Only one pass can run at a time. */
 export class PhotoReader {
   readonly #set: PhotoSet;
   readonly #options: PhotoReaderOptions;
@@ -49,11 +49,11 @@ export class PhotoReader {
   readonly #slots: number;
   #workers: Worker[] = [];
   #running = false;
-  /** Why no pass can go on: a worker failed by our own mistake, or the reader was closed. */
+  /** Why no pass can run: a worker failed by a bug, or the reader was closed. */
   #failure: unknown;
   #progress = new Map<number, Progress>();
   #ended = 0;
-  /** Called whenever a worker reported something. */
+  /** Called after every report of a worker. */
   #wake = () => {};
 
   #keptShare = 0;
@@ -71,13 +71,13 @@ export class PhotoReader {
   }
 
   /**
-   * The photos at `indices` in batches; the last may be smaller, and so may others from which photos are left out. Leaving the
-   * loop early stops the workers.
+   * The photos at `indices` in batches. The last batch can be smaller, and so can batches from which photos are left out. The
+   * workers stop when the caller leaves the loop early.
    *
-   * @throws RunError ERR_IMAGE where a photo cannot be decoded, ERR_BAD_IMAGES where too many were skipped, or all
+   * @throws RunError ERR_IMAGE where a photo cannot be decoded, ERR_BAD_IMAGES where all or too many were skipped
    */
   async *pass(epoch: number, indices: Uint32Array, repeats: Uint32Array): AsyncGenerator<PixelBatch> {
-    assert(!this.#running, "a photo reader makes one pass at a time");
+    assert(!this.#running, "a photo reader runs one pass at a time");
     this.#running = true;
     this.#progress = new Map();
     this.#ended = 0;
@@ -97,7 +97,7 @@ export class PhotoReader {
         Atomics.add(taken, 0, 1);
         Atomics.notify(taken, 0);
         if (pixels.labels.length === 0) {
-          // The steps of an epoch are counted by its batches.
+          // An epoch has a fixed number of steps, so that none of its batches may be empty.
           if (this.#options.transform.kind === "train") throw this.#nothingRead("of a whole batch");
           continue;
         }
@@ -109,7 +109,7 @@ export class PhotoReader {
       this.#passSeconds += (performance.now() - started) / 1000;
       Atomics.store(taken, 0, CANCELLED);
       Atomics.notify(taken, 0);
-      // The ring must be quiet before another pass writes to it.
+      // The workers must have stopped writing to the ring before the next pass.
       if (this.#failure === undefined) await this.#until(() => this.#ended === this.#workers.length);
       this.#running = false;
     }
@@ -126,7 +126,7 @@ export class PhotoReader {
     };
   }
 
-  /** Ends the worker threads for good. A pass that is under way fails with ERR_READER_CLOSED. */
+  /** Ends the worker threads for good. A pass that is running fails with ERR_READER_CLOSED. */
   async close(): Promise<void> {
     this.#failure ??= new RunError("ERR_READER_CLOSED", `the reader of ${this.#set.name} was closed.`);
     this.#wake();
@@ -148,7 +148,7 @@ export class PhotoReader {
     if (transform.kind === "train" && cacheBytes > 0) {
       this.#keptShare = await keptShare(this.#set, cacheBytes, copySide(transform.size, transform.crop));
     }
-    // Also where the reader was closed meanwhile.
+    // The reader can have been closed while it waited.
     if (this.#failure !== undefined) throw this.#failure;
     this.#workers = Array.from({ length: workers }, (_, worker) => {
       const setup = { root, files, samples, transform, worker, workers, batchSize, ring: this.#ring };
@@ -183,7 +183,7 @@ export class PhotoReader {
     this.#wake();
   }
 
-  /** Waits for reports until a condition holds. Only meanwhile the workers keep the process alive. */
+  /** Waits for reports until a condition holds. The workers keep the process alive only during this time. */
   async #until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       if (this.#failure !== undefined) throw this.#failure;
@@ -195,7 +195,7 @@ export class PhotoReader {
     }
   }
 
-  /** Copies a finished batch out of the ring, without the photos that could not be read. */
+  /** Copies a finished batch out of the ring, without photos that could not be read. */
   #take(batch: number, indices: Uint32Array, repeats: Uint32Array): PixelBatch {
     const { batchSize, transform } = this.#options;
     const { labels, samples } = this.#set;

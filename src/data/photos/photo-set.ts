@@ -1,4 +1,4 @@
-/** Lists of photos as the loaders take them. */
+/** Lists of photos, the input of the loaders. */
 
 import { UsageError } from "../../errors.js";
 import { KeyedRandom, Purpose } from "../../random.js";
@@ -6,9 +6,9 @@ import { apportion } from "../datasets/subset.js";
 import type { ImageFolder, Photo } from "../folders/image-folder.js";
 
 /**
- * Photos of one part, in the order given.
+ * The photos of one part in the given order.
  *
- * @param all the part as the folder has it, before anything was split off: a photo's place there is its identity
+ * @param all the part of the folder before anything was split off. A photo's index in it is its identity
  */
 export function photoSet(folder: ImageFolder, photos: readonly Photo[], all: readonly Pick<Photo, "file">[]): PhotoSet {
   const identity = new Map(all.map(({ file }, index) => [file, index]));
@@ -38,8 +38,8 @@ const chosenPhotos = (set: PhotoSet, chosen: readonly number[]): PhotoSet => ({
 });
 
 /**
- * A draw of `limit` photos, of each class its share (largest remainders), by the seed; all where there are no more. They
- * keep their order.
+ * A random draw of `limit` photos by seed, or all where there are no more. Each class gives its share (largest remainders). The
+ * order of the photos is kept.
  *
  * @throws UsageError ERR_DATA_LIMIT where the limit is not a positive integer
  */
@@ -68,7 +68,7 @@ export interface PhotoSet {
   readonly name: string;
   readonly classes: readonly string[];
   readonly length: number;
-  /** The folder that the files lie in. */
+  /** The folder that holds the files. */
   readonly root: string;
   /** (N) relative to the root */
   readonly files: readonly string[];

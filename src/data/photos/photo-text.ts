@@ -4,7 +4,7 @@ import { listed } from "../../errors.js";
 import type { OpenedData } from "../opened-data.js";
 import { type BadPhoto, listBadPhotos } from "./bad-photos.js";
 
-/** The classes, and how many images are in each part. */
+/** The classes, and the number of images of each part. */
 export function describeParts({ classes, sizes }: Pick<OpenedData, "classes" | "sizes">): string {
   const purposes = { train: "to train on", validation: "to validate on", test: "to test on" } as const;
   const counts = (["train", "validation", "test"] as const).flatMap((part) =>
@@ -13,7 +13,7 @@ export function describeParts({ classes, sizes }: Pick<OpenedData, "classes" | "
   return `${classes.length} classes: ${listed(classes)}. Images: ${counts.join(", ")}.`;
 }
 
-/** How many photos were left out, and the first of them; no line where there are none. */
+/** The number of photos that were left out, and the first of them; no line where there are none. */
 export function describeLeftOut(photos: readonly BadPhoto[]): string[] {
   if (photos.length === 0) return [];
   const count = photos.length === 1 ? "1 photo that" : `${photos.length} photos that`;

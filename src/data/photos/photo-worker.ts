@@ -1,6 +1,6 @@
 /**
- * A worker thread that reads photos into a shared ring of batches. It owns the loop: what it reads follows from the pass
- * alone, so that it never waits for the main thread but when the ring is full.
+ * A worker thread that reads photos into a shared ring of batches. Which photos it reads depends on the pass alone, so that it
+ * waits for the main thread only when the ring is full.
  */
 
 import { parentPort, workerData } from "node:worker_threads";
@@ -27,16 +27,16 @@ import { photoPath, readPhoto } from "./read-photo.js";
 const setup = workerData as PhotoWorkerSetup;
 const { transform, batchSize, slots } = setup;
 const imageBytes = transform.size ** 2 * 3;
-/** Sizes of upright photos, by the lengths of their files: a photo may be replaced while a run goes on. */
+/** Sizes of upright photos, with the lengths of their files, since a file can be replaced during a run. */
 const sizes = new Map<number, Size & { readonly bytes: number }>();
-/** Some megabytes: of sets with more photos the other headers are read each time. */
+/** Limits `sizes` to some megabytes. For larger sets the headers of other photos are read every time. */
 const MOST_SIZES = 50_000;
 const cache = new Map<number, RawImage>();
 let cachedBytes = 0;
-/** Photos that are asked for before they are needed: a server's answer takes time, a disk's hardly any. */
-const ASKED_AHEAD = isRemote(setup.root) ? 16 : 0;
-/** What was asked for, by its position in the pass. */
-const asked = new Map<number, Promise<Uint8Array>>();
+/** Number of photos that are requested before they are needed. Only a server takes long enough to answer. */
+const REQUESTED_AHEAD = isRemote(setup.root) ? 16 : 0;
+/** Pending requests by their position in the pass. */
+const requests = new Map<number, Promise<Uint8Array>>();
 
 assert(parentPort, "photo-worker runs as a worker thread");
 const port = parentPort;
@@ -44,28 +44,28 @@ configureDecoder();
 port.on("message", (pass: PhotoPass) => void run(pass).catch(fail));
 
 function fail(error: unknown): void {
-  // The class of an error is lost between threads; one of ours is what its code and message say.
+  // An error that is sent to another thread loses its class. The main thread restores it from code and message.
   if (!(error instanceof AdvPropError)) throw error;
   report({ type: "failure", code: error.code, message: error.message });
 }
 
 async function run({ epoch, indices, repeats, taken }: PhotoPass): Promise<void> {
-  asked.clear();
+  requests.clear();
   let next = 0;
-  const askAhead = () => {
-    for (; next < indices.length && asked.size < ASKED_AHEAD; next++) {
+  const requestAhead = () => {
+    for (; next < indices.length && requests.size < REQUESTED_AHEAD; next++) {
       const index = indices[next];
       if (index % setup.workers !== setup.worker || cache.has(index)) continue;
       const bytes = readPhoto(fileOf(index));
-      // Whoever takes it hears of its failure.
+      // The failure is handled where the bytes are awaited.
       bytes.catch(() => {});
-      asked.set(next, bytes);
+      requests.set(next, bytes);
     }
   };
   const batches = Math.ceil(indices.length / batchSize);
   for (let batch = 0; batch < batches; batch++) {
-    // This thread does nothing else while it sleeps: connections that are open would break off.
-    if (isFull(batch, taken)) await Promise.allSettled(asked.values());
+    // The thread handles no network traffic while it sleeps, so that open connections would break.
+    if (isFull(batch, taken)) await Promise.allSettled(requests.values());
     if (!waitForRoom(batch, taken)) break;
     const bad: ReadFailure[] = [];
     const started = performance.now();
@@ -75,11 +75,11 @@ async function run({ epoch, indices, repeats, taken }: PhotoPass): Promise<void>
       const index = indices[first + position];
       if (index % setup.workers !== setup.worker) continue;
       const target = new Uint8Array(setup.ring, ((batch % slots) * batchSize + position) * imageBytes, imageBytes);
-      askAhead();
-      const bytes = asked.get(first + position);
-      asked.delete(first + position);
+      requestAhead();
+      const bytes = requests.get(first + position);
+      requests.delete(first + position);
       try {
-        await cutOut({ index, position, epoch, repeat: repeats[first + position], asked: bytes }, target);
+        await cutOut({ index, position, epoch, repeat: repeats[first + position], requested: bytes }, target);
         images++;
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
@@ -104,7 +104,7 @@ function isFull(batch: number, taken: SharedArrayBuffer): boolean {
   return batch >= Atomics.load(new Int32Array(taken), 0) + slots;
 }
 
-/** Sleeps until the ring has room for a batch. @returns false where the pass was cancelled */
+/** Waits until the ring has a free slot for a batch. @returns false where the pass was cancelled */
 function waitForRoom(batch: number, taken: SharedArrayBuffer): boolean {
   const counter = new Int32Array(taken);
   for (;;) {
@@ -122,12 +122,12 @@ interface Visit {
   readonly position: number;
   readonly epoch: number;
   readonly repeat: number;
-  /** Its bytes, where they were asked for before. */
-  readonly asked: Promise<Uint8Array> | undefined;
+  /** Its bytes, where they were requested earlier. */
+  readonly requested: Promise<Uint8Array> | undefined;
 }
 
-const bytesOf = ({ index, asked }: Pick<Visit, "index" | "asked">): Promise<Uint8Array> =>
-  asked ?? readPhoto(fileOf(index));
+const bytesOf = ({ index, requested }: Pick<Visit, "index" | "requested">): Promise<Uint8Array> =>
+  requested ?? readPhoto(fileOf(index));
 
 /** Writes a photo of the pass to its target. @throws ImageError where it cannot be read or decoded */
 async function cutOut(visit: Visit, target: Uint8Array): Promise<void> {
@@ -145,7 +145,7 @@ async function cutOut(visit: Visit, target: Uint8Array): Promise<void> {
   if (view === "strong") augmentStrongly({ pixels: target, height: size, width: size }, transform.strong, draws);
 }
 
-/** Cuts a photo, or the copy of it that is kept in memory: the same part of it. */
+/** Crops a photo at random. A copy in memory is cropped to the same region as the file. */
 async function cutRandomly(
   visit: Visit,
   training: TrainingTransform,
@@ -172,7 +172,7 @@ async function cutRandomly(
   await cutPhoto(bytes, fileOf(index), photo, cutOf(photo), OVERSAMPLING, target);
 }
 
-/** The copy of a photo from which it is cut; kept while there is room, of which the estimate may be wrong by a few. */
+/** Decodes the copy of a photo to crop from, and keeps it if there is room: a few copies more than estimated may not fit. */
 async function decodeCopy(visit: Visit, { size, crop, interpolation }: TrainingTransform): Promise<RawImage> {
   const { index } = visit;
   const bytes = await bytesOf(visit);
@@ -188,13 +188,13 @@ async function decodeCopy(visit: Visit, { size, crop, interpolation }: TrainingT
   return copy;
 }
 
-/** The size of an upright photo; the header is read once while the file stays as it is. */
+/** The size of an upright photo. Its header is read only once, unless the length of the file changes. */
 async function sizeOf(index: number, bytes: Uint8Array): Promise<Size> {
   const known = sizes.get(index);
   if (known?.bytes === bytes.length) return known;
   const { width, height } = await imageSize(bytes, fileOf(index));
   const size = { width, height, bytes: bytes.length };
-  // Those of photos that are cut from copies are needed; those of others save little.
+  // The sizes of photos that are cropped from copies are always needed. The others save little.
   if (sizes.size < MOST_SIZES || isKept(index, setup.keptShare)) sizes.set(index, size);
   return size;
 }

@@ -1,4 +1,4 @@
-/** Reading a photo: a file, or a part of a shard. */
+/** Reads a photo from its own file or from a shard. */
 
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { findShardPhoto, type ShardPhoto } from "../shards/shard-index.js";
 import { isRemote } from "../shards/shard-names.js";
 import { KEY_BYTES, photoKey } from "./photo-key.js";
 
-/** A photo in a shard: behind the shard's own path stands the name of its member, as if the shard were a folder. */
+/** A photo in a shard. Its path is the path of the shard, "/" and the name of the member, as if the shard were a folder. */
 export interface PhotoInShard {
   readonly shard: string;
   readonly name: string;
@@ -19,10 +19,10 @@ export interface PhotoInShard {
 export const photoPath = (root: string, file: string): string =>
   isRemote(root) ? `${root}/${file}` : join(root, file);
 
-/** Whether paths that begin so are of shards. */
+/** Whether a path is that of a shard file. */
 const areShards = new Map<string, boolean>();
 
-/** The shard that a photo's path leads into; undefined for a file of its own. */
+/** The shard of a photo's path; undefined for a photo in its own file. */
 export function photoInShard(path: string): PhotoInShard | undefined {
   for (const { index } of path.matchAll(/(?<=\.tar)\//gi)) {
     const shard = path.slice(0, index);
@@ -34,24 +34,25 @@ export function photoInShard(path: string): PhotoInShard | undefined {
   return undefined;
 }
 
-/** Whether there is such a photo; in a shard, as its index says. */
+/** Whether a photo exists. For a photo in a shard, the index of the shard decides. */
 export function photoExists(path: string): boolean {
-  const place = photoInShard(path);
-  return place === undefined ? existsSync(path) : findShardPhoto(place.shard, place.name) !== undefined;
+  const inShard = photoInShard(path);
+  return inShard === undefined ? existsSync(path) : findShardPhoto(inShard.shard, inShard.name) !== undefined;
 }
 
 /**
- * The bytes of a photo. Those of a shard are held against its index; a server that sends others, or fails, is asked again.
+ * The bytes of a photo. The bytes of a photo in a shard are compared with its index. A request to a server that fails, or
+ * returns wrong bytes, is repeated.
  *
- * @throws ImageError where it cannot be read, or its bytes are others than the index says
- * @throws RunError ERR_NETWORK, ERR_SHARD where a server does not give it
+ * @throws ImageError where it cannot be read, or its bytes differ from the index
+ * @throws RunError ERR_NETWORK, ERR_SHARD where a server does not return it
  */
 export async function readPhoto(path: string, options: HttpOptions = {}): Promise<Uint8Array> {
-  const place = photoInShard(path);
-  if (place === undefined) return readPhotoFile(path);
-  const { shard } = place;
-  const photo = findShardPhoto(shard, place.name);
-  if (photo === undefined) throw new ImageError(path, "the index of its shard does not name it");
+  const inShard = photoInShard(path);
+  if (inShard === undefined) return readPhotoFile(path);
+  const { shard } = inShard;
+  const photo = findShardPhoto(shard, inShard.name);
+  if (photo === undefined) throw new ImageError(path, "it is missing in the index of its shard");
   const { offset, length } = photo;
   const check = (bytes: Uint8Array) => whatIsWrong(photo, bytes);
   if (isRemote(shard)) return (await readRange(shard, offset, length, { ...options, check })).bytes;
@@ -85,14 +86,14 @@ function readFilePart(file: string, offset: number, length: number, path: string
 }
 
 function whatIsWrong({ length, key, crc32: sum }: ShardPhoto, bytes: Uint8Array): string | undefined {
-  if (bytes.length !== length) return `only ${bytes.length} of its ${length} bytes are there`;
+  if (bytes.length !== length) return `only ${bytes.length} of its ${length} bytes could be read`;
   const ends = Math.min(length, KEY_BYTES);
   const right =
     sum === undefined
       ? photoKey(length, bytes.subarray(0, ends), bytes.subarray(length - ends)) === key
       : crc32(bytes) === sum;
-  return right ? undefined : "its bytes are not those that the index names";
+  return right ? undefined : "its bytes differ from those in the index";
 }
 
-/** Why a file cannot be read, in the system's words. */
+/** Why a file cannot be read, in the words of the system. */
 export const unreadable = (cause: unknown): string => `the file cannot be read (${(cause as Error).message})`;

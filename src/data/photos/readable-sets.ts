@@ -1,4 +1,4 @@
-/** The photos of a folder that are read: those of the parts that are wanted, without what cannot be read. */
+/** The photos of the requested parts of a folder, without those that cannot be read. */
 
 import { listed, UsageError } from "../../errors.js";
 import { countByClass, type ImageFolder, PARTS, type Part, type Photo } from "../folders/image-folder.js";
@@ -7,15 +7,15 @@ import { untrainedNotes } from "../folders/split-notes.js";
 import type { OpenDataOptions } from "../opened-data.js";
 import { shardStarts } from "../shards/shard-order.js";
 import type { LeftOutPhotos } from "./bad-photos.js";
-import { badPhotos, lookAtPhotos } from "./photo-look.js";
 import type { PhotoSet } from "./photo-set.js";
 import { keepPhotos, limitStratified, photoSet } from "./photo-set.js";
+import { badPhotos, quickCheckPhotos } from "./quick-check.js";
 import type { UsedPhoto } from "./used-photos.js";
 
-/** Of the draw of images to evaluate on, whatever the run's own seed: runs are compared on the same images. */
+/** Seed of the draw of images for evaluation. It does not depend on the run, so that all runs are compared on the same images. */
 const EVALUATION_SEED = 0;
 
-/** What is read of each part, and what was found out about it. */
+/** The photos of each part, and notes about them. */
 export interface ReadableSets {
   readonly sets: ReadonlyMap<Part, PhotoSet>;
   /** The photos of these sets. */
@@ -23,7 +23,7 @@ export interface ReadableSets {
   readonly notes: readonly string[];
 }
 
-/** The photos of the parts that are read, and of a set to train on of all parts, without those that cannot be. */
+/** The readable photos of the requested parts. For training, all parts are checked. */
 export async function readableSets(
   folder: ImageFolder,
   parts: Partial<Record<Part, readonly Photo[]>>,
@@ -35,19 +35,19 @@ export async function readableSets(
   const limits = { train: limitTrain, validation: limitValidation, test: limitTest };
   const sets = new Map<Part, PhotoSet>();
   const keys = new Map<string, string>();
-  const divided = split === undefined ? (folder.parts.train ?? []) : dividedPhotos(folder, split);
+  const identities = split === undefined ? (folder.parts.train ?? []) : photosOfSplit(folder, split);
   for (const part of PARTS) {
     const photos = parts[part] ?? [];
     if (photos.length === 0 || !(training || wanted.includes(part))) continue;
-    // Parts that were split off the training photos share their identities.
-    const set = photoSet(folder, photos, photos === folder.parts[part] ? photos : divided);
+    // Identities are indices into the photos before the split, so that a part gets the same ones with every split.
+    const set = photoSet(folder, photos, photos === folder.parts[part] ? photos : identities);
     const limit = limits[part];
     sets.set(part, limit == null ? set : limitStratified(set, limit, part === "train" ? seed : EVALUATION_SEED));
   }
   const files = [...sets.values()].flatMap((set) => set.files);
-  const looks = await lookAtPhotos(folder.root, files, workers);
-  leftOut.addBefore(badPhotos(files, looks));
-  looks.forEach(({ key }, i) => {
+  const checks = await quickCheckPhotos(folder.root, files, workers);
+  leftOut.addBefore(badPhotos(files, checks));
+  checks.forEach(({ key }, i) => {
     if (key !== undefined) keys.set(files[i], key);
   });
   const notes: string[] = [];
@@ -60,7 +60,7 @@ export async function readableSets(
         : readable;
     if (kept.length < readable.length) {
       notes.push(
-        `${readable.length - kept.length} photos that were drawn for ${part} are left out: the run was trained or validated on them.`,
+        `${readable.length - kept.length} photos drawn for the ${part} part are left out, since the run was trained or validated on them.`,
       );
     }
     if (readable.length === 0) {
@@ -77,27 +77,27 @@ export async function readableSets(
   return { sets, photos, notes };
 }
 
-/** What a saved split divided, in the order of the folder: photos that came later change the identity of none. */
-function dividedPhotos({ parts: { train = [] } }: ImageFolder, { parts, leftOut = [] }: SavedSplit) {
+/** The photos of a saved split in the order of the folder. Photos added later do not change the identities of these. */
+function photosOfSplit({ parts: { train = [] } }: ImageFolder, { parts, leftOut = [] }: SavedSplit) {
   const files = [...PARTS.flatMap((part) => parts[part]), ...leftOut.map(({ file }) => file)].sort();
   if (shardStarts(files) === undefined) return files.map((file) => ({ file }));
-  // Photos of shards are not in the order of their names.
-  const divided = new Set(files);
-  return train.filter(({ file }) => divided.has(file));
+  // Photos of shards are not sorted by name.
+  const inSplit = new Set(files);
+  return train.filter(({ file }) => inSplit.has(file));
 }
 
-/** @throws UsageError ERR_DATA_CLASSES where a class has no photo to train on that can be read */
+/** @throws UsageError ERR_DATA_CLASSES where no training photo of a class can be read */
 function checkEveryClass({ root, classes, parts }: ImageFolder, train: readonly Photo[], leftOut: LeftOutPhotos): void {
   const counts = countByClass(
     train.filter(({ file }) => !leftOut.has(file)),
     classes.length,
   );
-  // Some of the shards of a set need not have photos of every class that its index names.
+  // A class without any photos is allowed: with only some of the shards of a set, its index can name more classes.
   const before = countByClass(parts.train ?? [], classes.length);
   const empty = classes.filter((_, label) => counts[label] === 0 && before[label] > 0);
   if (empty.length === 0) return;
   throw new UsageError(
     "ERR_DATA_CLASSES",
-    `${root} has no photo to train on that can be read of ${listed(empty)}. Add photos, or remove the folders.`,
+    `${root} has no readable training photo of ${listed(empty)}. Add photos, or remove the folders.`,
   );
 }

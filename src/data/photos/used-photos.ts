@@ -1,9 +1,9 @@
-/** Which photos a run was trained and validated on, by their contents: kept with the run, whatever becomes of their folder. */
+/** The photos that a run was trained and validated on, identified by their contents, so that they can be recognised later. */
 
 import { readFileSync } from "node:fs";
 import type { Part } from "../folders/image-folder.js";
 
-/** A photo, and the part of a run's images that it is in. */
+/** A photo and its part in a run. */
 export interface UsedPhoto {
   readonly key: string;
   readonly part: Part;
@@ -11,11 +11,11 @@ export interface UsedPhoto {
   readonly file: string;
 }
 
-/** The file of a run: a line `KEY PART FILE` for each photo. */
+/** The text of a run's file: a line `KEY PART FILE` for each photo. */
 export const formatUsedPhotos = (photos: readonly UsedPhoto[]): string =>
   photos.map(({ key, part, file }) => `${key} ${part} ${file}\n`).join("");
 
-/** Reads what {@link formatUsedPhotos} wrote. */
+/** Parses the text of {@link formatUsedPhotos}. */
 export const parseUsedPhotos = (text: string): UsedPhoto[] =>
   text
     .split("\n")
@@ -25,7 +25,7 @@ export const parseUsedPhotos = (text: string): UsedPhoto[] =>
       return { key, part, file };
     });
 
-/** Reads what {@link formatUsedPhotos} wrote into a file: the part of each photo by its key; training wins where a photo is in several. */
+/** Reads a file with the text of {@link formatUsedPhotos}: the part of each photo by its key. Of several parts, `train` wins. */
 export function readUsedPhotos(path: string): Map<string, Part> {
   const parts = new Map<string, Part>();
   for (const line of readFileSync(path, "utf8").split("\n")) {

@@ -1,4 +1,4 @@
-/** Draws a scene of the built-in set: plane after plane, each edge one pixel soft. */
+/** Renders a scene of the built-in set, from back to front. Every edge is one pixel soft. */
 
 import type { Colour, Cover, Scene, Stroke } from "./scene.js";
 import { SILHOUETTES, type Silhouette } from "./silhouettes.js";
@@ -7,11 +7,11 @@ import { lattice, TEXTURES, type Texture } from "./textures.js";
 const SILHOUETTE_LIST = Object.values(SILHOUETTES);
 const TEXTURE_LIST = Object.values(TEXTURES);
 
-/** How far the shadow falls and how far the lit and the dark rim reach, in radii of the object. */
+/** Distance of the shadow, and width of the light and the dark rim, in radii of the object. */
 const SHADOW_DISTANCE = 0.22;
 const RIM = 0.16;
 
-/** Draws scenes of one size; its buffer is used again for each. */
+/** Renders scenes of one size. Its buffer is used for all of them. */
 export class Renderer {
   readonly #size: number;
   /** (S, S, 3) in [0, 1] */
@@ -22,7 +22,7 @@ export class Renderer {
     this.#canvas = new Float32Array(size * size * 3);
   }
 
-  /** @param target (S, S, 3) uint8, every byte of it is written */
+  /** @param target (S, S, 3) uint8; every byte is written */
   render(scene: Scene, target: Uint8Array): void {
     this.#drawBackground(scene);
     for (const stroke of scene.clutter) this.#drawStroke(stroke);
@@ -83,7 +83,7 @@ export class Renderer {
     const paint = painter(cover, size);
     const lightX = Math.cos(light.angle);
     const lightY = Math.sin(light.angle);
-    // The shadow falls away from the light.
+    // The shadow lies on the side away from the light.
     const shadowX = -lightX * SHADOW_DISTANCE * radius;
     const shadowY = -lightY * SHADOW_DISTANCE * radius;
     const reach = radius * (Math.max(object.squeeze, 1 / object.squeeze) + SHADOW_DISTANCE) + 1 / size;
@@ -124,10 +124,10 @@ export class Renderer {
     }
   }
 
-  /** Exposure, colour of the light and grain; to 8 bits. */
+  /** Applies exposure, colour of the light and grain, and converts to 8 bits. */
   #develop({ light, grain, object }: Scene, target: Uint8Array): void {
     const gains = light.cast.map((channel) => 255 * light.exposure * channel);
-    // The grain of another image: any whole number that differs between scenes.
+    // An integer that differs between scenes gives each its own grain.
     const offset = Math.floor(object.center[0] * 2 ** 24);
     for (let i = 0, pixel = offset; i < target.length; i += 3, pixel++) {
       const noise = 255 * grain * (lattice(pixel, offset) + lattice(offset, pixel) - 1);
@@ -145,7 +145,7 @@ export class Renderer {
     canvas[at + 2] += coverage * (colour[2] - canvas[at + 2]);
   }
 
-  /** The pixels that a rectangle touches, with one around it. */
+  /** The pixels that a rectangle touches, and a margin of one pixel around them. */
   #pixels(
     left: number,
     top: number,
@@ -162,19 +162,19 @@ export class Renderer {
   }
 }
 
-/** How much of the second colour of a cover a place gets. */
+/** The weight of the second colour of a cover at each position. */
 function painter({ texture, period, angle, shift }: Cover, size: number): (x: number, y: number) => number {
   const draw: Texture = TEXTURE_LIST[texture];
   const cosine = Math.cos(angle) / period;
   const sine = Math.sin(angle) / period;
-  // A transition takes about one pixel and a half.
+  // A transition is about one and a half pixels wide.
   const sharpness = Math.max(0.5, (period * size) / 6);
   return (x, y) => draw(cosine * x + sine * y + shift[0], cosine * y - sine * x + shift[1], sharpness);
 }
 
-/** The matrix from places about the centre of an object to those of its silhouette. */
+/** The matrix from positions relative to the centre of an object to the coordinates of its silhouette. */
 function toObject({ radius, angle, squeeze, squeezeAngle }: Scene["object"]): [number, number, number, number] {
-  // Squeeze along an axis: turn it to the x axis, scale and turn back; then turn the whole.
+  // Squeeze along an axis: turn it to the x axis, scale and turn back. Then turn the whole silhouette.
   const cosine = Math.cos(squeezeAngle);
   const sine = Math.sin(squeezeAngle);
   const across = 1 / squeeze;

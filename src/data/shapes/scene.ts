@@ -1,11 +1,11 @@
-/** What one image of the built-in set shows, drawn from its key. Lengths are shares of the side of the image. */
+/** The contents of one image of the built-in set, drawn from its key. Lengths are shares of the side of the image. */
 
 import { KeyedRandom, Purpose } from "../../random.js";
 
 /** RGB in [0, 1]. */
 export type Colour = readonly [r: number, g: number, b: number];
 
-/** A texture laid over a plane: place p has the texture coordinates rotate(p) / period + shift. */
+/** A texture that covers a plane. Position p has the texture coordinates rotate(p) / period + shift. */
 export interface Cover {
   /** Index of the texture. */
   readonly texture: number;
@@ -16,7 +16,7 @@ export interface Cover {
   readonly second: Colour;
 }
 
-/** A straight stroke with round ends; a dot where both ends are one. */
+/** A straight stroke with round ends; a dot where both ends are equal. */
 export interface Stroke {
   readonly from: readonly [x: number, y: number];
   readonly to: readonly [x: number, y: number];
@@ -30,10 +30,10 @@ export interface Scene {
   readonly object: {
     readonly silhouette: number;
     readonly center: readonly [x: number, y: number];
-    /** Radius of the circle that the silhouette lies in, before it is squeezed. */
+    /** Radius of the circle around the silhouette, before it is squeezed. */
     readonly radius: number;
     readonly angle: number;
-    /** It is `squeeze` times as long along `squeezeAngle`, and as much shorter across. */
+    /** The object is `squeeze` times longer along `squeezeAngle`, and shorter by this factor across it. */
     readonly squeeze: number;
     readonly squeezeAngle: number;
     readonly cover: Cover;
@@ -41,9 +41,9 @@ export interface Scene {
   /** In front of the object. */
   readonly occluders: readonly Stroke[];
   readonly light: {
-    /** Where it comes from. */
+    /** Direction that the light comes from. */
     readonly angle: number;
-    /** How much brighter the image and the object are towards the light, and how dark the shadow is. */
+    /** How much brighter the image and the object are on the side of the light. */
     readonly strength: number;
     readonly shadow: number;
     /** Overall brightness. */
@@ -55,21 +55,21 @@ export interface Scene {
   readonly grain: number;
 }
 
-/** Which image: the key of everything in it. */
+/** Identifies an image: the key of all of its draws. */
 export interface SceneKey {
   readonly seed: number;
-  /** 0 training, 1 validation, 2 test: part of the key, so that no split shares an image. */
+  /** 0 training, 1 validation, 2 test. It is part of the key, so that two splits never share an image. */
   readonly split: number;
   readonly index: number;
 }
 
-/** Streams of draws: the texture of the object has its own, so that variants of an image differ in nothing else. */
+/** Streams of draws. The texture of the object has its own, so that variants of an image differ in nothing else. */
 const SCENE = 0;
 const TEXTURE = 1;
 
 /**
- * The texture of an object: its class's own with probability `correlation`, else any of the ten, so that with 0 texture and
- * class are independent; where `foreign`, any of the nine others.
+ * Draws the texture of an object. With probability `correlation` it is the texture of its class, else any of the ten. So with
+ * correlation 0 texture and class are independent. With `foreign` it is one of the nine others.
  */
 export function drawTexture(
   { seed, split, index }: SceneKey,
@@ -83,7 +83,7 @@ export function drawTexture(
   return random.uniform(1) < correlation ? label : random.integer(2, classes);
 }
 
-/** Everything but the texture of the object, which is given. */
+/** Draws everything except the texture of the object, which is given. */
 export function drawScene({ seed, split, index }: SceneKey, silhouette: number, texture: number): Scene {
   const random = new KeyedRandom(seed, Purpose.synthesis, split, index, SCENE);
   let next = 0;
@@ -92,7 +92,7 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
   const angle = (): number => uniform(-Math.PI, Math.PI);
   const place = (): readonly [number, number] => [uniform(0, 1), uniform(0, 1)];
 
-  /** Two colours around a luminance, their hues up to `hues` sixths of the circle apart, turned by up to `turn`. */
+  /** Two colours around a luminance. Their hues differ by up to `hues` (the hue circle has length 6). */
   const cover = (kind: number, luminance: number, contrast: number, hues: number, turn: number): Cover => {
     const hue = uniform(0, 6);
     const saturation = uniform(0.1, 0.7);
@@ -106,11 +106,11 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
     };
   };
 
-  // Every tenth image is a hard one, small and largely hidden, so that no network gets all of them right.
+  // Every tenth image is difficult, with a small and largely hidden object, so that no network gets all of them right.
   const hard = uniform(0, 1) < 0.1;
   const ground = uniform(0.15, 0.75);
   const background = cover(integer(10), ground, uniform(0, 0.07), 0.2, Math.PI);
-  // The object is lighter or darker than the ground, as there is room.
+  // The object is lighter than the background where that is dark, darker where it is light, either of them between.
   const step = uniform(0.2, 0.45);
   const lighter = ground < 0.35 || (ground < 0.55 && uniform(0, 1) < 0.5);
   const luminance = Math.min(0.92, Math.max(0.1, lighter ? ground + step : ground - step));
@@ -137,7 +137,7 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
     };
   });
 
-  // An occluder crosses the rim of the object or lies on it; a hard image has two, every other one of the rest has one.
+  // An occluder crosses the rim of the object or lies on it. A difficult image has two, half of the others have one.
   const occluders = Array.from({ length: hard ? 2 : integer(2) }, (): Stroke => {
     const towards = angle();
     const away = radius * uniform(0.35, 1);
@@ -165,7 +165,8 @@ export function drawScene({ seed, split, index }: SceneKey, silhouette: number, 
 }
 
 /**
- * The colour of a hue (0 red, 2 green, 4 blue), mixed with grey, at a luminance (Rec. 601) as far as the channels reach.
+ * The colour of a hue (0 red, 2 green, 4 blue), mixed with grey, scaled to a luminance (Rec. 601) within the range of the
+ * channels.
  */
 function colour(hue: number, saturation: number, luminance: number): Colour {
   const channel = (offset: number): number => {

@@ -1,6 +1,6 @@
 /**
- * `shapes`, the built-in set: silhouettes of ten kinds, drawn by program, so that everything can be tried without a file.
- * It is synthetic: what holds on it need not hold on photographs (docs/shapes.md).
+ * `shapes`, the built-in set: rendered silhouettes of ten kinds, so that everything can be tried without any file. Results on
+ * this synthetic set may not hold on photographs (docs/shapes.md).
  */
 
 import { UsageError } from "../../errors.js";
@@ -19,25 +19,26 @@ export type ShapesSplit = (typeof SPLITS)[number];
 
 export interface ShapesOptions {
   readonly split: ShapesSplit;
-  /** Images of the split: image i is the same whatever the count. */
+  /** Number of images. Image i is the same for every count. */
   readonly count: number;
   /** Side in pixels, 32 .. 224. The same image at another size shows the same scene. */
   readonly size: number;
   readonly seed: number;
   /**
-   * Probability that an object has the texture of its class; otherwise it has any of the ten. So 0 (the default) makes
-   * texture tell nothing, and with rho a share rho + (1 - rho) / 10 of the images agree.
+   * Probability that an object has the texture of its class; otherwise it has any of the ten. With 0 (the default) texture
+   * carries no information about the class. With rho, a share rho + (1 - rho) / 10 of the objects have the texture of their
+   * class.
    */
   readonly textureCorrelation?: number;
-  /** `stylised` gives every object the texture of another class; nothing else in the image changes. */
+  /** `stylised` gives every object the texture of another class, and changes nothing else in the image. */
   readonly variant?: "clean" | "stylised";
 }
 
 /**
- * Renders a part of the set into memory: image i has class i mod 10, and all of it is keyed by (seed, split, i).
+ * Renders a part of the set into memory. Image i has class i mod 10. Everything in it is keyed by (seed, split, i).
  *
  * @throws UsageError ERR_SHAPES where the count is not a positive integer, the size not an integer in [32, 224], the
- *   correlation not in [0, 1], or a correlation is asked of stylised images
+ *   correlation not in [0, 1], or a correlation is given for stylised images
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
 export function shapesDataset({
@@ -57,7 +58,7 @@ export function shapesDataset({
   );
   check(
     variant === "clean" || textureCorrelation === 0,
-    `textureCorrelation must be 0 for stylised images, whose texture is always another class's; got ${textureCorrelation}.`,
+    `textureCorrelation must be 0 for stylised images, which always have the texture of another class; got ${textureCorrelation}.`,
   );
 
   const classes = SHAPES_CLASSES.length;

@@ -1,6 +1,6 @@
 /**
- * The ten silhouettes of the built-in set as signed distances: negative inside, positive outside, the boundary at 0. All
- * lie in the unit circle about the origin (y downwards) and cover similar areas, so that size tells little.
+ * The ten silhouettes of the built-in set as signed distances: negative inside, positive outside, 0 on the boundary. All
+ * fit into the unit circle around the origin (y points down). Their areas are similar, so that size tells little about the class.
  *
  * The distances to polygons, heart and drop are those of Quilez, "2D distance functions",
  * https://iquilezles.org/articles/distfunctions2d/.
@@ -11,7 +11,7 @@ export type Silhouette = (x: number, y: number) => number;
 
 type Point = readonly [x: number, y: number];
 
-/** Distance to the nearest edge; the sign by how often a ray to the right crosses the edges. */
+/** Distance to the nearest edge. The sign follows from how many edges a ray to the right crosses. */
 function polygon(points: readonly Point[]): Silhouette {
   const n = points.length;
   const xs = Float64Array.from(points, ([x]) => x);
@@ -58,7 +58,7 @@ function unitHeart(x: number, up: number): number {
   return Math.sqrt(Math.min(top, flank)) * Math.sign(side - up);
 }
 
-/** A circle of this radius about the origin and the tangents to it from a point `length` above. */
+/** A circle of this radius around the origin, with the tangents to it from a point `length` above. */
 function unitDrop(x: number, up: number, radius: number, length: number): number {
   const side = Math.abs(x);
   const sine = radius / length;

@@ -1,12 +1,12 @@
 /**
- * Ten textures, one for each class of the built-in set to be misled by. Each gives at a place (u, v), whose unit is the
- * period of the texture, how much of the second colour is there: 0 to 1.
+ * Ten textures, one for each class of the built-in set. Each returns the weight of the second colour, 0 to 1, at a position
+ * (u, v) in periods of the texture.
  */
 
-/** @param sharpness how hard the transitions are; low where a period has few pixels, so that nothing flickers */
+/** @param sharpness how steep the transitions are; low where a period has few pixels, to avoid aliasing */
 export type Texture = (u: number, v: number, sharpness: number) => number;
 
-/** A parabola's sine: period 1, -1 to 1, 0 at 0. */
+/** A sine made of parabolas: period 1, -1 to 1, 0 at 0. */
 function wave(t: number): number {
   const x = 2 * (t - Math.floor(t)) - 1;
   return -4 * x * (1 - Math.abs(x));
@@ -17,13 +17,13 @@ function zigzag(t: number): number {
   return 1 - 4 * Math.abs(t - Math.floor(t) - 0.5);
 }
 
-/** Above 0 to 1, below to 0, with a transition. */
+/** 1 for positive values, 0 for negative ones, with a linear transition. */
 function ink(value: number, sharpness: number): number {
   const level = 0.5 + value * sharpness;
   return level < 0 ? 0 : level > 1 ? 1 : level;
 }
 
-/** A number in [0, 1) for each whole place. */
+/** A pseudorandom number in [0, 1) for each pair of integers. */
 export function lattice(x: number, y: number): number {
   let hash = Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
@@ -31,7 +31,7 @@ export function lattice(x: number, y: number): number {
   return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 32;
 }
 
-/** Smooth noise between the whole places, 0 to 1. */
+/** Smooth noise, 0 to 1: interpolates {@link lattice} between the integers. */
 function smoothNoise(u: number, v: number): number {
   const x = Math.floor(u);
   const y = Math.floor(v);
@@ -42,7 +42,7 @@ function smoothNoise(u: number, v: number): number {
   return above * (1 - fy) + below * fy;
 }
 
-/** By name; the texture at index k agrees with class k. */
+/** By name. The texture at index k belongs to class k. */
 export const TEXTURES: Readonly<Record<string, Texture>> = {
   stripes: (u, _v, sharpness) => ink(wave(u), sharpness),
   chequers: (u, v, sharpness) => ink(2 * wave(u / 1.4) * wave(v / 1.4), sharpness),

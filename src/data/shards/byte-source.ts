@@ -1,4 +1,4 @@
-/** A shard as a row of bytes, wherever it lies. */
+/** The bytes of a shard in a file or on a server. */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { UsageError } from "../../errors.js";
@@ -8,11 +8,11 @@ import { isRemote } from "./shard-names.js";
 
 export interface ByteSource {
   readonly address: string;
-  /** Bytes in all. */
+  /** Size in bytes. */
   readonly bytes: number;
-  /** Another one for other contents, as far as can be told without reading them. */
+  /** Identifies the contents, as far as possible without reading them. */
   readonly version: string;
-  /** The bytes from `start` on, fewer at the end. */
+  /** `length` bytes from `start` on; fewer at the end. */
   read(start: number, length: number): Promise<Uint8Array>;
   close(): void;
 }

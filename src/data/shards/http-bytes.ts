@@ -1,18 +1,18 @@
-/** Bytes from a server: asked for again, after pauses that grow, where it fails for a while. */
+/** Reads bytes from a server. A failed request is repeated after growing pauses. */
 
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
 import { RunError } from "../../errors.js";
 
-/** Attempts in all: with the pauses between them a server may be away for a quarter of a minute. */
+/** Number of attempts. With the pauses between them a server can be unavailable for 15 seconds. */
 const ATTEMPTS = 6;
 
 export interface HttpOptions {
-  /** Pause before the second attempt, doubled for each further one; by default half a second. */
+  /** Pause before the second attempt, doubled for each one after it; by default half a second. */
   readonly pauseMs?: number;
-  /** Gives a connection up that brings nothing for so long; by default 30 seconds. */
+  /** Closes a connection that sends nothing for this time; by default 30 seconds. */
   readonly stallMs?: number;
-  /** Why bytes that came are wrong, so that they are asked for again; undefined for right ones. */
+  /** Returns why received bytes are wrong, so that they are requested again; undefined for right ones. */
   readonly check?: (bytes: Uint8Array) => string | undefined;
 }
 
@@ -20,18 +20,18 @@ export interface HttpBytes {
   readonly bytes: Uint8Array;
   /** Bytes of the whole file. */
   readonly total: number;
-  /** What the server calls this version of the file. */
+  /** The server's identifier of this version of the file. */
   readonly version: string;
 }
 
-/** A failure that another attempt may mend. */
-class Passing extends Error {}
+/** A failure that another attempt can solve. */
+class Transient extends Error {}
 
 /**
- * Reads `length` bytes of a file, or fewer where it ends before.
+ * Reads `length` bytes of a file, or fewer where the file ends before.
  *
- * @throws RunError ERR_NETWORK where the server fails in every attempt
- * @throws RunError ERR_SHARD where it refuses, or knows no ranges
+ * @throws RunError ERR_NETWORK where every attempt fails
+ * @throws RunError ERR_SHARD where the server refuses the request or does not support ranges
  */
 export async function readRange(
   url: string,
@@ -45,8 +45,8 @@ export async function readRange(
 /**
  * Reads a small file as a whole.
  *
- * @param most bytes that are taken
- * @returns undefined where the server has no such file
+ * @param most maximum number of bytes
+ * @returns undefined where the file does not exist
  * @throws RunError as {@link readRange}
  */
 export async function readWhole(url: string, most: number, options: HttpOptions = {}): Promise<Uint8Array | undefined> {
@@ -63,11 +63,11 @@ async function attempted<T>(what: string, { pauseMs = 500 }: HttpOptions, work: 
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof Passing)) throw error;
+      if (!(error instanceof Transient)) throw error;
       if (attempt === ATTEMPTS) {
         throw new RunError(
           "ERR_NETWORK",
-          `cannot read ${what}: ${error.message} (${ATTEMPTS} attempts). Check the server and the network; a run goes on with \`resume\`.`,
+          `cannot read ${what}: ${error.message} (${ATTEMPTS} attempts). Check the server and the network; an interrupted run can be continued with \`resume\`.`,
           { cause: error },
         );
       }
@@ -77,19 +77,23 @@ async function attempted<T>(what: string, { pauseMs = 500 }: HttpOptions, work: 
 }
 
 class Missing extends RunError {}
-/** Buckets answer 403 for what is not there, where their contents may not be listed. */
+/** A bucket whose contents may not be listed answers 403 for a missing file. */
 const MISSING = new Set([403, 404, 410]);
 
-type Wanted = { readonly start: number; readonly length: number } | { readonly most: number };
+type ByteRequest = { readonly start: number; readonly length: number } | { readonly most: number };
 
-async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check }: HttpOptions): Promise<HttpBytes> {
+async function fetchBytes(
+  url: string,
+  wanted: ByteRequest,
+  { stallMs = 30_000, check }: HttpOptions,
+): Promise<HttpBytes> {
   const range = "start" in wanted ? wanted : undefined;
   const what = range === undefined ? url : `${url} at ${range.start}`;
-  if (!URL.canParse(url)) throw new RunError("ERR_SHARD", `cannot read ${what}: it is no address.`);
+  if (!URL.canParse(url)) throw new RunError("ERR_SHARD", `cannot read ${what}: it is not a valid address.`);
   const response = await get(new URL(url), {
     stallMs,
     headers: {
-      // The bytes themselves: a range of a compressed transfer is of no use.
+      // A range of a compressed transfer cannot be decompressed.
       "accept-encoding": "identity",
       ...(range && { range: `bytes=${range.start}-${range.start + range.length - 1}` }),
     },
@@ -100,7 +104,7 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
     return error;
   };
   if (status >= 500 || status === 429 || status === 408) {
-    throw refused(new Passing(`the server answered ${status} ${statusMessage}`));
+    throw refused(new Transient(`the server answered ${status} ${statusMessage}`));
   }
   const isGiven = status >= 200 && status < 300;
   const total = range === undefined ? Number(headers["content-length"] ?? Number.NaN) : totalOf(response, range.start);
@@ -119,38 +123,38 @@ async function fetchBytes(url: string, wanted: Wanted, { stallMs = 30_000, check
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       count += chunk.length;
-      if (count > most) throw new Passing(`the server sent more than the ${most} bytes that were asked for`);
+      if (count > most) throw new Transient(`the server sent more than the ${most} bytes that were requested`);
       chunks.push(chunk);
     }
   } catch (error) {
-    throw error instanceof Passing ? error : new Passing(endedAfter(count, expected), { cause: error });
+    throw error instanceof Transient ? error : new Transient(endedAfter(count, expected), { cause: error });
   }
-  if (count < expected) throw new Passing(endedAfter(count, expected));
+  if (count < expected) throw new Transient(endedAfter(count, expected));
   const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
   const wrong = check?.(bytes);
-  if (wrong !== undefined) throw new Passing(wrong);
+  if (wrong !== undefined) throw new Transient(wrong);
   return { bytes, total, version: `${headers.etag ?? headers["last-modified"] ?? ""} ${total}` };
 }
 
-/** Connections stay open from one photo to the next. `fetch` would take three times the processor's time for each. */
+/** Connections are kept open between photos. `fetch` would take three times as much processor time per photo. */
 const CLIENTS = {
   "http:": { request: http.get, agent: new http.Agent({ keepAlive: true }) },
   "https:": { request: https.get, agent: new https.Agent({ keepAlive: true }) },
 };
 const MOST_REDIRECTIONS = 5;
 
-interface Asking {
+interface RequestOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly stallMs: number;
   readonly redirections?: number;
 }
 
-/** A server's answer, whose body is yet to come. @throws Passing */
-function get(url: URL, asking: Asking): Promise<IncomingMessage> {
-  const { headers, stallMs, redirections = 0 } = asking;
+/** Requests an address, and returns the response before its body is read. @throws Transient */
+function get(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+  const { headers, stallMs, redirections = 0 } = options;
   return new Promise((resolve, reject) => {
     const { request, agent } = CLIENTS[url.protocol as keyof typeof CLIENTS];
-    const asked = request(url, { agent, headers, timeout: stallMs }, (response) => {
+    const sent = request(url, { agent, headers, timeout: stallMs }, (response) => {
       const { statusCode = 0, headers } = response;
       answer = response;
       const leads = statusCode >= 300 && statusCode < 400 && headers.location !== undefined;
@@ -160,22 +164,25 @@ function get(url: URL, asking: Asking): Promise<IncomingMessage> {
         return;
       }
       response.resume();
-      resolve(get(next, { ...asking, redirections: redirections + 1 }));
+      resolve(get(next, { ...options, redirections: redirections + 1 }));
     });
-    const stalled = new Passing(`nothing arrived for ${stallMs / 1000} s`);
+    const stalled = new Transient(`nothing arrived for ${stallMs / 1000} s`);
     let answer: IncomingMessage | undefined;
-    asked.on("timeout", () => (answer ?? asked).destroy(stalled));
-    asked.on("error", (error: NodeJS.ErrnoException) => {
-      // A server closes a connection that was idle: another one is opened at once.
-      if (asked.reusedSocket && error.code === "ECONNRESET") resolve(get(url, asking));
-      else reject(error instanceof Passing ? error : new Passing(error.message || error.code, { cause: error }));
+    sent.on("timeout", () => (answer ?? sent).destroy(stalled));
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      // The server closed an idle connection. The request is sent again over a new one.
+      if (sent.reusedSocket && error.code === "ECONNRESET") resolve(get(url, options));
+      else reject(error instanceof Transient ? error : new Transient(error.message || error.code, { cause: error }));
     });
   });
 }
 
 const endedAfter = (count: number, expected: number) => `the connection ended after ${count} of ${expected} bytes`;
 
-/** The length of the whole file, of an answer to a range that begins where it was asked for; undefined for any other answer. */
+/**
+ * The length of the whole file, from the response to a range request; undefined where the response is not the requested
+ * range.
+ */
 function totalOf({ statusCode, headers }: IncomingMessage, start: number): number | undefined {
   const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers["content-range"] ?? "");
   return statusCode === 206 && match !== null && Number(match[1]) === start ? Number(match[2]) : undefined;

@@ -1,4 +1,4 @@
-/** Does work on items, some at a time, and gives what comes of it in the order of the items. */
+/** Works on several items at the same time, and yields the results in the order of the items. */
 export async function* inOrder<T, R>(
   items: Iterable<T>,
   atATime: number,
@@ -7,7 +7,7 @@ export async function* inOrder<T, R>(
   const begun: Promise<R>[] = [];
   for (const item of items) {
     const one = work(item);
-    // It is waited for later, and its failure is heard then, or not at all where an earlier one ended the loop.
+    // A failure is handled where the result is awaited, or ignored where an earlier failure has ended the loop.
     one.catch(() => {});
     begun.push(one);
     if (begun.length === atATime) yield await begun.shift()!;

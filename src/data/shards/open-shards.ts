@@ -1,4 +1,4 @@
-/** From shards to the photos in them. */
+/** Lists the photos in shards. */
 
 import { dirname, resolve } from "node:path";
 import { didYouMean, listed, UsageError } from "../../errors.js";
@@ -10,14 +10,14 @@ import { readBeside, readClasses, readSetIndex, type SetIndex } from "./set-inde
 import { cacheIndex, forgetShard, indexPath, keptIndex, parseShardIndex, type ShardIndex } from "./shard-index.js";
 import { indexBeside, isRemote, partOfShard, SHARDS_INDEX, SHARDS_MANIFEST } from "./shard-names.js";
 
-/** Indexes that are got or made at a time. */
+/** Number of indexes that are read or made at the same time. */
 const AT_A_TIME = 8;
-/** Numbers of classes without names are below this. */
+/** Upper bound for class numbers where classes have no names. */
 const MOST_CLASSES = 1_000_000;
 
-/** One set, perhaps in several folders. */
+/** The shards of one set, in one or several folders. */
 interface FoundShards {
-  /** What all of their addresses begin with, without the last "/". */
+  /** The common beginning of their addresses, without the last "/". */
   readonly root: string;
   readonly shards: readonly string[];
   /** By folder. */
@@ -25,12 +25,12 @@ interface FoundShards {
 }
 
 /**
- * Lists the photos of shards. A shard without an index beside it is indexed, once: its headers are read, and the index is kept in the
- * user's cache until the shard is another. The photos of a shard stand together, in the order of their bytes.
+ * Lists the photos of shards. For a shard without an index beside it, one is made from the headers of the shard. It is kept in
+ * the user's cache until the shard changes. The photos of one shard are consecutive, in the order of their bytes.
  *
  * @param path  as the user gave it
- * @param named what it names, by {@link shardsNamed}
- * @throws UsageError ERR_SHARDS where shards of the index are missing, or parts or classes cannot be told
+ * @param named the shards that it names, by {@link shardsNamed}
+ * @throws UsageError ERR_SHARDS where shards of the index are missing, or parts or classes are unclear
  * @throws UsageError ERR_SHARD, ERR_SHARD_INDEX where one is damaged
  * @throws RunError ERR_NETWORK where a server fails
  */
@@ -42,11 +42,11 @@ export async function openShards(path: string, named: readonly string[]): Promis
   let at = 0;
   for await (const index of inOrder(shards, AT_A_TIME, (shard) => indexOf(shard, indexes.get(folderOf(shard))))) {
     const shard = shards[at++];
-    const place = relativeTo(root, shard);
-    const part = partOfShard(place);
+    const relative = relativeTo(root, shard);
+    const part = partOfShard(relative);
     for (const { name, class: text } of index.photos) {
       texts.add(text);
-      photos.push({ file: `${place}/${name}`, text, part });
+      photos.push({ file: `${relative}/${name}`, text, part });
     }
   }
   const parted = new Set(photos.map(({ part }) => part));
@@ -54,8 +54,8 @@ export async function openShards(path: string, named: readonly string[]): Promis
     const lost = photos.find(({ part }) => part === undefined)!.file;
     throw new UsageError(
       "ERR_SHARDS",
-      `shards: ${path} has shards whose names say a part (${PARTS.filter((part) => parted.has(part)).join(", ")}), and some whose ` +
-        `names do not, such as ${lost.slice(0, lost.search(/\.tar\//i) + 4)}. Name all by their parts, or give those of one kind.`,
+      `shards: ${path} has shards whose names give a part (${PARTS.filter((part) => parted.has(part)).join(", ")}), and some whose ` +
+        `names do not, such as ${lost.slice(0, lost.search(/\.tar\//i) + 4)}. Name all of them by their parts, or give only shards of one kind.`,
     );
   }
   const classes = await classesOf(found, texts);
@@ -65,7 +65,7 @@ export async function openShards(path: string, named: readonly string[]): Promis
     parts[part] ??= [];
     parts[part].push({ file, label: label.get(text)! });
   }
-  return { root, name: root.split("/").at(-1)!, divided: !parted.has(undefined), classes, parts, ignored: [] };
+  return { root, name: root.split("/").at(-1)!, hasParts: !parted.has(undefined), classes, parts, ignored: [] };
 }
 
 async function findShards(path: string, named: readonly string[]): Promise<FoundShards> {
@@ -92,7 +92,7 @@ async function findShards(path: string, named: readonly string[]): Promise<Found
     if (index === undefined && (await readBeside(folder, SHARDS_MANIFEST)) !== undefined) {
       throw new UsageError(
         "ERR_SHARDS",
-        `shards: ${path} was not packed to its end. Give the same command again, which goes on where it stopped.`,
+        `shards: ${path} is not packed completely. Run the same command again, which resumes where it stopped.`,
       );
     }
     const files = shards.filter((shard) => folderOf(shard) === folder).map((shard) => relativeTo(folder, shard));
@@ -102,11 +102,11 @@ async function findShards(path: string, named: readonly string[]): Promise<Found
     if (missing.length + added.length > 0) {
       throw new UsageError(
         "ERR_SHARDS",
-        `shards: ${path} does not hold what its ${SHARDS_INDEX} names: ` +
-          [missing.length > 0 && `${listed(missing)} missing`, added.length > 0 && `${listed(added)} not named`]
+        `shards: ${path} differs from its ${SHARDS_INDEX}: ` +
+          [missing.length > 0 && `${listed(missing)} missing`, added.length > 0 && `${listed(added)} not listed`]
             .filter(Boolean)
             .join(", ") +
-          ". Copy the whole set, or name the shards that you mean with braces.",
+          ". Copy the whole set, or give the shards to use with braces.",
       );
     }
   }
@@ -123,16 +123,16 @@ function commonFolder(path: string, folders: readonly string[]): string {
     const differs = parts.findIndex((part, i) => part !== others[i]);
     if (differs >= 0) parts = parts.slice(0, differs);
   }
-  // http: // and the server's name
+  // The first three parts are "http:", "" and the name of the server.
   if (isRemote(folders[0]) && parts.length < 3) {
-    throw new UsageError("ERR_SHARDS", `shards: those of ${path} must lie on one server. Give the address of one.`);
+    throw new UsageError("ERR_SHARDS", `shards: all shards of ${path} must be on one server. Give the address of one.`);
   }
   return parts.join("/") || "/";
 }
 
 const relativeTo = (root: string, shard: string): string => shard.slice(root.length).replace(/^\//, "");
 
-/** The index of a shard: the one beside it, the one that was kept, or a new one. */
+/** The index of a shard: the one beside it, the one in the cache, or a new one. */
 async function indexOf(shard: string, set: SetIndex | undefined): Promise<ShardIndex> {
   const entry = set?.shards.find(({ file }) => shard.endsWith(`/${file}`));
   if (!isRemote(shard) && indexPath(shard) === indexBeside(shard)) {
@@ -167,7 +167,7 @@ function keep(shard: string, index: ShardIndex): ShardIndex {
   return index;
 }
 
-/** What cannot be read in the cache is made anew. */
+/** The index in the cache; undefined where it cannot be read, so that it is made again. */
 function keptOrNothing(shard: string): ShardIndex | undefined {
   try {
     return keptIndex(shard);
@@ -181,11 +181,11 @@ function checkEntry(shard: string, { version }: ShardIndex, sha256: string | und
   if (sha256 === undefined || version === sha256) return;
   throw new UsageError(
     "ERR_SHARD_INDEX",
-    `the index ${indexBeside(shard)} is of another shard than the set's ${SHARDS_INDEX} names. Copy the whole set again.`,
+    `the index ${indexBeside(shard)} belongs to another shard than the one in the set's ${SHARDS_INDEX}. Copy the whole set again.`,
   );
 }
 
-/** The names of the classes: those of the index or of the list beside the shards, else what the samples themselves say. */
+/** The names of the classes: those of the index or of the list beside the shards, else those that occur in the samples. */
 async function classesOf({ root, indexes }: FoundShards, texts: ReadonlySet<string>): Promise<readonly string[]> {
   const lists: (readonly string[])[] = [];
   for (const [folder, index] of indexes) {
@@ -204,15 +204,12 @@ async function classesOf({ root, indexes }: FoundShards, texts: ReadonlySet<stri
   if (![...texts].every(isNumber)) return [...texts].sort();
   const most = Math.max(...[...texts].map(Number));
   if (most < MOST_CLASSES) return Array.from({ length: most + 1 }, (_, label) => String(label));
-  throw new UsageError(
-    "ERR_SHARDS",
-    `shards: numbers of classes in ${root} must be below ${MOST_CLASSES}; got ${most}.`,
-  );
+  throw new UsageError("ERR_SHARDS", `shards: class numbers in ${root} must be below ${MOST_CLASSES}; got ${most}.`);
 }
 
 const isNumber = (text: string): boolean => /^\d{1,9}$/.test(text);
 
-/** The label that each text stands for: the number of a class, or its name. */
+/** The label of each text, which is the number or the name of a class. */
 function labelling(path: string, classes: readonly string[], texts: ReadonlySet<string>): Map<string, number> {
   const byName = new Map(classes.map((name, label) => [name, label]));
   const numbers = [...texts].every(isNumber);
@@ -222,8 +219,8 @@ function labelling(path: string, classes: readonly string[], texts: ReadonlySet<
       if (label !== undefined && label < classes.length) return [text, label] as const;
       throw new UsageError(
         "ERR_DATA_LABEL",
-        `shards: a sample of ${path} has the class ${JSON.stringify(text)}, and there are ${classes.length} ` +
-          `(${listed(classes, 4)}).${numbers ? "" : didYouMean(text, classes)} Correct the list of classes, or the sample.`,
+        `shards: a sample of ${path} has the class ${JSON.stringify(text)}, but the classes of the set are ` +
+          `${listed(classes, 4)}.${numbers ? "" : didYouMean(text, classes)} Correct the list of classes, or the sample.`,
       );
     }),
   );

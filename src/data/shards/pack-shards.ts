@@ -13,7 +13,7 @@ import type { Finding } from "../inspection/findings.js";
 import { inspectPhotos } from "../inspection/inspection.js";
 import { defaultWorkers } from "../loading/worker-threads.js";
 import { LeftOutPhotos } from "../photos/bad-photos.js";
-import { badPhotos } from "../photos/photo-look.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath, readPhoto } from "../photos/read-photo.js";
 import { beginSet, completeSet } from "../writing/set-manifest.js";
 import { inOrder } from "./in-order.js";
@@ -23,19 +23,19 @@ import { SHARDS_INDEX, SHARDS_MANIFEST } from "./shard-names.js";
 import { isFinished, ShardWriter } from "./shard-writer.js";
 import { shrink } from "./shrink.js";
 
-/** Bytes of a shard where nothing else is said. */
+/** Default size of a shard in bytes. */
 const SHARD_BYTES = 256e6;
-/** A number in the name of a shard has so many digits. */
+/** Number of digits in the name of a shard. */
 const DIGITS = 6;
 
 export interface PackOptions {
-  /** The folder of the shards: a new or an empty one, or one in which the same set was begun. */
+  /** The folder of the shards. It must be new, empty, or hold an unfinished set with the same settings. */
   readonly to: string;
-  /** A shard has at most so many bytes, or one photo; by default 256 MB. */
+  /** Maximum size of a shard in bytes, which a single photo may exceed; by default 256 MB. */
   readonly shardSize?: number;
-  /** Makes photos whose short side is longer smaller, to this side, as JPEG files; by default every photo keeps its bytes. */
+  /** Shrinks photos with a longer short side to this side, as JPEG files. By default every photo keeps its bytes. */
   readonly resize?: number;
-  /** Photos that were checked or packed so far: each counts twice. */
+  /** `done` counts the photos that were checked plus those that were packed. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -44,32 +44,34 @@ export interface PackedShards {
   readonly shards: number;
   readonly photos: number;
   readonly bytes: number;
-  /** What is worth knowing of how the folder was read. */
+  /** Findings about how the folder was read. */
   readonly findings: readonly Finding[];
 }
 
 /**
- * Writes `PART-NNNNNN.tar` for each part, or `photos-NNNNNN.tar` of a folder without parts, which is divided when the shards are
- * opened, as it would be itself. A photo is a member `KEY.jpg` (or .png, .webp, .avif, .gif) and one `KEY.cls` with the number
- * of its class; the key is its path without dots. Photos come in a random order, always the same one, so that every shard has photos of all classes.
- * Beside each shard lies its index, and `index.json` and `classes.txt` for all.
+ * Packs photos into shards `PART-NNNNNN.tar` for each part. For a folder without parts they are `photos-NNNNNN.tar`, which are
+ * split when they are opened, as the folder itself would be.
  *
- * Every photo is decoded before anything is written. Shards appear when they are whole, and a set that was begun is gone on with.
+ * A photo is a member `KEY.jpg` (or .png, .webp, .avif, .gif) and a member `KEY.cls` with the number of its class. The key is its
+ * path without dots. Photos are in a random order, which is always the same, so that every shard has photos of all classes. The
+ * index of each shard is beside it, and `index.json` and `classes.txt` describe the set.
+ *
+ * Every photo is decoded before anything is written. Shards appear when they are complete. An unfinished set is resumed.
  *
  * @throws UsageError ERR_SHARD_SIZE, ERR_IMAGE_SIZE where an option is out of range
  * @throws UsageError ERR_DATA_MISSING, ERR_DATA_LAYOUT, ERR_DATA_CHECK where there are no photos to pack
- * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded, with all of them by their names
- * @throws UsageError ERR_SET_EXISTS where the folder holds something else, or a set made otherwise
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded; the message lists them
+ * @throws UsageError ERR_SET_EXISTS where the folder holds something else, or a set made with other settings
  * @throws RunError ERR_WRITE where the folder cannot be written
  */
 export async function packShards(path: string, options: PackOptions): Promise<PackedShards> {
   const { to, shardSize = SHARD_BYTES, resize, onProgress } = options;
   if (!(Number.isSafeInteger(shardSize) && shardSize >= 2 ** 16)) {
-    const rule = "must be whole bytes, at least 64 KiB; the usual sizes are 100 MB to 1 GB";
+    const rule = "must be an integer of bytes, at least 64 KiB; the usual sizes are 100 MB to 1 GB";
     throw new UsageError("ERR_SHARD_SIZE", `packShards: \`shardSize\` ${rule}; got ${shardSize}.`);
   }
   if (resize !== undefined && !(Number.isSafeInteger(resize) && resize >= 8)) {
-    const rule = "must be a whole number of pixels of at least 8, the short side";
+    const rule = "must be an integer of at least 8, the short side in pixels";
     throw new UsageError("ERR_IMAGE_SIZE", `packShards: \`resize\` ${rule}; got ${resize}.`);
   }
   const folder = await photosToPack(path);
@@ -88,7 +90,7 @@ export async function packShards(path: string, options: PackOptions): Promise<Pa
     const list = folder.parts[part] ?? [];
     if (list.length === 0) continue;
     const done = shards.reduce((sum, { photos }) => sum + photos, 0);
-    const name = folder.divided ? part : "photos";
+    const name = folder.hasParts ? part : "photos";
     shards.push(
       ...(await packPart(folder, list, { ...options, shardSize, name, onPacked: (n) => progress(done + n) })),
     );
@@ -110,7 +112,7 @@ async function photosToPack(path: string): Promise<ImageFolder> {
   if (recognised.kind !== "memory") return photosIn(path, recognised, "packShards");
   throw new UsageError(
     "ERR_DATA_LAYOUT",
-    `packShards: ${path} holds images that are read into memory as a whole, so that shards of them would help nothing. Give a folder of photos.`,
+    `packShards: ${path} holds images that are read into memory as a whole, for which shards have no benefit. Give a folder of photos.`,
   );
 }
 
@@ -132,12 +134,12 @@ async function checkPhotos({ root, classes, parts }: ImageFolder, onChecked: (do
 
 interface PartOptions extends PackOptions {
   readonly shardSize: number;
-  /** With which the names of the shards begin. */
+  /** The first part of the shards' names. */
   readonly name: string;
   readonly onPacked: (photos: number) => void;
 }
 
-/** Writes the shards of a part that are not there yet. @returns all of them */
+/** Writes the missing shards of a part. @returns all of its shards */
 async function packPart(folder: ImageFolder, photos: readonly Photo[], options: PartOptions): Promise<ListedShard[]> {
   const { to, shardSize, resize, name, onPacked } = options;
   const keys = keysOf(folder, photos);
@@ -151,7 +153,7 @@ async function packPart(folder: ImageFolder, photos: readonly Photo[], options: 
   };
   for (;;) {
     const shard = shardPath();
-    // The index of a shard is written when the shard is there.
+    // The index is written after its shard, so that a shard with an index is complete.
     const kept = isFinished(shard) ? keptIndex(shard) : undefined;
     if (kept === undefined) break;
     listShard(shard, kept.photos.length, kept.bytes, kept.version);
@@ -161,7 +163,7 @@ async function packPart(folder: ImageFolder, photos: readonly Photo[], options: 
   const bytesOf = async (index: number) => {
     const path = photoPath(folder.root, photos[index].file);
     const bytes = await readPhoto(path);
-    // The name may say another format.
+    // The extension of a file can differ from its format.
     return resize === undefined
       ? { bytes, format: (await readHeader(bytes, path)).format }
       : shrink(bytes, path, resize);
@@ -191,12 +193,12 @@ async function packPart(folder: ImageFolder, photos: readonly Photo[], options: 
   return shards;
 }
 
-/** The key of each photo: its path in its part, without its extension; dots would end a key. */
-function keysOf({ divided }: ImageFolder, photos: readonly Photo[]): string[] {
+/** The key of each photo: its path in its part, without the extension. Other dots are replaced, since a dot ends a key. */
+function keysOf({ hasParts }: ImageFolder, photos: readonly Photo[]): string[] {
   const used = new Set<string>();
   return photos.map(({ file }) => {
     const inside = file.replace(/^.*?\.tar\//i, "");
-    const path = divided && inside === file ? file.slice(file.indexOf("/") + 1) : inside;
+    const path = hasParts && inside === file ? file.slice(file.indexOf("/") + 1) : inside;
     const key = path.replace(/\.[^./]*$/, "").replaceAll(".", "_");
     let free = key;
     for (let n = 2; used.has(free); n++) free = `${key}-${n}`;

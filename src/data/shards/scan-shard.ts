@@ -1,17 +1,17 @@
-/** What photos a shard holds and where, from the headers of its members: nothing but these and the ends of the photos is read. */
+/** Lists the photos of a shard. Only the headers of its members and the first and last bytes of the photos are read. */
 
 import { UsageError } from "../../errors.js";
 import { unreadReason } from "../../images/decode.js";
 import { extensionOf, isHidden, isPhotoName } from "../folders/image-names.js";
 import { KEY_BYTES, photoKey } from "../photos/photo-key.js";
-import { endsWell } from "../photos/photo-look.js";
+import { endsWell } from "../photos/quick-check.js";
 import type { ByteSource } from "./byte-source.js";
 import { isSafeName, type ShardPhoto } from "./shard-index.js";
 import { BLOCK, readPaxRecords, readTarHeader, type TarHeader, textOf } from "./tar-headers.js";
 
-/** Bytes that are read at once: the end of a photo, the headers after it and the beginning of the next one mostly are among them. */
+/** Bytes per read. One read mostly covers the end of a photo, the next headers and the beginning of the next photo. */
 const CHUNK = 32_768;
-/** The text of a class, and an extended header, have no more bytes. */
+/** Maximum size of the text of a class and of an extended header. */
 const MOST_TEXT = 1 << 16;
 
 /** Members with the same name up to its first dot. */
@@ -23,10 +23,10 @@ interface Group {
 }
 
 /**
- * Lists the photos of a shard in the layout of WebDataset: members `KEY.jpg` (or .png, .webp, .avif, .gif) and `KEY.cls` that
- * follow each other make a sample. Other members of a sample are not read.
+ * Lists the photos of a shard in the layout of WebDataset. A sample consists of consecutive members `KEY.jpg` (or .png, .webp,
+ * .avif, .gif) and `KEY.cls`. Its other members are not read.
  *
- * @throws UsageError ERR_SHARD where it is cut off, damaged, or no such shard, or holds links or names that lead elsewhere
+ * @throws UsageError ERR_SHARD where it is truncated, damaged, or no shard of photos, or holds links or unsafe names
  * @throws RunError as the source
  */
 export async function scanShard(source: ByteSource): Promise<ShardPhoto[]> {
@@ -47,7 +47,7 @@ export async function scanShard(source: ByteSource): Promise<ShardPhoto[]> {
   };
   let next: { path?: string; size?: number } = {};
   for (;;) {
-    if (at + BLOCK > total) refuse("it ends without the mark of an archive's end, so it was cut off");
+    if (at + BLOCK > total) refuse("it has no end-of-archive block, so it is truncated");
     const found = readTarHeader(await window.at(at, BLOCK), refuse);
     if (found === undefined) break;
     const header: TarHeader = { ...found, name: next.path ?? found.name, size: next.size ?? found.size };
@@ -56,30 +56,30 @@ export async function scanShard(source: ByteSource): Promise<ShardPhoto[]> {
     const end = start + Math.ceil(size / BLOCK) * BLOCK;
     if (end > total) {
       refuse(
-        `it is cut off: ${JSON.stringify(header.name)} needs ${size} bytes, and ${Math.max(0, total - start)} follow`,
+        `it is truncated: ${JSON.stringify(header.name)} needs ${size} bytes, but only ${Math.max(0, total - start)} are left`,
       );
     }
     next = {};
     if (kind === "extended" || kind === "long-name") {
-      if (size > MOST_TEXT) refuse(`an extended header has ${size} bytes`);
+      if (size > MOST_TEXT) refuse(`an extended header has ${size} bytes, which is too much`);
       const text = await window.at(start, size);
       next = kind === "extended" ? readPaxRecords(text, refuse) : { path: textOf(text, refuse) };
     } else if (kind === "file") {
       const name = header.name.replace(/^(\.\/)+/, "");
       if (!isSafeName(name)) refuse(`the name ${JSON.stringify(header.name)} leads out of the shard`);
       const [, key, extension] = /^((?:.*\/)?[^./][^./]*)\.([^/]*)$/.exec(name) ?? [];
-      // What webdataset writes for itself has names between two underscores.
+      // The webdataset library writes members for itself whose names are between two underscores.
       if (key !== undefined && !isHidden(name.split("/").at(-1)!) && !/^__[^/]*__($|\/)/.test(name)) {
         if (group?.key !== key) {
           finish();
           group = { key, offset: at };
         }
         if (extension.toLowerCase() === "cls") {
-          if (size > MOST_TEXT) refuse(`${JSON.stringify(name)} has ${size} bytes, which is no class`);
+          if (size > MOST_TEXT) refuse(`${JSON.stringify(name)} has ${size} bytes, which is too much for a class`);
           group.class = textOf(await window.at(start, size), refuse).trim();
         } else if (isPhotoName(name) && extensionOf(name) === extension.toLowerCase()) {
           if (group.photo !== undefined || photos.has(name)) refuse(`it holds ${JSON.stringify(key)} twice`);
-          group.photo = await lookAt(window, name, start, size);
+          group.photo = await quickCheck(window, name, start, size);
         }
       }
     }
@@ -100,15 +100,15 @@ export async function scanShard(source: ByteSource): Promise<ShardPhoto[]> {
   return [...photos.values()];
 }
 
-/** What a quick look at the first and last bytes of a photo tells. */
-async function lookAt(
+/** The quick check of the first and last bytes of a photo. */
+async function quickCheck(
   window: Window,
   name: string,
   offset: number,
   length: number,
 ): Promise<Omit<ShardPhoto, "class">> {
   const ends = Math.min(length, KEY_BYTES);
-  // A copy: the window moves on.
+  // Copied, since the window moves.
   const head = Buffer.from(await window.at(offset, ends));
   const tail = Buffer.from(await window.at(offset + length - ends, ends));
   const error = unreadReason(head);
@@ -126,7 +126,7 @@ async function lookAt(
 export const shardError = (shard: string, offset: number, reason: string) =>
   new UsageError("ERR_SHARD", `cannot read the shard ${shard} at ${offset}: ${reason}.`);
 
-/** The bytes around the place that is looked at. */
+/** The bytes around the current position. */
 class Window {
   #start = 0;
   #bytes: Uint8Array = new Uint8Array();
@@ -137,7 +137,8 @@ class Window {
     if (start < this.#start || start + length > this.#start + this.#bytes.length) {
       this.#bytes = await this.source.read(start, Math.max(length, CHUNK));
       this.#start = start;
-      if (this.#bytes.length < length) throw shardError(this.source.address, start, "it was cut off while it was read");
+      if (this.#bytes.length < length)
+        throw shardError(this.source.address, start, "it became shorter while it was read");
     }
     return this.#bytes.subarray(start - this.#start, start - this.#start + length);
   }

@@ -1,4 +1,4 @@
-/** The index of a set of shards: which there are, of how many photos, and the names of the classes. */
+/** The index of a set of shards: its shards, their numbers of photos, and the names of the classes. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,12 +22,16 @@ export interface SetIndex {
   readonly shards: readonly ListedShard[];
 }
 
-/** Names of the classes, one a line, where there is no index; also for programs that know none. */
+/** Names of the classes, one per line, for sets without an index and for other programs. */
 export const CLASSES_FILE = "classes.txt";
-/** Indexes and lists of names from a server are no longer than this. */
+/** Maximum size of an index or a list of classes from a server. */
 const MOST_BYTES = 256e6;
 
-/** A small file in a folder or at an address; undefined where there is none. @throws RunError as {@link readWhole} */
+/**
+ * The text of a small file in a folder or at an address; undefined where it does not exist.
+ *
+ * @throws RunError as {@link readWhole}
+ */
 export async function readBeside(folder: string, name: string): Promise<string | undefined> {
   if (isRemote(folder)) {
     const bytes = await readWhole(`${folder}/${name}`, MOST_BYTES);
@@ -37,7 +41,7 @@ export async function readBeside(folder: string, name: string): Promise<string |
   return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
-/** @throws UsageError ERR_SHARD_INDEX where it is no such index */
+/** @throws UsageError ERR_SHARD_INDEX where the file is not such an index */
 export async function readSetIndex(folder: string): Promise<SetIndex | undefined> {
   const text = await readBeside(folder, SHARDS_INDEX);
   if (text === undefined) return undefined;
@@ -60,11 +64,11 @@ export async function readSetIndex(folder: string): Promise<SetIndex | undefined
   if (right) return index;
   throw new UsageError(
     "ERR_SHARD_INDEX",
-    `the index ${folder}/${SHARDS_INDEX} is not one of shards that this program reads. Remove it, or make the shards anew.`,
+    `the index ${folder}/${SHARDS_INDEX} is not an index that this program can read. Remove it, or make the shards again.`,
   );
 }
 
-/** The names in a list of classes. @throws UsageError ERR_SHARD_INDEX where one is there twice */
+/** The names in a list of classes. @throws UsageError ERR_SHARD_INDEX where a name is empty or repeated */
 export async function readClasses(folder: string): Promise<readonly string[] | undefined> {
   const names = (await readBeside(folder, CLASSES_FILE))?.split(/\r?\n/).map((line) => line.trim());
   while (names?.at(-1) === "") names.pop();
@@ -73,7 +77,7 @@ export async function readClasses(folder: string): Promise<readonly string[] | u
   if (wrong < 0) return names;
   throw new UsageError(
     "ERR_SHARD_INDEX",
-    `${folder}/${CLASSES_FILE} must have a name of its own on each line, the one of the first class first; line ${wrong + 1} ` +
+    `${folder}/${CLASSES_FILE} must have a different name on each line, in the order of the classes; line ${wrong + 1} ` +
       `is ${JSON.stringify(names[wrong])}.`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * The index of a shard: where each of its photos lies, of which class and who it is. It lies beside the shard, where `packShards`
- * wrote both, and else in the user's cache.
+ * The index of a shard: offset, class and key of each of its photos. It is beside the shard if `packShards` wrote both, else in
+ * the user's cache.
  */
 
 import { createHash } from "node:crypto";
@@ -13,51 +13,51 @@ import { indexBeside, isRemote } from "./shard-names.js";
 
 /** A photo of a shard. */
 export interface ShardPhoto {
-  /** Of its member in the archive. */
+  /** Name of its member in the archive. */
   readonly name: string;
-  /** Of its first byte. */
+  /** Offset of its first byte in the shard. */
   readonly offset: number;
-  /** In bytes. */
+  /** Length in bytes. */
   readonly length: number;
-  /** What its member `.cls` says: a number or a name. */
+  /** The text of its member `.cls`: the number or the name of a class. */
   readonly class: string;
   /** {@link photoKey} of its contents. */
   readonly key: string;
   /** CRC-32 of its bytes; absent where only headers were read. */
   readonly crc32?: number;
-  /** Why it cannot be decoded, by its first bytes. */
+  /** Why it cannot be decoded, as its first bytes tell. */
   readonly error?: string;
-  /** Whether its last bytes are not those of a whole photo, so that it must be decoded to know. */
+  /** Whether its last bytes are not those of a complete photo, so that only decoding can tell. */
   readonly doubtful?: boolean;
 }
 
 export interface ShardIndex {
   readonly schema: 1;
-  /** Of the shard. */
+  /** Size of the shard. */
   readonly bytes: number;
-  /** What tells the shard from another one of the same name: its SHA-256 where all of it was read. */
+  /** Identifies the contents of the shard: its SHA-256 if all of it was read. */
   readonly version: string;
   readonly photos: readonly ShardPhoto[];
 }
 
-/** Whether the name of a member can stand behind a folder's and lead nowhere else. */
+/** Whether a member's name can be appended to the path of a folder without leaving that folder. */
 export const isSafeName = (name: string): boolean =>
   !/[\\\0]/.test(name) && name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 
 /**
- * Reads an index, as strictly as a shard: it may come from elsewhere.
+ * Parses an index. It is checked strictly, since it can come from an untrusted source.
  *
- * @param where for messages
+ * @param where path or address for messages
  * @throws UsageError ERR_SHARD_INDEX
  */
 export function parseShardIndex(text: string, where: string): ShardIndex {
   const fail = (reason: string) =>
-    new UsageError("ERR_SHARD_INDEX", `the index ${where} ${reason}. Remove it, or make the shards anew.`);
+    new UsageError("ERR_SHARD_INDEX", `the index ${where} ${reason}. Remove it, or make the shards again.`);
   let index: ShardIndex;
   try {
     index = JSON.parse(text);
   } catch (error) {
-    throw fail(`is no JSON: ${(error as Error).message}`);
+    throw fail(`is not JSON: ${(error as Error).message}`);
   }
   if (
     index?.schema !== 1 ||
@@ -65,7 +65,7 @@ export function parseShardIndex(text: string, where: string): ShardIndex {
     !isCount(index.bytes) ||
     typeof index.version !== "string"
   ) {
-    throw fail("is of another schema");
+    throw fail("has another schema");
   }
   for (const photo of index.photos) {
     const { name, offset, length, class: label, key, crc32 = 0, error = "", doubtful = false } = photo ?? {};
@@ -75,14 +75,14 @@ export function parseShardIndex(text: string, where: string): ShardIndex {
       typeof doubtful === "boolean" &&
       isSafeName(name) &&
       offset + length <= index.bytes;
-    if (!right) throw fail(`has a photo that cannot be: ${JSON.stringify(photo)?.slice(0, 200)}`);
+    if (!right) throw fail(`has an invalid photo: ${JSON.stringify(photo)?.slice(0, 200)}`);
   }
   return index;
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-/** Where the index of a shard lies, or is to lie. */
+/** Path of a shard's index: beside the shard for a packed one, else in the cache. */
 export function indexPath(shard: string): string {
   if (isRemote(shard)) return cachedPath(shard);
   const beside = indexBeside(shard);
@@ -92,7 +92,7 @@ export function indexPath(shard: string): string {
 const cachedPath = (shard: string): string =>
   userCache("shards", `${createHash("sha256").update(shard).digest("hex").slice(0, 32)}.json`);
 
-/** Keeps the index of a shard in the user's cache. @throws RunError ERR_WRITE */
+/** Writes the index of a shard into the user's cache. @throws RunError ERR_WRITE */
 export function cacheIndex(shard: string, index: ShardIndex): void {
   const path = cachedPath(isRemote(shard) ? shard : resolve(shard));
   try {
@@ -103,35 +103,35 @@ export function cacheIndex(shard: string, index: ShardIndex): void {
   writeFileAtomic(path, JSON.stringify(index), { flush: false });
 }
 
-/** The index of a shard as it was kept; undefined where there is none. @throws UsageError ERR_SHARD_INDEX */
+/** The stored index of a shard; undefined where there is none. @throws UsageError ERR_SHARD_INDEX */
 export function keptIndex(shard: string): ShardIndex | undefined {
   const path = indexPath(shard);
   if (!existsSync(path)) return undefined;
   const index = parseShardIndex(readFileSync(path, "utf8"), path);
   const bytes = isRemote(shard) ? index.bytes : statSync(shard).size;
-  // What lies in the cache is replaced by whoever opens the set.
+  // An outdated index in the cache is replaced when the set is opened.
   if (index.bytes !== bytes && path === indexBeside(shard)) {
     throw new UsageError(
       "ERR_SHARD_INDEX",
-      `the shard ${shard} has ${bytes} bytes, and ${index.bytes} by its index ${path}. Copy the shard again, or remove the index.`,
+      `the shard ${shard} has ${bytes} bytes, but its index ${path} says ${index.bytes}. Copy the shard again, or remove the index.`,
     );
   }
   return index;
 }
 
-/** Photos of indexes that a thread keeps: some tens of megabytes. */
+/** Maximum number of photos whose entries a thread keeps in memory: some tens of megabytes. */
 const MOST_KEPT = 100_000;
 const known = new Map<string, ReadonlyMap<string, ShardPhoto>>();
 let kept = 0;
 
-/** A photo of a shard whose index was kept; undefined where there is none. The last indexes that were asked for stay in memory. */
+/** A photo of a shard with a stored index; undefined where there is none. Recently used indexes stay in memory. */
 export function findShardPhoto(shard: string, name: string): ShardPhoto | undefined {
   let photos = known.get(shard);
   if (photos === undefined) {
     photos = new Map(keptIndex(shard)?.photos.map((photo) => [photo.name, photo]));
     kept += photos.size;
   }
-  // The last one asked for is the last to go.
+  // Inserted again below, as the most recently used one.
   known.delete(shard);
   known.set(shard, photos);
   for (const [oldest, { size }] of known) {
@@ -142,7 +142,7 @@ export function findShardPhoto(shard: string, name: string): ShardPhoto | undefi
   return photos.get(name);
 }
 
-/** Forgets what this thread keeps of a shard: its index was replaced. */
+/** Forgets the entries of a shard whose index was replaced. */
 export function forgetShard(shard: string): void {
   kept -= known.get(shard)?.size ?? 0;
   known.delete(shard);

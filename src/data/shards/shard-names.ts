@@ -1,4 +1,7 @@
-/** What a user calls shards: a folder, one file, a pattern of names, an address; and what the name of one says. */
+/**
+ * Finds the shards that a user gives as a folder, a file, a pattern or an address, and the part that a shard's name stands
+ * for.
+ */
 
 import { type Stats, statSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +10,7 @@ import { PARTS, type Part, partByName } from "../folders/folder-parts.js";
 import { FolderReader } from "../folders/folder-reader.js";
 import { isHidden, isPhotoName } from "../folders/image-names.js";
 
-/** Names that a pattern may stand for: more are a mistake. */
+/** Maximum number of names of a pattern. More are a mistake. */
 const MOST_NAMES = 100_000;
 
 /** Whether a path is an address of a server. */
@@ -15,21 +18,21 @@ export const isRemote = (path: string): boolean => /^https?:\/\//i.test(path);
 
 const isShardName = (path: string): boolean => /\.tar$/i.test(path) && !isHidden(path.split("/").at(-1)!);
 
-/** The note of a set of shards, beside them. */
+/** The index of a set of shards, in their folder. */
 export const SHARDS_INDEX = "index.json";
 
-/** The note of how they were made; until all are there it stands alone. */
+/** The settings with which shards were made. Until all shards are written, it is there without the index. */
 export const SHARDS_MANIFEST = "packed.json";
 
-/** The note of the photos in a shard, beside it. */
+/** The index of the photos in a shard, beside it. */
 export const indexBeside = (shard: string): string => shard.replace(/\.tar$/i, ".index.json");
 
 /**
- * The shards that a path names; none where it names something else. A folder holds shards where there are no folders beside
- * them, or where all of its folders hold shards and no photos.
+ * The shards that a path names; none where it names something else. A folder is one of shards where it has shards and no
+ * folders, or where all of its folders have shards and no photos.
  *
- * @param path a folder, a `.tar` file, a pattern such as `train-{000..012}.tar`, or one of these at an http(s) address, of which a
- *   folder is left as it is: it has an index
+ * @param path a folder, a `.tar` file, a pattern such as `train-{000..012}.tar`, or one of these at an http(s) address. A folder
+ *   at an address is returned as it is: it must have an index
  * @throws UsageError ERR_SHARDS where a pattern is wrong
  */
 export function shardsNamed(path: string): string[] {
@@ -47,7 +50,7 @@ export function shardsNamed(path: string): string[] {
   return inside.flatMap(({ name, shards }) => shards.map((shard) => join(path, name, shard)));
 }
 
-/** Whoever opens what cannot be read says so. */
+/** Undefined where it cannot be read. The code that opens it reports this. */
 function statusOf(path: string): Stats | undefined {
   try {
     return statSync(path);
@@ -56,7 +59,10 @@ function statusOf(path: string): Stats | undefined {
   }
 }
 
-/** `a-{08..10}.{x,y}` to all names that it stands for: numbers in order with their zeros, and alternatives, also within each other. */
+/**
+ * All names of a pattern such as `a-{08..10}.{x,y}`: numbers in order with their leading zeros, and alternatives. Braces
+ * nest.
+ */
 export function expandBraces(pattern: string): string[] {
   const open = pattern.indexOf("{");
   if (open < 0) {
@@ -103,7 +109,7 @@ function numbersOf(pattern: string, first: string, last: string): string[] {
 const patternError = (pattern: string, rule: string) =>
   new UsageError("ERR_SHARDS", `shards: the pattern ${pattern} ${rule}.`);
 
-/** The part of a set that a shard belongs to, by its folder or by a word of its name, as in `imagenet-train-000.tar`. */
+/** The part that a shard belongs to, by its folder or by a word of its name, as in `imagenet-train-000.tar`. */
 export function partOfShard(shard: string): Part | undefined {
   const [folder, name] = shard.split("/").slice(-2).length === 2 ? shard.split("/").slice(-2) : ["", shard];
   const words = name.replace(/\.tar$/i, "").split(/[^\p{L}]+/u);

@@ -1,14 +1,14 @@
-/** The order in which an epoch visits the photos of shards: mostly along each of them, so that disks and servers read ahead. */
+/** The order in which an epoch visits photos in shards: mostly along each shard, so that disks and servers can read ahead. */
 
 import { KeyedRandom, Purpose, permutation } from "../../random.js";
 
-/** Photos among which the next one is drawn. Nothing of them is in memory but their numbers. */
+/** Number of photos from which the next one is drawn. Only their indices are in memory. */
 const BUFFER = 10_000;
 
 /**
- * The first photo of each shard; undefined where the files are in no shards.
+ * The first photo of each shard; undefined where the files are not in shards.
  *
- * @param files of a set, those of a shard one after another
+ * @param files of a set; those of a shard are consecutive
  */
 export function shardStarts(files: readonly string[]): Uint32Array | undefined {
   const starts: number[] = [];
@@ -23,10 +23,10 @@ export function shardStarts(files: readonly string[]): Uint32Array | undefined {
 }
 
 /**
- * A shuffle of visits to photos of shards: the shards come in a random order, and each visit is drawn from a buffer of the next
+ * A shuffle of visits to photos in shards. The shards are in a random order, and each visit is drawn from a buffer of the next
  * {@link BUFFER} ones. A pure function of its arguments.
  *
- * @param visits indices of photos, ascending; one that is visited twice stands there twice
+ * @param visits indices of photos, ascending; a photo that is visited twice is in it twice
  * @param starts {@link shardStarts}
  * @throws UsageError ERR_SEED where the seed is not an integer in [0, 2^53)
  */
@@ -51,7 +51,7 @@ export function shardOrder(
     order.set(visits.subarray(firsts[shard], ends[shard]), filled);
     filled += ends[shard] - firsts[shard];
   }
-  // In place: the buffer at place i is what stands at i and after, as far as it reaches.
+  // In place: at each position, the buffer consists of the next elements of `order` from there on.
   const random = new KeyedRandom(seed, Purpose.order, epoch);
   for (let place = 0; place < order.length; place++) {
     const chosen = place + random.integer(place, Math.min(buffer, order.length - place));

@@ -14,7 +14,7 @@ import type { ShardIndex } from "./shard-index.js";
 import { indexBeside } from "./shard-names.js";
 import { BLOCK } from "./tar-headers.js";
 
-/** What was written. */
+/** A finished shard. */
 export interface WrittenShard {
   readonly path: string;
   readonly photos: number;
@@ -24,34 +24,34 @@ export interface WrittenShard {
 
 const inBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK) * BLOCK;
 
-/** Most bytes of a sample: two headers, a photo and a label, and, for a key that is long or not ASCII, two extended headers. */
+/** Maximum bytes of a sample: two headers, a photo and a label; and two extended headers if the key is long or not ASCII. */
 function sampleBytes(key: string, photo: number): number {
   const length = Buffer.byteLength(key);
   const extended = length > 90 || length > key.length ? BLOCK + inBlocks(length + 64) : 0;
   return 3 * BLOCK + inBlocks(photo) + 2 * extended;
 }
 
-/** A shard that is being written, under a temporary name until it is whole. */
+/** A shard that is being written. It has a temporary name until it is complete. */
 export class ShardWriter {
-  /** Samples so far. */
+  /** Number of samples until now. */
   photos = 0;
   readonly #temporary: string;
   readonly #tar = pack();
   readonly #hash = createHash("sha256");
   readonly #sums = new Map<string, number>();
   readonly #written: Promise<void>;
-  /** Its end is two blocks of zeros. */
+  /** An archive ends with two blocks of zeros. */
   #size = 2 * BLOCK;
 
   constructor(readonly path: string) {
     this.#temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-    // What the shard's name promises must outlive a power failure.
+    // Flushed to the disk, since a shard with its final name must be complete even after a power failure.
     this.#written = pipeline(hashing(this.#tar, this.#hash), createWriteStream(this.#temporary, { flush: true }));
-    // Whoever adds or finishes hears of a failure.
+    // A failure is thrown by `add` or `finish`.
     this.#written.catch(() => {});
   }
 
-  /** Whether another photo keeps the shard within a size. */
+  /** Whether the shard stays within a size when a photo is added. */
   hasRoom(most: number, key: string, bytes: number): boolean {
     return this.#size + sampleBytes(key, bytes) <= most;
   }
@@ -66,13 +66,13 @@ export class ShardWriter {
     this.#size += sampleBytes(key, bytes.length);
   }
 
-  /** Closes the shard, writes its index, and gives both their names. @throws RunError ERR_WRITE */
+  /** Closes the shard, writes its index, and renames both to their final names. @throws RunError ERR_WRITE */
   async finish(): Promise<WrittenShard> {
     const { path, photos } = this;
     try {
       this.#tar.finalize();
       await this.#written;
-      // An index of an earlier shard of this name would be taken for this one's.
+      // The index of an earlier shard with this name would be taken for that of the new one.
       rmSync(indexBeside(path), { force: true });
       const sha256 = this.#hash.digest("hex");
       const index = await this.#index(sha256);
@@ -84,7 +84,7 @@ export class ShardWriter {
     }
   }
 
-  /** Removes what was written. */
+  /** Removes the unfinished shard. */
   async abandon(): Promise<void> {
     this.#tar.destroy();
     await this.#written.catch(() => {});
@@ -92,20 +92,20 @@ export class ShardWriter {
   }
 
   async #member(name: string, bytes: Uint8Array): Promise<void> {
-    // The same photos make the same bytes: no time and no user is noted.
+    // Neither time nor user is written, so that the same photos always give the same bytes.
     const header = { name, size: bytes.length, mtime: new Date(0), mode: 0o644 };
     const taken = new Promise<void>((resolve, reject) => {
       this.#tar.entry(header, Buffer.from(bytes), (error) => (error ? reject(error) : resolve()));
     });
     try {
-      // Where writing fails nothing is taken any more.
+      // After a failed write, the stream accepts no more bytes.
       await Promise.race([taken, this.#written]);
     } catch (cause) {
       throw this.#failure(cause);
     }
   }
 
-  /** The index as every reader would make it, with the sums of all bytes. */
+  /** The index that scanning the shard would give, with the CRC-32 of each photo. */
   async #index(sha256: string): Promise<ShardIndex> {
     const source = await openBytes(this.#temporary);
     try {
@@ -129,5 +129,5 @@ async function* hashing(source: AsyncIterable<unknown>, hash: Hash) {
   }
 }
 
-/** Whether a shard was written to its end: its index is the last thing that is written. */
+/** Whether a shard is complete: its index is written last. */
 export const isFinished = (path: string): boolean => existsSync(path) && existsSync(indexBeside(path));

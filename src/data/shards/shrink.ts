@@ -1,19 +1,19 @@
-/** Photos made smaller, to be stored. */
+/** Shrinks photos before they are stored. */
 
 import sharp from "sharp";
 import { BACKGROUND, ImageError, readHeader } from "../../images/decode.js";
 
-/** Of JPEG files: what a network learns from them does not suffer, and a photo takes about a tenth of its pixels' bytes. */
+/** JPEG quality. It does not harm training, and a photo takes about a tenth of the bytes of its pixels. */
 const QUALITY = 92;
 
-/** The bytes of a photo's file, and one of the keys of `IMAGE_FORMATS`. */
+/** The bytes of a photo's file and its format, a key of `IMAGE_FORMATS`. */
 export interface StoredPhoto {
   readonly bytes: Uint8Array;
   readonly format: string;
 }
 
 /**
- * A photo with its short side brought to `side`, as an upright JPEG in sRGB, transparency laid on white. One that is not larger keeps
+ * Shrinks a photo to the short side `side`, as an upright JPEG in sRGB on a white background. A photo that is not larger keeps
  * its bytes.
  *
  * @param file the name for the message
@@ -32,7 +32,7 @@ export async function shrink(bytes: Uint8Array, file: string, side: number): Pro
       .toBuffer();
     return { bytes: jpeg, format: "jpeg" };
   } catch (cause) {
-    throw new ImageError(file, `it cannot be made smaller (${(cause as Error).message.trim().split("\n")[0]})`, {
+    throw new ImageError(file, `it cannot be shrunk (${(cause as Error).message.trim().split("\n")[0]})`, {
       cause,
     });
   }

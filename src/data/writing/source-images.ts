@@ -1,4 +1,4 @@
-/** The images of one part of a set, for programs that write each of them anew. */
+/** The images of one part of a set, as the source of a new set. */
 
 import { createHash } from "node:crypto";
 import { UsageError } from "../../errors.js";
@@ -13,12 +13,12 @@ import { readingFindings, refuseFolder } from "../inspection/check-structure.js"
 import type { Finding } from "../inspection/findings.js";
 import { inspectPhotos } from "../inspection/inspection.js";
 import { LeftOutPhotos } from "../photos/bad-photos.js";
-import { badPhotos } from "../photos/photo-look.js";
 import { limitStratified, photoSet } from "../photos/photo-set.js";
+import { badPhotos } from "../photos/quick-check.js";
 import { photoPath, readPhoto } from "../photos/read-photo.js";
 import type { MadeFrom } from "./set-manifest.js";
 
-/** Where worker threads find the pixels: in memory that they share, or in files. */
+/** Where worker threads read the pixels: in shared memory, or in files. */
 export type ImageSource =
   | { readonly kind: "memory"; readonly pixels: SharedArrayBuffer; readonly height: number; readonly width: number }
   | { readonly kind: "photos"; readonly paths: readonly string[]; readonly size: number | undefined };
@@ -31,32 +31,35 @@ export interface SourceImages {
   readonly labels: Int32Array;
   /** (N) identity of each image: the key of its random draws */
   readonly samples: Uint32Array;
-  /** (N) CLASS/FILE of each image; of images in memory FILE is the sample's number, without extension */
+  /** (N) CLASS/FILE of each image. For images in memory FILE is the number of the sample, without an extension. */
   readonly files: readonly string[];
   readonly source: ImageSource;
-  /** Of the names and labels, and of pixels in memory: two sets with the same digest are the same. */
+  /** Digest of the names and labels, and of pixels in memory. Equal digests mean equal sets. */
   readonly digest: string;
-  /** What is worth knowing of how a folder of photos was read; empty for images in memory. */
+  /** Findings about how a folder of photos was read; empty for images in memory. */
   readonly findings: readonly Finding[];
 }
 
 export interface SourceOptions {
   readonly part: Part;
-  /** Brings photos to a square of this side, cut as for evaluation: see {@link defaultCropFraction}; by default as they are. */
+  /**
+   * Resizes and crops photos to a square of this side, as for evaluation (see {@link defaultCropFraction}). By default no
+   * change.
+   */
   readonly imageSize?: number;
-  /** Uses so many images: the first of a set in memory, of photos a draw by class and seed. */
+  /** Number of images to use: the first ones of a set in memory; of photos, a random draw by class and seed. */
   readonly limit?: number;
   readonly seed: number;
 }
 
 /**
- * Opens one part of CIFAR-10, CIFAR-100 or a folder of photos. A folder without parts is one part, whichever is asked for.
+ * Opens one part of CIFAR-10, CIFAR-100 or a folder of photos. A folder without parts counts as the requested part.
  *
- * @throws UsageError ERR_DATA_MISSING where there is no such folder or part
+ * @throws UsageError ERR_DATA_MISSING where the folder or the part does not exist
  * @throws UsageError ERR_DATA_LAYOUT where no layout is recognised, or several are
  * @throws UsageError ERR_DATA_CHECK where photos of the set cannot be read or named
- * @throws UsageError ERR_IMAGE_SIZE where a size is asked for that a set in memory does not have
- * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded, all of them by their names: no set is begun that lacks images
+ * @throws UsageError ERR_IMAGE_SIZE where the requested image size is not that of a set in memory
+ * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded; the message lists all, since a set must not lack images
  */
 export async function openSourceImages(path: string, options: SourceOptions): Promise<SourceImages> {
   const { part, imageSize, limit, seed } = options;
@@ -68,7 +71,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const folder = await photosIn(path, recognised, "openSourceImages");
   const findings = readingFindings(folder);
   refuseFolder(path, findings, "openSourceImages");
-  const photos = folder.parts[folder.divided ? part : "train"];
+  const photos = folder.parts[folder.hasParts ? part : "train"];
   if (photos === undefined || photos.length === 0) throw missing(path, part, Object.keys(folder.parts).join(", "));
   const all = photoSet(folder, photos, photos);
   const set = limit === undefined ? all : limitStratified(all, limit, seed);
@@ -76,8 +79,8 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const inspections = await inspectPhotos(set.files.map((file) => photoPath(set.root, file)));
   new LeftOutPhotos(set.root, {}).addBefore(badPhotos(set.files, inspections));
   const files = set.files.map((file, i) => {
-    const inPart = file.split("/").slice(folder.divided ? 1 : 0);
-    // A photo named by a label file lies in no folder of its class.
+    const inPart = file.split("/").slice(folder.hasParts ? 1 : 0);
+    // A photo that a label file lists is not in a folder of its class.
     return [classes[labels[i]], ...(inPart.length > 1 ? inPart.slice(1) : inPart)].join("/");
   });
   return {
@@ -90,9 +93,9 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
 }
 
 /**
- * Images of a data set in memory.
+ * The images of a data set in memory.
  *
- * @throws UsageError ERR_IMAGE_SIZE where another size is asked for than they have
+ * @throws UsageError ERR_IMAGE_SIZE where the requested image size is another one
  */
 export function sourceOfDataset(dataset: Dataset, { imageSize, limit }: SourceOptions): SourceImages {
   const set = limit === undefined ? dataset : limitPrefix(dataset, limit);
@@ -112,11 +115,11 @@ export function sourceOfDataset(dataset: Dataset, { imageSize, limit }: SourceOp
   return { name, classes, length, labels, samples, files, source, digest: digestOf(set, files, bytes), findings: [] };
 }
 
-/** How photos are brought to a size, for the note of a set that is made from them; nothing where they stay as they are. */
+/** The settings by which photos are resized, for the manifest of the new set; empty where they are not. */
 export const squareNote = (source: ImageSource): MadeFrom =>
   source.kind === "photos" && source.size !== undefined ? { "crop fraction": defaultCropFraction(source.size) } : {};
 
-/** One image of a source. A photo is brought to size as torchvision does by default: bilinear, antialiased. */
+/** One image of a source. Photos are resized with torchvision's defaults: bilinear, antialiased. */
 export async function readSourceImage(source: ImageSource, index: number): Promise<RawImage> {
   if (source.kind === "memory") {
     const { pixels, height, width } = source;

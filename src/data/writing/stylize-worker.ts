@@ -14,7 +14,7 @@ import type { StylizeJob } from "./write-stylized-set.js";
 const { source, samples, paths, seed } = workerData as StylizeJob;
 configureDecoder();
 await serveUnits(async (index) => {
-  // An empty file is what a power failure may leave.
+  // A power failure can leave an empty file.
   if ((statSync(paths[index], { throwIfNoEntry: false })?.size ?? 0) > 0) return;
   const { pixels, height, width } = await readSourceImage(source, index);
   const styled = stylize(pixels, height, width, { seed, sample: samples[index] });

@@ -1,7 +1,7 @@
 /**
- * Re-textured images: shape stays, local texture and colour are another's. What Stylized-ImageNet (Geirhos et al. 2019,
- * https://arxiv.org/abs/1811.12231) is for, without a network and without paintings; method and measurements are in
- * docs/stylize.md.
+ * Images with other textures: the shapes stay, local texture and colours are replaced. The purpose is that of Stylized-ImageNet
+ * (Geirhos et al. 2019, https://arxiv.org/abs/1811.12231), but without a network and without paintings. docs/stylize.md has the
+ * method and measurements.
  */
 
 import { gaussianBlur } from "../../corruptions/operations/taps.js";
@@ -11,24 +11,25 @@ import { checkSeed, KeyedRandom, Purpose } from "../../random.js";
 import type { Dataset } from "../datasets/dataset.js";
 import { TEXTURES, type Texture } from "../shapes/textures.js";
 
-/** The smallest side: below it a texture has no room. */
+/** The smallest side. A texture does not fit into smaller images. */
 const MINIMUM_SIDE = 16;
 
-// Of the flattening. Lengths are in pixels of an image of 32 and grow with the root of its side: large photos are sharp too.
+// Parameters of the flattening. Lengths are in pixels at side 32 and grow with the square root of the side, since large
+// photos are sharp too.
 const BLUR_SIGMA = 0.45;
 const WINDOW_RADIUS = 1.8;
 const FLAT_VARIANCE = 0.006;
 const PASSES = 3;
-/** Radius of the mean that is taken away, as a share of the shorter side: what is left are the edges. */
+/** Radius of the local mean that is subtracted to leave the edges, as a share of the shorter side. */
 const SURROUND = 0.25;
 
-/** Tones into which an image is divided, each with a style of its own. */
+/** Number of tones into which an image is split, each with its own style. */
 const TONES = 3;
-/** How far a boundary between tones may be from its place, as a share of the pixels. */
+/** Maximum random shift of a boundary between tones, as a share of the pixels. */
 const TONE_SHIFT = 0.1;
 
-// Amplitudes in the picture, whose luminance is in [0, 1]: of the edges, of the texture's luminance, of the colour of a tone and of
-// the texture's colours, both in the plane of equal luminance.
+// Amplitudes in the result, whose luminance is in [0, 1]: of the edges, of the texture's luminance, of the colour of a tone,
+// and of the texture's colours. Both colours have the same luminance everywhere.
 const EDGES = 0.16;
 const TEXTURE = 0.05;
 const COLOUR = 0.25;
@@ -45,16 +46,17 @@ export interface StylizeOptions {
 }
 
 /**
- * A re-textured copy of an image, keyed by (seed, sample).
+ * A copy of an image with other textures, keyed by (seed, sample).
  *
- * 1. The luminance is flattened by rolling guidance (Zhang et al. 2014): blurred, then filtered three times with the result of the
- *    last time as guide, so that fine structure is gone and the edges of what is larger are sharp again.
- * 2. What is left of it after its mean over a large window is taken away, scaled to one standard deviation, is the edges: bright and
- *    dark regions tell nothing any more. They keep their sign or, in every second image, change it.
- * 3. The flattened image is cut into three tones; each gets a texture of ten, with period, direction, place and colours drawn
- *    at random, whatever the class.
- * 4. Luminance = 0.5 + 0.16 edges + 0.05 texture; the colours lie in the plane of that luminance and shrink where they would leave
- *    the range of the pixels. Edges so stay where they are in luminance, while the texture is strong in colour.
+ * 1. The luminance is flattened by rolling guidance (Zhang et al. 2014). It is blurred and then filtered three times,
+ *    each time with the last result as the guide. This removes fine structure and makes the edges of larger structures sharp
+ *    again.
+ * 2. The mean over a large window is subtracted, and the rest is scaled to a standard deviation of one: these are the
+ *    edges. So the brightness of whole regions carries no information. In half of the images the edges change their sign.
+ * 3. The flattened image is split into three tones. Each tone gets one of ten textures with random period, direction, shift and
+ *    colours, whatever the class.
+ * 4. Luminance = 0.5 + 0.16 edges + 0.05 texture. The colours do not change that luminance, and become weaker where they
+ *    would leave the range of the pixels. So the luminance shows the edges, and the texture is strong in colour.
  *
  * @param pixels (H, W, 3) uint8, not changed
  * @returns (H, W, 3) uint8
@@ -109,8 +111,8 @@ function luminance(pixels: Uint8Array): Float64Array {
 }
 
 /**
- * Rolling guidance (Zhang, Shen, Xu and Jia 2014, "Rolling guidance filter", https://doi.org/10.1007/978-3-319-10578-9_53) with the
- * guided filter as its joint filter.
+ * Rolling guidance (Zhang, Shen, Xu and Jia 2014, "Rolling guidance filter", https://doi.org/10.1007/978-3-319-10578-9_53)
+ * with the guided filter as its joint filter.
  */
 function flattened(luma: Float64Array, height: number, width: number): Float64Array {
   const scale = Math.sqrt(Math.min(height, width) / 32);
@@ -120,17 +122,20 @@ function flattened(luma: Float64Array, height: number, width: number): Float64Ar
   return guide;
 }
 
-/** The image less its mean over a large window, of one standard deviation, strong values held back by tanh(0.6 x) / 0.6. */
+/**
+ * The image minus its mean over a large window, scaled to a deviation of one. Large values are compressed by tanh(0.6 x) /
+ * 0.6.
+ */
 function edgesOf(flat: Float64Array, height: number, width: number, sign: number): Float64Array {
   const radius = Math.round(SURROUND * Math.min(height, width));
   const surround = boxMean(boxMean(flat, height, width, radius), height, width, radius);
   const edges = flat.map((value, i) => value - surround[i]);
   const deviation = Math.sqrt(edges.reduce((sum, value) => sum + value * value, 0) / edges.length);
-  // An image without edges has none afterwards.
+  // The constant keeps an image without edges at zero.
   return edges.map((value) => (sign * Math.tanh((0.6 * value) / (deviation + 1e-3))) / 0.6);
 }
 
-/** Values between the tones: quantiles near equal parts. */
+/** The boundaries between the tones: quantiles near those of equal parts. */
 function toneLimits(flat: Float64Array, uniform: (low: number, high: number) => number): number[] {
   const sorted = flat.slice().sort();
   return Array.from({ length: TONES - 1 }, (_, k) => {
@@ -139,15 +144,15 @@ function toneLimits(flat: Float64Array, uniform: (low: number, high: number) => 
   });
 }
 
-/** A texture with its place and its colours. */
+/** A texture with its position and its colours. */
 interface Style {
   readonly texture: Texture;
-  /** Rotation, in periods per pixel. */
+  /** Rotation and scale, in periods per pixel. */
   readonly cos: number;
   readonly sin: number;
   readonly left: number;
   readonly top: number;
-  /** Cr and Cb of the tone, and how far the texture moves them either way. */
+  /** Cr and Cb of the tone, and the amplitude with which the texture changes them. */
   readonly colour: readonly [number, number];
   readonly ink: readonly [number, number];
 }
@@ -157,7 +162,7 @@ function drawStyle(side: number, uniform: (low: number, high: number) => number)
   const angle = uniform(0, 2 * Math.PI);
   const period = side * uniform(...PERIOD);
   const hue = uniform(0, 2 * Math.PI);
-  // Another hue than that of the tone.
+  // A hue that differs from that of the tone.
   const inkHue = hue + uniform(1.5, 4.8);
   return {
     texture: textures[Math.floor(uniform(0, textures.length))],
@@ -170,7 +175,10 @@ function drawStyle(side: number, uniform: (low: number, high: number) => number)
   };
 }
 
-/** Writes the pixel of a luminance and of colour differences (ITU-R BT.601), which shrink until it can be shown. */
+/**
+ * Writes the pixel of a luminance and of colour differences (ITU-R BT.601), which are scaled down until they fit into the
+ * range.
+ */
 function paint(target: Uint8Array, at: number, luma: number, cr: number, cb: number): void {
   const red = 1.402 * cr;
   const green = -0.344136 * cb - 0.714136 * cr;
@@ -184,8 +192,8 @@ function paint(target: Uint8Array, at: number, luma: number, cr: number, cb: num
 }
 
 /**
- * Every image of a data set re-textured, keyed by the identity of the sample; computed when it is asked for, and again the
- * next time.
+ * A data set with other textures in every image, keyed by the identity of the sample. Images are computed at every read and not
+ * kept.
  *
  * @throws UsageError ERR_SEED
  */

@@ -1,31 +1,31 @@
-/** Numbered pieces of work, done by worker threads that take the next one until none is left. */
+/** Numbered units of work for worker threads. Each thread takes the next unit until none is left. */
 
 import { parentPort, type Worker, workerData } from "node:worker_threads";
 import { AdvPropError, RunError } from "../../errors.js";
 import { checkWorkers, defaultWorkers, startWorker } from "../loading/worker-threads.js";
 
-/** What every worker gets beside its own setup. */
+/** Sent to every worker besides its own setup. */
 interface Queue {
   readonly units: number;
-  /** int32 [1]: the unit that is taken next. */
+  /** int32 [1]: the next unit. */
   readonly next: SharedArrayBuffer;
 }
 
-/** From a worker: units it has done since its last report, that it is finished, or why it failed. */
+/** From a worker: the number of units done since its last report, that it is finished, or why it failed. */
 type Report = { readonly done: number } | "end" | { readonly code: string; readonly message: string };
 
 export interface WorkOptions {
   readonly units: number;
-  /** Worker threads; by default one for each processor that can be used. */
+  /** Worker threads; by default one for each available processor. */
   readonly workers?: number;
   readonly onProgress?: (done: number, units: number) => void;
 }
 
 /**
- * Has worker threads do the units 0 .. units - 1. Where one fails, the others finish the unit that they are at.
+ * Runs the units 0 .. units - 1 in worker threads. Where one fails, the other threads finish their current unit.
  *
  * @param worker the worker's file, relative to src/, without its extension; it calls {@link serveUnits}
- * @param setup what the worker finds in `workerData`
+ * @param setup passed to the worker in `workerData`
  * @throws UsageError ERR_WORKERS where the number of workers is not a positive integer
  * @throws RunError as the worker threw it
  */
@@ -65,7 +65,7 @@ export async function runUnits(worker: string, setup: object, options: WorkOptio
   if (failures.length > 0) throw failures[0];
 }
 
-/** In a worker thread: takes units and does them until none is left. */
+/** In a worker thread: takes units and works on them until none is left. */
 export async function serveUnits(work: (unit: number) => Promise<void> | void): Promise<void> {
   const { units, next } = (workerData as { queue: Queue }).queue;
   const counter = new Int32Array(next);
@@ -77,7 +77,7 @@ export async function serveUnits(work: (unit: number) => Promise<void> | void): 
     }
     report("end");
   } catch (error) {
-    // The class of an error is lost between threads; one of ours is what its code and message say.
+    // An error that is sent to another thread loses its class. The main thread restores it from code and message.
     if (!(error instanceof AdvPropError)) throw error;
     report({ code: error.code, message: error.message });
   }

@@ -1,4 +1,4 @@
-/** Writes a set with other textures and the same shapes, in the layout that it has. */
+/** Writes a set with other textures and the same shapes, in the layout of its source. */
 
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,14 +14,14 @@ import { type ImageSource, openSourceImages, type SourceOptions, squareNote } fr
 import { stylize } from "./stylize.js";
 import { runUnits, type WorkOptions } from "./work-queue.js";
 
-/** The note in such a set. */
+/** The manifest of such a set. */
 const MANIFEST = "stylized.json";
 
-/** Given to every worker that writes photos. */
+/** The job, the same for every worker that writes photos. */
 export interface StylizeJob {
   readonly source: ImageSource;
   readonly samples: Uint32Array;
-  /** (N) the files that are written */
+  /** (N) paths of the written files */
   readonly paths: readonly string[];
   readonly seed: number;
 }
@@ -29,7 +29,7 @@ export interface StylizeJob {
 export interface WriteStylizedSetOptions
   extends Omit<SourceOptions, "limit">,
     Pick<WorkOptions, "workers" | "onProgress"> {
-  /** The folder of the set: a new or an empty one, or one in which the same set was begun. */
+  /** The folder of the set. It must be new, empty, or hold an unfinished set with the same settings. */
   readonly to: string;
 }
 
@@ -38,17 +38,17 @@ export interface WrittenStylizedSet {
   readonly to: string;
   readonly part: Part;
   readonly images: number;
-  /** What is worth knowing of how a folder of photos was read. */
+  /** Findings about how a folder of photos was read. */
   readonly findings: readonly Finding[];
 }
 
 /**
- * Re-textures every image of one part of a set; see {@link stylize}. CIFAR-10 and CIFAR-100 keep their binary layout, photos
- * become PART/CLASS/FILE.png (CLASS/FILE.png of a folder without parts). Files appear when they are whole; a set that was begun
- * is gone on with, and other parts may be added to one.
+ * Replaces the textures in every image of one part of a set; see {@link stylize}. CIFAR-10 and CIFAR-100 keep their binary
+ * layout. Photos become PART/CLASS/FILE.png (CLASS/FILE.png for a folder without parts). A file gets its name only when it
+ * is complete. An unfinished set is resumed, and other parts can be added to a finished one.
  *
  * @throws UsageError ERR_DATA_MISSING, ERR_DATA_LAYOUT, ERR_IMAGE_SIZE, ERR_SEED, ERR_WORKERS
- * @throws UsageError ERR_SET_EXISTS where the folder holds something else, or a set made otherwise
+ * @throws UsageError ERR_SET_EXISTS where the folder holds something else, or a set made with other settings
  * @throws RunError ERR_WRITE where a file cannot be written, ERR_IMAGE where a photo cannot be decoded
  */
 export async function writeStylizedSet(path: string, options: WriteStylizedSetOptions): Promise<WrittenStylizedSet> {
@@ -78,7 +78,7 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
   return { to, part, images: images.length, findings: images.findings };
 }
 
-/** Makes a folder, and removes from one what a killed process left behind. */
+/** Makes a folder, or removes the unfinished files of a killed process from it. */
 function prepareFolder(folder: string, begun: boolean): void {
   try {
     mkdirSync(folder, { recursive: true });
@@ -88,7 +88,7 @@ function prepareFolder(folder: string, begun: boolean): void {
   }
 }
 
-/** The files of records of one part, each written when it is whole. */
+/** Writes the record files of one part. Each gets its name when it is complete. */
 function stylizeCifar(folder: string, split: Split, { to, seed, onProgress }: WriteStylizedSetOptions): void {
   const { files, recordsPerFile, labelBytes, size, classesFile } = cifarRecords(readdirSync(folder), split)!;
   prepareFolder(to, true);

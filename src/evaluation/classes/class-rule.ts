@@ -1,4 +1,4 @@
-/** Which of a model's classes an image of a set may be taken for, where the set's classes are not the model's own. */
+/** How the classes of a model are matched to the classes of a set, where the two differ. */
 import type { Pixels } from "../../data/loading/batch.js";
 import type { EvaluationImages } from "../../data/opened-data.js";
 import { didYouMean, UsageError } from "../../errors.js";
@@ -6,34 +6,34 @@ import type { Predictor } from "../predictor.js";
 import type { ClassMap } from "./class-map.js";
 import { imagenetIndex, imagenetSubsets, imagenetSynsets } from "./imagenet.js";
 
-/** A published set that is known by the names of its folders. */
+/** A published set that is recognised by the names of its folders. */
 export type KnownSet = "imagenet-a" | "imagenet-r" | "cue-conflict";
 
-/** How answers of a model are scored on a set. */
+/** How the predictions of a model are scored on a set. */
 export interface ClassRule {
   /** One sentence, for reports. */
   readonly description: string;
-  /** What is decided between, in the order of the scores. */
+  /** The classes between which the rule decides, in the order of the scores. */
   readonly classes: readonly string[];
-  /** (D) for each class of the set, which of these is right. */
+  /** (D) for each class of the set, the index of the right class. */
   readonly labels: readonly number[];
   /**
-   * For each of these the model's classes that it joins; undefined where the model's logits are the scores as they are,
-   * and only there it can be attacked.
+   * For each class of the rule, the model's classes that are joined into it. Undefined where the scores are the model's
+   * logits. Only then can the model be attacked.
    */
   readonly columns: readonly (readonly number[])[] | undefined;
-  /** How the probabilities of several classes are joined. */
+  /** Whether the probabilities of joined classes are added or averaged. */
   readonly join: "sum" | "mean";
 }
 
-/** A set as a rule sees it. */
+/** The fields of a set that a rule depends on. */
 interface SetClasses {
   readonly name: string;
   /** Names of its classes: its folders. */
   readonly classes: readonly string[];
 }
 
-/** The set that has exactly these folders, if it is a known one. */
+/** The known set that has exactly these folders, if any. */
 export function knownSet(folders: readonly string[]): KnownSet | undefined {
   const { imagenetA, imagenetR, cueConflict } = imagenetSubsets();
   const synsets = (indices: readonly number[]) => indices.map((index) => imagenetSynsets()[index]);
@@ -45,17 +45,16 @@ export function knownSet(folders: readonly string[]): KnownSet | undefined {
 /**
  * The rule for a model on a set.
  *
- * * With a class map, what it says: {@link ClassMap}.
- * * ImageNet-A and ImageNet-R: the model's columns of their 200 classes, argmax over these (`eval.py` of
+ * * With a class map: see {@link ClassMap}.
+ * * ImageNet-A and ImageNet-R: argmax over the model's columns of their 200 classes (`eval.py` of
  *   https://github.com/hendrycks/natural-adv-examples and https://github.com/hendrycks/imagenet-r).
- * * Texture-shape cue conflict: the mean probability over the ImageNet classes that each of the 16 entry-level classes
- *   stands for, argmax over 16 (Geirhos et al. 2019, https://github.com/rgeirhos/texture-vs-shape,
- *   `probabilities_to_decision.py`).
- * * Else argmax over all classes of the model, also those that the set lacks. Classes are matched by name; those of
- *   ImageNet also by synset or words, and by number where the folders are 0 to 999, as ImageNet V2 has them, and the model's
- *   classes are ImageNet's.
+ * * Texture-shape cue conflict: argmax over 16 entry-level classes of the mean probability of their ImageNet classes (Geirhos et
+ *   al. 2019, https://github.com/rgeirhos/texture-vs-shape, `probabilities_to_decision.py`).
+ * * Otherwise: argmax over all classes of the model, including those that the set does not have. Classes are matched by
+ *   name. Those of ImageNet are also matched by synset or words. They are matched by number where the folders are 0 to 999,
+ *   as in ImageNet V2, and the model has ImageNet's classes.
  *
- * @throws ERR_CLASSES a class of the set is none of the model's; ERR_CLASS_MAP the map does not fit
+ * @throws ERR_CLASSES the model does not have a class of the set; ERR_CLASS_MAP the map does not fit
  */
 export function classRule(model: readonly string[], set: SetClasses, map?: ClassMap): ClassRule {
   const column = columnFinder(model);
@@ -82,7 +81,7 @@ export function classRule(model: readonly string[], set: SetClasses, map?: Class
   return wholeRule(model, columnsOf(names, column, set.name));
 }
 
-/** A predictor whose scores are those of a rule. */
+/** A predictor that returns the scores of a rule. */
 export function underRule<Images extends Pixels>(
   predictor: Predictor<Images>,
   { classes, columns, join }: ClassRule,
@@ -107,7 +106,7 @@ export function underRule<Images extends Pixels>(
   };
 }
 
-/** Images whose labels are those of a rule. */
+/** Images with the labels of a rule. */
 export function relabelled(images: EvaluationImages, { labels }: ClassRule): EvaluationImages {
   if (labels.every((label, i) => label === i)) return images;
   return {
@@ -122,14 +121,14 @@ export function relabelled(images: EvaluationImages, { labels }: ClassRule): Eva
   };
 }
 
-/** log of the sum of exp over some logits; of one, the logit itself. */
+/** The log of the sum of exp over the logits of some columns. For one column it is the logit itself. */
 function joined(row: Float32Array, columns: readonly number[]): number {
   if (columns.length === 1) return row[columns[0]];
   const most = columns.reduce((a, k) => Math.max(a, row[k]), Number.NEGATIVE_INFINITY);
   return most + Math.log(columns.reduce((sum, k) => sum + Math.exp(row[k] - most), 0));
 }
 
-/** Argmax over the model's own classes. */
+/** Argmax over all classes of the model. */
 const wholeRule = (model: readonly string[], labels: readonly number[]): ClassRule => ({
   description: `argmax over all ${model.length} classes of the model`,
   classes: model,
@@ -138,7 +137,7 @@ const wholeRule = (model: readonly string[], labels: readonly number[]): ClassRu
   join: "sum",
 });
 
-/** Argmax over the classes of the set alone. */
+/** Argmax over the classes of the set only. */
 const subsetRule = (
   classes: readonly string[],
   columns: readonly (readonly number[])[],
@@ -156,7 +155,7 @@ function mappedRule(
     if (names !== undefined) return columnsOf(names, column, `the class map for ${folder}`).sort((a, b) => a - b);
     throw new UsageError(
       "ERR_CLASS_MAP",
-      `evaluate: the class map must have an entry for each folder; it has none for ${folder}.${didYouMean(folder, Object.keys(classes))}`,
+      `evaluate: the class map must have an entry for each folder; there is none for ${folder}.${didYouMean(folder, Object.keys(classes))}`,
     );
   });
   if (decide === "mapped") {
@@ -172,21 +171,21 @@ function mappedRule(
       groups.map(([only]) => only),
     );
   }
-  // Folders that stand for the same classes are one; each other class of the model stays alone.
+  // Folders with the same classes become one class. Every other class of the model stays separate.
   const keys = groups.map((group) => group.join(" "));
   const distinct = groups.flatMap((group, i) => (keys.indexOf(keys[i]) === i ? [{ group, name: set.classes[i] }] : []));
   const used = new Set(distinct.flatMap(({ group }) => group));
   if (distinct.reduce((total, { group }) => total + group.length, 0) !== used.size) {
     throw new UsageError(
       "ERR_CLASS_MAP",
-      "evaluate: in a class map two folders must stand for the same classes or have none in common, where all classes compete. " +
+      "evaluate: where all classes compete, two folders of a class map must have the same classes or none in common. " +
         "Add decide: mapped",
     );
   }
   const others = model.flatMap((name, i) => (used.has(i) ? [] : [{ group: [i], name }]));
   const all = [...distinct, ...others];
   return {
-    description: `class map: argmax over all classes of the model, those of a folder joined by adding their probabilities`,
+    description: `class map: argmax over all classes of the model, where the probabilities of a folder's classes are added`,
     classes: all.map(({ name }) => name),
     labels: keys.map((key) => distinct.findIndex(({ group }) => group.join(" ") === key)),
     columns: all.map(({ group }) => group),
@@ -194,7 +193,7 @@ function mappedRule(
   };
 }
 
-/** Finds a model's column by a class's name, or as the same class of ImageNet. */
+/** Finds the column of a class by its name, or as the same class of ImageNet. */
 function columnFinder(model: readonly string[]): (name: string) => number | undefined {
   const byName = new Map(model.map((name, i) => [name, i]));
   const byIndex = new Map(model.map((name, i) => [imagenetIndex(name), i]));
@@ -202,7 +201,7 @@ function columnFinder(model: readonly string[]): (name: string) => number | unde
   return (name) => byName.get(name) ?? byIndex.get(imagenetIndex(name));
 }
 
-/** @throws ERR_CLASSES one of the names is none of the model's */
+/** @throws ERR_CLASSES the model does not have one of the classes */
 function columnsOf(names: readonly string[], column: (name: string) => number | undefined, source: string): number[] {
   const missing = names.filter((name) => column(name) === undefined);
   if (missing.length === 0) return names.map((name) => column(name) as number);
@@ -211,7 +210,7 @@ function columnsOf(names: readonly string[], column: (name: string) => number | 
   throw new UsageError(
     "ERR_CLASSES",
     `evaluate: the model's classes must include those of ${source}; ${missing.length} of ${names.length} are missing: ${list}. ` +
-      "Classes are matched by name; say what each folder stands for with `classMap: FILE`" +
+      "Classes are matched by name; map each folder to classes with `classMap: FILE`" +
       (imagenet
         ? ". An ONNX file whose outputs are ImageNet's classes in their usual order: `onnx.classes: imagenet`"
         : ""),
@@ -224,7 +223,7 @@ const isNumbered = (folders: readonly string[]): boolean =>
   folders.every((name) => /^\d+$/.test(name) && Number(name) < 1000) &&
   new Set(folders.map(Number)).size === 1000;
 
-/** Whether a model knows ImageNet's classes, in any order. */
+/** Whether a model has ImageNet's classes, in any order. */
 const isImagenet = (model: readonly string[]): boolean =>
   new Set(model.map(imagenetIndex).filter((index) => index !== undefined)).size === 1000;
 

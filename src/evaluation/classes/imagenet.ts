@@ -1,16 +1,16 @@
-/** The classes of ImageNet-1k and of the sets that are made for its models. Sources: `reference/README.md`. */
+/** The classes of ImageNet-1k and of the evaluation sets for its models. Sources: `reference/README.md`. */
 import { readFileSync } from "node:fs";
 import { assert } from "../../errors.js";
 
-// The same two levels up from src/evaluation and from dist/evaluation.
+// The path is the same from src/evaluation/classes and from dist/evaluation/classes.
 const REFERENCE = new URL("../../../reference/", import.meta.url);
 
 interface ImageNet {
   /** (1000) WordNet synsets in the order of the classes. */
   readonly synsets: readonly string[];
-  /** (1000) All words of each class, without case. */
+  /** (1000) All words of each class, in lower case. */
   readonly words: readonly (readonly string[])[];
-  /** Index by everything that a class is called: its synset, all its words, and a word that no other class has. */
+  /** Index by every name of a class: its synset, all its words together, and each word that no other class has. */
   readonly index: ReadonlyMap<string, number>;
 }
 
@@ -20,7 +20,7 @@ interface Subsets {
   readonly imagenetA: readonly number[];
   /** (200) ascending. */
   readonly imagenetR: readonly number[];
-  /** The classes that each of the 16 entry-level classes stands for. */
+  /** The classes of each of the 16 entry-level classes. */
   readonly cueConflict: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -38,15 +38,15 @@ export const imagenetSynsets = (): readonly string[] => imagenet().synsets;
 /**
  * The index of one of ImageNet's classes in the usual order.
  *
- * @param name "n01440764", "tench, Tinca tinca", or a single word ("tench") that no other class has, in any case; words may
- *   follow a synset: "n01440764 tench"
+ * @param name in any case: a synset "n01440764", all words "tench, Tinca tinca", or a single word "tench" that no other
+ *   class has. Words can follow a synset: "n01440764 tench"
  */
 export function imagenetIndex(name: string): number | undefined {
   const text = canonical(name);
   return imagenet().index.get(/^n\d{8}(?= )/.exec(text)?.[0] ?? text);
 }
 
-/** All words of a class of ImageNet that is named by its synset, as "tench, tinca tinca"; undefined for any other name. */
+/** All words of an ImageNet class by its synset, such as "tench, tinca tinca"; undefined for any other name. */
 export function imagenetWords(synset: string): string | undefined {
   if (!/^n\d{8}$/.test(synset)) return undefined;
   const index = imagenetIndex(synset);
@@ -59,14 +59,16 @@ export const areImagenetClasses = (names: readonly string[]): boolean =>
   !names.map(imagenetIndex).includes(undefined) &&
   new Set(names.map(imagenetIndex)).size === 1000;
 
-/** Of 1,000 names, how many must be known at their places for the list to be ImageNet's; the others may be renamed. */
+/** A list of 1,000 names counts as ImageNet's if at least this many names are known at their index. The others may be renamed. */
 const KNOWN_NAMES = 500;
 
 /**
- * Names for a list of ImageNet's classes in their usual order, perhaps after one for the background, whatever it calls them: each is
- * kept where it is its class's alone, and is else the synset. Lists of first words have "crane" twice, a bird and a machine.
+ * Unique names for a list of ImageNet's classes in their usual order, with or without a background class before them. A name
+ * is kept where only its class has it. Otherwise it is replaced by the synset: in lists of first words, "crane" is both a
+ * bird and a machine.
  *
- * @returns undefined where the list is another one: of another length, with a name at the place of another class, or hardly known
+ * @returns undefined where the list has another length, has the name of a class at the index of another one, or has too few known
+ *   names
  */
 export function namesInImagenetOrder(names: readonly string[]): string[] | undefined {
   const background = names.length - 1000;
@@ -80,7 +82,7 @@ export function namesInImagenetOrder(names: readonly string[]): string[] | undef
   return [...names.slice(0, background), ...list.map((name, i) => (indices[i] === i ? name : synsets[i]))];
 }
 
-/** The classes of the sets for ImageNet's models. */
+/** The classes of the evaluation sets for ImageNet models. */
 export function imagenetSubsets(): Subsets {
   subsets ??= JSON.parse(readFileSync(new URL("imagenet-subsets.json", REFERENCE), "utf8")) as Subsets;
   return subsets;
@@ -99,7 +101,7 @@ function readClasses(): ImageNet {
       index.set(word, i);
     }
   });
-  // "crane" is a bird and a machine: neither.
+  // "crane" is a bird and a machine, so that it identifies neither.
   for (const word of shared) index.delete(word);
   words.forEach((all, i) => {
     if (!shared.has(all)) index.set(all, i);

@@ -1,6 +1,6 @@
-/** A classifier's answer as people read it. */
+/** The prediction of a classifier as names and probabilities. */
 
-/** A class with the probability that the classifier gives it. */
+/** A class with its probability according to the classifier. */
 export interface Prediction {
   readonly class: string;
   /** In [0, 1]; over all classes they sum to 1. */
@@ -12,7 +12,7 @@ export interface Prediction {
  *
  * @param logits (K) of one image
  * @param classes K names
- * @param top how many, or all where there are fewer
+ * @param top number of classes; all where there are fewer
  */
 export function mostProbable(logits: Float32Array, classes: readonly string[], top: number): Prediction[] {
   return softmax(logits)

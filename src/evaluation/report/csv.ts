@@ -1,9 +1,9 @@
-/** The numbers of a report for other programs. */
+/** Renders the numbers of a report for other programs. */
 import { type Document, tableOf } from "./document.js";
 
 /**
- * Every table and figure in long form, a line for each cell: `section,row,column,value`. Numbers have all their digits, and
- * shares are fractions; cells that are words stand as they are. Quoting as in RFC 4180.
+ * Every table and figure in long form, with a line `section,row,column,value` for each cell. Numbers have all their digits,
+ * and shares are fractions. Cells of text are unchanged. Quoting as in RFC 4180.
  */
 export function renderCsv({ blocks }: Document): string {
   const lines = [["section", "row", "column", "value"]];

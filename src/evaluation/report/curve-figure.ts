@@ -1,4 +1,4 @@
-/** What was logged over time as SVG that takes its colours from the page. */
+/** Curves of logged values as SVG. Colours come from the style of the page. */
 import { axis } from "../../figures/chart.js";
 import type { CurveFigure } from "./document.js";
 import { escapeHtml } from "./escape.js";
@@ -11,7 +11,7 @@ const TOP = 12;
 const BOTTOM = 232;
 const LEGEND_ROW = 20;
 
-/** The figure and, below it, the names of its curves. Values that are no numbers break a curve. */
+/** The figure with the names of its curves below. A curve is interrupted where a value is not a number. */
 export function curveFigure({ caption, xLabel, yLabel, series, shares = false }: CurveFigure): string {
   const points = series.flatMap((one) => one.points).filter(([, y]) => Number.isFinite(y));
   const x = axis(
@@ -27,21 +27,21 @@ export function curveFigure({ caption, xLabel, yLabel, series, shares = false }:
   const written = tickFormat(shares ? y.ticks.map((tick) => 100 * tick) : y.ticks);
   const grid = y.ticks.map(
     (tick) =>
-      `<line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${at(y.place(tick))}" y2="${at(y.place(tick))}" />` +
-      text(LEFT - 8, y.place(tick) + 4, written(shares ? 100 * tick : tick), "end"),
+      `<line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${at(y.position(tick))}" y2="${at(y.position(tick))}" />` +
+      text(LEFT - 8, y.position(tick) + 4, written(shares ? 100 * tick : tick), "end"),
   );
-  // Epochs and layers are counted.
+  // Ticks of epochs and layers are integers.
   const whole = x.ticks.filter(Number.isInteger);
   const shown = whole.length > 1 ? whole : x.ticks;
   const xWritten = tickFormat(shown);
-  const xTicks = shown.map((tick) => text(x.place(tick), BOTTOM + 18, xWritten(tick), "middle"));
+  const xTicks = shown.map((tick) => text(x.position(tick), BOTTOM + 18, xWritten(tick), "middle"));
   const curves = series.map(({ points: own, colour, dash }) => {
     const known = own.filter(([, value]) => Number.isFinite(value));
-    const path = known.map(([a, b]) => `${at(x.place(a))},${at(y.place(b))}`).join(" ");
+    const path = known.map(([a, b]) => `${at(x.position(a))},${at(y.position(b))}`).join(" ");
     const [a, b] = known[0] ?? [0, 0];
-    // One point is no line.
+    // A single point is drawn as a circle.
     return known.length === 1
-      ? `<circle cx="${at(x.place(a))}" cy="${at(y.place(b))}" r="3" stroke-width="2" fill="none" ${stroke(colour, 0)} />`
+      ? `<circle cx="${at(x.position(a))}" cy="${at(y.position(b))}" r="3" stroke-width="2" fill="none" ${stroke(colour, 0)} />`
       : `<polyline points="${path}" fill="none" stroke-width="2" stroke-linejoin="round" ${stroke(colour, dash)} />`;
   });
   const legendTop = BOTTOM + 58;

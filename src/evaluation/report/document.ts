@@ -1,6 +1,6 @@
-/** What a report says, whatever it is shown as: terminal text, Markdown, HTML and CSV are made from the same document. */
+/** The contents of a report, independent of its form: text, Markdown, HTML and CSV are rendered from the same document. */
 
-/** A number and how it is written: tables show the text, CSV gives the number. */
+/** A number with its text. Tables show the text, and CSV has the number. */
 export interface Quantity {
   readonly value: number;
   readonly text: string;
@@ -17,45 +17,45 @@ export interface Table {
   readonly rows: readonly (readonly TableCell[])[];
 }
 
-/** A table of numbers shown as a picture: the larger, the stronger the colour. */
+/** A table of numbers that are shaded: the larger the number, the stronger the colour. */
 export interface HeatMap {
   readonly kind: "heat map";
   readonly caption: string;
-  /** What the rows are, for the corner. */
+  /** The text of the upper left corner: what the rows are. */
   readonly corner: string;
   readonly columns: readonly string[];
   readonly rows: readonly { readonly name: string; readonly cells: readonly Quantity[] }[];
-  /** The value that is strongest; zero is the ground. */
+  /** The value with the strongest colour. Zero has no colour. */
   readonly full: number;
 }
 
-/** Curves of shares over a common axis that starts at zero; the ticks are in percent. */
+/** Curves of shares over a common x axis that starts at zero. The ticks of y are in percent. */
 export interface LineFigure {
   readonly kind: "lines";
   readonly caption: string;
   readonly xLabel: string;
   readonly yLabel: string;
-  /** The same x for every series, in order. */
+  /** The same x values for every series, in order. */
   readonly x: readonly Quantity[];
   readonly series: readonly { readonly name: string; readonly y: readonly Quantity[] }[];
   /** The y axis goes from zero to this. */
   readonly full: number;
 }
 
-/** Curves that have points of their own each: what was logged over time. */
+/** Curves with their own points each, such as values that were logged during training. */
 export interface CurveFigure {
   readonly kind: "curves";
   readonly caption: string;
   readonly xLabel: string;
   readonly yLabel: string;
-  /** Whether y are shares, whose ticks are in percent. */
+  /** Whether the y values are shares, so that the ticks are in percent. */
   readonly shares?: boolean;
   readonly series: readonly CurveSeries[];
 }
 
 export interface CurveSeries {
   readonly name: string;
-  /** In the order of x. */
+  /** Sorted by x. */
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Series with the same number have the same colour, for instance those of one run. */
   readonly colour: number;
@@ -63,14 +63,14 @@ export interface CurveSeries {
   readonly dash: number;
 }
 
-/** Text as it is, in lines, for those who want to see it. */
+/** Lines of unformatted text. */
 export interface Listing {
   readonly kind: "listing";
   readonly caption: string;
   readonly text: string;
 }
 
-/** Pictures in rows and columns. */
+/** Images in rows and columns. */
 export interface PictureGrid {
   readonly kind: "pictures";
   readonly caption: string;
@@ -79,12 +79,12 @@ export interface PictureGrid {
 }
 
 export interface Picture {
-  /** Name of its file beside a Markdown report, without folder and ending; unique in the document. */
+  /** Name of its file for a Markdown report, without folder and extension; unique in the document. */
   readonly name: string;
   readonly png: Uint8Array;
-  /** Width that it is shown with, in pixels. */
+  /** Width at which it is shown, in pixels. */
   readonly width: number;
-  /** What is written below it. */
+  /** The text below it. */
   readonly note?: string;
 }
 
@@ -111,14 +111,14 @@ export const fixed = (value: number, digits: number): Quantity => ({ value, text
 
 export const textOf = (cell: TableCell): string => (typeof cell === "string" ? cell : cell.text);
 
-/** Whether a column of a table holds words, which stand to the left, and no number. */
+/** Whether a column of a table has text without any numbers, so that it is aligned to the left. */
 export const isWords = ({ rows }: Pick<Table, "rows">, column: number): boolean =>
   rows.every((row) => typeof row[column] === "string");
 
-/** A number with so many digits that matter. */
+/** A number with four significant digits. */
 const short = (value: number): Quantity => ({ value, text: String(+value.toPrecision(4)) });
 
-/** The figures that hold numbers, as the tables that they are, curves as where they begin, end and turn; other blocks have none. */
+/** The numbers of a figure as a table. Of curves the table has the first, last, lowest and highest values. */
 export function tableOf(block: Block): Table | undefined {
   switch (block.kind) {
     case "table":

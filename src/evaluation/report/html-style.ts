@@ -1,17 +1,19 @@
-/**
- * How a report looks as a page: one style for screens, light and dark, and for paper. The colours of curves follow Okabe and Ito 2008,
- * https://jfly.uni-koeln.de/color/, darker or lighter for contrast: people with any colour vision tell them apart.
- */
+/** The style of a report as a page, for light and dark screens and for paper. */
+import { SERIES_COLOURS } from "../../figures/series-colours.js";
+
+const seriesColours = (theme: keyof typeof SERIES_COLOURS): string =>
+  SERIES_COLOURS[theme].map((colour, i) => `--series-${i}: ${colour};`).join(" ");
+
 export const STYLE = `
 :root {
   color-scheme: light dark;
   --ground: #ffffff; --ink: #1c1e21; --quiet: #5c6370; --line: #d9dce1; --stripe: #f6f7f9; --heat: 214 93 14;
-  --series-0: #0072b2; --series-1: #d55e00; --series-2: #008f68; --series-3: #b0578d; --series-4: #7f6000; --series-5: #4a515c;
+  ${seriesColours("light")}
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #16181c; --ink: #e6e8eb; --quiet: #9aa3af; --line: #363b43; --stripe: #1e2126; --heat: 203 75 22;
-    --series-0: #56b4e9; --series-1: #ff9350; --series-2: #2fd1a3; --series-3: #e8a3cd; --series-4: #f0e442; --series-5: #c3c9d1;
+    ${seriesColours("dark")}
   }
 }
 * { box-sizing: border-box; }
@@ -54,7 +56,7 @@ svg .grid { stroke: var(--line); }
 }
 @media print {
   :root { color-scheme: light; --ground: #ffffff; --ink: #000000; --quiet: #444444; --line: #bbbbbb; --stripe: #ffffff; --heat: 214 93 14;
-    --series-0: #0072b2; --series-1: #d55e00; --series-2: #008f68; --series-3: #b0578d; --series-4: #7f6000; --series-5: #4a515c; }
+    ${seriesColours("light")} }
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }
   .scroll { overflow: visible; }

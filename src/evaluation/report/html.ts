@@ -1,4 +1,4 @@
-/** A report as one HTML file that needs nothing else. */
+/** Renders a report as one self-contained HTML file. */
 import { curveFigure } from "./curve-figure.js";
 import { type Block, type Document, type HeatMap, isWords, type PictureGrid, type Table, textOf } from "./document.js";
 import { escapeHtml } from "./escape.js";
@@ -6,7 +6,7 @@ import { STYLE } from "./html-style.js";
 import { lineFigure } from "./line-figure.js";
 
 /**
- * One self-contained page, light and dark as the reader's system asks, made to be printed too. Well-formed as XML is: every
+ * One self-contained page for screens and printers, light or dark as the reader's system is. It is well-formed XML: every
  * element is closed.
  */
 export function renderHtml({ title, blocks }: Document): string {
@@ -50,7 +50,7 @@ function renderBlock(block: Block): string {
   }
 }
 
-/** @param layout "beside" where the next one of its kind may stand to its right */
+/** @param layout "beside" allows the next figure of the same kind to be on its right */
 const figure = (caption: string, body: string, layout = "below"): string =>
   `<figure class="${layout}">\n<figcaption>${escapeHtml(caption)}</figcaption>\n<div class="scroll">${body}</div>\n</figure>`;
 
@@ -65,7 +65,7 @@ function table({ columns, rows }: Table): string {
   return `<table><thead>${header(columns, (c) => isWords({ rows }, c))}</thead><tbody>\n${body.join("\n")}\n</tbody></table>`;
 }
 
-/** The numbers stay readable on the darkest ground: it is never full. */
+/** Opacity of the strongest colour, at which the numbers are still readable. */
 const DARKEST = 0.72;
 
 function heatMap({ corner, columns, rows, full }: HeatMap): string {

@@ -1,4 +1,4 @@
-/** Curves as SVG that takes its colours from the page. */
+/** Curves as SVG. Colours come from the style of the page. */
 import type { LineFigure } from "./document.js";
 import { escapeHtml } from "./escape.js";
 import { colour, stroke, text } from "./svg-parts.js";
@@ -11,7 +11,7 @@ const TOP = 14;
 const BOTTOM = 250;
 const Y_TICKS = 5;
 
-/** The figure and, below it, the names of its curves. */
+/** The figure with the names of its curves below. */
 export function lineFigure({ xLabel, yLabel, x, series, full, caption }: LineFigure): string {
   const last = x[x.length - 1].value;
   const across = (value: number) => LEFT + ((RIGHT - LEFT) * value) / (last || 1);

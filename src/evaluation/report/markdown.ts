@@ -2,7 +2,7 @@
 import { type Document, isWords, type PictureGrid, type Table, tableOf, textOf } from "./document.js";
 
 /**
- * GitHub's Markdown. Heat maps and curves are tables; pictures are links into `pictures`.
+ * GitHub's Markdown. Heat maps and curves become tables. Pictures become links to files in the folder `pictures`.
  *
  * @param pictures folder of the pictures' files, relative to the report
  */
@@ -11,7 +11,7 @@ export function renderMarkdown({ title, blocks }: Document, pictures: string): s
     if (block.kind === "heading") return `## ${escaped(block.text)}`;
     if (block.kind === "paragraph") return escaped(block.text);
     if (block.kind === "pictures") return pictureTable(block, pictures);
-    // Four spaces make a block of code, whatever is in it.
+    // Lines with four leading spaces are a code block, whatever their text is.
     if (block.kind === "listing")
       return `**${escaped(block.caption)}**\n\n${block.text.trimEnd().replace(/^/gm, "    ")}`;
     const table = tableOf(block);
@@ -42,6 +42,6 @@ function pictureTable({ caption, columns, rows }: PictureGrid, folder: string): 
   ].join("\n");
 }
 
-/** Text in which nothing is markup: names of files and classes come from users. */
+/** Escapes the markup of Markdown, since names of files and classes come from users. */
 const escaped = (text: string): string =>
   text.replace(/[\\`*_[\]<>|#]/g, (character) => `\\${character}`).replaceAll("\n", " ");

@@ -1,12 +1,11 @@
-/** What the figures of a page have in common: colours from the page, dashes, text. */
+/** Common parts of the figures of a page: colours of the page's style, dashes, text. */
+import { SERIES_COLOURS } from "../../figures/series-colours.js";
 import { escapeHtml } from "./escape.js";
 
-/** Colours of series that the page's style defines. */
-const COLOURS = 6;
-/** Curves differ by dash as well, for paper without colour and for eyes that do not see it. */
+/** Curves also differ by dash, for paper without colour and for readers who cannot distinguish colours. */
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 
-export const colour = (i: number): string => `var(--series-${i % COLOURS})`;
+export const colour = (i: number): string => `var(--series-${i % SERIES_COLOURS.light.length})`;
 
 /** The attributes of a curve's line. */
 export const stroke = (colourNumber: number, dashNumber = colourNumber): string => {

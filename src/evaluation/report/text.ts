@@ -1,10 +1,10 @@
-/** A report for a terminal. */
+/** Renders a report for a terminal. */
 import { type Document, isWords, type Table, tableOf, textOf } from "./document.js";
 
-/** Plain text, tables aligned. Pictures and listings are left out: they are in the other forms. */
+/** Plain text with aligned tables. Pictures and listings are only in the other forms. */
 export function renderText({ title, blocks }: Document): string {
   const parts = blocks.flatMap((block, i) => {
-    // A heading over pictures or a listing alone would stand over nothing.
+    // A heading is left out if pictures or a listing follow it, since they are left out.
     const next = blocks[i + 1]?.kind;
     if (block.kind === "heading" && (next === "pictures" || next === "listing")) return [];
     if (block.kind === "heading") return [block.text, "-".repeat(block.text.length)];
@@ -15,7 +15,7 @@ export function renderText({ title, blocks }: Document): string {
   return [title, "=".repeat(title.length), ...parts].join("\n").trimEnd();
 }
 
-/** A table with its columns aligned: words to the left, numbers to the right. */
+/** A table with aligned columns: text to the left, numbers to the right. */
 export function alignedTable({ columns, rows }: Pick<Table, "columns" | "rows">): string {
   const lines = [columns, ...rows.map((row) => row.map(textOf))];
   const words = columns.map((_, c) => isWords({ rows }, c));

@@ -1,4 +1,4 @@
-/** A report as files. */
+/** Writes a report to files. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../runs/atomic-file.js";
@@ -10,9 +10,10 @@ import { renderMarkdown } from "./markdown.js";
 const PICTURES = "pictures";
 
 /**
- * Writes `NAME.html`, `NAME.md`, `NAME.csv`, `NAME.json` and the pictures of the Markdown form, each as a whole.
+ * Writes `NAME.html`, `NAME.md`, `NAME.csv`, `NAME.json` and the pictures of the Markdown form. Each file appears when it is
+ * complete.
  *
- * @param data what the JSON file holds
+ * @param data the contents of the JSON file
  * @throws RunError ERR_WRITE
  */
 export function writeReport(folder: string, name: string, document: Document, data: unknown): void {

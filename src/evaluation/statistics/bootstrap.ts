@@ -1,4 +1,4 @@
-/** How sure a difference is. */
+/** Bootstrap intervals of means and of paired differences. */
 import { assert } from "../../errors.js";
 import { KeyedRandom, Purpose } from "../../random.js";
 
@@ -12,8 +12,9 @@ export interface Interval {
 const RESAMPLES = 2000;
 
 /**
- * The means of some values of the same images, each with its 95 % percentile bootstrap interval: images are drawn anew with
- * replacement, the same ones for every column. It speaks of the same models on other images, not of other trainings.
+ * The means of several columns of values over the same images, each with its 95 % percentile bootstrap interval. Images are
+ * resampled with replacement, in the same way for every column. The intervals hold for the same models on other images, not
+ * for other trainings.
  *
  * Source: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13
  *
@@ -24,7 +25,7 @@ export function bootstrapMeans(columns: readonly ArrayLike<number>[], seed: numb
   const count = columns[0]?.length ?? 0;
   assert(
     count > 0 && columns.every(({ length }) => length === count),
-    `columns must be of the same images: ${columns.map(({ length }) => length).join(", ")}`,
+    `columns must have the same images: ${columns.map(({ length }) => length).join(", ")}`,
   );
   const means = columns.map(() => new Float64Array(RESAMPLES));
   const drawn = new Uint32Array(count);
@@ -47,18 +48,18 @@ export function bootstrapMeans(columns: readonly ArrayLike<number>[], seed: numb
 }
 
 /**
- * The mean of paired differences b - a with its 95 % interval: {@link bootstrapMeans}, both models seeing the same images.
+ * The mean of the paired differences b - a with its 95 % interval: {@link bootstrapMeans} on the same images.
  *
  * @param a    (N) a value for each image, for instance 1 where it is right
  * @param seed of the resampling
  */
 export function pairedDifference(a: ArrayLike<number>, b: ArrayLike<number>, seed: number): Interval {
-  assert(a.length === b.length, `paired values must be as many: ${a.length} and ${b.length}`);
+  assert(a.length === b.length, `paired values must have the same length: ${a.length} and ${b.length}`);
   return bootstrapMeans([Float64Array.from({ length: a.length }, (_, i) => b[i] - a[i])], seed)[0];
 }
 
 /**
- * The 95 % interval of a share of so many images.
+ * The 95 % interval of a share of `count` images.
  *
  * Source: Wilson 1927, Probable inference, the law of succession, and statistical inference
  */

@@ -1,4 +1,4 @@
-/** The distributions that tests need, to seven digits or more. */
+/** The distributions for statistical tests, accurate to seven digits or more. */
 
 /** P(X <= x) of the standard normal. */
 export function normalCdf(x: number): number {
@@ -6,10 +6,10 @@ export function normalCdf(x: number): number {
   return x < 0 ? tail : 1 - tail;
 }
 
-/** P(X > x) of the chi-square with one degree of freedom: both tails of a normal. */
+/** P(X > x) of the chi-square distribution with one degree of freedom: the two tails of the normal. */
 export const chiSquareTail = (x: number): number => 2 * upperTail(Math.sqrt(x));
 
-/** P(Z > x) for x >= 0: the series of the cumulative function near zero, Laplace's continued fraction beyond. */
+/** P(Z > x) for x >= 0: by the series of the cumulative function near zero, by Laplace's continued fraction for larger x. */
 function upperTail(x: number): number {
   const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
   if (x < 3) {
@@ -40,13 +40,13 @@ export function fairBinomialCdf(k: number, n: number): number {
 const NODES = 2000;
 
 /**
- * P(T > t) of Student's t with `degrees` of freedom, noncentral by `shift`: the mean over s = sqrt(chi2 / degrees) of
+ * P(T > t) of Student's t with `degrees` of freedom and noncentrality `shift`: the mean over s = sqrt(chi2 / degrees) of
  * P(Z > t s - shift), by Simpson's rule.
  *
  * @param degrees a positive integer
  */
 export function studentTail(t: number, degrees: number, shift = 0): number {
-  // The density of s is proportional to s^(v-1) exp(-v s^2 / 2): below the normaliser comes from the same sum.
+  // The density of s is proportional to s^(v-1) exp(-v s^2 / 2). Its normalising constant is summed in the same loop.
   const reach = 12 / Math.sqrt(2 * degrees);
   const from = Math.max(0, 1 - reach);
   const step = (1 + reach - from) / NODES;
@@ -68,7 +68,7 @@ export function studentQuantile(tail: number, degrees: number): number {
   return bisect((t) => tail - studentTail(t, degrees), 0, 1);
 }
 
-/** The root of an increasing function at or above `low`; `high` is doubled until it lies beyond. */
+/** The root of an increasing function at or above `low`. `high` is doubled until it is above the root. */
 export function bisect(increasing: (x: number) => number, low: number, high: number): number {
   let above = high;
   while (increasing(above) < 0) above *= 2;

@@ -1,26 +1,26 @@
-/** Tests of whether two classifiers differ: on the same images, and over the same seeds. */
+/** Tests for a difference between two classifiers on the same images, and between two methods over the same seeds. */
 
 import { assert, UsageError } from "../../errors.js";
 import type { Interval } from "./bootstrap.js";
 import { bisect, chiSquareTail, fairBinomialCdf, studentQuantile, studentTail } from "./distributions.js";
 
-/** Below so many discordant pairs the chi-square is too coarse. */
+/** With fewer discordant pairs the exact test is used, since the chi-square approximation is too inaccurate. */
 const EXACT_BELOW = 25;
 
 export interface McNemar {
-  /** Images that only the first, or only the second, has right. */
+  /** Number of images that only the first, or only the second, classifies correctly. */
   readonly onlyFirst: number;
   readonly onlySecond: number;
-  /** Two-sided p-value of "both are as often right on images of this kind". */
+  /** Two-sided p-value of the hypothesis that both are equally often right on images of this kind. */
   readonly p: number;
-  /** Which form of the test gave it. */
+  /** The form of the test that was used. */
   readonly form: "exact binomial" | "chi-square with continuity correction";
 }
 
 /**
- * McNemar's test on the images that only one of two models has right: with fewer than 25 of them the exact binomial,
- * min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2); else chi-square (|b - c| - 1)^2 / (b + c) with one degree of
- * freedom. It speaks of these two models, not of the methods that trained them.
+ * McNemar's test on the images that only one of two models classifies correctly. With fewer than 25 of them it is the exact
+ * binomial test, min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2). Otherwise it is chi-square, (|b - c| - 1)^2 / (b
+ * + c) with one degree of freedom. It compares these two models, not the methods that trained them.
  *
  * Sources: McNemar 1947, Psychometrika 12; Edwards 1948, Psychometrika 13 (the correction)
  *
@@ -40,7 +40,7 @@ export function mcNemar(first: ArrayLike<number>, second: ArrayLike<number>): Mc
     const p = Math.min(1, 2 * fairBinomialCdf(Math.min(onlyFirst, onlySecond), discordant));
     return { onlyFirst, onlySecond, p, form: "exact binomial" };
   }
-  // The correction never turns a difference of nothing into one.
+  // Without the maximum, a difference of 0 would become 1 by the correction.
   const excess = Math.max(0, Math.abs(onlyFirst - onlySecond) - 1);
   const p = chiSquareTail(excess ** 2 / discordant);
   return { onlyFirst, onlySecond, p, form: "chi-square with continuity correction" };
@@ -50,26 +50,26 @@ const LEVEL = 0.05;
 const POWER = 0.8;
 
 export interface SeedDifference extends Interval {
-  /** Pairs: seeds that both methods were trained with. */
+  /** Number of pairs: seeds with which both methods were trained. */
   readonly count: number;
-  /** Standard deviation of the differences, with count - 1. */
+  /** Standard deviation of the differences, with the divisor count - 1. */
   readonly deviation: number;
   /** Two-sided p-value of the paired t-test. */
   readonly p: number;
-  /** The true difference that a test of this size finds with probability 0.8 at the two-sided level of 5 %. */
+  /** The true difference that a test of this size detects with probability 0.8 at the two-sided level of 5 %. */
   readonly detectable: number;
 }
 
 /**
- * The difference b - a of two methods over seeds, with Student's 95 % interval, the paired t-test, and the effect that could
- * have been detected with this spread and so many seeds: a difference below it that was not found says little. Power is
- * computed from the noncentral t, taking the measured deviation as the true one.
+ * The difference b - a of two methods over seeds, with Student's 95 % interval and the paired t-test. It also gives the
+ * difference that could have been detected with this spread and number of seeds: smaller differences can be missed. Power is
+ * computed from the noncentral t, with the measured deviation as the true one.
  *
  * Sources: Student 1908, Biometrika 6; Cohen 1988, Statistical Power Analysis, chapter 2
  *
  * @param a a result for each seed, for instance an accuracy
  * @param b of the same seeds in the same order
- * @throws UsageError ERR_SEEDS where there are fewer than two, or not as many
+ * @throws UsageError ERR_SEEDS where there are fewer than two seeds, or `a` and `b` have different lengths
  */
 export function seedDifference(a: readonly number[], b: readonly number[]): SeedDifference {
   const count = a.length;

@@ -1,13 +1,13 @@
-/** Whether paired differences could be chance alone, without a model of how they are distributed. */
+/** Tests whether paired differences can be chance, without an assumption about their distribution. */
 import { UsageError } from "../../errors.js";
 
-/** Above so many pairs there are too many signs to try: 2^20. */
+/** Maximum number of pairs. More would need more than 2^20 combinations of signs. */
 export const MOST_PAIRS = 20;
 
 /**
- * The two-sided p-value of the sign-flip test (Fisher's randomisation test of pairs): of all 2^n ways to choose the signs of
- * the differences, the share whose sum is at least as far from zero as the measured one. With n pairs it is at least
- * 2^(1 - n): three seeds cannot reach 0.05, six can.
+ * The two-sided p-value of the sign-flip test (Fisher's randomisation test for pairs). It is a share of all 2^n choices of the
+ * differences' signs: of those whose sum is at least as far from zero as the measured one. With n pairs p is at least 2^(1 -
+ * n). So three seeds cannot reach 0.05, and six can.
  *
  * Source: Fisher 1935, The Design of Experiments, section 21
  *
@@ -20,16 +20,16 @@ export function signFlipTest(differences: readonly number[]): number {
     throw new UsageError("ERR_SEEDS", `signFlipTest: there must be 1 to ${MOST_PAIRS} differences; got ${length}`);
   }
   const measured = Math.abs(differences.reduce((sum, one) => sum + one, 0));
-  // What rounding may take from a sum that is as large.
+  // A tolerance for the rounding of sums that are equal to the measured one.
   const atLeast = measured - 1e-12 * differences.reduce((sum, one) => sum + Math.abs(one), 0);
   let count = 0;
-  const visit = (place: number, sum: number): void => {
-    if (place === length) {
+  const visit = (position: number, sum: number): void => {
+    if (position === length) {
       if (Math.abs(sum) >= atLeast) count++;
       return;
     }
-    visit(place + 1, sum + differences[place]);
-    visit(place + 1, sum - differences[place]);
+    visit(position + 1, sum + differences[position]);
+    visit(position + 1, sum - differences[position]);
   };
   visit(0, 0);
   return count / 2 ** length;

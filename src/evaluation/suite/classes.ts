@@ -1,4 +1,4 @@
-/** How each class fares. */
+/** The results of each class. */
 import { CLEAN } from "./condition.js";
 import { countedConditions } from "./measures.js";
 import type { Benchmark, Measurements } from "./run.js";
@@ -6,15 +6,15 @@ import type { Benchmark, Measurements } from "./run.js";
 export interface ClassSummary {
   readonly name: string;
   readonly count: number;
-  /** On clean images; NaN without images, undefined where none are clean. */
+  /** Accuracy on clean images; NaN without images, undefined without a clean condition. */
   readonly accuracy?: number;
-  /** Mean over the corruptions and severities that count; undefined where they were not all measured. */
+  /** Mean over the corruptions and severities that count; undefined where some of them were not measured. */
   readonly corruptedAccuracy?: number;
-  /** The class that it is most often taken for on clean images, if ever, and the share of its images. */
+  /** The class with which it is most often confused on clean images, and the share of its images; undefined without mistakes. */
   readonly mistakenFor?: { readonly name: string; readonly share: number };
 }
 
-/** The classes in the order of their labels. */
+/** Sorted by label. */
 export function classSummaries({ images, conditions }: Benchmark, measurements: Measurements): ClassSummary[] {
   const { classes, labels } = images;
   const clean = measurements.get(CLEAN);

@@ -1,4 +1,4 @@
-/** What a suite measures: a list of conditions, each some images and what is done to them before a model classifies them. */
+/** The conditions of a suite. Each is a set of images and a change of these images or of the model before classification. */
 
 import { CORRUPTIONS, corrupt, SEVERITIES } from "../../corruptions/index.js";
 import { MADE_TEXTURES } from "../../corruptions/operations/frost-texture.js";
@@ -8,22 +8,22 @@ import { blackBoxSquare } from "../black-box.js";
 import type { Predictor } from "../predictor.js";
 import { changed, type SuiteImages } from "./images.js";
 
-/** One measurement, of any model. */
+/** A condition under which any model can be measured. */
 export interface Condition {
   /** Unique in the suite: "clean", "fog/3", "stylised", "pgd-10/4". */
   readonly id: string;
-  /** All that its numbers depend on beside the model and the images; part of the key under which they are saved. */
+  /** Everything besides the model and the images that its results depend on. It is part of the key under which they are saved. */
   readonly protocol: Readonly<Record<string, unknown>>;
-  /** Places of its images among those of the suite; all where undefined. */
+  /** Indices of its images among those of the suite; all where undefined. */
   readonly indices?: Uint32Array;
-  /** The attack that the model is under, where it is. */
+  /** The attack on the model, if any. */
   readonly attack?: AttackDescription;
-  /** The corruption of its images, where they have one. */
+  /** The corruption of its images, if any. */
   readonly corruption?: CorruptionDescription;
-  /** Passes through the network for an image, roughly, for the time left. */
+  /** Approximate number of passes through the network for one image, for the estimated time. */
   readonly passes: number;
   batches(): AsyncIterable<PixelBatch>;
-  /** The model under this condition, for instance attacked first; undefined where this model cannot be measured so. */
+  /** The model under this condition, for instance under attack; undefined where this model cannot be measured under it. */
   predictorFor(model: Predictor): Predictor<PixelBatch> | undefined;
 }
 
@@ -31,14 +31,14 @@ export interface AttackDescription {
   readonly name: string;
   /** L-infinity radius, with pixels in [0, 1]. */
   readonly epsilon: number;
-  /** Whether it uses the model's gradients, or only its answers. */
+  /** Whether it uses the model's gradients, or only its outputs. */
   readonly access: "white-box" | "black-box";
 }
 
 export interface CorruptionDescription {
   readonly name: string;
   readonly severity: number;
-  /** The images at some indices, ascending, for pictures. */
+  /** The images at some ascending indices, for pictures. */
   at(indices: Uint32Array): AsyncIterable<PixelBatch>;
 }
 
@@ -48,7 +48,7 @@ export const corruptionId = (corruption: string, severity: number): string => `$
 export const CLEAN = "clean";
 export const STYLISED = "stylised";
 
-/** The condition of the images as they are. */
+/** The condition of unchanged images. */
 export const cleanCondition = (images: SuiteImages): Condition => ({
   id: CLEAN,
   protocol: {},
@@ -57,13 +57,13 @@ export const cleanCondition = (images: SuiteImages): Condition => ({
   predictorFor: (model) => model,
 });
 
-/** Photographs that frost takes its windows of, and the SHA-256 of all of them. */
+/** Photographs from which frost takes its windows, and the SHA-256 over all of them. */
 export interface FrostPhotographs {
   readonly textures: readonly RawImage[];
   readonly digest: string;
 }
 
-/** The seventy-five conditions of the fifteen corruptions, applied in memory by draws keyed by seed and image. */
+/** The seventy-five conditions of the fifteen corruptions. They are applied in memory with draws keyed by seed and image. */
 export function corruptionConditions(images: SuiteImages, seed: number, photographs?: FrostPhotographs): Condition[] {
   return CORRUPTIONS.flatMap((name) =>
     SEVERITIES.map((severity): Condition => {
@@ -85,7 +85,7 @@ export function corruptionConditions(images: SuiteImages, seed: number, photogra
   );
 }
 
-/** The condition of the images with other textures, the same images in the same order. */
+/** The condition of the same images with other textures, in the same order. */
 export const stylisedCondition = (
   protocol: Condition["protocol"],
   batches: () => AsyncIterable<PixelBatch>,
@@ -103,7 +103,7 @@ export const SWEPT_EPSILONS: readonly number[] = [1 / 255, 2 / 255, 4 / 255, 8 /
 const SQUARE_EPSILON = 8 / 255;
 const SQUARE_QUERIES = 1000;
 
-/** Square Attack on the images at some indices, which any model can be given: it asks for answers alone. */
+/** Square Attack on the images at some indices. It needs only outputs, so that it works for any model. */
 export function squareCondition(images: SuiteImages, indices: Uint32Array, seed: number): Condition {
   const options = { norm: "linf", epsilon: SQUARE_EPSILON, queries: SQUARE_QUERIES, seed } as const;
   return {

@@ -10,16 +10,16 @@ import { imagesAt, type SuiteImages } from "./images.js";
 
 export interface CorruptedSetConditions {
   readonly set: CorruptedSet;
-  /** The set's first images, which say who is in every condition. */
+  /** The images of the first condition. Every other condition must have the same ones. */
   readonly images: SuiteImages;
-  /** How files become images, part of the key under which a condition is saved. */
+  /** How files are turned into images: part of the key under which a condition is saved. */
   readonly reading: Condition["protocol"];
-  /** Images of the set with the labels that count. */
+  /** Images of the set with the labels for evaluation. */
   read(corruption: string, severity: number): EvaluationImages;
 }
 
 /**
- * A condition for each corruption and severity that a set has, the benchmark's corruptions first.
+ * A condition for each corruption and severity of a set, with the benchmark's corruptions first.
  *
  * @throws what {@link CorruptedSet.fingerprint} throws
  */
@@ -44,34 +44,35 @@ export function corruptedSetConditions(source: CorruptedSetConditions): Conditio
   );
 }
 
-/** The corruptions of the benchmark in its order, then the others in theirs. */
+/** Sorts the corruptions of the benchmark first, in their order, and keeps the order of the others. */
 export function benchmarkFirst(corruptions: readonly string[]): string[] {
   const benchmark: string[] = CORRUPTIONS.filter((name) => corruptions.includes(name));
   return [...benchmark, ...corruptions.filter((name) => !benchmark.includes(name))];
 }
 
 /**
- * The images of a condition, which must be those of every other one: errors are averaged over corruptions image by image.
+ * The images of a condition. They must be the same for every condition, since errors are averaged over corruptions image by
+ * image.
  *
- * @throws UsageError ERR_DATA_SHAPE where an image is missing or stands elsewhere
+ * @throws UsageError ERR_DATA_SHAPE where an image is missing or at another index
  */
 async function* sameImages(
   { set, images: { labels, samples }, read }: CorruptedSetConditions,
   corruption: string,
   severity: number,
 ): AsyncIterable<PixelBatch> {
-  let place = 0;
+  let index = 0;
   const differs = () =>
     new UsageError(
       "ERR_DATA_SHAPE",
-      `evaluate: a corrupted set must have the same images everywhere; ${corruption} ${severity} in ${set.path} differs from the ` +
-        `others at image ${place}. Complete it, or evaluate the folder of this corruption and severity by itself.`,
+      `evaluate: a corrupted set must have the same images for every corruption and severity; ${corruption} ${severity} in ${set.path} differs from the ` +
+        `others at image ${index}. Complete it, or evaluate the folder of this corruption and severity by itself.`,
     );
   for await (const batch of read(corruption, severity).batches(evaluationBatchSize(set.imageSize))) {
-    for (let i = 0; i < batch.labels.length; i++, place++) {
-      if (batch.labels[i] !== labels[place] || batch.samples[i] !== samples[place]) throw differs();
+    for (let i = 0; i < batch.labels.length; i++, index++) {
+      if (batch.labels[i] !== labels[index] || batch.samples[i] !== samples[index]) throw differs();
     }
     yield batch;
   }
-  if (place !== labels.length) throw differs();
+  if (index !== labels.length) throw differs();
 }

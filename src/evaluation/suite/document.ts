@@ -1,4 +1,4 @@
-/** The report of a suite: the table of the paper, and what lies behind it. */
+/** The report of a suite: the table of results, and the details behind it. */
 import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
 import { ALEXNET } from "../corruption-error.js";
 import {
@@ -16,21 +16,21 @@ import { in255ths } from "./measures.js";
 import type { SeedSummary } from "./seeds.js";
 import type { CleanSummary, MeasuredInterval, MeasureSummary, ModelSummary, SuiteSummary } from "./summary.js";
 
-/** What the numbers do not say themselves. */
+/** Parts of the report that do not follow from the measurements. */
 export interface SuiteReportParts {
-  /** How it was measured, a line each. */
+  /** The protocol of the measurement, one line for each part. */
   readonly protocol: readonly (readonly [what: string, how: string])[];
-  /** Limits of this evaluation, for instance an attack that a model could not be given. */
+  /** Limits of this evaluation, for instance an attack that does not work on a model. */
   readonly remarks: readonly string[];
-  /** Methods over seeds, where several models differ in their seed alone. */
+  /** Results over seeds, where several models differ only in their seed. */
   readonly seeds?: SeedSummary;
   /** Sample images; none where undefined. */
   readonly pictures?: PictureGrid;
 }
 
-/** Classes in the table of the worst. */
+/** Number of classes in the table of the worst classes. */
 const WORST_CLASSES = 10;
-/** Above so many classes, being among the first five says something. */
+/** Top-5 accuracy is reported only for more classes than this. */
 const TOP5_CLASSES = 10;
 
 /** The report as a document, for any of the renderers. */
@@ -64,11 +64,11 @@ export function suiteDocument(
   };
 }
 
-/** Blocks with a heading; nothing where there is none. */
+/** Blocks with a heading; empty where there are no blocks. */
 const under = (heading: string, blocks: readonly Block[]): Block[] =>
   blocks.length === 0 ? [] : [{ kind: "heading", text: heading }, ...blocks];
 
-/** Every measure of the models, and what else is known of clean images. */
+/** All measures of the models, and other results on clean images. */
 export function resultTables({ models, measures, data, seed }: SuiteSummary): Block[] {
   const interval = (measured: MeasuredInterval | undefined): TableCell =>
     measured === undefined
@@ -78,8 +78,8 @@ export function resultTables({ models, measures, data, seed }: SuiteSummary): Bl
     {
       kind: "table",
       caption:
-        "In percent, with 95 % bootstrap intervals over images; ↑ more is better, ↓ less is. They speak of these models on other " +
-        `images, not of other trainings. Resampled with seed ${seed}.`,
+        "In percent, with 95 % bootstrap intervals over images; ↑ higher is better, ↓ lower is better. The intervals hold for these models on other " +
+        `images, not for other trainings. Resampled with seed ${seed}.`,
       columns: ["", ...models.map(({ name }) => name)],
       rows: measures.map((measure) => [rowName(measure), ...measure.values.map(interval)]),
     },
@@ -127,8 +127,8 @@ function differenceBlocks({ models: [first, ...others], measures }: SuiteSummary
     return {
       kind: "table",
       caption:
-        `${model.name} less ${first.name}, in percentage points on the same images, with 95 % bootstrap intervals. McNemar's test ` +
-        "counts the images that only the first, and only the second, of the two has right (first / second).",
+        `${model.name} minus ${first.name}, in percentage points on the same images, with 95 % bootstrap intervals. McNemar's test ` +
+        "counts the images that only the first, and only the second, of the two classifies correctly (first / second).",
       columns: ["", "difference", "p (McNemar)", "only one right, form of the test"],
       rows,
     };
@@ -138,7 +138,7 @@ function differenceBlocks({ models: [first, ...others], measures }: SuiteSummary
     {
       kind: "paragraph",
       text:
-        "Two trainings of the same method differ too: a difference between methods needs several seeds of each. No correction is " +
+        "Two trainings of the same method differ too, so that a difference between methods can be shown only with several seeds of each. No correction is " +
         "made for the number of tests.",
     },
     ...blocks,
@@ -167,15 +167,15 @@ function seedBlocks({ groups, measures }: SeedSummary): Block[] {
     });
     if (own.length === 0) return [];
     const caption =
-      `${group.name} less ${groups[0].name}, in percentage points, paired by seed: Student's 95 % interval and test, and the true ` +
-      "difference that would have been found with probability 0.8. Below it, not finding one says little.";
+      `${group.name} minus ${groups[0].name}, in percentage points, paired by seed: Student's 95 % interval and test, and the true ` +
+      "difference that would have been detected with probability 0.8. Smaller differences can easily be missed.";
     return [{ kind: "table", caption, columns: ["", "difference", "p (paired t)", "detectable", "seeds"], rows: own }];
   });
   return [
     { kind: "heading", text: "Over seeds" },
     {
       kind: "table",
-      caption: "Models that differ in their seed alone, in percent: mean ± standard deviation (number of seeds).",
+      caption: "Models that differ only in their seed, in percent: mean ± standard deviation (number of seeds).",
       columns: ["", ...groups.map(({ name }) => name)],
       rows,
     },
@@ -183,7 +183,7 @@ function seedBlocks({ groups, measures }: SeedSummary): Block[] {
   ];
 }
 
-/** A heat map of each model whose corruptions were measured. */
+/** A heat map for each model whose corruptions were measured. */
 export function corruptionMaps(models: readonly ModelSummary[]): Block[] {
   const measured = models.filter(({ errors }) => errors.length > 0);
   if (measured.length === 0) return [];
@@ -200,7 +200,7 @@ function heatMap({ name: model, errors, corruptionErrors }: ModelSummary, full: 
   return {
     kind: "heat map",
     caption:
-      `${model}: top-1 error in percent by corruption and severity, a stronger colour is worse. Severity is not a strict order.` +
+      `${model}: top-1 error in percent by corruption and severity; a stronger colour means a larger error. Severity is not a strict order.` +
       (uncounted ? ` Not counted in any mean over corruptions: ${extra.join(", ")}.` : ""),
     corner: "corruption",
     columns: [...severities.map(String), "mean"],
@@ -218,7 +218,7 @@ function heatMap({ name: model, errors, corruptionErrors }: ModelSummary, full: 
   };
 }
 
-/** Accuracy over epsilon, a figure for each attack that was made with several. */
+/** Accuracy over epsilon: a figure for each attack that was run with several epsilons. */
 export function robustnessFigures(models: readonly ModelSummary[]): LineFigure[] {
   const kinds = new Set(models.flatMap(({ robustness }) => robustness.map(({ attack }) => attack)));
   return [...kinds].flatMap((kind): LineFigure[] => {
@@ -227,7 +227,7 @@ export function robustnessFigures(models: readonly ModelSummary[]): LineFigure[]
       return own === undefined ? [] : [{ name, ...own }];
     });
     const x = curves[0].points.map(({ epsilon }) => ({ value: 255 * epsilon, text: in255ths(epsilon) }));
-    if (x.length < 3) return []; // one point beside zero is no curve: it is in the table
+    if (x.length < 3) return []; // a single point besides zero is not a curve; the table has it
     const series = curves.map(({ name, access, points }) => ({
       name: `${name}, ${access}`,
       y: points.map(({ accuracy }) => percent(accuracy)),
@@ -257,7 +257,7 @@ function worstClasses({ name, classes }: ModelSummary): Block {
   return {
     kind: "table",
     caption: `${name}: the classes with the lowest ${clean ? "clean" : "corrupted"} accuracy, in percent`,
-    columns: ["class", "images", "clean", "corrupted", "most often taken for"],
+    columns: ["class", "images", "clean", "corrupted", "most often confused with"],
     rows: worst.map(({ name: label, count, accuracy, corruptedAccuracy, mistakenFor }) => [
       label,
       { value: count, text: String(count) },
@@ -272,10 +272,10 @@ function worstClasses({ name, classes }: ModelSummary): Block {
   };
 }
 
-/** What a normalised error is divided by, for the protocol. */
+/** The reference of normalised errors, for the protocol. */
 export const referenceRemark = (reference: string | undefined): string =>
   reference === undefined
-    ? "none: an mCE needs a reference, AlexNet on ImageNet's classes or the first of several models, which errs everywhere"
+    ? "none: the reference of an mCE is AlexNet for ImageNet's classes, else the first of several models if it has errors under every corruption"
     : reference === ALEXNET.name
       ? "AlexNet's errors on ImageNet-C, as published"
-      : `${reference}, the first model: AlexNet's errors hold for ImageNet alone`;
+      : `${reference}, the first model; AlexNet is the reference only for ImageNet`;

@@ -1,4 +1,4 @@
-/** The images of a suite: read as often as there are conditions, always the same ones. */
+/** The images of a suite. They are read once for each condition and are always the same. */
 import { createHash } from "node:crypto";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import type { EvaluationImages } from "../../data/opened-data.js";
@@ -6,7 +6,7 @@ import { RunError } from "../../errors.js";
 import { Purpose, permutation } from "../../random.js";
 import { evaluationBatchSize } from "../predictor.js";
 
-/** Images as a model sees them, and who they are. */
+/** Images at the model's size, with their identities. */
 export interface SuiteImages {
   readonly name: string;
   readonly classes: readonly string[];
@@ -15,16 +15,16 @@ export interface SuiteImages {
   readonly labels: Int32Array;
   /** (N) identity of each image in the original set. */
   readonly samples: Uint32Array;
-  /** SHA-256 over every pixel and label: two sets of the same name need not be the same. */
+  /** SHA-256 over every pixel and label, since two sets with the same name can differ. */
   readonly digest: string;
-  /** The images in order, or those at some indices, ascending. */
+  /** The images in order, or those at some ascending indices. */
   batches(indices?: ArrayLike<number>): AsyncIterable<PixelBatch>;
 }
 
 /**
- * Reads some images once to know them.
+ * Reads some images once to get their labels, identities and digest.
  *
- * @throws RunError ERR_DATA_MISSING there is none
+ * @throws RunError ERR_DATA_MISSING there are no images
  */
 export async function suiteImages(
   { name, classes, imageSize }: Pick<SuiteImages, "name" | "classes" | "imageSize">,
@@ -55,9 +55,9 @@ export async function suiteImages(
 }
 
 /**
- * Images that are as many as they were.
+ * Checks that the number of images is the same as in the first pass.
  *
- * @throws RunError ERR_DATA_CHANGED photos have vanished since they were read first
+ * @throws RunError ERR_DATA_CHANGED photos have disappeared since then
  */
 async function* unchanged(batches: AsyncIterable<PixelBatch>, length: number, name: string): AsyncIterable<PixelBatch> {
   let count = 0;
@@ -66,10 +66,13 @@ async function* unchanged(batches: AsyncIterable<PixelBatch>, length: number, na
     yield batch;
   }
   if (count === length) return;
-  throw new RunError("ERR_DATA_CHANGED", `evaluate: ${name} had ${length} images and has ${count} now. Begin again.`);
+  throw new RunError(
+    "ERR_DATA_CHANGED",
+    `evaluate: ${name} had ${length} images and has ${count} now. Start the evaluation again.`,
+  );
 }
 
-/** The same images with their pixels changed one by one, the change keyed by the identity of the image. */
+/** The same images with every image's pixels changed by a function of its identity. */
 export async function* changed(
   batches: AsyncIterable<PixelBatch>,
   change: (pixels: Uint8Array, batch: PixelBatch, sample: number) => Uint8Array,
@@ -84,19 +87,19 @@ export async function* changed(
   }
 }
 
-/** Places of `count` images out of `length`, drawn by the seed, ascending; all of them where there are no more. */
+/** Indices of `count` random images out of `length`, ascending, drawn by the seed; all where there are no more. */
 export function drawIndices(length: number, count: number, seed: number): Uint32Array {
   return permutation(seed, Purpose.subset, 0, length).subarray(0, count).sort();
 }
 
-/** The images at some indices, ascending, in batches of their own. */
+/** The images at some ascending indices, in batches of `batchSize`. */
 export async function* imagesAt(
   batches: AsyncIterable<PixelBatch>,
   indices: ArrayLike<number>,
   batchSize: number,
 ): AsyncIterable<PixelBatch> {
-  let first = 0; // place of the batch's first image
-  let next = 0; // of indices
+  let first = 0; // index of the batch's first image
+  let next = 0; // position in indices
   let held: PixelBatch[] = [];
   let count = 0;
   for await (const batch of batches) {
@@ -114,7 +117,7 @@ export async function* imagesAt(
   if (count > 0) yield joined(held);
 }
 
-/** One image of a batch, copied: readers use their memory again. */
+/** A copy of one image of a batch, since readers reuse the memory of their batches. */
 function imageAt({ pixels, labels, samples, height, width }: PixelBatch, i: number): PixelBatch {
   const size = height * width * 3;
   return {

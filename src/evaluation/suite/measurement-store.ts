@@ -1,4 +1,4 @@
-/** Conditions that were measured, on disk: an evaluation that was killed goes on where it was. */
+/** Measurements of conditions on disk, so that an interrupted evaluation can be resumed. */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,14 +7,14 @@ import { removeTemporaryFiles, writeFileAtomic } from "../../runs/atomic-file.js
 import { calibrationOf, topAccuracy } from "../calibration.js";
 import type { Predictions } from "../predictions.js";
 
-/** Raised where a condition would be measured otherwise than before: older ones are then measured again. */
+/** Raise this whenever conditions are measured in another way, so that older measurements are not reused. */
 const SCHEMA = 1;
 
-/** What was measured of one model on one condition. */
+/** The results of one model under one condition. */
 export interface Measurement {
   /** (N) class predicted for each image of the condition, -1 for none. */
   readonly predicted: Int32Array;
-  /** (N) nonzero where that is right. */
+  /** (N) nonzero where the prediction is right. */
   readonly right: Uint8Array;
   readonly accuracy: number;
   readonly top5: number;
@@ -23,9 +23,9 @@ export interface Measurement {
   readonly brier: number;
 }
 
-/** What a measurement depends on. */
+/** Everything that a measurement depends on. */
 export interface MeasurementKey {
-  /** SHA-256 of the model: its weights and what else decides its answers. */
+  /** SHA-256 over the weights of the model and everything else that its outputs depend on. */
   readonly model: string;
   /** SHA-256 of the images. */
   readonly images: string;
@@ -33,7 +33,7 @@ export interface MeasurementKey {
   readonly protocol: Readonly<Record<string, unknown>>;
 }
 
-/** What is kept of predictions. */
+/** The measurement of some predictions. */
 export function measurementOf(predictions: Predictions): Measurement {
   const { labels, predicted } = predictions;
   const right = Uint8Array.from(labels, (label, i) => Number(predicted[i] === label));
@@ -42,8 +42,8 @@ export function measurementOf(predictions: Predictions): Measurement {
 }
 
 /**
- * A folder with a file for each condition and model, written once and as a whole. Files of other models, images or protocols
- * stand beside them and are left alone.
+ * A folder with a file for each condition and model. A file is written once, when it is complete. Files of other models,
+ * images or protocols can be in the same folder and are not touched.
  */
 export class MeasurementStore {
   /** @throws RunError ERR_WRITE where the folder cannot be made */
@@ -70,7 +70,7 @@ export class MeasurementStore {
     } catch (cause) {
       throw new RunError(
         "ERR_RUN_FILE",
-        `${path} is damaged: ${(cause as Error).message}. Remove it, and its condition is measured again.`,
+        `${path} is damaged: ${(cause as Error).message}. Remove it, so that its condition is measured again.`,
         {
           cause,
         },

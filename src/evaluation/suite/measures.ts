@@ -1,4 +1,7 @@
-/** From the measurements of a suite to its rows: each a value for every image, so that all share intervals and tests. */
+/**
+ * Computes the rows of a suite's table from its measurements. Each row is a value per image, so that all share intervals and
+ * tests.
+ */
 import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
 import {
   ALEXNET,
@@ -13,14 +16,14 @@ import {
 import { CLEAN, type Condition, corruptionId, STYLISED } from "./condition.js";
 import type { Measurements } from "./run.js";
 
-/** A row of the table, as a mean over images. */
+/** A row of the table: the mean of a value over images. */
 export interface Measure {
-  /** As in the table; the normalised ones name their reference. */
+  /** As in the table. Normalised measures include the name of their reference. */
   readonly name: string;
   readonly better: "higher" | "lower";
-  /** Whether each image is right or wrong: then McNemar's test applies. */
+  /** Whether every value is 0 or 1, so that McNemar's test applies. */
   readonly binary: boolean;
-  /** (N) what each image adds to the mean; undefined where the model was not measured so. */
+  /** (N) the value of each image; undefined where the model was not measured under a condition of this row. */
   values(of: Measurements): Float64Array | undefined;
 }
 
@@ -34,7 +37,10 @@ const accuracy = (name: string, id: string): Measure => ({
   },
 });
 
-/** The mean over images of the weighted sum of the errors under the fifteen corruptions, `subtractClean` taken off each. */
+/**
+ * The mean over images of the weighted sum of the errors under the fifteen corruptions, with or without the clean error
+ * subtracted.
+ */
 const corruptionMeasure = (name: string, weights: CorruptionWeights, subtractClean: boolean): Measure => ({
   name,
   better: "lower",
@@ -56,7 +62,7 @@ const corruptionMeasure = (name: string, weights: CorruptionWeights, subtractCle
   },
 });
 
-/** The plain mean over the conditions of a set that lacks some of the seventy-five, which is not comparable with other sets. */
+/** The plain mean over the conditions of an incomplete set. It is not comparable with other sets. */
 function partialMeasure(conditions: readonly CorruptionCondition[]): Measure {
   const corruptions = new Set(conditions.map(({ corruption }) => corruption.name)).size;
   return {
@@ -74,7 +80,7 @@ function partialMeasure(conditions: readonly CorruptionCondition[]): Measure {
   };
 }
 
-/** The conditions that a mean over corruptions is over: the seventy-five of the benchmark where all are there, else every one. */
+/** The conditions of the mean over corruptions: the seventy-five of the benchmark if all exist, otherwise all conditions. */
 export function countedConditions(conditions: readonly Condition[]): {
   readonly counted: CorruptionCondition[];
   readonly whole: boolean;
@@ -95,7 +101,7 @@ export const corruptionConditionsOf = (conditions: readonly Condition[]): Corrup
 export function suiteMeasures(conditions: readonly Condition[], reference: CorruptionReference | undefined): Measure[] {
   const normalised =
     reference && corruptionMeasure(`mCE (reference: ${reference.name})`, referenceWeights(reference), false);
-  // Of another model, what is lost by a corruption may be nothing, and nothing divides.
+  // For another reference than AlexNet, the loss by a corruption can be zero, which cannot be a divisor.
   const relative =
     reference === ALEXNET &&
     corruptionMeasure(`relative mCE (reference: ${reference.name})`, relativeWeights(reference), true);
@@ -115,7 +121,7 @@ export function suiteMeasures(conditions: readonly Condition[], reference: Corru
 
 type AttackCondition = Condition & Required<Pick<Condition, "attack">>;
 
-/** The conditions with an attack, by epsilon. */
+/** The conditions with an attack, sorted by epsilon. */
 export const attackConditions = (conditions: readonly Condition[]): AttackCondition[] =>
   conditions
     .filter((condition): condition is AttackCondition => condition.attack !== undefined)
@@ -125,7 +131,7 @@ export const attackConditions = (conditions: readonly Condition[]): AttackCondit
 export const attackName = ({ attack: { name, epsilon, access } }: AttackCondition): string =>
   `${name}, ${in255ths(epsilon)}, ${access}`;
 
-/** A radius as it is usually written: 4/255. */
+/** A radius in the usual notation, such as 4/255. */
 export const in255ths = (epsilon: number): string => (epsilon === 0 ? "0" : `${+(255 * epsilon).toFixed(2)}/255`);
 
 /** Top-1 errors of a model under each corruption; undefined where one is not measured. */

@@ -8,24 +8,24 @@ import { corruptionConditionsOf } from "./measures.js";
 import type { MeasuredModel } from "./summary.js";
 
 const SAMPLES = 4;
-/** The corruptions that are shown, where they are measured. */
+/** The corruptions to show, where they were measured. */
 const SHOWN = ["gaussian_noise", "glass_blur", "fog", "pixelate"].map((name) => corruptionId(name, 3));
 
-/** A column: the images in another form, and the condition that says what was predicted for them. */
+/** A column: the images after a change, and the condition with their predictions. */
 interface Column {
   readonly name: string;
   readonly condition: string;
   readonly pixels: readonly Uint8Array[];
 }
 
-/** How the images are attacked, for a column; undefined where no model can be. */
+/** Attacks the images for a column; undefined where no model can be attacked. */
 export type AttackSamples = (batch: PixelBatch) => {
   readonly name: string;
   readonly condition: string;
   readonly pixels: Uint8Array[];
 };
 
-/** Four images of different classes from those that were attacked, as they were measured, and what the first model took them for. */
+/** Four of the attacked images from different classes, with the predictions of the first model. */
 export async function samplePictures(
   { model, benchmark, measurements }: MeasuredModel,
   attack: AttackSamples | undefined,
@@ -50,36 +50,36 @@ export async function samplePictures(
   }
   if (attack !== undefined) columns.push(attack(first));
 
-  const predictedFor = (id: string, place: number): string | undefined => {
+  const predictedFor = (id: string, position: number): string | undefined => {
     const condition = conditions.find((one) => one.id === id);
-    const index = condition?.indices === undefined ? place : condition.indices.indexOf(place);
+    const index = condition?.indices === undefined ? position : condition.indices.indexOf(position);
     const label = measurements.get(id)?.predicted[index];
     return label === undefined ? undefined : (images.classes[label] ?? "nothing");
   };
-  const rows = Array.from(indices, async (place, i) => ({
-    name: images.classes[images.labels[place]],
+  const rows = Array.from(indices, async (position, i) => ({
+    name: images.classes[images.labels[position]],
     cells: await Promise.all(
       columns.map(async ({ name, condition, pixels }): Promise<Picture> => {
         const png = await sharp(pixels[i], { raw: { width, height, channels: 3 } })
           .png()
           .toBuffer();
         const file = `sample-${i + 1}-${name.replace(/[^\w]+/g, "-")}`;
-        return { name: file, png, width: Math.max(80, Math.min(112, width)), note: predictedFor(condition, place) };
+        return { name: file, png, width: Math.max(80, Math.min(112, width)), note: predictedFor(condition, position) };
       }),
     ),
   }));
   return {
     kind: "pictures",
-    caption: `Images by true class; below each what ${model.name} takes it for.`,
+    caption: `Images by true class; below each is the prediction of ${model.name}.`,
     columns: columns.map(({ name }) => name),
     rows: await Promise.all(rows),
   };
 }
 
-/** Places of the first images of the first classes met. */
+/** Indices of the first images of the first classes. */
 function firstOfClasses(labels: Int32Array, indices: Uint32Array): Uint32Array {
   const seen = new Map<number, number>();
-  for (const place of indices) if (!seen.has(labels[place])) seen.set(labels[place], place);
+  for (const position of indices) if (!seen.has(labels[position])) seen.set(labels[position], position);
   return Uint32Array.from([...seen.values()].slice(0, SAMPLES));
 }
 

@@ -1,4 +1,4 @@
-/** Measures what is not yet measured. */
+/** Runs the measurements of a suite that are missing. */
 import { createHash } from "node:crypto";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import { predictAll } from "../predictions.js";
@@ -10,23 +10,23 @@ import { type Measurement, type MeasurementKey, type MeasurementStore, measureme
 /** A model to be measured. */
 export interface SuiteModel {
   readonly name: string;
-  /** SHA-256 of its weights and of what decides its answers beside them. */
+  /** SHA-256 over its weights and everything else that its outputs depend on. */
   readonly digest: string;
   readonly predictor: Predictor;
 }
 
-/** Models that take images of one size, those images, and what to measure on them. */
+/** Models with the same image size, their images, and the conditions to measure. */
 export interface Benchmark {
   readonly images: SuiteImages;
   readonly models: readonly SuiteModel[];
   readonly conditions: readonly Condition[];
 }
 
-/** The measurements of one model by the ids of the conditions. */
+/** The measurements of one model by condition id. */
 export type Measurements = ReadonlyMap<string, Measurement>;
 
 export interface SuiteProgress {
-  /** Conditions of a model that are measured or being measured, and in all; those found on disk do not count. */
+  /** Number of the current condition of a model, and of all. Those found on disk do not count. */
   readonly condition: number;
   readonly conditions: number;
   readonly id: string;
@@ -38,16 +38,16 @@ export interface SuiteProgress {
 
 export interface SuiteOutcome {
   readonly results: ReadonlyMap<SuiteModel, Measurements>;
-  /** Conditions of a model that were measured now, and that were found on disk. */
+  /** Number of measurements made now, and of those found on disk. */
   readonly measured: number;
   readonly reused: number;
 }
 
 /**
- * Measures every condition of every model that the store does not hold, and saves each as soon as it is there. Models of a
- * benchmark see the images of a condition together, so that they are made once.
+ * Measures every condition of every model that is not in the store, and saves each measurement immediately. All models of a
+ * benchmark classify the images of a condition together, so that the images are made only once.
  *
- * @throws what the predictors and readers throw; conditions that are done are saved by then
+ * @throws what the predictors and readers throw; finished conditions are saved by then
  */
 export async function runSuite(
   benchmarks: readonly Benchmark[],
@@ -97,7 +97,7 @@ interface Work {
   }[];
 }
 
-/** The models that a condition is still to be measured of; what is there goes into the results. */
+/** The models that were not measured under a condition yet. Stored measurements are put into the results. */
 function missing(
   { images, models }: Benchmark,
   condition: Condition,

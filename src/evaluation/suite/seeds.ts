@@ -1,18 +1,18 @@
-/** Methods over seeds: what models that differ in nothing else say together. */
+/** Results of methods over seeds, from models that differ in nothing else. */
 import { type SeedDifference, seedDifference } from "../statistics/paired-tests.js";
 import type { SuiteSummary } from "./summary.js";
 
-/** Models trained alike but for the seed. */
+/** Models whose trainings differ only in the seed. */
 export interface SeedGroup {
   readonly name: string;
   readonly members: readonly { readonly model: string; readonly seed: number }[];
 }
 
-/** One measure of each group, and the difference of each to the first. */
+/** One measure of each group, and its difference from the first group. */
 export interface SeedMeasure {
   readonly name: string;
   readonly better: "higher" | "lower";
-  /** By group; undefined where a member was not measured so. */
+  /** By group; undefined where a member was not measured. */
   readonly values: readonly (SeedSpread | undefined)[];
   /** Undefined for the first group, and where they share fewer than two seeds. */
   readonly differences: readonly (SeedDifference | undefined)[];
@@ -20,7 +20,7 @@ export interface SeedMeasure {
 
 export interface SeedSpread {
   readonly mean: number;
-  /** Standard deviation over seeds, with count - 1. */
+  /** Standard deviation over seeds, with the divisor count - 1. */
   readonly deviation: number;
   readonly count: number;
 }
@@ -34,12 +34,13 @@ export interface SeedSummary {
 export function summariseSeeds({ models, measures }: SuiteSummary, all: readonly SeedGroup[]): SeedSummary | undefined {
   const groups = all.filter(({ members }) => members.length > 1);
   if (groups.length === 0) return undefined;
-  const places = new Map(models.map(({ name }, m) => [name, m]));
+  const positions = new Map(models.map(({ name }, m) => [name, m]));
   return {
     groups,
     measures: measures.map(({ name, better, values }) => {
       const bySeed = groups.map(
-        ({ members }) => new Map(members.map(({ model, seed }) => [seed, values[places.get(model)!]?.value] as const)),
+        ({ members }) =>
+          new Map(members.map(({ model, seed }) => [seed, values[positions.get(model)!]?.value] as const)),
       );
       return {
         name,

@@ -1,4 +1,4 @@
-/** A suite's result as data: what its JSON file holds, and what its report is made from. */
+/** The result of a suite as data: the contents of its JSON file, and the source of its report. */
 import { SEVERITIES } from "../../corruptions/index.js";
 import { areImagenetClasses } from "../classes/imagenet.js";
 import type { CorruptionErrors } from "../corruption-error.js";
@@ -10,7 +10,7 @@ import { CLEAN, type Condition, corruptionId } from "./condition.js";
 import { attackConditions, corruptionConditionsOf, corruptionErrors, type Measure, suiteMeasures } from "./measures.js";
 import type { Benchmark, Measurements, SuiteModel } from "./run.js";
 
-/** An {@link Interval} over so many images. */
+/** An {@link Interval} over `count` images. */
 export interface MeasuredInterval extends Interval {
   readonly count: number;
 }
@@ -18,9 +18,9 @@ export interface MeasuredInterval extends Interval {
 export interface MeasureSummary {
   readonly name: string;
   readonly better: "higher" | "lower";
-  /** By model; undefined where it was not measured so. */
+  /** By model; undefined where it was not measured. */
   readonly values: readonly (MeasuredInterval | undefined)[];
-  /** From the first model to each other one; undefined for the first, and where both were not measured on the same images. */
+  /** From the first model to each other one; undefined for the first, and where the two were not measured on the same images. */
   readonly differences: readonly ((MeasuredInterval & { readonly mcNemar?: McNemar }) | undefined)[];
 }
 
@@ -28,19 +28,19 @@ export interface ModelSummary {
   readonly name: string;
   readonly digest: string;
   readonly imageSize: number;
-  /** On clean images; undefined where none are. */
+  /** Results on clean images; undefined without a clean condition. */
   readonly clean?: CleanSummary;
-  /** Top-1 errors by corruption and severity of all fifteen; undefined where one was not measured. */
+  /** Top-1 errors by corruption and severity for all fifteen corruptions; undefined where some were not measured. */
   readonly corruptionErrors?: CorruptionErrors;
-  /** Top-1 errors of every corruption that was measured, the extra ones too, with undefined for a severity that was not. */
+  /** Top-1 errors of every measured corruption, including the extra ones; undefined for a severity that was not measured. */
   readonly errors: readonly { readonly corruption: string; readonly bySeverity: readonly (number | undefined)[] }[];
-  /** Accuracy over epsilon by attack; epsilon 0 is on the attack's images without it. */
+  /** Accuracy over epsilon by attack. Epsilon 0 means the attacked images without the attack. */
   readonly robustness: readonly {
     readonly attack: string;
     readonly access: string;
     readonly points: readonly { readonly epsilon: number; readonly accuracy: number }[];
   }[];
-  /** In the order of the labels. */
+  /** Sorted by label. */
   readonly classes: readonly ClassSummary[];
 }
 
@@ -52,34 +52,34 @@ export interface CleanSummary {
   readonly brier: number;
 }
 
-/** Everything that a suite found out. Accuracies and errors are fractions. */
+/** All results of a suite. Accuracies and errors are fractions. */
 export interface SuiteSummary {
   readonly schema: 1;
   readonly data: { readonly name: string; readonly images: number; readonly classes: number };
-  /** Of the mCE; undefined where there is none. */
+  /** The reference of the mCE; undefined where there is none. */
   readonly reference: string | undefined;
-  /** Of the bootstrap and of every draw. */
+  /** Seed of the bootstrap and of every draw. */
   readonly seed: number;
   readonly models: readonly ModelSummary[];
   readonly measures: readonly MeasureSummary[];
 }
 
-/** What a summary says of one of its models, without measures that are relative to another one. */
-export function summaryOf(summary: SuiteSummary, place: number): SuiteSummary {
+/** The summary of one of the models, without measures that are relative to another model. */
+export function summaryOf(summary: SuiteSummary, index: number): SuiteSummary {
   const absolute = summary.reference === ALEXNET.name;
   return {
     ...summary,
     reference: absolute ? summary.reference : undefined,
-    models: [summary.models[place]],
+    models: [summary.models[index]],
     measures: summary.measures.flatMap(({ name, better, values }) =>
-      values[place] === undefined || (!absolute && name.includes("reference: "))
+      values[index] === undefined || (!absolute && name.includes("reference: "))
         ? []
-        : [{ name, better, values: [values[place]], differences: [undefined] }],
+        : [{ name, better, values: [values[index]], differences: [undefined] }],
     ),
   };
 }
 
-/** The models as they were given, with their benchmark and what was measured. */
+/** A model with its benchmark and its measurements. */
 export interface MeasuredModel {
   readonly model: SuiteModel;
   readonly benchmark: Benchmark;
@@ -89,8 +89,8 @@ export interface MeasuredModel {
 /**
  * Summarises the measurements of some models.
  *
- * The mCE is by AlexNet where the classes are the 1000 of ImageNet; elsewhere by the first model where there are several,
- * and left out for one alone, or where that one makes no error under some corruption.
+ * The reference of the mCE is AlexNet where the classes are ImageNet's 1000. Otherwise it is the first of several models.
+ * There is no mCE for a single model, or where the reference has no error under some corruption.
  */
 export function summarise(models: readonly MeasuredModel[], seed: number): SuiteSummary {
   const [first] = models;
@@ -112,12 +112,12 @@ function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | un
   if (areImagenetClasses(benchmark.images.classes)) return ALEXNET;
   const errors = corruptionErrors(measurements);
   if (models.length === 1 || errors === undefined) return undefined;
-  const cleanError = 1 - (measurements.get(CLEAN)?.accuracy ?? Number.NaN); // for a relative mCE, which takes AlexNet alone
+  const cleanError = 1 - (measurements.get(CLEAN)?.accuracy ?? Number.NaN); // for a relative mCE, which needs AlexNet as the reference
   const reference = corruptionReference(model.name, errors, cleanError);
   return Object.values(reference.errors).every((error) => error > 0) ? reference : undefined;
 }
 
-/** The conditions of all benchmarks, each once. */
+/** The different conditions of all benchmarks. */
 export function distinctConditions(models: readonly Pick<MeasuredModel, "benchmark">[]): Condition[] {
   return [
     ...new Map(
@@ -126,7 +126,7 @@ export function distinctConditions(models: readonly Pick<MeasuredModel, "benchma
   ];
 }
 
-/** Intervals of all models and differences; those over as many images share their resamples. */
+/** Intervals of all models and differences. Those with the same number of images share their resamples. */
 function summariseMeasures(
   models: readonly MeasuredModel[],
   measures: readonly Measure[],
@@ -194,7 +194,7 @@ function modelSummary(
     robustness: kinds.map(({ name, access }) => {
       const own = attacks.filter(({ attack }) => attack.name === name && attack.access === access);
       const { right } = measurements.get(CLEAN)!;
-      const clean = Array.from(own[0].indices ?? right.keys(), (place) => right[place]);
+      const clean = Array.from(own[0].indices ?? right.keys(), (index) => right[index]);
       const points = own.map(({ id, attack }) => ({
         epsilon: attack.epsilon,
         accuracy: measurements.get(id)!.accuracy,

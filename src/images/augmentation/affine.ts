@@ -1,18 +1,21 @@
-/** Affine maps of 8-bit images as Pillow computes them: an output pixel takes what lies at its centre's place in the input. */
+/** Affine maps of 8-bit images as Pillow computes them: each output pixel is read from the input at its mapped centre. */
 import type { RgbImage } from "./auto-augment-operations.js";
 
-/** (x, y) of an output pixel's centre to the place (a x + b y + c, d x + e y + f) in the input, in pixels from the upper left corner. */
+/**
+ * Maps the centre (x, y) of an output pixel to (a x + b y + c, d x + e y + f) in the input, in pixels from the upper left
+ * corner.
+ */
 export type AffineMap = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 export type AffineInterpolation = "nearest" | "bilinear";
 
 const CHANNELS = 3;
-/** What is seen where a moved image leaves the frame empty: middle grey. */
+/** Middle grey, which fills the area that the image has left. */
 export const FILL = 128;
-/** Pillow counts places in 2^-16 of a pixel where it takes the nearest one. */
+/** For the nearest pixel, Pillow computes positions in units of 2^-16 pixel. */
 const FIXED = 65536;
 
-/** Moves an image in place. Its middle grey fills what comes from outside, where Pillow has black unless told. */
+/** Transforms an image in place. The area outside of the input is middle grey, where Pillow's default is black. */
 export function transformAffine(image: RgbImage, map: AffineMap, interpolation: AffineInterpolation): void {
   if (interpolation === "nearest") nearest(image, map);
   else bilinear(image, map);
@@ -49,7 +52,7 @@ function bilinear({ pixels, height, width }: RgbImage, [a, b, c, d, e, f]: Affin
         for (let i = at; i < at + CHANNELS; i++) pixels[i] = FILL;
         continue;
       }
-      // The pixel to the upper left, which may lie outside by one; places outside are those of the border.
+      // The pixel to the upper left, which can be outside by one pixel. Outside pixels have the values of the border.
       const left = Math.floor(column - 0.5);
       const top = Math.floor(row - 0.5);
       const right = column - 0.5 - left;
@@ -71,7 +74,7 @@ function bilinear({ pixels, height, width }: RgbImage, [a, b, c, d, e, f]: Affin
   }
 }
 
-/** The map of a turn about the middle, counterclockwise by so many degrees. */
+/** Rotation about the centre by `degrees` counterclockwise. */
 export function rotation(degrees: number, { height, width }: RgbImage): AffineMap {
   const angle = (-degrees * Math.PI) / 180;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];

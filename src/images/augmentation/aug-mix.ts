@@ -1,6 +1,7 @@
 /**
- * AugMix (Hendrycks et al. 2020, https://arxiv.org/abs/1912.02781), the images alone, without the consistency loss: chains of operations, mixed
- * with one another and with the image. Settings of its published code (google-research/augmix): width 3, depth 1 to 3, severity 3, alpha 1.
+ * AugMix (Hendrycks et al. 2020, https://arxiv.org/abs/1912.02781) without its consistency loss: chains of operations, mixed with
+ * each other and with the image. Settings of its published code (google-research/augmix): width 3, depth 1 to 3, severity 3,
+ * alpha 1.
  */
 import type { KeyedRandom } from "../../random.js";
 import type { RgbImage } from "./auto-augment-operations.js";
@@ -10,9 +11,9 @@ import { applyPolicyOperation, type PolicyOperation, type PolicyOperationName } 
 const WIDTH = 3;
 const MAX_DEPTH = 3;
 const SEVERITY = 3;
-/** The least level of an operation; the largest is the severity. */
+/** The lowest level of an operation. The highest is the severity. */
 const LEAST_LEVEL = 0.1;
-/** Operations that are none of ImageNet-C's corruptions. */
+/** Operations that are not among ImageNet-C's corruptions. */
 const NAMES: readonly PolicyOperationName[] = [
   "AutoContrast",
   "Equalize",
@@ -24,20 +25,20 @@ const NAMES: readonly PolicyOperationName[] = [
   "TranslateX",
   "TranslateY",
 ];
-/** The published translations reach a third of the side. */
+/** The largest translation of the published code, as a share of the side. */
 const TRANSLATION = 1 / 3;
 
-/** What is drawn for an image. */
+/** The random choices for an image. */
 export interface AugMixDraw {
   /** The operations of each chain, in order. */
   readonly chains: readonly (readonly PolicyOperation[])[];
-  /** Of the chains, with sum 1. */
+  /** Weights of the chains, with sum 1. */
   readonly weights: readonly number[];
-  /** Share of the mixed chains beside the image. */
+  /** Weight of the mixed chains. The weight of the image is 1 - share. */
   readonly share: number;
 }
 
-/** Draws of one chain: its depth and weight, and for each operation name, level and direction. */
+/** Number of draws of a chain: its depth and weight; for each operation its name, level and direction. */
 const DRAWS = 2 + 3 * MAX_DEPTH;
 
 export function drawAugMix(image: RgbImage, random: KeyedRandom): AugMixDraw {
@@ -66,7 +67,7 @@ function valueAt(name: PolicyOperationName, level: number, image: RgbImage): num
   return Math.trunc((level / 10) * TRANSLATION * sideOf(name, image));
 }
 
-/** (1 - share) image + share sum_i weight_i chain_i(image), rounded, in place. Moved images are interpolated bilinearly. */
+/** (1 - share) image + share sum_i weight_i chain_i(image), rounded, in place. Transforms use bilinear interpolation. */
 export function applyAugMix(image: RgbImage, { chains, weights, share }: AugMixDraw): void {
   const mixed = new Float64Array(image.pixels.length);
   for (let at = 0; at < mixed.length; at++) mixed[at] = (1 - share) * image.pixels[at];

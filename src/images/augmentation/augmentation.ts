@@ -1,16 +1,16 @@
-/** Training augmentation of 8-bit images. Where an image is cut and whether it is mirrored is the caller's draw. */
+/** Crop and flip of 8-bit images for training. The caller draws the window and whether to flip. */
 
 /** Bytes of a pixel: RGB. */
 const CHANNELS = 3;
 
 /**
- * Cuts an H x W window out of an image padded with `padding` zero pixels on each side, the augmentation of He et al.
- * 2016, section 4.2, https://arxiv.org/abs/1512.03385.
+ * Crops an H x W window of an image padded with `padding` zero pixels on each side, the augmentation of He et al. 2016,
+ * section 4.2, https://arxiv.org/abs/1512.03385.
  *
  * @param source (H, W, 3) uint8
  * @param top first row of the window in the padded image, in [0, 2 * padding]
- * @param left first column likewise; top = left = padding gives the image itself
- * @param target (H, W, 3) uint8, every byte of it is written; must not be `source`
+ * @param left first column, in the same range; top = left = padding gives the image itself
+ * @param target (H, W, 3) uint8; every byte is written; must not be `source`
  */
 export function cropPadded(
   source: Uint8Array,
@@ -24,7 +24,7 @@ export function cropPadded(
   const rowBytes = width * CHANNELS;
   const down = top - padding;
   const right = left - padding;
-  // Columns of the window that lie on the image; the rest is padding.
+  // Columns of the window inside of the image. The others are padding.
   const first = Math.min(width, Math.max(0, -right));
   const end = Math.max(first, Math.min(width, width - right));
   for (let row = 0; row < height; row++) {

@@ -1,6 +1,6 @@
 /**
- * The operations that AutoAugment composes (Cubuk et al. 2019, table 6, https://arxiv.org/abs/1805.09501), on 8-bit RGB
- * images, in place. They compute what the official trainer of EfficientNet and AdvProp does (tensorflow/tpu,
+ * The operations of AutoAugment (Cubuk et al. 2019, table 6, https://arxiv.org/abs/1805.09501) on 8-bit RGB images, in place.
+ * They compute the same as the official trainer of EfficientNet and AdvProp (tensorflow/tpu,
  * models/official/efficientnet/autoaugment.py), except where a function says otherwise.
  */
 
@@ -13,12 +13,12 @@ export interface RgbImage {
 }
 
 const CHANNELS = 3;
-/** What is seen where a moved image leaves the frame empty, and in a hole that is cut out: middle grey. */
+/** Middle grey, which fills the area that the image has left, and cutouts. */
 const FILL = 128;
-/** Values below are brightened by {@link solarizeAdd}. */
+/** Values below this are brightened by {@link solarizeAdd}. */
 const SOLARIZE_ADD_THRESHOLD = 128;
 
-/** Stretches each channel so that its lowest value becomes 0 and its highest 255; one of a single value stays. */
+/** Stretches each channel so that its lowest value becomes 0 and its highest 255. A channel with a single value stays. */
 export function autoContrast(image: RgbImage): void {
   for (let channel = 0; channel < CHANNELS; channel++) {
     const counts = histogram(image, channel);
@@ -32,8 +32,8 @@ export function autoContrast(image: RgbImage): void {
 }
 
 /**
- * Makes the histogram of each channel as flat as a map of values can: value v becomes the number of pixels below v, in
- * steps of a 255th of all pixels but those of the highest value. A channel for which that step is 0 stays.
+ * Histogram equalisation of each channel. Value v becomes the number of pixels below v in units of `step`, where step is 1/255 of
+ * the number of pixels without those of the highest value. A channel stays where that step is 0.
  */
 export function equalize(image: RgbImage): void {
   for (let channel = 0; channel < CHANNELS; channel++) {
@@ -51,13 +51,13 @@ export function equalize(image: RgbImage): void {
   }
 }
 
-/** Takes each value from 255. */
+/** Replaces each value v by 255 - v. */
 export function invert(image: RgbImage): void {
   mapValues(image, (value) => 255 - value);
 }
 
 /**
- * Keeps the highest bits of each value. Of 0 bits one is kept: TensorFlow shifts a byte by at most 7 places.
+ * Keeps the highest `bits` bits of each value. 0 bits keep one, since TensorFlow shifts a byte by at most 7.
  *
  * @param bits in [0, 8]
  */
@@ -66,17 +66,17 @@ export function posterize(image: RgbImage, bits: number): void {
   mapValues(image, (value) => (value >> shift) << shift);
 }
 
-/** Inverts the values from `threshold` on; 256 leaves the image as it is. */
+/** Inverts values of at least `threshold`. With 256 the image stays. */
 export function solarize(image: RgbImage, threshold: number): void {
   mapValues(image, (value) => (value < threshold ? value : 255 - value));
 }
 
-/** Adds to the values below 128, up to 255. */
+/** Adds to the values below 128, clipped at 255. */
 export function solarizeAdd(image: RgbImage, addition: number): void {
   mapValues(image, (value) => (value < SOLARIZE_ADD_THRESHOLD ? Math.min(255, Math.max(0, value + addition)) : value));
 }
 
-/** Saturation: `factor` 0 gives grey, 1 the image itself, more stronger colours. */
+/** Changes the saturation: factor 0 gives grey, 1 the image itself, and larger factors stronger colours. */
 export function color({ pixels }: RgbImage, factor: number): void {
   for (let at = 0; at < pixels.length; at += CHANNELS) {
     const grey = luma(pixels, at);
@@ -85,8 +85,8 @@ export function color({ pixels }: RgbImage, factor: number): void {
 }
 
 /**
- * Distance from the mean grey of the image, as Pillow has it. The official file divides the number of pixels by 256
- * instead of averaging; the policy v0 does not use this operation.
+ * Changes the contrast: scales the distance from the mean grey of the image, as Pillow does. The official file divides the number
+ * of pixels by 256 instead of averaging. The policy v0 does not use this operation.
  */
 export function contrast(image: RgbImage, factor: number): void {
   const { pixels, height, width } = image;
@@ -96,14 +96,14 @@ export function contrast(image: RgbImage, factor: number): void {
   mapValues(image, (value) => blend(mean, value, factor));
 }
 
-/** Multiplies each value: `factor` 0 gives black, 1 the image itself. */
+/** Multiplies each value: factor 0 gives black, 1 the image itself. */
 export function brightness(image: RgbImage, factor: number): void {
   mapValues(image, (value) => blend(0, value, factor));
 }
 
 /**
- * `factor` 0 smooths by the mean over 3 x 3 pixels with weight 5 in the middle, 1 gives the image itself, more sharpens.
- * The outermost pixels stay.
+ * Changes the sharpness: factor 0 smooths by the mean over 3 x 3 pixels with weight 5 at the centre, 1 gives the image itself,
+ * larger factors sharpen. The border pixels stay.
  */
 export function sharpness({ pixels, height, width }: RgbImage, factor: number): void {
   const source = pixels.slice();
@@ -118,7 +118,7 @@ export function sharpness({ pixels, height, width }: RgbImage, factor: number): 
   }
 }
 
-/** Turns the image about its middle: positive angles turn what is seen counterclockwise. */
+/** Rotates the image about its centre, counterclockwise for positive angles. */
 export function rotate(image: RgbImage, degrees: number): void {
   const cos = Math.cos((degrees * Math.PI) / 180);
   const sin = Math.sin((degrees * Math.PI) / 180);
@@ -129,12 +129,12 @@ export function rotate(image: RgbImage, degrees: number): void {
   transform(image, x, y);
 }
 
-/** Moves each row to the left by `slope` times its number. */
+/** Moves each row to the left by `slope` times its index. */
 export function shearX(image: RgbImage, slope: number): void {
   transform(image, [1, slope, 0], [0, 1, 0]);
 }
 
-/** Moves each column up by `slope` times its number. */
+/** Moves each column up by `slope` times its index. */
 export function shearY(image: RgbImage, slope: number): void {
   transform(image, [1, 0, 0], [slope, 1, 0]);
 }
@@ -149,7 +149,7 @@ export function translateY(image: RgbImage, distance: number): void {
   transform(image, [1, 0, 0], [0, 1, distance]);
 }
 
-/** Greys the square of the rows and columns from centre - half on, up to but without centre + half. */
+/** Makes a square grey: rows and columns from centre - half to centre + half (exclusive). */
 export function cutout({ pixels, height, width }: RgbImage, row: number, column: number, half: number): void {
   const left = Math.max(0, column - half);
   const right = Math.min(width, column + half);
@@ -159,8 +159,8 @@ export function cutout({ pixels, height, width }: RgbImage, row: number, column:
 }
 
 /**
- * Pixel (x, y) becomes the one nearest to (a x + b y + c, d x + e y + f), halves away from zero as in TensorFlow, or
- * grey where that is outside.
+ * Pixel (x, y) becomes the pixel nearest to (a x + b y + c, d x + e y + f), or grey where that is outside. Halves are
+ * rounded away from zero, as in TensorFlow.
  */
 function transform(
   { pixels, height, width }: RgbImage,
@@ -185,19 +185,22 @@ function roundAwayFromZero(value: number): number {
   return value < 0 ? Math.ceil(value - 0.5) : Math.floor(value + 0.5);
 }
 
-/** From `origin` (factor 0) to `value` (factor 1) and beyond, cut off to a byte; in float32, as Pillow and TensorFlow. */
+/**
+ * Interpolates from `origin` (factor 0) to `value` (factor 1) and beyond, truncated to a byte; in float32, as Pillow and
+ * TensorFlow.
+ */
 function blend(origin: number, value: number, factor: number): number {
   const mixed = Math.fround(origin + Math.fround(Math.fround(factor) * (value - origin)));
   return Math.min(255, Math.max(0, Math.trunc(mixed)));
 }
 
-/** Grey of a pixel, with TensorFlow's weights and its rounding of [0, 1] to bytes: 255.5 times the value, cut off. */
+/** Grey value of a pixel with TensorFlow's weights. TensorFlow converts [0, 1] to bytes by truncating 255.5 times the value. */
 function luma(pixels: Uint8Array, at: number): number {
   const sum = 0.2989 * pixels[at] + 0.587 * pixels[at + 1] + 0.114 * pixels[at + 2];
   return Math.trunc((sum / 255) * 255.5);
 }
 
-/** How many pixels of a channel have each value. */
+/** The number of pixels of a channel with each value. */
 function histogram({ pixels }: RgbImage, channel: number): Uint32Array {
   const counts = new Uint32Array(256);
   for (let i = channel; i < pixels.length; i += CHANNELS) counts[pixels[i]]++;
@@ -208,7 +211,7 @@ function mapValues(image: RgbImage, map: (value: number) => number): void {
   for (let channel = 0; channel < CHANNELS; channel++) mapChannel(image, channel, map);
 }
 
-/** Replaces each value of a channel by that of a map, which is asked once for each of the 256 values. */
+/** Applies a function to every value of a channel. The function is called once for each of the 256 values. */
 function mapChannel({ pixels }: RgbImage, channel: number, map: (value: number) => number): void {
   const table = Uint8Array.from({ length: 256 }, (_, value) => map(value));
   for (let i = channel; i < pixels.length; i += CHANNELS) pixels[i] = table[pixels[i]];

@@ -1,6 +1,6 @@
 /**
- * AutoAugment: two operations in a row, of a pair drawn from a learned policy (Cubuk et al. 2019,
- * https://arxiv.org/abs/1805.09501), as the official trainer of EfficientNet and AdvProp applies them (tensorflow/tpu,
+ * AutoAugment (Cubuk et al. 2019, https://arxiv.org/abs/1805.09501): applies a random pair of operations from a learned
+ * policy, as the official trainer of EfficientNet and AdvProp does (tensorflow/tpu,
  * models/official/efficientnet/autoaugment.py).
  */
 
@@ -8,11 +8,11 @@ import type { KeyedRandom } from "../../random.js";
 import type { RgbImage } from "./auto-augment-operations.js";
 import * as operations from "./auto-augment-operations.js";
 
-// Magnitudes of level 10, from `level_to_arg` and `distort_image_with_autoaugment` of the official file.
+// Values at level 10, from `level_to_arg` and `distort_image_with_autoaugment` of the official file.
 const MAX_LEVEL = 10;
 const MAX_DEGREES = 30;
 const MAX_SHEAR = 0.3;
-/** Pixels, whatever the size of the image. */
+/** In pixels, whatever the size of the image. */
 const MAX_TRANSLATION = 250;
 /** Half the side of the square, in pixels. */
 const MAX_CUTOUT = 100;
@@ -22,10 +22,10 @@ const MAX_SOLARIZE_ADD = 110;
 const MIN_ENHANCEMENT = 0.1;
 const ENHANCEMENT_RANGE = 1.8;
 
-/** An operation that was drawn, with everything that decides what it does. */
+/** A drawn operation with all of its parameters. */
 export interface DrawnOperation {
   readonly name: OperationName;
-  /** In [0, 10]; of operations with a direction negative as often as not. */
+  /** In [0, 10]. For operations with a direction it is negative with probability 1/2. */
   readonly level: number;
   /** Centre of a cutout as shares of height and width, in [0, 1). */
   readonly centre: readonly [number, number];
@@ -34,7 +34,7 @@ export interface DrawnOperation {
 const share = (level: number) => level / MAX_LEVEL;
 const enhancement = (level: number) => share(level) * ENHANCEMENT_RANGE + MIN_ENHANCEMENT;
 
-/** What each operation does at a level. */
+/** The effect of each operation at a level. */
 const OPERATIONS = {
   AutoContrast: (image: RgbImage) => operations.autoContrast(image),
   Equalize: (image: RgbImage) => operations.equalize(image),
@@ -62,14 +62,14 @@ const OPERATIONS = {
 
 export type OperationName = keyof typeof OPERATIONS;
 
-/** Operations with a direction, whose level is negated half of the time. */
+/** Operations with a direction. Their level is negated with probability 1/2. */
 const DIRECTED: ReadonlySet<OperationName> = new Set(["Rotate", "ShearX", "ShearY", "TranslateX", "TranslateY"]);
 
 /** An operation, the probability that it is applied, and its level in [0, 10]. */
 type Step = readonly [name: OperationName, probability: number, level: number];
 
-// biome-ignore format: a table, a pair a line
-/** The policy found on ImageNet: `policy_v0` of the official file. Each pair is as likely as any other. */
+// biome-ignore format: a table with one pair per line
+/** The policy found on ImageNet: `policy_v0` of the official file. All pairs are equally likely. */
 export const POLICY_V0: readonly (readonly [Step, Step])[] = [
   [["Equalize", 0.8, 1], ["ShearY", 0.8, 4]],
   [["Color", 0.4, 9], ["Equalize", 0.6, 3]],
@@ -98,10 +98,10 @@ export const POLICY_V0: readonly (readonly [Step, Step])[] = [
   [["Color", 0.8, 6], ["Rotate", 0.4, 5]],
 ];
 
-/** Draws that an operation has for itself: whether, which way, and two for where. */
+/** Number of draws of an operation: whether it is applied, its direction, and two for its position. */
 const DRAWS = 4;
 
-/** The operations of {@link POLICY_V0} that an image's random numbers choose: none, one or two, in order. */
+/** Draws the operations of an image from {@link POLICY_V0}: none, one or two, in order. */
 export function drawOperations(random: KeyedRandom): DrawnOperation[] {
   const pair = POLICY_V0[random.integer(0, POLICY_V0.length)];
   return pair.flatMap(([name, probability, level], i) => {
@@ -113,7 +113,7 @@ export function drawOperations(random: KeyedRandom): DrawnOperation[] {
   });
 }
 
-/** Changes an image in place. */
+/** Applies an operation to an image in place. */
 export function applyOperation(image: RgbImage, { name, level, centre }: DrawnOperation): void {
   OPERATIONS[name](image, level, centre);
 }

@@ -1,6 +1,6 @@
 /**
- * AutoAugment's policy for CIFAR-10 (Cubuk et al. 2019, table 7, https://arxiv.org/abs/1805.09501), with the magnitudes of its published code
- * (tensorflow/models, research/autoaugment/augmentation_transforms.py).
+ * AutoAugment's policy for CIFAR-10 (Cubuk et al. 2019, table 7, https://arxiv.org/abs/1805.09501), with the magnitudes of its
+ * published code (tensorflow/models, research/autoaugment/augmentation_transforms.py).
  */
 import type { KeyedRandom } from "../../random.js";
 import type { RgbImage } from "./auto-augment-operations.js";
@@ -10,7 +10,7 @@ const MAX_LEVEL = 10;
 const whole = (level: number, most: number) => Math.trunc((level * most) / MAX_LEVEL);
 const real = (level: number, most: number) => (level * most) / MAX_LEVEL;
 
-/** What a level in [0, 10] is of each operation; of those with a direction before its sign is drawn. */
+/** The value of each operation at a level in [0, 10], before the sign of operations with a direction is drawn. */
 export const VALUE_OF_LEVEL: Readonly<Record<PolicyOperationName, (level: number, side: number) => number>> = {
   Identity: () => 0,
   AutoContrast: () => 0,
@@ -25,12 +25,12 @@ export const VALUE_OF_LEVEL: Readonly<Record<PolicyOperationName, (level: number
   Rotate: (level) => whole(level, 30),
   ShearX: (level) => real(level, 0.3),
   ShearY: (level) => real(level, 0.3),
-  // The published 10 pixels of CIFAR's 32, of any side.
+  // The published 10 pixels at a side of 32, scaled to any side.
   TranslateX: (level, side) => real(level, (10 / 32) * side),
   TranslateY: (level, side) => real(level, (10 / 32) * side),
 };
 
-/** Operations whose value is negated half of the time. */
+/** Operations whose value is negated with probability 1/2. */
 export const DIRECTED: ReadonlySet<PolicyOperationName> = new Set([
   "Rotate",
   "ShearX",
@@ -46,8 +46,8 @@ export const sideOf = (name: PolicyOperationName, { height, width }: RgbImage): 
 /** An operation, the probability that it is applied, and its level. */
 type Step = readonly [name: PolicyOperationName, probability: number, level: number];
 
-// biome-ignore format: a table, a pair a line
-/** Each pair is as likely as any other. */
+// biome-ignore format: a table with one pair per line
+/** All pairs are equally likely. */
 export const CIFAR10_POLICY: readonly (readonly [Step, Step])[] = [
   [["Invert", 0.1, 7], ["Contrast", 0.2, 6]],
   [["Rotate", 0.7, 2], ["TranslateX", 0.3, 9]],
@@ -76,7 +76,7 @@ export const CIFAR10_POLICY: readonly (readonly [Step, Step])[] = [
   [["TranslateY", 0.7, 9], ["AutoContrast", 0.9, 1]],
 ];
 
-/** The operations that an image's random numbers choose: none, one or two, in order. */
+/** Draws the operations of an image: none, one or two, in order. */
 export function drawCifarOperations(image: RgbImage, random: KeyedRandom): PolicyOperation[] {
   const pair = CIFAR10_POLICY[random.integer(0, CIFAR10_POLICY.length)];
   return pair.flatMap(([name, probability, level], i) => {

@@ -1,23 +1,23 @@
 /**
- * The operations of augmentation policies whose published code uses Pillow, on 8-bit RGB images, in place: those of AutoAugment on CIFAR-10,
- * RandAugment, TrivialAugment and AugMix. Each is within one grey level of Pillow's (test/golden/scripts/make_augmentation.py), with middle grey
- * where an image leaves the frame empty.
+ * The operations of policies whose published code uses Pillow: AutoAugment on CIFAR-10, RandAugment, TrivialAugment and AugMix.
+ * They change 8-bit RGB images in place. Each is within one grey level of Pillow (test/golden/scripts/make_augmentation.py). The
+ * area that an image has left is middle grey.
  */
 import { type AffineInterpolation, rotation, transformAffine } from "./affine.js";
 import type { RgbImage } from "./auto-augment-operations.js";
 import * as operations from "./auto-augment-operations.js";
 
-/** What each operation does with its value; those that take none have no second argument. */
+/** The effect of each operation with its value. Operations without a value have no second argument. */
 const OPERATIONS = {
   Identity: () => {},
   AutoContrast: (image: RgbImage) => operations.autoContrast(image),
   Equalize: (image: RgbImage) => operations.equalize(image),
   Invert: (image: RgbImage) => operations.invert(image),
-  /** Bits that are kept, at least one. */
+  /** Number of bits that are kept, at least one. */
   Posterize: (image: RgbImage, bits: number) => operations.posterize(image, Math.max(1, bits)),
   /** Lowest value that is inverted. */
   Solarize: (image: RgbImage, threshold: number) => operations.solarize(image, threshold),
-  /** Factors, 1 for the image itself. */
+  /** Factors. 1 gives the image itself. */
   Color: (image: RgbImage, factor: number) => operations.color(image, factor),
   Contrast: (image: RgbImage, factor: number) => operations.contrast(image, factor),
   Brightness: (image: RgbImage, factor: number) => operations.brightness(image, factor),
@@ -25,12 +25,12 @@ const OPERATIONS = {
   /** Degrees, counterclockwise. */
   Rotate: (image: RgbImage, degrees: number, interpolation: AffineInterpolation) =>
     transformAffine(image, rotation(degrees, image), interpolation),
-  /** Columns that a row moves to the left for each row above it, and likewise. */
+  /** Pixels by which a row moves to the left relative to the row above it; columns move up in the same way. */
   ShearX: (image: RgbImage, slope: number, interpolation: AffineInterpolation) =>
     transformAffine(image, [1, slope, 0, 0, 1, 0], interpolation),
   ShearY: (image: RgbImage, slope: number, interpolation: AffineInterpolation) =>
     transformAffine(image, [1, 0, 0, slope, 1, 0], interpolation),
-  /** Whole pixels to the left, and up. */
+  /** Integer number of pixels to the left, or up. */
   TranslateX: (image: RgbImage, pixels: number, interpolation: AffineInterpolation) =>
     transformAffine(image, [1, 0, Math.trunc(pixels), 0, 1, 0], interpolation),
   TranslateY: (image: RgbImage, pixels: number, interpolation: AffineInterpolation) =>
@@ -39,13 +39,13 @@ const OPERATIONS = {
 
 export type PolicyOperationName = keyof typeof OPERATIONS;
 
-/** An operation with its value, 0 where it takes none. */
+/** An operation with its value, which is 0 where it has none. */
 export interface PolicyOperation {
   readonly name: PolicyOperationName;
   readonly value: number;
 }
 
-/** Changes an image in place. */
+/** Applies an operation to an image in place. */
 export function applyPolicyOperation(
   image: RgbImage,
   { name, value }: PolicyOperation,

@@ -1,5 +1,5 @@
 /**
- * RandAugment (Cubuk et al. 2020, https://arxiv.org/abs/1909.13719) and TrivialAugment in its wide form (Müller and Hutter 2021,
+ * RandAugment (Cubuk et al. 2020, https://arxiv.org/abs/1909.13719) and the wide form of TrivialAugment (Müller and Hutter 2021,
  * https://arxiv.org/abs/2103.10158), with the magnitudes of torchvision's classes of these names.
  */
 import type { KeyedRandom } from "../../random.js";
@@ -7,7 +7,7 @@ import type { RgbImage } from "./auto-augment-operations.js";
 import { DIRECTED, sideOf } from "./cifar-policy.js";
 import type { PolicyOperation, PolicyOperationName } from "./policy-operations.js";
 
-/** Magnitudes are whole numbers from 0 to this. */
+/** Magnitudes are integers from 0 to this. */
 export const MAX_MAGNITUDE = 30;
 
 /** The largest value of each kind of operation. */
@@ -16,16 +16,16 @@ interface Ranges {
   /** Share of the side. */
   readonly translation: number;
   readonly degrees: number;
-  /** How far a factor goes from 1, up or down. */
+  /** Largest difference of a factor from 1. */
   readonly enhancement: number;
-  /** Bits that posterize takes away. */
+  /** Number of bits that posterize removes. */
   readonly bits: number;
 }
 
-/** Of RandAugment. */
+/** Values of RandAugment. */
 export const RAND_AUGMENT: Ranges = { shear: 0.3, translation: 150 / 331, degrees: 30, enhancement: 0.9, bits: 4 };
 
-/** Of TrivialAugment; its translation of 32 pixels, whatever the size of the image, is taken as that share of 224. */
+/** Values of TrivialAugment. Its translation of 32 pixels for any image size is used as this share of 224 pixels. */
 export const TRIVIAL_AUGMENT: Ranges = { shear: 0.99, translation: 32 / 224, degrees: 135, enhancement: 0.99, bits: 6 };
 
 const NAMES: readonly PolicyOperationName[] = [
@@ -46,7 +46,7 @@ const NAMES: readonly PolicyOperationName[] = [
 ];
 const ENHANCEMENTS: ReadonlySet<PolicyOperationName> = new Set(["Brightness", "Color", "Contrast", "Sharpness"]);
 
-/** An operation at a magnitude. @param sign of what has a direction, and of an enhancement: up or down */
+/** An operation at a magnitude. @param sign direction of the operation, and whether an enhancement is more or less than 1 */
 export function operationAt(
   name: PolicyOperationName,
   magnitude: number,
@@ -67,13 +67,13 @@ export function operationAt(
 const signOf = (random: KeyedRandom, draw: number): 1 | -1 => (random.uniform(draw) < 0.5 ? -1 : 1);
 
 export interface RandAugmentOptions {
-  /** Operations in a row. */
+  /** Number of operations applied one after the other. */
   readonly operations: number;
-  /** A whole number in [0, 30], of all operations. */
+  /** An integer in [0, 30], the same for all operations. */
   readonly magnitude: number;
 }
 
-/** As many operations as are asked for, each as likely as any other, all at one magnitude. */
+/** Draws the given number of operations, all equally likely and at the same magnitude. */
 export function drawRandAugment(
   image: RgbImage,
   random: KeyedRandom,
@@ -85,7 +85,7 @@ export function drawRandAugment(
   });
 }
 
-/** One operation at a magnitude that is drawn too. */
+/** Draws one operation and its magnitude. */
 export function drawTrivialAugment(image: RgbImage, random: KeyedRandom): PolicyOperation[] {
   const name = NAMES[random.integer(0, NAMES.length)];
   const magnitude = random.integer(1, MAX_MAGNITUDE + 1);

@@ -1,12 +1,12 @@
-/** Random erasing (Zhong et al. 2020, https://arxiv.org/abs/1708.04896), of 8-bit images. */
+/** Random erasing (Zhong et al. 2020, https://arxiv.org/abs/1708.04896) of 8-bit images. */
 import type { KeyedRandom } from "../../random.js";
 import { FILL } from "./affine.js";
 import type { RgbImage } from "./auto-augment-operations.js";
 
-// Of the paper and of torchvision: share of the area, and height over width.
+// Ranges of the paper and of torchvision: share of the area, and height / width.
 const AREA = [0.02, 1 / 3] as const;
 const ASPECT = [0.3, 3.3] as const;
-/** Rectangles that are tried; where none fits, the image stays. */
+/** Maximum number of rectangles that are drawn. If none fits, the image stays. */
 const TRIES = 10;
 const DRAWS = 4;
 const CHANNELS = 3;
@@ -18,7 +18,7 @@ export interface Rectangle {
   readonly width: number;
 }
 
-/** The rectangle that an image's random numbers choose; undefined where the image stays. @param probability in [0, 1] */
+/** Draws a rectangle; undefined where the image stays. @param probability in [0, 1] */
 export function drawErased(
   { height, width }: Pick<RgbImage, "height" | "width">,
   random: KeyedRandom,
@@ -38,7 +38,7 @@ export function drawErased(
   return undefined;
 }
 
-/** Makes a rectangle middle grey, in place. */
+/** Makes a rectangle middle grey in place. */
 export function erase({ pixels, width }: RgbImage, rectangle: Rectangle): void {
   for (let row = rectangle.top; row < rectangle.top + rectangle.height; row++) {
     const start = (row * width + rectangle.left) * CHANNELS;

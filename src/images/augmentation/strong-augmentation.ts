@@ -1,4 +1,4 @@
-/** All that an image goes through after crop and mirroring: colour jitter, a policy, random erasing, in this order. */
+/** The augmentation after crop and flip: colour jitter, then a policy, then random erasing. */
 import { type KeyedRandom, Purpose } from "../../random.js";
 import { applyAugMix, drawAugMix } from "./aug-mix.js";
 import { autoAugment } from "./auto-augment.js";
@@ -9,32 +9,32 @@ import { applyPolicyOperation, type PolicyOperation } from "./policy-operations.
 import { drawRandAugment, drawTrivialAugment, type RandAugmentOptions } from "./rand-augment.js";
 import { drawErased, erase } from "./random-erasing.js";
 
-/** Policies that can be asked for. */
+/** The policies that a recipe can choose. */
 export const AUTO_AUGMENT_POLICIES = ["none", "v0", "cifar10", "rand-augment", "trivial-augment", "aug-mix"] as const;
 export type AutoAugmentPolicy = (typeof AUTO_AUGMENT_POLICIES)[number];
 
-/** RandAugment unless told, as in torchvision. */
+/** The defaults of RandAugment, as in torchvision. */
 export const DEFAULT_RAND_AUGMENT: RandAugmentOptions = { operations: 2, magnitude: 9 };
 
 export interface StrongAugmentation {
   /** By default none. */
   readonly autoAugment?: AutoAugmentPolicy;
-  /** Of the policy `rand-augment`; {@link DEFAULT_RAND_AUGMENT} unless given. */
+  /** Settings of the policy `rand-augment`; by default {@link DEFAULT_RAND_AUGMENT}. */
   readonly randAugment?: RandAugmentOptions;
-  /** Strength in [0, 1), 0 for none, which is the default. */
+  /** Strength in [0, 1); by default 0, which means none. */
   readonly colorJitter?: number;
-  /** Probability of each image, by default 0. */
+  /** Probability for each image; by default 0. */
   readonly randomErasing?: number;
 }
 
-/** Whether an image stays as it is. */
+/** Whether these settings leave images unchanged. */
 export const isNeutral = ({ autoAugment = "none", colorJitter = 0, randomErasing = 0 }: StrongAugmentation): boolean =>
   autoAugment === "none" && colorJitter === 0 && randomErasing === 0;
 
 /**
  * Augments an image in place: a pure function of the image, the settings and the keys.
  *
- * @param draws gives the random numbers of a purpose
+ * @param draws returns the random numbers of a purpose
  */
 export function augmentStrongly(
   image: RgbImage,

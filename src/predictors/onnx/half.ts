@@ -3,7 +3,7 @@
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-/** The bits of the half-precision number nearest to `value`, ties to even; beyond 65504 infinity. */
+/** The bits of the half-precision number nearest to `value`, ties to even; infinity for values beyond 65504. */
 export function toHalf(value: number): number {
   float[0] = value;
   const sign = (bits[0] >>> 16) & 0x8000;
@@ -19,7 +19,7 @@ export function toHalf(value: number): number {
   return sign | ((magnitude - 0x38000000 + 0xfff + odd) >>> 13);
 }
 
-/** The number that half-precision bits stand for. */
+/** The number that half-precision bits represent. */
 export function fromHalf(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >>> 10) & 0x1f;

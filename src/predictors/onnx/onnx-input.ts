@@ -1,10 +1,10 @@
-/** From pixels to the input of an ONNX graph. */
+/** Turns pixels into the input of an ONNX graph. */
 import { UsageError } from "../../errors.js";
 import { toHalf } from "./half.js";
 import { type Normalization, normalizationMistake } from "./onnx-normalization.js";
 import type { OnnxSettings } from "./onnx-settings.js";
 
-/** A dimension's length, or the name (perhaps empty) of one that may have any. */
+/** The length of a dimension, or the name (possibly empty) of a dimension of any length. */
 export type Dimension = number | string;
 
 /** A graph's input as the runtime describes it. */
@@ -16,20 +16,20 @@ export interface GraphInput {
 
 const TYPES = ["float32", "float16", "uint8"] as const;
 
-/** How pixels become a graph's input: all that is known, nothing left open. */
+/** How pixels become a graph's input, completely specified. */
 export interface InputFormat extends Normalization {
   readonly name: string;
   readonly type: (typeof TYPES)[number];
   readonly layout: "NCHW" | "NHWC";
-  /** Images in a batch where the graph fixes it. */
+  /** Batch size, if the graph fixes it. */
   readonly batch: number | undefined;
   readonly imageSize: number;
 }
 
 /**
- * Settles the input of a graph from what is given and from its shape, where that leaves no doubt.
+ * Determines the input format of a graph from the settings, and from the graph's shape where that is unambiguous.
  *
- * @throws ERR_ONNX the graph takes no images; ERR_PREPROCESSING something is not known, or contradicts the graph
+ * @throws ERR_ONNX the graph does not take images; ERR_PREPROCESSING a setting is missing, or contradicts the graph
  */
 export function inputFormat(file: string, { name, type, shape }: GraphInput, settings: OnnxSettings): InputFormat {
   const described = `input ${name}, ${type} [${shape.map((length) => length || "?").join(", ")}]`;
@@ -37,11 +37,11 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   if (shape.length !== 4 || known === undefined) {
     throw new UsageError(
       "ERR_ONNX",
-      `${file}: a classifier of images must take 4 dimensions, batch, colours, height and width, of ${TYPES.join(", ")}; its ${described}`,
+      `${file}: the input of an image classifier must have 4 dimensions (batch, colours, height, width) and the type ${TYPES.join(" or ")}; the graph has ${described}`,
     );
   }
   const unknown = (what: string, fix: string) =>
-    new UsageError("ERR_PREPROCESSING", `${file}: ${what}; its ${described}. ${fix}`);
+    new UsageError("ERR_PREPROCESSING", `${file}: ${what}; the graph has ${described}. ${fix}`);
   const orSidecar = `, or write it into ${file}.json`;
 
   const layout = settings.layout ?? layoutOf(shape);
@@ -73,9 +73,9 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   const pixelRange = settings.pixelRange ?? (known === "uint8" ? "0-255" : undefined);
   if (pixelRange === undefined) {
     throw unknown(
-      "what its pixels are must be said",
+      "the range of its pixels is not known",
       "For a network of torchvision or timm add `onnx.pixelRange: 0-1`, `onnx.mean: 0.485,0.456,0.406` and " +
-        `\`onnx.std: 0.229,0.224,0.225\`; for one that normalises by itself \`onnx.pixelRange: 0-1\` or 0-255${orSidecar}`,
+        `\`onnx.std: 0.229,0.224,0.225\`; for one that contains the normalisation \`onnx.pixelRange: 0-1\` or 0-255${orSidecar}`,
     );
   }
   if (known === "uint8" && (pixelRange !== "0-255" || mean.some((m) => m !== 0) || std.some((s) => s !== 1))) {
@@ -87,7 +87,7 @@ export function inputFormat(file: string, { name, type, shape }: GraphInput, set
   return { name, type: known, layout, batch, imageSize, channels, pixelRange, mean, std };
 }
 
-/** The layout that a shape leaves no doubt of: exactly one of the two places for colours has the length 3. */
+/** The layout of an unambiguous shape, in which exactly one of the two possible colour dimensions has the length 3. */
 function layoutOf([, second, , fourth]: readonly Dimension[]): "NCHW" | "NHWC" | undefined {
   if ((second === 3) === (fourth === 3)) return undefined;
   return second === 3 ? "NCHW" : "NHWC";
@@ -97,7 +97,7 @@ function layoutOf([, second, , fourth]: readonly Dimension[]): "NCHW" | "NHWC" |
  * Writes images into an input.
  *
  * @param pixels (N, S, S, 3) RGB
- * @returns the input's data for `batch` images, those beyond N zero
+ * @returns the input's data for `batch` images; images beyond N are zero
  */
 export function packImages(
   { type, layout, imageSize, channels, pixelRange, mean, std }: InputFormat,
@@ -118,7 +118,7 @@ export function packImages(
   const images = pixels.length / (plane * 3);
   for (let channel = 0; channel < 3; channel++) {
     const from = channels === "RGB" ? channel : 2 - channel;
-    // What each of the 256 bytes becomes.
+    // The input value for each of the 256 bytes.
     const table = Float64Array.from({ length: 256 }, (_, byte) => {
       const value = (byte * scale - mean[channel]) / std[channel];
       return type === "float16" ? toHalf(value) : value;

@@ -1,4 +1,4 @@
-/** The metadata of an ONNX file, which onnxruntime does not give to JavaScript. */
+/** Reads the metadata of an ONNX file, because the JavaScript API of onnxruntime does not give it. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 /** Fields of the messages, from onnx/onnx.proto. */
@@ -13,8 +13,8 @@ const BYTES = 2;
 const FIXED32 = 5;
 
 /**
- * Reads `metadata_props` of a model. The graph is skipped, not read, so that a large file costs nothing; of a file that is
- * no ONNX, which the runtime refuses with its own words, what was understood until then.
+ * Reads `metadata_props` of a model. The graph is skipped, so large files are fast too. For a file that is not ONNX it returns what
+ * it could read; the runtime refuses such a file later with its own message.
  */
 export function readOnnxMetadata(path: string): ReadonlyMap<string, string> {
   const file = openSync(path, "r");

@@ -1,20 +1,20 @@
-/** Whether mean and std of an ONNX file's input can be in the unit and in the order that were said. */
+/** Checks whether the mean and std of an ONNX file's input fit the given unit and order of the colours. */
 
 type Unit = "0-1" | "0-255";
 
-/** How a pixel x becomes a number of the input: (x - mean) / std. */
+/** A pixel x becomes the input value (x - mean) / std. */
 export interface Normalization {
   readonly channels: "RGB" | "BGR";
-  /** What black and white are. */
+  /** The values of black and white. */
   readonly pixelRange: Unit;
-  /** In units of pixelRange, in the order of `channels`. */
+  /** In the unit of pixelRange and in the order of `channels`. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
 
 /**
- * What is wrong with a mean and a std, and what to do about it; undefined where nothing is. A mean of 0 and a std of 1 are right in
- * both units. Else no value above 1 is one of pixels in 0-1, and values that are all at most 1 are none of pixels in 0-255.
+ * What is wrong with a mean and a std, and how to fix it; undefined if they are plausible. A mean of 0 and a std of 1 fit both
+ * units. Otherwise a value above 1 cannot be for pixels in 0-1, and values that are all at most 1 cannot be for pixels in 0-255.
  */
 export function normalizationMistake({
   pixelRange,
@@ -25,7 +25,7 @@ export function normalizationMistake({
     return [`std must be above 0; got ${std.join(", ")}`, "Correct `onnx.std`"];
   }
   if (mean.some((value) => value < 0)) {
-    const got = `mean is that of pixels and must not be below 0; got ${mean.join(", ")}`;
+    const got = `mean must not be negative; got ${mean.join(", ")}`;
     return [got, "It is subtracted: leave the minus out of `onnx.mean`"];
   }
   const units = { mean: unitOf(mean, 0), std: unitOf(std, 1) };
@@ -42,11 +42,11 @@ export function normalizationMistake({
   const what = `mean and std must be in the unit of pixelRange, here ${pixelRange}; ${listed} ${looks} for ${other}`;
   const agrees = Object.values(units).some((unit) => unit === pixelRange);
   const scaled = `${pixelRange === "0-1" ? "divide" : "multiply"} ${names.join(" and ")} by 255`;
-  // Where the other of the two is right, another range would only move the mistake.
+  // If the other of the two is right, changing the range would only move the mistake.
   return [what, agrees ? `To bring both into one unit, ${scaled}` : `Give \`onnx.pixelRange: ${other}\`, or ${scaled}`];
 }
 
-/** The unit that values are in; undefined where every value is `neutral`, which is right in both. */
+/** The unit of the values; undefined if every value is `neutral`, which fits both units. */
 function unitOf(values: readonly number[], neutral: number): Unit | "none" | undefined {
   if (values.every((value) => value === neutral)) return undefined;
   const largest = Math.max(...values);
@@ -54,13 +54,13 @@ function unitOf(values: readonly number[], neutral: number): Unit | "none" | und
   return largest > 1 ? "0-255" : "0-1";
 }
 
-/** ImageNet's mean, R, G, B in 0-1, and how far rounded values of it may be off. */
+/** ImageNet's mean of R, G, B in 0-1, and the largest error of rounded values. */
 const IMAGENET_MEAN = [0.485, 0.456, 0.406];
 const ROUNDING = 0.005;
 
 /**
- * A remark on a mean that is ImageNet's in the other order of the colours. It is no mistake for sure: some networks were trained
- * with it so.
+ * A remark if the mean is ImageNet's in the other order of the colours. It is not an error, because some networks were trained this
+ * way.
  */
 export function orderRemark({ channels, pixelRange, mean }: Normalization): string | undefined {
   const scale = pixelRange === "0-255" ? 255 : 1;

@@ -1,4 +1,4 @@
-/** A predictor over any ONNX classifier, by onnxruntime. Nothing here may load libtorch. */
+/** A predictor for any ONNX classifier, run by onnxruntime. Nothing here may load libtorch. */
 import { existsSync } from "node:fs";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { UsageError } from "../../errors.js";
@@ -11,23 +11,23 @@ import { loadOnnxRuntime, type OnnxRuntime } from "./onnx-runtime.js";
 import { collectSettings, type OnnxOptions } from "./onnx-settings.js";
 
 export interface OpenOnnxOptions {
-  /** What is said of it, above what the file and its sidecar say. */
+  /** Settings of the user; they override those of the file and of its sidecar. */
   readonly onnx?: OnnxOptions;
-  /** Threads in an operator, 0 (the default) for all cores. */
+  /** Threads per operator; by default 0, all cores. */
   readonly threads?: number;
 }
 
-/** Least probability whose logarithm is taken: the smallest normal float32. */
+/** Smaller probabilities are raised to this value, the smallest normal float32, before the logarithm. */
 const LEAST_PROBABILITY = 1.2e-38;
 
 /**
- * Opens an ONNX file. Two images are classified at once, so that a wrong layout or size is found now, and the number of
- * classes is known. Probabilities are given as logits by their logarithms, which have the same softmax.
+ * Opens an ONNX file. It classifies two images immediately, to find a wrong layout or size now and to learn the number of classes.
+ * If the file gives probabilities, their logarithms serve as logits, because they have the same softmax.
  *
  * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_ONNX_RUNTIME there is no ONNX Runtime; ERR_ONNX the runtime
- *   refuses it, or it is no classifier of images
- * @throws ERR_PREPROCESSING something must be said that the graph does not show; ERR_CLASSES the names are not as many as
- *   the outputs, or one is there twice
+ *   refuses the file, or it is not an image classifier
+ * @throws ERR_PREPROCESSING a setting is missing that the graph does not show; ERR_CLASSES the number of names is not the number of
+ *   outputs, or a name occurs twice
  */
 export async function openOnnx(file: string, { onnx = {}, threads = 0 }: OpenOnnxOptions): Promise<BlackBoxPredictor> {
   if (!existsSync(file)) throw new UsageError("ERR_WEIGHTS_MISSING", `there is no ONNX file ${file}. Check the path`);
@@ -78,13 +78,15 @@ export async function openOnnx(file: string, { onnx = {}, threads = 0 }: OpenOnn
 
 async function createSession(runtime: OnnxRuntime, file: string, threads: number): Promise<InferenceSession> {
   try {
-    // Errors are thrown, so only what is fatal is printed.
+    // Errors are thrown, so the runtime itself prints only fatal ones.
     return await runtime.InferenceSession.create(file, {
       logSeverityLevel: 4,
       ...(threads > 0 && { intraOpNumThreads: threads }),
     });
   } catch (cause) {
-    throw new UsageError("ERR_ONNX", `${file}: onnxruntime cannot read it: ${(cause as Error).message}`, { cause });
+    throw new UsageError("ERR_ONNX", `${file}: onnxruntime cannot read the file: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
@@ -100,7 +102,7 @@ function outputOf(file: string, { outputNames }: InferenceSession, wanted: strin
   if (wanted !== undefined && outputNames.includes(wanted)) return wanted;
   throw new UsageError(
     "ERR_PREPROCESSING",
-    `${file}: which of its outputs holds the classes must be said: \`onnx.outputName: NAME\`, one of ${outputNames.join(", ")}` +
+    `${file}: it has several outputs. Name the one that holds the classes: \`onnx.outputName: NAME\`, one of ${outputNames.join(", ")}` +
       `${wanted === undefined ? "" : `; got ${wanted}`}`,
   );
 }
@@ -148,7 +150,7 @@ async function runGraph(
   } catch (cause) {
     throw new UsageError(
       "ERR_ONNX",
-      `${file}: onnxruntime cannot run it on images [${Object.values(feeds)[0].dims.join(", ")}]: ${(cause as Error).message}. ` +
+      `${file}: onnxruntime cannot run the graph on images [${Object.values(feeds)[0].dims.join(", ")}]: ${(cause as Error).message}. ` +
         "Are layout and imageSize right?",
       { cause },
     );
@@ -158,9 +160,9 @@ async function runGraph(
 function floats(file: string, { type, data }: Tensor): Float32Array {
   if (data instanceof Float32Array) return data;
   if (type === "float16" && data instanceof Uint16Array) return Float32Array.from(data, fromHalf);
-  // Where the runtime's Node has an array for halves, it converts itself.
+  // On a Node version with a half-precision array the runtime converts the values itself.
   if (type === "float16" || type === "float64") return Float32Array.from(data as Iterable<number>);
-  throw new UsageError("ERR_ONNX", `${file}: its output must be float32, float16 or float64; it is ${type}`);
+  throw new UsageError("ERR_ONNX", `${file}: its output must be float32, float16 or float64; got ${type}`);
 }
 
 function concatenated(parts: readonly Float32Array[]): Float32Array {
@@ -173,13 +175,13 @@ function concatenated(parts: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** Two images that no network takes for the same: a ramp, and its reverse. */
+/** Two images that every network distinguishes: a ramp and its reverse. */
 function probeImages(size: number): Uint8Array {
   const length = size * size * 3;
   return Uint8Array.from({ length: 2 * length }, (_, i) => (i < length ? i % 256 : 255 - ((i * 7) % 256)));
 }
 
-/** Whether rows look like probabilities: no negative values, and a sum of 1, as logits of two images never have. */
+/** Whether all rows look like probabilities: no negative values, and a sum of 1. Logits of two images practically never do. */
 function areProbabilities(scores: Float32Array, classes: number): boolean {
   for (let first = 0; first < scores.length; first += classes) {
     const row = scores.subarray(first, first + classes);
@@ -189,19 +191,19 @@ function areProbabilities(scores: Float32Array, classes: number): boolean {
   return true;
 }
 
-/** @throws ERR_CLASSES a name is there twice: which of its outputs a folder of that name stands for is not known */
+/** @throws ERR_CLASSES a name occurs twice, so a folder of that name does not say which output is meant */
 function checkDistinct(file: string, classes: readonly string[]): void {
-  const places = new Map<string, number>();
+  const indices = new Map<string, number>();
   for (const [i, name] of classes.entries()) {
-    const first = places.get(name);
+    const first = indices.get(name);
     if (first !== undefined) {
       throw new UsageError(
         "ERR_CLASSES",
-        `${file}: each output must have a name of its own; outputs ${first + 1} and ${i + 1} are both called ${name}. ` +
+        `${file}: the names of the outputs must differ; outputs ${first + 1} and ${i + 1} are both called ${name}. ` +
           "Rename one in the list of classes",
       );
     }
-    places.set(name, i);
+    indices.set(name, i);
   }
 }
 
@@ -209,7 +211,7 @@ function unnamed(file: string, count: number): never {
   const imagenet = count === 1000 ? "; for the classes of ImageNet in their usual order, `onnx.classes: imagenet`" : "";
   throw new UsageError(
     "ERR_PREPROCESSING",
-    `${file}: the names of its ${count} classes must be known. Add \`onnx.classes: FILE\`, a text file with a name a line in ` +
+    `${file}: the names of its ${count} classes are not known. Add \`onnx.classes: FILE\`, a text file with one name per line in ` +
       `the order of the outputs${imagenet}; or write them into ${file}.json`,
   );
 }

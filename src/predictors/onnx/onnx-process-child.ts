@@ -1,4 +1,4 @@
-/** The other side of onnx-process.ts: one question, one answer, then the end. */
+/** The child process of onnx-process.ts: it receives one question, sends one answer, and ends. */
 import { AdvPropError, assert } from "../../errors.js";
 import { openOnnx } from "./onnx-predictor.js";
 import type { OnnxAnswer, OnnxQuestion } from "./onnx-process.js";

@@ -1,9 +1,9 @@
-/** An ONNX file asked in a process of its own, where ONNX Runtime meets no other library of this program. */
+/** Runs an ONNX file in a separate process, so that ONNX Runtime cannot conflict with other libraries of this program. */
 import { fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { RunError, UsageError } from "../../errors.js";
 
-/** What the other process is sent. */
+/** The message to the child process. */
 export interface OnnxQuestion {
   readonly file: string;
   /** (N, S, S, 3) */
@@ -11,13 +11,13 @@ export interface OnnxQuestion {
   readonly threads: number;
 }
 
-/** What it sends back. */
+/** The answer of the child process. */
 export type OnnxAnswer =
   | { readonly classes: readonly string[]; readonly logits: Float32Array }
   | { readonly code: string; readonly message: string };
 
 /**
- * Opens an ONNX file as {@link openOnnx} does, by what its metadata says, and classifies images.
+ * Opens an ONNX file as {@link openOnnx} does, with the settings in its metadata, and classifies images.
  *
  * @param pixels (N, S, S, 3), S the file's image size
  * @returns its classes, and logits (N, K)
@@ -29,14 +29,14 @@ export async function answersOf(
   threads: number,
 ): Promise<{ readonly classes: readonly string[]; readonly logits: Float32Array }> {
   const beside = new URL("./onnx-process-child.js", import.meta.url);
-  // Where this file is run from its source (by the tests), the compiled one lies in dist/.
+  // If this file runs from its source, as in the tests, the compiled child is in dist/.
   const module = existsSync(beside)
     ? beside
     : new URL("../../../dist/predictors/onnx/onnx-process-child.js", import.meta.url);
   const child = fork(module, { serialization: "advanced", execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
-  let said = "";
+  let stderrText = "";
   child.stderr?.on("data", (text) => {
-    said += text;
+    stderrText += text;
   });
   const answer = await new Promise<OnnxAnswer | undefined>((settle) => {
     child.once("message", (message) => settle(message as OnnxAnswer));
@@ -47,7 +47,7 @@ export async function answersOf(
   if (answer === undefined) {
     throw new RunError(
       "ERR_ONNX",
-      `${file}: the process that asks ONNX Runtime ended without an answer. ${said.trim()}`,
+      `${file}: the process that runs ONNX Runtime ended without an answer. ${stderrText.trim()}`,
     );
   }
   if ("code" in answer) throw new UsageError(answer.code, answer.message);

@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime, an optional package. It is no dependency, because npm would run its install script, which downloads
- * libraries for GPUs from elsewhere; `advprop setup` installs it without.
+ * Finds and loads ONNX Runtime, an optional package. It is not a dependency, because npm would run its install script, which downloads
+ * libraries for GPUs from another server. `advprop setup` installs it without that script.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { UsageError } from "../../errors.js";
 
 export type OnnxRuntime = typeof import("onnxruntime-node");
 
-/** The path of ONNX Runtime: the project's own, else the one that set-up installed; undefined where there is neither. */
+/** The path of ONNX Runtime: that of the project, else the one that `advprop setup` installed; undefined if there is neither. */
 export function findOnnxRuntime(): string | undefined {
   for (const from of [import.meta.url, join(onnxRuntimeFolder(), "package.json")]) {
     try {

@@ -1,4 +1,4 @@
-/** What an ONNX file does not say of itself: how pixels become its input, and what its output means. */
+/** Settings that an ONNX graph does not contain: how pixels become its input, and what its output means. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
@@ -19,32 +19,32 @@ export const onnxSettingsSchema = z.strictObject({
   imageSize: z.int().positive().optional(),
   /** Order of the colours. */
   channels: z.enum(["RGB", "BGR"]).optional(),
-  /** What black and white are before the mean is subtracted. */
+  /** The values of black and white before the mean is subtracted. */
   pixelRange: z.enum(["0-1", "0-255"]).optional(),
-  /** In units of pixelRange, in the order of `channels`: (pixel - mean) / std. */
+  /** In the unit of pixelRange and in the order of `channels`; the input is (pixel - mean) / std. */
   mean: channels.optional(),
   std: channels.optional(),
   /** Side of the centre crop as a share of the resized short side. */
   cropFraction: z.number().positive().max(1).optional(),
   interpolation: z.enum(INTERPOLATIONS).optional(),
-  /** Names in the order of the outputs, "imagenet", or a text file with a name a line. */
+  /** Names in the order of the outputs, "imagenet", or a text file with one name per line. */
   classes: z.union([z.array(z.string()).min(2), z.string()]).optional(),
   output: z.enum(["logits", "probabilities"]).optional(),
-  /** Which output holds the scores, where there are several. */
+  /** The output that holds the scores, if there are several outputs. */
   outputName: z.string().optional(),
 });
 
-/** What a user may say of an ONNX file: `classes` are names in the order of the outputs, "imagenet", or a text file with a name a line. */
+/** The settings of a user for an ONNX file. `classes` are names in the order of the outputs, "imagenet", or a text file with one name per line. */
 export type OnnxOptions = Readonly<z.input<typeof onnxSettingsSchema>>;
 
-/** What is known of an ONNX file; what is absent must follow from its graph. */
+/** The known settings of an ONNX file; absent ones must follow from its graph. */
 export type OnnxSettings = Omit<z.output<typeof onnxSettingsSchema>, "classes"> & {
   readonly classes?: readonly string[];
 };
 
 /**
- * Settings from all places where they may stand; the later wins, key by key: the file's metadata, its sidecar
- * `FILE.json` (`model.onnx.json`), and what is given.
+ * Merges the settings of three sources: the file's metadata, its sidecar `FILE.json` (such as `model.onnx.json`), and the given ones.
+ * For each key the last source that has it wins.
  *
  * @throws ERR_PREPROCESSING a key or a value is unknown, or a file of class names cannot be read
  */
@@ -61,7 +61,7 @@ export function collectSettings(file: string, metadata: ReadonlyMap<string, stri
   };
 }
 
-/** ONNX's own entries for models of images (docs/MetadataProps.md of the ONNX project). */
+/** ONNX's standard entries for image models (docs/MetadataProps.md of the ONNX project). */
 function imageProperties(metadata: ReadonlyMap<string, string>): OnnxSettings {
   const half: [number, number, number] = [0.5, 0.5, 0.5];
   const order = { Rgb8: "RGB", Bgr8: "BGR" } as const;
@@ -86,7 +86,7 @@ function parse(value: unknown, source: string, folder: string): OnnxSettings {
   throw new UsageError(
     "ERR_PREPROCESSING",
     issue.code === "unrecognized_keys"
-      ? `${source}: there is no key ${issue.keys[0]}.${didYouMean(issue.keys[0], known)} The keys are ${known.join(", ")}`
+      ? `${source}: unknown key ${issue.keys[0]}.${didYouMean(issue.keys[0], known)} The keys are ${known.join(", ")}`
       : `${source}: ${issue.path.join(".") || "it"}: ${issue.message}`,
   );
 }
@@ -102,12 +102,12 @@ function namesOf(classes: string, source: string, folder: string): readonly stri
   if (!existsSync(path)) {
     throw new UsageError(
       "ERR_PREPROCESSING",
-      `${source}: classes must be a list of names, imagenet, or a text file with a name a line; there is no file ${path}`,
+      `${source}: classes must be a list of names, imagenet, or a text file with one name per line; there is no file ${path}`,
     );
   }
   return readFileSync(path, "utf8")
     .split(/\r?\n/)
-    .map((line) => line.trim().normalize("NFC")) // trim takes the mark away that some editors put at the start of a file
+    .map((line) => line.trim().normalize("NFC")) // trim also removes the byte order mark
     .filter((line) => line !== "");
 }
 
@@ -115,6 +115,6 @@ function json(text: string, source: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new UsageError("ERR_PREPROCESSING", `${source} is no JSON: ${(cause as Error).message}`, { cause });
+    throw new UsageError("ERR_PREPROCESSING", `${source} is not JSON: ${(cause as Error).message}`, { cause });
   }
 }

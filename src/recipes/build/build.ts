@@ -1,4 +1,4 @@
-/** From a resolved recipe to the parts of a training run. */
+/** Builds the parts of a training run from a resolved recipe. */
 import type { Loader } from "../../data/loading/batch.js";
 import { withMixing } from "../../data/loading/mixing.js";
 import type { OpenedData } from "../../data/opened-data.js";
@@ -43,30 +43,30 @@ const SNAPSHOT_IMAGES = 8;
 /** A recipe whose batch size is known. */
 export type SizedRecipe = ResolvedRecipe & { readonly training: { readonly batchSize: number } };
 
-/** What learns, whatever the size of its batches. */
+/** The parts of a run that do not depend on the batch size. */
 export interface Learner {
   readonly model: Classifier;
-  /** What became of the weights that it started from, where there were any. */
+  /** How the starting weights were transferred; undefined for random weights. */
   readonly transfer: TransferReport | undefined;
   readonly step: TrainingStep;
-  /** The same step as a CUDA graph, where the device can capture one. */
+  /** The same step as a CUDA graph, if the device can capture one. */
   readonly captured: CapturedStep | undefined;
   readonly gradients: GradientStore;
   readonly optimizer: Optimizer;
   readonly device: Device;
   readonly average: WeightAverage | undefined;
   readonly clipGradientNorm: number | null;
-  /** Running means and variances, by their names. */
+  /** Running means and variances by name. */
   readonly statistics: ReadonlyMap<string, Tensor>;
-  /** What is evaluated: the average's network where there is one, else the model. */
+  /** The network to evaluate: that of the weight average if there is one, else the model. */
   readonly evaluated: Classifier;
   /** Views of each image in a mini-batch. */
   readonly views: number;
-  /** The ranks that learn together, where there are several. */
+  /** The ranks that train together, if there are several. */
   readonly group: ProcessGroup | undefined;
-  /** What a step costs, in training passes of vanilla: {@link forwardBackwardUnits}. */
+  /** The cost of a step in training passes of vanilla training: {@link forwardBackwardUnits}. */
   readonly unitsPerStep: number;
-  /** Writes a picture of the epoch's adversarial images into a folder, and gives its name; undefined for a method without an attack. */
+  /** Writes a picture of the epoch's adversarial images into a folder and returns its name; undefined for a method without an attack. */
   readonly snapshot: ((folder: string, epoch: number) => Promise<string>) | undefined;
 }
 
@@ -82,13 +82,13 @@ export interface Training extends Learner {
 /**
  * Makes the parts of a run that do not depend on the batch size. Nothing is written.
  *
- * @throws ERR_DEVICE there is no such device, or it cannot do what the recipe asks; ERR_FINETUNE stages cannot be frozen
- * @param continued what the run's checkpoint says of its network, where one will be restored: the weights that
- *   fine-tuning began with are then not needed any more
- * @param view how photos are cut where it is evaluated; by default the checkpoint's rule, else whole where it trains on whole images, else that
- *   of the weights it starts from where they say one, else that of the image size
- * @param opened the weights of the recipe's `finetune.weights`, where they are open already
- * @param group  the ranks that learn together, where there are several
+ * @throws ERR_DEVICE the device does not exist, or cannot do what the recipe requires; ERR_FINETUNE stages cannot be frozen
+ * @param continued the network's specification in the checkpoint, if one will be restored. The weights that fine-tuning started from
+ *   are then not needed
+ * @param view how photos are cropped for evaluation. By default the first that exists of: the checkpoint's rule, no crop if the training
+ *   uses whole images, the rule of the starting weights, the rule for the image size
+ * @param opened the weights of the recipe's `finetune.weights`, if they are open already
+ * @param group  the ranks that train together, if there are several
  */
 export async function buildLearner(
   recipe: ResolvedRecipe,
@@ -106,7 +106,7 @@ export async function buildLearner(
   if (weights === null && recipe.finetune.frozenStages > 0) {
     throw new UsageError(
       "ERR_FINETUNE",
-      "train: finetune.frozenStages keeps stages as the weights have them, and no weights are given. Add `finetune.weights: FILE`",
+      "train: finetune.frozenStages needs pretrained weights, but none are given. Add `finetune.weights: FILE`",
     );
   }
   const source = weights === null || continued !== undefined ? undefined : (opened ?? (await openWeights(weights)));
@@ -125,7 +125,7 @@ export async function buildLearner(
   const groups = parameterGroups(model.network, recipe.finetune);
   const named = groups.flatMap(({ parameters }) => parameters);
   const leaves = named.map(([, { value }]) => value);
-  // A captured step gives its gradients all at once, and a GPU's stream is not waited for in the middle of a backward pass.
+  // A captured step gives all gradients at once, and a backward pass must not wait for the GPU's stream.
   const gradients = group === undefined ? new GradientStore(leaves) : new ReducedGradients(leaves, device === "cpu");
   const synchronized = group !== undefined && training.syncBatchNorm;
   const made = createStep(recipe, method, { model, device, parameters: named, gradients, synchronized });
@@ -149,7 +149,7 @@ export async function buildLearner(
   };
 }
 
-/** Frees what learned. */
+/** Frees the memory of a learner. */
 export function disposeLearner({ model, evaluated, optimizer, gradients }: Learner): void {
   model.dispose();
   if (evaluated !== model) evaluated.dispose();
@@ -157,26 +157,26 @@ export function disposeLearner({ model, evaluated, optimizer, gradients }: Learn
   if (gradients instanceof ReducedGradients) gradients.dispose();
 }
 
-/** The device of a recipe; "cuda" is of each rank of a host its own. @throws ERR_DEVICE there is no such device */
+/** The device of a recipe; "cuda" is another GPU for each rank of a host. @throws ERR_DEVICE the device does not exist */
 export function deviceOf({ device }: ResolvedRecipe, group: ProcessGroup | undefined): Device {
   const own: DeviceName = device === "cuda" && group !== undefined ? `cuda:${group.environment.localRank}` : device;
   return resolveDevice(own);
 }
 
-/** @throws ERR_DEVICE the recipe asks for something that is done on the CPU alone */
+/** @throws ERR_DEVICE the recipe requires something that only the CPU can do */
 function checkDevice({ training }: ResolvedRecipe, device: Device): void {
   if (device === "cpu") return;
   const refused = (what: string, instead: string) =>
-    new UsageError("ERR_DEVICE", `\`device: ${device}\`: ${what} is done on the CPU alone. ${instead}`);
+    new UsageError("ERR_DEVICE", `\`device: ${device}\`: only the CPU can do ${what}. ${instead}`);
   if (training.batchSize === "auto") throw refused("finding a batch size", "Give `training.batchSize` a number");
   if (training.recompute)
     throw refused("gradient checkpointing", "Leave training.recompute out, and take a smaller batch");
 }
 
 /**
- * Makes the parts of a run. Nothing is written.
+ * Makes all parts of a run. Nothing is written.
  *
- * @throws ERR_BATCH_SIZE the training images do not make one update; ERR_VALIDATION early stopping has nothing to go by
+ * @throws ERR_BATCH_SIZE there are too few training images for one update; ERR_VALIDATION early stopping has no validation images
  */
 export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, validation }: OpenedData): Training {
   const { training } = recipe;
@@ -187,9 +187,9 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
       "train: training.earlyStoppingEpochs needs validation images, and there are none. Add `data.validationFraction: 0.1`",
     );
   }
-  assert(train !== undefined, "training data were opened without their training part");
+  assert(train !== undefined, "the data were opened without their training split");
   const { views } = methodOf(recipe);
-  // A GPU waits for the program, which therefore leaves it what it can.
+  // On a GPU the program is the bottleneck, so augmentation moves to the GPU where it can.
   const { group, gradients } = learner;
   const part = group && { index: group.rank, count: group.size };
   const unmixed = train.loader(batchSize, { views, part, leavePending: learner.device !== "cpu" });
@@ -197,10 +197,10 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
   const loader = withMixing(unmixed, { mixup, cutmix }, recipe.seed);
   const trained = epochsOf(recipe);
   const totalSteps = trained * updatesPerEpoch(loader, accumulationSteps);
-  // Without a graph, twice the batch of a training step takes less memory than that step.
+  // Evaluation keeps no graph: a batch twice as large takes less memory than a training step.
   const ownImages = batchSize / (group?.size ?? 1);
   const evaluationBatch = Math.min(evaluationBatchSize(learner.model.specification.imageSize), 2 * ownImages);
-  // By synchronized statistics all ranks move their running ones alike.
+  // With synchronised batch norms the running statistics of all ranks are equal already.
   const averaged = training.syncBatchNorm ? [] : [...learner.statistics.values()];
   const ranks =
     group && gradients instanceof ReducedGradients
@@ -217,12 +217,12 @@ export function buildTraining(recipe: SizedRecipe, learner: Learner, { train, va
 }
 
 /**
- * Measures what an update takes, and settles the batch size. On a GPU, whose memory is not measured, it is the recipe's. Where
- * it is automatic, an update keeps the images that the learning rate is for, in several mini-batches where it must; where
- * there are not so many training images, the rate is scaled with the images of an update.
+ * Measures the memory of an update, and decides the batch size. On a GPU nothing is measured and the recipe's size is used. If the
+ * size is "auto", an update has as many images as the learning rate is for, in several mini-batches if the memory requires it. If
+ * there are fewer training images than that, the rate is scaled with the number of images of an update.
  *
- * @param referenceSize images of a mini-batch that the recipe's learning rate is for, where its size is automatic
- * @returns the recipe with its batch size, and the measurement
+ * @param referenceSize the mini-batch size that the learning rate is for, if the recipe's size is "auto"
+ * @returns the recipe with a batch size, and the measurement
  * @throws ERR_MEMORY the batch does not fit
  */
 export function settleBatchSize(
@@ -237,8 +237,8 @@ export function settleBatchSize(
   if (ranks > 1 && batchSize === "auto") {
     throw new UsageError(
       "ERR_BATCH_SIZE",
-      "train: `training.batchSize: auto` is for one process: several share the memory of a host, and all must take the same size. " +
-        "Give `training.batchSize` the number of images of a mini-batch over all of them",
+      "train: `training.batchSize: auto` works with one process only: several share the memory of a host, and all must use the same size. " +
+        "Set `training.batchSize` to the number of images of a mini-batch over all processes",
     );
   }
   if (learner.device !== "cpu" && batchSize !== "auto")
@@ -250,7 +250,7 @@ export function settleBatchSize(
     return { recipe: { ...recipe, training: { ...training, batchSize } }, estimate };
   }
   const updateImages = referenceSize * accumulationSteps;
-  // Whether there are several mini-batches is not known yet, and they take more.
+  // Measures two mini-batches per update, which take more memory: their number is not known yet.
   const estimate = estimateMemory(learner, { side: imageSize, accumulationSteps: 2, views: learner.views });
   const automatic = automaticBatch(estimate, available, train?.length ?? 1, updateImages);
   const share = (automatic.batchSize * automatic.accumulationSteps) / updateImages;

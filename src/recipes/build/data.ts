@@ -1,4 +1,4 @@
-/** From a recipe's data section to the images of a run. */
+/** Opens the images of a run from a recipe's data section. */
 import { PARTS, type Part } from "../../data/folders/image-folder.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
 import { openData, openInMemory } from "../../data/open-data.js";
@@ -8,22 +8,22 @@ import { UsageError } from "../../errors.js";
 import type { EvaluationView } from "../../evaluation/view.js";
 import type { ResolvedRecipe } from "../schema.js";
 
-/** What `data.path` is for the built-in set. */
+/** The value of `data.path` for the built-in set. */
 export const SHAPES = "shapes";
 const SHAPES_SIZE = 32;
 
-/** What decides which parts are opened, and how, beside the recipe. */
+/** Which splits are opened, and how, in addition to the recipe. */
 export interface OpenOptions {
   readonly parts: readonly Part[];
-  /** The split of photos that an earlier start of the run made. */
+  /** The split of photos that the run made when it was first started. */
   readonly split?: SavedSplit;
-  /** How photos are cut for evaluation, by default as `photo-loader.ts` says. */
+  /** How photos are cropped for evaluation; by default as in `photo-loader.ts`. */
   readonly view?: EvaluationView;
-  /** Whether all photos of a folder without parts are its test part. */
+  /** Whether all photos of a folder without splits are test images. */
   readonly allForTest?: boolean;
-  /** Keys of photos that must not be in a part that is drawn here. */
+  /** Keys of photos that must not be in a split that is drawn here. */
   readonly avoid?: ReadonlySet<string>;
-  /** Uses so many validation images. */
+  /** Largest number of validation images. */
   readonly limitValidation?: number | null;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -39,7 +39,7 @@ export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOption
   if (data.path === null) {
     throw new UsageError(
       "ERR_DATA_MISSING",
-      "the data must be given. Add `data.path: PATH`, a folder of images, or `data.path: shapes`, the built-in set",
+      "the data path is missing. Add `data.path: PATH`, a folder of images, or `data.path: shapes`, the built-in set",
     );
   }
   const opening: OpenDataOptions = {
@@ -65,7 +65,7 @@ export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOption
   return data.path === SHAPES ? openShapes(recipe, opening) : openData(data.path, opening);
 }
 
-/** The built-in set: drawn into memory, its parts disjoint by their keys. */
+/** Draws the built-in set into memory. Its splits have different keys, so they share no image. */
 function openShapes({ data }: ResolvedRecipe, options: OpenDataOptions): OpenedData {
   const { images, testImages, validationImages, seed, textureCorrelation } = data.shapes;
   const size = data.imageSize ?? SHAPES_SIZE;

@@ -1,4 +1,4 @@
-/** From a recipe to its method and the step of it. */
+/** Builds the method of a recipe and its training step. */
 import type { Attack } from "../../attacks/attack.js";
 import { attackGradients, createAttack } from "../../attacks/create.js";
 import { inMicroBatches } from "../../attacks/micro-batches.js";
@@ -20,31 +20,31 @@ import { writeSnapshot } from "../../training/snapshots.js";
 import type { ResolvedNoise } from "../attack-schema.js";
 import type { ResolvedRecipe } from "../schema.js";
 
-/** The method of a recipe, with the routes or the share that it says. */
+/** The method of a recipe, with its routes or its share of attacked images. */
 export function methodOf({ method, routes, training }: ResolvedRecipe): Method {
   if (routes !== undefined) return fineGrained(routes);
   return training.adversarialShare === undefined ? METHOD_TABLE[method] : fastAdvProp(training.adversarialShare);
 }
 
-/** For a method whose second images are the clean ones. */
+/** For a method that uses copies of the clean images in place of adversarial ones. */
 const COPY: Attack = { perturb: (_logits, images) => detach(images) };
 
-/** For a method that makes no attack. */
+/** For a method without an attack. */
 const NO_ATTACK: Attack = {
   perturb() {
     throw new Error("advprop internal error: the method makes no attack");
   },
 };
 
-/** What norm a parameter is of, if any. */
+/** The kind of batch norm that a parameter belongs to, if any. */
 const ownerOf = ([name, { kind }]: readonly [string, Parameter]): ParameterOwner =>
   isAuxiliary(name) ? "auxiliary" : kind === "norm" ? "main" : "shared";
 
-/** How many gradients of the network the attack of a recipe takes for each image; 0 where it makes none. */
+/** How many gradients of the network the attack of a recipe computes for each image; 0 without an attack. */
 export const recipeAttackGradients = ({ attack }: Pick<ResolvedRecipe, "attack">): number =>
   attack !== undefined && "name" in attack ? attackGradients(attack) : 0;
 
-/** What the recipe says of the sum of two losses. */
+/** The weights of the clean and the adversarial loss. */
 function lossWeightsOf({ adversarialWeight = 1, lossReduction }: ResolvedRecipe["training"]): LossWeights {
   if (lossReduction !== "mean") return { ...SUM, adversarial: adversarialWeight };
   const total = 1 + adversarialWeight;
@@ -57,24 +57,24 @@ const singleStepOf = ({ norm, epsilon, stepSize = epsilon }: ResolvedNoise) => (
   stepSize,
 });
 
-/** The attack of a recipe, or what takes its place. */
+/** The attack of a recipe, or the perturbation in its place. */
 function attackOf(options: ResolvedRecipe["attack"], perturbation: Perturbation): Attack {
   if (options === undefined) return perturbation === "copy" ? COPY : NO_ATTACK;
   if ("name" in options) return createAttack(options);
   const { stepSize } = options;
-  // For pictures: training itself makes the same step from the gradient of a training pass.
+  // Only for pictures: training makes the same step from the gradient of a training pass.
   if (stepSize !== undefined) return pgd({ ...singleStepOf(options), steps: 1, target: "none", randomStart: true });
   return createAttack({ name: perturbation === "sign-noise" ? "sign-noise" : "noise", ...options });
 }
 
-/** What a step is made for. */
+/** The network and the gradients that a step works on. */
 export interface StepTarget {
   readonly model: Forward;
   readonly device: Device;
-  /** The leaves of the gradient store, by their names. */
+  /** The leaves of the gradient store, with their names. */
   readonly parameters: readonly (readonly [string, Parameter])[];
   readonly gradients: GradientStore;
-  /** Whether batch norms take the batch of all ranks together; they do not unless told. */
+  /** Whether batch norms compute their statistics over the batch of all ranks; by default not. */
   readonly synchronized?: boolean;
 }
 
@@ -86,7 +86,7 @@ export function createStep(
 ): { readonly step: TrainingStep; readonly attack: Attack } {
   const { statistics, stochastic } = options !== undefined && "name" in options ? options : ATTACK;
   const whole = attackOf(options, perturbation);
-  // Batch statistics and draws of the batch tie its images together.
+  // With batch statistics or draws by batch, the logits of an image depend on the other images.
   const attack = statistics === "running" && !stochastic ? inMicroBatches(whole) : whole;
   const { labelSmoothing, adversarialLabelSmoothing } = training;
   const singleStep =
@@ -94,7 +94,7 @@ export function createStep(
       ? undefined
       : { ...singleStepOf(options), owners: parameters.map(ownerOf) };
   const blocks: Recompute | undefined = training.recompute ? "blocks" : undefined;
-  // Beside an attack's passes the first stage costs little to compute again: 3 to 4 % of the operations of a step with PGD-5.
+  // Computing the first stage again is cheap beside the attack's passes: 3 to 4 % of the operations of a step with PGD-5.
   const affordable: Recompute | undefined = perturbation === "attack" && device === "cpu" ? "first stage" : undefined;
   const attackContext = { ...ATTACK, statistics, stochastic, recompute: blocks };
   const always = { frozenStages: finetune.frozenStages, synchronized };
@@ -117,7 +117,7 @@ export function snapshotOf(
   pixels: PixelBatch,
 ): ((folder: string, epoch: number) => Promise<string>) | undefined {
   if (options === undefined) return undefined;
-  // In the L2 norm the change is spread over the d pixels: three times its root mean square, epsilon / sqrt(d).
+  // In the L2 norm the change spreads over the d pixels: the scale is three times its root mean square, epsilon / sqrt(d).
   const reach = attackReach({ name: "noise", ...options });
   const fullRange = options.norm === "l2" ? (3 * reach) / Math.sqrt(3 * pixels.height * pixels.width) : reach;
   return (folder, epoch) => writeSnapshot({ model, attack, route, fullRange, seed, pixels }, folder, epoch);

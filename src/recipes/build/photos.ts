@@ -1,14 +1,14 @@
-/** What a run on photos takes where the user leaves it open: the recipe, and the size of a mini-batch. */
+/** Defaults of a run on photos: the recipe, and the size of a mini-batch. */
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import type { Recipe, ResolvedRecipe } from "../schema.js";
 import { SHAPES } from "./data.js";
 import { scaledRate } from "./scaled-rate.js";
 
-/** The recipe for photos where neither a recipe nor a model is named: the default network is made for images of 32 pixels. */
+/** The recipe for photos if neither a recipe nor a model is given, because the default network is made for images of 32 pixels. */
 export const PHOTO_RECIPE = "photos";
 
 /**
- * Whether a run is on a folder of photos, and says neither by a recipe nor by a model how.
+ * Whether a run is on a folder of photos, and neither a recipe nor a model is given.
  *
  * @throws what {@link recogniseFolder} throws
  */
@@ -18,15 +18,15 @@ export function needsPhotoRecipe({ data, model }: Recipe): boolean {
   return recogniseFolder(path, "train").kind === "photos";
 }
 
-/** Fewer images than this do not make statistics for a batch norm. */
+/** Smallest mini-batch. With fewer images the statistics of a batch norm are not reliable. */
 const LEAST_BATCH = 8;
 
 /**
- * Halves the mini-batch until an epoch has `training.minUpdatesPerEpoch` updates, but not below 8 images. The learning rate
- * is for the recipe's own mini-batch, and is scaled with it.
+ * Halves the mini-batch until an epoch has `training.minUpdatesPerEpoch` updates, but not below 8 images. The learning rate is for
+ * the recipe's mini-batch, and is scaled by the same factor.
  *
  * @param images training images
- * @returns the recipe with that size and rate, in which nothing is left to be decided; the same one where nothing changes
+ * @returns the recipe with that size and rate, and with minUpdatesPerEpoch null; the same object if nothing changes
  */
 export function withEnoughUpdates(recipe: ResolvedRecipe, images: number): ResolvedRecipe {
   const { training, optimizer } = recipe;
@@ -44,16 +44,16 @@ export function withEnoughUpdates(recipe: ResolvedRecipe, images: number): Resol
   };
 }
 
-/** What {@link withEnoughUpdates} changed; undefined for nothing. */
+/** Describes what {@link withEnoughUpdates} changed; undefined if nothing. */
 export function describeUpdates(before: ResolvedRecipe, after: ResolvedRecipe, images: number): string | undefined {
   if (before === after) return undefined;
   const { accumulationSteps } = after.training;
   const count = ({ training: { batchSize } }: ResolvedRecipe) => updates(images, Number(batchSize), accumulationSteps);
   const [was, is] = [before.training.batchSize, after.training.batchSize];
   return (
-    `${images} training images make ${count(before)} updates an epoch by mini-batches of ${was}: the recipe asks for ` +
-    `${before.training.minUpdatesPerEpoch}, so that a mini-batch has ${is} images, which makes ${count(after)}; the learning rate is ` +
-    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}, which is for ${was}. \`training.batchSize: COUNT\` leaves both as they are`
+    `With mini-batches of ${was}, ${images} training images make only ${count(before)} updates per epoch, and the recipe wants at least ` +
+    `${before.training.minUpdatesPerEpoch}. The mini-batch is therefore ${is} images (${count(after)} updates per epoch), and the learning rate ` +
+    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}. To keep both, set \`training.batchSize: COUNT\``
   );
 }
 

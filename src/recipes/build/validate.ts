@@ -1,4 +1,4 @@
-/** Accuracy and loss on validation images, by one process or by several that each take a part. */
+/** Accuracy and loss on validation images, measured by one process or by several that each take a part. */
 import type { PixelBatch } from "../../data/loading/batch.js";
 import type { ProcessGroup } from "../../distributed/process-group.js";
 import { type Accuracy, accuracyOf } from "../../evaluation/accuracy.js";
@@ -9,10 +9,10 @@ import { classifierPredictor } from "../../predictors/classifier-predictor.js";
 import type { RouteAccuracies } from "../../runs/schema.js";
 
 /**
- * Measures a network through its main batch norms and, where there are auxiliary ones, through each; every image is read once.
+ * Measures a network through its main batch norms and through each auxiliary route. Every image is read once.
  *
- * @param images this rank's, where there is a group; what is returned is of those of all ranks
- * @throws RunError ERR_RANK another rank is gone
+ * @param images those of this rank, if there is a group; the result is over the images of all ranks
+ * @throws RunError ERR_RANK another rank has ended
  */
 export async function validateOn(
   model: Classifier,

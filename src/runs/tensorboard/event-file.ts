@@ -9,13 +9,13 @@ import { type Event, encodeEvent, SESSION_START } from "./event.js";
 import { frameRecord } from "./record-file.js";
 import { driftScalars, metricScalars, type Scalars } from "./scalars.js";
 
-/** Writes scalars and images of one training; a training that goes on writes another file. */
+/** Writes scalars and images of one training. A resumed training writes another file. */
 export class EventFile {
   readonly path: string;
 
   /**
-   * @param folder of the event files, which is made
-   * @param step   updates done before; what earlier files say of later steps does not count any more
+   * @param folder of the event files; made if it does not exist
+   * @param step   updates before. TensorBoard then ignores later steps in earlier files
    * @throws RunError ERR_WRITE the folder or the file cannot be written
    */
   constructor(folder: string, step: number) {
@@ -38,7 +38,7 @@ export class EventFile {
     this.#scalars(record.step, driftScalars(record));
   }
 
-  /** @param file of a PNG */
+  /** @param file path of a PNG */
   async image(tag: string, step: number, file: string): Promise<void> {
     const encodedImageString = readFileSync(file);
     const { width, height, channels } = await sharp(encodedImageString).metadata();

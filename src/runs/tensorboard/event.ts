@@ -1,6 +1,6 @@
 /**
- * Events of TensorBoard as bytes. Messages and field numbers are those of tensorflow/core/util/event.proto and
- * tensorflow/core/framework/summary.proto, of which this is the part that is written.
+ * Encodes events of TensorBoard. Messages and field numbers are those of tensorflow/core/util/event.proto and
+ * tensorflow/core/framework/summary.proto. Only the fields that are written here are defined.
  */
 import protobuf from "protobufjs";
 
@@ -19,7 +19,7 @@ const Message = protobuf.Root.fromJSON({
     },
     Summary: { fields: { value: { rule: "repeated", type: "Value", id: 1 } } },
     Value: {
-      // Of a choice the one that is given is written, also where it is zero.
+      // In a oneof, the given field is written even if it is zero.
       oneofs: { value: { oneof: ["simpleValue", "image"] } },
       fields: { tag: field("string", 1), simpleValue: field("float", 2), image: field("Image", 4) },
     },
@@ -47,7 +47,7 @@ export interface EncodedImage {
   readonly encodedImageString: Uint8Array;
 }
 
-/** One thing that happened; `fileVersion`, `summary` and `sessionLog` exclude each other. */
+/** One event. Only one of `fileVersion`, `summary` and `sessionLog` can be set. */
 export interface Event {
   /** Seconds since 1970. */
   readonly wallTime: number;
@@ -61,6 +61,6 @@ export interface Event {
 
 export const encodeEvent = (event: Event): Uint8Array => Message.encode(Message.fromObject(event)).finish();
 
-/** The inverse of {@link encodeEvent}. Fields that are not there are left out. */
+/** The inverse of {@link encodeEvent}. Missing fields are left out. */
 export const decodeEvent = (bytes: Uint8Array): Event =>
   Message.toObject(Message.decode(bytes), { longs: Number }) as Event;

@@ -1,6 +1,6 @@
 /**
- * Records as TensorFlow's files hold them: the length (uint64, little-endian), its checksum, the bytes, their checksum. Whoever reads a
- * file that is being written stops before a record that is not whole.
+ * Records in the format of TensorFlow's files: the length (uint64, little-endian), its checksum, the bytes, their checksum.
+ * A reader of a file that is being written stops before an incomplete record.
  *
  * Source: tensorflow/core/lib/io/record_writer.h
  */
@@ -19,7 +19,7 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** A checksum as it is stored: rotated and moved, so that a checksum over bytes with checksums in them stays a good one. */
+/** The stored form of a checksum: rotated and shifted, so that a checksum over bytes that contain checksums stays reliable. */
 export function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

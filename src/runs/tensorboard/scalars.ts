@@ -1,9 +1,9 @@
-/** What a run logs as the scalars of TensorBoard: a name with a slash is a chart in a group. */
+/** The scalars of TensorBoard from the records of a run. A name with a slash is a chart in a group. */
 import type { BatchNormDriftRecord, MetricsRecord } from "../schema.js";
 
 export type Scalars = readonly (readonly [tag: string, value: number])[];
 
-/** The same values as the line of metrics.jsonl. */
+/** The values of a line of metrics.jsonl. */
 export function metricScalars(record: MetricsRecord): Scalars {
   const losses = Object.entries(record).flatMap(([key, value]) =>
     key.endsWith("Loss") ? [[key.replace(/Loss$/, ""), value as number] as const] : [],
@@ -34,7 +34,7 @@ export function metricScalars(record: MetricsRecord): Scalars {
   }
 }
 
-/** The measures of each layer. */
+/** The drift of each layer. */
 export const driftScalars = ({ route, layers }: BatchNormDriftRecord): Scalars =>
   layers.flatMap(({ name, mean, logVariance }) => [
     [`drift_mean_${route}/${name}`, mean] as const,

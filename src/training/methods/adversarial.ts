@@ -4,8 +4,8 @@ import { crossEntropy } from "../../nn/loss.js";
 import type { AttackStepParts, Batch, StepLosses } from "./step.js";
 
 /**
- * One step: attacks the mini-batch through the main batch norms, then adds the gradient of mean loss(adversarial, main)
- * to the store. Label smoothing acts on that loss, which is the only one.
+ * One step: attacks the mini-batch through the main batch norms, then adds the gradient of mean loss(adversarial, main) to the store.
+ * Label smoothing applies to this loss.
  */
 export function adversarialStep(
   { model, attack, attackContext = ATTACK, gradients, labelSmoothing, recompute }: AttackStepParts,

@@ -9,11 +9,11 @@ import { type AttackStepParts, type Batch, type StepLosses, SUM } from "./step.j
 
 /**
  * One step: attacks the mini-batch through the auxiliary batch norms, then adds the gradient of
- * mean loss(clean, main) + mean loss(adversarial, aux) to the store, each times its weight. The sum, as the paper minimises, is
- * twice the mean over both mini-batches, which tingxueronghua/pytorch-classification-advprop takes.
+ * mean loss(clean, main) + mean loss(adversarial, aux) to the store, each loss times its weight. The paper minimises this sum. It is
+ * twice the mean over both mini-batches, which tingxueronghua/pytorch-classification-advprop minimises.
  *
- * Label smoothing acts on both losses; the attack's own is plain cross-entropy on hard labels. What the paper did is not
- * published: so do both public ports (tingxueronghua/pytorch-classification-advprop, meijieru/fast_advprop).
+ * Label smoothing applies to both losses, and the attack uses plain cross-entropy on hard labels. The paper does not say whether it did
+ * the same. Both public ports do (tingxueronghua/pytorch-classification-advprop, meijieru/fast_advprop).
  */
 export function advPropStep(
   {
@@ -37,8 +37,8 @@ export function advPropStep(
     keys,
   );
 
-  // Each mini-batch meets the batch norms of its own distribution. Minimise the sum: each loss adds its gradient
-  // as soon as it is known, so that only one graph lives at a time.
+  // Each mini-batch goes through the batch norms of its own distribution. Each loss adds its gradient to the sum
+  // as soon as it is known, so that only one graph is in memory at a time.
   const cleanLoss = gradients.add(
     cleanLossOf(model.forward(cleanImages(batch), { ...TRAIN, recompute, route: "main", keys }), batch, labelSmoothing),
     lossWeights.clean,

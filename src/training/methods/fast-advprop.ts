@@ -1,6 +1,6 @@
 /**
  * Fast AdvProp (Mei, Han, Bai, Zhang, Li, Li, Yuille and Xie, Fast AdvProp, ICLR 2022, https://arxiv.org/abs/2204.09838; code in
- * meijieru/fast_advprop): AdvProp at hardly more than the cost of vanilla training.
+ * meijieru/fast_advprop): AdvProp at little more than the cost of vanilla training.
  */
 import { assert, UsageError } from "../../errors.js";
 import { TRAIN } from "../../nn/context.js";
@@ -11,24 +11,24 @@ import { channelsLast, detach, fallingOrder, keyedUniform, reshape, rows, rowsAt
 import { cleanImages, cleanLossOf } from "./mixing.js";
 import type { AttackStepParts, Batch, ParameterOwner, StepLosses } from "./step.js";
 
-/** What the noise pass counts; the adversarial one has the rest of 1, so that an attacked image counts as much as a clean one. */
+/** Weight of the noise pass. The adversarial pass has the rest of 1, so that an attacked image counts as much as a clean one. */
 const NOISE_WEIGHT = 0.5;
 
 /**
- * One step. The mini-batch's N images are divided: the last share p of them, A images, are attacked, the other C are clean; no image is
- * both.
+ * One step. The mini-batch's N images are split: the last A images, a share p of them, are attacked, and the other C are clean. No
+ * image is both.
  *
  * 1. Clean pass: the C images through the main norms.
- * 2. Noise pass: the A images from a random point of their balls, through the auxiliary norms in batch statistics. It is a training
- *    pass, whose gradient of the images is the attack's only one: K = 1, untargeted, on the labels of the training loss.
+ * 2. Noise pass: random points in the balls around the A images, through the auxiliary norms with batch statistics. It is a training
+ *    pass. Its gradient with respect to the images is also that of the attack: K = 1, untargeted, with the labels of the training loss.
  * 3. One step of the threat model along that gradient, and its projection.
- * 4. Adversarial pass: the attacked images in another order through the auxiliary norms, whose running statistics thus move twice.
+ * 4. Adversarial pass: the attacked images in another order through the auxiliary norms, whose running statistics are thus updated twice.
  *
- * Re-balancing: with w = 1 for clean images and 1/2 for each of the two passes of an attacked one, a parameter's gradient is
- * sum_i w_i grad loss_i / sum_i w_i over the passes that touch it. So shared parameters are divided by C + A/2 + A/2 = N, those of the
- * main norms by C, those of the auxiliary norms by A, and all learn at the same speed.
+ * Re-balancing: with w = 1 for clean images and 1/2 for each of the two passes of an attacked image, a parameter's gradient is
+ * sum_i w_i grad loss_i / sum_i w_i over the passes that use the parameter. So the gradient sums of shared parameters are divided by
+ * C + A/2 + A/2 = N, those of the main norms by C, and those of the auxiliary norms by A. All then learn at the same speed.
  *
- * @param share p, in (0, 1); the published code has 1/5
+ * @param share p, in (0, 1); 1/5 in the published code
  * @throws ERR_BATCH_SIZE the mini-batch has a single image
  */
 export function fastAdvPropStep(
@@ -84,7 +84,7 @@ export function fastAdvPropStep(
 }
 
 /**
- * How many of a mini-batch's images are attacked: the share, rounded, at least one and not all.
+ * The number of a mini-batch's images that are attacked: the share, rounded, but at least one and not all.
  *
  * @throws ERR_BATCH_SIZE there is a single image
  */
@@ -96,9 +96,9 @@ export function attackedOf(count: number, share: number): number {
 }
 
 /**
- * The same images in the order of keyed draws. The paper shuffles the adversarial images between GPUs, whose norms see the images of their
- * own GPU alone, so that no norm sees a group of images again that was attacked through it. Here a norm sees the whole mini-batch, and
- * the order changes nothing but rounding.
+ * The same images in a random order by keyed draws. The paper shuffles the adversarial images between GPUs, where each norm sees only the
+ * images of its own GPU, so that no norm sees a group of images that was attacked through it. Here a norm sees the whole mini-batch, and
+ * the order changes only the rounding.
  */
 function inOtherOrder({ images, labels, keys }: Batch): Batch {
   const { size } = labels;
@@ -109,6 +109,6 @@ function inOtherOrder({ images, labels, keys }: Batch): Batch {
   return { images: channelsLast(rowsAt(images, order)), labels: rowsAt(labels, order), keys: keysInOrder(keys, order) };
 }
 
-/** The places are read only where visits are counted, which waits for a GPU. */
+/** Keys in another order. The order is read only if samples are repeated, because reading waits for the GPU. */
 const keysInOrder = (keys: SampleKeys, order: Tensor): SampleKeys =>
   keysAt(keys, keys.repeats === undefined ? [] : order.toNumbers(), order);

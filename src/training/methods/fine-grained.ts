@@ -1,6 +1,6 @@
 /**
- * Fine-grained AdvProp (Xie et al. 2020, https://arxiv.org/abs/1911.09665): batch norms of its own for each distribution of images,
- * such as plain, AutoAugment-ed and adversarial ones.
+ * Fine-grained AdvProp (Xie et al. 2020, https://arxiv.org/abs/1911.09665): separate batch norms for each distribution of images, such
+ * as plain, AutoAugment-ed and adversarial ones.
  */
 import { assert } from "../../errors.js";
 import { ATTACK, MAIN_ROUTE, TRAIN } from "../../nn/context.js";
@@ -9,11 +9,11 @@ import { type RouteFeeds, viewsOf } from "./routes.js";
 import type { AttackStepParts, Batch, StepLosses } from "./step.js";
 
 /**
- * One step: adds the gradient of the sum over routes of weight * mean loss(images of the route, route) to the store. An attacked
- * route's images are attacked through its own norms, which no other route's pass changes.
+ * One step: adds the gradient of the sum over routes of weight * mean loss(images of the route, route) to the store. The images of an
+ * attacked route are attacked through that route's norms, which the passes of other routes do not change.
  *
- * @param routes their images are the views of {@link viewsOf}, in that order
- * @returns      the loss of each route by its name
+ * @param routes the routes; the batch has the views of {@link viewsOf}, in that order
+ * @returns      the loss of each route by name
  */
 export function fineGrainedStep(
   {
@@ -34,7 +34,7 @@ export function fineGrainedStep(
   assert(views.length === sources.length, "the loader gives other views than the routes take");
   const losses = Object.entries(routes).map(([route, { source, attacked, weight }]) => {
     const view = views[sources.indexOf(source)];
-    // Mixup and CutMix are of the clean route, the main one.
+    // Mixup and CutMix apply only to the main route, if it is clean.
     const mix = route === MAIN_ROUTE && !attacked ? batch.mix : undefined;
     const x = attacked
       ? attack.perturb((pixels) => model.forward(pixels, { ...attackContext, route, keys }), view, labels, keys)

@@ -1,14 +1,14 @@
-/** What is known of each training method apart from its step, so that a recipe is read without libtorch. */
+/** Facts about the training methods apart from their steps, so that a recipe can be read without libtorch. */
 
 /**
- * What becomes of the images beside the clean ones: the attack that was chosen, one step that reuses gradients of the training,
- * uniform or random-sign noise of its norm and epsilon, or a copy of the clean ones; none where there are no such images.
+ * How the perturbed images are made: by the chosen attack, by one step that reuses gradients of the training, by uniform or random-sign
+ * noise of the attack's norm and epsilon, or as copies of the clean images. none: there are no perturbed images.
  */
 export type Perturbation = "attack" | "single-step" | "noise" | "sign-noise" | "copy" | "none";
 
 export interface MethodTraits {
   readonly perturbation: Perturbation;
-  /** Whether a step adds the loss of clean images, beside that of perturbed ones where there are such. */
+  /** Whether a step has a loss of clean images. */
   readonly cleanLoss: boolean;
 }
 
@@ -29,9 +29,9 @@ export const METHOD_TRAITS = {
 
 export type MethodName = keyof typeof METHOD_TRAITS;
 
-/** Whether a method's step has an adversarial loss, or one in its place, beside the clean one. */
+/** Whether a method's step has a clean loss and a loss of perturbed images. */
 export const hasTwoLosses = ({ perturbation, cleanLoss }: MethodTraits): boolean =>
   perturbation !== "none" && cleanLoss;
 
-/** Share of the images that Fast AdvProp attacks: four clean images for each adversarial one, as in its paper. */
+/** Share of the images that Fast AdvProp attacks: one in five, as in its paper. */
 export const ADVERSARIAL_SHARE = 0.2;

@@ -1,4 +1,4 @@
-/** The training methods: what each needs, what it costs, and its step. */
+/** The training methods: the requirements, cost and step of each. */
 import { ONE_VIEW, type ViewSource } from "../../data/loading/view-sources.js";
 import { MAIN_ROUTE } from "../../nn/context.js";
 import { adversarialStep } from "./adversarial.js";
@@ -16,11 +16,11 @@ import { vanillaTwoViewsStep } from "./vanilla-two-views.js";
 export interface Method extends MethodTraits {
   /** The auxiliary routes that the network must have. */
   readonly routes: readonly string[];
-  /** The route that perturbed images go through. */
+  /** The route of perturbed images. */
   readonly perturbedRoute: string;
-  /** Views of each image that the loader must give. */
+  /** The views of each image that the loader must make. */
   readonly views: readonly ViewSource[];
-  /** Training passes over the mini-batch's N images in a step. */
+  /** Number of training passes over the mini-batch's N images in a step. */
   readonly trainingPasses: number;
   /** How often a step attacks the mini-batch's N images. */
   readonly attacks: number;
@@ -30,7 +30,7 @@ export interface Method extends MethodTraits {
 /** Trains on clean images, through the main batch norms. */
 const CLEAN = { routes: [], perturbedRoute: MAIN_ROUTE, views: ONE_VIEW, attacks: 0 } as const;
 
-/** AdvProp's step, whatever takes the place of its adversarial images. */
+/** AdvProp's step, with adversarial images or others in their place. */
 const AUXILIARY = {
   routes: ["aux"],
   perturbedRoute: "aux",
@@ -43,7 +43,7 @@ const AUXILIARY = {
       advPropStep(parts, batch),
 } as const;
 
-/** Fine-grained AdvProp with routes of one's own, in place of the paper's, which METHOD_TABLE has. */
+/** Fine-grained AdvProp with the given routes. METHOD_TABLE has it with the routes of the paper. */
 export function fineGrained(routes: RouteFeeds): Method {
   const names = Object.keys(routes);
   const attacked = names.filter((name) => routes[name].attacked);
@@ -59,7 +59,7 @@ export function fineGrained(routes: RouteFeeds): Method {
   };
 }
 
-/** Fast AdvProp that attacks a share of the images, each of which passes twice, and whose gradient for the attack costs nothing. */
+/** Fast AdvProp that attacks a share of the images. An attacked image has two training passes, and the attack's gradient is free. */
 export function fastAdvProp(share: number): Method {
   return {
     ...METHOD_TRAITS["fast-advprop"],
@@ -107,11 +107,11 @@ export const METHOD_TABLE = {
     trainingPasses: 2,
     makeStep: (parts) => (batch) => mixtureStep(parts, batch),
   },
-  /** AdvProp without any perturbation: the control for the second batch norm and the second pass alone. */
+  /** AdvProp without a perturbation: the control for the effect of the second batch norm and the second pass. */
   "clean-copy": { ...METHOD_TRAITS["clean-copy"], ...AUXILIARY },
   /** AdvProp with uniform noise in place of the attack. */
   noise: { ...METHOD_TRAITS.noise, ...AUXILIARY },
-  /** AdvProp with noise that is as large as PGD-1: the control for the direction of the attack. */
+  /** AdvProp with noise of the size of PGD-1: the control for the direction of the attack. */
   "sign-noise": { ...METHOD_TRAITS["sign-noise"], ...AUXILIARY },
   advprop: { ...METHOD_TRAITS.advprop, ...AUXILIARY, attacks: 1 },
   "fine-grained": fineGrained(FINE_GRAINED_ROUTES),
@@ -119,11 +119,11 @@ export const METHOD_TABLE = {
 } as const satisfies Readonly<Record<MethodName, Method>>;
 
 /**
- * The cost of a step in forward-backward units, 1 for a training pass over the mini-batch. An attack's gradient is 2/3: a
- * forward pass and the half of the backward pass that leads to the images, without the weights' half. AdvProp with five
- * attack steps costs 5.33, with one 2.67.
+ * The cost of a step in forward-backward units. A training pass over the mini-batch costs 1. A gradient for the attack costs 2/3: a
+ * forward pass and half a backward pass, because the gradients of the weights are not computed. AdvProp with five attack steps costs
+ * 5.33, with one 2.67.
  *
- * @param attackGradients of the attack for each image
+ * @param attackGradients number of gradients that the attack computes for each image
  */
 export function forwardBackwardUnits({ trainingPasses, attacks }: Method, attackGradients: number): number {
   return trainingPasses + (2 / 3) * attackGradients * attacks;

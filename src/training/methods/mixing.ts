@@ -1,10 +1,10 @@
-/** Clean images mixed by Mixup or CutMix, and their loss. Attacks see the images unmixed, with hard labels. */
+/** Clean images mixed by Mixup or CutMix, and their loss. Attacks use the unmixed images with hard labels. */
 import { crossEntropy } from "../../nn/loss.js";
 import type { Tensor } from "../../tensor/index.js";
 import { add, channelsLast, mean, mul, reversed, sub } from "../../tensor/operators.js";
 import type { Batch } from "./step.js";
 
-/** Images as the clean pass takes them: m x + (1 - m) x', m the mask and x' the image of the opposite place; without a mask x. */
+/** The images of the clean pass: m x + (1 - m) x', where m is the mask and x' the image at the mirrored index of the batch; x without a mask. */
 export function cleanImages({ images, mix }: Pick<Batch, "images" | "mix">): Tensor {
   if (mix === undefined) return images;
   const partners = channelsLast(reversed(images));
@@ -12,7 +12,7 @@ export function cleanImages({ images, mix }: Pick<Batch, "images" | "mix">): Ten
 }
 
 /**
- * The mean over images of s loss(y) + (1 - s) loss(y'), s the mean of an image's mask; without a mask the mean loss.
+ * The mean over images of s loss(y) + (1 - s) loss(y'), where s is the mean of an image's mask; the mean loss without a mask.
  *
  * @param logits [N, K] of {@link cleanImages}
  */

@@ -1,7 +1,6 @@
 /**
- * Training on clean and adversarial images together, through one batch norm: the baseline that AdvProp's second batch
- * norm is measured against (Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572; Kurakin et al. 2017,
- * https://arxiv.org/abs/1611.01236).
+ * Training on clean and adversarial images together through one batch norm. It is the baseline for AdvProp's second batch norm
+ * (Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572; Kurakin et al. 2017, https://arxiv.org/abs/1611.01236).
  */
 import { ATTACK, TRAIN } from "../../nn/context.js";
 import { keysTwice } from "../../nn/keys.js";
@@ -11,10 +10,10 @@ import { cleanImages, cleanLossOf } from "./mixing.js";
 import { type AttackStepParts, type Batch, type StepLosses, SUM } from "./step.js";
 
 /**
- * One step: attacks the mini-batch through the main batch norms' running statistics, then passes the clean and the
- * adversarial images as one batch of 2N, so that both are normalised by their joint statistics, and adds the gradient of
- * mean loss(clean) + mean loss(adversarial), each times its weight, to the store: AdvProp's sum, in which only the batch norms
- * differ. Label smoothing acts on both, as in AdvProp.
+ * One step: attacks the mini-batch with the running statistics of the main batch norms. It then passes the clean and the adversarial
+ * images as one batch of 2N, so that their joint statistics normalise both. It adds the gradient of mean loss(clean) +
+ * mean loss(adversarial), each times its weight, to the store. This is the loss of AdvProp; only the batch norms differ. Label smoothing
+ * applies to both losses, as in AdvProp.
  */
 export function mixtureStep(
   {

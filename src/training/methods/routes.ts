@@ -1,14 +1,14 @@
-/** What a method of several routes, fine-grained AdvProp, feeds them with. */
+/** The images of each route of fine-grained AdvProp. */
 import type { ViewSource } from "../../data/loading/view-sources.js";
 import { MAIN_ROUTE } from "../../nn/context.js";
 
-/** What a route is fed with. */
+/** The images of a route, and the weight of its loss. */
 export interface RouteFeed {
-  /** The view of the images that it takes. */
+  /** The view of the images. */
   readonly source: ViewSource;
-  /** Whether they are attacked first, through the route's own norms. */
+  /** Whether the images are attacked first, through the batch norms of this route. */
   readonly attacked: boolean;
-  /** What its loss counts in the sum. */
+  /** Weight of the route's loss in the sum. */
   readonly weight: number;
 }
 
@@ -16,9 +16,9 @@ export interface RouteFeed {
 export type RouteFeeds = Readonly<Record<string, RouteFeed>>;
 
 /**
- * Fine-grained AdvProp of Xie et al. 2020, https://arxiv.org/abs/1911.09665: plain images, which are cropped and mirrored,
- * AutoAugment-ed ones and adversarial ones, each through norms of their own. From which images the paper makes the adversarial ones is
- * not known to us; here they are the plain ones.
+ * The routes of Xie et al. 2020, https://arxiv.org/abs/1911.09665: cropped and mirrored images, AutoAugment-ed images and adversarial
+ * images, each with separate batch norms. The paper does not say from which images it makes the adversarial ones; here they are made
+ * from the cropped and mirrored images.
  */
 export const FINE_GRAINED_ROUTES: RouteFeeds = {
   [MAIN_ROUTE]: { source: "weak", attacked: false, weight: 1 },
@@ -26,7 +26,7 @@ export const FINE_GRAINED_ROUTES: RouteFeeds = {
   adversarial: { source: "weak", attacked: true, weight: 1 },
 };
 
-/** The views that routes take, each once, in the order of the routes that take them first. */
+/** The views of all routes without duplicates, in the order of their first use. */
 export const viewsOf = (routes: RouteFeeds): ViewSource[] => [
   ...new Set(Object.values(routes).map(({ source }) => source)),
 ];

@@ -1,4 +1,4 @@
-/** What every method's step takes and gives. */
+/** The inputs and outputs of every method's step. */
 
 import type { Attack } from "../../attacks/attack.js";
 import type { ThreatModel } from "../../attacks/threat-model.js";
@@ -14,9 +14,9 @@ import { add, augmentedImages, imagesFromBytes } from "../../tensor/operators.js
 export interface Batch {
   /** [N, 3, H, W] float, channels-last, pixels in [0, 1] */
   readonly images: Tensor;
-  /** As `images`, other views of the same, for a method that needs them. */
+  /** Other views of the same images, of the same shape, for a method that needs them. */
   readonly moreViews?: readonly Tensor[];
-  /** [N, 1, H, W] or [N, 1, 1, 1], in [0, 1], how much of each image is its own where the clean ones are mixed. */
+  /** [N, 1, H, W] or [N, 1, 1, 1] in [0, 1]: the share of the image itself when clean images are mixed. */
   readonly mix?: Tensor;
   /** int64 [N] */
   readonly labels: Tensor;
@@ -24,18 +24,18 @@ export interface Batch {
   readonly keys: SampleKeys;
 }
 
-/** What all draws of a step are keyed by, besides the sample. */
+/** The key of all random draws of a step, apart from the sample. */
 export interface DrawContext {
   readonly seed: number;
   readonly epoch: number;
 }
 
-/** The mini-batch of 8-bit pixels that a loader gave, with the keys of its draws, on a device. */
+/** Copies a loader's mini-batch of 8-bit pixels to a device, and makes the keys of its draws. */
 export function batchFromPixels(pixels: PixelBatch, context: DrawContext, device: Device = "cpu"): Batch {
   return batchFromUpload(uploadPixels(pixels, device), pixels, context);
 }
 
-/** A loader's mini-batch as it gave it, on a device: as little as can be copied there. */
+/** A loader's mini-batch on a device, as bytes, so that as little as possible is copied. */
 export interface Upload {
   /** uint8 [N, H, W, 3] */
   readonly pixels: Tensor;
@@ -46,7 +46,7 @@ export interface Upload {
   readonly labels: Tensor;
   /** int64 [N] */
   readonly samples: Tensor;
-  /** int64 [N], those of the pending augmentation where there is one */
+  /** int64 [N], the streams of the pending augmentation, if there is one */
   readonly streams?: Tensor;
 }
 
@@ -80,25 +80,25 @@ export function batchFromUpload(
   return { images: view(0), moreViews: others.length > 0 ? others : undefined, mix, labels, keys };
 }
 
-/** The mean losses of a step by what they are of, scalars in nats, before the update. Nothing has waited for them yet. */
+/** The mean losses of a step before the update, by name, as scalars in nats. On a GPU they may not be computed yet. */
 export interface StepLosses {
   readonly [loss: `${string}Loss`]: Tensor | undefined;
   readonly cleanLoss?: Tensor;
   readonly adversarialLoss?: Tensor;
 }
 
-/** What a method's step is made from. */
+/** The parts of a method's step. */
 export interface StepParts {
   readonly model: Forward;
-  /** Gets the gradients of the step's losses. */
+  /** Receives the gradients of the step's losses. */
   readonly gradients: GradientStore;
-  /** Of the labels of every loss of the step, in [0, 1). */
+  /** Label smoothing of every loss of the step, in [0, 1). */
   readonly labelSmoothing: number;
-  /** What the training passes compute again rather than keep: gradient checkpointing. */
+  /** The activations that training passes compute again instead of keeping them: gradient checkpointing. */
   readonly recompute?: Recompute;
 }
 
-/** What the clean and the adversarial loss count in the gradient. */
+/** The weights of the clean and the adversarial loss in the gradient. */
 export interface LossWeights {
   readonly clean: number;
   readonly adversarial: number;
@@ -107,30 +107,30 @@ export interface LossWeights {
 /** The weights of AdvProp: the sum of both losses. */
 export const SUM: LossWeights = { clean: 1, adversarial: 1 };
 
-/** What batch norm a parameter is of: the main one, an auxiliary one, or none, so that all passes share it. */
+/** Whether a parameter belongs to the main batch norms, to auxiliary ones, or to neither, so that all passes share it. */
 export type ParameterOwner = "main" | "auxiliary" | "shared";
 
-/** What a step is made from whose attack reuses the gradients of a training pass. */
+/** The parts of a step whose attack reuses the gradients of a training pass. */
 export interface SingleStepParts {
   readonly threatModel: ThreatModel;
-  /** Of the one step, with pixels in [0, 1]. */
+  /** Size of the attack's one step, with pixels in [0, 1]. */
   readonly stepSize: number;
-  /** Of each leaf of the gradient store, in its order. */
+  /** The owner of each leaf of the gradient store, in the order of the store. */
   readonly owners: readonly ParameterOwner[];
 }
 
-/** What a step that attacks is made from. */
+/** The parts of a step with an attack. */
 export interface AttackStepParts extends StepParts {
   readonly attack: Attack;
-  /** Of the adversarial loss of a step that has a clean one beside it; labelSmoothing unless given. */
+  /** Label smoothing of the adversarial loss, if the step also has a clean loss; by default labelSmoothing. */
   readonly adversarialLabelSmoothing?: number;
-  /** Of the losses of a step that has both; {@link SUM} unless given. */
+  /** Weights of the two losses, if the step has both; by default {@link SUM}. */
   readonly lossWeights?: LossWeights;
-  /** For Fast AdvProp, in place of the attack. */
+  /** Used by Fast AdvProp instead of the attack. */
   readonly singleStep?: SingleStepParts;
-  /** How the attack's passes meet the network; the default is the paper's: running statistics, nothing updated. */
+  /** How the network runs during the attack; by default as in the paper: with running statistics, which are not updated. */
   readonly attackContext?: Omit<ForwardContext, "route">;
 }
 
-/** Adds the gradients of one mini-batch to the method's gradient store. Changes running statistics and nothing else. */
+/** Adds the gradients of one mini-batch to the method's gradient store. It also updates the running statistics, and changes nothing else. */
 export type TrainingStep = (batch: Batch) => StepLosses;

@@ -1,6 +1,6 @@
 /**
- * Ordinary training on twice the clean loss: the control for AdvProp's larger gradient, since the sum of two losses is
- * about twice one.
+ * Ordinary training with twice the clean loss: the control for AdvProp's larger gradient, because a sum of two losses is about twice as
+ * large as one.
  */
 import { TRAIN } from "../../nn/context.js";
 import { cleanImages, cleanLossOf } from "./mixing.js";

@@ -1,6 +1,6 @@
 /**
- * Ordinary training on two augmented views of each image: the control for AdvProp's second pass over the mini-batch. The
- * second view takes the place of the adversarial images, and goes through the main batch norms.
+ * Ordinary training on two augmented views of each image: the control for AdvProp's second pass over the mini-batch. The second view
+ * replaces the adversarial images, and goes through the main batch norms.
  */
 import { assert } from "../../errors.js";
 import { TRAIN } from "../../nn/context.js";
@@ -8,7 +8,7 @@ import { add, mul } from "../../tensor/operators.js";
 import { cleanImages, cleanLossOf } from "./mixing.js";
 import type { Batch, StepLosses, StepParts } from "./step.js";
 
-/** One step: adds the gradient of mean loss(first view, main) + mean loss(second view, main); gives the mean of the two. */
+/** One step: adds the gradient of mean loss(first view, main) + mean loss(second view, main); returns the mean of the two. */
 export function vanillaTwoViewsStep(
   { model, gradients, labelSmoothing, recompute }: StepParts,
   batch: Batch,

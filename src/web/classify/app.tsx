@@ -1,7 +1,7 @@
 /** The whole page. */
 import { useEffect, useState } from "preact/hooks";
 import { ModelCard } from "./model-card.js";
-import { PhotoPanel } from "./photo-panel.js";
+import { PhotoCard } from "./photo-card.js";
 import { Sliders } from "./sliders.js";
 import { useClassifier } from "./use-classifier.js";
 import { isClean, megabytes, percent } from "./words.js";
@@ -14,8 +14,8 @@ export function App() {
       <header class="top">
         <h1>{models.length > 1 ? "Two classifiers, one photo" : "Classify a photo"}</h1>
         <p class="quiet">
-          {models.length > 1 && "Move the sliders and see which of the two keeps its answer. "}
-          The photo stays on this device: all is computed here, and nothing is sent.
+          {models.length > 1 && "Move the sliders and see which of the two keeps its prediction. "}
+          The photo stays on this device. Everything is computed here, and nothing is sent.
         </p>
       </header>
       {problem !== undefined && (
@@ -29,7 +29,7 @@ export function App() {
         </p>
       )}
       <div class={`columns of-${models.length}`}>
-        <PhotoPanel shown={shown} dragging={dragging} onPhoto={show} />
+        <PhotoCard shown={shown} dragging={dragging} onPhoto={show} />
         <Sliders severities={severities} onChange={setSeverities} />
         <div class="models">
           {models.map((model, i) => (
@@ -50,14 +50,14 @@ export function App() {
           .join(" ")}
       </p>
       <footer class="quiet">
-        Corruptions and severities, 1 to 5, are those of ImageNet-C, applied in this order to the square that the
-        network sees.
+        The corruptions and their severities, 1 to 5, are those of ImageNet-C. They are applied in this order to the
+        square that the network sees.
       </footer>
     </main>
   );
 }
 
-/** Photos that are dropped anywhere on the page, or pasted. @returns whether one is held over the page */
+/** Handles photos that are dropped anywhere on the page, or pasted. @returns whether a photo is being dragged over the page */
 function useDroppedPhotos(show: (photo: File | undefined) => void): boolean {
   const [dragging, setDragging] = useState(false);
   useEffect(() => {

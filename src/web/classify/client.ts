@@ -1,19 +1,19 @@
-/** The worker, asked one thing after the other. */
+/** Sends requests to the worker, one after the other. */
 import type { WebModel } from "../../runs/web-models.js";
 import type { Severities } from "./corruptions.js";
 import type { Request, Response, Result } from "./protocol.js";
 
 export class Client {
   readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  /** The end of what was asked so far. */
+  /** Settles when all requests so far are done. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Loads the models; the list is known before they are. */
+  /** Loads the models. The list of models arrives before they are loaded. */
   open(onModels: (models: readonly WebModel[]) => void): Promise<unknown> {
     return this.#ask({ type: "open", page: document.baseURI }, onModels);
   }
 
-  /** @throws Error a message for the user: it is no photo */
+  /** @throws Error with a message for the user: the file is not a photo */
   show(photo: File): Promise<unknown> {
     return this.#ask({ type: "photo", photo });
   }
@@ -38,7 +38,7 @@ export class Client {
           this.#worker.postMessage(request);
         }),
     );
-    // What failed does not hold up what is asked next.
+    // A failed request does not stop the next one.
     this.#last = answer.catch(() => undefined);
     return answer;
   }

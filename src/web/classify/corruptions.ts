@@ -1,7 +1,7 @@
 /** The sliders of the page, and what they do to an image. */
 import { type CorruptionName, corrupt } from "../../corruptions/index.js";
 
-/** In the order in which they are applied: as a lens, a sensor, a screen and a file would do it. */
+/** In the order in which they are applied: that of lens, sensor, screen and file. */
 export const SLIDERS = [
   { corruption: "gaussian_blur", label: "Blur" },
   { corruption: "contrast", label: "Contrast" },
@@ -12,7 +12,7 @@ export const SLIDERS = [
 
 export type SliderName = (typeof SLIDERS)[number]["corruption"];
 
-/** By corruption a severity from 0, none, to 5. */
+/** The severity of each corruption, from 0 (none) to 5. */
 export type Severities = Readonly<Record<SliderName, number>>;
 
 export const NO_CORRUPTION: Severities = {
@@ -23,10 +23,10 @@ export const NO_CORRUPTION: Severities = {
   jpeg_compression: 0,
 };
 
-/** The same noise at every look, so that two models see the same image, and a slider moved back gives the same again. */
+/** The noise is always the same, so that two models see the same image, and a slider that is moved back gives the same image again. */
 const KEY = { seed: 0, sample: 0 };
 
-/** @param pixels (S, S, 3), not changed */
+/** A corrupted copy. @param pixels (S, S, 3), not changed */
 export function corrupted(pixels: Uint8Array, side: number, severities: Severities): Uint8Array {
   return SLIDERS.filter(({ corruption }) => severities[corruption] > 0).reduce(
     (image, { corruption }) => corrupt(image, side, side, corruption, severities[corruption], KEY),

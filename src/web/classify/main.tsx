@@ -1,4 +1,4 @@
-/** The page that `exportWeb` writes: a photo is classified on the device of who looks at it. */
+/** The page that `exportWeb` writes. It classifies photos in the browser. */
 import { render } from "preact";
 import { App } from "./app.js";
 import "./style.css";

@@ -1,4 +1,4 @@
-/** What a model is, and what it says of the photo. */
+/** A model and its predictions for the photo. */
 import type { WebModel } from "../../runs/web-models.js";
 import type { Answer } from "./protocol.js";
 import { factsOf, letterOf, milliseconds, percent } from "./words.js";
@@ -6,9 +6,9 @@ import { factsOf, letterOf, milliseconds, percent } from "./words.js";
 interface Properties {
   readonly model: WebModel;
   readonly index: number;
-  /** Of the photo as it is. */
+  /** The prediction for the photo without corruption. */
   readonly clean: Answer | undefined;
-  /** Of what the sliders make of it. */
+  /** The prediction for the photo with the corruptions of the sliders. */
   readonly now: Answer | undefined;
   readonly corrupted: boolean;
 }
@@ -24,7 +24,7 @@ export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
       </h2>
       <p class="quiet facts">{factsOf(model).join(" · ")}</p>
       {now === undefined || clean === undefined ? (
-        <p class="quiet waiting">Its answer comes here.</p>
+        <p class="quiet waiting">The prediction appears here.</p>
       ) : (
         <>
           <Change clean={clean} now={now} corrupted={corrupted} />
@@ -46,11 +46,11 @@ export function ModelCard({ model, index, clean, now, corrupted }: Properties) {
   );
 }
 
-/** Whether the corruption changed the model's mind. */
+/** Whether the corruption changed the model's prediction. */
 function Change({ clean, now, corrupted }: Pick<Properties, "corrupted"> & Record<"clean" | "now", Answer>) {
   const [before] = clean.predictions;
   const holds = before.class === now.predictions[0].class;
-  const mark = holds ? "✓ holds" : "✕ changed";
+  const mark = holds ? "✓ unchanged" : "✕ changed";
   return (
     <p class="change">
       <span class="quiet">

@@ -1,27 +1,27 @@
-/** What the page and the worker that classifies say to each other. */
+/** The messages between the page and the worker that classifies. */
 import type { Prediction } from "../../evaluation/classes/most-probable.js";
 import type { WebModel } from "../../runs/web-models.js";
 import type { Severities } from "./corruptions.js";
 
 export type Request =
-  /** Loads the models of the page at an address. */
+  /** Loads the models of the page at this address. */
   | { readonly type: "open"; readonly page: string }
-  /** Decodes a photo, which takes the place of the one before. */
+  /** Decodes a photo, which replaces the previous one. */
   | { readonly type: "photo"; readonly photo: File }
   /** Classifies the photo under corruptions. */
   | { readonly type: "classify"; readonly severities: Severities };
 
-/** What a model says of a photo. */
+/** The result of a model for a photo. */
 export interface Answer {
   /** The most probable classes, the most probable first. */
   readonly predictions: readonly Prediction[];
-  /** What the network alone took. */
+  /** Time of the network, without decoding and corruption. */
   readonly milliseconds: number;
-  /** What it was shown, as one of the views. */
+  /** Index of the view that the model classified. */
   readonly view: number;
 }
 
-/** The square that one or more models are shown. */
+/** The square that one or more models classify. */
 export interface View {
   readonly side: number;
   /** (side, side, 3) */
@@ -29,9 +29,9 @@ export interface View {
 }
 
 export interface Result {
-  /** Different squares; models of the same size and crop see the same. */
+  /** The different squares; models of the same size and crop share one. */
   readonly views: readonly View[];
-  /** One of each model. */
+  /** One answer per model. */
   readonly answers: readonly Answer[];
 }
 

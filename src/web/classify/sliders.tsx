@@ -28,7 +28,7 @@ export function Sliders({ severities, onChange }: Properties) {
         </label>
       ))}
       <button type="button" disabled={isClean(severities)} onClick={() => onChange(NO_CORRUPTION)}>
-        All off
+        Reset all
       </button>
     </fieldset>
   );

@@ -1,4 +1,4 @@
-/** From a decoded photo to the square that a network takes, as in training. */
+/** Turns a decoded photo into the square that a network takes, as in training. */
 import type { EvaluationView } from "../../evaluation/view.js";
 import { centreCrop, whole } from "../../images/crop.js";
 import { type RawImage, resizeRegion } from "../../images/resize.js";
@@ -11,7 +11,7 @@ export function squareOf(photo: RawImage, side: number, { cropFraction, interpol
   return target;
 }
 
-/** Colours without the transparency that a canvas has: (H, W, 4) to (H, W, 3). */
+/** Removes the transparency of a canvas: (H, W, 4) to (H, W, 3). */
 export function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {

@@ -8,20 +8,20 @@ import type { Result } from "./protocol.js";
 export interface Shown {
   /** Name of the photo's file. */
   readonly name: string;
-  /** Without corruption. */
+  /** Result without corruption. */
   readonly clean: Result;
-  /** Under the sliders as they were when it was asked for. */
+  /** Result with the corruptions that the sliders had at the time of the request. */
   readonly now: Result;
 }
 
 export interface PageState {
-  /** Undefined until their list is there. */
+  /** Undefined until the list is loaded. */
   readonly models: readonly WebModel[] | undefined;
   /** Whether the models are loaded. */
   readonly ready: boolean;
-  /** Whether the worker has something to do. */
+  /** Whether the worker is busy. */
   readonly busy: boolean;
-  /** What went wrong last, for the user. */
+  /** The last error, as a message for the user. */
   readonly problem: string | undefined;
   readonly severities: Severities;
   readonly shown: Shown | undefined;
@@ -37,7 +37,7 @@ export function useClassifier(): PageState {
   const [problem, setProblem] = useState<string>();
   const [shown, setShown] = useState<Shown>();
   const [severities, setSeverities] = useState(NO_CORRUPTION);
-  // What is asked for when the worker is next free: of many moves of a slider the last.
+  // The next request once the worker is free: of many moves of a slider only the last one is sent.
   const wanted = useRef(NO_CORRUPTION);
   const sliding = useRef(false);
   const works = useRef(0);
@@ -63,7 +63,7 @@ export function useClassifier(): PageState {
 
   const show = (photo: File | undefined): void => {
     if (photo === undefined) {
-      setProblem("There was no file in that. Save the photo first, then drop or choose its file.");
+      setProblem("That was not a file. Save the photo first, then drop or choose the file.");
       return;
     }
     setProblem(undefined);

@@ -1,8 +1,8 @@
-/** What the page says of models, in words. */
+/** Texts about models. */
 import type { WebModel } from "../../runs/web-models.js";
 import { NO_CORRUPTION, type Severities, SLIDERS } from "./corruptions.js";
 
-/** How each model is called for short. */
+/** The short name of a model. */
 export const letterOf = (index: number): string => "AB"[index];
 
 const METHODS: Readonly<Record<string, string>> = {
@@ -13,19 +13,19 @@ const METHODS: Readonly<Record<string, string>> = {
   adversarial: "adversarial training",
 };
 
-/** A sentence part each: the network, how it was trained, what it was worth. */
+/** Short texts: the network, its training method and its accuracy. */
 export function factsOf({ model, imageSize, method, epsilon, accuracy }: WebModel): string[] {
   const radius = epsilon === undefined ? "" : ` at ${Number((255 * epsilon).toFixed(2))}/255`;
   const facts = [`${model}, ${imageSize}\u00a0×\u00a0${imageSize} pixels`];
   if (method !== undefined) facts.push(`${METHODS[method] ?? method}${radius}`);
   if (accuracy !== undefined) {
     const { value, images, data, split } = accuracy;
-    facts.push(`${percent(value, 2)} right of ${images.toLocaleString("en")} ${split} images of ${data}`);
+    facts.push(`accuracy ${percent(value, 2)} on ${images.toLocaleString("en")} ${split} images of ${data}`);
   }
   return facts;
 }
 
-/** With a space that does not break. */
+/** With a no-break space. */
 export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)}\u00a0%`;
 
 export const milliseconds = (time: number): string => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;

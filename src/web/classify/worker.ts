@@ -1,4 +1,4 @@
-/** Decodes, corrupts and classifies beside the page, so that its sliders never wait. */
+/** The worker that decodes, corrupts and classifies, so that the page's sliders stay responsive. */
 
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
@@ -10,10 +10,10 @@ import { decodePhoto } from "./decode.js";
 import type { Answer, Request, Response, Result, View } from "./protocol.js";
 import { squareOf } from "./square.js";
 
-/** Classes that are shown. */
+/** Number of classes that are shown. */
 const TOP = 5;
 
-// More threads need headers that a plain static server does not send.
+// More threads would need HTTP headers that a simple static server does not send.
 env.wasm.numThreads = 1;
 env.wasm.wasmPaths = { wasm };
 
@@ -21,7 +21,7 @@ const say = (response: Response): void => postMessage(response);
 
 let models: readonly (WebModel & { readonly session: InferenceSession })[] = [];
 let photo: RawImage | undefined;
-/** The squares of the photo, by what decides them. */
+/** The squares of the photo, keyed by size and crop rule. */
 let squares = new Map<string, Uint8Array>();
 
 addEventListener("message", async ({ data }: MessageEvent<Request>) => {
@@ -46,23 +46,23 @@ async function answer(request: Request): Promise<Response> {
 }
 
 async function open(page: string): Promise<void> {
-  const list = (await (await found(new URL(WEB_MODELS, page))).json()) as readonly WebModel[];
+  const list = (await (await fetchFile(new URL(WEB_MODELS, page))).json()) as readonly WebModel[];
   say({ type: "models", models: list });
   const opened = [];
   for (const model of list) {
-    const bytes = await (await found(new URL(model.file, page))).arrayBuffer();
+    const bytes = await (await fetchFile(new URL(model.file, page))).arrayBuffer();
     const session = await InferenceSession.create(bytes);
-    // The first pass takes its memory and is slower.
+    // The first pass allocates memory and is slower, so it is done now.
     await logitsOf(session, new Uint8Array(model.imageSize ** 2 * 3), model.imageSize);
     opened.push({ ...model, session });
   }
   models = opened;
 }
 
-async function found(address: URL): Promise<globalThis.Response> {
+async function fetchFile(address: URL): Promise<globalThis.Response> {
   const response = await fetch(address);
   if (!response.ok)
-    throw new Error(`${address.pathname} is not there (${response.status}). Was the whole folder copied?`);
+    throw new Error(`${address.pathname} was not found (${response.status}). Was the whole folder copied?`);
   return response;
 }
 
@@ -70,17 +70,17 @@ async function classify(severities: Severities): Promise<Result> {
   if (photo === undefined) throw new Error("There is no photo yet.");
   if (models.length === 0) throw new Error("The models could not be loaded. Load the page again.");
   const views: View[] = [];
-  const places = new Map<string, number>();
+  const viewIndices = new Map<string, number>();
   const answers: Answer[] = [];
   for (const { imageSize: side, view, classes, session } of models) {
     const key = JSON.stringify([side, view]);
     const square = squares.get(key) ?? squareOf(photo, side, view);
     squares.set(key, square);
-    if (!places.has(key)) {
-      places.set(key, views.length);
+    if (!viewIndices.has(key)) {
+      viewIndices.set(key, views.length);
       views.push({ side, pixels: corrupted(square, side, severities) });
     }
-    const at = places.get(key)!;
+    const at = viewIndices.get(key)!;
     const begun = performance.now();
     const logits = await logitsOf(session, views[at].pixels, side);
     const milliseconds = performance.now() - begun;

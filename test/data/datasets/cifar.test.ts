@@ -10,7 +10,7 @@ import { temporaryFolder } from "../../support/folders.js";
 
 const pattern = (row: number, column: number, channel: number) => (row * 7 + column * 3 + channel * 101) % 256;
 
-/** The pattern interleaved, as `pixels` must give it. */
+/** The interleaved pattern that `pixels` must return. */
 const interleaved = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => {
   const pixel = Math.floor(i / 3);
   return pattern(Math.floor(pixel / 32), pixel % 32, i % 3);
@@ -33,7 +33,7 @@ describe("loadCifar on CIFAR-10", () => {
     }
   });
 
-  test("takes class names from batches.meta.txt, without stray carriage returns and empty lines", () => {
+  test("reads class names from batches.meta.txt, without carriage returns and empty lines", () => {
     const folder = temporaryFolder();
     writeCifar10(folder, new Uint8Array());
     writeFileSync(join(folder, "batches.meta.txt"), "a\r\nb\r\nc\nd\ne\nf\ng\nh\ni\nj k\r\n\r\n\n");
@@ -44,7 +44,7 @@ describe("loadCifar on CIFAR-10", () => {
     expect(error.message).toMatch(/batches\.meta\.txt must have 10 lines.*found 2/);
   });
 
-  test("refuses a file of another size, naming it, the rule and what was found", () => {
+  test("refuses a file of another size; the message has its name, the rule and the size", () => {
     const folder = temporaryFolder();
     writeCifar10(folder, new Uint8Array());
     truncateSync(join(folder, "data_batch_3.bin"), 5000 * 3073);
@@ -56,7 +56,7 @@ describe("loadCifar on CIFAR-10", () => {
     expect(loadCifar(folder, "test").length).toBe(10_000);
   });
 
-  test("refuses a label out of range, naming the record", () => {
+  test("refuses a label out of range; the message has the record", () => {
     const folder = temporaryFolder();
     writeCifar10(folder, Uint8Array.from([...cifarRecord([9], pattern), ...cifarRecord([10], pattern)]));
     const error = codedError(() => loadCifar(folder, "test"));
@@ -64,7 +64,7 @@ describe("loadCifar on CIFAR-10", () => {
     expect(error.message).toMatch(/\[0, 9\]; found 10 in record 1 of .*test_batch\.bin/);
   });
 
-  test("names the file that is missing", () => {
+  test("names the missing file", () => {
     const folder = temporaryFolder();
     writeCifar10(folder, new Uint8Array());
     rmSync(join(folder, "data_batch_5.bin"));
@@ -110,7 +110,7 @@ describe("openDataset", () => {
     expect(error.message).toMatch(/several data sets.*cifar-10-batches-bin, .*cifar-100-binary/);
   });
 
-  test("says what it found and what it understands", async () => {
+  test("lists the entries found and the supported layouts", async () => {
     const folder = temporaryFolder();
     const empty = await codedRejection(openDataset(folder, "train"));
     expect(empty.code).toBe("ERR_DATA_LAYOUT");
@@ -136,7 +136,7 @@ describe.skipIf(cifar10 === undefined)("the real CIFAR-10", () => {
     const counts = new Array<number>(10).fill(0);
     for (const label of train.labels) counts[label]++;
     expect(counts).toEqual(new Array(10).fill(5000));
-    // Published first record: label 6, top left pixel (59, 62, 63).
+    // The first record of the published file: label 6, top left pixel (59, 62, 63).
     expect(train.classes[train.labels[0]]).toBe("frog");
     expect([...train.pixels(0).subarray(0, 6)]).toEqual([59, 62, 63, 43, 46, 45]);
     const test_ = await openDataset(cifar10!, "test");

@@ -7,7 +7,7 @@ import { makeDataset } from "../../support/datasets.js";
 import { codedError } from "../../support/errors.js";
 
 describe("InMemoryDataset", () => {
-  test("gives views of its pixels", () => {
+  test("returns views of its pixels", () => {
     const pixels = Uint8Array.from({ length: 2 * 6 }, (_, i) => i);
     const dataset = new InMemoryDataset({
       name: "tiny",
@@ -85,7 +85,7 @@ describe("limitPrefix", () => {
 describe("splitValidation", () => {
   const fractions = fc.double({ min: 0.05, max: 0.95, noNaN: true });
 
-  test("gives each sample to one part, stratified, with the total rounded", () => {
+  test("puts each sample into one part, stratified, with the total rounded", () => {
     fc.assert(
       fc.property(fc.integer({ min: 12, max: 120 }), fractions, fc.nat(), (length, fraction, seed) => {
         const dataset = makeDataset({ length, classes: 4 });
@@ -120,7 +120,7 @@ describe("splitValidation", () => {
     expect(error.code).toBe("ERR_VALIDATION_FRACTION");
   });
 
-  test("guesses that percent were meant", () => {
+  test("suggests a fraction where a percentage is given", () => {
     const error = codedError(() => splitValidation(makeDataset({ length: 10, classes: 2 }), 10, 0));
     expect(error.message).toContain("Did you mean 0.1?");
   });

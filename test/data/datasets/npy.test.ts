@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { npyHeader, openNpy, readNpyBytes, readNpyIntegers } from "../../../src/data/datasets/npy.js";
 import { temporaryFolder } from "../../support/folders.js";
 
-/** A file of a header as NumPy writes it, for version 1 or later, and the elements. */
+/** A NumPy file of version 1 or later, made of the text of its header and its elements. */
 function npy(dictionary: string, elements: Uint8Array, version = 1): Buffer {
   const prefix = version === 1 ? 10 : 12;
   const length = Math.ceil((prefix + dictionary.length + 1) / 64) * 64 - prefix;
@@ -41,7 +41,7 @@ describe("npy", () => {
     expect([...readNpyIntegers(openNpy(written(npy(dictionary(type, "(2,)"), elements))))]).toEqual([-3, 7]);
   });
 
-  test("reads what it writes the header of, a multiple of 64 bytes", () => {
+  test("reads a file whose header it has written; the header has a multiple of 64 bytes", () => {
     for (const shape of [[4], [50_000, 32, 32, 3], []]) {
       const header = npyHeader(shape);
       expect(header.length % 64).toBe(0);
@@ -52,27 +52,27 @@ describe("npy", () => {
     }
   });
 
-  test("refuses what is no array of whole numbers in C order", () => {
+  test("refuses files that are not arrays of integers in C order", () => {
     const bytes = Uint8Array.of(1, 2, 3, 4);
     const cases: [Uint8Array, RegExp][] = [
-      [Buffer.from("not an array"), /does not begin as an array/],
-      [npy(dictionary("|O", "(4,)"), bytes), /of type \|O/],
-      [npy(dictionary("<f4", "(1,)"), bytes), /of type <f4/],
-      [npy(dictionary(">i4", "(1,)"), bytes), /of type >i4/],
+      [Buffer.from("not an array"), /does not begin with NumPy's magic bytes/],
+      [npy(dictionary("|O", "(4,)"), bytes), /have the type \|O/],
+      [npy(dictionary("<f4", "(1,)"), bytes), /have the type <f4/],
+      [npy(dictionary(">i4", "(1,)"), bytes), /have the type >i4/],
       [npy(dictionary("|u1", "(4,)", "True"), bytes), /Fortran/],
       [npy(dictionary("|u1", "(5,)"), bytes), /has 133 bytes; the file has 132/],
       [npy(dictionary("|u1", "(3,)"), bytes), /has 131 bytes; the file has 132/],
       [npy("{'descr': '|u1'}", bytes), /its header is/],
       [npy(dictionary("|u1", "(4,)"), bytes, 4), /version is 4/],
-      [npy(dictionary("|u1", "(4,)"), bytes).subarray(0, 40), /cut short in its header/],
+      [npy(dictionary("|u1", "(4,)"), bytes).subarray(0, 40), /truncated in its header/],
     ];
     for (const [contents, message] of cases) expect(() => openNpy(written(contents))).toThrow(message);
     expect(() => openNpy("/nowhere/array.npy")).toThrow(/ENOENT/);
   });
 
-  test("refuses numbers that do not fit, and numbers as bytes", () => {
+  test("refuses integers that do not fit into 32 bits, and integers read as bytes", () => {
     const large = openNpy(written(npy(dictionary("<i8", "(1,)"), new Uint8Array(BigInt64Array.of(2n ** 40n).buffer))));
-    expect(() => readNpyIntegers(large)).toThrow(/fit into 32 bits; number 0 is 1099511627776/);
-    expect(() => readNpyBytes(large, 0, 8)).toThrow(/must be of type \|u1/);
+    expect(() => readNpyIntegers(large)).toThrow(/fit into 32 bits; the value at index 0 is 1099511627776/);
+    expect(() => readNpyBytes(large, 0, 8)).toThrow(/must have the type \|u1/);
   });
 });

@@ -1,4 +1,4 @@
-/** Cross-validation: each photo is a test photo once, and copies stay together. */
+/** Cross-validation: each photo is a test photo of one fold, and copies are in the same fold. */
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -25,7 +25,7 @@ test("each photo is tested in one fold and trained on in all others; classes are
   }
   const [own] = splits.filter(({ parts }) => parts.test.includes("cat/copy.jpg"));
   expect(own.parts.test).toContain("cat/000.jpg");
-  // Another seed divides otherwise, the same one alike.
+  // Another seed splits in another way, the same seed in the same way.
   expect(await foldSplits(photos, 3, 0, { workers: 1 })).toEqual(splits);
   expect((await foldSplits(photos, 3, 1, { workers: 1 }))[0].parts).not.toEqual(splits[0].parts);
 });
@@ -42,9 +42,9 @@ test("every class is spread as evenly as its groups allow", () => {
   expect(new Set([foldOf[0], foldOf[3], foldOf[6]]).size).toBe(1);
 });
 
-test("refuses what cannot be divided so", async () => {
+test("refuses numbers of folds and folders that do not fit", async () => {
   expect((await codedRejection(foldSplits(photos, 7, 0))).message).toMatch(
-    /from 2 to the photos of the smallest class, dog with 6; got 7/,
+    /from 2 to 6, the number of photos of the smallest class \(dog\); got 7/,
   );
   expect((await codedRejection(foldSplits(photos, 1, 0))).code).toBe("ERR_FOLDS");
   const divided = temporaryFolder();

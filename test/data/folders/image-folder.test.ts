@@ -6,9 +6,9 @@ import { codedError } from "../../support/errors.js";
 import { folderOf } from "../../support/folders.js";
 
 describe("scanImageFolder", () => {
-  test("without parts everything is for training, classes in the order of their names", () => {
+  test("without parts all photos are training photos, and classes are sorted by name", () => {
     const folder = scanImageFolder(folderOf("b/2.png", "b/1.JPG", "a/x.webp", "c/deep/er/y.gif", "c/z.avif"))!;
-    expect(folder.divided).toBe(false);
+    expect(folder.hasParts).toBe(false);
     expect(folder.classes).toEqual(["a", "b", "c"]);
     expect(folder.parts).toEqual({
       train: [
@@ -30,24 +30,24 @@ describe("scanImageFolder", () => {
     const folder = scanImageFolder(
       folderOf(`${train}/a/1.jpg`, `${train}/b/2.jpg`, `${validation}/b/3.jpg`, `${test}/a/4.jpg`),
     )!;
-    expect(folder.divided).toBe(true);
+    expect(folder.hasParts).toBe(true);
     expect(folder.parts.train).toHaveLength(2);
     expect(folder.parts.validation).toEqual([{ file: `${validation}/b/3.jpg`, label: 1 }]);
     expect(folder.parts.test).toEqual([{ file: `${test}/a/4.jpg`, label: 0 }]);
   });
 
-  test("matches classes by name, not by their place in a part", () => {
+  test("matches classes by name, not by their index in a part", () => {
     const folder = scanImageFolder(folderOf("train/a/1.jpg", "train/b/2.jpg", "train/c/3.jpg", "val/c/4.jpg"))!;
     expect(folder.parts.validation).toEqual([{ file: "val/c/4.jpg", label: 2 }]);
   });
 
-  test("a class may be called test where there is no folder train", () => {
+  test("a class can be named test where there is no folder train", () => {
     const folder = scanImageFolder(folderOf("test/1.jpg", "other/2.jpg"))!;
-    expect([folder.divided, folder.classes]).toEqual([false, ["other", "test"]]);
-    expect(scanImageFolder(folderOf("test/a/1.jpg", "val/a/2.jpg"))!.divided).toBe(true);
+    expect([folder.hasParts, folder.classes]).toEqual([false, ["other", "test"]]);
+    expect(scanImageFolder(folderOf("test/a/1.jpg", "val/a/2.jpg"))!.hasParts).toBe(true);
   });
 
-  test("ignores and lists hidden, stray and empty entries and files that are no images", () => {
+  test("ignores and lists hidden, stray and empty entries and files that are not images", () => {
     const root = folderOf(
       ".DS_Store",
       "train/a/1.jpg",
@@ -79,7 +79,7 @@ describe("scanImageFolder", () => {
     ]);
   });
 
-  test("follows links, also in a circle, and joins spellings of one name", () => {
+  test("follows links, stops at loops, and joins Unicode spellings of one name", () => {
     const root = folderOf("a/1.jpg", "e\u0301te/2.jpg", "\u00e9te/3.jpg");
     symlinkSync(root, join(root, "a", "up"));
     symlinkSync(join(root, "a", "1.jpg"), join(root, "a", "2.jpg"));
@@ -99,7 +99,7 @@ describe("scanImageFolder", () => {
   test("refuses two folders for one part", () => {
     const error = codedError(() => scanImageFolder(folderOf("train/a/1.jpg", "val/a/2.jpg", "valid/a/3.jpg")));
     expect(error.code).toBe("ERR_DATA_LAYOUT");
-    expect(error.message).toMatch(/val and .*valid both claim to be the validation part/);
+    expect(error.message).toMatch(/val and .*valid both stand for the validation part/);
   });
 });
 

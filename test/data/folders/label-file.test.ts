@@ -7,7 +7,7 @@ import { codedError } from "../../support/errors.js";
 import { temporaryFolder } from "../../support/folders.js";
 import { picture, writeClasses, writePicture } from "../../support/photos.js";
 
-/** A set whose photos `val/a 1.jpg`, `val/b.jpg` and `val/c.jpg` lie in one folder, with these lines beside it. */
+/** A set whose photos `val/a 1.jpg`, `val/b.jpg` and `val/c.jpg` are in one folder, with a label file of these lines. */
 async function setWith(lines: string | undefined, part = "val"): Promise<string> {
   const root = temporaryFolder();
   await writeClasses(join(root, "train"), { cat: 2, "wild dog": 2 });
@@ -36,7 +36,7 @@ describe("a part without folders of classes", () => {
     expect(ignored).toEqual([]);
   });
 
-  test("gives its photos to evaluation with these classes", async () => {
+  test("returns its photos for evaluation with these classes", async () => {
     const augmentation = { crop: 0, flip: true };
     const data = await openData(await setWith(RIGHT), { seed: 0, imageSize: 24, workers: 1, augmentation });
     onTestFinished(() => data.close());
@@ -44,10 +44,10 @@ describe("a part without folders of classes", () => {
     for await (const { labels } of data.validation!.batches(3)) expect([...labels]).toEqual([0, 1, 0]);
   });
 
-  test("without training photos any class may be named", async () => {
+  test("without training photos any class name is allowed", async () => {
     const root = await setWith("a 1.jpg\tx\nb.jpg y\nc.jpg x");
     rmSync(join(root, "train"), { recursive: true });
-    expect(scanImageFolder(root)).toMatchObject({ classes: ["x", "y"], divided: true });
+    expect(scanImageFolder(root)).toMatchObject({ classes: ["x", "y"], hasParts: true });
   });
 
   test.each([
@@ -63,11 +63,11 @@ describe("a part without folders of classes", () => {
     expect(error.message).toMatch(message);
   });
 
-  test("refuses validation photos without a label file, and leaves such test photos out", async () => {
+  test("refuses validation photos without a label file, and leaves out test photos without one", async () => {
     const validation = await setWith(undefined);
     const error = codedError(() => scanImageFolder(validation));
     expect(error.code).toBe("ERR_DATA_LABELS");
-    expect(error.message).toMatch(/lie in no folder of a class, and there is no .*val_labels\.txt/);
+    expect(error.message).toMatch(/are not in folders of classes, and there is no .*val_labels\.txt/);
     const { parts, ignored } = scanImageFolder(await setWith(undefined, "test"))!;
     expect(parts.test).toEqual([]);
     expect(ignored).toContainEqual({ path: "test/b.jpg", reason: "stray" });

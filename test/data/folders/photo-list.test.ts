@@ -1,4 +1,4 @@
-/** What a user calls photos, as a list of files. */
+/** Photos that a user gives as files, folders, patterns or a list. */
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { listPhotos } from "../../../src/data/folders/photo-list.js";
@@ -18,7 +18,7 @@ const NAMES = [
 
 const list = (given: string[], text = "") => listPhotos(given, async () => text);
 
-test("folders give their photos and those of the folders in them, in order, and what is no photo apart", async () => {
+test("folders give their photos and those of their subfolders, in order, and other files separately", async () => {
   const root = folderOf(...NAMES);
   expect(await list([root])).toEqual({
     photos: ["a.png", "b.jpg", "deeper/c.webp"].map((name) => join(root, name)),
@@ -26,7 +26,7 @@ test("folders give their photos and those of the folders in them, in order, and 
   });
 });
 
-test("files are taken as they are, in the order given, whatever they are called", async () => {
+test("files are accepted in the given order, whatever their names are", async () => {
   const root = folderOf(...NAMES);
   const given = ["b.jpg", "notes.txt", "not there.jpg", "a.png"].map((name) => join(root, name));
   expect(await list(given)).toEqual({ photos: given, others: [] });
@@ -42,7 +42,7 @@ test("patterns are expanded where no file has that name", async () => {
   expect([within(photos), within(others)]).toEqual([["a.png", "b.jpg", "odd[1].jpg"], ["notes.txt"]]);
 });
 
-test("- is a list, a file a line", async () => {
+test("- is a list with one file per line", async () => {
   expect(await list(["first.jpg", "-"], "a b.jpg\r\n\nc.jpg\n")).toEqual({
     photos: ["first.jpg", "a b.jpg", "c.jpg"],
     others: [],

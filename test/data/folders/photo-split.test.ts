@@ -23,7 +23,7 @@ describe("assignParts", () => {
         fc.nat(5),
         (counts, seed, pairs) => {
           const photos = photosOf(counts);
-          // Pairs of neighbours, some across two classes.
+          // Pairs of neighbours, some of two classes.
           const groups = Array.from({ length: pairs }, (_, i) => [counts[0] - 1 + 2 * i, counts[0] + 2 * i]).filter(
             ([, second]) => second < photos.length,
           );
@@ -31,7 +31,7 @@ describe("assignParts", () => {
           for (const [a, b] of groups) expect(parts[a]).toBe(parts[b]);
           counts.forEach((count, label) => {
             const of = (part: string) => photos.filter((photo, i) => photo.label === label && parts[i] === part).length;
-            // A pair across two classes is counted once, so a class may be one off beside the rounding.
+            // A pair of two classes counts for one of them, so that a class can differ by one more.
             expect(Math.abs(of("validation") - 0.2 * count)).toBeLessThanOrEqual(2);
             expect(Math.abs(of("test") - 0.1 * count)).toBeLessThanOrEqual(2);
           });
@@ -40,7 +40,7 @@ describe("assignParts", () => {
     );
   });
 
-  test("leaves every class something to train on, whatever is asked for", () => {
+  test("leaves every class a training photo, whatever the fractions are", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 12 }),
@@ -74,7 +74,7 @@ describe("assignParts", () => {
 });
 
 describe("splitPhotos", () => {
-  test("finds the copies of a picture and keeps them on one side, for any seed and number of workers", async () => {
+  test("keeps the copies of a picture in one part, for any seed and number of workers", async () => {
     const root = temporaryFolder();
     await writeClasses(root, { a: 12, b: 12 });
     copyFileSync(join(root, "a/000.jpg"), join(root, "a/copy.jpg"));
@@ -96,7 +96,7 @@ describe("splitPhotos", () => {
     }
   });
 
-  test("names the photos that cannot be decoded at once, or leaves them out", async () => {
+  test("names all photos that cannot be decoded, or leaves them out", async () => {
     const root = temporaryFolder();
     await writeClasses(root, { a: 6, b: 6 });
     truncateSync(join(root, "a/003.jpg"), 300);
@@ -105,7 +105,7 @@ describe("splitPhotos", () => {
     for (const seed of [0, 1, 2]) {
       const error = await codedRejection(splitPhotos(root, photos, fractions, seed));
       expect([error.code, error.exitCode]).toEqual(["ERR_BAD_IMAGES", 2]);
-      expect(error.message).toContain("a/003.jpg: it is a JPEG, cut off or damaged");
+      expect(error.message).toContain("a/003.jpg: it is a JPEG, truncated or damaged");
       const leftOut = new LeftOutPhotos(root, { onBadImage: "skip" });
       const split = await splitPhotos(root, photos, fractions, seed, { leftOut });
       expect(split.leftOut).toMatchObject([{ file: "a/003.jpg" }]);
@@ -116,18 +116,18 @@ describe("splitPhotos", () => {
     }
   });
 
-  test("refuses fractions that leave nothing to train on", async () => {
+  test("refuses fractions that leave no training photos", async () => {
     const error = await codedRejection(splitPhotos("/", [], { validation: 0.5, test: 0.5 }, 1));
     expect(error.code).toBe("ERR_VALIDATION_FRACTION");
   });
 
-  test("a saved split is used again, unless its files are gone", async () => {
+  test("a saved split is used again, unless some of its files are missing", async () => {
     const root = temporaryFolder();
     await writeClasses(root, { a: 6, b: 6 });
     const photos = scanImageFolder(root)!.parts.train!;
     const saved = await splitPhotos(root, photos, { validation: 0.3, test: 0.2 }, 4);
     const split = JSON.parse(JSON.stringify(saved));
-    // A photo that came later is in no part.
+    // A photo that was added later is in no part.
     await writeClasses(join(root, "b"), { later: 1 }, 50);
     const parts = applySplit(scanImageFolder(root)!, split);
     expect(parts.validation.map(({ file }) => file)).toEqual(saved.parts.validation);
@@ -139,7 +139,7 @@ describe("splitPhotos", () => {
   });
 });
 
-test("limitStratified draws each class's share by the seed, in order", async () => {
+test("limitStratified draws the share of each class by seed and keeps the order", async () => {
   const root = temporaryFolder();
   await writeClasses(root, { a: 12, b: 6 });
   const set = trainingSet(root);

@@ -9,12 +9,12 @@ import { codedRejection } from "../../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../../support/folders.js";
 import { damagedJpeg, picture, writeClasses, writePicture } from "../../support/photos.js";
 
-/** A folder with nothing wrong. */
+/** A folder without problems. */
 const good = sharedTemporaryFolder();
 await writeClasses(join(good, "train"), { cat: 12, dog: 12 });
 await writeClasses(join(good, "val"), { cat: 3, dog: 3 }, 100);
 
-/** What is found in a good folder after something was done to it. */
+/** The findings in a good folder after a change. */
 async function findingsAfter(harm: (root: string) => unknown, options?: CheckOptions) {
   const root = temporaryFolder();
   cpSync(good, root, { recursive: true });
@@ -68,7 +68,7 @@ describe("checkData", () => {
     );
   });
 
-  test("the quick look finds those that are no images at all", async () => {
+  test("the quick check finds files that are not images", async () => {
     const harm = (root: string) => {
       writeFileSync(join(root, "train/cat/001.jpg"), "");
       writeFileSync(join(root, "val/dog/000.jpg"), "text");
@@ -87,12 +87,12 @@ describe("checkData", () => {
     expect(findings.filter(({ code }) => code === "undecodable")).toEqual([]);
   });
 
-  test("the quick look gives the reasons that the whole one gives, also of files whose end is missing", async () => {
+  test("the quick check gives the same reasons as the full one, also for truncated files", async () => {
     const root = temporaryFolder();
     await writeClasses(root, { cat: 12, dog: 12 });
     const whole = readFileSync(join(root, "cat/000.jpg"));
     writeFileSync(join(root, "cat/000.jpg"), whole.subarray(0, whole.length - 200));
-    // What some cameras put behind a photo harms nothing.
+    // Some cameras append bytes to a photo, which is no error.
     writeFileSync(
       join(root, "cat/001.jpg"),
       Buffer.concat([readFileSync(join(root, "cat/001.jpg")), Buffer.alloc(99)]),
@@ -105,14 +105,14 @@ describe("checkData", () => {
     const quick = await bad({ quick: true });
     expect(quick.map(({ files: [file] }) => file)).toEqual(["cat/000.jpg", "cat/002.jpg", "cat/003.jpg"]);
     expect(quick.map(({ message }) => message)).toEqual([
-      expect.stringContaining("cannot be decoded: it is a JPEG, cut off or damaged"),
-      "cannot be decoded: it is an HTML page; only JPEG, PNG, WebP, AVIF and GIF are read",
+      expect.stringContaining("cannot be decoded: it is a JPEG, truncated or damaged"),
+      "cannot be decoded: it is an HTML page; only JPEG, PNG, WebP, AVIF and GIF are supported",
       expect.stringContaining("cannot be decoded: the file cannot be read (ENOENT"),
     ]);
     expect(await bad({})).toEqual(quick);
   });
 
-  test("damage that decoders get over", async () => {
+  test("damage that lenient decoders ignore", async () => {
     const findings = await findingsAfter(async (root) => {
       writeFileSync(join(root, "train/dog/noise.jpg"), await damagedJpeg());
     });
@@ -154,7 +154,7 @@ describe("checkData", () => {
     expect(findings).toEqual(expected);
   });
 
-  test("classes that only one part has", async () => {
+  test("classes that are in one part only", async () => {
     const findings = await findingsAfter((root) => {
       renameSync(join(root, "val/dog"), join(root, "val/dogs"));
     });
@@ -185,7 +185,7 @@ describe("checkData", () => {
     expect(findings[1].message).toBe("2 classes have fewer than 10 training images: cow 3, dog 4");
   });
 
-  test("stray, hidden, empty and foreign entries", async () => {
+  test("entries outside of the layout, hidden, empty and of other formats", async () => {
     const findings = await findingsAfter((root) => {
       mkdirSync(join(root, "train/empty"));
       mkdirSync(join(root, "extra"));
@@ -202,7 +202,7 @@ describe("checkData", () => {
     ]);
   });
 
-  test("CIFAR is read as training reads it", async () => {
+  test("CIFAR is checked by reading it as for training", async () => {
     const root = join(temporaryFolder(), "cifar");
     writeCifar10(
       root,
@@ -217,7 +217,7 @@ describe("checkData", () => {
     expect(damaged.findings[0]).toMatchObject({ code: "damaged-set", severity: "error" });
   });
 
-  test("refuses what is no data set", async () => {
+  test("refuses folders without a data set", async () => {
     expect((await codedRejection(checkData(temporaryFolder()))).code).toBe("ERR_DATA_LAYOUT");
     expect((await codedRejection(checkData("/nowhere"))).code).toBe("ERR_DATA_MISSING");
   });

@@ -35,7 +35,7 @@ describe("fingerprints", () => {
     }
   });
 
-  test("tell different pictures apart, and plain ones by their grey", async () => {
+  test("distinguish different pictures, and plain ones by their grey level", async () => {
     const different = await Promise.all([...Array(40).keys()].map(async (seed) => fingerprint(await png(seed))));
     expect(nearDuplicateGroups(different)).toEqual([]);
     const plain = (grey: number) => fingerprintOf(new Uint8Array(FINGERPRINT_SIDE ** 2 * 3).fill(grey));
@@ -44,14 +44,14 @@ describe("fingerprints", () => {
     expect(areNearDuplicates(plain(100), different[0])).toBe(false);
   });
 
-  test("groups join what a chain of copies joins, and bands miss no pair", async () => {
+  test("a chain of copies is one group, and bands miss no pair", async () => {
     const [a, b] = await Promise.all([png(1).then(fingerprint), png(2).then(fingerprint)]);
     const flip = (print: Fingerprint, bits: number[]): Fingerprint => {
       const words = [print.low, print.high];
       for (const bit of bits) words[bit >> 5] ^= 1 << (bit & 31);
       return { low: words[0], high: words[1], thumbnail: print.thumbnail };
     };
-    // Eight bits away, in as many different bands as possible; and eight bits further, too far from the first.
+    // One at distance 8 with the bits in as many bands as possible; and one 8 bits further, too far from the first.
     const near = flip(a, [1, 2, 3, 4, 5, 6, 7, 8]);
     const further = flip(near, [10, 11, 12, 13, 14, 15, 16, 17]);
     expect(areNearDuplicates(a, further)).toBe(false);

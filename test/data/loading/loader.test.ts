@@ -33,7 +33,7 @@ async function epochImages(dataset: ReturnType<typeof subset>, options: Training
 const TWO = ["strong", "strong"] as const;
 
 describe("trainingLoader", () => {
-  test("without augmentation gives each image unchanged with its label, once, and drops the rest", async () => {
+  test("without augmentation returns each image once, unchanged and with its label, and drops the rest", async () => {
     const dataset = makeDataset({ length: 23, classes: 3 });
     const loader = trainingLoader(dataset, { batchSize: 5, seed: 3, augmentation: PLAIN });
     const batches = await collect(loader.epoch(0, 0));
@@ -51,7 +51,7 @@ describe("trainingLoader", () => {
     }
   });
 
-  test("repeats itself, and starting in the middle equals skipping", async () => {
+  test("is reproducible, and a start in the middle gives the same as skipped steps", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), fc.nat(20), fc.nat(4), async (seed, epoch, firstStep) => {
         const dataset = makeDataset({ length: 17, classes: 2 });
@@ -62,7 +62,7 @@ describe("trainingLoader", () => {
     );
   });
 
-  test("gives a second view of the same images, cut and mirrored by draws of its own", async () => {
+  test("returns a second view of the same images, with its own crop and flip", async () => {
     const dataset = makeDataset({ length: 40, classes: 2 });
     const options = { batchSize: 40, seed: 1, augmentation: AUGMENTED };
     const [one] = await collect(trainingLoader(dataset, options).epoch(0, 0));
@@ -74,7 +74,7 @@ describe("trainingLoader", () => {
     expect(plain.moreViews).toEqual([plain.pixels]);
   });
 
-  test("gives plain, weak and strong views, each with draws of its own", async () => {
+  test("returns plain, weak and strong views, each with its own draws", async () => {
     const dataset = makeDataset({ length: 40, classes: 2 });
     const options = { batchSize: 40, seed: 1, augmentation: AUGMENTED };
     const viewsOf = async (...views: ViewSource[]) => {
@@ -90,7 +90,7 @@ describe("trainingLoader", () => {
       );
     expect(images(plain)).toEqual(new Set(Array.from({ length: 40 }, (_, i) => String(dataset.pixels(i)))));
     expect(weak).not.toEqual(plain);
-    // Weak views are those of a loader without a policy; a strong one is a weak one that went through the policy.
+    // Weak views are those of a loader without a policy. A strong view is a weak one after the policy.
     const [first] = await collect(
       trainingLoader(dataset, { ...options, augmentation: { ...AUGMENTED, autoAugment: "none" } }).epoch(0, 0),
     );
@@ -111,7 +111,7 @@ describe("trainingLoader", () => {
     expect(first.samples).not.toEqual(second.samples);
   });
 
-  test("cuts and mirrors each image anew in each epoch", async () => {
+  test("crops and flips each image differently in each epoch", async () => {
     const dataset = makeDataset({ length: 30, classes: 2 });
     for (const augmentation of [
       { crop: 2, flip: false },
@@ -141,7 +141,7 @@ describe("trainingLoader", () => {
     );
   });
 
-  test("applies the policy last, to what crop and mirroring gave", async () => {
+  test("applies the policy last, after crop and flip", async () => {
     const dataset = makeDataset({ length: 40, classes: 2 });
     const options = { batchSize: 40, seed: 8, augmentation: { crop: 2, flip: true } };
     const before = await epochImages(dataset, options, 3);
@@ -154,11 +154,11 @@ describe("trainingLoader", () => {
     }
   });
 
-  test("reaches every window and mirrors half of the images", async () => {
+  test("reaches every window and flips half of the images", async () => {
     const height = 3;
     const width = 3;
     const length = 2000;
-    // One lit pixel in the middle, left of it a dimmer one: the place and the side tell window and mirroring.
+    // A bright pixel in the centre and a darker one to its left. The positions of both tell the window and the flip.
     const pixels = new Uint8Array(length * height * width * 3);
     const base = makeDataset({ length, classes: 1, height, width });
     for (let i = 0; i < length; i++) {
@@ -172,7 +172,7 @@ describe("trainingLoader", () => {
       const name = image.filter((_, i) => i % 3 === 0).join(",");
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
-    // Nine places of the lit pixel, and the dim one beside it on either side or cut off: 18 pictures, all different.
+    // The bright pixel has nine positions. The darker one is on either side of it or cut off: 18 different images.
     const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
     expect(total).toBe(length);
     expect(counts.size).toBe(18);
@@ -182,7 +182,7 @@ describe("trainingLoader", () => {
     expect(chiSquared).toBeLessThan(40.8);
   });
 
-  test("refuses what cannot work", () => {
+  test("refuses invalid options", () => {
     const dataset = makeDataset({ length: 10, classes: 2 });
     const make = (options: Partial<TrainingLoaderOptions>) => () =>
       trainingLoader(dataset, { batchSize: 4, seed: 0, augmentation: PLAIN, ...options });
@@ -195,7 +195,7 @@ describe("trainingLoader", () => {
 });
 
 describe("evaluationBatches", () => {
-  test("gives every image in order, the last batch smaller, as often as asked", () => {
+  test("returns every image in order, the last batch smaller, and can be iterated again", () => {
     fc.assert(
       fc.property(fc.nat(30), fc.integer({ min: 1, max: 12 }), (length, batchSize) => {
         const dataset = makeDataset({ length, classes: 3 });
@@ -214,7 +214,7 @@ describe("evaluationBatches", () => {
     );
   });
 
-  test("refuses an empty batch", () => {
+  test("refuses a batch size of 0", () => {
     expect(codedError(() => evaluationBatches(makeDataset({ length: 1, classes: 1 }), 0)).code).toBe("ERR_BATCH_SIZE");
   });
 });

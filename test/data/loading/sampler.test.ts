@@ -26,7 +26,7 @@ describe("epochOrder", () => {
     expect(epochOrder("uniform", set, 1, 1).indices).not.toEqual(indices);
   });
 
-  test("class-balanced visits as many images, each class within one as often, each image of a class within one", () => {
+  test("class-balanced has as many visits; classes, and the images of a class, differ by at most one visit", () => {
     fc.assert(
       fc.property(counts, fc.nat(1000), fc.nat(20), (sizes, seed, epoch) => {
         const set = setOf(sizes);
@@ -44,7 +44,7 @@ describe("epochOrder", () => {
     );
   });
 
-  test("class-balanced reaches every image of a frequent class, in different epochs", () => {
+  test("class-balanced reaches every image of a frequent class over several epochs", () => {
     const set = setOf([50, 10]);
     const seen = new Set<number>();
     for (let epoch = 0; epoch < 12; epoch++) {
@@ -54,7 +54,7 @@ describe("epochOrder", () => {
   });
 
   test("trainingLoader augments each visit of an image differently", async () => {
-    // One image of class 1 beside 15 of class 0: it is visited eight times.
+    // One image of class 1 and 15 images of class 0: the first is visited eight times.
     const dataset = subset(makeDataset({ length: 30, classes: 2, height: 8, width: 8 }), [
       1,
       ...Array.from({ length: 15 }, (_, i) => 2 * i),

@@ -16,7 +16,7 @@ const folder = sharedTemporaryFolder();
 await writeClasses(folder, { cat: 10, dog: 10 });
 const photos = trainingSet(folder);
 
-/** A set's first photo of each `step`. */
+/** Every `step`-th photo of a set. */
 function sparse(set: PhotoSet, step: number): PhotoSet {
   const chosen = set.files.map((_, i) => i).filter((i) => i % step === 0);
   return {
@@ -28,7 +28,10 @@ function sparse(set: PhotoSet, step: number): PhotoSet {
   };
 }
 
-/** Mean over images and pixels of |4 y - its four neighbours|, y the luminance (ITU-R BT.601) in grey levels. */
+/**
+ * Mean over images and pixels of |4 y - the sum of its four neighbours|, where y is the luminance (ITU-R BT.601) in grey
+ * levels.
+ */
 function sharpness(pixels: Uint8Array, size: number): number {
   let sum = 0;
   let count = 0;
@@ -44,7 +47,7 @@ function sharpness(pixels: Uint8Array, size: number): number {
   return sum / count;
 }
 
-/** Every photo once, in one batch, cut by the draws of an epoch. */
+/** Every photo once, in one batch, cropped by the draws of an epoch. */
 async function crops(set: PhotoSet, size: number, cacheBytes: number, epoch: number): Promise<Uint8Array> {
   const loader = trainingPhotos(set, { batchSize: set.length, size, seed: 1, workers: 1, cacheBytes });
   try {
@@ -55,8 +58,8 @@ async function crops(set: PhotoSet, size: number, cacheBytes: number, epoch: num
   }
 }
 
-describe("which photos are kept", () => {
-  test("all where they fit; else a share that fills the memory, evenly spread whatever the order", async () => {
+describe("the photos that are kept", () => {
+  test("all where they fit; else a share that fills the memory, spread evenly whatever the order", async () => {
     const side = copySide(24, INCEPTION_CROP);
     expect(await keptShare(photos, 1e9, side)).toBe(1);
     const all = await Promise.all(
@@ -66,10 +69,10 @@ describe("which photos are kept", () => {
       }),
     );
     const total = all.reduce((sum, bytes) => sum + bytes, 0);
-    // 5 % is left free, since the sizes are those of a sample.
+    // 5 % is left free, since the mean size is estimated from a sample.
     expect(await keptShare(photos, total / 2, side)).toBeCloseTo(0.95 / 2, 10);
     for (const share of [0.1, 0.5, 0.8]) {
-      // Also of those that one of three workers reads.
+      // The same is true for the photos that one of three workers reads.
       for (const [step, from] of [
         [1, 0],
         [3, 0],
@@ -84,7 +87,7 @@ describe("which photos are kept", () => {
     expect([0, 1, 12345].every((index) => isKept(index, 1))).toBe(true);
   });
 
-  test("a copy is never larger than the photo, and so large that an eighth of it fills an image", () => {
+  test("a copy is never larger than the photo, and the smallest crop of it has the pixels of an image", () => {
     expect(copySide(128, INCEPTION_CROP)).toBe(453);
     expect(copySide(128, { area: [0.25, 1], aspect: [1, 1] })).toBe(256);
     expect(copySize({ width: 1600, height: 1200 }, 453)).toEqual({ width: 604, height: 453 });
@@ -98,7 +101,7 @@ describe.skipIf(clothing === undefined)("crops of real photos (clothing-small, s
   const SIZE = 32;
   const set = () => sparse(trainingSet(clothing!), 20);
 
-  test("hardly any is enlarged, from the file or from a copy of 114 pixels", async () => {
+  test("hardly any is enlarged, whether from the file or from a copy of 114 pixels", async () => {
     const chosen = set();
     const side = copySide(SIZE, INCEPTION_CROP);
     expect(side).toBe(114);
@@ -115,11 +118,11 @@ describe.skipIf(clothing === undefined)("crops of real photos (clothing-small, s
         if (width < SIZE || height < SIZE) enlarged++;
       }
     }
-    // From the short side of 64 that copies had, it was a fifth.
+    // From copies with a short side of 64 it would be a fifth.
     expect(enlarged / count).toBeLessThan(0.01);
   });
 
-  test("those of copies show what those of files do, as sharp", async () => {
+  test("crops of copies show the same as crops of files, and are as sharp", async () => {
     const chosen = set();
     const [files, copies] = [await crops(chosen, SIZE, 0, 0), await crops(chosen, SIZE, 1e9, 0)];
     expect(Buffer.compare(files, copies)).not.toBe(0);
@@ -129,7 +132,7 @@ describe.skipIf(clothing === undefined)("crops of real photos (clothing-small, s
     expect(Math.abs(sharpness(copies, SIZE) / sharpness(files, SIZE) - 1)).toBeLessThan(0.02);
   });
 
-  test("where all of a photo is kept they are the same, bit for bit", async () => {
+  test("crops are bit for bit the same where the copy has the size of the photo", async () => {
     const chosen = sparse(set(), 5);
     const [files, copies] = [await crops(chosen, 64, 0, 2), await crops(chosen, 64, 1e9, 2)];
     expect(Buffer.compare(files, copies)).toBe(0);

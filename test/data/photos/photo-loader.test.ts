@@ -65,7 +65,7 @@ async function withBroken(...broken: number[]): Promise<PhotoSet> {
 }
 
 describe("trainingPhotos", () => {
-  test("gives shuffled batches of the asked size with their labels, and drops the rest", async () => {
+  test("returns shuffled batches of the requested size with their labels, and drops the rest", async () => {
     const loader = training();
     expect([loader.batchSize, loader.stepsPerEpoch]).toEqual([4, 4]);
     const batches = await collect(loader.epoch(0, 0));
@@ -78,9 +78,9 @@ describe("trainingPhotos", () => {
     }
   });
 
-  test("gives the same on any number of workers, from any step on, with any ring", async () => {
+  test("returns the same for any number of workers, first step and ring size", async () => {
     const reference = new Map<string, PixelBatch[]>();
-    // None, a cache that holds half of the photos, and one that holds all.
+    // No cache, one that holds half of the photos, and one that holds all.
     const caches = [0, 100_000, 1e9];
     for (const cacheBytes of caches) {
       for (const epoch of [0, 3]) {
@@ -97,7 +97,7 @@ describe("trainingPhotos", () => {
         async (workers, prefetch, epoch, firstStep, cacheBytes) => {
           const loader = training({ workers, prefetch, cacheBytes });
           const expected = reference.get(`${cacheBytes} ${epoch}`)!;
-          // Twice, since the second time the cache answers.
+          // Twice, since the second pass reads from the cache.
           for (let time = 0; time < 2; time++) {
             expect(await collect(loader.epoch(epoch, firstStep))).toEqual(expected.slice(firstStep));
           }
@@ -108,7 +108,7 @@ describe("trainingPhotos", () => {
     );
   });
 
-  test("cuts as the definition says: decoded by hand, cropped, resized, mirrored", async () => {
+  test("equals its definition: decoded, cropped, resized and flipped step by step", async () => {
     const seed = 9;
     const [batch] = await collect(training({ batchSize: 19, seed }).epoch(2, 0));
     const bytes = SIZE * SIZE * 3;
@@ -128,14 +128,14 @@ describe("trainingPhotos", () => {
       const mirrored = new KeyedRandom(seed, Purpose.flip, 2, sample).uniform(0) < 0.5;
       const raw = { width: SIZE, height: SIZE, channels: 3 } as const;
       const image = mirrored ? await sharp(expected, { raw }).flop().raw().toBuffer() : expected;
-      // Crops of a larger photo, which is decoded smaller first, are only close.
+      // A large photo is decoded at a smaller size, so that its crops are only close.
       const exact = Math.min(region.width, region.height) < 2 * SIZE;
       const found = batch.pixels.subarray(i * bytes, (i + 1) * bytes);
       if (exact) expect([...found]).toEqual([...image]);
     }
   });
 
-  test("applies a policy last, the same in any batch and on any number of workers", async () => {
+  test("applies a policy last, with the same result in any batch and on any number of workers", async () => {
     const expected = await epochPhotos({ batchSize: 19 }, 2);
     const plain = await epochPhotos({ batchSize: 19 }, 2);
     for (const [sample, pixels] of expected) {
@@ -154,7 +154,7 @@ describe("trainingPhotos", () => {
     }
   });
 
-  test("a large photo, decoded smaller, looks the same as one decoded whole", async () => {
+  test("a large photo decoded at a smaller size is close to one decoded at its own size", async () => {
     const root = temporaryFolder();
     await writePicture(join(root, "a", "large.jpg"), picture(1, 1200, 900));
     await writePicture(join(root, "b", "large.png"), picture(1, 1200, 900));
@@ -169,7 +169,7 @@ describe("trainingPhotos", () => {
     }
   });
 
-  test("class-balanced visits of a photo are cut differently", async () => {
+  test("class-balanced visits of a photo have different crops", async () => {
     const batches = await collect(training({ sampler: "class-balanced", batchSize: 19 }).epoch(0, 0));
     const [{ labels, samples, pixels }] = batches;
     const counts = [0, 1, 2].map((label) => labels.filter((other) => other === label).length);
@@ -180,7 +180,7 @@ describe("trainingPhotos", () => {
     expect(new Set(eel.map((i) => pixels.subarray(i * bytes, (i + 1) * bytes).join())).size).toBe(eel.length);
   });
 
-  test("can be left in the middle, and started again", async () => {
+  test("can be stopped in the middle of a pass and started again", async () => {
     const loader = training({ prefetch: 1 });
     const whole = await collect(loader.epoch(0, 0));
     for await (const batch of loader.epoch(0, 0)) {
@@ -190,7 +190,7 @@ describe("trainingPhotos", () => {
     expect(await collect(loader.epoch(0, 0))).toEqual(whole);
   });
 
-  test("reports its speed, and who waited for whom", async () => {
+  test("reports its speed and the share of time spent waiting", async () => {
     const loader = training();
     expect(loader.statistics()).toEqual({ images: 0, imagesPerSecond: 0, waitingShare: 0, keptShare: 0, skipped: [] });
     for await (const _ of loader.epoch(0, 0)) await new Promise((resolve) => setTimeout(resolve, 200));
@@ -201,7 +201,7 @@ describe("trainingPhotos", () => {
     expect(waitingShare).toBeLessThan(1);
   });
 
-  test("refuses what cannot work", () => {
+  test("refuses invalid options", () => {
     const make = (options: Partial<TrainingPhotoOptions>) => codedError(() => training(options));
     expect(make({ batchSize: 0 }).code).toBe("ERR_BATCH_SIZE");
     expect(make({ batchSize: 20 }).message).toMatch(/at most 19.*got 20/);
@@ -217,7 +217,7 @@ describe("trainingPhotos", () => {
 });
 
 describe("evaluationPhotos", () => {
-  test("gives every photo in order, resized and cut from the middle, as often as asked", async () => {
+  test("returns every photo in order, resized and centre-cropped, and can be iterated again", async () => {
     const source = evaluation({ cropFraction: 0.5, interpolation: "bilinear" });
     const first = await collect(source);
     expect(first.map(({ labels }) => labels.length)).toEqual([4, 4, 4, 4, 3]);
@@ -251,7 +251,7 @@ describe("evaluationPhotos", () => {
 });
 
 describe("photos that cannot be decoded", () => {
-  test("fail with the name of the file, whatever the workers", async () => {
+  test("fail with the name of the file for any number of workers", async () => {
     const set = await withBroken(3, 12);
     for (const workers of [1, 2]) {
       const error = await codedRejection(collect(evaluation({ workers }, set)));
@@ -261,7 +261,7 @@ describe("photos that cannot be decoded", () => {
     }
   });
 
-  test("are skipped and listed where that is asked for", async () => {
+  test("are skipped and listed with onBadImage: skip", async () => {
     const set = await withBroken(3, 12);
     const source = evaluation({ onBadImage: "skip", maxBad: 2 }, set);
     for (let time = 0; time < 2; time++) {
@@ -269,7 +269,7 @@ describe("photos that cannot be decoded", () => {
       const samples = batches.flatMap((batch) => [...batch.samples]);
       expect(samples).toEqual([...photos.samples].filter((sample) => sample !== 3 && sample !== 12));
     }
-    // The photos that are left are as they are without bad ones beside them.
+    // The other photos are the same as without bad ones.
     const bytes = SIZE * SIZE * 3;
     const [first] = await collect(source);
     const [whole] = await collect(evaluation());
@@ -277,7 +277,7 @@ describe("photos that cannot be decoded", () => {
     expect(source.statistics().skipped.map(({ file }) => file)).toEqual([set.files[3], set.files[12]]);
   });
 
-  test("end the run where they are too many, or a whole batch", async () => {
+  test("end the run where they are too many or fill a whole batch", async () => {
     const set = await withBroken(3, 12);
     const many = await codedRejection(collect(evaluation({ onBadImage: "skip", maxBad: 1 }, set)));
     expect(many.code).toBe("ERR_BAD_IMAGES");
@@ -287,7 +287,7 @@ describe("photos that cannot be decoded", () => {
     expect(alone.message).toContain("no photo of a whole batch");
   });
 
-  test("are skipped also where they are alone in a batch to evaluate, unless no photo is left", async () => {
+  test("are skipped in evaluation even where they fill a batch, unless no photo is left", async () => {
     const set = await withBroken(3, 12);
     const batches = await collect(evaluation({ onBadImage: "skip", batchSize: 1 }, set));
     expect(batches.map(({ labels }) => labels.length)).toEqual(new Array(17).fill(1));
@@ -305,7 +305,7 @@ describe("photos that cannot be decoded", () => {
     expect(error.message).toContain(`${set.files[5]}: the file cannot be read (ENOENT`);
   });
 
-  test("a photo that is replaced by another size between two passes is cut as it is", async () => {
+  test("a photo that is replaced by one of another size between two passes is cropped by its new size", async () => {
     const set = await withBroken();
     const loader = training({ batchSize: 19, flip: false }, set);
     await collect(loader.epoch(0, 0));
@@ -316,7 +316,7 @@ describe("photos that cannot be decoded", () => {
 });
 
 describe("the worker threads", () => {
-  /** Runs a program on the built loader in its own process. */
+  /** Runs a program that uses the built loader in its own process. */
   function run(program: string) {
     const prelude = `
       import { readFileSync } from "node:fs";

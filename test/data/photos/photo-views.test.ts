@@ -12,7 +12,7 @@ const SIZE = 16;
 const COUNT = 9;
 const TWO = ["strong", "strong"] as const;
 
-/** Photos of noise, the broken ones of which are no images. */
+/** Photos of noise. The broken ones are not images. */
 async function writePhotos(...broken: number[]): Promise<PhotoSet> {
   const root = temporaryFolder();
   const files = Array.from({ length: COUNT }, (_, i) => `photo-${i}.png`);
@@ -47,7 +47,7 @@ async function read(
   return batches;
 }
 
-test("the first view is that of a loader of one, the second another cut of the same photos", async () => {
+test("the first view equals that of a loader with one view, the second is another crop of the same photos", async () => {
   const set = await writePhotos();
   const one = await read(set, {});
   const two = await read(set, { views: TWO });
@@ -77,8 +77,8 @@ test("a photo that cannot be read is missing from both views", async () => {
   for (const [sample, seen] of left) expect(seen).toEqual(complete.get(sample));
 });
 
-test("the visits of a photo are counted alike in one view and in two, without those that cannot be read", async () => {
-  // One photo of class 1 beside eight of class 0: four visits or five.
+test("visits are counted in the same way with one view and with two, also where photos cannot be read", async () => {
+  // One photo of class 1 and eight photos of class 0: the first has four or five visits.
   const set = { ...(await writePhotos(3)), labels: Int32Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0) };
   const options = { sampler: "class-balanced", onBadImage: "skip" } as const;
   const [one, two] = [await read(set, options), await read(set, { ...options, views: TWO })];
@@ -90,7 +90,7 @@ test("the visits of a photo are counted alike in one view and in two, without th
   expect(rare.length).toBeGreaterThan(2);
 });
 
-test("a plain view is the photo as it is evaluated, whatever is kept in memory", async () => {
+test("a plain view equals the photo in evaluation, whatever is kept in memory", async () => {
   const set = await writePhotos();
   const evaluated = evaluationPhotos(set, { batchSize: COUNT, size: SIZE, workers: 1 });
   onTestFinished(() => evaluated.close());
@@ -115,14 +115,14 @@ test("a plain view is the photo as it is evaluated, whatever is kept in memory",
   }
 });
 
-test("a weak view is a strong one before its policy", async () => {
+test("a weak view is a strong one without its policy", async () => {
   const set = await writePhotos();
   const [weak, none] = [await read(set, { views: ["weak"], autoAugment: "v0" }), await read(set, {})];
   expect(weak).toEqual(none);
   expect(await read(set, { views: ["strong"], autoAugment: "v0" })).not.toEqual(none);
 });
 
-test("all of the augmentation reaches the workers, however many there are", async () => {
+test("every setting of the augmentation reaches the workers, whatever their number", async () => {
   const set = await writePhotos();
   const strong = {
     autoAugment: "rand-augment",

@@ -19,7 +19,7 @@ beforeAll(async () => {
   await writeClasses(join(photos, "val"), { cat: 3, dog: 2 }, 100);
 });
 
-/** The members of all shards in a folder, by shard and name, as another reader of archives gives them. */
+/** The members of all shards in a folder, by shard and name, as another library reads them. */
 async function membersOf(folder: string): Promise<Map<string, Buffer>> {
   const members = new Map<string, Buffer>();
   for (const shard of filesOf(folder, ".tar")) {
@@ -65,14 +65,14 @@ describe("packShards", () => {
     expect(index.shards.map(({ file }: { file: string }) => file).sort()).toEqual(filesOf(to, ".tar"));
     expect(index.shards.reduce((sum: number, shard: { photos: number }) => sum + shard.photos, 0)).toBe(31);
     for (const { bytes } of index.shards) expect(bytes).toBeLessThanOrEqual(65_536);
-    // Classes are mixed in each.
+    // Every shard has several classes.
     expect(
       new Set([...members].filter(([path]) => /^train-000000.*cls$/.test(path)).map(([, bytes]) => bytes.toString()))
         .size,
     ).toBe(2);
   });
 
-  test("goes on with what a killed process left, to the same bytes; a finished set stays as it is", async () => {
+  test("resumes after a killed process and ends with the same bytes; a finished set is not changed", async () => {
     const [whole, killed] = [join(temporaryFolder(), "shards"), join(temporaryFolder(), "shards")];
     for (const to of [whole, killed]) await packShards(photos, { to, shardSize: 65_536 });
     const before = bytesOf(whole);
@@ -87,16 +87,16 @@ describe("packShards", () => {
     expect(bytesOf(whole)).toEqual(before);
     const error = await codedRejection(packShards(photos, { to: whole, shardSize: 70_000 }));
     expect(error).toMatchObject({ code: "ERR_SET_EXISTS" });
-    expect(error.message).toContain("shard size is 65536, and 70000 is asked for");
+    expect(error.message).toContain("shard size is 65536; got 70000");
     expect(bytesOf(whole)).toEqual(before);
   });
 
-  test("makes photos smaller, and never larger", async () => {
+  test("shrinks photos, and never enlarges them", async () => {
     const folder = temporaryFolder();
     await writePicture(join(folder, "a/large.png"), picture(1, 300, 200));
     await writePicture(join(folder, "a/tall.webp"), picture(2, 100, 400));
     await writePicture(join(folder, "b/small.v1.png"), picture(3, 50, 40));
-    // What a photo is its bytes say; upright it is 60 x 120.
+    // The format follows from the bytes. The upright photo has 60 x 120 pixels.
     await writePicture(join(folder, "b/turned.jpg"), picture(4, 120, 60).withMetadata({ orientation: 6 }));
     writeFileSync(join(folder, "b/wrong.jpg"), await picture(5, 40, 40).png().toBuffer());
     mkdirSync(join(folder, "b/deep"));
@@ -123,7 +123,7 @@ describe("packShards", () => {
     expect(members.get("photos-000000.tar/b/small_v1.png")).toEqual(readFileSync(join(folder, "b/small.v1.png")));
   });
 
-  test("writes nothing where a photo cannot be read, and says which", async () => {
+  test("writes nothing where a photo cannot be read, and names it", async () => {
     const folder = temporaryFolder();
     await writeClasses(folder, { cat: 2, dog: 2 });
     writeFileSync(join(folder, "cat/bad.jpg"), "no image");

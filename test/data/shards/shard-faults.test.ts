@@ -1,4 +1,4 @@
-/** Shards that are damaged or made to do harm, and servers that fail: read in spite of it, or refused with the shard and the place. */
+/** Damaged or malicious shards and failing servers: they are read all the same, or refused with shard and offset. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -27,7 +27,7 @@ beforeAll(async () => {
 const openTraining = (path: string, options: Parameters<typeof openSmall>[1] = {}) =>
   openSmall(path, { parts: ["train"], ...options });
 
-/** Writes an archive, whose bytes may be changed, and opens it. */
+/** Writes an archive, whose bytes can be changed before, and opens it. */
 async function opening(members: Parameters<typeof tarOf>[0], change: (bytes: Buffer) => Buffer = (bytes) => bytes) {
   const shard = join(temporaryFolder(), "train-000.tar");
   writeFileSync(shard, change(await tarOf(members)));
@@ -36,7 +36,7 @@ async function opening(members: Parameters<typeof tarOf>[0], change: (bytes: Buf
 
 const good = () => ["0", "1"].flatMap((name) => [[`${name}.jpg`, jpeg] as const, [`${name}.cls`, name] as const]);
 
-/** Changes a field of the first header, and its sum. */
+/** Changes a field of the first header and corrects its checksum. */
 function withField(bytes: Buffer, at: number, field: string): Buffer {
   bytes.write(field, at, "latin1");
   bytes.fill(" ", 148, 156);
@@ -47,11 +47,11 @@ function withField(bytes: Buffer, at: number, field: string): Buffer {
 
 describe("a shard is refused", () => {
   test.each([
-    ["in a header", 700 + 512, /cut off/],
-    ["in a photo", 900, /at 0: it is cut off: "0\.jpg" needs \d+ bytes, and 388 follow/],
-    ["without its end", -1024, /ends without the mark of an archive's end/],
-    ["to nothing", 0, /at 0: it ends without/],
-  ])("that is cut off %s", async (_, length, message) => {
+    ["in a header", 700 + 512, /truncated/],
+    ["in a photo", 900, /at 0: it is truncated: "0\.jpg" needs \d+ bytes, but only 388 are left/],
+    ["without its end", -1024, /has no end-of-archive block/],
+    ["to nothing", 0, /at 0: it has no end-of-archive block/],
+  ])("that is truncated %s", async (_, length, message) => {
     const error = await opening(good(), (bytes) => bytes.subarray(0, length < 0 ? bytes.length + length : length));
     expect(error).toMatchObject({ code: "ERR_SHARD", exitCode: 2 });
     expect(error.message).toMatch(message);
@@ -59,7 +59,7 @@ describe("a shard is refused", () => {
   });
 
   test.each(["../../evil.jpg", "/etc/evil.jpg", "a/../../evil.jpg", "a\\..\\evil.jpg", "a//b.jpg"])(
-    "whose member is called %s",
+    "whose member is named %s",
     async (name) => {
       // tar-stream itself would not write a name that begins with "/".
       const error = await opening([["x".repeat(name.length), jpeg]], (bytes) => withField(bytes, 0, name));
@@ -68,7 +68,7 @@ describe("a shard is refused", () => {
     },
   );
 
-  test("that holds a link, a pipe or what nobody knows", async () => {
+  test("that holds a link, a pipe or an unknown type", async () => {
     expect((await opening([["0.jpg", "", "/etc/passwd"], ...good()])).message).toContain('"0.jpg" is a link');
     for (const [type, what] of Object.entries({
       "1": "a link",
@@ -81,11 +81,11 @@ describe("a shard is refused", () => {
     }
   });
 
-  test("whose sizes cannot be", async () => {
+  test("with impossible sizes", async () => {
     const size = async (field: string) => (await opening(good(), (bytes) => withField(bytes, 124, field))).message;
     expect(await size("-0000000001\0")).toContain("a size is negative");
     expect(await size(`\xff${"\xff".repeat(11)}`)).toContain("a size is negative");
-    expect(await size(`\x80${"\xff".repeat(11)}`)).toContain("a size is beyond all archives");
+    expect(await size(`\x80${"\xff".repeat(11)}`)).toContain("a size is too large");
     expect(await size("77777777777\0")).toContain("needs 8589934591 bytes");
     expect(await size("9999\0       ")).toContain("damaged");
   });
@@ -102,7 +102,7 @@ describe("a shard is refused", () => {
     },
   );
 
-  test("that is no WebDataset, lacks classes, or holds a photo twice", async () => {
+  test("that is not in the layout of WebDataset, lacks classes, or holds a photo twice", async () => {
     const folder = await opening([
       ["cat/1.jpg", jpeg],
       ["dog/1.jpg", jpeg],
@@ -121,22 +121,22 @@ describe("a shard is refused", () => {
           ["1.cls", "1".repeat(70_000)],
         ])
       ).message,
-    ).toContain("is no class");
-    expect((await opening([], () => Buffer.from("no archive ".repeat(200)))).message).toContain("no tar archive");
+    ).toContain("too much for a class");
+    expect((await opening([], () => Buffer.from("no archive ".repeat(200)))).message).toContain("not a tar archive");
   });
 
-  test("whose classes are beyond the list of their names", async () => {
+  test("with a class that is not in the list of names", async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "train-0.tar"), await tarOf(good()));
     writeFileSync(join(folder, "classes.txt"), "cat\n");
     const error = await codedRejection(openTraining(folder));
     expect(error).toMatchObject({ code: "ERR_DATA_LABEL" });
-    expect(error.message).toContain('has the class "1", and there are 1 (cat)');
+    expect(error.message).toContain('has the class "1", but the classes of the set are cat.');
     writeFileSync(join(folder, "classes.txt"), "cat\ncat\n");
     expect((await codedRejection(openTraining(folder))).message).toContain('line 2 is "cat"');
   });
 
-  test("an index that lies, too", async () => {
+  test("so is an index with wrong contents", async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "train-0.tar"), await tarOf(good()));
     const photo = { name: "0.jpg", offset: 512, length: 10, class: "0", key: "x" };
@@ -156,15 +156,15 @@ describe("a shard is refused", () => {
       { class: 3 },
       { doubtful: "?" },
     ]) {
-      expect(await index(change)).toContain("has a photo that cannot be");
+      expect(await index(change)).toContain("has an invalid photo");
     }
     expect(await index({}, { photos: 3 })).toContain("another schema");
-    expect(await index({}, { bytes: bytes + 512 })).toContain(`has ${bytes} bytes, and ${bytes + 512} by its index`);
+    expect(await index({}, { bytes: bytes + 512 })).toContain(`has ${bytes} bytes, but its index`);
   });
 });
 
 describe("photos", () => {
-  test("whose bytes are others than the index says are bad photos, named with their place", async () => {
+  test("whose bytes differ from the index are bad photos, named with shard and offset", async () => {
     const folder = temporaryFolder();
     const shard = filesOf(shards, ".tar")[0];
     const bytes = readFileSync(join(shards, shard));
@@ -175,10 +175,10 @@ describe("photos", () => {
     writeFileSync(join(folder, shard.replace(".tar", ".index.json")), JSON.stringify(index));
     const error = await codedRejection(readPhoto(join(folder, shard, name)));
     expect(error).toMatchObject({ code: "ERR_IMAGE" });
-    expect(error.message).toContain(`${name}: its bytes are not those that the index names, at ${offset} of its shard`);
+    expect(error.message).toContain(`${name}: its bytes differ from those in the index, at ${offset} of its shard`);
   });
 
-  test("that are no images are found when shards are opened", async () => {
+  test("that are not images are found when shards are opened", async () => {
     const folder = temporaryFolder();
     const bad = [
       ["2.jpg", "no image"],
@@ -198,7 +198,7 @@ describe("photos", () => {
 });
 
 describe("a server", () => {
-  /** Fails as it is told for the first `times` ranges of a shard, after those that set up. */
+  /** Fails in a given way for the first `times` ranges of a shard, after those for opening it. */
   const failing = (how: Answer, times: number): Answer => {
     let failed = 0;
     return (request, response, connection) => {
@@ -224,7 +224,7 @@ describe("a server", () => {
     response.end(Buffer.alloc(end - start + 1, 7));
   };
 
-  test("that fails for a while changes nothing", async () => {
+  test("that fails for a short time does not change the result", async () => {
     const expected = await collect((await openTraining(shards)).train!.loader(4).epoch(0, 0));
     for (const how of [answers500, breaksOff, liesAbout]) {
       const { url } = await serve(failing(how, 3));
@@ -236,7 +236,7 @@ describe("a server", () => {
     ["answers 500", answers500, "ERR_NETWORK", /the server answered 500/],
     ["stalls", stalls, "ERR_NETWORK", /nothing arrived for 0\.05 s/],
     ["breaks off half-way", breaksOff, "ERR_NETWORK", /the connection ended after \d+ of \d+ bytes/],
-    ["sends other bytes", liesAbout, "ERR_NETWORK", /its bytes are not those that the index names/],
+    ["sends other bytes", liesAbout, "ERR_NETWORK", /its bytes differ from those in the index/],
     [
       "knows no ranges",
       ((_, response) => void response.writeHead(200).end("all")) as Answer,
@@ -249,7 +249,7 @@ describe("a server", () => {
       "ERR_SHARD",
       /answered 404/,
     ],
-  ])("that %s to the end is named with shard and place", async (_, how, code, message) => {
+  ])("that %s in every attempt is named with shard and offset", async (_, how, code, message) => {
     const { url, ranges } = await serve(failing(how, Number.POSITIVE_INFINITY));
     await openTraining(url);
     const shard = filesOf(shards, ".tar")[0];
@@ -262,7 +262,7 @@ describe("a server", () => {
     expect(ranges).toHaveLength(code === "ERR_NETWORK" ? 6 : 1);
   });
 
-  test("that is gone ends a pass, and a look at photos, with its error", async () => {
+  test("that refuses all requests ends a pass, or an inspection, with its error", async () => {
     const { url } = await serve(failing((_, response) => void response.writeHead(403).end(), Number.POSITIVE_INFINITY));
     const { train } = await openTraining(url);
     expect(await codedRejection(collect(train!.loader(4).epoch(0, 0)))).toMatchObject({ code: "ERR_SHARD" });
@@ -272,7 +272,7 @@ describe("a server", () => {
     expect(await codedRejection(looking)).toMatchObject({ code: "ERR_SHARD" });
   });
 
-  test("that sends more than was asked for is not listened to", async () => {
+  test("that sends more than requested is refused", async () => {
     const { url } = await serve((_, response) => {
       response.writeHead(206, { "content-range": "bytes 0-9/1000000" });
       response.end(Buffer.alloc(100_000));

@@ -26,7 +26,7 @@ beforeAll(async () => {
   await packShards(photos, { to: shards, shardSize: 65_536 });
 });
 
-/** The shards without any index: as other programs write them. */
+/** The shards without any index, as other programs write them. */
 function foreign(): string {
   const folder = temporaryFolder();
   for (const name of filesOf(shards, ".tar")) cpSync(join(shards, name), join(folder, name));
@@ -34,7 +34,7 @@ function foreign(): string {
 }
 
 describe("shards on a disk", () => {
-  test("hold the photos of the folder: the same images to evaluate on, by their names", async () => {
+  test("hold the photos of the folder: evaluation gives the same images by their names", async () => {
     expect(filesOf(shards, ".tar").length).toBeGreaterThan(3);
     const seen = async (path: string, nameOf: (file: string) => string) => {
       const { test: images, classes, sizes } = await openSmall(path);
@@ -74,7 +74,7 @@ describe("shards on a disk", () => {
       for (const { samples } of await collect(images!.batches(3, part))) tested.push(...samples);
     }
     expect(tested.sort((a, b) => a - b)).toEqual(Array.from({ length: TEST }, (_, i) => i));
-    // All but those that fill no step.
+    // All except those that do not fill a step.
     expect(trained).toHaveLength(TRAIN - (TRAIN % (parts * batchSize)));
     expect(new Set(trained).size).toBe(trained.length);
   });
@@ -92,7 +92,7 @@ describe("shards on a disk", () => {
     });
   });
 
-  test("several processes see the steps of one", async () => {
+  test("several processes together have the same steps as one", async () => {
     const loader = async (part?: BatchPart) => {
       const { train } = await openSmall(shards, { workers: 1 });
       return collect(train!.loader(6, { part }).epoch(1, 0));
@@ -105,7 +105,7 @@ describe("shards on a disk", () => {
     });
   });
 
-  test("an epoch is the same for the same seed, on any number of threads, and from any step on", async () => {
+  test("an epoch is the same for the same seed, for any number of threads and first step", async () => {
     const epoch = async (options: Parameters<typeof openSmall>[1], number: number, firstStep = 0) =>
       collect((await openSmall(shards, options)).train!.loader(4).epoch(number, firstStep));
     const first = await epoch({ workers: 1 }, 1);
@@ -116,7 +116,7 @@ describe("shards on a disk", () => {
     expect(samples(await epoch({ seed: 2 }, 1))).not.toEqual(samples(first));
   });
 
-  test("shards without an index are indexed once, and are the same photos", async () => {
+  test("shards without an index are indexed once, with the same photos", async () => {
     const folder = foreign();
     writeFileSync(join(folder, "classes.txt"), "cat\ndog\n");
     const [own, other] = [await openSmall(shards), await openSmall(folder)];
@@ -125,7 +125,7 @@ describe("shards on a disk", () => {
     expect(await collect(other.train!.loader(4).epoch(0, 0))).toEqual(await collect(own.train!.loader(4).epoch(0, 0)));
     rmSync(join(folder, "classes.txt"));
     expect((await openSmall(folder)).classes).toEqual(["0", "1"]);
-    // One that is another now is indexed again.
+    // A shard that has changed is indexed again.
     const shard = join(folder, "test-000000.tar");
     writeFileSync(
       shard,
@@ -137,7 +137,7 @@ describe("shards on a disk", () => {
     expect((await openSmall(folder)).sizes.test).toBe(1);
   });
 
-  test("parts may be folders, classes names, and a pattern may choose", async () => {
+  test("parts can be folders, classes can be names, and a pattern can select shards", async () => {
     const folder = temporaryFolder();
     for (const [part, count] of [
       ["train", 3],
@@ -165,7 +165,7 @@ describe("shards on a disk", () => {
     expect(report).toMatchObject({ images: 8, ok: true });
   });
 
-  test("a set without parts is divided as its folder is: near-duplicates stay together", async () => {
+  test("a set without parts is split like its folder: near-duplicates stay together", async () => {
     const [folder, packed] = [temporaryFolder(), join(temporaryFolder(), "packed")];
     await writeClasses(folder, { cat: 20, dog: 20 });
     cpSync(join(folder, "cat/003.jpg"), join(folder, "cat/103.jpg"));
@@ -173,7 +173,7 @@ describe("shards on a disk", () => {
     const { split, sizes, train } = await openSmall(packed, { parts: ["train", "validation", "test"] });
     expect(sizes.train! + sizes.validation! + sizes.test!).toBe(41);
     expect(sizes.test).toBe(6);
-    // A run that goes on opens them by its saved division.
+    // A resumed run opens them by its saved split.
     const { train: again } = await openSmall(packed, { parts: ["train"], split });
     expect(await collect(again!.loader(4).epoch(1, 2))).toEqual((await collect(train!.loader(4).epoch(1, 0))).slice(2));
     expect(split!.nearDuplicates.map((group) => group.map((file) => file.replace(/.*\.tar\//, "")).sort())).toEqual([
@@ -181,18 +181,18 @@ describe("shards on a disk", () => {
     ]);
   });
 
-  test("a set that lacks a shard, has one more, or was not packed to its end is refused", async () => {
+  test("a set that lacks a shard, has an additional one, or is not packed completely is refused", async () => {
     const copy = join(temporaryFolder(), "copy");
     cpSync(shards, copy, { recursive: true });
     renameSync(join(copy, "train-000001.tar"), join(copy, "train-000009.tar"));
     const error = await codedRejection(openSmall(copy));
     expect(error).toMatchObject({ code: "ERR_SHARDS", exitCode: 2 });
-    expect(error.message).toContain("train-000001.tar missing, train-000009.tar not named");
+    expect(error.message).toContain("train-000001.tar missing, train-000009.tar not listed");
     rmSync(join(copy, "index.json"));
-    expect((await codedRejection(openSmall(copy))).message).toContain("was not packed to its end");
+    expect((await codedRejection(openSmall(copy))).message).toContain("is not packed completely");
   });
 
-  test("memory stays as it is over many small shards", async () => {
+  test("memory use does not grow over many small shards", async () => {
     const folder = temporaryFolder();
     const bytes = await picture(1, 16, 16).jpeg().toBuffer();
     for (let shard = 0; shard < 200; shard++) {
@@ -216,7 +216,7 @@ describe("shards on a disk", () => {
 });
 
 describe("shards on a server", () => {
-  test("give the same batches as on a disk, by ranges, each byte once an epoch", async () => {
+  test("give the same batches as on a disk by range requests, which read each byte once per epoch", async () => {
     const { url, ranges } = await serve(sendFiles(shards));
     const expected = await collect((await openSmall(shards)).train!.loader(4).epoch(0, 0));
     for (const path of [url, `${url}{train-{000000..00000${filesOf(shards, ".tar").length - 2}},test-000000}.tar`]) {
@@ -229,7 +229,7 @@ describe("shards on a server", () => {
     }
   });
 
-  test("are indexed by their headers where they have no index, once", async () => {
+  test("are indexed once by their headers where they have no index", async () => {
     const { url, ranges } = await serve(sendFiles(foreign()));
     const path = `${url}{train-{000000..00000${filesOf(shards, ".tar").length - 2}},test-000000}.tar`;
     const first = await openSmall(path);
@@ -238,11 +238,11 @@ describe("shards on a server", () => {
     expect(first.photos).toEqual(own);
     ranges.length = 0;
     expect((await openSmall(path)).photos).toEqual(own);
-    // A byte of each tells that it is the same.
+    // One byte of each shard is enough to tell that it has not changed.
     expect(ranges.filter((range) => range !== undefined && range !== "bytes=0-0")).toEqual([]);
   });
 
-  test("a folder without an index says what to give", async () => {
+  test("for a folder without an index the message says what to give", async () => {
     const { url } = await serve(sendFiles(foreign()));
     const error = await codedRejection(openSmall(url));
     expect(error).toMatchObject({ code: "ERR_SHARDS", exitCode: 2 });
@@ -273,7 +273,7 @@ describe("names of shards", () => {
     expect(parts.map(partOfShard)).toEqual(["train", "validation", "test", "train", undefined, "train"]);
   });
 
-  test("a folder is one of shards where nothing else lies in it but files", () => {
+  test("a folder is one of shards where it holds files only", () => {
     expect(shardsNamed(folderOf("a.tar", "b.tar", "classes.txt"))).toHaveLength(2);
     expect(shardsNamed(folderOf("a.tar", "cat/1.jpg", "dog/1.jpg"))).toEqual([]);
     expect(shardsNamed(folderOf("train/a.tar", "val/a.tar"))).toHaveLength(2);
@@ -283,7 +283,7 @@ describe("names of shards", () => {
   });
 });
 
-test("the order of an epoch visits every photo once, shard after shard as far as its buffer reaches", () => {
+test("the order of an epoch visits every photo once, mostly shard by shard within its buffer", () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 20 }),
@@ -297,7 +297,8 @@ test("the order of an epoch visits every photo once, shard after shard as far as
         const order = shardOrder(visits, starts, seed, 3, buffer);
         expect([...order].sort((a, b) => a - b)).toEqual([...visits]);
         expect(shardOrder(visits, starts, seed, 3, buffer)).toEqual(order);
-        // With a buffer of one nothing but the order of the shards changes; a larger one brings no photo forward by more than it holds.
+        // With a buffer of one, only the order of the shards changes. A larger buffer moves no photo forward by more than its
+        // size.
         const streamed = shardOrder(visits, starts, seed, 3, 1);
         const place = new Map([...streamed].map((index, at) => [index, at]));
         order.forEach((index, at) => {
@@ -311,7 +312,7 @@ test("the order of an epoch visits every photo once, shard after shard as far as
   );
 });
 
-test("classes drawn equally often are visited as often as without shards", () => {
+test("class-balanced visits are as many as without shards", () => {
   const files = Array.from({ length: 50 }, (_, i) => `s${Math.floor(i / 9)}.tar/${i}.jpg`);
   const labels = Int32Array.from(files, (_, i) => (i % 5 === 0 ? 0 : 1));
   const set = { length: 50, classes: ["few", "many"], labels, samples: Uint32Array.from(files, (_, i) => i) };

@@ -14,7 +14,7 @@ import { temporaryFolder } from "../../support/folders.js";
 import { picture, trainingSet, writeClasses, writePicture } from "../../support/photos.js";
 
 describe("openSourceImages", () => {
-  test("names photos by class and file, in a part or without one, and by a label file", async () => {
+  test("names photos by class and file, with and without parts, and by a label file", async () => {
     const plain = temporaryFolder();
     await writeClasses(plain, { cat: 1, dog: 1 });
     await writePicture(join(plain, "dog", "more", "x.png"), picture(9));
@@ -32,7 +32,7 @@ describe("openSourceImages", () => {
     expect(error.message).toMatch(/has no part test; it has train, validation. Choose one of them with `split`/);
   });
 
-  test("brings photos to the square that evaluation cuts, and notes how", async () => {
+  test("resizes photos to the square of evaluation, and records how", async () => {
     const folder = temporaryFolder();
     await writeClasses(folder, { cat: 1, dog: 1 });
     const { source } = await openSourceImages(folder, { part: "test", imageSize: 20, seed: 0 });
@@ -51,7 +51,7 @@ describe("openSourceImages", () => {
     expect(squareNote(whole)).toEqual({});
   });
 
-  test("photos that cannot be decoded are named, all of them, before a set is begun", async () => {
+  test("all photos that cannot be decoded are named before a set is begun", async () => {
     const folder = temporaryFolder();
     await writeClasses(folder, { cat: 3, dog: 3 });
     truncateSync(join(folder, "cat/001.jpg"), 300);
@@ -63,7 +63,7 @@ describe("openSourceImages", () => {
     expect(error.message).not.toContain("--on-bad-image");
   });
 
-  test("images in memory are shared; their digest tells them apart", async () => {
+  test("images in memory are shared; their digest identifies them", async () => {
     const set = makeDataset({ length: 5, classes: 2, height: 4, width: 4 });
     const all = sourceOfDataset(set, { part: "test", seed: 0 });
     expect((await readSourceImage(all.source, 3)).pixels).toEqual(set.pixels(3));

@@ -26,7 +26,7 @@ describe("flatten", () => {
     expect(boxMean(values, height, width, 100)[17]).toBeCloseTo(values.reduce((a, b) => a + b) / values.length, 12);
   });
 
-  test("the guided filter keeps a step of the guide and takes the noise away beside it", () => {
+  test("the guided filter keeps a step of the guide and removes the noise beside it", () => {
     const [height, width] = [16, 16];
     const guide = Float64Array.from({ length: 256 }, (_, i) => (i % 16 < 8 ? 0 : 1));
     const noisy = guide.map((value, i) => value + (i % 2 === 0 ? 0.1 : -0.1));
@@ -40,7 +40,7 @@ describe("flatten", () => {
 });
 
 describe("stylize", () => {
-  test("depends on the image, the seed and the sample and on nothing else, and changes no input", () => {
+  test("depends only on the image, the seed and the sample, and does not change its input", () => {
     const image = shapes.pixels(3).slice();
     const first = stylize(image, 48, 48, { seed: 1, sample: 3 });
     expect(image).toEqual(shapes.pixels(3));
@@ -49,7 +49,7 @@ describe("stylize", () => {
     expect(stylize(image, 48, 48, { seed: 1, sample: 4 })).not.toEqual(first);
   });
 
-  test("keeps the edges and loses the colours", () => {
+  test("keeps the edges and replaces the colours", () => {
     const styled = stylizedDataset(shapes, 0);
     let edges = 0;
     let colours = 0;
@@ -61,11 +61,11 @@ describe("stylize", () => {
     expect(Math.abs(colours)).toBeLessThan(0.2);
   });
 
-  test("takes any shape, and an image without contrast", () => {
+  test("accepts any shape, and an image without contrast", () => {
     expect(stylize(new Uint8Array(20 * 50 * 3).fill(80), 20, 50, { seed: 0, sample: 0 })).toHaveLength(3000);
   });
 
-  test("refuses what it cannot do", () => {
+  test("refuses invalid input", () => {
     expect(() => stylize(new Uint8Array(3), 16, 16, { seed: 0, sample: 0 })).toThrow(/got 3 bytes for 16 x 16/);
     expect(() => stylize(new Uint8Array(8 * 8 * 3), 8, 8, { seed: 0, sample: 0 })).toThrow(/at least 16 x 16/);
     expect(() => stylizedDataset(shapes, -1)).toThrow(/seed must be an integer/);

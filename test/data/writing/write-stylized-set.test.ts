@@ -13,7 +13,7 @@ import { temporaryFolder } from "../../support/folders.js";
 import { writeClasses } from "../../support/photos.js";
 
 describe("writeStylizedSet", () => {
-  test("writes photos under their part, class and name, and goes on where it was killed", async () => {
+  test("writes photos by part, class and name, and resumes after it was killed", async () => {
     const data = temporaryFolder();
     await writeClasses(join(data, "train"), { cat: 1, dog: 1 });
     await writeClasses(join(data, "test"), { cat: 2, dog: 2 });
@@ -37,7 +37,7 @@ describe("writeStylizedSet", () => {
       0,
     );
     const other = codedRejection(writeStylizedSet(data, { to, part: "test", seed: 4 }));
-    expect((await other).message).toMatch(/its seed is 3, and 4 is asked for/);
+    expect((await other).message).toMatch(/its seed is 3; got 4/);
   });
 
   test("keeps the labels and the order of the records of CIFAR", () => {
@@ -49,7 +49,7 @@ describe("writeStylizedSet", () => {
     expect(changed[3076 + 2048 + 31]).toBe((255 - value(0, 31, 2)) ^ 2);
   });
 
-  test("the built-in set has a variant of its own", () => {
+  test("the built-in set has its own variant instead", () => {
     const { status, stderr } = advprop(["stylize", "--data", "shapes", "--to", "/nowhere/set"]);
     expect(stderr).toMatch(/exact stylised variant/);
     expect(status).toBe(2);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cropPadded, flipHorizontal } from "../../../src/images/augmentation/augmentation.js";
 
-/** An image and the size it has, up to 6 x 6. */
+/** A random image of up to 6 x 6 pixels, with its size. */
 const image = fc
   .record({ height: fc.integer({ min: 1, max: 6 }), width: fc.integer({ min: 1, max: 6 }) })
   .chain(({ height, width }) =>

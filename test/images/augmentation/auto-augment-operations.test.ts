@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { RgbImage } from "../../../src/images/augmentation/auto-augment-operations.js";
 import * as operations from "../../../src/images/augmentation/auto-augment-operations.js";
 
-/** 3 x 4 pixels, the source of the numbers below. */
+/** 3 x 4 pixels, the input for the numbers below. */
 const SOURCE = [
   200, 30, 90, 12, 250, 77, 64, 64, 64, 255, 0, 128, 31, 190, 5, 90, 91, 140, 128, 127, 200, 40, 220, 60, 77, 12, 33,
   140, 180, 220, 5, 99, 250, 160, 60, 10,
@@ -15,7 +15,7 @@ function apply(change: (image: RgbImage) => void, values: readonly number[] = SO
   return [...image.pixels];
 }
 
-/** A grey image, and the first channel of what becomes of it, once all channels were found to agree. */
+/** The first channel of a grey image after a change, once all channels are found to be equal. */
 function applyGrey(change: (image: RgbImage) => void, values: readonly number[], height: number, width: number) {
   const all = apply(
     change,
@@ -32,7 +32,7 @@ function applyGrey(change: (image: RgbImage) => void, values: readonly number[],
 const largestDifference = (a: readonly number[], b: readonly number[]) =>
   Math.max(...a.map((value, i) => Math.abs(value - b[i])));
 
-// Numbers of Pillow 9.4.0 on SOURCE: ImageOps and ImageEnhance.
+// Results of Pillow 9.4.0 on SOURCE: ImageOps and ImageEnhance.
 const AUTOCONTRAST = [
   198, 30, 88, 7, 255, 74, 60, 65, 61, 255, 0, 128, 26, 193, 0, 86, 92, 140, 125, 129, 202, 35, 224, 57, 73, 12, 29,
   137, 183, 223, 0, 100, 255, 158, 61, 5,
@@ -107,7 +107,7 @@ const SHARPNESS = new Map([
 ]);
 
 describe("operations on values", () => {
-  test("are Pillow's where the definitions are the same", () => {
+  test("equal Pillow where the definitions are the same", () => {
     expect(apply(operations.autoContrast)).toEqual(AUTOCONTRAST);
     expect(apply(operations.invert)).toEqual(INVERT);
     expect(apply((image) => operations.posterize(image, 1))).toEqual(POSTERIZE_1);
@@ -118,7 +118,7 @@ describe("operations on values", () => {
     }
   });
 
-  test("are within 1 of Pillow's where grey is rounded in another way", () => {
+  test("are within 1 of Pillow where grey is rounded in another way", () => {
     for (const [factor, expected] of COLOR) {
       expect(
         largestDifference(
@@ -137,7 +137,7 @@ describe("operations on values", () => {
     }
   });
 
-  test("sharpness is within 1 of Pillow's, which rounds the mean, inside, and keeps the border", () => {
+  test("sharpness is within 1 of Pillow, which rounds the mean, and keeps the border", () => {
     for (const [factor, inside] of SHARPNESS) {
       const found = apply((image) => operations.sharpness(image, factor));
       expect(largestDifference(found.slice(15, 21), inside)).toBeLessThanOrEqual(1);
@@ -149,8 +149,8 @@ describe("operations on values", () => {
     );
   });
 
-  test("equalize gives Pillow's map of values", () => {
-    // 32 x 24 pixels, and for some values of each channel what ImageOps.equalize of Pillow 9.4.0 makes of them.
+  test("equalize maps values as Pillow does", () => {
+    // For 32 x 24 pixels: some values of each channel after ImageOps.equalize of Pillow 9.4.0.
     const pixels = Array.from({ length: 768 }, (_, i) => [((i * i) % 97) + 20, (i * 7) % 131, 60 + Math.floor(i / 50)]);
     const expected = [
       [
@@ -192,20 +192,20 @@ describe("operations on values", () => {
         expect(at < 0 ? undefined : found[3 * at + channel]).toBe(equalized);
       }
     }
-    // Fewer than 255 pixels beside those of the highest value: the step is 0.
+    // Fewer than 255 pixels besides those of the highest value: the step is 0.
     expect(apply(operations.equalize)).toEqual(SOURCE);
   });
 
-  test("auto contrast leaves a channel of one value", () => {
+  test("auto contrast does not change a channel with one value", () => {
     expect(apply(operations.autoContrast, [7, 0, 10, 7, 51, 20], 1, 2)).toEqual([7, 0, 0, 7, 255, 255]);
   });
 
-  test("posterize keeps one bit of none, and all of eight", () => {
+  test("posterize keeps one bit for 0 and all bits for 8", () => {
     expect(apply((image) => operations.posterize(image, 0))).toEqual(POSTERIZE_1);
     expect(apply((image) => operations.posterize(image, 8))).toEqual(SOURCE);
   });
 
-  test("solarize has its ends, and solarizeAdd brightens the dark half", () => {
+  test("solarize works at its limits, and solarizeAdd brightens dark values", () => {
     expect(apply((image) => operations.solarize(image, 0))).toEqual(INVERT);
     expect(apply((image) => operations.solarize(image, 256))).toEqual(SOURCE);
     const add = (addition: number) => (image: RgbImage) => operations.solarizeAdd(image, addition);
@@ -213,11 +213,11 @@ describe("operations on values", () => {
     expect(apply(add(200), [0, 50, 127, 128, 200, 255], 1, 2)).toEqual([200, 250, 255, 128, 200, 255]);
   });
 
-  test("factor 1 changes nothing, factor 0 gives grey, the mean and black", () => {
+  test("factor 1 changes nothing; factor 0 gives grey, the mean or black", () => {
     for (const operation of [operations.color, operations.contrast, operations.brightness, operations.sharpness]) {
       expect(apply((image) => operation(image, 1))).toEqual(SOURCE);
     }
-    // Weights 0.2989, 0.587 and 0.114 of 255, times 255.5 / 255, cut off.
+    // The weights 0.2989, 0.587 and 0.114 of 255, times 255.5 / 255, truncated.
     const primaries = [255, 0, 0, 0, 255, 0, 0, 0, 255];
     expect(apply((image) => operations.color(image, 0), primaries, 1, 3)).toEqual([
       76, 76, 76, 149, 149, 149, 29, 29, 29,
@@ -228,10 +228,10 @@ describe("operations on values", () => {
   });
 });
 
-describe("operations on places", () => {
+describe("operations on positions", () => {
   const COUNTING = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-  test("move, with grey where nothing comes from", () => {
+  test("move, with grey in the area that the image has left", () => {
     const at = (change: (image: RgbImage) => void) => applyGrey(change, COUNTING, 3, 3);
     expect(at((image) => operations.translateX(image, 1))).toEqual([2, 3, 128, 5, 6, 128, 8, 9, 128]);
     expect(at((image) => operations.translateX(image, -1))).toEqual([128, 1, 2, 128, 4, 5, 128, 7, 8]);
@@ -247,30 +247,31 @@ describe("operations on places", () => {
     expect(at(0.49)).toEqual(COUNTING);
   });
 
-  test("shear rows and columns about the upper left corner", () => {
+  test("shear rows and columns relative to the upper left corner", () => {
     const at = (change: (image: RgbImage) => void) => applyGrey(change, COUNTING, 3, 3);
     expect(at((image) => operations.shearX(image, 1))).toEqual([1, 2, 3, 5, 6, 128, 9, 128, 128]);
     expect(at((image) => operations.shearX(image, -1))).toEqual([1, 2, 3, 128, 4, 5, 128, 128, 7]);
     expect(at((image) => operations.shearY(image, 1))).toEqual([1, 5, 9, 4, 8, 128, 7, 128, 128]);
-    // 0.3 of a pixel a row: 0, 0.3 and 0.6, which is one pixel.
+    // 0.3 pixels per row: 0, 0.3 and 0.6, which is rounded to one pixel.
     expect(at((image) => operations.shearX(image, 0.3))).toEqual([1, 2, 3, 4, 5, 6, 8, 9, 128]);
   });
 
-  test("rotate by quarters counterclockwise about the middle", () => {
+  test("rotate by quarters counterclockwise about the centre", () => {
     const at = (degrees: number) => applyGrey((image) => operations.rotate(image, degrees), COUNTING, 3, 3);
     expect(at(90)).toEqual([3, 6, 9, 2, 5, 8, 1, 4, 7]);
     expect(at(-90)).toEqual([7, 4, 1, 8, 5, 2, 9, 6, 3]);
     expect(at(180)).toEqual([...COUNTING].reverse());
     expect(at(0)).toEqual(COUNTING);
-    // A corner comes from sqrt(2) from the middle on an axis, rounded to 1; the middles of the edges from 0.7, to 1.
+    // A corner is read at distance sqrt(2) from the centre on an axis, rounded to 1. The centres of the edges are read at
+    // 0.7, rounded to 1.
     expect(at(45)).toEqual([2, 3, 6, 1, 5, 9, 4, 7, 8]);
-    // An even size turns about the corner between its pixels, and what lies outside is grey.
+    // An even size is rotated about the corner between four pixels, and the area outside is grey.
     expect(applyGrey((image) => operations.rotate(image, 90), [1, 2, 3, 4, 5, 6, 7, 8], 2, 4)).toEqual([
       128, 3, 7, 128, 128, 2, 6, 128,
     ]);
   });
 
-  test("cutout greys the square as far as it lies on the image", () => {
+  test("cutout makes the square grey as far as it is inside of the image", () => {
     const size = fc.integer({ min: 1, max: 7 });
     fc.assert(
       fc.property(size, size, fc.nat(6), fc.nat(6), fc.nat(4), (height, width, a, b, half) => {

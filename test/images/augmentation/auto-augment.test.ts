@@ -13,7 +13,7 @@ import { KeyedRandom, Purpose } from "../../../src/random.js";
 
 const key = (sample: number, stream = 0) => new KeyedRandom(3, Purpose.augmentation, 1, sample, stream);
 
-/** A picture of 40 x 30 pixels with some of every value. */
+/** A picture of 40 x 30 pixels with all kinds of values. */
 function picture(): RgbImage {
   const random = new KeyedRandom(1, Purpose.synthesis);
   return { pixels: Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => random.integer(i, 256)), height: 40, width: 30 };
@@ -26,7 +26,7 @@ function changed(change: (image: RgbImage) => void): Uint8Array {
 }
 
 describe("drawOperations", () => {
-  test("chooses each pair equally often, and each operation with its probability", () => {
+  test("draws each pair equally often, and each operation with its probability", () => {
     const images = 50_000;
     const expected = new Map<string, number>();
     for (const [name, probability, level] of POLICY_V0.flat()) {
@@ -55,7 +55,7 @@ describe("drawOperations", () => {
     expect(Math.abs(negative - directed / 2)).toBeLessThan(2.5 * Math.sqrt(directed));
   });
 
-  test("keeps the pairs, in their order", () => {
+  test("returns the operations of a pair in their order", () => {
     for (let sample = 0; sample < 2000; sample++) {
       const drawn = drawOperations(key(sample)).map(({ name, level }) => `${name} ${Math.abs(level)}`);
       const fits = POLICY_V0.some(([first, second]) => {
@@ -67,7 +67,7 @@ describe("drawOperations", () => {
     }
   });
 
-  test("the table has 25 pairs, probabilities in [0, 1] and whole levels up to 10", () => {
+  test("the table has 25 pairs, probabilities in [0, 1] and integer levels up to 10", () => {
     expect(POLICY_V0.length).toBe(25);
     for (const [, probability, level] of POLICY_V0.flat()) {
       expect(probability >= 0 && probability <= 1 && Number.isInteger(level) && level >= 0 && level <= 10).toBe(true);
@@ -108,7 +108,7 @@ describe("applyOperation", () => {
 });
 
 describe("autoAugment", () => {
-  test("is the drawn operations in order, a pure function of the key", () => {
+  test("applies the drawn operations in order, a pure function of the key", () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(3), (sample, stream) => {
         const found = changed((image) => autoAugment(image, key(sample, stream)));
@@ -122,7 +122,7 @@ describe("autoAugment", () => {
     );
   });
 
-  test("differs between images, and leaves few as they are", () => {
+  test("differs between images, and leaves few unchanged", () => {
     const results = Array.from({ length: 200 }, (_, sample) =>
       changed((image) => autoAugment(image, key(sample))).join(),
     );

@@ -1,4 +1,4 @@
-/** What images go through after crop and mirroring: which operations are drawn, how far they go, and that keys decide. */
+/** The augmentation after crop and flip: the drawn operations, their ranges and their keys. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { applyAugMix, drawAugMix } from "../../../src/images/augmentation/aug-mix.js";
@@ -34,7 +34,7 @@ function imageOf(height = 32, width = 32): RgbImage {
 }
 
 const many = Array.from({ length: 4000 }, (_, i) => i);
-/** Within four standard errors of a share. */
+/** Four standard errors of a share. */
 const expectShare = (share: number, expected: number, count = many.length) =>
   expect(Math.abs(share - expected)).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / count));
 const shareOf = (holds: (sample: number) => boolean) => many.filter(holds).length / many.length;
@@ -51,13 +51,13 @@ describe.each([
     return image.pixels;
   };
 
-  test("is decided by the sample's key, and changes most images", () => {
+  test("depends on the key of the sample, and changes most images", () => {
     for (const sample of [0, 1, 2]) expect(augmented(sample)).toEqual(augmented(sample));
     const results = new Set(Array.from({ length: 40 }, (_, sample) => String(augmented(sample))));
     expect(results.size).toBeGreaterThan(15);
   });
 
-  test("takes any size of images", () => {
+  test("accepts images of any size", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 9 }),
@@ -71,7 +71,7 @@ describe.each([
   });
 });
 
-test("all of it together is jitter, then the policy, then erasing", () => {
+test("the whole augmentation is jitter, then the policy, then erasing", () => {
   const parts: StrongAugmentation[] = [{ colorJitter: 0.4 }, { autoAugment: "cifar10" }, { randomErasing: 1 }];
   for (const sample of [0, 5, 9]) {
     const [one, other] = [imageOf(), imageOf()];
@@ -82,10 +82,10 @@ test("all of it together is jitter, then the policy, then erasing", () => {
 });
 
 describe("cifar10", () => {
-  test("has 25 pairs, drawn alike, each operation with its probability and its sign", () => {
+  test("draws its 25 pairs equally often, each operation with its probability and its sign", () => {
     expect(CIFAR10_POLICY).toHaveLength(25);
     const drawn = many.map((sample) => drawCifarOperations(imageOf(), randomOf(sample)));
-    // The expected number of each operation, by the table.
+    // The expected number of each operation, computed from the table.
     for (const name of ["TranslateY", "Equalize", "Invert"] as const) {
       const expected = CIFAR10_POLICY.flat().reduce((sum, [step, p]) => sum + (step === name ? p / 25 : 0), 0);
       const found = drawn.flat().filter((operation) => operation.name === name).length / many.length;
@@ -93,7 +93,7 @@ describe("cifar10", () => {
     }
     const moves = drawn.flat().filter(({ name }) => name === "TranslateY");
     expectShare(moves.filter(({ value }) => value < 0).length / moves.length, 0.5, moves.length);
-    // 10 pixels of 32 at level 10, and the same share of other sizes.
+    // 10 of 32 pixels at level 10, and the same share of other sizes.
     expect(Math.max(...moves.map(({ value }) => value))).toBe(9);
     const large = many.flatMap((sample) => drawCifarOperations(imageOf(64, 32), randomOf(sample)));
     const most = (name: string) => Math.max(...large.filter((one) => one.name === name).map(({ value }) => value));
@@ -102,7 +102,7 @@ describe("cifar10", () => {
 });
 
 describe("rand-augment and trivial-augment", () => {
-  test("draw each of fourteen operations alike", () => {
+  test("draw each of fourteen operations equally often", () => {
     for (const draw of [
       (sample: number) => drawRandAugment(imageOf(), randomOf(sample), { operations: 2, magnitude: 9 })[1],
       (sample: number) => drawTrivialAugment(imageOf(), randomOf(sample))[0],
@@ -114,7 +114,7 @@ describe("rand-augment and trivial-augment", () => {
     }
   });
 
-  test("go as far as published, in shares of the image's sides", () => {
+  test("have the published ranges, in shares of the image's sides", () => {
     const at = (name: PolicyOperation["name"], magnitude: number, ranges = RAND_AUGMENT, sign: 1 | -1 = 1) =>
       operationAt(name, magnitude, sign, ranges, imageOf(100, 200)).value;
     expect(at("ShearX", 30)).toBeCloseTo(0.3, 12);
@@ -131,7 +131,7 @@ describe("rand-augment and trivial-augment", () => {
     expect(at("Posterize", 30, TRIVIAL_AUGMENT)).toBe(2);
   });
 
-  test("rand-augment takes its number of operations and its magnitude", () => {
+  test("rand-augment uses its number of operations and its magnitude", () => {
     const of = (operations: number, magnitude: number) =>
       many.slice(0, 300).flatMap((sample) => drawRandAugment(imageOf(), randomOf(sample), { operations, magnitude }));
     expect(of(3, 9)).toHaveLength(900);
@@ -156,7 +156,7 @@ describe("aug-mix", () => {
     expectShare(drawn.filter(({ share }) => share < 0.25).length / many.length, 0.25);
   });
 
-  test("mixes the chains with one another and with the image", () => {
+  test("mixes the chains with each other and with the image", () => {
     const invertedShare = {
       chains: [[{ name: "Solarize" as const, value: 0 }], [], []],
       weights: [0.5, 0.25, 0.25],
@@ -185,7 +185,7 @@ test("color jitter draws three factors around 1, in all orders", () => {
 });
 
 describe("random erasing", () => {
-  test("greys a rectangle inside the image, of 2 to 33 % of it, as often as asked", () => {
+  test("makes a rectangle of 2 to 33 % of the image grey, with the given probability", () => {
     expectShare(
       shareOf((sample) => drawErased(imageOf(), randomOf(sample), 0.25) !== undefined),
       0.25,
@@ -201,7 +201,7 @@ describe("random erasing", () => {
     }
   });
 
-  test("leaves everything around it", () => {
+  test("changes nothing outside of the rectangle", () => {
     const image = imageOf(4, 5);
     erase(image, { top: 1, left: 2, height: 2, width: 3 });
     const before = imageOf(4, 5);

@@ -1,36 +1,36 @@
-/** What a curve is drawn over: steps, epochs, or minutes of training. */
+/** The x axis of curves: steps, epochs, or minutes of training. */
 import type { SeriesData } from "../../wire.js";
 
 export const X_AXES = ["epoch", "step", "minutes"] as const;
 export type XAxis = (typeof X_AXES)[number];
 
-/** From steps to places on an axis and back, in straight pieces between the ends of the epochs. */
+/** Converts steps to positions on an axis and back, linearly between the ends of the epochs. */
 export interface StepScale {
   to(step: number): number;
-  from(place: number): number;
+  from(position: number): number;
 }
 
-const SAME: StepScale = { to: (step) => step, from: (place) => place };
+const SAME: StepScale = { to: (step) => step, from: (position) => position };
 
-/** @param seconds of each epoch, at its last step; undefined before the first epoch is done */
+/** @param seconds the duration of each epoch, at its last step; undefined before the first epoch is done */
 export function stepScale(axis: XAxis, seconds: SeriesData | undefined): StepScale {
   if (axis === "step" || seconds === undefined || seconds.step.length === 0) return SAME;
   const steps = [0, ...seconds.step];
-  const places = [0];
-  // A bucket of several epochs counts as many of them as it spans steps.
+  const positions = [0];
+  // The number of epochs in a bucket follows from the number of its steps.
   const perEpoch = seconds.step[0] / bucketSize(seconds);
   for (let i = 1; i < steps.length; i++) {
     const epochs = (steps[i] - steps[i - 1]) / perEpoch;
-    places.push(places[i - 1] + (axis === "epoch" ? epochs : (seconds.mean[i - 1] * epochs) / 60));
+    positions.push(positions[i - 1] + (axis === "epoch" ? epochs : (seconds.mean[i - 1] * epochs) / 60));
   }
-  return { to: (step) => between(steps, places, step), from: (place) => between(places, steps, place) };
+  return { to: (step) => between(steps, positions, step), from: (position) => between(positions, steps, position) };
 }
 
-/** Epochs that a downsampled series joins, from what its first bucket's mean hides: one, unless it has least and largest values. */
+/** Number of epochs in a bucket of a downsampled series: one, unless the series has smallest and largest values. */
 const bucketSize = ({ step, least }: SeriesData): number =>
   least === undefined || step.length < 3 ? 1 : Math.max(1, Math.round(step[0] / (step[1] - step[0])));
 
-/** Linear interpolation; the last piece goes on beyond the end. */
+/** Linear interpolation; beyond the end the last piece is extended. */
 function between(from: readonly number[], to: readonly number[], value: number): number {
   let [low, high] = [1, from.length - 1];
   while (low < high) {

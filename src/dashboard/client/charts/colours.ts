@@ -1,13 +1,11 @@
-/** Colours of runs and methods: Okabe and Ito's, which colour-blind people tell apart, as in the reports, and two more. */
+/** Colours of runs and methods, the same as in reports. */
 import { useEffect, useState } from "preact/hooks";
+import { SERIES_COLOURS } from "../../../figures/series-colours.js";
 import type { RunSummary } from "../../wire.js";
-
-const LIGHT = ["#0072b2", "#d55e00", "#008f68", "#b0578d", "#7f6000", "#4b45b0", "#4a515c", "#00798a"];
-const DARK = ["#56b4e9", "#ff9350", "#2fd1a3", "#e8a3cd", "#f0e442", "#a9a2f5", "#c3c9d1", "#4fd3e0"];
 
 const QUERY = "(prefers-color-scheme: dark)";
 
-/** Whether the reader's system asks for dark pages. */
+/** Whether the reader's system prefers dark pages. */
 export function useDark(): boolean {
   const [dark, setDark] = useState(() => matchMedia(QUERY).matches);
   useEffect(() => {
@@ -19,9 +17,9 @@ export function useDark(): boolean {
   return dark;
 }
 
-export const colourAt = (place: number, dark: boolean): string => {
-  const palette = dark ? DARK : LIGHT;
-  return palette[place % palette.length];
+export const colourAt = (index: number, dark: boolean): string => {
+  const palette = dark ? SERIES_COLOURS.dark : SERIES_COLOURS.light;
+  return palette[index % palette.length];
 };
 
 /** The colour of each selected run: its own, or that of its method. */
@@ -36,6 +34,6 @@ export function runColours(
   );
 }
 
-/** A colour of the page's style. */
+/** A colour of the page's style sheet. */
 export const themed = (element: Element, name: "ink" | "quiet" | "line"): string =>
   getComputedStyle(element).getPropertyValue(`--${name}`);

@@ -1,4 +1,4 @@
-/** A table of numbers as a picture on a canvas: usable with a thousand rows and columns. The arrow keys walk through it. */
+/** A heat map: a table of numbers on a canvas, for up to thousands of rows and columns. The arrow keys move between cells. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { themed, useDark } from "./colours.js";
 
@@ -6,23 +6,23 @@ export interface HeatMapProps {
   readonly title: string;
   readonly rows: readonly string[];
   readonly columns: readonly string[];
-  /** From 0, the ground, to 1, the strongest; null for nothing. */
+  /** Value of a cell from 0, drawn as the background, to 1, the strongest colour; null for an empty cell. */
   readonly strength: (row: number, column: number) => number | null;
-  /** Written into a cell where there is room. */
+  /** Text of a cell, drawn if there is room. */
   readonly text?: (row: number, column: number) => string;
-  /** Changes when what `strength` gives changes. */
+  /** A value that changes whenever the values of `strength` change. */
   readonly version: unknown;
-  /** What is said of a cell. */
+  /** Description of a cell. */
   readonly describe: (row: number, column: number) => string;
-  /** Height and width of a cell at most, in pixels. */
+  /** Largest height and width of a cell, in pixels. */
   readonly most: readonly [height: number, width: number];
   readonly rowsTitle: string;
   readonly columnsTitle: string;
-  /** Called with the cell that is pointed at, to show more of it. */
+  /** Called with the cell under the pointer, to show details. */
   readonly onCell?: (row: number, column: number) => void;
 }
 
-/** Space for a label. */
+/** Height of a label in pixels. */
 const LINE = 14;
 
 export function HeatMap(props: HeatMapProps) {
@@ -148,7 +148,7 @@ function draw(
     Math.min(widest, 70),
   );
   const [wide, high] = [columns.length * cellWidth, rows.length * cellHeight];
-  // More cells than pixels: the strongest of some must not vanish between them.
+  // If there are more cells than pixels, the strongest cells must stay visible.
   context.imageSmoothingEnabled = cellWidth * ratio < 1 || cellHeight * ratio < 1;
   context.drawImage(cells, left, top, wide, high);
   context.strokeStyle = themed(canvas, "line");
@@ -170,7 +170,7 @@ function draw(
   context.strokeRect(left + (at[1] + 0.5) * cellWidth - w / 2, top + (at[0] + 0.5) * cellHeight - h / 2, w, h);
 }
 
-/** As many labels as there is room for. */
+/** Draws as many labels as there is room for. */
 function labels(names: readonly string[], space: number, put: (name: string, i: number) => void, needed = LINE): void {
   const every = Math.max(1, Math.ceil(needed / space));
   for (let i = 0; i < names.length; i += every) put(names[i], i);
@@ -181,7 +181,7 @@ const clipped = (name: string, room: number): string => {
   return name.length <= most ? name : `${name.slice(0, most - 1)}…`;
 };
 
-/** All cells, each a pixel: thousands are drawn once, and enlarged as often as the cursor moves. */
+/** A picture with one pixel per cell. It is drawn once, and only scaled when the cursor moves. */
 function picture({ rows, columns, strength }: HeatMapProps, dark: boolean): OffscreenCanvas {
   const canvas = new OffscreenCanvas(Math.max(1, columns.length), Math.max(1, rows.length));
   const context = canvas.getContext("2d")!;
@@ -196,16 +196,16 @@ function picture({ rows, columns, strength }: HeatMapProps, dark: boolean): Offs
   return canvas;
 }
 
-/** From the ground over orange to dark red, or over orange to near white: the order is seen in grey too. */
+/** The colour of a strength: from the background over orange to dark red, or on dark pages to near white. The order is visible in grey too. */
 export function heat(strength: number, dark: boolean): readonly number[] {
   if (strength <= 0) return GROUND[dark ? 1 : 0];
   const stops = STOPS[dark ? 1 : 0];
-  const place = Math.min(1, strength) * (stops.length - 1);
-  const i = Math.min(stops.length - 2, Math.floor(place));
-  return stops[i].map((value, channel) => Math.round(value + (place - i) * (stops[i + 1][channel] - value)));
+  const position = Math.min(1, strength) * (stops.length - 1);
+  const i = Math.min(stops.length - 2, Math.floor(position));
+  return stops[i].map((value, channel) => Math.round(value + (position - i) * (stops[i + 1][channel] - value)));
 }
 
-/** Light and dark. */
+/** The backgrounds of light and dark pages. */
 const GROUND = [
   [243, 244, 246],
   [34, 38, 45],
@@ -215,6 +215,6 @@ const STOPS = [
   [GROUND[1], [140, 62, 12], [240, 150, 48], [255, 236, 190]],
 ] as const;
 
-/** Whether dark letters are read better on a colour. */
+/** Whether dark text is more readable on a colour. */
 export const isBright = ([red, green, blue]: readonly number[]): boolean =>
   0.299 * red + 0.587 * green + 0.114 * blue > 140;

@@ -1,9 +1,10 @@
-/** Noisy curves made readable. */
+/** Smoothing of noisy curves. */
 
 /**
- * The exponential mean of what came so far, s = w s + (1 - w) x, divided by 1 - w^n so that the beginning is not drawn to zero.
+ * The exponential moving average of the values, s = w s + (1 - w) x, divided by 1 - w^n, so that it is not biased to zero at the
+ * beginning.
  *
- * @param weight of the past, in [0, 1)
+ * @param weight weight w of the earlier values, in [0, 1)
  */
 export function smooth(values: readonly number[], weight: number): number[] {
   let sum = 0;

@@ -1,4 +1,4 @@
-/** The chosen runs by what they have in common: which method is better, as far as that can be said. */
+/** The chosen runs grouped by method, network and data, to compare methods. */
 
 import type { RunSummary } from "../../wire.js";
 import { saveCsv } from "../csv.js";
@@ -16,7 +16,7 @@ interface Group {
   readonly runs: readonly RunSummary[];
 }
 
-/** Mean and spread over the runs of a method; nothing where there is but one method. */
+/** Mean and standard deviation over the runs of each method; nothing if there is only one method. */
 export function ByMethod({ chosen }: { readonly chosen: readonly RunSummary[] }) {
   const groups = groupsOf(chosen);
   if (groups.length < 2) return null;
@@ -55,7 +55,7 @@ export function ByMethod({ chosen }: { readonly chosen: readonly RunSummary[] })
                 </th>
               ))}
               <th scope="col" class="number">
-                Epoch takes
+                Time per epoch
               </th>
             </tr>
           </thead>
@@ -81,8 +81,8 @@ export function ByMethod({ chosen }: { readonly chosen: readonly RunSummary[] })
         </table>
       </div>
       <p class="note">
-        Mean ± standard deviation over the runs. A difference of the size of the deviations may be chance:{" "}
-        <code>advprop compare</code> says how sure it is.
+        Mean ± standard deviation over the runs. A difference as small as the deviations may be chance;{" "}
+        <code>advprop compare</code> tests this.
       </p>
     </section>
   );
@@ -99,7 +99,7 @@ function groupsOf(runs: readonly RunSummary[]): Group[] {
   return [...groups.values()];
 }
 
-/** The deviation is that of a sample, with count - 1. */
+/** Mean and sample standard deviation (divisor count - 1). */
 function spread(runs: readonly RunSummary[], score: (run: RunSummary) => number | undefined) {
   const values = runs.map(score).filter((value) => value !== undefined);
   if (values.length === 0) return { mean: undefined, deviation: undefined };

@@ -1,4 +1,4 @@
-/** Which class is taken for which: the matrix, and the most frequent confusions as a table. */
+/** The confusion matrix, and a table of the most frequent confusions. */
 
 import { useMemo, useState } from "preact/hooks";
 import type { Confusion, RunSummary } from "../../wire.js";
@@ -8,7 +8,7 @@ import { CsvButton } from "../csv-button.js";
 import { percent } from "../format.js";
 import { useFetched } from "../live.js";
 
-/** Rows of the table. */
+/** Number of rows of the table. */
 const MOST_PAIRS = 12;
 
 export function ConfusionCard({ run, file }: { readonly run: RunSummary; readonly file: string }) {
@@ -46,12 +46,12 @@ export function ConfusionCard({ run, file }: { readonly run: RunSummary; readonl
             title="Confusion matrix"
             rows={classes}
             columns={classes}
-            // The root shows what is rare: in a good classifier all but the diagonal is.
+            // The square root makes rare confusions visible.
             strength={(label, predicted) => Math.sqrt(of(label, predicted) / (table.totals[label] || 1))}
             text={(label, predicted) => String(of(label, predicted) || "")}
             version={confusion}
             describe={(label, predicted) =>
-              `${classes[label]} taken for ${classes[predicted]}: ${of(label, predicted)} of ${table.totals[label]} (${percent(of(label, predicted) / (table.totals[label] || 1))})`
+              `${classes[label]} classified as ${classes[predicted]}: ${of(label, predicted)} of ${table.totals[label]} (${percent(of(label, predicted) / (table.totals[label] || 1))})`
             }
             most={[34, 96]}
             rowsTitle="true classes"
@@ -63,7 +63,7 @@ export function ConfusionCard({ run, file }: { readonly run: RunSummary; readonl
             Most frequent confusions{" "}
             <input
               type="search"
-              placeholder="of a class"
+              placeholder="class"
               value={filter}
               onInput={(event) => setFilter(event.currentTarget.value)}
             />
@@ -72,12 +72,12 @@ export function ConfusionCard({ run, file }: { readonly run: RunSummary; readonl
             <thead>
               <tr>
                 <th scope="col">True</th>
-                <th scope="col">Taken for</th>
+                <th scope="col">Predicted</th>
                 <th scope="col" class="number">
                   Images
                 </th>
                 <th scope="col" class="number">
-                  Of the class
+                  Share of the class
                 </th>
               </tr>
             </thead>

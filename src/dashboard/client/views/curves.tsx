@@ -1,27 +1,28 @@
-/** What training logs, of several runs laid over each other. */
+/** Charts of the logged metrics of the chosen runs. */
 import { useMemo } from "preact/hooks";
 import type { RunSeries, RunSummary, SeriesData } from "../../wire.js";
 import { stepScale, X_AXES, type XAxis } from "../charts/axes.js";
-import { Chart, type Curve, type Dash } from "../charts/chart.js";
+import { Chart } from "../charts/chart.js";
+import type { Curve, Dash } from "../charts/curve.js";
 import { smooth } from "../charts/smoothing.js";
 import { percent, short } from "../format.js";
 import { requestsFor, useFetched } from "../live.js";
 import type { ViewProps } from "./view-props.js";
 
-/** One metric that a chart shows. */
+/** A metric in a chart. */
 interface Line {
   readonly metric: string;
-  /** What tells it from the others of its chart. */
+  /** Name of the metric in the legend of its chart. */
   readonly name: string;
   readonly dash: Dash;
 }
 
-interface Panel {
+interface ChartContent {
   readonly title: string;
   readonly note?: string;
   readonly lines: readonly Line[];
   readonly format?: (value: number | undefined | null) => string;
-  /** Whether it is noise that smoothing takes off. */
+  /** Whether the curves are noisy, so that smoothing applies. */
   readonly noisy?: boolean;
 }
 
@@ -36,11 +37,11 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
   const scales = new Map(
     chosen.map(({ id }) => [id, stepScale(axis, whole.get(id)?.series["epoch.seconds"])] as const),
   );
-  // What is kept of a long run is coarse: of a part of it the server has more.
+  // The curves of a long run are downsampled. For a zoomed part the server can give more detail.
   const detailed = zoom === undefined ? [] : chosen.filter(({ id }) => isCoarse(whole.get(id)));
   const parts = useFetched<RunSeries>(
     detailed.flatMap((run) => {
-      const [from, to] = zoom!.map((place) => scales.get(run.id)!.from(place));
+      const [from, to] = zoom!.map((position) => scales.get(run.id)!.from(position));
       return requestsFor(
         "series",
         [run],
@@ -50,12 +51,12 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
     }),
   );
   const found = new Map(chosen.map(({ id }) => [id, parts.get(id) ?? whole.get(id)] as const));
-  const panels = useMemo(
-    () => panelsOf([...found.values()]),
+  const charts = useMemo(
+    () => chartsOf([...found.values()]),
     [[...found.values()].flatMap((one) => Object.keys(one?.series ?? {})).join()],
   );
 
-  const curvesOf = ({ lines, noisy }: Panel): Curve[] =>
+  const curvesOf = ({ lines, noisy }: ChartContent): Curve[] =>
     chosen.flatMap((run) =>
       lines.flatMap(({ metric, name, dash }): Curve[] => {
         const data = found.get(run.id)?.series[metric];
@@ -70,7 +71,7 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
     <section aria-label="Curves">
       <div class="bar">
         <fieldset class="choices">
-          <legend>Over</legend>
+          <legend>x axis</legend>
           {X_AXES.map((one) => (
             <button
               key={one}
@@ -103,7 +104,7 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
             checked={address.get("colour") === "method"}
             onChange={(event) => address.set({ colour: event.currentTarget.checked ? "method" : undefined })}
           />{" "}
-          one colour a method
+          one colour per method
         </label>
         {zoom && (
           <button type="button" onClick={() => address.set({ zoom: undefined })}>
@@ -111,26 +112,26 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
           </button>
         )}
         <span class="gap" />
-        <span class="hint">Drag to look closer; double-click shows all.</span>
+        <span class="hint">Drag to zoom in; double-click to show all.</span>
       </div>
       {broken.map(({ id }) => (
         <p key={id} class="note">
-          {names.get(id)}: {whole.get(id)!.broken} of {whole.get(id)!.lines} lines of metrics.jsonl cannot be read and
-          are left out.
+          {names.get(id)}: {whole.get(id)!.broken} of {whole.get(id)!.lines} lines of metrics.jsonl are damaged and left
+          out.
         </p>
       ))}
-      {chosen.length > 0 && panels.length === 0 && (
+      {chosen.length > 0 && charts.length === 0 && (
         <p class="empty">Nothing is logged yet. The first record comes after some updates.</p>
       )}
       <div class="charts">
-        {panels.map((panel) => (
+        {charts.map((chart) => (
           <Chart
-            key={panel.title}
-            title={panel.title}
-            note={panel.note}
+            key={chart.title}
+            title={chart.title}
+            note={chart.note}
             xLabel={axis}
-            curves={curvesOf(panel)}
-            format={panel.format}
+            curves={curvesOf(chart)}
+            format={chart.format}
             formatX={
               axis === "minutes"
                 ? (minutes) => (minutes < 3 ? `${+minutes.toFixed(2)}` : short(+minutes.toFixed(1)))
@@ -138,8 +139,10 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
             }
             log={log}
             zoom={zoom}
-            onZoom={(next) => address.set({ zoom: next?.map((place) => String(+place.toPrecision(6))).join("..") })}
-            csv={csvAddress(chosen, panel.lines)}
+            onZoom={(next) =>
+              address.set({ zoom: next?.map((position) => String(+position.toPrecision(6))).join("..") })
+            }
+            csv={csvAddress(chosen, chart.lines)}
           />
         ))}
       </div>
@@ -155,7 +158,7 @@ function zoomOf(text: string | undefined): readonly [number, number] | undefined
   return from < to ? [from, to] : undefined;
 }
 
-/** A smoothed curve with the plain one behind it, or the plain one with its least and largest values. */
+/** A smoothed curve with the original behind it, or the original with its smallest and largest values. */
 function drawn({ mean, least, largest }: SeriesData, weight: number): Pick<Curve, "y" | "behind" | "band"> {
   if (weight > 0) return { y: smooth(mean, weight), behind: mean };
   return { y: mean, ...(least && largest && { band: { least, largest } }) };
@@ -167,10 +170,10 @@ const csvAddress = (runs: readonly RunSummary[], lines: readonly Line[]): string
 /** "cleanLoss" to "clean", "smallEpsilonLoss" to "small epsilon". */
 const lossName = (key: string) => key.replace(/Loss$/, "").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
-const dashOf = (place: number): Dash => (["solid", "dashed", "dotted"] as const)[Math.min(2, place)];
+const dashOf = (index: number): Dash => (["solid", "dashed", "dotted"] as const)[Math.min(2, index)];
 
-/** The charts for what these runs have logged: also for what this page knows nothing of. */
-function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
+/** The charts for all metrics that these runs have logged, including metrics that this page does not know. */
+function chartsOf(runs: readonly (RunSeries | undefined)[]): ChartContent[] {
   const metrics = [...new Set(runs.flatMap((one) => Object.keys(one?.series ?? {})))];
   const starting = (prefix: string) =>
     metrics.filter((metric) => metric.startsWith(prefix)).map((metric) => metric.slice(prefix.length));
@@ -181,7 +184,7 @@ function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
     (route) => route !== "main",
   );
   const byRoute = (measure: string): Line[] => [
-    { metric: `validation.${measure}`, name: "main norms", dash: "solid" },
+    { metric: `validation.${measure}`, name: "main batch norms", dash: "solid" },
     ...routes.map(
       (route, i): Line => ({
         metric: `validation.routes.${route}.${measure}`,
@@ -190,19 +193,19 @@ function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
       }),
     ),
   ];
-  const panels: Panel[] = [
+  const charts: ChartContent[] = [
     {
       title: "Training loss",
       note:
         losses.length > 1
-          ? "Clean images through the main norms, adversarial ones through the auxiliary norms."
+          ? "Clean images through the main batch norms, adversarial images through the auxiliary ones."
           : undefined,
       lines: losses.map((key) => ({ metric: `step.${key}`, name: lossName(key), dash: dashOf(rank(key)) })),
       noisy: true,
     },
     {
       title: "Validation accuracy",
-      note: routes.length > 0 ? "The same clean images through each route." : undefined,
+      note: routes.length > 0 ? "The same validation images through each batch norm route." : undefined,
       lines: byRoute("accuracy"),
       format: share,
     },
@@ -218,16 +221,16 @@ function panelsOf(runs: readonly (RunSeries | undefined)[]): Panel[] {
       noisy: true,
     },
   ];
-  const known = new Set(panels.flatMap(({ lines }) => lines.map(({ metric }) => metric)));
+  const known = new Set(charts.flatMap(({ lines }) => lines.map(({ metric }) => metric)));
   const others = metrics.filter((metric) => metric.startsWith("step.") && !known.has(metric));
   return [
-    ...panels,
+    ...charts,
     ...others.map(
-      (metric): Panel => ({ title: metric.slice(5), lines: [{ metric, name: "", dash: "solid" }], noisy: true }),
+      (metric): ChartContent => ({ title: metric.slice(5), lines: [{ metric, name: "", dash: "solid" }], noisy: true }),
     ),
   ].filter(({ lines }) => lines.some(({ metric }) => metrics.includes(metric)));
 }
 
-/** The loss through the main norms first, which fine-grained AdvProp calls by their name. */
+/** The order of losses. The loss through the main batch norms comes first; fine-grained AdvProp names it after the route. */
 const rank = (key: string): number =>
   key === "cleanLoss" || key === "mainLoss" ? 0 : key === "adversarialLoss" ? 1 : 2;

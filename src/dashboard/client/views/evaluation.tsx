@@ -1,4 +1,4 @@
-/** What `evaluate` measured of the chosen runs, and what suites measured. */
+/** The results of `advprop evaluate` and of suites for the chosen runs. */
 
 import type { EvaluationFile } from "../../../runs/schema.js";
 import type { EvaluationEntry, RunDetails, RunSummary } from "../../wire.js";
@@ -11,7 +11,7 @@ import { MistakesCard } from "./mistakes.js";
 import { SuiteCards } from "./suite.js";
 import type { ViewProps } from "./view-props.js";
 
-/** An evaluation and whose it is. */
+/** An evaluation and its run. */
 export interface Evaluated {
   readonly run: RunSummary;
   readonly entry: EvaluationEntry;
@@ -31,7 +31,7 @@ export function EvaluationView(props: ViewProps) {
   const key = ({ run, entry }: Evaluated) => `${run.id}/${entry.file}`;
   const shown =
     all.find((one) => key(one) === address.get("file")) ??
-    // An attack may have been made on fewer images.
+    // An evaluation with an attack may have fewer images.
     all.findLast(({ entry, evaluation }) => entry.hasConfusion && evaluation.attack === undefined) ??
     all.at(-1);
   const reports = listing.reports.filter(({ kind }) => kind === "suite");
@@ -39,8 +39,8 @@ export function EvaluationView(props: ViewProps) {
     <section aria-label="Evaluation">
       {all.length === 0 && details.size === chosen.length && (
         <p class="empty">
-          The chosen runs were not evaluated. <code>npx advprop evaluate RUN --attack pgd</code> measures them on the
-          test images, clean and attacked.
+          The chosen runs have not been evaluated. <code>npx advprop evaluate RUN --attack pgd</code> measures a run on
+          clean and attacked test images.
         </p>
       )}
       {all.length > 0 && (
@@ -180,7 +180,7 @@ function EvaluationTable({ all, names, colours, shown, choose }: TableProps) {
           </tbody>
         </table>
       </div>
-      <p class="note">± is half the 95 % interval for so many images: differences within it may be chance.</p>
+      <p class="note">± is half the 95 % interval over the images. Differences within it may be chance.</p>
     </section>
   );
 }

@@ -1,4 +1,4 @@
-/** Adversarial examples as they evolve: the same images after each epoch, with what both routes take them for. */
+/** Adversarial examples of the same images after each epoch, with the predictions through each route. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SnapshotFile, SnapshotPrediction } from "../../../runs/schema.js";
@@ -22,22 +22,22 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
   const epochs = [...new Set(shown.flatMap(({ id }) => details.get(id)!.snapshots.map(({ epoch }) => epoch)))].sort(
     (a, b) => a - b,
   );
-  const asked = Number(address.get("epoch"));
-  const place = Number.isFinite(asked) && asked > 0 ? closest(epochs, asked) : epochs.length - 1;
+  const requested = Number(address.get("epoch"));
+  const index = Number.isFinite(requested) && requested > 0 ? closest(epochs, requested) : epochs.length - 1;
   const [playing, setPlaying] = useState(false);
   const go = (next: number) => address.set({ epoch: next === epochs.length - 1 ? undefined : String(epochs[next]) });
   useEffect(() => {
     if (!playing) return;
     const timer = setTimeout(() => {
-      if (place + 1 >= epochs.length) setPlaying(false);
-      else go(place + 1);
+      if (index + 1 >= epochs.length) setPlaying(false);
+      else go(index + 1);
     }, MILLISECONDS_A_PICTURE);
     return () => clearTimeout(timer);
   });
   if (chosen.length > 0 && details.size === chosen.length && shown.length === 0) {
     return (
       <p class="empty">
-        These runs have no adversarial examples: their methods make none, or their first epoch is not done.
+        These runs have no adversarial examples. Either their methods do not make any, or the first epoch is not done.
       </p>
     );
   }
@@ -48,7 +48,7 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
           <button
             type="button"
             onClick={() => {
-              if (!playing && place === epochs.length - 1) go(0);
+              if (!playing && index === epochs.length - 1) go(0);
               setPlaying(!playing);
             }}
           >
@@ -61,17 +61,17 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
               min="0"
               max={epochs.length - 1}
               step="1"
-              value={place}
-              aria-valuetext={`epoch ${epochs[place]}`}
+              value={index}
+              aria-valuetext={`epoch ${epochs[index]}`}
               onInput={(event) => go(Number(event.currentTarget.value))}
             />
-            <output>{epochs[place]}</output>
+            <output>{epochs[index]}</output>
           </label>
         </div>
       )}
       {shown.map((run) => {
         const { snapshots } = details.get(run.id)!;
-        const snapshot = snapshots.findLast(({ epoch }) => epoch <= epochs[place]) ?? snapshots[0];
+        const snapshot = snapshots.findLast(({ epoch }) => epoch <= epochs[index]) ?? snapshots[0];
         return (
           <section key={run.id} aria-label={names.get(run.id)}>
             <h2>
@@ -90,7 +90,7 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
       })}
       {shown.length > 0 && (
         <p class="note">
-          Of a perturbation, grey is no change; black and white are the largest change that the attack may make.
+          In a perturbation, grey means no change; black and white are the largest change that the attack may make.
         </p>
       )}
     </section>
@@ -152,7 +152,7 @@ interface PredictionsProps {
   readonly adversarial: ByRoute;
 }
 
-/** Below each picture what it is taken for, and in between through which norms. */
+/** The predictions for the clean and the adversarial image through each batch norm route. */
 function Predictions({ label, clean, adversarial }: PredictionsProps) {
   const cell = (prediction: SnapshotPrediction | undefined) => (
     <td class={prediction?.class === label ? "right" : "wrong"}>
@@ -164,9 +164,9 @@ function Predictions({ label, clean, adversarial }: PredictionsProps) {
     <table class="predictions">
       <thead class="unseen">
         <tr>
-          <th scope="col">clean taken for</th>
-          <th scope="col">norms</th>
-          <th scope="col">adversarial taken for</th>
+          <th scope="col">clean image predicted as</th>
+          <th scope="col">batch norms</th>
+          <th scope="col">adversarial image predicted as</th>
         </tr>
       </thead>
       <tbody>
@@ -182,7 +182,7 @@ function Predictions({ label, clean, adversarial }: PredictionsProps) {
   );
 }
 
-/** Where the images lie in a picture: rows of equal squares with a gap around each (images/grid.ts). */
+/** The layout of the images in a picture: rows of equal squares with a gap around each (see src/figures/grid.ts). */
 interface Grid {
   readonly source: string;
   readonly width: number;
@@ -198,14 +198,14 @@ function gridOf(source: string, { naturalWidth: width, naturalHeight: height }: 
   return { source, width, height, columns, cell, gap: height - ROWS.length * cell };
 }
 
-/** One square of the picture as a background, whatever size it is shown at. */
+/** CSS that shows one square of the picture as a background of any size. */
 function cellStyle({ source, width, height, cell, gap }: Grid, column: number, row: number) {
   const side = cell - gap;
   const share = (offset: number, whole: number) => `${(100 * offset) / (whole - side)}%`;
   return {
     backgroundImage: `url("${source}")`,
     backgroundSize: `${(100 * width) / side}% ${(100 * height) / side}%`,
-    // Photos are shown smaller than they are, small images larger.
+    // Photos are shrunk, small images enlarged.
     imageRendering: side > 200 ? "auto" : "pixelated",
     backgroundPosition: `${share(gap + column * cell, width)} ${share(gap + row * cell, height)}`,
   };

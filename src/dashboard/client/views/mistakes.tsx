@@ -1,4 +1,4 @@
-/** The wrong answers with the largest loss, as photos. */
+/** Pictures of the wrong predictions with the largest loss. */
 
 import type { EvaluationFile } from "../../../runs/schema.js";
 import type { RunSummary } from "../../wire.js";
@@ -33,7 +33,9 @@ export function MistakesCard({ run, evaluation }: { readonly run: RunSummary; re
           of the worst mistakes
         </CsvButton>
       </div>
-      <p class="note">The wrong answers on clean images with the largest loss. Some of them may be wrong labels.</p>
+      <p class="note">
+        The wrong predictions on clean images with the largest loss. Some of these images may have wrong labels.
+      </p>
       <ol class="mistakes">
         {mistakes.map(({ index, file, label, predicted, probability, loss, thumbnail }) => (
           <li key={index} title={`${file ?? `image ${index}`}, loss ${short(loss)}`}>
@@ -43,7 +45,7 @@ export function MistakesCard({ run, evaluation }: { readonly run: RunSummary; re
                 onLoad={({ currentTarget: image }) => {
                   image.style.imageRendering = image.naturalWidth > 64 ? "auto" : "pixelated";
                 }}
-                alt={`${name(label)}, taken for ${name(predicted)}`}
+                alt={`${name(label)}, classified as ${name(predicted)}`}
                 src={`files/evaluation?run=${encodeURIComponent(run.id)}&name=${encodeURIComponent(thumbnail)}`}
               />
             )}

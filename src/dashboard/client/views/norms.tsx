@@ -1,8 +1,9 @@
-/** How the auxiliary norms drift away from the main ones, by layer and over time. */
+/** The drift of the auxiliary batch norms from the main ones, by layer and over time. */
 
 import { useMemo } from "preact/hooks";
 import type { DriftData, RunSummary } from "../../wire.js";
-import { Chart, type Curve } from "../charts/chart.js";
+import { Chart } from "../charts/chart.js";
+import type { Curve } from "../charts/curve.js";
 import { HeatMap } from "../charts/heat-map.js";
 import { saveCsv } from "../csv.js";
 import { CsvButton } from "../csv-button.js";
@@ -13,25 +14,22 @@ import type { ViewProps } from "./view-props.js";
 const MEASURES = {
   mean: [
     "Means",
-    "how far the running means lie apart, in standard deviations of the main norms (root mean square over channels)",
+    "the difference of the running means, in standard deviations of the main batch norms (root mean square over channels)",
   ],
-  logVariance: [
-    "Variances",
-    "how far the running variances lie apart, as the logarithm of their ratio (root mean square over channels)",
-  ],
+  logVariance: ["Variances", "the logarithm of the ratio of the running variances (root mean square over channels)"],
 } as const;
 
 export function NormsView({ chosen, colours, names, address }: ViewProps) {
   const measure = address.get("measure") === "logVariance" ? "logVariance" : "mean";
   const drifts = useFetched<readonly DriftData[]>(requestsFor("drift", chosen, ({ versions }) => versions.drift));
   const all = chosen.flatMap((run) => (drifts.get(run.id) ?? []).map((drift) => ({ run, drift })));
-  const asked = all.find(({ run, drift }) => `${run.id} ${drift.route}` === address.get("of"));
-  const shown = asked ?? all[0];
+  const requested = all.find(({ run, drift }) => `${run.id} ${drift.route}` === address.get("of"));
+  const shown = requested ?? all[0];
   if (chosen.length > 0 && drifts.size === chosen.length && all.length === 0) {
     return (
       <p class="empty">
-        These runs have no auxiliary norms, or their first epoch is not done. AdvProp, fine-grained AdvProp and the
-        control clean-copy have them.
+        These runs have no auxiliary batch norms, or the first epoch is not done. AdvProp and its variants have
+        auxiliary batch norms.
       </p>
     );
   }
@@ -51,7 +49,7 @@ export function NormsView({ chosen, colours, names, address }: ViewProps) {
     <section aria-label="Norms">
       <div class="bar">
         <fieldset class="choices">
-          <legend>Of the</legend>
+          <legend>Statistic</legend>
           {(Object.keys(MEASURES) as (keyof typeof MEASURES)[]).map((one) => (
             <button
               key={one}
@@ -65,8 +63,8 @@ export function NormsView({ chosen, colours, names, address }: ViewProps) {
         </fieldset>
       </div>
       <p class="note">
-        AdvProp gives adversarial images norms of their own. This page shows {MEASURES[measure][1]}. 0 means that both
-        routes see the same statistics, and that norms of their own would not be needed.
+        AdvProp uses separate batch norms for adversarial images. This page shows {MEASURES[measure][1]}. 0 means that
+        both routes have the same statistics, so that separate batch norms would not be needed.
       </p>
       <div class="charts">
         <Chart
@@ -151,7 +149,7 @@ function DriftMap({
   );
 }
 
-/** What the colours mean. */
+/** The colour scale. */
 export function Scale({
   full,
   format = short,

@@ -1,4 +1,4 @@
-/** What runs were trained with, and in what they differ. */
+/** The recipes and environments of the chosen runs, and their differences. */
 
 import type { RunDetails, RunSummary } from "../../wire.js";
 import { saveCsv } from "../csv.js";
@@ -29,7 +29,7 @@ export function RecipeView({ chosen, names, colours, address }: ViewProps) {
             disabled={runs.length < 2}
             onChange={() => address.set({ all: all ? undefined : "1" })}
           />{" "}
-          also what is the same in all
+          also show equal values
         </label>
         <span class="gap" />
         <CsvButton
@@ -49,7 +49,7 @@ export function RecipeView({ chosen, names, colours, address }: ViewProps) {
           <section key={title} class="card" aria-label={title}>
             <h3>{title}</h3>
             {shown.length === 0 ? (
-              <p class="note">The same in all chosen runs.</p>
+              <p class="note">All chosen runs are equal here.</p>
             ) : (
               <div class="scroll">
                 <table class="facts">

@@ -1,4 +1,4 @@
-/** The columns of the list of runs, and its order. */
+/** The columns and the order of the list of runs. */
 import type { RunSummary } from "../../wire.js";
 import { ago, duration, NONE, percent, short } from "../format.js";
 
@@ -6,12 +6,12 @@ export interface Column {
   readonly name: string;
   readonly title: string;
   readonly hint?: string;
-  /** What it is sorted and saved by. */
+  /** The value for sorting and for CSV files. */
   readonly value: (run: RunSummary) => string | number | undefined;
   readonly text?: (run: RunSummary, now: number) => string;
-  /** Left out on narrow screens. */
+  /** Whether the column is hidden on narrow screens. */
   readonly minor?: boolean;
-  /** Stands to the right. */
+  /** Whether the column is aligned to the right. */
   readonly number?: boolean;
 }
 
@@ -30,7 +30,7 @@ export const COLUMNS: readonly Column[] = [
     name: "loss",
     title: "Loss",
     number: true,
-    hint: "newest training loss, of clean images where there is one",
+    hint: "newest training loss, of clean images if there is one",
     value: ({ loss }) => loss,
     text: ({ loss }) => short(loss),
     minor: true,
@@ -39,7 +39,7 @@ export const COLUMNS: readonly Column[] = [
     name: "validation",
     title: "Validation",
     number: true,
-    hint: "best accuracy on the validation images, through the main norms",
+    hint: "best accuracy on the validation images, through the main batch norms",
     value: ({ best, validation }) => best ?? validation,
     text: ({ best, validation }) => percent(best ?? validation),
   },
@@ -61,7 +61,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "speed",
-    title: "Epoch takes",
+    title: "Time per epoch",
     number: true,
     value: ({ secondsPerEpoch }) => secondsPerEpoch,
     text: ({ secondsPerEpoch }) => duration(secondsPerEpoch),
@@ -69,13 +69,13 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "created",
-    title: "Begun",
+    title: "Started",
     value: ({ createdAt }) => createdAt,
     text: ({ createdAt }, now) => (createdAt === undefined ? NONE : ago(Date.parse(createdAt), now)),
   },
 ];
 
-/** Whether a run has all words of the filter. */
+/** Whether a run matches all words of the filter. */
 export function matches(run: RunSummary, filter: string, state: string | undefined): boolean {
   if (state !== undefined && run.state !== state) return false;
   const text = `${run.id} ${run.name} ${run.method ?? ""} ${run.model ?? ""} ${run.data ?? ""}`.toLowerCase();
@@ -85,7 +85,7 @@ export function matches(run: RunSummary, filter: string, state: string | undefin
     .every((word) => text.includes(word));
 }
 
-/** By a column's name, from the largest down with a minus. Runs without a value stand last, in both directions. */
+/** Sorts by a column's name; a minus before it sorts in descending order. Runs without a value are last in both directions. */
 export function sorted(runs: readonly RunSummary[], sort: string): RunSummary[] {
   const name = sort.replace(/^-/, "");
   const value =

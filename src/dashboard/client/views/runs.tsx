@@ -1,4 +1,4 @@
-/** The list of runs: filter, sort, choose. */
+/** The list of runs, with a filter, sorting and selection. */
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { RunState, RunSummary } from "../../wire.js";
@@ -39,7 +39,7 @@ export function RunsView({ listing, chosen, choose, colours, address }: ViewProp
   if (listing.runs.length === 0) {
     return (
       <div class="empty">
-        <p>There is no run in {listing.folder} yet. This page shows each one as soon as it begins.</p>
+        <p>There is no run in {listing.folder} yet. This page shows each run as soon as it begins.</p>
         <p>
           <code>npx advprop train --data shapes --epochs 3 --run {listing.folder}/first</code>
         </p>
@@ -153,14 +153,14 @@ export function RunsView({ listing, chosen, choose, colours, address }: ViewProp
       {shown.length === 0 && <p class="empty">No run matches.</p>}
       <ByMethod chosen={chosen} />
       <p class="note">
-        {chosen.length === 1 ? "1 run is chosen" : `${chosen.length} runs are chosen`}: the other pages show them side
-        by side. The test and attacked columns fill with <code>advprop evaluate RUN</code>.
+        {chosen.length === 1 ? "1 run is chosen" : `${chosen.length} runs are chosen`}. The other pages show the chosen
+        runs. To fill the columns Test and Attacked run <code>advprop evaluate RUN</code>.
       </p>
     </section>
   );
 }
 
-/** More curves in one chart cannot be told apart. */
+/** Largest number of chosen runs, because more curves in one chart cannot be distinguished. */
 const MOST_CHOSEN = 16;
 
 function Progress({ run: { epochs, epochsDone, step } }: { readonly run: RunSummary }) {
@@ -196,7 +196,7 @@ function SortHead({ title, name, hint, minor, number, sort, set }: SortHeadProps
   );
 }
 
-/** The time, so that what was just now grows old. */
+/** The current time, updated regularly for texts such as "2 min ago". */
 function useNow(): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

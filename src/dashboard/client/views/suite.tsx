@@ -1,15 +1,15 @@
-/** The report of a suite: its table, errors by corruption and severity, accuracy over epsilon. */
+/** The report of a suite: its table, accuracy over epsilon, and errors by corruption and severity. */
 
 import type { SuiteReport } from "../../reports.js";
 import type { ReportSummary, RunDetails, RunSummary } from "../../wire.js";
 import { Chart } from "../charts/chart.js";
 import { colourAt, useDark } from "../charts/colours.js";
-import { heat, isBright } from "../charts/heat-map.js";
 import { saveCsv } from "../csv.js";
 import { CsvButton } from "../csv-button.js";
 import { percent } from "../format.js";
 import { useFetched } from "../live.js";
-import { Scale } from "./norms.js";
+import { CorruptionsCard } from "./suite-corruptions.js";
+import { SuiteTable } from "./suite-table.js";
 import type { ViewProps } from "./view-props.js";
 
 interface SuiteProps extends Pick<ViewProps, "chosen" | "colours" | "names" | "address"> {
@@ -17,17 +17,18 @@ interface SuiteProps extends Pick<ViewProps, "chosen" | "colours" | "names" | "a
   readonly reports: readonly ReportSummary[];
 }
 
-/** What the suites found out of the chosen runs, side by side; or a report of a suite as it was written. */
+/** The newest suites of the chosen runs side by side, or a written report of a suite. */
 export function SuiteCards({ details, reports, chosen, colours, names, address }: SuiteProps) {
   const dark = useDark();
   const own = ownSuites(chosen, details, names);
-  const asked = reports.find(({ id }) => id === address.get("suite"));
-  const shown = asked ?? (own === undefined ? [...reports].sort((a, b) => b.changedAt - a.changedAt)[0] : undefined);
+  const requested = reports.find(({ id }) => id === address.get("suite"));
+  const shown =
+    requested ?? (own === undefined ? [...reports].sort((a, b) => b.changedAt - a.changedAt)[0] : undefined);
   const url = `api/report?kind=suite&id=${encodeURIComponent(shown?.id ?? "")}`;
   const fetched = useFetched<SuiteReport>(shown === undefined ? [] : [{ key: url, url, version: shown.changedAt }]);
   const result = shown === undefined ? own : fetched.get(url);
   if (result?.models === undefined || result.measures === undefined) return null;
-  const { models, measures, data } = result;
+  const { models, measures } = result;
   // A model that is one of the chosen runs keeps its colour.
   const colourOf = (name: string, i: number) => {
     const run = chosen.find(({ id }) =>
@@ -44,10 +45,6 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
   const kinds = [
     ...new Set(models.flatMap(({ robustness }) => robustness.map(({ attack, access }) => `${attack}, ${access}`))),
   ];
-  const full = Math.max(
-    0.01,
-    ...models.flatMap(({ errors }) => errors.flatMap(({ bySeverity }) => bySeverity.map((error) => error ?? 0))),
-  );
   return (
     <>
       <section class="card" aria-label="Suite">
@@ -81,46 +78,7 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
             of the suite
           </CsvButton>
         </div>
-        <div class="scroll">
-          <table class="figures">
-            <thead>
-              <tr>
-                <th scope="col">
-                  {data.images} images of {data.name}
-                </th>
-                {models.map(({ name }, i) => (
-                  <th key={name} scope="col" class="number">
-                    <span class="swatch" style={{ background: colourOf(name, i) }} /> {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {measures.map(({ name, better, values }) => {
-                const best = bestOf(
-                  values.map((one) => one?.value),
-                  better,
-                );
-                return (
-                  <tr key={name}>
-                    <th scope="row">
-                      {name} <span title={`${better} is better`}>{better === "higher" ? "↑" : "↓"}</span>
-                    </th>
-                    {values.map((value, m) => (
-                      <td
-                        key={models[m].name}
-                        class={value !== undefined && value?.value === best ? "number best" : "number"}
-                      >
-                        {percent(value?.value)} {value && <small>± {(50 * (value.high - value.low)).toFixed(1)}</small>}
-                      </td>
-                    ))}
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
-        <p class="note">The best of a row is bold. ± is half the 95 % bootstrap interval over the images.</p>
+        <SuiteTable result={result} colourOf={colourOf} />
       </section>
       {kinds.length > 0 && (
         <div class="charts">
@@ -148,41 +106,12 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
           ))}
         </div>
       )}
-      {full > 0.01 && (
-        <section class="card" aria-label="Corruptions">
-          <div class="bar">
-            <h3>Error by corruption and severity</h3>
-            <Scale full={full} format={(value) => percent(value, 0)} />
-            <span class="gap" />
-            <CsvButton
-              onClick={() =>
-                saveCsv("corruptions", [
-                  ["model", "corruption", "severity", "error"],
-                  ...models.flatMap(({ name, errors }) =>
-                    errors.flatMap(({ corruption, bySeverity }) =>
-                      bySeverity.map((error, s) => [name, corruption, s + 1, error]),
-                    ),
-                  ),
-                ])
-              }
-            >
-              of the corruptions
-            </CsvButton>
-          </div>
-          <div class="maps">
-            {models
-              .filter(({ errors }) => errors.length > 0)
-              .map((model) => (
-                <CorruptionMap key={model.name} model={model} full={full} dark={dark} />
-              ))}
-          </div>
-        </section>
-      )}
+      <CorruptionsCard models={models} dark={dark} />
     </>
   );
 }
 
-/** The newest suites of the chosen runs as one report; undefined where none has one. */
+/** The newest suites of the chosen runs as one report; undefined if there are none. */
 function ownSuites(
   chosen: readonly RunSummary[],
   details: ReadonlyMap<string, RunDetails>,
@@ -203,55 +132,4 @@ function ownSuites(
       values: all.map(({ suite }) => suite.measures.find((one) => one.name === name)?.values[0]),
     })),
   };
-}
-
-function bestOf(values: readonly (number | undefined)[], better: "higher" | "lower"): number | undefined {
-  const known = values.filter((value) => value !== undefined && value !== null);
-  return known.length < 2 ? undefined : better === "higher" ? Math.max(...known) : Math.min(...known);
-}
-
-interface CorruptionMapProps {
-  readonly model: SuiteReport["models"][number];
-  readonly full: number;
-  readonly dark: boolean;
-}
-
-function CorruptionMap({ model: { name, errors }, full, dark }: CorruptionMapProps) {
-  const severities = errors[0].bySeverity.map((_, i) => i + 1);
-  return (
-    <div class="scroll">
-      <table class="heat">
-        <caption>{name}</caption>
-        <thead>
-          <tr>
-            <th scope="col">severity</th>
-            {severities.map((severity) => (
-              <th key={severity} scope="col">
-                {severity}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {errors.map(({ corruption, bySeverity }) => (
-            <tr key={corruption}>
-              <th scope="row">{corruption.replaceAll("_", " ")}</th>
-              {bySeverity.map((error, s) => {
-                if (error === undefined || error === null) return <td key={severities[s]} />;
-                const colour = heat(error / full, dark);
-                return (
-                  <td
-                    key={severities[s]}
-                    style={{ background: `rgb(${colour.join(" ")})`, color: isBright(colour) ? "#16181c" : "#ffffff" }}
-                  >
-                    {(100 * error).toFixed(0)}
-                  </td>
-                );
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
 }

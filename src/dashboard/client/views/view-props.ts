@@ -1,10 +1,10 @@
 import type { Listing, RunSummary } from "../../wire.js";
 import type { Address } from "../address.js";
 
-/** What a view is given. */
+/** The properties of every view. */
 export interface ViewProps {
   readonly listing: Listing;
-  /** The chosen runs, in the order in which they were chosen. */
+  /** The chosen runs, in the order of the choice. */
   readonly chosen: readonly RunSummary[];
   readonly choose: (ids: readonly string[]) => void;
   readonly colours: ReadonlyMap<string, string>;

@@ -2,21 +2,21 @@ import { describe, expect, test } from "vitest";
 import { rankEnvironment } from "../../src/distributed/rank-environment.js";
 import { error } from "../support/errors.js";
 
-describe("the place that the environment says", () => {
-  test("is none for a process by itself", () => {
+describe("the rank environment", () => {
+  test("is undefined for a single process", () => {
     expect(rankEnvironment({})).toBeUndefined();
     expect(rankEnvironment({ RANK: "", WORLD_SIZE: "" })).toBeUndefined();
     expect(rankEnvironment({ RANK: "0", WORLD_SIZE: "1" })).toBeUndefined();
   });
 
-  test("has torch's defaults, and time for ranks that start one by one", () => {
+  test("has torch's defaults, and a long join time for ranks that start one by one", () => {
     expect(rankEnvironment({ RANK: "1", WORLD_SIZE: "4" })).toEqual({
       ...{ rank: 1, size: 4, localRank: 0, localSize: 1, host: "127.0.0.1", port: 29500, restarts: 0 },
       joinSeconds: 600,
     });
   });
 
-  test("is torchrun's, whose own store has the port", () => {
+  test("avoids the port of torchrun's store", () => {
     const env = {
       ...{
         RANK: "3",
@@ -41,7 +41,7 @@ describe("the place that the environment says", () => {
     [{ RANK: "0", WORLD_SIZE: "two" }, "WORLD_SIZE must be a whole number of at least 1; got two"],
     [{ RANK: "0", WORLD_SIZE: "2", MASTER_PORT: "70000" }, "MASTER_PORT"],
     [{ RANK: "0", WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "3" }, "LOCAL_WORLD_SIZE"],
-  ])("is refused where it is %j", (env, message) => {
+  ])("is refused for %j", (env, message) => {
     expect(() => rankEnvironment(env)).toThrow(error("ERR_RANK_SETTING", new RegExp(message)));
   });
 });

@@ -1,4 +1,4 @@
-/** The photo as the networks see it, and the ways to give another. */
+/** The photo as the networks see it, and the ways to choose another. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { View } from "./protocol.js";
@@ -11,7 +11,7 @@ interface Properties {
   onPhoto(photo: File | undefined): void;
 }
 
-export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
+export function PhotoCard({ shown, dragging, onPhoto }: Properties) {
   const views = shown?.now.views ?? [];
   return (
     <div class={`card photo${dragging ? " dragging" : ""}`}>
@@ -21,7 +21,7 @@ export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
             <figure key={i}>
               <Picture view={view} name={shown.name} />
               <figcaption class="quiet">
-                what {whoSees(shown, i)}, {view.side}&nbsp;×&nbsp;{view.side} pixels
+                what {viewers(shown, i)}, {view.side}&nbsp;×&nbsp;{view.side} pixels
               </figcaption>
             </figure>
           ))}
@@ -45,8 +45,8 @@ export function PhotoPanel({ shown, dragging, onPhoto }: Properties) {
   );
 }
 
-/** Which models a view is of. */
-function whoSees({ now: { views, answers } }: Shown, view: number): string {
+/** The models that see a view, as text. */
+function viewers({ now: { views, answers } }: Shown, view: number): string {
   if (views.length > 1)
     return `${answers.flatMap((answer, i) => (answer.view === view ? [letterOf(i)] : [])).join()} sees`;
   return answers.length > 1 ? "both networks see" : "the network sees";
@@ -75,7 +75,7 @@ function PhotoInput({ onPhoto, children }: Pick<Properties, "onPhoto"> & { reado
         accept="image/jpeg,image/png,image/webp,image/avif,image/gif"
         onChange={({ currentTarget }) => {
           if (currentTarget.files?.length) onPhoto(currentTarget.files[0]);
-          // So that the same file can be chosen again.
+          // Lets the user choose the same file again.
           currentTarget.value = "";
         }}
       />

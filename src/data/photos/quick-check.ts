@@ -1,4 +1,4 @@
-/** A quick look at photos: their size, first and last bytes, which tell most of what can be wrong with a file, and who it is. */
+/** The quick check of photos from their size and first and last bytes, which reveal most defects and identify the photo. */
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { unreadReason } from "../../images/decode.js";
@@ -8,8 +8,8 @@ import type { BadPhoto } from "./bad-photos.js";
 import { KEY_BYTES, photoKey } from "./photo-key.js";
 import { type PhotoInShard, photoInShard, photoPath, unreadable } from "./read-photo.js";
 
-/** What a quick look tells of a photo. */
-export interface Look {
+/** The result of the quick check of a photo. */
+export interface QuickCheck {
   /** {@link photoKey} of its contents; absent where it cannot be read. */
   readonly key?: string;
   /** Why it cannot be read or decoded. */
@@ -17,51 +17,55 @@ export interface Look {
 }
 
 /**
- * Looks at photos. A file that is no image by its first bytes is found, and one whose end is missing; where the last bytes leave
- * doubts it is decoded, in worker threads. Damage in the middle stays for whoever reads the photo.
+ * Checks photos quickly. It finds files whose first bytes are not those of an image, and truncated files. Where the last bytes
+ * are not conclusive, the file is decoded in a worker thread. Damage in the middle is found only when the photo is read.
  *
  * @param files relative to the root
- * @returns in their order
+ * @returns in the order of `files`
  */
-export async function lookAtPhotos(root: string, files: readonly string[], workers?: number): Promise<Look[]> {
-  const looks: Look[] = [];
+export async function quickCheckPhotos(
+  root: string,
+  files: readonly string[],
+  workers?: number,
+): Promise<QuickCheck[]> {
+  const checks: QuickCheck[] = [];
   const doubtful: number[] = [];
   for (const file of files) {
-    const { whole, ...look } = lookAt(photoPath(root, file));
-    if (!whole && look.error === undefined) doubtful.push(looks.length);
-    looks.push(look);
+    const { whole, ...check } = quickCheck(photoPath(root, file));
+    if (!whole && check.error === undefined) doubtful.push(checks.length);
+    checks.push(check);
   }
   const inspections = await inspectPhotos(
     doubtful.map((index) => photoPath(root, files[index])),
     { workers },
   );
   inspections.forEach(({ error }, i) => {
-    if (error !== undefined) looks[doubtful[i]] = { ...looks[doubtful[i]], error };
+    if (error !== undefined) checks[doubtful[i]] = { ...checks[doubtful[i]], error };
   });
-  return looks;
+  return checks;
 }
 
-/** The photos that cannot be read, of those that were looked at. */
-export function badPhotos(files: readonly string[], looks: readonly { readonly error?: string }[]): BadPhoto[] {
+/** The photos with an error. `checks` are the results of their checks. */
+export function badPhotos(files: readonly string[], checks: readonly { readonly error?: string }[]): BadPhoto[] {
   return files.flatMap((file, i) => {
-    const { error } = looks[i];
+    const { error } = checks[i];
     return error === undefined ? [] : [{ file, reason: error }];
   });
 }
 
-function lookAt(path: string): Look & { readonly whole: boolean } {
-  const place = photoInShard(path);
-  return place === undefined ? lookAtFile(path) : lookInShard(place);
+function quickCheck(path: string): QuickCheck & { readonly whole: boolean } {
+  const inShard = photoInShard(path);
+  return inShard === undefined ? checkFile(path) : checkInShard(inShard);
 }
 
-/** A shard's index has what such a look tells. */
-function lookInShard({ shard, name }: PhotoInShard): Look & { readonly whole: boolean } {
+/** The index of a shard holds the result of the check. */
+function checkInShard({ shard, name }: PhotoInShard): QuickCheck & { readonly whole: boolean } {
   const photo = findShardPhoto(shard, name);
-  if (photo === undefined) return { error: "the index of its shard does not name it", whole: false };
+  if (photo === undefined) return { error: "it is missing in the index of its shard", whole: false };
   return { key: photo.key, error: photo.error, whole: photo.doubtful !== true };
 }
 
-function lookAtFile(path: string): Look & { readonly whole: boolean } {
+function checkFile(path: string): QuickCheck & { readonly whole: boolean } {
   try {
     const descriptor = openSync(path, "r");
     try {
@@ -83,7 +87,7 @@ function bytesAt(descriptor: number, position: number, length: number): Buffer {
   return bytes.subarray(0, readSync(descriptor, bytes, 0, length, position));
 }
 
-/** Whether the last bytes are those that end a file of its format. */
+/** Whether the last bytes are those of a complete file of its format. */
 export function endsWell(head: Buffer, tail: Buffer, size: number): boolean {
   const start = head.toString("latin1", 0, 8);
   const end = tail.subarray(-12).toString("latin1");
@@ -91,6 +95,6 @@ export function endsWell(head: Buffer, tail: Buffer, size: number): boolean {
   if (start.startsWith("\x89PNG")) return end === "\0\0\0\0IEND\xae\x42\x60\x82";
   if (start.startsWith("GIF8")) return end.endsWith(";");
   if (start.startsWith("RIFF")) return size >= head.readUInt32LE(4) + 8;
-  // The end of an AVIF tells nothing, and decoding one takes longer than it is worth here.
+  // The end of an AVIF tells nothing, and decoding one would take too long for a quick check.
   return true;
 }

@@ -3,37 +3,37 @@ import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { PARTS } from "../../data/folders/image-folder.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
-import { lookAtPhotos } from "../../data/photos/photo-look.js";
+import { quickCheckPhotos } from "../../data/photos/quick-check.js";
 import { photoExists, photoPath } from "../../data/photos/read-photo.js";
 import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
-/** The division of a run that holds for a folder; without a split where the run divided nothing. */
-export interface OwnDivision {
+/** The saved split of a run, for a folder with the run's own photos. `split` is undefined if the run made none. */
+export interface OwnSplit {
   readonly split: SavedSplit | undefined;
 }
 
-/** A folder that has some of the photos that a run divided, and not all. */
-export interface LostDivision {
-  /** How many are not there under their names, or are others now. */
+/** A folder that has some photos of a run's split, but not all. */
+export interface LostSplit {
+  /** Number of photos that are missing or have other contents now. */
   readonly missing: number;
   readonly photos: number;
 }
 
 /**
- * The division of a run where a folder holds its photos: the folder that it was trained on, or one that has all the files of
- * the division, with the same contents. Links, moved folders and folders to which photos were added are the run's own.
+ * The saved split of a run, if a folder holds the run's photos: the folder that it was trained on, or another folder that has all files
+ * of the split with the same contents. This includes links, moved folders, and folders to which photos were added.
  *
- * @param trained where the run's images lay
- * @param path    where the images lie that are asked for
+ * @param trained the folder of the run's images
+ * @param path    the folder of the images to evaluate on
  * @returns undefined for other images
  */
-export async function ownDivision(
+export async function ownSplit(
   run: string,
   trained: string | null,
   path: string,
-): Promise<OwnDivision | LostDivision | undefined> {
+): Promise<OwnSplit | LostSplit | undefined> {
   const split = savedSplit<SavedSplit>(run);
   if (trained !== null && realPath(trained) === realPath(path)) return { split };
   if (path === SHAPES || split === undefined || !existsSync(path)) return undefined;
@@ -42,7 +42,7 @@ export async function ownDivision(
   const { photos } = RunDirectory.open(run);
   if (!existsSync(photos)) return there.length === files.length ? { split } : undefined;
   const used = readUsedPhotos(photos);
-  const looks = await lookAtPhotos(path, there);
+  const looks = await quickCheckPhotos(path, there);
   const own = looks.filter(({ key }) => key === undefined || used.has(key)).length;
   if (own === files.length) return { split };
   const known = looks.some(({ key }) => key !== undefined && used.has(key));
