@@ -43,7 +43,7 @@ registerModel({
 });
 
 // FGSM from a corner of the ball: every pixel is first moved by epsilon / 2 to the brighter side.
-registerAttack({
+const brightFgsm = registerAttack({
   name: "bright-fgsm",
   gradients: () => 1,
   create({ epsilon, target }) {
@@ -67,13 +67,12 @@ const { run, step } = await train(
   {
     model: "tiny",
     data: { path: "shapes", shapes: { images: 640, validationImages: 0, testImages: 200 } },
-    attack: { name: "registered", attack: "bright-fgsm", epsilon: "2/255" },
+    attack: { name: brightFgsm, epsilon: "2/255" },
     training: { epochs: 2, batchSize: 64 },
   },
   { run: process.argv[2] },
 );
-const attack = { name: "registered", attack: "bright-fgsm", epsilon: "2/255" } as const;
-const { accuracy, robustAccuracy } = await evaluate(run, { attack });
+const { accuracy, robustAccuracy } = await evaluate(run, { attack: { name: brightFgsm, epsilon: "2/255" } });
 console.log(`${step} updates; accuracy ${accuracy}, under the attack ${robustAccuracy}`);
 
 const clean = shapesDataset({ split: "test", count: 200, size: 32, seed: 0 });

@@ -6,7 +6,7 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { openRun, train } from "../dist/index.js";
@@ -22,6 +22,7 @@ if (asked === undefined || !["settings", "arms"].includes(phase) || data === und
   throw new Error(`node results/run.mjs QUESTION settings|arms DATA [ARM]; the questions are ${names}`);
 }
 const commit = execFileSync("git", ["-C", HERE, "rev-parse", "HEAD"], { encoding: "utf8" }).trim();
+const processor = processorKind();
 const abort = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => abort.abort());
 
@@ -29,6 +30,14 @@ for (const { name, arm, seed, recipe } of trainings()) {
   if (onlyArm !== undefined && arm !== onlyArm) continue;
   const file = join(HERE, "runs", `${name}.json`);
   if (existsSync(file)) continue;
+  const pair =
+    seed === undefined
+      ? undefined
+      : [...readRuns().values()].find((one) => one.question === question && one.seed === seed);
+  if (pair !== undefined && (pair.processor !== processor || pair.commit !== commit)) {
+    console.log(`${name} is left out: ${pair.name} of its seed was made by commit ${pair.commit} on ${pair.processor}`);
+    continue;
+  }
   const run = join(HERE, "..", "runs", name);
   const complete = { ...recipe, data: { ...recipe.data, path: data }, threads: 1 };
   const resume = existsSync(join(run, "recipe.yaml"));
@@ -48,7 +57,7 @@ for (const { name, arm, seed, recipe } of trainings()) {
     recipe,
     digest: createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16),
     commit,
-    processor: cpus()[0].model,
+    processor,
     finished: openRun(run).info.status,
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
     ...found,
@@ -68,4 +77,11 @@ function trainings() {
     throw new Error(`These candidates have not run, so settings cannot be chosen: ${missing.join(", ")}`);
   }
   return asked.trainings(chosen);
+}
+
+/** The processor, and the widest vectors that it has: they decide in which order numbers are added. */
+function processorKind() {
+  const flags = readFileSync("/proc/cpuinfo", "utf8");
+  const widest = ["amx_bf16", "avx512_bf16", "avx512f", "avx2"].find((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
+  return `${cpus()[0].model}, ${widest ?? "no AVX2"}`;
 }

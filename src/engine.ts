@@ -39,7 +39,7 @@ export {
 } from "./evaluation/robustness.js";
 export { imagesFromPixels, labelsTensor } from "./models/pixels.js";
 export { type Forward, StagedNetwork } from "./models/staged-network.js";
-export { ATTACK, EVAL, type ForwardContext, MAIN_ROUTE, TRAIN } from "./nn/context.js";
+export { ATTACK, contextOfStage, EVAL, type ForwardContext, MAIN_ROUTE, TRAIN } from "./nn/context.js";
 export type { Initializer } from "./nn/initialization.js";
 export type { SampleKeys } from "./nn/keys.js";
 export { Conv2d, type Conv2dOptions } from "./nn/layers/convolution.js";
@@ -88,7 +88,20 @@ export {
   scope,
   Tensor,
 } from "./tensor/index.js";
-export { type Activation, add, relu } from "./tensor/operators.js";
+export {
+  type Activation,
+  abs,
+  add,
+  clamp,
+  detach,
+  div,
+  mul,
+  relu,
+  sign,
+  sub,
+  sum,
+  zerosLike,
+} from "./tensor/operators.js";
 export type { CapturedStep } from "./training/captured-step.js";
 export type { TrainingState } from "./training/checkpoint.js";
 export { type FitOptions, fit } from "./training/fit.js";

@@ -60,7 +60,7 @@ export {
 } from "./api/photo-classifier.js";
 export { type ReportOptions, report } from "./api/report/report.js";
 export { type TrainOptions, train } from "./api/training/train.js";
-export { type OwnAttack, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
+export { type OwnAttack, type OwnAttackName, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
 export type { Draws } from "./corruptions/draws.js";
 export {
   CORRUPTIONS,
@@ -161,6 +161,7 @@ export {
   registerModel,
 } from "./models/registry.js";
 export { MODEL_SUMMARIES, type ModelSummary } from "./models/summaries.js";
+export { loadParts } from "./parts.js";
 export type { OnnxOptions } from "./predictors/onnx/onnx-settings.js";
 export type { OpenPredictorOptions } from "./predictors/opened.js";
 export type { AttackSpec } from "./recipes/attack-schema.js";

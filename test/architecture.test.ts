@@ -24,7 +24,7 @@ const LAYERS = [
 /** Without libtorch, on typed arrays only: importable by all layers, importing none of them. */
 const FREE = ["images", "figures", "corruptions", "data", "attacks/square", "evaluation", "runs", "torch-files"];
 /** Importable by everything, importing nothing of ours. */
-const BASE = ["errors", "random"];
+const BASE = ["errors", "random", "registered-parts", "parts"];
 /** Bundled for browsers: importing the free folders, of which only what needs no Node, and imported by none. */
 const BROWSER = ["web", "dashboard/client"];
 /** The packages that are bundled. */

@@ -28,10 +28,22 @@ test("examples/photos.ts trains on photos and classifies one; README shows the s
   expect(readFileSync(join(root, "README.md"), "utf8")).toContain(program);
 });
 
+/** The code of one language that docs/extending.md shows. */
+const piecesOf = (language: string) =>
+  readFileSync(join(root, "docs/extending.md"), "utf8")
+    .split("```")
+    .filter((block) => block.startsWith(`${language}\n`))
+    .map((block) => block.slice(language.length + 1));
+
+test("docs/extending.md shows the whole of examples/parts.mjs", () => {
+  const lines = (text: string) => text.split("\n").filter((line) => line !== "");
+  const source = readFileSync(join(root, "examples/parts.mjs"), "utf8");
+  expect(lines(piecesOf("js").join(""))).toEqual(lines(source).slice(2));
+});
+
 test("examples/own-parts.ts registers a network, an attack and a corruption, and uses them by their names", () => {
   const source = readFileSync(join(root, "examples/own-parts.ts"), "utf8");
-  const shown = readFileSync(join(root, "docs/extending.md"), "utf8").matchAll(/^```ts\n([\s\S]*?)\n```$/gm);
-  for (const [, piece] of shown) expect(source).toContain(piece);
+  for (const piece of piecesOf("ts")) expect(source).toContain(piece);
   const output = run("build/examples/own-parts.js", join(temporaryFolder(), "run"));
   const [, accuracy, attacked] = /^20 updates; accuracy (\S+), under the attack (\S+)$/m.exec(output) ?? [];
   expect(Number(accuracy)).toBeGreaterThan(0.1);

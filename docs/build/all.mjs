@@ -6,5 +6,5 @@ import { recipePage } from "./recipe-page.mjs";
 
 writeFileSync(
   new URL("../recipes.md", import.meta.url),
-  recipePage(recipeSchema, [...TRAINING_FLAGS, ...ATTACK_FLAGS]),
+  recipePage(recipeSchema(), [...TRAINING_FLAGS, ...ATTACK_FLAGS]),
 );

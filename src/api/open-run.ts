@@ -33,10 +33,12 @@ export interface Run {
  * Opens a run for reading. Nothing is changed, so the run may still be training.
  *
  * @param path the run's folder
- * @throws UsageError ERR_RUN_MISSING there is no run; ERR_RUN_SCHEMA the run is from another version
+ * @throws UsageError ERR_RUN_MISSING there is no run; ERR_RUN_SCHEMA the run is from another version; ERR_PARTS its network or attack is of a file that
+ *   is not loaded
  */
 export function openRun(path: string): Run {
   const folder = RunDirectory.open(path);
+  folder.checkParts();
   const weights = (["best", "last"] as const).map((name) => folder.checkpoint(name).weights).find(existsSync);
   return {
     path: folder.path,

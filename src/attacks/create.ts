@@ -2,7 +2,7 @@
 import type { Attack } from "./attack.js";
 import { noise, signNoise } from "./noise.js";
 import { fgsm, gd, iFgsm, pgd } from "./pgd.js";
-import { registeredAttack } from "./registered.js";
+import { type OwnAttackName, type OwnAttackOptions, registeredAttack } from "./registered.js";
 import type { Target } from "./target.js";
 import { type Norm, threatModel } from "./threat-model.js";
 
@@ -16,7 +16,7 @@ interface Ball {
 interface Steps extends Ball {
   readonly stepSize: number;
   readonly steps: number;
-  readonly target: Target;
+  readonly target: Target | "given";
   /** Smoothing of the labels or targets of the attack's loss; by default 0. */
   readonly labelSmoothing?: number;
 }
@@ -26,12 +26,15 @@ interface RandomStart {
   readonly cleanStartProbability: number;
 }
 
+/** A registered attack, with its own parameters beside the common keys. */
+type OwnOptions = { readonly name: OwnAttackName } & Steps & RandomStart & { readonly [parameter: string]: unknown };
+
 /** The name of an attack, with the options of that attack. */
 export type AttackOptions =
   | ({ readonly name: "pgd" | "gd" } & Steps & RandomStart)
-  | ({ readonly name: "registered"; readonly attack: string } & Steps & RandomStart)
+  | OwnOptions
   | ({ readonly name: "i-fgsm" } & Steps)
-  | ({ readonly name: "fgsm"; readonly target: Target; readonly labelSmoothing?: number } & Ball)
+  | ({ readonly name: "fgsm"; readonly target: Target | "given"; readonly labelSmoothing?: number } & Ball)
   | ({ readonly name: "noise" | "sign-noise" } & Ball);
 
 /** @throws ERR_EPSILON, ERR_ATTACK_STEPS, ERR_PROBABILITY as {@link pgd} */
@@ -42,8 +45,6 @@ export function createAttack(options: AttackOptions): Attack {
       return pgd({ ...options, threatModel: ball });
     case "gd":
       return gd({ ...options, threatModel: ball });
-    case "registered":
-      return registeredAttack(options.attack).create(options);
     case "i-fgsm":
       return iFgsm({ ...options, threatModel: ball });
     case "fgsm":
@@ -52,14 +53,33 @@ export function createAttack(options: AttackOptions): Attack {
       return noise(ball);
     case "sign-noise":
       return signNoise(ball);
+    default:
+      return registeredAttack(options.name).create(withParameters(options));
   }
 }
 
 /** The cost of an attack: how many gradients of the network it computes for each image. */
 export function attackGradients(options: AttackOptions): number {
-  if (options.name === "registered") {
-    return registeredAttack(options.attack).gradients?.(options) ?? options.steps;
+  switch (options.name) {
+    case "pgd":
+    case "gd":
+    case "i-fgsm":
+      return options.steps;
+    case "fgsm":
+      return 1;
+    case "noise":
+    case "sign-noise":
+      return 0;
+    default:
+      return registeredAttack(options.name).gradients?.(withParameters(options)) ?? options.steps;
   }
-  if ("steps" in options) return options.steps;
-  return options.name === "fgsm" ? 1 : 0;
+}
+
+/** The options of a registered attack. Its parameters are separate, and have their defaults if they are not given. */
+function withParameters(options: OwnOptions): OwnAttackOptions {
+  const defaults = registeredAttack(options.name).parameters ?? {};
+  const entries = Object.entries(defaults).map(([key, value]) => [key, Number(options[key] ?? value)] as const);
+  const { norm, epsilon, stepSize, steps, target, randomStart, cleanStartProbability, labelSmoothing = 0 } = options;
+  const common = { norm, epsilon, stepSize, steps, target, randomStart, cleanStartProbability, labelSmoothing };
+  return { ...common, parameters: Object.fromEntries(entries) };
 }

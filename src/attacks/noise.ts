@@ -24,7 +24,8 @@ export function signNoise(threatModel: ThreatModel): Attack {
         const draws = drawFor(keys, { purpose: Purpose.noiseSign }, (samples, key) =>
           keyedUniform(samples, shape, key, images.dtype),
         );
-        // A draw is a multiple of 2^-24 in [0, 1). Shifted by an odd multiple of 2^-25, it is positive and negative equally often and never 0.
+        // A draw is a multiple of 2^-24 in [0, 1). Shifted by an odd multiple of 2^-25, it is positive and negative
+        // equally often and never 0.
         const signs = sign(sub(draws, 0.5 - 2 ** -25));
         return threatModel.advance(threatModel.start(images, keys), signs, threatModel.epsilon, images);
       }),

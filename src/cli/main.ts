@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { COMMANDS, loadCommand } from "./commands.js";
+import { addParts, COMMANDS_WITH_PARTS } from "./flags/parts-flag.js";
 import { reportError } from "./output/report-error.js";
 
 // The reader of the output may stop early (`advprop models | head -1`): that is not an error.
@@ -27,7 +28,9 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   const used = words[0] === "help" ? words[1] : words[0];
   for (const [name, summary] of COMMANDS) {
     const command = program.command(name).description(summary);
-    if (name === used) (await loadCommand(name)).define(command);
+    if (name !== used) continue;
+    (await loadCommand(name)).define(command);
+    if (COMMANDS_WITH_PARTS.includes(name)) addParts(command);
   }
   return program;
 }

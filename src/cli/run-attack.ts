@@ -34,11 +34,13 @@ export async function runAttack({ model, photo, to, json, quiet, changes, option
   }
   const progress = downloadProgress(quiet);
   const settings = settingsOf(changes);
+  const { epsilon } = settings;
+  const { attack: name = "pgd" } = options;
   const result = await attack(model, photo, { ...options, ...settings, onProgress: progress.show });
   progress.end([]);
-  writeFileAtomic(to, await pictureOf(result, model, photo, settings.epsilon));
+  writeFileAtomic(to, await pictureOf(result, model, photo, { name, epsilon }));
   const { original: _, adversarial: __, ...facts } = result;
-  console.log(json ? JSON.stringify({ file: to, epsilon: settings.epsilon, ...facts }) : describe(result, to));
+  console.log(json ? JSON.stringify({ file: to, attack: name, epsilon, ...facts }) : describe(result, to));
 }
 
 export interface RunAttackSetOptions {
@@ -86,7 +88,12 @@ function settingsOf(changes: readonly RecipeChange[]) {
   };
 }
 
-function pictureOf(result: AttackedPhoto, model: string, photo: string, epsilon: number): Promise<Buffer> {
+function pictureOf(
+  result: AttackedPhoto,
+  model: string,
+  photo: string,
+  { name, epsilon }: { readonly name: string; readonly epsilon: number },
+): Promise<Buffer> {
   const { route, target } = result;
   const named = (list: AttackedPhoto["routes"][number]["original"]) =>
     list.map(({ class: name, probability }) => ({ class: shown(name), probability }));
@@ -94,7 +101,7 @@ function pictureOf(result: AttackedPhoto, model: string, photo: string, epsilon:
   return attackPicture({
     ...result,
     title: `${basename(photo)}, classified by ${modelName(model)}`,
-    subtitle: `PGD ${towards}; each pixel changes by at most ${bytes(epsilon)}/255`,
+    subtitle: `${name} ${towards}; each pixel changes by at most ${bytes(epsilon)}/255`,
     epsilon: bytes(epsilon),
     routes: result.routes.map((one) => ({
       route: one.route,

@@ -6,6 +6,7 @@
 import { didYouMean, UsageError } from "../errors.js";
 import type { RawImage } from "../images/resize.js";
 import { checkSeed } from "../random.js";
+import { noteRegistered } from "../registered-parts.js";
 import { defocusBlur, gaussianBlur, glassBlur, zoomBlur } from "./blur.js";
 import type { Corruption } from "./corruption.js";
 import { contrast, jpegCompression, pixelate, saturate } from "./digital.js";
@@ -85,8 +86,8 @@ export type OwnCorruption = (image: RawImage, severity: number, draws: Draws) =>
 const OWN = new Map<string, OwnCorruption>();
 
 /**
- * Adds a user-defined corruption, so that {@link corrupt} and `corruptedDataset` know its name. It does not count in any
- * mean. Sets on disk cannot contain it: worker threads write them, and those know the published corruptions alone.
+ * Adds a user-defined corruption, so that {@link corrupt} and `corruptedDataset` know its name. It does not count in any mean
+ * of ImageNet-C. Worker threads write sets on disk. They need a file that registers the corruption, loaded with `loadParts`.
  *
  * @throws UsageError ERR_CORRUPTION the name is taken
  */
@@ -97,6 +98,7 @@ export function registerCorruption(name: string, corruption: OwnCorruption): voi
       `registerCorruption: a corruption named ${name} exists already. Choose another name`,
     );
   }
+  noteRegistered("corruption", name);
   OWN.set(name, corruption);
 }
 
@@ -168,8 +170,15 @@ export function corrupt(
   }
   const image = { pixels, height, width };
   const draws = new Draws(seed, keyOf(name), severity, sample);
-  if (own !== undefined) return own(image, severity, draws);
+  if (own !== undefined) return checkedBytes(name, own(image, severity, draws), pixels.length);
   return apply(name, image, parametersFor(name, severity, Math.min(height, width), table), draws, frostTextures);
+}
+
+/** @throws UsageError ERR_CORRUPTION a registered corruption did not return the pixels of an image of the same size */
+function checkedBytes(name: string, result: unknown, length: number): Uint8Array {
+  if (result instanceof Uint8Array && result.length === length) return result;
+  const got = result instanceof Uint8Array ? `${result.length} bytes` : typeof result;
+  throw new UsageError("ERR_CORRUPTION", `corrupt: ${name} must return a Uint8Array of ${length} bytes; got ${got}.`);
 }
 
 /**
@@ -177,11 +186,8 @@ export function corrupt(
  *
  * @throws UsageError ERR_CORRUPTION, ERR_SEVERITY
  */
-export function checkCorruption(
-  name: string,
-  severity: number,
-  known: readonly string[] = [...PUBLISHED, ...OWN.keys()],
-): asserts name is CorruptionName {
+export function checkCorruption(name: string, severity: number): asserts name is CorruptionName {
+  const known: readonly string[] = [...PUBLISHED, ...OWN.keys()];
   if (!known.includes(name)) {
     throw new UsageError(
       "ERR_CORRUPTION",

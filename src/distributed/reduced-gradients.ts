@@ -2,7 +2,10 @@
 import { assert } from "../errors.js";
 import { GradientBuckets, GradientStore, type Tensor } from "../tensor/index.js";
 
-/** Size of a bucket in bytes: as in PyTorch's DistributedDataParallel, but less for a small network, so that communication overlaps computation. */
+/**
+ * Size of a bucket in bytes: as in PyTorch's DistributedDataParallel, but less for a small network, so that communication overlaps
+ * computation.
+ */
 const MOST_BYTES = 25 * 2 ** 20;
 const LEAST_BYTES = 64 * 2 ** 10;
 /** Number of buckets of a small network. */

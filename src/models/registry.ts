@@ -3,6 +3,7 @@ import { didYouMean, UsageError } from "../errors.js";
 import { defaultView } from "../evaluation/view.js";
 import type { Module } from "../nn/module.js";
 import { normFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
+import { noteRegistered } from "../registered-parts.js";
 import { Classifier, type ModelSpecification, NORMALIZATIONS } from "./classifier.js";
 import { EFFICIENTNET_BATCH_NORM, EFFICIENTNETS, EfficientNet } from "./efficientnet.js";
 import { RESNETS, ResNet } from "./resnet.js";
@@ -64,7 +65,7 @@ const ARCHITECTURES = new Map<string, Architecture>(
 
 /**
  * Adds a network, so that `train`, recipes, runs and weights files know its name. A program that opens its weights later
- * must register it first.
+ * must register it first; the command line loads the file that does so by `--parts`.
  *
  * @throws UsageError ERR_MODEL the name is taken
  */
@@ -75,6 +76,7 @@ export function registerModel(entry: Architecture): void {
       `registerModel: a network named ${entry.name} exists already. Choose another name`,
     );
   }
+  noteRegistered("network", entry.name);
   ARCHITECTURES.set(entry.name, entry);
 }
 
@@ -93,7 +95,8 @@ export function architecture(name: string): Architecture {
   if (wide !== undefined) return wideResNet(name, wide);
   throw new UsageError(
     "ERR_MODEL",
-    `no model named ${name}.${didYouMean(name, ARCHITECTURES.keys())} Known are ${modelNames().join(", ")}, and any wide-resnet-D-K with D = 6n + 4`,
+    `no model named ${name}.${didYouMean(name, ARCHITECTURES.keys())} Known are ${modelNames().join(", ")}, and any wide-resnet-D-K with D = 6n + 4. ` +
+      "For your own network, give the file that registers it with `parts`",
   );
 }
 

@@ -41,8 +41,8 @@ export interface Adversaries {
 export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan, seed: number): Promise<Adversaries> {
   const { norm, epsilon, restarts, attack } = plan;
   if (predictor.access === "black-box") {
-    if (!("evaluation" in attack) || attack.evaluation !== "square") {
-      const name = "evaluation" in attack ? attack.evaluation : attack.name;
+    if ("name" in attack || attack.evaluation !== "square") {
+      const name = "name" in attack ? attack.name : attack.evaluation;
       throw new UsageError(
         "ERR_ATTACK",
         `evaluate: ${name} needs gradients, and an ONNX file gives none. Use \`attack: square\`, which needs only outputs`,
@@ -58,15 +58,15 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
   const { evaluationAttacks, trainingAttack } = await import("../attacks/evaluation/auto-attack.js");
   const { subject, adversary } = whiteBox(predictor.classifier, predictor.route);
   const { attacks, warnings } =
-    "evaluation" in attack
-      ? evaluationAttacks({
+    "name" in attack
+      ? { attacks: [trainingAttack(attack, restarts)], warnings: attack.name === "gd" ? [NOT_PROJECTED] : [] }
+      : evaluationAttacks({
           name: attack.evaluation,
           norm,
           epsilon,
           classes: predictor.classes.length,
           restarts,
           ...(attack.steps !== undefined && { steps: attack.steps }),
-        })
-      : { attacks: [trainingAttack(attack, restarts)], warnings: attack.name === "gd" ? [NOT_PROJECTED] : [] };
+        });
   return { subject, adversaries: attacks.map((one) => adversary(one, seed)), warnings };
 }

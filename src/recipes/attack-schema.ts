@@ -1,10 +1,10 @@
 /** The keys of a recipe's attack. */
 
 import { z } from "zod";
-import { isRegistered } from "../attacks/registered.js";
+import { type COMMON_KEYS, type OwnAttack, type OwnAttackName, registeredAttacks } from "../attacks/registered.js";
 import { attackSteps, defaultEpsilon } from "../attacks/strength.js";
 import type { Perturbation } from "../training/methods/method-traits.js";
-import { asFraction, countOrNull, distanceOrNull, flag, named, oneOf, rule, section, share, unit } from "./rules.js";
+import { asFraction, countOrNull, distanceOrNull, flag, named, number, oneOf, section, share, unit } from "./rules.js";
 
 /** The keys of the ball that bounds every attack. */
 const ball = {
@@ -46,20 +46,24 @@ const iFgsm = withinPixels(section({ name: z.literal("i-fgsm"), ...ball, ...step
 const gd = withinPixels(section({ name: z.literal("gd"), ...ball, ...steps, ...start, ...common }));
 const fgsm = withinPixels(section({ name: z.literal("fgsm"), ...ball, ...common }));
 
-/** An attack of the user: see `registerAttack`. */
-const registered = withinPixels(
-  section({
-    name: z.literal("registered"),
-    /** The name under which it was registered. */
-    attack: rule<string>("the name of an attack that registerAttack has added", isRegistered),
-    ...ball,
-    ...steps,
-    ...start,
-    ...common,
-  }),
-);
+/** The keys of every registered attack. */
+const ofEveryOwn = { ...ball, ...steps, ...start, ...common } satisfies Record<
+  Exclude<(typeof COMMON_KEYS)[number], "name">,
+  z.ZodType
+>;
 
-type Written = z.output<typeof pgd | typeof iFgsm | typeof gd | typeof fgsm | typeof registered>;
+type OwnShape = typeof ofEveryOwn & { readonly name: z.ZodType<OwnAttackName, OwnAttackName> };
+/** Its parameters may have any name. */
+type OwnSection = z.ZodObject<OwnShape, z.core.$catchall<z.ZodType<unknown, unknown>>>;
+
+/** The section of a registered attack: see `registerAttack`. */
+function ownSection({ name, parameters = {} }: OwnAttack): OwnSection {
+  const own = Object.entries(parameters).map(([key, value]) => [key, number.default(value)]);
+  const shape = { name: z.literal(name), ...ofEveryOwn, ...Object.fromEntries(own) };
+  return withinPixels(section(shape)) as unknown as OwnSection;
+}
+
+type Written = z.output<typeof pgd | typeof iFgsm | typeof gd | typeof fgsm | OwnSection>;
 
 /** The attack with a number in place of each null. */
 type WithStrength<A extends Written> = A extends unknown
@@ -78,10 +82,13 @@ export interface ResolvedNoise {
 }
 
 /** The attack's section of a recipe. */
-export const attack = named(pgd, iFgsm, gd, fgsm, registered);
+export const attack = named(pgd, iFgsm, gd, fgsm);
+
+/** The same, with the attacks that have been registered until now. */
+export const attackWithOwn = () => named(pgd, iFgsm, gd, fgsm, ...registeredAttacks().map(ownSection));
 
 /** An attack as it is written: its name (by default pgd) and the values that differ from the defaults. */
-export type AttackSpec = z.input<typeof attack>;
+export type AttackSpec = z.input<ReturnType<typeof attackWithOwn>>;
 
 /** The attack or noise of a method. Its strength is the default of the network if the recipe gives none. */
 export function resolvedAttack(

@@ -1,6 +1,7 @@
 /** Finds every mistake in a recipe and describes it. */
 
 import { z } from "zod";
+import { registeredAttacks } from "../attacks/registered.js";
 import { didYouMean } from "../errors.js";
 import { ineffectiveKeys, missingPolicy } from "./effect.js";
 import { usualKey } from "./other-names.js";
@@ -16,13 +17,17 @@ export interface Mistake {
   readonly message: string;
 }
 
+/** A hint for an unknown name of an attack. */
+const OF_OWN_ATTACK = " For your own attack, give the file that registers it with `parts`.";
+
 /** All mistakes in a written recipe; none if it can be resolved. */
 export function findMistakes(recipe: unknown): Mistake[] {
-  const { error } = recipeSchema.safeParse(recipe);
+  const { error } = recipeSchema().safeParse(recipe);
   const mistakes = (error?.issues ?? []).flatMap((issue): Mistake[] => {
     const path = issue.path.map(String);
     if (issue.code !== "unrecognized_keys") {
-      return [{ path, atKey: false, message: `${path.join(".") || "a recipe"} ${issue.message}` }];
+      const own = path.join(".") === "attack.name" ? OF_OWN_ATTACK : "";
+      return [{ path, atKey: false, message: `${path.join(".") || "a recipe"} ${issue.message}${own}` }];
     }
     return issue.keys.map((key) => ({ path: [...path, key], atKey: true, message: unknownKey(path, key, recipe) }));
   });
@@ -43,7 +48,7 @@ export function findMistakes(recipe: unknown): Mistake[] {
  * included, else those of all kinds.
  */
 export function knownPaths(recipe?: unknown): string[] {
-  return pathsBelow(recipeSchema, recipe);
+  return pathsBelow(recipeSchema(), recipe);
 }
 
 /**
@@ -63,9 +68,20 @@ export function didYouMeanPath(path: string, known: readonly string[]): string {
 
 const lastKey = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
 
+/** " The keys of NAME are ..." for a path in the section of a registered attack; undefined for other paths and attacks. */
+export function keysOfOwnAttack(path: string, name: unknown): string | undefined {
+  if (!path.startsWith("attack.") || !registeredAttacks().some((own) => own.name === name)) return undefined;
+  const keys = knownPaths({ attack: { name } })
+    .filter((known) => known.startsWith("attack."))
+    .map(lastKey);
+  return ` The keys of ${name} are ${keys.filter((key) => key !== "name").join(", ")}.`;
+}
+
 function unknownKey(sectionPath: readonly string[], key: string, recipe: unknown): string {
   const path = [...sectionPath, key].join(".");
-  const known = pathsBelow(recipeSchema, recipe);
+  const ofOwn = keysOfOwnAttack(path, isMapping(recipe) && isMapping(recipe.attack) ? recipe.attack.name : undefined);
+  if (ofOwn !== undefined) return `unknown key ${path}.${ofOwn}`;
+  const known = pathsBelow(recipeSchema(), recipe);
   const prefix = anyRoute(sectionPath.join(".")) + (sectionPath.length > 0 ? "." : "");
   const siblings = known
     .filter((candidate) => candidate.startsWith(prefix))

@@ -3,7 +3,7 @@
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from "yaml";
 import { UsageError } from "../errors.js";
 import { withoutIneffective } from "./effect.js";
-import { didYouMeanPath, findMistakes, knownPaths, type Mistake } from "./mistakes.js";
+import { didYouMeanPath, findMistakes, keysOfOwnAttack, knownPaths, type Mistake } from "./mistakes.js";
 import { anyRoute } from "./route-names.js";
 import { asFraction, isMapping } from "./rules.js";
 import { type Recipe, type ResolvedRecipe, recipeSchema } from "./schema.js";
@@ -61,11 +61,15 @@ export function changeRecipe(recipe: Recipe, changes: readonly RecipeChange[]): 
   const known = knownPaths();
   // The paths are checked before anything is assigned, so that no path can reach a prototype.
   const isKnown = ({ path }: RecipeChange) => known.includes(anyRoute(path));
-  const problems = changes
-    .filter((change) => !isKnown(change))
-    .map((change) => `${sourceOf(change)}: unknown path ${change.path}.${didYouMeanPath(change.path, known)}`);
   const applied = changes.filter(isKnown);
   const chosenAt = (path: string) => applied.findLast((one) => one.path === path)?.value;
+  const attackName = chosenAt("attack.name") ?? (recipe.attack as { readonly name?: unknown } | undefined)?.name;
+  const problems = changes
+    .filter((change) => !isKnown(change))
+    .map((change) => {
+      const hint = keysOfOwnAttack(change.path, attackName) ?? didYouMeanPath(change.path, known);
+      return `${sourceOf(change)}: unknown path ${change.path}.${hint}`;
+    });
   const changed: Record<string, unknown> = withoutIneffective(recipe, chosenAt("method"));
   for (const section of ["attack", "optimizer", "schedule"] as const) {
     const chosen = chosenAt(`${section}.name`);
@@ -96,7 +100,7 @@ const sourceOf = ({ path, value, source }: RecipeChange): string =>
  */
 export function resolveRecipe(recipe: Recipe): ResolvedRecipe {
   throwMistakes(findMistakes(recipe).map(({ message }) => `recipe: ${message}`));
-  return recipeSchema.parse(recipe);
+  return recipeSchema().parse(recipe);
 }
 
 /** A resolved recipe as YAML that resolves to the same values. Distances that are multiples of 1/255 are written as fractions. */

@@ -61,6 +61,7 @@ export const seed = rule<number>(
   "an integer in [0, 2^53)",
   (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 );
+export const number = rule<number>("a number", isNumber);
 export const positive = rule<number>("a positive number", (value) => isNumber(value) && value > 0);
 export const positiveOrNull = rule<number | null>(
   "a positive number or null",

@@ -4,6 +4,7 @@
  */
 
 import { z } from "zod";
+import { registeredAttacks } from "../attacks/registered.js";
 import { SAMPLERS } from "../data/loading/sampler.js";
 import { VIEW_SOURCES } from "../data/loading/view-sources.js";
 import { MAX_MAGNITUDE } from "../images/augmentation/rand-augment.js";
@@ -12,7 +13,7 @@ import { MAIN_ROUTE } from "../nn/context.js";
 import type { DeviceName } from "../tensor/index.js";
 import { ADVERSARIAL_SHARE, METHOD_TRAITS, type MethodName } from "../training/methods/method-traits.js";
 import { FINE_GRAINED_ROUTES } from "../training/methods/routes.js";
-import { attack, resolvedAttack } from "./attack-schema.js";
+import { attack, attackWithOwn, resolvedAttack } from "./attack-schema.js";
 import { DEFAULT_METHOD, perturbationOf, takesLossWeights } from "./effect.js";
 import { isRouteName } from "./route-names.js";
 import {
@@ -181,7 +182,7 @@ const written = section({
     limitTest: countOrNull.default(null),
     /** Share of the training images that is split off for validation; null takes 0.15 for photos without splits, else none. */
     validationFraction: shareOrNull.default(null),
-    /** Side of the images in pixels; null takes that of CIFAR, 224 for photos, 32 for shapes. */
+    /** Side of the images in pixels; null takes the size of CIFAR's images, 224 for photos, 32 for shapes. */
     imageSize: countOrNull.default(null),
     augmentation: section({
       /** Zero padding before a random crop of the original size. Only for CIFAR and shapes; photos always get random resized crops. */
@@ -189,8 +190,8 @@ const written = section({
       /** Whether each image is mirrored with probability 1/2. */
       flip: flag.default(true),
       /**
-       * The augmentation policy of strong images. v0 is that of the published EfficientNets, for photos: it shifts them by up to 225 pixels, whatever their size. All others shift an
-       * image by a share of its side.
+       * The augmentation policy of strong images. v0 is that of the published EfficientNets, for photos: it shifts them by up to 225
+       * pixels, whatever their size. All others shift an image by a share of its side.
        */
       autoAugment: oneOf(AUTO_AUGMENT_POLICIES).default("none"),
       /** Settings of the policy rand-augment. */
@@ -232,7 +233,10 @@ const written = section({
       seed: seed.default(0),
     }).prefault({}),
   }).prefault({}),
-  /** Starts from the weights of another classifier. If the classes differ the head is new; auxiliary batch norms start as copies of the main ones. */
+  /**
+   * Starts from the weights of another classifier. If the classes differ the head is new; auxiliary batch norms start as copies of the main
+   * ones.
+   */
   finetune: section({
     /** A run, a weights file of advprop, timm or torchvision, an https address or hf:OWNER/NAME. */
     weights: textOrNull.default(null),
@@ -248,7 +252,10 @@ const written = section({
     epochs: count.default(15),
     /** Images in a mini-batch, summed over all processes; auto chooses mini-batches of at most 256 images that fit the memory. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
-    /** Halves the mini-batch and the learning rate until an epoch has this many updates; null does not. A batch size set by flag or option turns it off. */
+    /**
+     * Halves the mini-batch and the learning rate until an epoch has this many updates. null turns this off, and so does a batch size that
+     * is set by a flag or an option.
+     */
     minUpdatesPerEpoch: countOrNull.default(null),
     /** Label smoothing of every training loss; the attack's own loss has hard labels. */
     labelSmoothing: share.default(0),
@@ -285,14 +292,14 @@ const written = section({
     keepEverySteps: countOrNull.default(null),
     /** Number of epochs between validations. */
     evaluateEveryEpochs: count.default(1),
-    /** Ends the run after this many epochs without a better validation accuracy; null does not. */
+    /** Ends the run after this many epochs without a better validation accuracy; null turns this off. */
     earlyStoppingEpochs: countOrNull.default(null),
-    /** Saves and stops the run after this many hours; it can be resumed; null does not. */
+    /** Saves and stops the run after this many hours, so that it can be resumed; null sets no limit. */
     timeBudgetHours: positiveOrNull.default(null),
   }).prefault({}),
   /** For fine-grained AdvProp: the images of each route. If any route is given, all must be ({@link FINE_GRAINED_ROUTES}). */
   routes: routes.optional(),
-  /** The attack that makes the adversarial images for training. */
+  /** The attack that makes the adversarial images for training. Your own attack has all of these keys, and its own keys. */
   attack: attack.prefault({}),
   /** The optimizer. */
   optimizer: named(sgd, rmsprop, adamw).prefault({}),
@@ -300,22 +307,37 @@ const written = section({
   schedule: named(cosine, exponential, multiStep, oneCycle).prefault({}),
 });
 
+type Written = ReturnType<typeof withOwnAttacks>;
+
+const withOwnAttacks = () => written.extend({ attack: attackWithOwn().prefault({}) });
+
+let current = { attacks: 0, schema: schemaOf(withOwnAttacks()) };
+
+/** The schema of a whole recipe, which knows the attacks that have been registered until now. */
+export function recipeSchema(): ReturnType<typeof schemaOf> {
+  const attacks = registeredAttacks().length;
+  if (attacks !== current.attacks) current = { attacks, schema: schemaOf(withOwnAttacks()) };
+  return current.schema;
+}
+
 /**
  * The whole recipe. Parsing fills in the defaults. The strength of the attack depends on the network. A method without an attack has
  * no `attack`, and noise has only a norm and an epsilon. A method with one loss has no weight of a second one.
  */
-export const recipeSchema = written.transform(({ routes, ...recipe }) => {
-  const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
-  const rand = augmentation.autoAugment === "rand-augment" && { randAugment };
-  const all = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
-  return {
-    ...recipe,
-    data: { ...recipe.data, augmentation: { ...augmentation, ...rand } },
-    ...(all && { routes: all }),
-    training: ofMethod(recipe.training, recipe.method),
-    attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, all), recipe.model),
-  };
-});
+function schemaOf(all: Written) {
+  return all.transform(({ routes, ...recipe }) => {
+    const { randAugment = DEFAULT_RAND_AUGMENT, ...augmentation } = recipe.data.augmentation;
+    const rand = augmentation.autoAugment === "rand-augment" && { randAugment };
+    const feeds = recipe.method === "fine-grained" ? (routes ?? FINE_GRAINED_ROUTES) : undefined;
+    return {
+      ...recipe,
+      data: { ...recipe.data, augmentation: { ...augmentation, ...rand } },
+      ...(feeds && { routes: feeds }),
+      training: ofMethod(recipe.training, recipe.method),
+      attack: resolvedAttack(recipe.attack, perturbationOf(recipe.method, feeds), recipe.model),
+    };
+  });
+}
 
 type WrittenTraining = z.output<typeof written>["training"];
 type OfSomeMethods = "adversarialWeight" | "lossReduction" | "adversarialShare";
@@ -330,10 +352,10 @@ function ofMethod(
 }
 
 /** A recipe as it is written: keys that are left out have their defaults. */
-export interface Recipe extends z.input<typeof recipeSchema> {}
+export interface Recipe extends z.input<ReturnType<typeof recipeSchema>> {}
 
 /** Returns its argument. Inside the call an editor completes and checks the keys. */
 export const defineRecipe = (recipe: Recipe): Recipe => recipe;
 
 /** A recipe with all values filled in: distances and sizes are numbers, and the number of attack steps is decided. */
-export interface ResolvedRecipe extends z.output<typeof recipeSchema> {}
+export interface ResolvedRecipe extends z.output<ReturnType<typeof recipeSchema>> {}

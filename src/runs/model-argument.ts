@@ -8,23 +8,28 @@ import { RunDirectory } from "./run-directory.js";
 export interface ModelArgument {
   readonly run: string | undefined;
   readonly weights: string;
+  /** What the user should know of the files of the run's own parts. */
+  readonly notes: readonly string[];
 }
 
 /**
  * @param command    the command, for messages
  * @param checkpoint last, best or the step of a kept checkpoint; by default best if it exists, else last
- * @throws ERR_CHECKPOINT there is no such checkpoint; ERR_RUN_MISSING, ERR_RUN_SCHEMA the folder is not a readable run
+ * @throws ERR_CHECKPOINT there is no such checkpoint; ERR_RUN_MISSING, ERR_RUN_SCHEMA the folder is not a readable run; ERR_PARTS its
+ *   network or attack is not registered
  */
 export function resolveModel(command: string, model: string, checkpoint: string | undefined): ModelArgument {
-  if (statSync(model, { throwIfNoEntry: false })?.isDirectory() !== true) return { run: undefined, weights: model };
+  if (statSync(model, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return { run: undefined, weights: model, notes: [] };
   const run = RunDirectory.open(model);
+  const notes = run.checkParts();
   if (checkpoint === undefined) {
     const best = run.checkpoint("best").weights;
-    return { run: model, weights: existsSync(best) ? best : run.checkpoint("last").weights };
+    return { run: model, weights: existsSync(best) ? best : run.checkpoint("last").weights, notes };
   }
   if (checkpoint === "last" || checkpoint === "best")
-    return { run: model, weights: run.checkpoint(checkpoint).weights };
-  if (/^\d+$/.test(checkpoint)) return { run: model, weights: run.checkpoint(Number(checkpoint)).weights };
+    return { run: model, weights: run.checkpoint(checkpoint).weights, notes };
+  if (/^\d+$/.test(checkpoint)) return { run: model, weights: run.checkpoint(Number(checkpoint)).weights, notes };
   throw new UsageError(
     "ERR_CHECKPOINT",
     `${command}: \`checkpoint\` must be last, best or the step of a kept checkpoint; got ${checkpoint} (files are in ${join(basename(model), "checkpoints")})`,

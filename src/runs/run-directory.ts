@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.js";
+import { checkParts } from "../parts.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "./atomic-file.js";
 import { JsonLinesLog } from "./metrics-log.js";
 import { lockRun } from "./run-lock.js";
@@ -171,6 +172,16 @@ export class RunDirectory {
       );
     }
     return info as RunInfo;
+  }
+
+  /**
+   * Checks that the parts of the run's own network and attack are registered.
+   *
+   * @returns what the user should know of them
+   * @throws UsageError ERR_PARTS they are not
+   */
+  checkParts(): string[] {
+    return checkParts(this.path, this.readInfo().parts ?? []);
   }
 
   /** The text of the recipe. @throws UsageError ERR_RUN_MISSING where it cannot be read */

@@ -26,6 +26,7 @@
 
 import type { SuiteSummary } from "../evaluation/suite/summary.js";
 import type { EvaluationView } from "../evaluation/view.js";
+import type { PartsFile } from "../parts.js";
 
 /** Version of the schema. It is raised when a field changes its meaning or is removed. */
 export const RUN_SCHEMA = 1;
@@ -65,6 +66,8 @@ export interface RunInfo {
   };
   /** How photos are cropped for validation. Absent in older runs, whose crop is size / (size + 32). */
   readonly view?: EvaluationView;
+  /** The files that registered its network and its attack. A run never causes them to be loaded. */
+  readonly parts?: readonly PartsFile[];
 }
 
 /** The losses of a step, named after the images: `cleanLoss`, `adversarialLoss`, ... */

@@ -82,7 +82,11 @@ function topOf(request: Request, classes: number): number {
   throw new Refusal(400, "top", "top must be a positive integer");
 }
 
-/** The square of a photo that the network classifies. @throws Refusal 413 it has too many pixels, 415 it is not an image, 422 it is damaged */
+/**
+ * The square of a photo that the network classifies.
+ *
+ * @throws Refusal 413 it has too many pixels, 415 it is not an image, 422 it is damaged
+ */
 async function squareOfPhoto(
   bytes: Uint8Array,
   { maxPixels }: ServeLimits,

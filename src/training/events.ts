@@ -27,7 +27,10 @@ export interface StepEvent {
   readonly waitingSeconds: number;
   /** Training images per second over the last steps. */
   readonly imagesPerSecond: number;
-  /** Remaining time until the end of the last epoch or of the time budget. It includes validations and checkpoints once the first of them was measured. */
+  /**
+   * Remaining time until the end of the last epoch or of the time budget. It includes validations and checkpoints once the first of them was
+   * measured.
+   */
   readonly secondsLeft: number;
 }
 

@@ -7,7 +7,7 @@ const CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".sp
 /** The names, and a text that tells where they come from. */
 export interface ClassNames {
   readonly names: readonly string[];
-  readonly said: string;
+  readonly description: string;
 }
 
 /**
@@ -16,8 +16,13 @@ export interface ClassNames {
  * @param imageSize side of the images for which the network was published
  */
 export function classNames(classes: number, imageSize: number): ClassNames {
-  if (classes === 1000) return { names: imagenetSynsets(), said: "ImageNet's 1000 classes in their usual order" };
-  if (classes === 10 && imageSize === 32) return { names: CIFAR10, said: "CIFAR-10's classes in their usual order" };
+  if (classes === 1000)
+    return { names: imagenetSynsets(), description: "ImageNet's 1000 classes in their usual order" };
+  if (classes === 10 && imageSize === 32)
+    return { names: CIFAR10, description: "CIFAR-10's classes in their usual order" };
   const names = Array.from({ length: classes }, (_, i) => String(i));
-  return { names, said: `${classes} classes, whose names are not in the file: they are named 0 to ${classes - 1}` };
+  return {
+    names,
+    description: `${classes} classes, whose names are not in the file: they are named 0 to ${classes - 1}`,
+  };
 }

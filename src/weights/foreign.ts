@@ -47,7 +47,7 @@ export function foreignWeights(file: StateFile, path: string, options: ForeignOp
   const found = recognize(file.tensors, path, options.model);
   refusePaddedOtherwise(found, path);
   const { imageSize } = architecture(found.name);
-  const { names, said } = classNames(found.classes, imageSize);
+  const { names, description } = classNames(found.classes, imageSize);
   const entry = findPublished(path);
   const usual = usualPreset(found.name, path.slice(path.lastIndexOf("/") + 1) + hubName(path));
   const preset = options.preset ?? entry?.preset ?? usual.name;
@@ -66,7 +66,7 @@ export function foreignWeights(file: StateFile, path: string, options: ForeignOp
     tensors: converted(found, path),
     notes: [
       ...file.notes,
-      `${path} is ${found.name}, under the names of ${found.layoutName}, with ${said}.`,
+      `${path} is ${found.name}, under the names of ${found.layoutName}, with ${description}.`,
       `${describePreset(preset, chosen)} (${why}).`,
       ...cautions(found, path),
     ],

@@ -1,5 +1,5 @@
 /** The names and shapes of a network of the registry, without allocating it, and their comparison with other tensors. */
-import { didYouMean, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import type { Architecture } from "../models/registry.js";
 import type { StoredTensor } from "../torch-files/tensor.js";
 import { isFloat } from "./elements.js";
@@ -52,10 +52,9 @@ export function refuseMisfit(misfit: Misfit, model: string, source: string, advi
     listed("not of this network", unexpected),
     listed("of another shape or type", misshapen, "; "),
   ];
-  const hint = missing.length > 0 && unexpected.length > 0 ? didYouMean(unexpected[0], missing) : "";
   throw new UsageError(
     "ERR_WEIGHTS",
-    `${source}: the tensors do not fit ${model}. Nothing was loaded.\n${parts.filter(Boolean).join("\n")}\n${advice}${hint}`,
+    `${source}: the tensors do not fit ${model}. Nothing was loaded.\n${parts.filter(Boolean).join("\n")}\n${advice}`,
   );
 }
 

@@ -28,7 +28,7 @@ export interface OpenedWeights {
   readonly file: string;
   /** The run's folder, if the reference is a run. */
   readonly run: string | undefined;
-  /** Sentences that tell the user what was recognised and chosen. Empty for weights of advprop. */
+  /** Sentences that tell the user what was recognised and chosen. For weights of advprop only that the parts of the run have changed. */
   readonly notes: readonly string[];
 }
 
@@ -46,13 +46,13 @@ export interface OpenedWeights {
  */
 export async function openWeights(reference: string, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
   const path = await localFile(reference, options);
-  const { run, weights: file } = resolveModel("weights", path, options.checkpoint);
+  const { run, weights: file, notes } = resolveModel("weights", path, options.checkpoint);
   try {
     const state = run === undefined ? await readStateFile(file) : undefined;
     if (state !== undefined && state.metadata.advprop === undefined) {
       return { ...foreignWeights(state, file, options), viewRecorded: true, file, run };
     }
-    return { ...ourWeights(file, options), file, run, notes: [] };
+    return { ...ourWeights(file, options), file, run, notes };
   } catch (error) {
     if (!isRemote(reference) || !isDamage(error)) throw error;
     rmSync(path, { force: true });

@@ -85,7 +85,7 @@ describe("an attack on a photo", () => {
     [{ epsilon: 4 }, "ERR_EPSILON", "Did you mean 4 / 255?"],
     [{ epsilon: 1 / 300 }, "ERR_EPSILON", "must be at least 1/255"],
     [{ epsilon: 4 / 255, target: "aple" }, "ERR_CLASS", "there is no class aple. Did you mean apple?"],
-    [{ epsilon: 4 / 255, steps: 0 }, "ERR_ATTACK_STEPS", "steps must be a positive integer"],
+    [{ epsilon: 4 / 255, steps: 0 }, "ERR_SETTING", "steps must be a positive integer"],
     [{ epsilon: 4 / 255, route: "other" }, "ERR_ROUTE", "must be one of main, aux"],
   ])("refuses %j", async (options, code, message) => {
     const error = await codedRejection(attack(weights, photo, options));

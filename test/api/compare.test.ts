@@ -237,7 +237,7 @@ describe("misuse", () => {
       ["- a", /must be a mapping with the key `arms:`/],
       ["arm: {}", /unknown key arm\. Did you mean arms\?/],
       ["common: {}", /must have a mapping of arms/],
-      ["arms: {a: 3}", /a is none/],
+      ["arms: {a: 3}", /a has none/],
       ["arms: [", /must be YAML/],
     ] as const) {
       writeFileSync(path, text);

@@ -2,10 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { type EvaluationAttackSpec, planAttack } from "../../src/api/evaluation/attack.js";
 import { evaluationPgd } from "../../src/attacks/evaluation/defaults.js";
+import { EVALUATION_ATTACKS } from "../../src/attacks/evaluation/names.js";
+import { TRAINING_ATTACKS } from "../../src/attacks/names.js";
 import { describeRobustness } from "../../src/cli/output/evaluation-text.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
 import { codedError } from "../support/errors.js";
 
+const NAMES = [...new Set([...TRAINING_ATTACKS, ...EVALUATION_ATTACKS])];
 const planOf = (keys: Readonly<Record<string, string | number>>) => planAttack(keys as EvaluationAttackSpec);
 
 describe("gd, which leaves its ball", () => {
@@ -27,19 +30,16 @@ describe("gd, which leaves its ball", () => {
   });
 });
 
-test.each(["pgd", "i-fgsm", "gd", "fgsm", "apgd-ce", "square", "autoattack"])(
-  "an epsilon of 1 is refused with %s, in the L2 norm it is a distance",
-  (name) => {
-    expect(codedError(() => planOf({ name, epsilon: 1 }))).toMatchObject({
-      code: "ERR_SETTING",
-      exitCode: 2,
-      message: expect.stringMatching(
-        /^`attack\.epsilon: 1`: attack\.epsilon must be in \(0, 1\).*got 1\. Did you mean 1\/255\?$/,
-      ),
-    });
-    expect(planOf({ name, norm: "l2", epsilon: 1 }).settings).toMatchObject({ epsilon: 1 });
-  },
-);
+test.each(NAMES)("an epsilon of 1 is refused with %s, in the L2 norm it is a distance", (name) => {
+  expect(codedError(() => planOf({ name, epsilon: 1 }))).toMatchObject({
+    code: "ERR_SETTING",
+    exitCode: 2,
+    message: expect.stringMatching(
+      /^`attack\.epsilon: 1`: attack\.epsilon must be in \(0, 1\).*got 1\. Did you mean 1\/255\?$/,
+    ),
+  });
+  expect(planOf({ name, norm: "l2", epsilon: 1 }).settings).toMatchObject({ epsilon: 1 });
+});
 
 test("a step size of 1 is refused", () => {
   expect(codedError(() => planOf({ name: "pgd", stepSize: 1 })).message).toMatch(/stepSize.*Did you mean 1\/255\?$/);
@@ -67,7 +67,7 @@ describe("the default strength: 10 steps of epsilon / 4, untargeted, one random 
   });
 
   test("the radius is 8/255, in the L2 norm 0.5, of every attack", () => {
-    for (const name of ["pgd", "i-fgsm", "gd", "fgsm", "apgd-ce", "fab", "square", "autoattack"]) {
+    for (const name of NAMES) {
       expect(planOf({ name }).settings).toMatchObject({ epsilon: 8 / 255 });
       expect(planOf({ name, norm: "l2" }).settings).toMatchObject({ epsilon: 0.5 });
     }

@@ -58,8 +58,8 @@ describe("attacks on a network of ours", () => {
   });
 
   test.each([
-    [["--attack", "autoattack", "--attack-steps", "5"], /autoattack decides steps itself/],
-    [["--attack", "fab", "--step-size", "1/255"], /fab decides stepSize itself/],
+    [["--attack", "autoattack", "--attack-steps", "5"], /the protocol of autoattack fixes steps/],
+    [["--attack", "fab", "--step-size", "1/255"], /the protocol of fab fixes stepSize/],
     [["--attack", "apgd-ce", "--epsilon", "8"], /Did you mean 8\/255\?/],
     [["--attack", "apgd-ce", "--norm", "l1"], /linf or l2/],
     [["--attack", "square", "--restarts", "0"], /--restarts must be a whole number of at least 1/],

@@ -18,7 +18,7 @@ test("trains two methods on shapes, prints the table, and continues after a stop
       "resnet8",
       "--seeds",
       "2",
-      "--parts",
+      "--suite-parts",
       "clean",
     ],
     ...["--set", "data.shapes.images=64", "--set", "data.shapes.testImages=40", "--epochs", "1", "--batch-size", "16"],
@@ -33,7 +33,7 @@ test("trains two methods on shapes, prints the table, and continues after a stop
     "compare",
   ]);
   const again = advprop([...args, "--json"]);
-  expect(again.stderr).toContain("is finished");
+  expect(again.stderr).toContain("already finished");
   expect(JSON.parse(again.stdout).arms).toHaveLength(2);
 });
 

@@ -76,7 +76,7 @@ describe("the layout of CIFAR-10-C", () => {
 
   test("is a suite of the set's own images: errors, means over the fifteen, models side by side", () => {
     const { stdout, stderr, status } = advprop([...args, ...onnx]);
-    expect(stderr).toContain("160 measured, 0 found");
+    expect(stderr).toContain("160 measured, 0 taken");
     expect(status).toBe(0);
     const { data, models, protocol } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
     expect(data).toEqual({ name: "CIFAR-10-C", images: 4, classes: 10 });
@@ -93,9 +93,9 @@ describe("the layout of CIFAR-10-C", () => {
   });
 
   test("measures only changed files again", () => {
-    expect(advprop([...args, ...onnx]).stderr).toContain("0 measured, 160 found");
+    expect(advprop([...args, ...onnx]).stderr).toContain("0 measured, 160 taken");
     writeArray("fog", () => false);
-    expect(advprop([...args, ...onnx]).stderr).toContain("10 measured, 150 found");
+    expect(advprop([...args, ...onnx]).stderr).toContain("10 measured, 150 taken");
     // An error of 0 cannot be a divisor.
     expect(Object.keys(measuresOf(output))).toEqual(["mean corruption error"]);
     expect(measuresOf(output)["mean corruption error"][0]).toBeCloseTo((14 * 0.5) / 15, 12);
@@ -144,7 +144,7 @@ describe("the layout of ImageNet-C", () => {
 
   test("whole photos at the model's size, classes by synset", () => {
     const { stderr, status } = advprop([...args, ...onnx]);
-    expect(stderr).toContain("10 measured, 0 found");
+    expect(stderr).toContain("10 measured, 0 taken");
     expect(status).toBe(0);
     const { protocol, models } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
     expect(protocol["seen by model"]).toContain("short side to 8 pixels, bicubic, centre 8 x 8 (crop fraction 1)");
@@ -160,7 +160,7 @@ describe("the layout of ImageNet-C", () => {
   });
 
   test("another crop gives other results; a condition without all photos is left out", () => {
-    expect(advprop([...args, ...onnx, "--crop-fraction", "0.5"]).stderr).toContain("10 measured, 0 found");
+    expect(advprop([...args, ...onnx, "--crop-fraction", "0.5"]).stderr).toContain("10 measured, 0 taken");
     const { models } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
     const red = models[0].classes.find(({ count }: { count: number }) => count > 0);
     expect(red.corruptedAccuracy).toBe(1); // the crop sees only the middle
@@ -181,7 +181,7 @@ describe("the layout of ImageNet-C", () => {
     writeFileSync(join(arrays, "labels.npy"), Buffer.concat([npyHeader([2]), Uint8Array.of(0, 1)]));
     const note = { schema: 1, madeFrom: {}, classes: SYNSETS, complete: true };
     writeFileSync(join(arrays, "corruptions.json"), JSON.stringify(note));
-    expect(advprop([...args.with(3, arrays), ...onnx]).stderr).toContain("75 measured, 0 found");
+    expect(advprop([...args.with(3, arrays), ...onnx]).stderr).toContain("75 measured, 0 taken");
     const { protocol } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
     expect(protocol["mCE reference"]).toContain("AlexNet");
     const measures = measuresOf(output);
@@ -208,11 +208,11 @@ test("a set that advprop corrupt wrote, measured with a run and an ONNX file", (
   expect(advprop([...made, "--workers", "1", "--quiet"]).status).toBe(0);
   const args = ["evaluate", run, onnx, "--data", set, "--to", output, "--threads", "1"];
   const { stderr, status } = advprop([...args, "--json"]);
-  expect(stderr).toContain("20 measured, 0 found");
+  expect(stderr).toContain("20 measured, 0 taken");
   expect(status).toBe(0);
   expect(measuresOf(output)["mean error over the 10 cells of 2 corruptions"]).toHaveLength(2);
   // Another precision changes the run's outputs, so it is measured again; the ONNX file is not.
-  expect(advprop([...args, "--precision", "bf16"]).stderr).toContain("10 measured, 10 found");
+  expect(advprop([...args, "--precision", "bf16"]).stderr).toContain("10 measured, 10 taken");
 });
 
 test("one severity, one corruption and one image have the singular in the text", () => {

@@ -48,7 +48,7 @@ test("train refuses such photos by name, or skips them; evaluate skips the same 
   expect(skipping.stderr).toContain("2 classes: a, b. Images: 20 to train on, 9 to test on.\nLeft out 2 photos that");
   const leftOut = [
     { file: "train/a/zero.jpg", reason: "it is empty" },
-    { file: "test/b/003.jpg", reason: expect.stringContaining("it is a JPEG, cut off") },
+    { file: "test/b/003.jpg", reason: expect.stringContaining("it is a JPEG, truncated") },
   ];
   expect(JSON.parse(skipping.stdout).data).toMatchObject({
     classes: ["a", "b"],

@@ -91,7 +91,7 @@ test("a single changed pixel of images in memory is noticed", async () => {
   await train(run, { ...RECIPE, data: { path: data, limitTrain: 32 } });
   expect(RunDirectory.open(run).readInfo().data.digest).toMatch(/^[0-9a-f]{64}$/);
   writeCifar10(data, records(4));
-  expect(await refused(run)).toContain("their pixels or labels are others");
+  expect(await refused(run)).toContain("their pixels or labels differ");
   writeCifar10(data, records(3));
   expect(await resume(run)).toContain("Resuming after step 1");
 });
@@ -104,7 +104,7 @@ test("other images of shapes are noticed", async () => {
   const text = readFileSync(recipe, "utf8");
   writeFileSync(recipe, text.replace(/(textureCorrelation: \S+\n\s+seed:) 0/, "$1 1"));
   expect(readFileSync(recipe, "utf8")).not.toBe(text);
-  expect(await refused(run)).toContain("their pixels or labels are others");
+  expect(await refused(run)).toContain("their pixels or labels differ");
 });
 
 test("a run that recorded nothing is resumed with a note, unless the numbers differ", async () => {
@@ -112,7 +112,7 @@ test("a run that recorded nothing is resumed with a note, unless the numbers dif
   cpSync(photos, join(folder, "train"), { recursive: true });
   await train(run, ofPhotos(folder));
   rmSync(join(run, "photos.txt"));
-  expect(await resume(run)).toContain("Note: the run does not record its images");
+  expect(await resume(run)).toContain("Note: the run was made by an earlier version and does not record its images");
   cpSync(join(more, "aardvark", "000.jpg"), join(folder, "train", "cat", "new.jpg"));
   expect(await refused(run)).toContain("there were 32 training images, and there are 33");
 });

@@ -57,7 +57,7 @@ describe("a run of ours and an ONNX file", () => {
     const writtenAt = saved.map((name) => statSync(join(measurements, name)).mtimeMs);
 
     const resumed = advprop([...args, "--json"]);
-    expect(resumed.stderr).toContain(`${total - saved.length} measured, ${saved.length} found`);
+    expect(resumed.stderr).toContain(`${total - saved.length} measured, ${saved.length} taken`);
     expect(resumed.status).toBe(0);
     expect(saved.map((name) => statSync(join(measurements, name)).mtimeMs)).toEqual(writtenAt);
     expect(finished()).toHaveLength(total);
@@ -105,7 +105,7 @@ describe("a run of ours and an ONNX file", () => {
     await writePicture(join(frost, "a.png"), picture(1));
     const once = advprop([...args, "--frost-textures", frost]);
     expect(once.stderr).toContain("10 measured, ");
-    expect(once.stdout).toContain(`frost of the photographs in ${frost}`);
+    expect(once.stdout).toContain(`frost from the photographs in ${frost}`);
     await writePicture(join(frost, "a.png"), picture(2));
     expect(advprop([...args, "--frost-textures", frost]).stderr).toContain("10 measured, ");
   });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Attack, LogitsFunction } from "../../src/attacks/attack.js";
 import { type AttackOptions, attackGradients, createAttack } from "../../src/attacks/create.js";
+import { TRAINING_ATTACKS } from "../../src/attacks/names.js";
 import { attackReach, attackSteps, defaultEpsilon, paperEpsilon } from "../../src/attacks/strength.js";
 import { randomTargets } from "../../src/attacks/target.js";
 import { createClassifier } from "../../src/models/registry.js";
@@ -104,6 +105,11 @@ function distances(norm: "linf" | "l2", x: Tensor, from: Tensor = images): numbe
 const meanLoss = (x: Tensor, goal: Tensor): number => scope(() => crossEntropy(logits(x), goal).item());
 
 const run = (attack: Attack, of = images, as = labels, by = keys): Tensor => attack.perturb(logits, of, as, by);
+
+test("every attack of training is checked here", () => {
+  const names: string[] = Object.values(ATTACKS).map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining([...TRAINING_ATTACKS]));
+});
 
 describe.each(Object.entries(ATTACKS))("%s", (_name, options) => {
   const attack = createAttack(options);

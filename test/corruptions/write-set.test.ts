@@ -130,7 +130,7 @@ describe("advprop corrupt", () => {
     const run = (...flags: string[]) => advprop(["corrupt", "--data", "shapes", "--to", "/nowhere/set", ...flags]);
     const misused: [string[], RegExp][] = [
       [["--corruptions", "sno"], /got sno. Did you mean snow\?/],
-      [["--severities", "0-3"], /--severities must be of 1 to 5/],
+      [["--severities", "0-3"], /--severities must be from 1 to 5/],
       [
         ["--parameters", "imagenette"],
         /--parameters must be one of imagenet, cifar, tiny; got imagenette. Did you mean imagenet\?/,

@@ -82,7 +82,7 @@ describe("openData on photos", () => {
     const refused = await codedRejection(open(root, { onBadImage: "fail" }));
     expect([refused.code, refused.exitCode]).toEqual(["ERR_BAD_IMAGES", 2]);
     expect(refused.message).toContain("2 photos of");
-    expect(refused.message).toContain("  train/dog/001.jpg: it is empty\n  test/cat/002.jpg: it is a JPEG, cut off");
+    expect(refused.message).toContain("  train/dog/001.jpg: it is empty\n  test/cat/002.jpg: it is a JPEG, truncated");
     const many = await codedRejection(open(root, { onBadImage: "skip", maxBad: 1 }));
     expect(many.message).toContain("at most 1 may be skipped");
     const data = await open(root, { onBadImage: "skip", parts: ["train", "test"] });

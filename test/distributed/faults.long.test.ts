@@ -121,7 +121,7 @@ describe("launched ranks", () => {
       .ended;
     expect(status).toBe(2);
     expect(stderr).toContain("advprop: train: the data must be a folder; /nowhere cannot be read");
-    expect(stderr).not.toContain("Starting all again");
+    expect(stderr).not.toContain("Restarting all");
   });
 });
 

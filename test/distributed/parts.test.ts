@@ -45,7 +45,7 @@ describe("the parts of a mini-batch", () => {
 
   test("have equal sizes, or are refused with a suggested size", () => {
     expect(partOf(12, { index: 2, count: 3 }, "train")).toEqual({ offset: 8, size: 4 });
-    expect(() => partOf(13, { index: 0, count: 3 }, "train")).toThrow(error("ERR_BATCH_SIZE", /Take 12 or 15\./));
+    expect(() => partOf(13, { index: 0, count: 3 }, "train")).toThrow(error("ERR_BATCH_SIZE", /Choose 12 or 15\./));
     expect(() => partOf(2, { index: 0, count: 3 }, "train")).toThrow(error("ERR_BATCH_SIZE", /Take 3\./));
   });
 });

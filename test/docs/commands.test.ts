@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command, type CommanderError } from "commander";
 import { expect, test } from "vitest";
 import { COMMANDS, type CommandModule } from "../../src/cli/commands.js";
+import { COMMANDS_WITH_PARTS, partsOption } from "../../src/cli/flags/parts-flag.js";
 import { knownPaths } from "../../src/recipes/mistakes.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -54,6 +55,7 @@ async function mistakeOf([name, ...args]: readonly string[], inText = false): Pr
   const { define } = (await import(`../../src/cli/commands/${name}.ts`)) as CommandModule;
   const command = new Command(name).exitOverride().configureOutput({ writeErr: () => {}, writeOut: () => {} });
   define(command);
+  if (COMMANDS_WITH_PARTS.includes(name)) command.addOption(partsOption());
   const settings: string[] = [];
   for (const one of [command, ...command.commands]) {
     one.exitOverride().configureOutput({ outputError: () => {}, writeErr: () => {}, writeOut: () => {} });
@@ -67,6 +69,8 @@ async function mistakeOf([name, ...args]: readonly string[], inText = false): Pr
     const { code, message } = error as CommanderError;
     return code === "commander.helpDisplayed" ? undefined : message;
   }
+  // A file of parts brings keys of its own.
+  if (args.includes("--parts")) return undefined;
   const known = knownPaths();
   const wrong = settings.map((text) => text.split("=")[0]).find((key) => key !== "KEY" && !known.includes(key));
   return wrong && `there is no key ${wrong}`;

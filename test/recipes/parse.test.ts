@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { TRAINING_ATTACKS } from "../../src/attacks/names.js";
 import { parseRecipe } from "../../src/recipes/resolve.js";
 import { codedError } from "../support/errors.js";
 
@@ -83,7 +84,10 @@ describe("parseRecipe", () => {
       "attack.epsilon must be a positive number, a fraction such as 4/255, or null; got 0.",
     ],
     ["attack: {name: fgsm, steps: 3}", "unknown key attack.steps."],
-    ["attack: {name: apgd}", 'attack.name must be pgd, i-fgsm, gd, fgsm or registered; got "apgd".'],
+    [
+      "attack: {name: apgd}",
+      `attack.name must be ${TRAINING_ATTACKS.slice(0, -1).join(", ")} or ${TRAINING_ATTACKS.at(-1)}; got "apgd".`,
+    ],
     ["attack: {cleanStartProbability: 1.5}", "attack.cleanStartProbability must be a number in [0, 1]; got 1.5."],
     ["schedule: {warmupFraction: 5/4}", 'must be a number in [0, 1) or a fraction such as 5/350; got "5/4".'],
     ["schedule: {name: multi-step, milestones: [60, 30]}", "must be an increasing list of positive numbers"],

@@ -270,7 +270,7 @@ describe("changeRecipe", () => {
     expect(set("optimizer.name=sgd").optimizer).toEqual({ name: "sgd", lr: 0.3, momentum: 0.5 });
     // Values that are set together with the change are kept.
     expect(codedError(() => set("attack.name=fgsm", "attack.steps=2")).message).toContain("unknown key attack.steps");
-    expect(codedError(() => set("attack.name=fgms")).message).toContain("must be pgd, i-fgsm, gd, fgsm or registered");
+    expect(codedError(() => set("attack.name=fgms")).message).toContain("attack.name must be pgd, ");
     for (const name of ["cifar10-resnet20-advprop", "photos"]) {
       const { attack } = resolveRecipe(applySettings(loadRecipe(name), ["attack.name=fgsm"]));
       expect(attack).toMatchObject({ name: "fgsm", epsilon: 1 / 255 });

@@ -115,7 +115,9 @@ describe("an address", () => {
     const error = await codedRejection(localFile(`${url}w.pth`, QUICK));
     expect([error.code, error.message]).toEqual([
       "ERR_NETWORK",
-      expect.stringMatching(/download w\.pth from that address .* give its path instead of http.*, or put it at .*w\.pth/),
+      expect.stringMatching(
+        /download w\.pth from that address .* give its path instead of http.*, or put it at .*w\.pth/,
+      ),
     ]);
     expect(cached()).toEqual([]);
   });

@@ -7,14 +7,18 @@ import { openPredictor } from "../../predictors/open.js";
 import type { OpenPredictorOptions, WhiteBoxPredictor } from "../../predictors/opened.js";
 import { type Photo, squareOf } from "../photo-batches.js";
 import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
-import { byteAttack, byteAttackSettings } from "./byte-attack.js";
+import { type ByteAttackOptions, byteAttack, planByteAttack } from "./byte-attack.js";
 
 export interface AttackPhotoOptions extends Omit<OpenPredictorOptions, "onnx"> {
   /** Largest change of a pixel (L-infinity norm), with pixels in [0, 1]. At least 1/255, because the result has whole bytes. */
   readonly epsilon: number;
   /** The target class; by default the attack is untargeted, away from the class that the classifier predicts. */
   readonly target?: string;
-  /** Number of PGD steps; by default 10. */
+  /** The name of the attack, as in an evaluation; by default pgd. */
+  readonly attack?: string;
+  /** The own keys of a registered attack. */
+  readonly parameters?: Readonly<Record<string, number>>;
+  /** Number of steps; by default that of an evaluation, which is 10 for PGD. */
   readonly steps?: number;
   /** Step size, with pixels in [0, 1]; by default epsilon / 4. */
   readonly stepSize?: number;
@@ -49,30 +53,33 @@ export interface AttackedPhoto {
 }
 
 /**
- * Attacks a photo by PGD within the L-infinity ball. The result is rounded to bytes that stay in the ball, so it can be saved as a PNG
+ * Attacks a photo within the L-infinity ball. The result is rounded to bytes that stay in the ball, so it can be saved as a PNG
  * and classified again.
  *
  * @param model a run's folder or weights: anything that `openWeights` opens
- * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients; ERR_EPSILON; ERR_CLASS there is no class with the
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients, or there is no such attack; ERR_EPSILON; ERR_CLASS there is no class with the
  *   target's name, or it is the photo's own class; ERR_ROUTE; and what `openPredictor` and `classify` throw
  */
 export async function attack(model: string, photo: Photo, options: AttackPhotoOptions): Promise<AttackedPhoto> {
   refuseOnnx(model);
-  const { epsilon, target, steps, stepSize, seed, top = 5, ...opening } = options;
+  const { attack: name, parameters, epsilon, target, steps, stepSize, seed, top = 5, ...opening } = options;
   checkEpsilon(epsilon);
+  const settings = { attack: name, parameters, epsilon, target, steps, stepSize, seed, top };
+  planByteAttack(settings); // refused before anything is opened
   const predictor = await openPredictor(model, opening);
   try {
     assert(predictor.access === "white-box", "weights give gradients");
     const square = await squareOf(photo, { size: predictor.imageSize, view: predictor.view });
-    return await attackSquare(predictor, square.pixels, { epsilon, target, steps, stepSize, seed, top });
+    return await attackSquare(predictor, square.pixels, settings);
   } finally {
     await predictor.close();
   }
 }
 
-type Settings = Pick<AttackPhotoOptions, "epsilon" | "target" | "steps" | "stepSize" | "seed"> & {
+interface Settings extends ByteAttackOptions {
+  readonly target?: string;
   readonly top: number;
-};
+}
 
 async function attackSquare(
   { classifier, route, imageSize: side }: WhiteBoxPredictor,
@@ -94,7 +101,7 @@ async function attackSquare(
     throw new UsageError("ERR_CLASS", `attack: the model already sees ${from} through ${route}. Choose another target`);
   }
   const label = classes.indexOf(target ?? from);
-  const perturb = byteAttack({ classifier, route }, byteAttackSettings(settings), target !== undefined);
+  const perturb = byteAttack({ classifier, route }, planByteAttack(settings), settings.epsilon, target !== undefined);
   const [labels, samples] = [Int32Array.of(label), Uint32Array.of(0)];
   const adversarial = perturb({ pixels: original, height: side, width: side, labels, samples });
   const through = await Promise.all(

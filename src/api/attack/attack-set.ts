@@ -10,7 +10,7 @@ import type { WhiteBoxPredictor } from "../../predictors/opened.js";
 import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 import { type EvaluationOptions, machineOf, openImages, openModel } from "../evaluation/options.js";
 import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
-import { byteAttack, byteAttackSettings } from "./byte-attack.js";
+import { type ByteAttackPlan, byteAttack, planByteAttack } from "./byte-attack.js";
 
 /** The file in the new data set that describes how it was made. */
 const MANIFEST = "adversarial.json";
@@ -25,7 +25,11 @@ export interface AttackSetOptions
   readonly epsilon: number;
   /** The target class; by default the attack is untargeted, away from each image's own class. */
   readonly target?: string;
-  /** Number of PGD steps; by default 10. */
+  /** The name of the attack, as in an evaluation; by default pgd. */
+  readonly attack?: string;
+  /** The own keys of a registered attack. */
+  readonly parameters?: Readonly<Record<string, number>>;
+  /** Number of steps; by default that of an evaluation, which is 10 for PGD. */
   readonly steps?: number;
   /** Step size, with pixels in [0, 1]; by default epsilon / 4. */
   readonly stepSize?: number;
@@ -41,18 +45,19 @@ export interface WrittenAdversarialSet {
 }
 
 /**
- * Attacks every image of a split of a data set by PGD, as the network sees it, and writes it as CLASS/NAME.png in the model's image
+ * Attacks every image of a split of a data set, as the network sees it, and writes it as CLASS/NAME.png in the model's image
  * size. Evaluate on the copy with the crop fraction 1, so that the images are not cropped again. An interrupted copy is continued.
  *
  * @param model a run's folder or weights: anything that `openWeights` opens
- * @throws UsageError ERR_ATTACK the model is an ONNX file, or has other classes than the data set; ERR_EPSILON; ERR_CLASS there is no
- *   class with the target's name; ERR_SET_EXISTS the folder holds other files, or a copy made with other settings; and what `evaluate`
- *   throws
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, there is no such attack, or the model has other classes than the data set;
+ *   ERR_EPSILON; ERR_CLASS there is no class with the target's name; ERR_SET_EXISTS the folder holds other files, or a copy made with
+ *   other settings; and what `evaluate` throws
  * @throws RunError ERR_WRITE a file cannot be written
  */
 export async function attackSet(model: string, options: AttackSetOptions): Promise<WrittenAdversarialSet> {
   refuseOnnx(model);
   checkEpsilon(options.epsilon);
+  const plan = planByteAttack(options); // refused before anything is opened
   const machine = machineOf(options);
   const predictor = await openModel(model, options, machine);
   try {
@@ -66,7 +71,7 @@ export async function attackSet(model: string, options: AttackSetOptions): Promi
           "attack: the attack needs all classes of the model, and this data set joins or leaves out some. Give images of the model's classes",
         );
       }
-      return await write(predictor, relabelled(data.images, rule), { ...options, name: data.name });
+      return await write(predictor, relabelled(data.images, rule), { ...options, name: data.name, plan });
     } finally {
       await data.close();
     }
@@ -80,25 +85,26 @@ type Images = ReturnType<typeof relabelled>;
 async function write(
   { classifier, route, imageSize, file, classes }: WhiteBoxPredictor,
   images: Images,
-  options: AttackSetOptions & { readonly name: string },
+  options: AttackSetOptions & { readonly name: string; readonly plan: ByteAttackPlan },
 ): Promise<WrittenAdversarialSet> {
-  const { to, target } = options;
-  const settings = byteAttackSettings(options);
-  const { epsilon, steps, stepSize, seed } = settings;
+  const { to, target, plan, epsilon, parameters = {} } = options;
+  const { steps = null, stepSize = null } = plan.settings as { readonly [key in "steps" | "stepSize"]?: number };
   const aim = target === undefined ? undefined : classes.indexOf(classOf(target, classes));
   const madeFrom = {
     data: options.name,
     weights: file,
     route,
+    attack: plan.name,
+    ...parameters,
     epsilon,
     target: target ?? null,
     steps,
     "step size": stepSize,
-    seed,
+    seed: plan.seed,
     "image size": imageSize,
   };
   beginSet(to, MANIFEST, madeFrom, classes);
-  const perturb = byteAttack({ classifier, route }, settings, aim !== undefined);
+  const perturb = byteAttack({ classifier, route }, plan, epsilon, aim !== undefined);
   const bytes = imageSize * imageSize * 3;
   const taken = new Set<string>();
   let done = 0;

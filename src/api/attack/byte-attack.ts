@@ -1,57 +1,81 @@
-/** PGD whose result is whole bytes, which can be saved as a picture and classified again. */
+/** An attack whose result is whole bytes, which can be saved as a picture and classified again. */
+import type { Attack } from "../../attacks/attack.js";
+import { createAttack } from "../../attacks/create.js";
+import { evaluationAttacks } from "../../attacks/evaluation/auto-attack.js";
 import { bestIterate } from "../../attacks/evaluation/best-iterate.js";
-import { EVALUATION_STEPS, evaluationStepSize } from "../../attacks/evaluation/defaults.js";
-import { pgd } from "../../attacks/pgd.js";
-import { linf } from "../../attacks/threat-model.js";
+import { inTurn } from "../../attacks/evaluation/in-turn.js";
 import type { PixelBatch } from "../../data/loading/batch.js";
+import { UsageError } from "../../errors.js";
 import { ATTACK } from "../../nn/context.js";
 import type { WhiteBoxPredictor } from "../../predictors/opened.js";
 import { scope, type Tensor } from "../../tensor/index.js";
 import { permute } from "../../tensor/operators.js";
 import { batchFromPixels } from "../../training/methods/step.js";
+import { type EvaluationAttackPlan, type EvaluationAttackSpec, planAttack } from "../evaluation/attack.js";
 import { toBytes } from "./attack-rules.js";
 
-export interface ByteAttackSettings {
-  /** L-infinity radius, with pixels in [0, 1], as for the step size. */
+/** The attack and its strength; by default those of an evaluation. */
+export interface ByteAttackOptions {
+  /** The name of the attack, as in an evaluation; by default pgd. */
+  readonly attack?: string;
+  /** The own keys of a registered attack. */
+  readonly parameters?: Readonly<Record<string, number>>;
+  /** L-infinity radius, with pixels in [0, 1]. */
   readonly epsilon: number;
-  readonly steps: number;
-  readonly stepSize: number;
-  /** Seed of the random start. */
+  /** Steps of the attack. */
+  readonly steps?: number;
+  /** Of a step, with pixels in [0, 1]. */
+  readonly stepSize?: number;
+  /** Seed of the random draws: 0 unless given. */
+  readonly seed?: number;
+}
+
+export interface ByteAttackPlan extends EvaluationAttackPlan {
   readonly seed: number;
 }
 
-/** The settings; defaults are those of an evaluation. */
-export const byteAttackSettings = ({
-  epsilon,
-  steps = EVALUATION_STEPS,
-  stepSize = evaluationStepSize(epsilon),
-  seed = 0,
-}: Pick<ByteAttackSettings, "epsilon"> & Partial<ByteAttackSettings>): ByteAttackSettings => ({
-  epsilon,
-  steps,
-  stepSize,
-  seed,
-});
+/** @throws UsageError ERR_ATTACK there is no such attack, or it has no such key; ERR_SETTING a value breaks its rule */
+export function planByteAttack(options: ByteAttackOptions): ByteAttackPlan {
+  const { attack: name = "pgd", parameters, epsilon, steps, stepSize, seed = 0 } = options;
+  const strength = { ...(steps !== undefined && { steps }), ...(stepSize !== undefined && { stepSize }) };
+  return { ...planAttack({ ...parameters, name, epsilon, ...strength } as EvaluationAttackSpec), seed };
+}
 
 /**
  * The attack on a batch: it turns the bytes (N, S, S, 3) into adversarial ones within epsilon.
  *
  * @param aimed whether the batch's labels are target classes; else the attack is untargeted, away from the labels
+ * @throws UsageError ERR_ATTACK it is aimed, and the attack leads away from a class alone
  */
 export function byteAttack(
   { classifier, route }: Pick<WhiteBoxPredictor, "classifier" | "route">,
-  { epsilon, steps, stepSize, seed }: ByteAttackSettings,
+  plan: ByteAttackPlan,
+  epsilon: number,
   aimed: boolean,
 ): (batch: PixelBatch) => Uint8Array {
-  const threatModel = linf(epsilon);
-  const descent = pgd({ threatModel, stepSize, steps, target: aimed ? "given" : "none", randomStart: true });
-  // A targeted attack returns the last iterate, an untargeted one the iterate that is worst for the classifier.
-  const chosen = aimed ? descent : bestIterate(descent);
+  const attack = attackOf(plan, classifier.specification.classes.length, aimed);
   const logits = (x: Tensor) => classifier.forward(x, { ...ATTACK, route });
   return (batch) =>
     scope(() => {
-      const { images, labels, keys } = batchFromPixels(batch, { seed, epoch: 0 }, classifier.device);
-      const changed = permute(chosen.perturb(logits, images, labels, keys), [0, 2, 3, 1]).toArray() as Float32Array;
+      const { images, labels, keys } = batchFromPixels(batch, { seed: plan.seed, epoch: 0 }, classifier.device);
+      const changed = permute(attack.perturb(logits, images, labels, keys), [0, 2, 3, 1]).toArray() as Float32Array;
       return toBytes(changed, batch.pixels, epsilon);
     });
+}
+
+function attackOf({ attack, name, epsilon }: ByteAttackPlan, classes: number, aimed: boolean): Attack {
+  if ("name" in attack) {
+    if (!aimed) return bestIterate(createAttack(attack));
+    // Towards a class the last iterate is what the attack is after; away from one, the worst.
+    return createAttack({ ...attack, ...("target" in attack && { target: "given" as const }) });
+  }
+  if (aimed) {
+    throw new UsageError(
+      "ERR_ATTACK",
+      `attack: ${name} leads away from a class alone. Leave \`target\` out, or take pgd`,
+    );
+  }
+  const { evaluation, ...steps } = attack;
+  const { attacks } = evaluationAttacks({ name: evaluation, norm: "linf", epsilon, classes, ...steps });
+  return inTurn(attacks.map((one) => one.attack));
 }

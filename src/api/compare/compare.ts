@@ -42,7 +42,10 @@ export interface CompareOptions
   readonly to: string;
   /** Number of seeds, from the recipe's seed on; each arm is trained once with each. By default 3. */
   readonly seeds?: number;
-  /** Number of folds. Instead of using seeds, cross-validates a folder of photos without splits: for each fold each arm is trained on the other folds. */
+  /**
+   * Number of folds. Instead of using seeds, cross-validates a folder of photos without splits: for each fold each arm is trained on the
+   * other folds.
+   */
   readonly folds?: number;
   /** What is equal for all arms; the first arm sets the amount. By default epochs. */
   readonly budget?: Budget;

@@ -35,7 +35,9 @@ export interface ArmMeasure {
   readonly deviation: number | undefined;
   /** Values by repetition, without failed runs. */
   readonly values: Readonly<Record<string, number>>;
-  /** Difference of this arm minus the first, over their common repetitions; undefined for the first arm, and for fewer than two repetitions. */
+  /**
+   * Difference of this arm minus the first, over their common repetitions; undefined for the first arm, and for fewer than two repetitions.
+   */
   readonly difference: (SeedDifference & { readonly signFlip: number }) | undefined;
 }
 

@@ -1,11 +1,13 @@
 /** Plans the attack of an evaluation from the user's options. */
 import { EVALUATION_EPSILON, EVALUATION_STEPS, evaluationStepSize } from "../../attacks/evaluation/defaults.js";
 import { EVALUATION_ATTACKS, type EvaluationAttackName } from "../../attacks/evaluation/names.js";
+import { TRAINING_ATTACKS } from "../../attacks/names.js";
 import { attackReach } from "../../attacks/strength.js";
-import { assert, UsageError } from "../../errors.js";
+import { assert, didYouMean, UsageError } from "../../errors.js";
 import type { AttackPlan } from "../../predictors/adversaries.js";
 import type { AttackSpec, ResolvedAttack } from "../../recipes/attack-schema.js";
 import { changeRecipe, resolveRecipe } from "../../recipes/resolve.js";
+import { registeredNames } from "../../registered-parts.js";
 
 /** Default number of images for a costly attack. */
 export const COSTLY_ATTACK_IMAGES = 1000;
@@ -56,6 +58,7 @@ export function planAttack(spec: EvaluationAttackSpec): EvaluationAttackPlan {
     throw new UsageError("ERR_ATTACK", `evaluate: \`restarts\` must be a positive integer; got ${restarts}`);
   }
   const name = "name" in keys ? keys.name : undefined;
+  if (name !== undefined) checkName(name);
   if (name === undefined || name === "pgd" || !isEvaluationAttack(name)) {
     const attack = withDefaults(keys, resolved({ target: "none", ...keys }));
     const radius = attackReach(attack);
@@ -81,6 +84,16 @@ export function planAttack(spec: EvaluationAttackSpec): EvaluationAttackPlan {
     settings: { name, norm, epsilon, ...steps, restarts },
     costly: true,
   };
+}
+
+/** @throws UsageError ERR_ATTACK there is no attack of that name */
+function checkName(name: string): void {
+  const known = [...new Set([...EVALUATION_ATTACKS, ...TRAINING_ATTACKS, ...registeredNames("attack")])];
+  if (known.includes(name)) return;
+  throw new UsageError(
+    "ERR_ATTACK",
+    `there is no attack ${name}.${didYouMean(name, known)} Known are ${known.join(", ")}. For your own attack, give the file that registers it with \`parts\``,
+  );
 }
 
 /** The attack of some keys, after a check, with the default strength of training. */

@@ -1,4 +1,7 @@
-/** The settings that may be changed when a run is resumed: those that help after a failure or an end, if the checkpoint does not depend on them. */
+/**
+ * The settings that may be changed when a run is resumed: those that help after a failure or an end, if the checkpoint does not depend on
+ * them.
+ */
 import { UsageError } from "../../errors.js";
 import { createSchedule } from "../../optim/create.js";
 import { epochsOf } from "../../recipes/build/epochs.js";

@@ -1,6 +1,7 @@
 /** Writes the files of a new run before its first step, and reads them when it is resumed. */
 import type { OpenedData } from "../../data/opened-data.js";
 import { formatUsedPhotos } from "../../data/photos/used-photos.js";
+import { filesOfParts } from "../../parts.js";
 import { stringifyRecipe } from "../../recipes/resolve.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { writeFileAtomic } from "../../runs/atomic-file.js";
@@ -25,6 +26,11 @@ export function writeNewRun(
   writeJson(run.environment, environment(reproducibility));
   if (split !== undefined) writeJson(run.split, split);
   if (photos !== undefined) writeFileAtomic(run.photos, formatUsedPhotos(photos));
+  const attack = recipe.attack !== undefined && "name" in recipe.attack ? [recipe.attack.name] : [];
+  const parts = filesOfParts([
+    { kind: "network", name: recipe.model },
+    ...attack.map((name) => ({ kind: "attack", name }) as const),
+  ]);
   run.writeInfo({
     schema: RUN_SCHEMA,
     version: packageVersion(),
@@ -40,6 +46,7 @@ export function writeNewRun(
       ...(sizes.test !== undefined && { testImages: sizes.test }),
       ...(digest && { digest: digest() }),
     },
+    ...(parts.length > 0 && { parts }),
   });
 }
 

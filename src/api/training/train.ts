@@ -119,6 +119,7 @@ async function trainAsRank0(recipe: Recipe, options: TrainOptions): Promise<Trai
   const plan = options.resume ? resumePlan(recipe, options.run) : await newPlan(recipe, options.run, tell);
   const { resumed, source } = plan;
   for (const line of source?.notes ?? []) await note(line);
+  for (const line of resumed?.checkParts() ?? []) await note(line, true);
   if (resumed === undefined) checkSynchronized(plan.recipe, group);
   deviceOf(plan.recipe, group); // fails before anything is read
   setMachine(plan.recipe, group);
@@ -176,6 +177,7 @@ async function newPlan(
 function resumePlan(changed: Recipe, path: string | undefined): Plan {
   if (path === undefined) throw new UsageError("ERR_RESUME", "train: `resume` needs `run`, the folder of the run");
   const resumed = RunDirectory.resume(path);
+  resumed.checkParts(); // refused before the recipe is read, which names them
   const saved = parseSavedRecipe(resumed.recipeText(), resumed.recipe);
   return { path: resumed.path, resumed, ...changedRecipe(saved, changed) };
 }

@@ -1,7 +1,10 @@
 import type { Command } from "commander";
+import { EVALUATION_ATTACKS } from "../../attacks/evaluation/names.js";
+import { TRAINING_ATTACKS } from "../../attacks/names.js";
 import { UsageError } from "../../errors.js";
 import { ATTACK_FLAGS, addFlags, changesOf, MACHINE_FLAGS } from "../flags/flags.js";
 import { wholeNumber } from "../flags/set-flags.js";
+import { attackSetOption, attackSettings } from "../flags/settings.js";
 
 interface AttackOptions extends Readonly<Record<string, unknown>> {
   readonly to: string;
@@ -9,6 +12,8 @@ interface AttackOptions extends Readonly<Record<string, unknown>> {
   readonly split?: string;
   readonly limitTest?: string;
   readonly quiet?: boolean;
+  readonly attack?: string;
+  readonly set: readonly string[];
   readonly target?: string;
   readonly route?: string;
   readonly checkpoint?: string;
@@ -24,8 +29,8 @@ const STRENGTH_FLAGS = ATTACK_FLAGS.filter(({ path }) =>
   description:
     {
       "attack.epsilon": "largest change of a pixel, with pixels in [0, 1] (default: 4/255)",
-      "attack.stepSize": "step size of PGD (default: epsilon / 4)",
-      "attack.steps": "number of PGD steps (default: 10)",
+      "attack.stepSize": "step size (default: epsilon / 4)",
+      "attack.steps": "number of steps (default: 100 for apgd and fab, else 10)",
     }[one.path] ?? one.description,
 }));
 const ATTACK_MACHINE_FLAGS = MACHINE_FLAGS.filter(({ path }) => path !== "data.workers");
@@ -39,8 +44,13 @@ export function define(command: Command): void {
     .option("--data <path>", "attack every image of this data set and write a copy of it")
     .option("--split <name>", "with --data: test or validation (default: test; all images if the folder has no splits)")
     .option("--limit-test <count>", "with --data: use only this many images");
+  command.option(
+    "--attack <name>",
+    `${[...new Set([...EVALUATION_ATTACKS, ...TRAINING_ATTACKS])].join(", ")}, or one of --parts (default: pgd)`,
+  );
   addFlags(command, STRENGTH_FLAGS);
   command
+    .addOption(attackSetOption())
     .option("--target <class>", "class that the attack aims at (default: any class but the photo's own)")
     .option("--route <name>", "batch norms to attack through (default: main); the picture shows all routes")
     .option(
@@ -57,13 +67,16 @@ export function define(command: Command): void {
 }
 
 async function attack(model: string, photo: string | undefined, options: AttackOptions): Promise<void> {
-  const { to, data, split, limitTest, target, route, checkpoint, seed, threads, json = false } = options;
+  const { to, data, split, limitTest, attack: name, target, route, checkpoint, seed, threads, json = false } = options;
   if ((photo === undefined) === (data === undefined)) {
     const got = photo === undefined ? "neither" : "both";
     throw new UsageError("ERR_FLAG", `attack: give a photo, or a data set with --data; got ${got}`);
   }
   const changes = [...changesOf(STRENGTH_FLAGS, options), ...changesOf(ATTACK_MACHINE_FLAGS, options)];
   const own = {
+    attack: name,
+    // Their values are checked where the attack is planned.
+    parameters: attackSettings(options.set) as Readonly<Record<string, number>>,
     target,
     route,
     checkpoint,

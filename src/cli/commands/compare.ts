@@ -13,7 +13,7 @@ interface CompareFlags extends Readonly<Record<string, unknown>> {
   readonly seeds?: string;
   readonly folds?: string;
   readonly budget: string;
-  readonly parts?: string;
+  readonly suiteParts?: string;
   readonly checkpoint?: string;
   readonly limitTest?: string;
   readonly to: string;
@@ -42,7 +42,7 @@ export function define(command: Command): void {
     .option("--seeds <count>", "number of seeds; each arm is trained once per seed (default: 3)")
     .option("--folds <count>", "number of folds: cross-validate a folder of photos without splits instead")
     .option("--budget <what>", "what all arms get as much of as the first one: epochs, compute or time", "epochs")
-    .option("--parts <names>", "what to measure: clean, corrupted, stylised, attacked (default: all)")
+    .option("--suite-parts <names>", "what to measure: clean, corrupted, stylised, attacked (default: all)")
     .option("--checkpoint <which>", "checkpoint of each run: last, best or the step of a kept one", "last")
     .option("--limit-test <count>", "use only this many test images")
     .option("--to <folder>", "folder of the runs and the report; give it again to continue after a stop", "comparison")
@@ -68,7 +68,7 @@ async function compare(file: string | undefined, flags: CompareFlags): Promise<v
       seeds: count(flags.seeds, "--seeds"),
       folds: count(flags.folds, "--folds"),
       budget: choice("compare", "--budget", flags.budget, BUDGETS),
-      parts: flags.parts?.split(",").map((part) => choice("compare", "--parts", part.trim(), PARTS)),
+      parts: flags.suiteParts?.split(",").map((part) => choice("compare", "--suite-parts", part.trim(), PARTS)),
       checkpoint: flags.checkpoint,
       limitTest: count(flags.limitTest, "--limit-test"),
       // The evaluation uses the device, precision and threads of the training.

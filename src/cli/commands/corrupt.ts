@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { WrittenSet } from "../../corruptions/sets/write-set.js";
 import { didYouMean, numbered, UsageError } from "../../errors.js";
+import { registeredNames } from "../../registered-parts.js";
 import { choice, part, wholeNumber } from "../flags/set-flags.js";
 import { CountLine } from "../output/count-line.js";
 
@@ -15,7 +16,7 @@ export function define(command: Command): void {
     .option("--split <name>", "split to copy: train, validation or test", "test")
     .option(
       "--corruptions <names>",
-      "names separated by commas, all (the fifteen), extra (the four others) or both",
+      "names separated by commas, those of --parts too; all (the fifteen), extra (the four others) or both",
       "all",
     )
     .option("--severities <list>", "severities, such as 1-5 or 1,3", "1-5")
@@ -73,7 +74,12 @@ async function corrupt(flags: Flags): Promise<void> {
     limit: optional(flags.limitTest, count("--limit-test")),
     seed,
   };
-  const corruptions = chooseCorruptions(flags.corruptions, CORRUPTIONS, EXTRA_CORRUPTIONS);
+  const corruptions = chooseCorruptions(
+    flags.corruptions,
+    CORRUPTIONS,
+    EXTRA_CORRUPTIONS,
+    registeredNames("corruption"),
+  );
   const severities = parseSeverities(flags.severities);
   const layout = optional(flags.layout, (text) => choice("corrupt", "--layout", text, ["imagenet-c", "cifar-c"]));
   const parameters = optional(flags.parameters, (text) =>
@@ -109,21 +115,23 @@ async function openImages(path: string, options: import("../../data/writing/sour
   return sourceOfDataset(shapesDataset({ split, count, size, seed: 0 }), { ...options, limit: undefined });
 }
 
-function chooseCorruptions<Name extends string>(
+function chooseCorruptions(
   text: string,
-  fifteen: readonly Name[],
-  extra: readonly Name[],
-): Name[] {
-  const known = [...fifteen, ...extra];
+  fifteen: readonly string[],
+  extra: readonly string[],
+  own: readonly string[],
+): string[] {
+  const known = [...fifteen, ...extra, ...own];
   return [...new Set(text.split(",").map((word) => word.trim()))].flatMap((word) => {
     if (word === "all") return fifteen;
     if (word === "extra") return extra;
-    if (word === "both") return known;
+    if (word === "both") return [...fifteen, ...extra];
     const name = known.find((candidate) => candidate === word);
     if (name !== undefined) return [name];
     throw new UsageError(
       "ERR_CORRUPTION",
-      `corrupt: --corruptions must be all, extra, both, or names of ${known.join(", ")}; got ${word}.${didYouMean(word, known)}`,
+      `corrupt: --corruptions must be all, extra, both, or names of ${known.join(", ")}; got ${word}.${didYouMean(word, known)} ` +
+        "For your own corruption, give the file that registers it with --parts",
     );
   });
 }

@@ -2,11 +2,14 @@ import { type Command, Option } from "commander";
 import type { EvaluationAttackSpec } from "../../api/evaluation/attack.js";
 import type { EvaluationSplit } from "../../api/evaluation/data.js";
 import type { EvaluationOptions } from "../../api/evaluation/options.js";
+import { EVALUATION_ATTACKS } from "../../attacks/evaluation/names.js";
+import { TRAINING_ATTACKS } from "../../attacks/names.js";
 import { UsageError } from "../../errors.js";
 import { withFlags } from "../flags/flag-names.js";
 import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, changesOf, givenFlags, MACHINE_FLAGS } from "../flags/flags.js";
 import { onnxOption, onnxOptions } from "../flags/onnx-flag.js";
 import { wholeNumber } from "../flags/set-flags.js";
+import { attackSetOption, attackSettings } from "../flags/settings.js";
 
 interface EvaluateFlags extends Readonly<Record<string, unknown>> {
   readonly data?: string;
@@ -23,6 +26,7 @@ interface EvaluateFlags extends Readonly<Record<string, unknown>> {
   readonly output?: string;
   readonly attack?: string;
   readonly restarts?: string;
+  readonly set: readonly string[];
   readonly limitTest?: string;
   readonly seed: string;
   readonly threads: string;
@@ -37,7 +41,7 @@ const EVALUATION_ATTACK_FLAGS = ATTACK_FLAGS.map((one) => ({
   ...one,
   description:
     {
-      "attack.name": "autoattack, apgd-ce, apgd-dlr, apgd-t, fab, square; pgd, i-fgsm, gd or fgsm (docs/attacks.md)",
+      "attack.name": `${[...new Set([...EVALUATION_ATTACKS, ...TRAINING_ATTACKS])].join(", ")}, or one of --parts (docs/attacks.md)`,
       "attack.epsilon": "radius, with pixels in [0, 1] (default: 8/255; 0.5 in l2)",
       "attack.stepSize": "step size of pgd, i-fgsm and gd (default: epsilon / 4)",
       "attack.steps": "number of steps (default: 100 for apgd and fab, else 10)",
@@ -73,6 +77,7 @@ export function define(command: Command): void {
   addFlags(command, BAD_IMAGE_FLAGS);
   addFlags(command, MACHINE_FLAGS);
   command
+    .addOption(attackSetOption())
     .option("--restarts <count>", "number of runs of the attack, each from another random start (default: 1)")
     .option("--limit-test <count>", "use only this many images of the split (default: all; 1000 under a costly attack)")
     .option("--seed <number>", "seed of the attack's random draws", "0")
@@ -144,19 +149,21 @@ function checkNames({ output, suite }: EvaluateFlags): void {
 
 /** @throws UsageError ERR_ATTACK flags of an attack are given without --attack */
 function attackOf(options: EvaluateFlags): EvaluationAttackSpec | undefined {
-  const keys = changesOf(ATTACK_FLAGS, options).map(({ path, value }) => [path.replace("attack.", ""), value]);
+  const flags = changesOf(ATTACK_FLAGS, options).map(({ path, value }) => [path.replace("attack.", ""), value]);
+  const keys = { ...attackSettings(options.set), ...Object.fromEntries(flags) };
   if (options.attack === undefined) {
-    if (keys.length === 0 && options.restarts === undefined) return undefined;
+    if (Object.keys(keys).length === 0 && options.restarts === undefined) return undefined;
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
   // planAttack checks its keys and values.
-  const spec = Object.fromEntries(keys) as EvaluationAttackSpec;
+  const spec = keys as EvaluationAttackSpec;
   return { ...spec, restarts: wholeNumber("evaluate", "--restarts", options.restarts ?? "1", 1) };
 }
 
 /** @throws UsageError ERR_SUITE, ERR_ATTACK a flag has no meaning for a suite, or for a corrupted set */
 function checkSuite(options: EvaluateFlags, corrupted: boolean): void {
-  const [attackFlag = options.restarts && "--restarts"] = givenFlags(ATTACK_FLAGS, options);
+  const others = options.restarts === undefined ? options.set.map(() => "--set") : ["--restarts"];
+  const [attackFlag] = [...givenFlags(ATTACK_FLAGS, options), ...others];
   if (attackFlag !== undefined) {
     const why = corrupted ? "a corrupted set is not attacked" : "the suite has its own attacks";
     throw new UsageError("ERR_ATTACK", `evaluate: ${why}; leave ${attackFlag} out`);

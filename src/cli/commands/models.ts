@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { UsageError } from "../../errors.js";
+import { registeredNames } from "../../registered-parts.js";
 import type { PresetName } from "../../weights/preset-names.js";
 import { downloadProgress } from "../output/download-progress.js";
 
@@ -7,7 +8,10 @@ import { downloadProgress } from "../output/download-progress.js";
 export function define(command: Command): void {
   command
     .option("--published", "list weights that others published; give their reference to --weights or evaluate")
-    .option("--json", "print a JSON array: { name, parameters, batchNorms, batchNormChannels, imageSize } of networks")
+    .option(
+      "--json",
+      "print a JSON array: { name, parameters, batchNorms, batchNormChannels, imageSize } of networks, and registered: true of those of --parts",
+    )
     .action(list);
   command
     .command("import")
@@ -26,15 +30,18 @@ export function define(command: Command): void {
 async function list({ published, json }: { readonly published?: boolean; readonly json?: boolean }): Promise<void> {
   if (!published) {
     // Not the registry, which needs libtorch.
-    const { MODEL_SUMMARIES: summaries } = await import("../../models/summaries.js");
-    if (json) return print(summaries);
-    const rows = summaries.map(({ name, parameters, batchNorms, batchNormChannels, imageSize }) => [
-      name,
-      parameters.toLocaleString("en"),
-      String(batchNorms),
-      batchNormChannels.toLocaleString("en"),
-      String(imageSize),
-    ]);
+    const { MODEL_SUMMARIES } = await import("../../models/summaries.js");
+    const own = await ownNetworks();
+    if (json) return print([...MODEL_SUMMARIES, ...own.map((summary) => ({ ...summary, registered: true }))]);
+    const rows = [...MODEL_SUMMARIES, ...own].map(
+      ({ name, parameters, batchNorms, batchNormChannels, imageSize }, i) => [
+        i < MODEL_SUMMARIES.length ? name : `${name} (registered)`,
+        parameters.toLocaleString("en"),
+        String(batchNorms),
+        batchNormChannels.toLocaleString("en"),
+        String(imageSize),
+      ],
+    );
     return printTable([["name", "parameters", "batch norms", "their channels", "image size"], ...rows], 1);
   }
   const { PUBLISHED_WEIGHTS } = await import("../../weights/published.js");
@@ -52,6 +59,14 @@ async function list({ published, json }: { readonly published?: boolean; readonl
     "\npublished: top-1 accuracy as the authors report it. checked: what was tested here. file: the published file was evaluated. layout: a " +
       "file with random weights, saved by the same library, gave the library's logits. family: the same for another size of the network.",
   );
+}
+
+/** The networks of --parts. */
+async function ownNetworks() {
+  const names = registeredNames("network");
+  if (names.length === 0) return [];
+  const { architecture, summarize } = await import("../../models/registry.js");
+  return names.map((name) => summarize(architecture(name)));
 }
 
 interface ImportFlags {

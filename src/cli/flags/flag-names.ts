@@ -20,6 +20,7 @@ const OTHER_OPTIONS: readonly string[] = [
   "maxRequests",
   "maxRestarts",
   "onnx",
+  "parts",
   "port",
   "timeout",
   "preset",

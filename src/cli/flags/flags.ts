@@ -1,5 +1,6 @@
 /** Flags that several commands share, and the recipe keys that they set. */
 import type { Command } from "commander";
+import { TRAINING_ATTACKS } from "../../attacks/names.js";
 import { usualKey } from "../../recipes/other-names.js";
 import type { RecipeChange } from "../../recipes/resolve.js";
 
@@ -12,7 +13,7 @@ interface RecipeFlag {
 
 /** The flags of an attack, the same in training and in evaluation. */
 export const ATTACK_FLAGS: readonly RecipeFlag[] = [
-  { flag: "--attack <name>", path: "attack.name", description: "pgd, i-fgsm, gd or fgsm" },
+  { flag: "--attack <name>", path: "attack.name", description: `${TRAINING_ATTACKS.join(", ")}, or one of --parts` },
   { flag: "--norm <name>", path: "attack.norm", description: "linf or l2 (default: linf)" },
   {
     flag: "--epsilon <size>",

@@ -9,6 +9,29 @@ export const setOption = (): Option =>
     .argParser((value: string, all: readonly string[]) => [...all, value])
     .default([]);
 
+/** The same for an evaluation, which takes no more of a recipe than the attack. */
+export const attackSetOption = (): Option =>
+  new Option("--set <attack.key=value>", "set any key of the attack; may be repeated")
+    .argParser((value: string, all: readonly string[]) => [...all, value])
+    .default([]);
+
+/**
+ * What the settings say of the attack, by its keys; whether these are right is checked where it is planned.
+ *
+ * @throws UsageError ERR_SETTING a setting has another form, or is of another section
+ */
+export function attackSettings(settings: readonly string[]): Record<string, unknown> {
+  const entries = settingChanges(settings).map(({ path, value, source }) => {
+    const [, key] = /^attack\.(\w+)$/.exec(path) ?? [];
+    if (key !== undefined && key !== "name") return [key, value] as const;
+    throw new UsageError(
+      "ERR_SETTING",
+      `${source}: here the path must be a key of the attack, as in attack.randomStart=false`,
+    );
+  });
+  return Object.fromEntries(entries);
+}
+
 /**
  * The recipe changes of the settings. Their paths and values are checked where they are applied.
  *

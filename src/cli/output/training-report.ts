@@ -2,6 +2,7 @@
 import type { TrainEvent, TrainResult } from "../../api/events.js";
 import type { Part } from "../../data/folders/image-folder.js";
 import { withFlags } from "../flags/flag-names.js";
+import { loadedPartsFlags } from "../loaded-parts.js";
 import { CountLine } from "./count-line.js";
 import { ProgressLine } from "./progress.js";
 
@@ -73,14 +74,17 @@ function describeEnd(result: TrainResult): string[] {
   }
   if (status === "stopped") {
     const why = reason === "time budget" ? "The time budget is used up: stopped" : "Stopped";
-    return [...lines, `${why} after step ${step}; saved. Continue with: advprop train --run ${run} --resume`];
+    return [
+      ...lines,
+      `${why} after step ${step}; saved. Continue with: advprop train --run ${run} --resume${loadedPartsFlags()}`,
+    ];
   }
   const why =
     reason === "early stopping"
       ? "Early stopping, because the validation accuracy no longer improved: finished"
       : "Finished";
   const command = evaluateCommand(run, data.parts, best !== undefined);
-  return [...lines, `${why} after step ${step}. Evaluate with: ${command}`];
+  return [...lines, `${why} after step ${step}. Evaluate with: ${command}${loadedPartsFlags()}`];
 }
 
 /**

@@ -12,7 +12,9 @@ export interface MethodCurve {
   readonly validationAccuracy: readonly number[];
 }
 
-/** An image, its perturbation and its adversarial version, uint8 HWC RGB, and the predictions of AdvProp's network for the adversarial image. */
+/**
+ * An image, its perturbation and its adversarial version, uint8 HWC RGB, and the predictions of AdvProp's network for the adversarial image.
+ */
 export interface AdversarialExample {
   readonly clean: Uint8Array;
   readonly perturbation: Uint8Array;

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { CorruptedLayout } from "../../data/corrupted-set.js";
 import type { ImageSource } from "../../data/writing/source-images.js";
-import type { CorruptionName, TableName } from "../severity-tables.js";
+import type { TableName } from "../severity-tables.js";
 
 /** Images in one unit of work of the layout of CIFAR-C. They all have one severity. */
 const CHUNK = 500;
@@ -18,12 +18,14 @@ export interface SetJob {
   readonly samples: Uint32Array;
   /** (N) CLASS/FILE, the path of the image in the written set */
   readonly files: readonly string[];
-  readonly corruptions: readonly CorruptionName[];
+  readonly corruptions: readonly string[];
   readonly severities: readonly number[];
   readonly table: TableName | undefined;
   readonly seed: number;
   /** Folder of the photographs of frost. */
   readonly frostTextures: string | undefined;
+  /** Files that register those of the corruptions that are not published; each worker loads them. */
+  readonly parts: readonly string[];
 }
 
 /** Number of units of work. A unit is an image with all its corruptions, or a chunk of one severity of one corruption. */
@@ -36,7 +38,7 @@ const chunksOf = (length: number): number => Math.ceil(length / CHUNK);
 
 /** A part of an array of the layout of CIFAR-C. */
 export interface Chunk {
-  readonly corruption: CorruptionName;
+  readonly corruption: string;
   readonly severity: number;
   /** The images from .. to - 1 of the source. */
   readonly from: number;

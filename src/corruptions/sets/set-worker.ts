@@ -8,9 +8,10 @@ import { readSourceImage } from "../../data/writing/source-images.js";
 import { serveUnits } from "../../data/writing/work-queue.js";
 import { configureDecoder } from "../../images/decode.js";
 import type { RawImage } from "../../images/resize.js";
+import { loadParts } from "../../parts.js";
 import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 import { faultPoint } from "../../runs/fault-point.js";
-import { type CorruptionName, corrupt } from "../index.js";
+import { corrupt } from "../index.js";
 import { readFrostTextures } from "./frost-photographs.js";
 import { arrayFiles, chunkOf, photoFile, type SetJob } from "./set-job.js";
 
@@ -21,13 +22,14 @@ const job = workerData as SetJob;
 const { to, layout, source, length, samples, files, corruptions, severities, table, seed } = job;
 let frostTextures: readonly RawImage[] | undefined;
 configureDecoder();
+for (const file of job.parts) await loadParts(file);
 await serveUnits(async (unit) => {
   if (job.frostTextures !== undefined) frostTextures ??= await readFrostTextures(job.frostTextures);
   await (layout === "imagenet-c" ? writePhotos(unit) : writeChunk(unit));
   faultPoint("corrupt:unit");
 });
 
-function corrupted({ pixels, height, width }: RawImage, index: number, name: CorruptionName, severity: number) {
+function corrupted({ pixels, height, width }: RawImage, index: number, name: string, severity: number) {
   return corrupt(pixels, height, width, name, severity, { seed, sample: samples[index], table, frostTextures });
 }
 

@@ -22,6 +22,7 @@ import { beginSet, completeSet } from "../../data/writing/set-manifest.js";
 import { type SourceImages, squareNote } from "../../data/writing/source-images.js";
 import { runUnits, type WorkOptions } from "../../data/writing/work-queue.js";
 import { assert, UsageError } from "../../errors.js";
+import { fileOfPart } from "../../parts.js";
 import { checkSeed } from "../../random.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 import { CORRUPTIONS, type CorruptionName, checkCorruption, PUBLISHED, SEVERITIES, type TableName } from "../index.js";
@@ -35,7 +36,7 @@ export interface WriteCorruptedSetOptions extends Pick<WorkOptions, "workers" | 
   /** By default `cifar-c` for images in memory and `imagenet-c` for photos. */
   readonly layout?: CorruptedLayout;
   /** By default the fifteen of the benchmark. */
-  readonly corruptions?: readonly CorruptionName[];
+  readonly corruptions?: readonly (CorruptionName | (string & {}))[];
   /** By default 1 .. 5, which the layout of CIFAR-10-C always has. */
   readonly severities?: readonly number[];
   /** The published set whose parameters are used; by default the one made for the nearest image size. */
@@ -50,7 +51,7 @@ export interface WrittenSet {
   readonly to: string;
   readonly layout: CorruptedLayout;
   readonly images: number;
-  readonly corruptions: readonly CorruptionName[];
+  readonly corruptions: readonly string[];
   readonly severities: readonly number[];
 }
 
@@ -75,7 +76,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
   const corruptions = options.corruptions ?? CORRUPTIONS;
   const severities = options.severities ?? SEVERITIES;
   checkSeed(seed, "writeCorruptedSet");
-  for (const name of corruptions) for (const severity of severities) checkCorruption(name, severity, PUBLISHED);
+  for (const name of corruptions) for (const severity of severities) checkCorruption(name, severity);
   if (layout === "cifar-c" && severities.join() !== SEVERITIES.join()) {
     throw new UsageError(
       "ERR_SEVERITY",
@@ -96,6 +97,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
     table,
     seed,
     frostTextures,
+    parts: partsOf(corruptions),
   };
   const shape = layout === "cifar-c" ? arrayShape(job) : [];
   const frostDigest = frostTextures === undefined ? MADE_TEXTURES : await digestOfTextures(frostTextures);
@@ -123,6 +125,20 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
   }
   completeSet(to, CORRUPTED_SET_MANIFEST);
   return { to, layout, images: length, corruptions, severities };
+}
+
+/** The files of the corruptions that are not published. @throws UsageError ERR_CORRUPTION one was registered by the program itself */
+function partsOf(corruptions: readonly string[]): string[] {
+  const own = corruptions.filter((name) => !PUBLISHED.some((published) => published === name));
+  const files = own.map((name) => {
+    const file = fileOfPart("corruption", name);
+    if (file !== undefined) return file;
+    throw new UsageError(
+      "ERR_CORRUPTION",
+      `writeCorruptedSet: worker threads cannot know ${name}, which this program itself registered. Register it in a file of its own, and load that with loadParts`,
+    );
+  });
+  return [...new Set(files)];
 }
 
 /** @throws UsageError ERR_IMAGE_SIZE */
@@ -159,7 +175,7 @@ function preparePhotos({ to, files, corruptions, severities }: SetJob, begun: bo
 }
 
 /** Unless it was begun: makes an array's file with its header and space for its elements, and the file of chunk marks. */
-function beginArray(job: SetJob, corruption: CorruptionName, shape: readonly number[]): void {
+function beginArray(job: SetJob, corruption: string, shape: readonly number[]): void {
   const { whole, part, written } = arrayFiles(job.to, corruption);
   const chunks = chunksOfArray(job);
   const header = npyHeader(shape);
@@ -177,7 +193,7 @@ function beginArray(job: SetJob, corruption: CorruptionName, shape: readonly num
 }
 
 /** Renames a complete array to its final name. */
-function endArray(job: SetJob, corruption: CorruptionName): void {
+function endArray(job: SetJob, corruption: string): void {
   const { whole, part, written } = arrayFiles(job.to, corruption);
   if (existsSync(part)) {
     assert(

@@ -25,7 +25,10 @@ function evaluationsIn(folder: string): { readonly file: string; readonly evalua
     .sort((a, b) => (String(a.evaluation.createdAt) < String(b.evaluation.createdAt) ? -1 : 1));
 }
 
-/** The scores for the list: those of the newest evaluation without and with an attack, through the main batch norms, on test images if there are any. */
+/**
+ * The scores for the list: those of the newest evaluation without and with an attack, through the main batch norms, on test images if there
+ * are any.
+ */
 export function evaluationScores(folder: string): Pick<RunSummary, "clean" | "robust" | "attack"> {
   const all = evaluationsIn(folder).map(({ evaluation }) => evaluation);
   const main = all.filter(({ route }) => route === undefined || route === "main");

@@ -34,7 +34,10 @@ export const onnxSettingsSchema = z.strictObject({
   outputName: z.string().optional(),
 });
 
-/** The settings of a user for an ONNX file. `classes` are names in the order of the outputs, "imagenet", or a text file with one name per line. */
+/**
+ * The settings of a user for an ONNX file. `classes` are names in the order of the outputs, "imagenet", or a text file with one name per
+ * line.
+ */
 export type OnnxOptions = Readonly<z.input<typeof onnxSettingsSchema>>;
 
 /** The known settings of an ONNX file; absent ones must follow from its graph. */

@@ -4,7 +4,9 @@ import type { Tensor } from "../../tensor/index.js";
 import { add, channelsLast, mean, mul, reversed, sub } from "../../tensor/operators.js";
 import type { Batch } from "./step.js";
 
-/** The images of the clean pass: m x + (1 - m) x', where m is the mask and x' the image at the mirrored index of the batch; x without a mask. */
+/**
+ * The images of the clean pass: m x + (1 - m) x', where m is the mask and x' the image at the mirrored index of the batch; x without a mask.
+ */
 export function cleanImages({ images, mix }: Pick<Batch, "images" | "mix">): Tensor {
   if (mix === undefined) return images;
   const partners = channelsLast(reversed(images));

@@ -190,7 +190,7 @@ describe("photos", () => {
     const error = await codedRejection(openTraining(folder));
     expect(error).toMatchObject({ code: "ERR_BAD_IMAGES" });
     expect(error.message).toMatch(
-      /2 photos of .*train-0\.tar\/2\.jpg: it is text.*train-0\.tar\/3\.jpg: it is a JPEG, cut off/s,
+      /2 photos of .*train-0\.tar\/2\.jpg: it is text.*train-0\.tar\/3\.jpg: it is a JPEG, truncated/s,
     );
     const skipping = await openTraining(folder, { onBadImage: "skip" });
     expect(skipping.sizes).toEqual({ train: 2 });

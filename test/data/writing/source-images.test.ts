@@ -58,7 +58,7 @@ describe("openSourceImages", () => {
     writeFileSync(join(folder, "dog/002.jpg"), "%PDF-1.7\n");
     const error = await codedRejection(openSourceImages(folder, { part: "test", seed: 0 }));
     expect([error.code, error.exitCode]).toEqual(["ERR_BAD_IMAGES", 2]);
-    expect(error.message).toContain("  cat/001.jpg: it is a JPEG, cut off");
+    expect(error.message).toContain("  cat/001.jpg: it is a JPEG, truncated");
     expect(error.message).toContain("  dog/002.jpg: it is a PDF");
     expect(error.message).not.toContain("--on-bad-image");
   });

@@ -51,7 +51,7 @@ describe("writeStylizedSet", () => {
 
   test("the built-in set has its own variant instead", () => {
     const { status, stderr } = advprop(["stylize", "--data", "shapes", "--to", "/nowhere/set"]);
-    expect(stderr).toMatch(/exact stylised variant/);
+    expect(stderr).toMatch(/already has a stylised variant/);
     expect(status).toBe(2);
   });
 });

@@ -196,7 +196,9 @@ function picture({ rows, columns, strength }: HeatMapProps, dark: boolean): Offs
   return canvas;
 }
 
-/** The colour of a strength: from the background over orange to dark red, or on dark pages to near white. The order is visible in grey too. */
+/**
+ * The colour of a strength: from the background over orange to dark red, or on dark pages to near white. The order is visible in grey too.
+ */
 export function heat(strength: number, dark: boolean): readonly number[] {
   if (strength <= 0) return GROUND[dark ? 1 : 0];
   const stops = STOPS[dark ? 1 : 0];
