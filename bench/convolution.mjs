@@ -9,8 +9,8 @@
  */
 import { parseArgs } from "node:util";
 import { scope, setThreads } from "../dist/tensor/index.js";
-import { channelsLast, conv2d, conv2d3x3, full, stridedConv2d } from "../dist/tensor/operators.js";
-import { bestOf, measure, PASSES } from "./passes.mjs";
+import { channelsLast, conv2d, full } from "../dist/tensor/operators.js";
+import { bestOf, libtorchConvolution, measure, PASSES } from "./passes.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -48,8 +48,8 @@ for (const [inputs, outputs, side, kernel, stride] of LAYERS) {
   scope(() => {
     const [padding, result] = [(kernel - 1) / 2, side / stride];
     const sides = { left: padding, right: padding, top: padding, bottom: padding };
-    const libtorch = (x, w) => conv2d(x, w, undefined, stride, padding);
-    const ours = stride === 1 ? conv2d3x3 : (x, w) => stridedConv2d(x, w, stride, sides);
+    const libtorch = (x, w) => libtorchConvolution(x, w, stride, sides);
+    const ours = (x, w) => conv2d(x, w, { stride, padding });
     const tensors = ["float32", "bfloat16"].map((dtype) => [
       channelsLast(full([batch, inputs, side, side], 0.5, dtype)),
       channelsLast(full([outputs, inputs, kernel, kernel], 0.25, dtype)),

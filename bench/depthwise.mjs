@@ -11,8 +11,8 @@
 import { parseArgs } from "node:util";
 import { samePadding } from "../dist/nn/layers/same-convolution.js";
 import { scope, setThreads } from "../dist/tensor/index.js";
-import { channelsLast, conv2d, depthwiseConv2d, full, pad2d } from "../dist/tensor/operators.js";
-import { bestOf, measure, PASSES } from "./passes.mjs";
+import { channelsLast, conv2d, full } from "../dist/tensor/operators.js";
+import { bestOf, libtorchConvolution, measure, PASSES } from "./passes.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -43,11 +43,8 @@ const LAYERS = [
   [1152, 32, 3, 1],
 ].filter(([channels]) => values.only === "" || channels === Number(values.only));
 
-const ours = (x, weight, stride, padding) => depthwiseConv2d(x, weight, stride, padding);
-const libtorch = (x, weight, stride, { left, right, top, bottom }) =>
-  left === right && top === bottom
-    ? conv2d(x, weight, undefined, stride, [top, left], x.shape[1])
-    : conv2d(pad2d(x, left, right, top, bottom), weight, undefined, stride, 0, x.shape[1]);
+const ours = (x, weight, stride, padding) => conv2d(x, weight, { stride, padding, groups: x.shape[1] });
+const libtorch = (x, weight, stride, padding) => libtorchConvolution(x, weight, stride, padding, x.shape[1]);
 
 const totals = PASSES.map(() => [0, 0, 0, 0]);
 console.log(`batch ${batch}, ${imageSize} px, ${values.threads} thread(s), best of ${values.rounds}`);

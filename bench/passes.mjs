@@ -1,9 +1,16 @@
 /** Timing of a convolution's passes, for the benches of single kernels. */
-import { scope, Tensor } from "../dist/tensor/index.js";
+import { callAny, scope, Tensor } from "../dist/tensor/index.js";
 import { native } from "../dist/tensor/native.js";
 import { detach } from "../dist/tensor/operators.js";
 
 export const PASSES = ["forward", "input gradient", "weight gradient"];
+
+/** libtorch's convolution, which makes a padded copy where the zeros on two sides differ. */
+export function libtorchConvolution(x, weight, stride, { left, right, top, bottom }, groups = 1) {
+  const even = left === right && top === bottom;
+  const input = even ? x : callAny("aten::constant_pad_nd", [x, [left, right, top, bottom]]);
+  return callAny("aten::conv2d", [input, weight, null, stride, even ? [top, left] : 0, 1, groups]);
+}
 
 /** The gradient of one tensor, given that of the result. */
 const gradient = (y, input, slopes) => new Tensor(native.gradients(y, [input], slopes)[0]);

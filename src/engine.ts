@@ -73,6 +73,7 @@ export { whiteBox } from "./predictors/white-box.js";
 export {
   type Argument,
   call,
+  callAny,
   type Device,
   type DeviceName,
   type DType,
@@ -82,6 +83,7 @@ export {
   keep,
   type MemoryStats,
   memoryStats,
+  type OperatorName,
   resolveDevice,
   scope,
   Tensor,

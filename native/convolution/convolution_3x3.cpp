@@ -1,7 +1,8 @@
-// 3x3 convolution with stride 1 and one zero on each side as operators: of x, and of relu(norm(x)). It is computed in Winograd's form. For
+// 3x3 convolution with stride 1 and one zero on each side: of x, and as an operator of relu(norm(x)). It is computed in Winograd's form. For
 // bfloat16 it is the plain sum over sixteen channels (narrow_convolution.h) or with AMX (direct_convolution.h). Everything else is libtorch's.
 #include "composed_convolution.h"
 #include "direct_convolution.h"
+#include "forms.h"
 #include "narrow_convolution.h"
 #include "winograd/winograd.h"
 
@@ -104,28 +105,15 @@ struct NormalizedConvolution : torch::autograd::Function<NormalizedConvolution> 
   }
 };
 
-void checkWeight(const at::Tensor& x, const at::Tensor& weight) {
-  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 3 && weight.size(3) == 3,
-              "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", weight.sizes());
-}
-
-at::Tensor plain(const at::Tensor& x, const at::Tensor& weight) { return composedConvolution(x, weight, 1, {1, 1, 1, 1}); }
-
 bool hasKernel(const at::Tensor& x, const at::Tensor& weight) { return winograd::applies(x, weight) && !isDisabled(Switchable::convolution3x3); }
-
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& given) {
-  checkWeight(x, given);
-  const at::Tensor weight = floatWeight(given);
-  if (!hasKernel(x, weight)) return plain(x, weight);
-  return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
-}
 
 at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const c10::optional<at::Tensor>& runningMean,
                                  const c10::optional<at::Tensor>& runningVariance, bool batch, double factor, double epsilon, const at::Tensor& given) {
-  checkWeight(x, given);
+  TORCH_CHECK(x.dim() == 4 && given.dim() == 4 && given.size(1) == x.size(1) && given.size(2) == 3 && given.size(3) == 3,
+              "x must be [N, I, H, W] and weight [O, I, 3, 3]; got ", x.sizes(), " and ", given.sizes());
   const at::Tensor weight = floatWeight(given);
   if (!hasKernel(x, weight) || !isChannelsLast(x) || isDisabled(Switchable::normReluConvolution)) {
-    return convolution(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
+    return convolution3x3(batchNorm(x, scale, shift, {}, runningMean, runningVariance, batch, factor, epsilon, kRelu), weight);
   }
   const at::Tensor statistics = normStatistics(x, scale, shift, runningMean, runningVariance, batch, factor, epsilon);
   return NormalizedConvolution::apply(x, scale, shift, weight.contiguous(at::MemoryFormat::ChannelsLast), statistics, batch);
@@ -133,12 +121,12 @@ at::Tensor normalizedConvolution(const at::Tensor& x, const at::Tensor& scale, c
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("conv2d_3x3(Tensor x, Tensor weight) -> Tensor", &convolution);
-  library.def(
-      "norm_relu_conv2d_3x3(Tensor x, Tensor scale, Tensor shift, Tensor(a!)? running_mean, Tensor(b!)? running_var, bool batch, float factor, "
-      "float epsilon, Tensor weight) -> Tensor",
-      &normalizedConvolution);
+at::Tensor convolution3x3(const at::Tensor& x, const at::Tensor& given) {
+  const at::Tensor weight = floatWeight(given);
+  if (!hasKernel(x, weight)) return composedConvolution(x, weight, 1, {1, 1, 1, 1});
+  return PlainConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast));
 }
+
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("norm_relu_conv2d_3x3", &normalizedConvolution); }
 
 }  // namespace advprop

@@ -3,9 +3,9 @@
 // bfloat16, any zeros on each of the four sides. Every other case is libtorch's.
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "composed_convolution.h"
+#include "forms.h"
 #include "product/packed_matrix.h"
 #include "product/pointwise.h"
 #include "profile/disabled_kernels.h"
@@ -227,10 +227,11 @@ struct ImageConvolution : torch::autograd::Function<ImageConvolution> {
     const int64_t stride = context->saved_data["stride"].toInt();
     const std::vector<int64_t> padding = context->saved_data["padding"].toIntVector(), shape = context->saved_data["x"].toIntVector();
     const at::Tensor gradient = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+    const double flops = 2.0 * weight.numel() / weight.size(0) * gradient.numel();
     at::Tensor gradX, gradWeight;
     if (context->needs_input_grad(0)) {
       gradX = at::empty(shape, gradient.options(), at::MemoryFormat::ChannelsLast);
-      const ProfiledKernel profiled("advprop::image_conv2d (input gradient)", 2.0 * weight.numel() / weight.size(0) * gradient.numel(),
+      const ProfiledKernel profiled(convolutionGradient("input", ConvolutionKind::ofImages, weight.size(2), stride).c_str(), flops,
                                     gradient.nbytes(), gradX.nbytes());
       dispatch(gradient.scalar_type(), weight.size(2), [&](auto zero, auto kernel) {
         using T = decltype(zero);
@@ -239,7 +240,7 @@ struct ImageConvolution : torch::autograd::Function<ImageConvolution> {
     }
     if (context->needs_input_grad(1)) {
       gradWeight = at::empty(weight.sizes(), weight.options().requires_grad(false), at::MemoryFormat::ChannelsLast);
-      const ProfiledKernel profiled("advprop::image_conv2d (weight gradient)", 2.0 * weight.numel() / weight.size(0) * gradient.numel(),
+      const ProfiledKernel profiled(convolutionGradient("weight", ConvolutionKind::ofImages, weight.size(2), stride).c_str(), flops,
                                     gradient.nbytes() + x.nbytes(), 0);
       dispatch(gradient.scalar_type(), weight.size(2), [&](auto zero, auto kernel) {
         using T = decltype(zero);
@@ -250,26 +251,16 @@ struct ImageConvolution : torch::autograd::Function<ImageConvolution> {
   }
 };
 
+}  // namespace
+
 at::Tensor imageConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
-  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == weight.size(3),
-              "x must be [N, I, H, W] and weight [O, I, k, k]; got ", x.sizes(), " and ", weight.sizes());
-  TORCH_CHECK(stride >= 1, "stride must be at least 1; got ", stride);
-  TORCH_CHECK(padding.size() == 4 && std::all_of(padding.begin(), padding.end(), [](int64_t zeros) { return zeros >= 0; }),
-              "padding must be four numbers (left, right, top, bottom), none negative; got ", padding);
   const int64_t kernel = weight.size(2);
-  const bool ours = x.size(1) == kColors && (kernel == 3 || kernel == 7) && weight.scalar_type() == at::kFloat && weight.device().is_cpu() &&
-                    x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.numel() > 0 &&
-                    weight.size(0) > 0 && x.size(2) + padding[2] + padding[3] >= kernel && x.size(3) + padding[0] + padding[1] >= kernel &&
-                    !isDisabled(Switchable::firstConvolution);
+  const bool ours = x.size(1) == kColors && (kernel == 3 || kernel == 7) && weight.size(3) == kernel && weight.scalar_type() == at::kFloat &&
+                    weight.device().is_cpu() && x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
+                    x.numel() > 0 && weight.size(0) > 0 && !isDisabled(Switchable::firstConvolution);
   if (!ours) return composedConvolution(x, weight, stride, padding);
   return ImageConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast), stride,
                                  padding.vec());
-}
-
-}  // namespace
-
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("image_conv2d(Tensor x, Tensor weight, int stride, int[4] padding) -> Tensor", &imageConvolution);
 }
 
 }  // namespace advprop

@@ -10,6 +10,6 @@ at::Tensor maxPool(const at::Tensor& x, int64_t size, int64_t stride, int64_t pa
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) { library.def("max_pool2d(Tensor x, int size, int stride, int padding) -> Tensor", &maxPool); }
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("max_pool2d", &maxPool); }
 
 }  // namespace advprop

@@ -1,11 +1,11 @@
-// Dense convolution of any stride as an operator, without groups and bias, with any zeros on each of the four sides; x is not copied to
-// pad it. Every other case goes through libtorch's padding and convolution.
+// Dense convolution of any stride, without groups and bias, with any zeros on each of the four sides; x is not copied to pad it. Every other
+// case goes through libtorch's padding and convolution.
 #include "strided_convolution.h"
 
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "composed_convolution.h"
+#include "forms.h"
 #include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
 
@@ -15,12 +15,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// The name of a gradient's row in a profile.
-std::string rowName(const StridedSizes& sizes, const char* gradient) {
-  const std::string kernel = std::to_string(sizes.kernel);
-  return "advprop::strided_conv2d " + kernel + "x" + kernel + " (" + gradient + " gradient)";
-}
 
 struct StridedConvolution : torch::autograd::Function<StridedConvolution> {
   /// Keeps the weight only for the gradient of x, and x only for that of the weight.
@@ -40,11 +34,13 @@ struct StridedConvolution : torch::autograd::Function<StridedConvolution> {
     const double inputBytes = static_cast<double>(sizes.images) * sizes.patches().imageSize() * gradient.element_size();
     at::Tensor gradX, gradWeight;
     if (context->needs_input_grad(0)) {
-      const ProfiledKernel profiled(rowName(sizes, "input").c_str(), flops, gradientBytes, inputBytes);
+      const ProfiledKernel profiled(convolutionGradient("input", ConvolutionKind::dense, sizes.kernel, sizes.stride).c_str(),
+                                    flops, gradientBytes, inputBytes);
       gradX = stridedInputGradient(gradient, saved[1], sizes);
     }
     if (context->needs_input_grad(1)) {
-      const ProfiledKernel profiled(rowName(sizes, "weight").c_str(), flops, gradientBytes + inputBytes, 0);
+      const ProfiledKernel profiled(convolutionGradient("weight", ConvolutionKind::dense, sizes.kernel, sizes.stride).c_str(),
+                                    flops, gradientBytes + inputBytes, 0);
       gradWeight = stridedWeightGradient(gradient, saved[0], sizes);
     }
     return {gradX, gradWeight, at::Tensor()};
@@ -57,28 +53,16 @@ bool isOurs(const at::Tensor& x, const at::Tensor& weight) {
          !isDisabled(Switchable::stridedConvolution);
 }
 
-at::Tensor stridedConvolution(const at::Tensor& x, const at::Tensor& given, int64_t stride, at::IntArrayRef padding) {
-  TORCH_CHECK(x.dim() == 4 && given.dim() == 4 && given.size(1) == x.size(1), "x must be [N, I, H, W] and weight [O, I, k, k]; got ", x.sizes(),
-              " and ", given.sizes());
-  TORCH_CHECK(stride >= 1, "stride must be at least 1; got ", stride);
-  TORCH_CHECK(padding.size() == 4 && std::all_of(padding.begin(), padding.end(), [](int64_t zeros) { return zeros >= 0; }),
-              "padding must be four numbers (left, right, top, bottom), none negative; got ", padding);
-  const int64_t left = padding[0], right = padding[1], top = padding[2], bottom = padding[3];
-  const int64_t height = x.size(2), width = x.size(3), kernel = given.size(2);
-  const int64_t spareRows = height + top + bottom - kernel, spareColumns = width + left + right - given.size(3);
-  TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the padded input must be at least as large as the kernel; got x ", x.sizes(), ", padding ",
-              padding, " and weight ", given.sizes());
-  const at::Tensor weight = floatWeight(given);
-  if (!isOurs(x, weight)) return composedConvolution(x, weight, stride, padding);
-  const StridedSizes sizes{x.size(0), x.size(1), height, width, given.size(0), spareRows / stride + 1, spareColumns / stride + 1,
-                           kernel,    stride,    left,   top};
-  return StridedConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast), sizes);
-}
-
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("strided_conv2d(Tensor x, Tensor weight, int stride, int[4] padding) -> Tensor", &stridedConvolution);
+at::Tensor stridedConvolution(const at::Tensor& x, const at::Tensor& given, int64_t stride, at::IntArrayRef padding) {
+  const at::Tensor weight = floatWeight(given);
+  if (!isOurs(x, weight)) return composedConvolution(x, weight, stride, padding);
+  const int64_t left = padding[0], right = padding[1], top = padding[2], bottom = padding[3];
+  const int64_t height = x.size(2), width = x.size(3), kernel = given.size(2);
+  const int64_t rows = (height + top + bottom - kernel) / stride + 1, columns = (width + left + right - kernel) / stride + 1;
+  const StridedSizes sizes{x.size(0), x.size(1), height, width, given.size(0), rows, columns, kernel, stride, left, top};
+  return StridedConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(at::MemoryFormat::ChannelsLast), sizes);
 }
 
 }  // namespace advprop

@@ -62,7 +62,7 @@ void takeOver(bool on) {
   if (!on) return;
   inPlace = std::make_unique<torch::Library>(torch::Library::IMPL, "advprop", c10::DispatchKey::AutogradCPU, __FILE__, __LINE__);
   advprop::cuda::registerLayers(*inPlace);
-  advprop::cuda::registerImageConvolution(*inPlace);
+  advprop::cuda::registerConvolution(*inPlace);
   advprop::cuda::registerMaxPool(*inPlace);
   advprop::cuda::registerSqueezeExcitation(*inPlace);
   advprop::cuda::registerSteps(*inPlace);

@@ -26,7 +26,7 @@ struct FirstConvolution : torch::autograd::Function<FirstConvolution> {
     const Launch launch(x);
     const at::Tensor taps = weight.to(at::kFloat).contiguous();
     at::Tensor y = at::empty({x.size(0), weight.size(0), rows, columns}, x.options(), kChannelsLast);
-    check(imageConvolution(sizesOf(context, y), dataOf(x), floatsOf(taps), dataOf(y), launch.stream), "image_conv2d");
+    check(imageConvolution(sizesOf(context, y), dataOf(x), floatsOf(taps), dataOf(y), launch.stream), "conv2d of images");
     return y;
   }
 
@@ -39,7 +39,7 @@ struct FirstConvolution : torch::autograd::Function<FirstConvolution> {
     if (context->needs_input_grad(0)) {
       const at::Tensor taps = weight.to(at::kFloat).contiguous();
       gradX = at::empty({sizes.images, 3, sizes.height, sizes.width}, gradient.options(), kChannelsLast);
-      check(imageConvolutionGradient(sizes, dataOf(gradient), floatsOf(taps), dataOf(gradX), launch.stream), "image_conv2d (input gradient)");
+      check(imageConvolutionGradient(sizes, dataOf(gradient), floatsOf(taps), dataOf(gradX), launch.stream), "conv2d of images (input gradient)");
     }
     if (context->needs_input_grad(1)) {
       const at::Tensor padded = at::constant_pad_nd(x, context->saved_data["padding"].toIntVector()), same = weight.to(x.scalar_type());
@@ -66,7 +66,7 @@ struct Blocks : torch::autograd::Function<Blocks> {
     context->saved_data["sizes"] = std::vector<int64_t>{sizes.images, sizes.height, sizes.width, sizes.down, sizes.across, sizes.left, sizes.top};
     const Launch launch(x);
     at::Tensor blocks = at::empty({sizes.images, kBlockChannels, sizes.down, sizes.across}, x.options(), kChannelsLast);
-    check(toBlocks(sizes, dataOf(x), dataOf(blocks), launch.stream), "image_conv2d (blocks)");
+    check(toBlocks(sizes, dataOf(x), dataOf(blocks), launch.stream), "conv2d of images (blocks)");
     return blocks;
   }
 
@@ -76,7 +76,7 @@ struct Blocks : torch::autograd::Function<Blocks> {
     const PixelBlocks sizes{s[0], s[1], s[2], s[3], s[4], s[5], s[6], dtypeCode(gradient.scalar_type())};
     const Launch launch(gradient);
     at::Tensor gradX = at::empty({sizes.images, 3, sizes.height, sizes.width}, gradient.options(), kChannelsLast);
-    check(fromBlocks(sizes, dataOf(gradient), dataOf(gradX), launch.stream), "image_conv2d (gradient of blocks)");
+    check(fromBlocks(sizes, dataOf(gradient), dataOf(gradX), launch.stream), "conv2d of images (gradient of blocks)");
     return {gradX, at::Tensor()};
   }
 };
@@ -91,20 +91,14 @@ at::Tensor convolutionOfBlocks(const at::Tensor& x, const at::Tensor& weight, at
   return at::conv2d(Blocks::apply(x, sizes), taps.to(x.scalar_type(), false, false, kChannelsLast));
 }
 
-at::Tensor firstConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
-  const bool ours = isOurs(x) && x.dim() == 4 && weight.dim() == 4 && weight.device() == x.device() && isKernelDtype(x) && isKernelDtype(weight) &&
-                    x.numel() > 0 && x.size(1) == 3 && weight.size(1) == 3 && weight.size(2) == weight.size(3) && padding.size() == 4 &&
-                    std::all_of(padding.begin(), padding.end(), [](int64_t zeros) { return zeros >= 0; }) &&
-                    x.size(2) + padding[2] + padding[3] >= weight.size(2) && x.size(3) + padding[0] + padding[1] >= weight.size(3);
-  if (ours && weight.size(2) == 7 && stride == 2) return convolutionOfBlocks(x.contiguous(kChannelsLast), weight, padding);
-  if (!ours || weight.size(2) != 3 || weight.size(0) > kMostImageOutputs || (stride != 1 && stride != 2)) {
-    return composed<decltype(firstConvolution)>("advprop::image_conv2d", x, weight, stride, padding);
-  }
-  return FirstConvolution::apply(x.contiguous(kChannelsLast), weight, stride, padding.vec());
-}
-
 }  // namespace
 
-void registerImageConvolution(torch::Library& library) { library.impl("image_conv2d", &firstConvolution); }
+at::Tensor firstConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
+  const bool ours = isOurs(x) && weight.device() == x.device() && isKernelDtype(x) && isKernelDtype(weight) && x.numel() > 0 && x.size(1) == 3 &&
+                    weight.size(2) == weight.size(3);
+  if (ours && weight.size(2) == 7 && stride == 2) return convolutionOfBlocks(x.contiguous(kChannelsLast), weight, padding);
+  if (!ours || weight.size(2) != 3 || weight.size(0) > kMostImageOutputs || (stride != 1 && stride != 2)) return {};
+  return FirstConvolution::apply(x.contiguous(kChannelsLast), weight, stride, padding.vec());
+}
 
 }  // namespace advprop::cuda

@@ -127,7 +127,7 @@ struct DepthwiseConvolution : torch::autograd::Function<DepthwiseConvolution> {
     const Launch launch(x);
     const at::Tensor taps = weight.to(at::kFloat).contiguous();
     at::Tensor y = at::empty({sizes.images, sizes.channels, sizes.rows, sizes.columns}, x.options(), kChannelsLast);
-    check(depthwiseForward(sizes, dataOf(x), floatsOf(taps), dataOf(y), launch.stream), "depthwise_conv2d");
+    check(depthwiseForward(sizes, dataOf(x), floatsOf(taps), dataOf(y), launch.stream), "conv2d depthwise");
     return y;
   }
 
@@ -140,41 +140,35 @@ struct DepthwiseConvolution : torch::autograd::Function<DepthwiseConvolution> {
     if (context->needs_input_grad(0)) {
       const at::Tensor taps = saved[1].to(at::kFloat).contiguous();
       gradX = at::empty({sizes.images, sizes.channels, sizes.height, sizes.width}, gradient.options(), kChannelsLast);
-      check(depthwiseInputGradient(sizes, dataOf(gradient), floatsOf(taps), dataOf(gradX), launch.stream), "depthwise_conv2d (input gradient)");
+      check(depthwiseInputGradient(sizes, dataOf(gradient), floatsOf(taps), dataOf(gradX), launch.stream), "conv2d depthwise (input gradient)");
     }
     if (context->needs_input_grad(1)) {
       const at::Tensor partial = floats({depthwiseWorkspace(sizes)}, gradient);
       gradWeight = floats({sizes.channels, 1, sizes.kernel, sizes.kernel}, gradient);
       check(depthwiseWeightGradient(sizes, dataOf(gradient), dataOf(saved[0]), floatsOf(gradWeight), floatsOf(partial), launch.stream),
-            "depthwise_conv2d (weight gradient)");
+            "conv2d depthwise (weight gradient)");
       gradWeight = gradWeight.to(context->saved_data["dtype"].toScalarType());
     }
     return {gradX, gradWeight, at::Tensor()};
   }
 };
 
+}  // namespace
+
 at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
-  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(0) == x.size(1) && weight.size(1) == 1,
-              "x must be [N, C, H, W] and weight [C, 1, k, k]; got ", x.sizes(), " and ", weight.sizes());
-  TORCH_CHECK(stride >= 1, "stride must be at least 1; got ", stride);
-  TORCH_CHECK(padding.size() == 4 && std::all_of(padding.begin(), padding.end(), [](int64_t zeros) { return zeros >= 0; }),
-              "padding must be four numbers (left, right, top, bottom), none negative; got ", padding);
-  const int64_t left = padding[0], right = padding[1], top = padding[2], bottom = padding[3], kernel = weight.size(2);
-  const int64_t spareRows = x.size(2) + top + bottom - kernel, spareColumns = x.size(3) + left + right - weight.size(3);
-  TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the kernel ", weight.sizes(), " is larger than the padded input ", x.sizes());
+  const int64_t kernel = weight.size(2);
   const bool ours = isOurs(x) && weight.device() == x.device() && isKernelDtype(x) && isKernelDtype(weight) && x.numel() > 0 &&
                     (kernel == 3 || kernel == 5) && weight.size(3) == kernel && (stride == 1 || stride == 2);
-  if (!ours) return composed<decltype(depthwiseConvolution)>("advprop::depthwise_conv2d", x, weight, stride, padding);
-  const Depthwise sizes{x.size(0), x.size(1), x.size(2), x.size(3), spareRows / stride + 1, spareColumns / stride + 1, left, top,
-                        static_cast<int>(kernel), static_cast<int>(stride), dtypeCode(x.scalar_type())};
+  if (!ours) return {};
+  const int64_t left = padding[0], right = padding[1], top = padding[2], bottom = padding[3];
+  const int64_t rows = (x.size(2) + top + bottom - kernel) / stride + 1, columns = (x.size(3) + left + right - kernel) / stride + 1;
+  const Depthwise sizes{x.size(0), x.size(1), x.size(2), x.size(3), rows, columns, left, top, static_cast<int>(kernel), static_cast<int>(stride),
+                        dtypeCode(x.scalar_type())};
   return DepthwiseConvolution::apply(x.contiguous(kChannelsLast), weight, sizes);
 }
 
-}  // namespace
-
 void registerLayers(torch::Library& library) {
   library.impl("batch_norm", &batchNorm);
-  library.impl("depthwise_conv2d", &depthwiseConvolution);
   library.impl("norm_relu_conv2d_3x3", &normalizedConvolution);
 }
 

@@ -56,9 +56,13 @@ auto composed(const char* name, const Arguments&... arguments) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Operator>().redispatch(anyDevice, arguments...);
 }
 
+/// Convolutions with arguments that were checked. The result is undefined if there is no kernel for them.
+at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding);
+at::Tensor firstConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding);
+
 /// Each replaces the operators of the same names by those of the file that it is named after.
 void registerLayers(torch::Library& library);
-void registerImageConvolution(torch::Library& library);
+void registerConvolution(torch::Library& library);
 void registerMaxPool(torch::Library& library);
 void registerSqueezeExcitation(torch::Library& library);
 void registerSteps(torch::Library& library);

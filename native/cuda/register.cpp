@@ -5,7 +5,7 @@ namespace advprop::cuda {
 
 TORCH_LIBRARY_IMPL(advprop, AutogradCUDA, library) {
   registerLayers(library);
-  registerImageConvolution(library);
+  registerConvolution(library);
   registerMaxPool(library);
   registerSqueezeExcitation(library);
   registerSteps(library);

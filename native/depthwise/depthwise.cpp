@@ -1,9 +1,8 @@
-// Depthwise convolution as an operator: each channel has its own kernel of 3x3 or 5x5; stride 1 or 2, any zeros on each of the four
-// sides; x is not copied to pad it. Every other case goes through libtorch's padding and convolution.
+// Depthwise convolution: each channel has its own kernel of 3x3 or 5x5; stride 1 or 2, any zeros on each of the four sides; x is not copied
+// to pad it. Every other case goes through libtorch's padding and convolution.
 #include "depthwise.h"
 
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "convolution/composed_convolution.h"
 #include "profile/disabled_kernels.h"
@@ -35,15 +34,14 @@ struct DepthwiseConvolution : torch::autograd::Function<DepthwiseConvolution> {
     // Each gradient needs as much arithmetic as the forward pass.
     const double flops = 2.0 * sizes.kernel * sizes.kernel * gradient.numel();
     const double inputBytes = static_cast<double>(sizes.images) * sizes.channels * sizes.height * sizes.width * gradient.element_size();
-    const bool small = sizes.kernel == 3;
     if (context->needs_input_grad(0)) {
-      const char* name = small ? "advprop::depthwise_conv2d 3x3 (input gradient)" : "advprop::depthwise_conv2d 5x5 (input gradient)";
-      const ProfiledKernel profiled(name, flops, gradient.nbytes(), inputBytes);
+      const ProfiledKernel profiled(convolutionGradient("input", ConvolutionKind::depthwise, sizes.kernel, sizes.stride).c_str(), flops,
+                                    gradient.nbytes(), inputBytes);
       gradX = depthwiseInputGradient(gradient, saved[1], sizes);
     }
     if (context->needs_input_grad(1)) {
-      const char* name = small ? "advprop::depthwise_conv2d 3x3 (weight gradient)" : "advprop::depthwise_conv2d 5x5 (weight gradient)";
-      const ProfiledKernel profiled(name, flops, gradient.nbytes() + inputBytes, 0);
+      const ProfiledKernel profiled(convolutionGradient("weight", ConvolutionKind::depthwise, sizes.kernel, sizes.stride).c_str(), flops,
+                                    gradient.nbytes() + inputBytes, 0);
       gradWeight = depthwiseWeightGradient(gradient, saved[0], sizes).to(context->saved_data["dtype"].toScalarType());
     }
     return {gradX, gradWeight, at::Tensor()};
@@ -57,26 +55,15 @@ bool isOurs(const at::Tensor& x, const at::Tensor& weight, int64_t stride) {
          (kernel == 3 || kernel == 5) && weight.size(3) == kernel && (stride == 1 || stride == 2) && !isDisabled(Switchable::depthwise);
 }
 
-at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
-  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(0) == x.size(1) && weight.size(1) == 1,
-              "x must be [N, C, H, W] and weight [C, 1, k, k]; got ", x.sizes(), " and ", weight.sizes());
-  TORCH_CHECK(stride >= 1, "stride must be at least 1; got ", stride);
-  TORCH_CHECK(padding.size() == 4 && std::all_of(padding.begin(), padding.end(), [](int64_t zeros) { return zeros >= 0; }),
-              "padding must be four numbers (left, right, top, bottom), none negative; got ", padding);
-  const int64_t left = padding[0], right = padding[1], top = padding[2], bottom = padding[3];
-  const int64_t height = x.size(2), width = x.size(3), kernel = weight.size(2);
-  const int64_t spareRows = height + top + bottom - kernel, spareColumns = width + left + right - weight.size(3);
-  TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the kernel ", weight.sizes(), " is larger than the padded input ", x.sizes());
-  if (!isOurs(x, weight, stride)) return composedConvolution(x, weight, stride, padding, x.size(1));
-  const int64_t rows = spareRows / stride + 1, columns = spareColumns / stride + 1;
-  const DepthwiseSizes sizes{x.size(0), x.size(1), height, width, rows, columns, left, top, kernel, stride};
-  return DepthwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, sizes);
-}
-
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("depthwise_conv2d(Tensor x, Tensor weight, int stride, int[4] padding) -> Tensor", &depthwiseConvolution);
+at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
+  if (!isOurs(x, weight, stride)) return composedConvolution(x, weight, stride, padding, x.size(1));
+  const int64_t left = padding[0], right = padding[1], top = padding[2], bottom = padding[3];
+  const int64_t height = x.size(2), width = x.size(3), kernel = weight.size(2);
+  const int64_t rows = (height + top + bottom - kernel) / stride + 1, columns = (width + left + right - kernel) / stride + 1;
+  const DepthwiseSizes sizes{x.size(0), x.size(1), height, width, rows, columns, left, top, kernel, stride};
+  return DepthwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, sizes);
 }
 
 }  // namespace advprop

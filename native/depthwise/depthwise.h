@@ -24,6 +24,9 @@ struct DepthwiseSizes {
   int64_t blockStart(int64_t block) const { return std::min(block * kBlock, channels - kBlock); }
 };
 
+/// The convolution of x [N, C, H, W] with weight [C, 1, k, k] and zeros on each side (left, right, top, bottom), which must fit.
+at::Tensor depthwiseConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding);
+
 /// y, of x's dtype. `weight` is [channels, 1, kernel, kernel] in any dtype; sums are float32.
 at::Tensor depthwiseForward(const at::Tensor& x, const at::Tensor& weight, const DepthwiseSizes& sizes);
 /// The gradient of x, given that of y, in y's dtype.

@@ -79,10 +79,6 @@ at::Tensor syncedNorm(const at::Tensor& x, const at::Tensor& weight, const at::T
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def(
-      "synced_norm(Tensor x, Tensor weight, Tensor bias, Tensor(a!)? running_mean, Tensor(b!)? running_var, float factor, float epsilon) -> Tensor",
-      &syncedNorm);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("synced_norm", &syncedNorm); }
 
 }  // namespace advprop

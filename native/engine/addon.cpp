@@ -5,6 +5,7 @@
 #include "gradients/autograd.h"
 #include "gradients/recompute.h"
 #include "graph.h"
+#include "operators.h"
 #include "profile/disabled_kernels.h"
 #include "profile/profiler.h"
 #include "system.h"
@@ -37,6 +38,7 @@ napi_value initialize(napi_env env, napi_value exports) {
     } functions[] = {
         {"findOperator", guarded<findOperator>},
         {"callOperator", guarded<callOperator>},
+        {"schemaFaults", guarded<schemaFaults>},
         {"setRequiresGrad", guarded<setRequiresGrad>},
         {"gradients", guarded<gradients>},
         {"accumulateGradients", guarded<accumulateGradients>},

@@ -8,6 +8,8 @@
 
 #include <map>
 #include <memory>
+
+#include "tensors/packed_weights.h"
 #endif
 
 namespace advprop {
@@ -39,6 +41,7 @@ napi_value beginCapture(Environment& environment, const Arguments& arguments) {
     c10::cuda::setCurrentCUDAStream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index()));
   }
   c10::cuda::CUDACachingAllocator::emptyCache();  // the graph has memory of its own
+  forgetPackedWeights();
   auto graph = std::make_unique<at::cuda::CUDAGraph>();
   graph->capture_begin();
   capturing = std::move(graph);
@@ -48,6 +51,7 @@ napi_value beginCapture(Environment& environment, const Arguments& arguments) {
 napi_value endCapture(Environment& environment, const Arguments&) {
   if (!capturing) throw UserError("ERR_ARGUMENT", "no graph is being captured");
   std::unique_ptr<at::cuda::CUDAGraph> graph = std::move(capturing);
+  forgetPackedWeights();
   graph->capture_end();
   graphs.emplace(++made, std::move(graph));
   return fromNumber(environment, static_cast<double>(made));

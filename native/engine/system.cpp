@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "tensors/allocator.h"
+#include "tensors/packed_weights.h"
 
 namespace advprop {
 
@@ -34,6 +35,7 @@ napi_value setThreads(Environment& environment, const Arguments& arguments) {
 }
 
 napi_value memoryStats(Environment& environment, const Arguments&) {
+  freeUnusedPackedWeights();
   const AllocatorStats stats = allocatorStats();
   napi_value object;
   check(environment, napi_create_object(environment.env, &object));

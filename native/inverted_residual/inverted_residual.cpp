@@ -13,11 +13,9 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A block, and the tensors that it points into.
 struct State : torch::CustomClassHolder {
   explicit State(InvertedResidual&& block_) : block(std::move(block_)) {}
   InvertedResidual block;
-  std::vector<at::Tensor> alive;
 
   double flops() const { return block.expandFlops() + block.depthwiseFlops() + block.projectFlops() + block.gateFlops(); }
 };
@@ -59,11 +57,11 @@ Affine affineOf(const at::Tensor* norm, int64_t channels, double epsilon) {
 }
 
 at::Tensor invertedResidual(const at::Tensor& x, at::TensorList expand, at::TensorList depthwise, at::TensorList squeeze, at::TensorList project,
-                            int64_t kernel, int64_t stride, at::IntArrayRef padding, double epsilon, bool residual) {
+                            int64_t stride, at::IntArrayRef padding, double epsilon, bool residual) {
   TORCH_CHECK((expand.empty() || expand.size() == 5) && depthwise.size() == 5 && project.size() == 5,
-              "expand, depthwise and project are a packed weight with scale, shift, mean and variance");
-  auto state = c10::make_intrusive<State>(InvertedResidual(x, depthwise[1].numel(), project[1].numel(), expand.empty() ? at::Tensor() : expand[0],
-                                                           depthwise[0], squeeze, project[0], kernel, stride, padding));
+              "expand, depthwise and project are a weight with scale, shift, mean and variance");
+  auto state = c10::make_intrusive<State>(
+      InvertedResidual(x, expand.empty() ? at::Tensor() : expand[0], depthwise[0], squeeze, project[0], stride, padding));
   InvertedResidual& block = state->block;
   block.residual = residual;
   TORCH_CHECK(!residual || (block.outputs == block.inputs && block.pixels() == block.results()), "a residual must have the shape of the result");
@@ -75,20 +73,11 @@ at::Tensor invertedResidual(const at::Tensor& x, at::TensorList expand, at::Tens
   const at::Tensor input = x.contiguous(at::MemoryFormat::ChannelsLast);
   const ProfiledKernel profiled("advprop::inverted_residual (forward)", state->flops(), input.nbytes(), input.nbytes());
   if (!x.requires_grad()) return invertedResidualForward(block, input, nullptr);
-  state->alive = {depthwise[0], squeeze[0], squeeze[1], squeeze[2], squeeze[3], project[0]};
-  if (block.expands) state->alive.push_back(expand[0]);
   return InvertedResidualFunction::apply(input, state);
 }
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("pack_depthwise(Tensor weight, int stride, ScalarType dtype) -> Tensor",
-              [](const at::Tensor& weight, int64_t stride, at::ScalarType dtype) { return packDepthwise(weight, kPanel, stride, dtype); });
-  library.def(
-      "inverted_residual(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] squeeze, Tensor[] project, int kernel, int stride, int[4] padding, "
-      "float epsilon, bool residual) -> Tensor",
-      &invertedResidual);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("inverted_residual", &invertedResidual); }
 
 }  // namespace advprop

@@ -20,10 +20,10 @@ constexpr int64_t kPanel = kPanelVectors * kLanes;
 
 /// Sizes and weights of one block on one batch.
 struct InvertedResidualLayers {
-  /// Without an expansion `packedExpand` is undefined and `expanded` is the number of x's channels. `packedDepthwise` comes from packDepthwise.
-  /// `squeeze` is W1, b1, the transpose of W2, and b2 of the gate. All are checked. The tensors must live as long as this.
-  InvertedResidualLayers(const at::Tensor& x, int64_t expanded, int64_t outputs, const at::Tensor& packedExpand, const at::Tensor& packedDepthwise,
-                         at::TensorList squeeze, const at::Tensor& packedProject, int64_t kernel, int64_t stride, at::IntArrayRef padding);
+  /// Checks and packs the weights. `expand` is [E, I, 1, 1], or undefined without an expansion, where E is the number of x's channels.
+  /// `depthwise` is [E, 1, k, k]. `squeeze` is W1 [S, E, 1, 1], b1 [S], W2 [E, S, 1, 1] and b2 [E] of the gate. `project` is [O, E, 1, 1].
+  InvertedResidualLayers(const at::Tensor& x, const at::Tensor& expand, const at::Tensor& depthwise, at::TensorList squeeze,
+                         const at::Tensor& project, int64_t stride, at::IntArrayRef padding);
 
   int64_t images, inputs, expanded, outputs, squeezed;
   bool expands;
@@ -41,6 +41,10 @@ struct InvertedResidualLayers {
   double depthwiseFlops() const { return 2. * images * results() * expanded * panel.kernel * panel.kernel; }
   double projectFlops() const { return 2. * images * results() * expanded * outputs; }
   double gateFlops() const { return 4. * images * expanded * squeezed; }
+
+ private:
+  const at::Tensor& keep(const at::Tensor& tensor);
+  std::vector<at::Tensor> alive;  // the tensors that the pointers point into
 };
 
 /// Checks a norm's scale, shift, mean and variance: float32 with a value for each channel.

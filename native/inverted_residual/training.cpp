@@ -11,13 +11,12 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A block, the tensors that it points into, and its running statistics.
+/// A block and its running statistics.
 struct TrainedState : torch::CustomClassHolder {
   explicit TrainedState(TrainedInvertedResidual&& block_) : block(std::move(block_)) {}
   TrainedInvertedResidual block;
   RunningStatistics running1, running2;
   double epsilon;
-  std::vector<at::Tensor> packed;
 };
 
 /// The parameters are arguments only so that they are part of the graph; the kernel reads them from the block. Those of the expansion come
@@ -61,16 +60,14 @@ struct TrainedInvertedResidualFunction : torch::autograd::Function<TrainedInvert
 };
 
 at::Tensor trainedInvertedResidual(const at::Tensor& x, at::TensorList expand, at::TensorList depthwise, at::TensorList squeeze,
-                                   const at::Tensor& project, at::TensorList packed, int64_t kernel, int64_t stride, at::IntArrayRef padding,
-                                   double epsilon, at::ArrayRef<double> factors) {
-  TORCH_CHECK((expand.empty() || expand.size() == 5) && depthwise.size() == 5 && squeeze.size() == 4 && packed.size() == 4 && factors.size() == 2,
-              "expand and depthwise are a weight with scale, shift, mean and variance; squeeze two weights and biases; packed the weights of expansion "
-              "(that of the projection where there is none), depthwise convolution and projection, and the gate's second one turned; factors two");
+                                   const at::Tensor& project, int64_t stride, at::IntArrayRef padding, double epsilon,
+                                   at::ArrayRef<double> factors) {
+  TORCH_CHECK((expand.empty() || expand.size() == 5) && depthwise.size() == 5 && factors.size() == 2,
+              "expand and depthwise are a weight with scale, shift, mean and variance; factors are two");
   const bool expands = !expand.empty();
   const at::Tensor& weight = depthwise[0];
   auto state = c10::make_intrusive<TrainedState>(
-      TrainedInvertedResidual(x, weight.size(0), project.size(0), expands ? packed[0] : at::Tensor(), packed[1],
-                              {squeeze[0].detach(), squeeze[1].detach(), packed[3], squeeze[3].detach()}, packed[2], kernel, stride, padding));
+      TrainedInvertedResidual(x, expands ? expand[0] : at::Tensor(), weight, squeeze, project, stride, padding));
   const int64_t channels = state->block.expanded;
   TORCH_CHECK(state->block.images * state->block.results() > 1, "batch statistics need more than one value a channel; got x ", x.sizes());
   checkNorm(&depthwise[1], channels);
@@ -80,8 +77,6 @@ at::Tensor trainedInvertedResidual(const at::Tensor& x, at::TensorList expand, a
     state->running1 = {expand[3], expand[4], factors[0]};
   }
   state->epsilon = epsilon;
-  state->packed = packed.vec();
-  for (const at::Tensor& one : squeeze) state->packed.push_back(one.detach());
   const auto ofExpansion = [&](int i) { return expands ? c10::make_optional(expand[i]) : c10::nullopt; };
   return TrainedInvertedResidualFunction::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, depthwise[1], depthwise[2], squeeze[0], squeeze[1],
                                                 squeeze[2], squeeze[3], project, ofExpansion(0), ofExpansion(1), ofExpansion(2), state);
@@ -89,11 +84,6 @@ at::Tensor trainedInvertedResidual(const at::Tensor& x, at::TensorList expand, a
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def(
-      "inverted_residual_training(Tensor x, Tensor[] expand, Tensor[] depthwise, Tensor[] squeeze, Tensor project, Tensor[] packed, int kernel, "
-      "int stride, int[4] padding, float epsilon, float[] factors) -> Tensor",
-      &trainedInvertedResidual);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("inverted_residual_training", &trainedInvertedResidual); }
 
 }  // namespace advprop

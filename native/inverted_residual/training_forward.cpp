@@ -147,7 +147,7 @@ at::Tensor trainedForward(const TrainedInvertedResidual& block, const at::Tensor
     T *u = block.expands ? kept.u.data_ptr<T>() : nullptr, *v = kept.v.data_ptr<T>(), *out = y.data_ptr<T>();
     const Channels channels(block.expanded, 0);
     if (block.expands) {
-      const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1", block.expandFlops(), x.nbytes(), uBytes);
+      const ProfiledKernel profiled("advprop::conv2d 1x1", block.expandFlops(), x.nbytes(), uBytes);
       const UnitMoments moments(block);
       eachUnit(block.images, together, factorBytes<T>(together * block.pixels() * block.inputs),
                [&](const Unit& unit, void* memory) { expandUnit(block, in, u, unit, moments, Scratch(memory)); });

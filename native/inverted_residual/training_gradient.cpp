@@ -182,7 +182,7 @@ at::Tensor passGate(const Job& job, NormBackwards& norm2) {
   std::tie(job.result.scale2, job.result.shift2) = norm2.finish();
   job.result.gate = gateGradients(block, job.kept, gradGate);
   if (job.wanted.project) {
-    const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", block.projectFlops(), job.gradient.nbytes() + job.vBytes(), 0);
+    const ProfiledKernel profiled("advprop::conv2d 1x1 (weight gradient)", block.projectFlops(), job.gradient.nbytes() + job.vBytes(), 0);
     job.result.project = pointwiseWeightGradient(job.gradient, gated);
   }
   return p2;
@@ -232,7 +232,7 @@ void passExpansion(const Job& job, NormBackwards& norm1, const at::Tensor& p1) {
              });
   }
   if (job.wanted.expand) {
-    const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", block.expandFlops(), job.uBytes() + job.x.nbytes(), 0);
+    const ProfiledKernel profiled("advprop::conv2d 1x1 (weight gradient)", block.expandFlops(), job.uBytes() + job.x.nbytes(), 0);
     job.result.expand = pointwiseWeightGradient(p1, job.x);
   }
 }

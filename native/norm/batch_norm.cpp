@@ -252,11 +252,6 @@ at::Tensor batchNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
   return Normalize::apply(x, weight, bias, other, statistics, activation, batch);
 }
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def(
-      "batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor? residual, Tensor(a!)? running_mean, Tensor(b!)? running_var, bool batch, "
-      "float factor, float epsilon, int activation) -> Tensor",
-      &batchNorm);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("batch_norm", &batchNorm); }
 
 }  // namespace advprop

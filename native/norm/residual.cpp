@@ -122,9 +122,9 @@ at::Tensor paddingShortcut(const at::Tensor& x, int64_t stride, int64_t before, 
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("branch(Tensor x) -> (Tensor, Tensor)", &branch);
-  library.def("padding_shortcut(Tensor x, int stride, int before, int after) -> Tensor", &paddingShortcut);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("branch", &branch);
+  library.impl("padding_shortcut", &paddingShortcut);
 }
 
 }  // namespace advprop

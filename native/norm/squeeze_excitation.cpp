@@ -175,10 +175,9 @@ at::Tensor averagePool(const at::Tensor& x) {
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("squeeze_excitation(Tensor x, Tensor reduce_weight, Tensor reduce_bias, Tensor expand_weight, Tensor expand_bias) -> Tensor",
-              &squeezeExcitation);
-  library.def("average_pool(Tensor x) -> Tensor", &averagePool);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("squeeze_excitation", &squeezeExcitation);
+  library.impl("average_pool", &averagePool);
 }
 
 }  // namespace advprop

@@ -116,8 +116,6 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("linear(Tensor x, Tensor weight, Tensor bias) -> Tensor", &linear);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("linear", &linear); }
 
 }  // namespace advprop

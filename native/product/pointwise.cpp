@@ -1,4 +1,4 @@
-// Pointwise (1x1) convolution as an operator, stride 1, without groups and bias: y[n, o, h, w] = sum over i of
+// Pointwise (1x1) convolution, stride 1, without groups and bias: y[n, o, h, w] = sum over i of
 // x[n, i, h, w] weight[o, i], for channels-last float32 and bfloat16. Every other tensor is libtorch's.
 #include "pointwise.h"
 
@@ -7,10 +7,10 @@
 
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
 
 #include "profile/disabled_kernels.h"
 #include "profile/profiled_kernel.h"
+#include "tensors/packed_weights.h"
 
 namespace advprop {
 
@@ -36,11 +36,11 @@ struct PointwiseConvolution : torch::autograd::Function<PointwiseConvolution> {
     const double flops = 2.0 * gradient.numel() * inputs, outputBytes = gradient.nbytes(), inputBytes = outputBytes / outputs * inputs;
     at::Tensor gradX, gradWeight;
     if (context->needs_input_grad(0)) {
-      const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (input gradient)", flops, outputBytes, inputBytes);
+      const ProfiledKernel profiled("advprop::conv2d 1x1 (input gradient)", flops, outputBytes, inputBytes);
       gradX = pointwiseProduct(gradient, PackedPointwise(saved[1], gradient.scalar_type(), outputs, inputs).gradient);
     }
     if (context->needs_input_grad(1)) {
-      const ProfiledKernel profiled("advprop::pointwise_conv2d 1x1 (weight gradient)", flops, outputBytes + inputBytes, 0);
+      const ProfiledKernel profiled("advprop::conv2d 1x1 (weight gradient)", flops, outputBytes + inputBytes, 0);
       gradWeight = pointwiseWeightGradient(gradient, saved[0]).to(context->saved_data["dtype"].toScalarType());
     }
     return {gradX, gradWeight, at::Tensor()};
@@ -49,20 +49,18 @@ struct PointwiseConvolution : torch::autograd::Function<PointwiseConvolution> {
 
 bool isFloat(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
 
-at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& given) {
-  TORCH_CHECK(x.dim() == 4 && weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 1 && weight.size(3) == 1,
-              "x must be [N, I, H, W] and weight [O, I, 1, 1]; got ", x.sizes(), " and ", weight.sizes());
+}  // namespace
+
+at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight) {
   if (!x.device().is_cpu() || !isFloat(x.scalar_type()) || !isFloat(weight.scalar_type()) || x.numel() == 0 || weight.numel() == 0 ||
       isDisabled(Switchable::pointwise)) {
-    // In an attack no gradient of the weight is wanted, so the rounded weight can be used again in every pass.
-    const bool rounded = given.has_value() && given->scalar_type() == x.scalar_type() && !weight.requires_grad();
-    return composedConvolution(x, rounded && !x.device().is_cpu() ? *given : weight, 1, {0, 0, 0, 0});
+    // In an attack no gradient of the weight is wanted, so a GPU can use the rounded weight again in every pass.
+    const bool round = !x.device().is_cpu() && isFloat(x.scalar_type()) && !weight.requires_grad();
+    return composedConvolution(x, round ? packedWeight(weight, x.scalar_type(), &packPointwise) : weight, 1, {0, 0, 0, 0});
   }
-  const at::Tensor packed = given.has_value() ? *given : packPointwise(weight, x.scalar_type());
+  const at::Tensor packed = packedWeight(weight, x.scalar_type(), &packPointwise);
   return PointwiseConvolution::apply(x.contiguous(at::MemoryFormat::ChannelsLast), weight, packed);
 }
-
-}  // namespace
 
 at::Tensor packPointwise(const at::Tensor& weight, at::ScalarType dtype) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1 && isFloat(dtype),
@@ -91,11 +89,6 @@ PackedPointwise::PackedPointwise(const at::Tensor& packed, at::ScalarType dtype,
     forward = {words, inputs, outputs};
     gradient = {words + length, outputs, inputs};
   });
-}
-
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("pack_pointwise(Tensor weight, ScalarType dtype) -> Tensor", &packPointwise);
-  library.def("pointwise_conv2d(Tensor x, Tensor weight, Tensor? packed) -> Tensor", &pointwiseConvolution);
 }
 
 }  // namespace advprop

@@ -6,6 +6,9 @@
 
 namespace advprop {
 
+/// The convolution of x [N, I, H, W] with weight [O, I, 1, 1]. float32 and bfloat16 on the CPU are ours; every other case is libtorch's.
+at::Tensor pointwiseConvolution(const at::Tensor& x, const at::Tensor& weight);
+
 /// A weight [outputs, inputs, 1, 1], packed as words for activations of a dtype: first as the right factor of the forward pass,
 /// [inputs, outputs], then as that of the input gradient, [outputs, inputs].
 at::Tensor packPointwise(const at::Tensor& weight, at::ScalarType dtype);

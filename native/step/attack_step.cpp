@@ -145,9 +145,9 @@ at::Tensor l2Step(const at::Tensor& x, const at::Tensor& gradient, const at::Ten
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("linf_step(Tensor x, Tensor gradient, Tensor images, float[] sizes, float epsilon) -> Tensor", &linfStep);
-  library.def("l2_step(Tensor x, Tensor gradient, Tensor images, float[] sizes, float epsilon) -> Tensor", &l2Step);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("linf_step", &linfStep);
+  library.impl("l2_step", &l2Step);
 }
 
 }  // namespace advprop

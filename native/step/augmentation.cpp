@@ -50,10 +50,6 @@ at::Tensor augmentedImages(const at::Tensor& pixels, const at::Tensor& samples, 
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def(
-      "augmented_images(Tensor pixels, Tensor samples, Tensor streams, int padding, bool flip, int seed, int epoch) -> Tensor",
-      &augmentedImages);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("augmented_images", &augmentedImages); }
 
 }  // namespace advprop

@@ -79,8 +79,6 @@ at::Tensor crossEntropy(const at::Tensor& logits, const at::Tensor& labels, int6
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("cross_entropy(Tensor logits, Tensor labels, int reduction, float smoothing) -> Tensor", &crossEntropy);
-}
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) { library.impl("cross_entropy", &crossEntropy); }
 
 }  // namespace advprop

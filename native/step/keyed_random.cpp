@@ -95,9 +95,9 @@ at::Tensor keyedIntegers(const at::Tensor& samples, int64_t bound, int64_t seed,
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("keyed_uniform(Tensor samples, int[] shape, int seed, int epoch, int purpose, int stream, ScalarType dtype) -> Tensor", &keyedUniform);
-  library.def("keyed_integers(Tensor samples, int bound, int seed, int epoch, int purpose, int stream, int draw) -> Tensor", &keyedIntegers);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("keyed_uniform", &keyedUniform);
+  library.impl("keyed_integers", &keyedIntegers);
 }
 
 }  // namespace advprop

@@ -69,9 +69,9 @@ void average(at::TensorList averages, at::TensorList values, double decay) {
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("norm(Tensor[] tensors) -> Tensor", &norm);
-  library.def("average_(Tensor(a!)[] averages, Tensor[] values, float decay) -> ()", &average);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("norm", &norm);
+  library.impl("average_", &average);
 }
 
 }  // namespace advprop

@@ -115,18 +115,10 @@ void adamw(at::TensorList weights, at::TensorList means, at::TensorList squares,
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def(
-      "sgd_(Tensor(a!)[] weights, Tensor(b!)[] velocities, Tensor[] gradients, float rate, float momentum, bool nesterov, float[] decays) -> ()",
-      &sgd);
-  library.def(
-      "rmsprop_(Tensor(a!)[] weights, Tensor(b!)[] squares, Tensor(c!)[] velocities, Tensor[] gradients, float rate, float smoothing, "
-      "float momentum, float epsilon, float[] decays) -> ()",
-      &rmsprop);
-  library.def(
-      "adamw_(Tensor(a!)[] weights, Tensor(b!)[] means, Tensor(c!)[] squares, Tensor(d!)[] updates, Tensor[] gradients, float rate, "
-      "float beta1, float beta2, float epsilon, float[] decays) -> ()",
-      &adamw);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("sgd_", &sgd);
+  library.impl("rmsprop_", &rmsprop);
+  library.impl("adamw_", &adamw);
 }
 
 }  // namespace advprop

@@ -77,9 +77,9 @@ at::Tensor normalizePixels(const at::Tensor& images, const at::Tensor& mean, con
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(advprop, library) {
-  library.def("images_from_pixels(Tensor pixels, ScalarType dtype) -> Tensor", &imagesFromPixels);
-  library.def("normalize_pixels(Tensor images, Tensor mean, Tensor deviation, ScalarType dtype) -> Tensor", &normalizePixels);
+TORCH_LIBRARY_IMPL(advprop, CompositeImplicitAutograd, library) {
+  library.impl("images_from_pixels", &imagesFromPixels);
+  library.impl("normalize_pixels", &normalizePixels);
 }
 
 }  // namespace advprop

@@ -1,5 +1,7 @@
 #include "tensors.h"
 
+#include "packed_weights.h"
+
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -119,6 +121,7 @@ napi_value tensorItem(Environment& environment, const Arguments& arguments) {
 
 napi_value disposeTensor(Environment& environment, const Arguments& arguments) {
   environment.tensors.dispose(toHandle(environment, arguments[0], "tensor"));
+  freeUnusedPackedWeights();
   return undefined(environment);
 }
 

@@ -55,6 +55,7 @@ export function foldDivision(graph: OnnxGraph): void {
   const readers = graph.nodes.filter(({ inputs }) => division !== undefined && inputs.includes(division.output));
   const [convolution] = readers;
   if (division === undefined || readers.length !== 1 || convolution.operator !== "Conv") return;
+  if (convolution.attributes.group !== 1) return; // of groups, a weight's second index is no channel of x
   const [x, divisorName] = division.inputs;
   const [, weight, ...bias] = convolution.inputs;
   const { shape, values } = graph.constants.get(weight)!;

@@ -27,13 +27,14 @@ const pads = ([left, right, top, bottom]: readonly number[]): readonly number[] 
 function convolution(
   { graph, name }: Lowering,
   layer: string,
-  [x, weight]: readonly [x: string, weight: Argument],
+  [x, weight, bias]: readonly [x: string, weight: Argument, bias?: Argument],
   options: { stride?: number; padding?: readonly number[]; groups?: number } = {},
 ): string {
   const { stride = 1, padding = [0, 0, 0, 0], groups = 1 } = options;
   const kernel_shape = shapeOf(weight).slice(2);
   const attributes = { kernel_shape, strides: [stride, stride], pads: pads(padding), group: groups };
-  return graph.node(layer, "Conv", [x, name(weight)], attributes);
+  const parameters = bias == null ? [weight] : [weight, bias];
+  return graph.node(layer, "Conv", [x, ...parameters.map(name)], attributes);
 }
 
 function activate({ graph }: Lowering, layer: string, x: string, activation: Activation): string {
@@ -66,26 +67,12 @@ function norm(
 
 /** By the name of the operator, its rule; arguments are those of src/tensor/layers.ts. */
 export const ONNX_RULES: Readonly<Record<string, Rule>> = {
-  "advprop::image_conv2d": ([x, weight, stride, padding], lowering) =>
-    convolution(lowering, lowering.layer, [lowering.name(x), weight], {
+  "advprop::conv2d": ([x, weight, bias, stride, padding, groups], lowering) =>
+    convolution(lowering, lowering.layer, [lowering.name(x), weight, bias], {
       stride: stride as number,
       padding: padding as number[],
+      groups: groups as number,
     }),
-  "advprop::strided_conv2d": ([x, weight, stride, padding], lowering) =>
-    convolution(lowering, lowering.layer, [lowering.name(x), weight], {
-      stride: stride as number,
-      padding: padding as number[],
-    }),
-  "advprop::depthwise_conv2d": ([x, weight, stride, padding], lowering) =>
-    convolution(lowering, lowering.layer, [lowering.name(x), weight], {
-      stride: stride as number,
-      padding: padding as number[],
-      groups: shapeOf(weight)[0],
-    }),
-  "advprop::conv2d_3x3": ([x, weight], lowering) =>
-    convolution(lowering, lowering.layer, [lowering.name(x), weight], { padding: [1, 1, 1, 1] }),
-  "advprop::pointwise_conv2d": ([x, weight], lowering) =>
-    convolution(lowering, lowering.layer, [lowering.name(x), weight]),
 
   "advprop::batch_norm": ([x, scale, shift, residual, mean, variance, , , epsilon, activation], lowering) => {
     const { graph, name } = lowering;

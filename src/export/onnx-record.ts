@@ -63,7 +63,7 @@ class Lowered {
     this.#layer = layerIn(values.map((value) => this.#stateName(value))) ?? this.#layer;
     const rule = ONNX_RULES[operator];
     if (rule === undefined) {
-      // This is an error only if the result is used. Packed weights, for instance, are computed but not used in the graph.
+      // This is an error only if the result is used.
       for (const one of [result].flat()) {
         if (one instanceof Tensor) this.#unknown.set(one.handle, { operator, layer: this.#layer });
       }

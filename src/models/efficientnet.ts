@@ -5,7 +5,7 @@
  */
 import { contextOfStage, type ForwardContext, isSynchronized } from "../nn/context.js";
 import { uniform } from "../nn/initialization.js";
-import { Conv2d, isOurs } from "../nn/layers/convolution.js";
+import { Conv2d } from "../nn/layers/convolution.js";
 import { dropout } from "../nn/layers/dropout.js";
 import { Linear } from "../nn/layers/linear.js";
 import { globalAveragePool } from "../nn/layers/pooling.js";
@@ -16,7 +16,12 @@ import { Module } from "../nn/module.js";
 import type { BatchNormOptions, NormFactory, RoutedBatchNorm } from "../nn/routed-batch-norm.js";
 import { Sequence } from "../nn/sequence.js";
 import type { Tensor } from "../tensor/index.js";
-import { invertedResidual, invertedResidualTraining } from "../tensor/inverted-residual.js";
+import {
+  type InvertedResidualBlock,
+  invertedResidual,
+  invertedResidualTraining,
+  takesWholeBlocks,
+} from "../tensor/inverted-residual.js";
 import { add_ } from "../tensor/operators.js";
 import { isHead, StagedNetwork } from "./staged-network.js";
 
@@ -160,7 +165,6 @@ class InvertedResidual extends Module {
   readonly #squeeze: SqueezeExcitation | undefined;
   readonly #project: Conv2d;
   readonly #projectNorm: RoutedBatchNorm;
-  readonly #size: number;
   readonly #stride: number;
   readonly #residual: boolean;
   readonly #survival: number;
@@ -186,7 +190,6 @@ class InvertedResidual extends Module {
     }
     this.#project = this.child(expands ? "conv_pwl" : "conv_pw", new Conv2d(expanded, outputs, 1));
     this.#projectNorm = this.child(expands ? "bn3" : "bn2", norm(outputs, "identity"));
-    this.#size = size;
     this.#stride = stride;
     this.#residual = stride === 1 && inputs === outputs;
     this.#survival = 1 - (STOCHASTIC_DEPTH * position) / total;
@@ -194,19 +197,18 @@ class InvertedResidual extends Module {
   }
 
   protected override compute(x: Tensor, context: ForwardContext): Tensor {
-    const { trainable, stochastic, byLayers = false } = context;
-    const fixed = context.statistics === "running" && !trainable && !stochastic && !byLayers;
-    const dtype = x.device === "cpu" && isOurs(x.dtype) ? x.dtype : undefined;
-    const squeeze = this.#squeeze;
+    const { statistics, trainable, stochastic, byLayers = false } = context;
     // The operators for whole blocks need swish and a gate. The Lite form is computed layer by layer.
-    if (squeeze !== undefined && fixed && dtype !== undefined) return this.#computeByImages(x, dtype, squeeze, context);
-    const whole = context.statistics === "batch" && dtype !== undefined && !isSynchronized(context);
+    const squeeze = takesWholeBlocks(x) ? this.#squeeze : undefined;
+    if (squeeze !== undefined && statistics === "running" && !trainable && !stochastic && !byLayers) {
+      return invertedResidual(x, this.#block(x, squeeze, context), this.#residual);
+    }
     const y =
-      squeeze !== undefined && whole
-        ? this.#computeByBatch(x, dtype, squeeze, context)
+      squeeze !== undefined && statistics === "batch" && !isSynchronized(context)
+        ? this.#computeByBatch(x, squeeze, context)
         : this.#computeByLayers(x, context);
     if (!this.#residual) return this.#projectNorm.forward(y, context);
-    if (!context.stochastic) return this.#projectNorm.forwardWithResidual(y, x, context);
+    if (!stochastic) return this.#projectNorm.forwardWithResidual(y, x, context);
     return add_(stochasticDepth(this.#projectNorm.forward(y, context), this.#survival, this.#position, context), x);
   }
 
@@ -224,36 +226,15 @@ class InvertedResidual extends Module {
    * The same with the statistics of the batch, as one operator. It applies norms, activations and gate while it reads and
    * writes.
    */
-  #computeByBatch(
-    x: Tensor,
-    dtype: "float32" | "bfloat16",
-    squeeze: SqueezeExcitation,
-    context: ForwardContext,
-  ): Tensor {
-    const { route, trainable } = context;
+  #computeByBatch(x: Tensor, squeeze: SqueezeExcitation, context: ForwardContext): Tensor {
     const shape = x.shape;
     const rows = Math.ceil(shape[2] / this.#stride);
     const columns = Math.ceil(shape[3] / this.#stride);
-    const norm1 = this.#expandNorm?.norm(route);
-    const norm2 = this.#depthwiseNorm.norm(route);
+    const norm1 = this.#expandNorm?.norm(context.route);
+    const norm2 = this.#depthwiseNorm.norm(context.route);
     norm2.check(shape[0], rows, columns, context); // norm1 has at least as many values
-    const y = invertedResidualTraining(x, {
-      expand: this.#expand && norm1?.layerOf(this.#expand.weight.for(trainable), trainable),
-      depthwise: norm2.layerOf(this.#depthwise.weight.for(trainable), trainable),
-      squeeze: squeeze.operands(trainable),
-      project: this.#project.weight.for(trainable),
-      packed: {
-        expand: this.#expand?.packed(dtype),
-        depthwise: this.#depthwise.packed(dtype),
-        project: this.#project.packed(dtype),
-        turned: squeeze.turned,
-      },
-      size: this.#size,
-      stride: this.#stride,
-      padding: this.#depthwise.padding(x),
-      epsilon: norm2.options.epsilon,
-      factors: [norm1?.factor(context) ?? 0, norm2.factor(context)],
-    });
+    const factors = [norm1?.factor(context) ?? 0, norm2.factor(context)] as const;
+    const y = invertedResidualTraining(x, this.#block(x, squeeze, context), factors);
     if (context.update) {
       norm1?.count(1);
       norm2.count(1);
@@ -261,27 +242,17 @@ class InvertedResidual extends Module {
     return y;
   }
 
-  /**
-   * The whole block as one operator with a thread per image. Images must not depend on each other, and only x may have a
-   * gradient.
-   */
-  #computeByImages(
-    x: Tensor,
-    dtype: "float32" | "bfloat16",
-    squeeze: SqueezeExcitation,
-    { route }: ForwardContext,
-  ): Tensor {
-    return invertedResidual(x, {
-      expand: this.#expand && this.#expandNorm?.norm(route).layerOf(this.#expand.packed(dtype), false),
-      depthwise: this.#depthwiseNorm.norm(route).layerOf(this.#depthwise.packed(dtype), false),
-      squeeze: squeeze.gate,
-      project: this.#projectNorm.norm(route).layerOf(this.#project.packed(dtype), false),
-      size: this.#size,
+  /** The layers as the operators of a whole block take them. */
+  #block(x: Tensor, squeeze: SqueezeExcitation, { route, trainable }: ForwardContext): InvertedResidualBlock {
+    return {
+      expand: this.#expand && this.#expandNorm?.norm(route).layerOf(this.#expand.weight.for(trainable), trainable),
+      depthwise: this.#depthwiseNorm.norm(route).layerOf(this.#depthwise.weight.for(trainable), trainable),
+      squeeze: squeeze.operands(trainable),
+      project: this.#projectNorm.norm(route).layerOf(this.#project.weight.for(trainable), trainable),
       stride: this.#stride,
       padding: this.#depthwise.padding(x),
       epsilon: this.#depthwiseNorm.options.epsilon,
-      residual: this.#residual,
-    });
+    };
   }
 }
 

@@ -1,19 +1,13 @@
 /** Parameters and buffers: declared with their shape, allocated when the network is initialised. */
 import { assert } from "../errors.js";
 import { type Device, type DType, fromArray, keep, scope, type Tensor } from "../tensor/index.js";
-import { cast, channelsLast, copy_, detach, version } from "../tensor/operators.js";
+import { cast, channelsLast, copy_, detach } from "../tensor/operators.js";
 import type { Initializer } from "./initialization.js";
 
 /** What a parameter is to the network: weight decay, for one, asks. */
 export type ParameterKind = "weight" | "bias" | "norm";
 
 const product = (shape: readonly number[]): number => shape.reduce((total, length) => total * length, 1);
-
-/** With the version of the parameter that it was computed from; without a tensor while it is computed. */
-interface Derived {
-  tensor: Tensor | undefined;
-  version: number;
-}
 
 /** A tensor that training changes. */
 export class Parameter {
@@ -22,7 +16,6 @@ export class Parameter {
   readonly initializer: Initializer;
   #value: Tensor | undefined;
   #data: Tensor | undefined;
-  readonly #derived = new Map<string, Derived>();
 
   constructor(shape: readonly number[], kind: ParameterKind, initializer: Initializer) {
     this.shape = shape;
@@ -52,30 +45,6 @@ export class Parameter {
     return trainable ? this.value : this.data;
   }
 
-  /** What is computed from the elements, once after each change of them; the name says what it is. Outside of every graph. */
-  derived(name: string, compute: (data: Tensor) => Tensor): Tensor {
-    const known = this.#derived.get(name);
-    if (known?.tensor !== undefined && known.version === version(this.data)) return known.tensor;
-    return this.#derive(name, compute);
-  }
-
-  /** Has everything that is derived from the elements computed again when it is next asked for. */
-  forgetDerived(): void {
-    for (const { tensor } of this.#derived.values()) tensor?.dispose();
-    this.#derived.clear();
-  }
-
-  // Apart: a function that makes a closure costs memory at each call.
-  #derive(name: string, compute: (data: Tensor) => Tensor): Tensor {
-    const derived: Derived = this.#derived.get(name) ?? { tensor: undefined, version: 0 };
-    this.#derived.set(name, derived);
-    derived.tensor?.dispose();
-    derived.tensor = undefined; // forgotten before anything new is allocated, which may fail
-    derived.version = version(this.data);
-    derived.tensor = scope(() => keep(compute(this.data)));
-    return derived.tensor;
-  }
-
   /** Allocates the parameter. 4-D weights are channels-last. */
   allocate(values: Float32Array | Float64Array, dtype: DType, device: Device = "cpu"): void {
     this.dispose();
@@ -91,14 +60,13 @@ export class Parameter {
     copy_(this.data, source);
   }
 
-  /** Frees the parameter and everything derived from it; it can be allocated again. */
+  /** Frees the parameter, which can be allocated again. */
   dispose(): void {
     this.#value?.dispose();
     this.#data?.dispose();
     // Forgotten before anything new is allocated, which may fail.
     this.#value = undefined;
     this.#data = undefined;
-    this.forgetDerived();
   }
 }
 

@@ -64,10 +64,7 @@ export class BatchNorm extends Module {
     this.tracked = this.buffer("num_batches_tracked", [], 0, true);
   }
 
-  /**
-   * A convolution's weight, packed or as it is, and this norm as one operator takes them, within the graph or outside of every
-   * graph.
-   */
+  /** A convolution's weight and this norm as one operator takes them, within the graph or outside of every graph. */
   layerOf(weight: Tensor, trainable: boolean): NormalizedLayer {
     const scale = this.scale.for(trainable);
     const index = trainable ? 1 : 0;

@@ -1,9 +1,14 @@
 /**
- * The one way to run an operator: by its name in libtorch's dispatcher, for example `call("aten::conv2d", [...])`.
+ * The one way to run an operator: by its name in libtorch's dispatcher, for example `call("aten::cat", [[a, b]])`. `call` has
+ * types for the operators of native/operators.schema; `callAny` runs any operator, without types.
  */
 import { assert } from "../errors.js";
 import { native } from "./native.js";
+import type { Operators } from "./operator-types.js";
 import { Tensor, wrapResult } from "./tensor.js";
+
+/** An operator that native/operators.schema lists, by its name. */
+export type OperatorName = keyof Operators;
 
 interface Operator {
   readonly id: number;
@@ -26,7 +31,7 @@ function find(name: string): Operator {
 }
 
 /**
- * Runs an operator and gives its results as they come: a Tensor, a list, a number, or an array of these.
+ * Runs any operator of libtorch's dispatcher. The result is a Tensor, a list, a number, or an array of these.
  *
  * @param name "namespace::operator" or "namespace::operator.overload", as in libtorch's native_functions
  * @param values positional arguments, converted by the operator's schema; missing or undefined ones take its defaults
@@ -69,7 +74,16 @@ export function recordCalls(run: () => void): readonly RecordedCall[] {
   return calls;
 }
 
-/** As {@link callAny}, for an operator with one tensor as its result. */
-export function call(name: string, values: readonly Argument[]): Tensor {
-  return callAny(name, values) as Tensor;
+/**
+ * Runs an operator of native/operators.schema. Its schema gives the types of the arguments and of the result.
+ *
+ * @param name "namespace::operator" or "namespace::operator.overload", as in libtorch's native_functions
+ * @param values positional arguments. An argument with a default can be undefined, and can be left out at the end.
+ * @throws ERR_ARGUMENT a value that the schema does not allow, such as a fraction for an integer; ERR_LIBTORCH libtorch's own message
+ */
+export function call<Name extends OperatorName>(
+  name: Name,
+  values: Readonly<Parameters<Operators[Name]>>,
+): ReturnType<Operators[Name]> {
+  return callAny(name, values) as ReturnType<Operators[Name]>;
 }

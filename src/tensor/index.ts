@@ -1,6 +1,6 @@
 /** The tensor layer: the only folder that loads the native addon. */
 export { GradientStore, gradientOf } from "./autograd.js";
-export { type Argument, call, callAny, type RecordedCall, recordCalls } from "./call.js";
+export { type Argument, call, callAny, type OperatorName, type RecordedCall, recordCalls } from "./call.js";
 export { availableMemory, engineInfo, resolveDevice, setMemoryLimit, setThreads } from "./device.js";
 export { canCapture, DeviceGraph } from "./graph.js";
 export {

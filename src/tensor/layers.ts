@@ -1,26 +1,7 @@
 /** What networks are made of, as operators: convolutions, norms, pooling, the loss; each with its gradient. */
-import { call, callAny } from "./call.js";
-import { native } from "./native.js";
+import { call } from "./call.js";
 import type { Tensor } from "./tensor.js";
 
-/** [N, C, H, W] with weights [O, C / groups, k, k] to [N, O, H', W']. Padding is of all sides, or [vertical, horizontal]. */
-export const conv2d = (
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | undefined,
-  stride: number,
-  padding: number | readonly [number, number],
-  groups = 1,
-): Tensor =>
-  call("aten::conv2d", [
-    x,
-    weight,
-    bias ?? null,
-    [stride, stride],
-    typeof padding === "number" ? [padding, padding] : padding,
-    [1, 1],
-    groups,
-  ]);
 /** Zeros on each side of the two last dimensions. */
 export interface Padding {
   readonly left: number;
@@ -29,64 +10,42 @@ export interface Padding {
   readonly bottom: number;
 }
 
-/**
- * Each channel with its own kernel: [N, C, H, W] with weight [C, 1, k, k] to [N, C, H', W'],
- * H' = floor((H + top + bottom - k) / stride) + 1.
- *
- * float32 and bfloat16 with k 3 or 5 and stride 1 or 2 on the CPU have kernels of their own, which write no padded copy and
- * sum in float32; the weight may be float32 where x is bfloat16, and its gradient has the weight's dtype. Only gradients
- * that are asked for are computed. Every other case is libtorch's padding and convolution.
- */
-export const depthwiseConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
-  call("advprop::depthwise_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
-/**
- * [N, I, H, W] with weight [O, I, 3, 3] to [N, O, H, W], stride 1 with one zero on each side. The weight may be float32 where x
- * is bfloat16, and its gradient is of its own dtype. Where the channels fill vectors, by Winograd's F(4x4, 3x3) in float32.
- */
-export const conv2d3x3 = (x: Tensor, weight: Tensor): Tensor => call("advprop::conv2d_3x3", [x, weight]);
+/** Padding as operators take it. */
+export const sidesOf = ({ left, right, top, bottom }: Padding) => [left, right, top, bottom] as const;
+
+export interface ConvolutionOptions {
+  /** [O] */
+  readonly bias?: Tensor;
+  readonly stride?: number;
+  /** Zeros on each side; a number is for all sides. The default is 0. */
+  readonly padding?: number | Padding;
+  readonly groups?: number;
+}
 
 /**
- * [N, 3, H, W] with weight [O, 3, k, k] to [N, O, H', W']: the first convolution of a network. 3x3 and 7x7 have kernels of
- * their own; the weight may be float32 where x is bfloat16, and its gradient is of its own dtype.
+ * [N, I, H, W] with weight [O, I / groups, k, k] to [N, O, H', W'], H' = floor((H + top + bottom - k) / stride) + 1.
+ *
+ * On the CPU, float32 and bfloat16 have kernels of ours for depthwise convolution and for convolution without groups and
+ * bias. They sum in float32 and write no padded copy. The weight can be float32 while x is bfloat16, and its gradient has
+ * the weight's dtype. Only gradients that are wanted are computed. Every other case is libtorch's convolution.
+ *
+ * @throws ERR_LIBTORCH shapes that do not fit, or a kernel that is larger than the padded input
  */
-export const imageConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
-  call("advprop::image_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
+export const conv2d = (
+  x: Tensor,
+  weight: Tensor,
+  { bias, stride = 1, padding = 0, groups = 1 }: ConvolutionOptions = {},
+): Tensor => {
+  const sides = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : sidesOf(padding);
+  return call("advprop::conv2d", [x, weight, bias, stride, sides, groups]);
+};
 
-/**
- * [N, I, H, W] with weight [O, I, k, k] to [N, O, H', W'], H' = floor((H + top + bottom - k) / stride) + 1: dense convolution of
- * any stride, a product of matrices whose rows are the patches under the kernel.
- *
- * float32 and bfloat16 with square kernels on the CPU have kernels of their own, which write no padded copy and sum in float32;
- * the weight may be float32 where x is bfloat16, and its gradient has the weight's dtype. Only gradients that are asked for are
- * computed. Every other case is libtorch's padding and convolution.
- */
-export const stridedConv2d = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
-  call("advprop::strided_conv2d", [x, weight, stride, [padding.left, padding.right, padding.top, padding.bottom]]);
-
-/**
- * [N, I, H, W] with weight [O, I, 1, 1] to [N, O, H, W]: a product of matrices at each pixel.
- *
- * float32 and bfloat16 on the CPU have kernels of their own, which sum in float32; the weight may be float32 where x is
- * bfloat16, is rounded as it is packed, and its gradient has the weight's dtype. Only gradients that are asked for are
- * computed. Every other dtype is libtorch's convolution.
- *
- * @param packed what {@link packPointwise} makes of the weight for x's dtype, to pack it once for several passes
- */
-export const pointwiseConv2d = (x: Tensor, weight: Tensor, packed?: Tensor): Tensor =>
-  call("advprop::pointwise_conv2d", [x, weight, packed ?? null]);
-/** A weight [O, I, 1, 1] in the order in which {@link pointwiseConv2d} reads it, for activations of a dtype. */
-export const packPointwise = (weight: Tensor, dtype: "float32" | "bfloat16"): Tensor =>
-  call("advprop::pack_pointwise", [weight, dtype]);
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
 export const linear = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => call("advprop::linear", [x, weight, bias]);
 export const maxPool2d = (x: Tensor, size: number, stride: number, padding: number): Tensor =>
   call("advprop::max_pool2d", [x, size, stride, padding]);
 export const avgPool2d = (x: Tensor, size: number, stride: number): Tensor =>
   call("aten::avg_pool2d", [x, [size, size], [stride, stride]]);
-/** Zeros around the two last dimensions. */
-export const pad2d = (x: Tensor, left: number, right: number, top: number, bottom: number): Tensor =>
-  call("aten::constant_pad_nd", [x, [left, right, top, bottom]]);
-
 /** What {@link batchNorm} normalises by, and what it does afterwards. */
 export interface BatchNormArguments {
   readonly scale: Tensor;
@@ -140,7 +99,7 @@ export function activate(x: Tensor, activation: Activation): Tensor {
 }
 
 /**
- * {@link conv2d3x3} of relu(norm(x)), which is computed wherever it is needed rather than kept: for the gradient the operator
+ * The 3x3 {@link conv2d} with stride 1 and one zero on each side of relu(norm(x)), which is computed wherever it is needed rather than kept: for the gradient the operator
  * holds x alone.
  */
 export const normReluConv2d3x3 = (
@@ -172,12 +131,8 @@ export const squeezeExcitation = (
 /** Mean over height and width, [N, C, H, W] to [N, C]; float32 for bfloat16. */
 export const averagePool = (x: Tensor): Tensor => call("advprop::average_pool", [x]);
 
-/** How often an operator has changed the tensor's elements, or those of another tensor that shares them. */
-export const version = (x: Tensor): number => native.version(x);
-
 /** A tensor for two branches: itself twice, its gradient the sum of theirs in one pass. */
-export const branch = (x: Tensor): readonly [Tensor, Tensor] =>
-  callAny("advprop::branch", [x]) as readonly [Tensor, Tensor];
+export const branch = (x: Tensor): readonly [Tensor, Tensor] => call("advprop::branch", [x]);
 
 /** [N, C, H, W] to [N, before + C + after, H', W'], H' = ceil(H / stride): every stride-th pixel, and zero channels around. */
 export const paddingShortcut = (x: Tensor, stride: number, before: number, after: number): Tensor =>

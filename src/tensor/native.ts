@@ -13,6 +13,8 @@ export interface NativeAddon {
   readonly handleKey: symbol;
   findOperator(name: string, overload: string): { id: number; returns: string };
   callOperator(id: number, values: readonly unknown[]): unknown;
+  /** The faults of the text of native/operators.schema, a line for each: see native/engine/operators.h. */
+  schemaFaults(schemas: string): string[];
   setRequiresGrad(tensor: object, flag: boolean): void;
   gradients(loss: object, inputs: readonly object[], gradient?: object): (number | null)[];
   recompute(
@@ -31,6 +33,7 @@ export interface NativeAddon {
   dtype(tensor: object): string;
   device(tensor: object): string;
   requiresGradient(tensor: object): boolean;
+  /** How often an operator has changed the elements. */
   version(tensor: object): number;
   item(tensor: object): number;
   dispose(tensor: object): void;

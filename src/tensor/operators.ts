@@ -2,7 +2,7 @@
  * libtorch's operators that the library uses, typed. Each is one dispatcher call; shapes use N batch, C channels,
  * H height, W width, K classes. Names ending in `_` change their first argument and return it.
  */
-import { call, callAny } from "./call.js";
+import { call } from "./call.js";
 import type { DType, Tensor } from "./tensor.js";
 
 export * from "./layers.js";
@@ -70,9 +70,9 @@ export const argmax = (x: Tensor, dimension: number): Tensor => call("aten::argm
 /** The largest element over some dimensions, which stay with length 1. */
 export const amax = (x: Tensor, dimensions: readonly number[]): Tensor => call("aten::amax", [x, dimensions, true]);
 /** The k largest elements of each row of [N, K], in falling order, [N, k]. */
-export const largest = (x: Tensor, k: number): Tensor => (callAny("aten::topk", [x, k, 1, true, true]) as Tensor[])[0];
+export const largest = (x: Tensor, k: number): Tensor => call("aten::topk", [x, k, 1, true, true])[0];
 /** Indices that put each row of [N, K] in falling order, equal elements in their own order, int64. */
-export const fallingOrder = (x: Tensor): Tensor => (callAny("aten::sort.stable", [x, true, 1, true]) as Tensor[])[1];
+export const fallingOrder = (x: Tensor): Tensor => call("aten::sort.stable", [x, true, 1, true])[1];
 /** Euclidean norm over some dimensions, which stay with length 1. */
 export const normOver = (x: Tensor, dimensions: readonly number[]): Tensor =>
   call("aten::linalg_vector_norm", [x, 2, dimensions, true]);
@@ -154,13 +154,12 @@ export const copy_ = (target: Tensor, source: Tensor): Tensor => call("aten::cop
 
 // Lists, one call for all parameters
 
-export const eachMul_ = (a: readonly Tensor[], factor: number): void =>
-  void callAny("aten::_foreach_mul_.Scalar", [a, factor]);
+export const eachMul_ = (a: readonly Tensor[], factor: number): void => call("aten::_foreach_mul_.Scalar", [a, factor]);
 /** Euclidean norm of all elements of all tensors, a float64 scalar whose sum is float64 too. */
 export const normOfAll = (tensors: readonly Tensor[]): Tensor => call("advprop::norm", [tensors]);
 /** averages = decay * averages + (1 - decay) * values */
 export const average_ = (averages: readonly Tensor[], values: readonly Tensor[], decay: number): void =>
-  void callAny("advprop::average_", [averages, values, decay]);
+  call("advprop::average_", [averages, values, decay]);
 
 // The updates of src/optim, where their formulas are; float32 on the CPU takes one pass. The lists have a tensor for each
 // parameter, and `weightDecays` a number.
@@ -175,8 +174,7 @@ export const sgd_ = (
     readonly nesterov: boolean;
     readonly weightDecays: readonly number[];
   },
-): void =>
-  void callAny("advprop::sgd_", [weights, velocities, gradients, a.rate, a.momentum, a.nesterov, a.weightDecays]);
+): void => call("advprop::sgd_", [weights, velocities, gradients, a.rate, a.momentum, a.nesterov, a.weightDecays]);
 export const rmsprop_ = (
   weights: readonly Tensor[],
   squares: readonly Tensor[],
@@ -190,7 +188,7 @@ export const rmsprop_ = (
     readonly weightDecays: readonly number[];
   },
 ): void =>
-  void callAny("advprop::rmsprop_", [
+  call("advprop::rmsprop_", [
     weights,
     squares,
     velocities,
@@ -216,7 +214,7 @@ export const adamw_ = (
     readonly weightDecays: readonly number[];
   },
 ): void =>
-  void callAny("advprop::adamw_", [
+  call("advprop::adamw_", [
     weights,
     means,
     squares,

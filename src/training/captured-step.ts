@@ -97,8 +97,6 @@ export class CapturedStep {
    */
   #capture(key: string, pixels: PixelBatch, context: DrawContext): boolean {
     this.#dispose();
-    // Values that are derived from the weights must be computed in each replay.
-    this.#forgetDerived();
     const before = this.#norms.map(({ updates }) => updates);
     try {
       this.#captured = this.#captureNow(key, pixels, context, before);
@@ -106,7 +104,6 @@ export class CapturedStep {
       // The step now runs without a graph. If the step itself is wrong, it fails there with its own error.
       [this.#refusal] = String(error instanceof Error ? error.message : error).split("\n");
       this.#gradients.clear();
-      this.#forgetDerived();
       this.#norms.forEach((norm, i) => {
         norm.count(before[i] - norm.updates);
       });
@@ -130,10 +127,6 @@ export class CapturedStep {
       const counts = this.#norms.map(({ updates }, i) => updates - before[i]);
       return { key, graph, inputs, losses, gradients, counts };
     });
-  }
-
-  #forgetDerived(): void {
-    for (const parameter of this.#model.parameters) parameter.forgetDerived();
   }
 
   #dispose(): void {

@@ -13,7 +13,7 @@ const profile = {
   convolutionShare: 0.75,
   rows: [
     { ...row, name: "aten::conv2d 1x1", ms: 6, flops: 4e9, readBytes: 3e6, writtenBytes: 5e6, convolution: true },
-    { ...row, name: "advprop::depthwise_conv2d 3x3", ms: 1.5, readBytes: 2e6, writtenBytes: 1e6 },
+    { ...row, name: "advprop::conv2d depthwise 3x3", ms: 1.5, readBytes: 2e6, writtenBytes: 1e6 },
     { ...row, name: "aten::convolution_backward 1x1 (both gradients)", readBytes: 9e9, writtenBytes: 9e9 },
   ],
 };

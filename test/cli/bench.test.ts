@@ -40,7 +40,7 @@ describe("advprop bench", () => {
     const { status, stdout } = advprop([...TINY, "--method", "vanilla", "--repeats", "1", "--profile"]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^vanilla of resnet8, 4 images of 16 px, fp32, 1 threads\n {2}ms per step/);
-    expect(stdout).toMatch(/advprop::strided_conv2d 3x3 \(weight gradient\) +\d+ +[\d.]+ +[\d.]+ % +[\d.]+ GFLOP\/s/);
+    expect(stdout).toMatch(/advprop::conv2d 3x3 stride 2 \(weight gradient\) +\d+ +[\d.]+ +[\d.]+ % +[\d.]+ GFLOP\/s/);
     expect(stdout).toContain("outside of operators");
   });
 

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { KeyedRandom } from "../../src/random.js";
 import { call, type DType, fromArray, GradientStore, scope, type Tensor } from "../../src/tensor/index.js";
 import { cast, channelsLast, mul, permute, sum } from "../../src/tensor/operators.js";
+import { callUntyped } from "../support/call.js";
 import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
 import { error } from "../support/errors.js";
 
@@ -28,8 +29,8 @@ function values(count: number, stream: number, offset: number): number[] {
 function shift(x: Tensor): Tensor {
   const [n, c, h, w] = x.shape;
   const flat = call("aten::reshape", [permute(x, [0, 2, 3, 1]), [-1]]);
-  const longer = call("aten::constant_pad_nd", [flat, [1, 0]]);
-  return call("aten::as_strided", [longer, [n, c, h, w], [h * w * c, 1, w * c, c], 1]);
+  const longer = callUntyped("aten::constant_pad_nd", [flat, [1, 0]]);
+  return callUntyped("aten::as_strided", [longer, [n, c, h, w], [h * w * c, 1, w * c, c], 1]);
 }
 
 /** The operator's result, its gradients and the moved statistics. */
@@ -144,7 +145,7 @@ describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {
     const one = fromArray([1, 1]);
     for (const activation of Object.values(CODES)) {
       const form = [null, fromArray([0, 0]), one, false, 0, 0, activation];
-      const y = emulated(() => call("advprop::batch_norm", [x, one, one, ...form])).toNumbers();
+      const y = emulated(() => callUntyped("advprop::batch_norm", [x, one, one, ...form])).toNumbers();
       expect([y[0], y.slice(1).some(Number.isNaN)]).toEqual([Number.NaN, false]);
     }
   });
@@ -153,7 +154,7 @@ describe.skipIf(!canEmulate)("batch norm on a GPU, emulated", () => {
 describe.skipIf(!canEmulate)("the emulation", () => {
   beforeAll(loadEmulation, 300_000);
 
-  const mistake = (kind: number): number[] => call("advprop_emulated::make_mistake", [kind]).toNumbers();
+  const mistake = (kind: number): number[] => callUntyped("advprop_emulated::make_mistake", [kind]).toNumbers();
 
   test("shows a missing barrier as a result that depends on the order", () => {
     const [rising, falling] = inBothOrders(() => mistake(0));

@@ -5,18 +5,18 @@ import {
   cast,
   channelsLast,
   conv2d,
-  depthwiseConv2d,
   detach,
   keyedUniform,
   mul,
   type Padding,
-  pad2d,
   sub,
   sum,
 } from "../../src/tensor/operators.js";
+import { paddedConvolution, sides } from "../support/convolutions.js";
 import { canEmulate, difference, emulated, inBothOrders, loadEmulation } from "../support/emulated.js";
 
-const sides = (left: number, right = left, top = left, bottom = right): Padding => ({ left, right, top, bottom });
+const depthwise = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
+  conv2d(x, weight, { stride, padding, groups: x.shape[1] });
 
 /** Uniform in [-1/2, 1/2), channels-last, rounded to the dtype. */
 function random(shape: readonly number[], purpose: number, dtype: DType): Tensor {
@@ -87,10 +87,9 @@ describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
     test.each(CASES)("%j, kernel %i, stride %i, padding %j", (shape, size, stride, padding) => {
       scope(() => {
         const [x, weight] = [random(shape, 1, dtype), random([shape[1], 1, size, size], 2, weightDtype)];
-        const actual = emulated(() => results((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight, dtype));
-        const { left, right, top, bottom } = padding;
+        const actual = emulated(() => results((a, b) => depthwise(a, b, stride, padding), x, weight, dtype));
         const expected = results(
-          (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0, shape[1]),
+          paddedConvolution(stride, padding, shape[1]),
           cast(x, "float64"),
           cast(weight, "float64"),
           dtype,
@@ -109,7 +108,7 @@ describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
       const [x, weight] = [random([4, 64, 16, 17], 1, dtype), random([64, 1, 5, 5], 2, "float32")];
       const [rising, falling] = inBothOrders(() => {
         const { y, gradX, gradWeight } = emulated(() =>
-          results((a, b) => depthwiseConv2d(a, b, 2, sides(1, 2)), x, weight, dtype),
+          results((a, b) => depthwise(a, b, 2, sides(1, 2)), x, weight, dtype),
         );
         return [y, gradX, gradWeight].map((tensor) => tensor.toNumbers());
       });
@@ -121,14 +120,14 @@ describe.skipIf(!canEmulate)("depthwise convolution on a GPU, emulated", () => {
     const x = random([2, 16, 6, 10], 1, "float32");
     const weight = random([16, 1, 3, 3], 2, "float32");
     const everySecond = (tensor: Tensor): Tensor => call("aten::slice.Tensor", [tensor, 3, 0, undefined, 2]);
-    const convolution = (a: Tensor, b: Tensor) => depthwiseConv2d(a, b, 1, sides(1));
+    const convolution = (a: Tensor, b: Tensor) => depthwise(a, b, 1, sides(1));
     const copy = channelsLast(call("aten::clone", [everySecond(x)]));
     const [actual, expected] = emulated(() => [everySecond(x), copy].map((from) => convolution(from, weight)));
     expect(actual.toNumbers()).toEqual(expected.toNumbers());
     const input = detach(x).requireGradient();
     const gradient = emulated(() => gradientOf(sum(everySecond(convolution(input, weight))), input));
     const reference = cast(x, "float64").requireGradient();
-    const plain = conv2d(reference, cast(weight, "float64"), undefined, 1, 1, 16);
+    const plain = paddedConvolution(1, sides(1), 16)(reference, cast(weight, "float64"));
     expect(difference(gradient, gradientOf(sum(everySecond(plain)), reference))).toBeLessThan(1e-5);
   });
 });

@@ -33,8 +33,7 @@ import {
   batchNorm,
   cast,
   channelsLast,
-  depthwiseConv2d,
-  imageConv2d,
+  conv2d,
   imagesFromBytes,
   keyedIntegers,
   keyedUniform,
@@ -146,7 +145,7 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
           onBoth((device) => {
             const x = normal([count, channels, height, width], 1, device, dtype).requireGradient();
             const weight = normal([channels, 1, size, size], 2, device).requireGradient();
-            const y = depthwiseConv2d(x, weight, stride, { left, right, top, bottom });
+            const y = conv2d(x, weight, { stride, padding: { left, right, top, bottom }, groups: channels });
             const store = new GradientStore([x, weight]);
             store.add(sum(mul(cast(y, "float32"), normal(y.shape, 3, device))));
             const [gradX, gradWeight] = store.read() as Tensor[];
@@ -191,7 +190,7 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
         onBoth((device) => {
           const x = normal([count, 3, side, side], 1, device, dtype).requireGradient();
           const weight = normal([outputs, 3, 3, 3], 2, device).requireGradient();
-          const y = imageConv2d(x, weight, stride, { left: stride % 2, right: 1, top: stride % 2, bottom: 1 });
+          const y = conv2d(x, weight, { stride, padding: { left: stride % 2, right: 1, top: stride % 2, bottom: 1 } });
           const store = new GradientStore([x, weight]);
           store.add(sum(mul(cast(y, "float32"), normal(y.shape, 3, device))));
           return [y, ...store.read()];
@@ -205,7 +204,7 @@ describe.skipIf(!hasDevice)("on a GPU", () => {
         onBoth((device) => {
           const x = normal([3, 3, 37, 46], 1, device, dtype).requireGradient();
           const weight = normal([16, 3, 7, 7], 2, device).requireGradient();
-          const y = imageConv2d(x, weight, 2, { left: 3, right: 3, top: 3, bottom: 3 });
+          const y = conv2d(x, weight, { stride: 2, padding: 3 });
           const z = maxPool2d(relu(normal([3, 24, 19, 13], 4, device, dtype).requireGradient()), 3, 2, 1);
           const images = normal([3, 24, 19, 13], 5, device, dtype).requireGradient();
           const pooled = maxPool2d(images, 3, 2, 1);

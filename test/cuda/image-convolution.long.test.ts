@@ -1,7 +1,7 @@
 /** The CUDA kernels of the first convolution, emulated, against padding and libtorch's convolution in float64. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { type DType, scope } from "../../src/tensor/index.js";
-import { imageConv2d, type Padding } from "../../src/tensor/operators.js";
+import { conv2d, type Padding } from "../../src/tensor/operators.js";
 import {
   canEmulate,
   emulated,
@@ -50,7 +50,7 @@ function run(
     const x = normal([count, 3, height, width], 1, dtype).requireGradient();
     const weight = normal([outputs, 3, size, size], 2, wide);
     const leaves = frozen ? [x] : [x, weight.requireGradient()];
-    const y = imageConv2d(x, weight, stride, padding);
+    const y = conv2d(x, weight, { stride, padding });
     return withGradients(y, normal(y.shape, 3, wide), leaves);
   });
 }

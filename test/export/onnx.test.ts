@@ -11,6 +11,11 @@ import { Classifier, NORMALIZATIONS } from "../../src/models/classifier.js";
 import { EFFICIENTNET_BATCH_NORM, EfficientNet } from "../../src/models/efficientnet.js";
 import { ResNet, type ResNetConfig } from "../../src/models/resnet.js";
 import { WideResNet } from "../../src/models/wide-resnet.js";
+import type { ForwardContext } from "../../src/nn/context.js";
+import { uniform } from "../../src/nn/initialization.js";
+import { Conv2d } from "../../src/nn/layers/convolution.js";
+import { Linear } from "../../src/nn/layers/linear.js";
+import { globalAveragePool } from "../../src/nn/layers/pooling.js";
 import { Module } from "../../src/nn/module.js";
 import { type NormFactory, normFactory } from "../../src/nn/routed-batch-norm.js";
 import { classifierPredictor } from "../../src/predictors/classifier-predictor.js";
@@ -33,6 +38,26 @@ const resNet = (config: Omit<ResNetConfig, "depths" | "widths">) => (norm: NormF
 const efficientNet = (lite: boolean) => (norm: NormFactory) =>
   new EfficientNet({ width: 0.25, depth: 1, dropout: 0.2, lite }, CLASSES.length, norm);
 
+/** Convolutions that have a bias or groups, of the images too. */
+class Grouped extends Module {
+  readonly #first = this.child("first", new Conv2d(3, 6, 3, { groups: 3, bias: true }));
+  readonly #norm;
+  readonly #second = this.child("second", new Conv2d(6, 8, 3, { groups: 2, stride: 2, bias: true }));
+  readonly #third = this.child("third", new Conv2d(8, 8, 3, { groups: 2 }));
+  readonly #head = this.child("head", new Linear(8, CLASSES.length, uniform(0.5)));
+
+  constructor(norm: NormFactory) {
+    super();
+    this.#norm = this.child("norm", norm(6, "relu"));
+  }
+
+  protected override compute(images: Tensor, context: ForwardContext): Tensor {
+    const x = this.#norm.forward(this.#first.forward(images, context), context);
+    const y = this.#third.forward(this.#second.forward(x, context), context);
+    return this.#head.forward(globalAveragePool(y), context);
+  }
+}
+
 const FAMILIES: readonly (readonly [name: string, build: (norm: NormFactory) => Module])[] = [
   ["ResNet of CIFAR", resNet({ stem: "cifar", block: "basic", shortcut: "padding" })],
   ["ResNet of ImageNet, basic blocks", resNet({ stem: "imagenet", block: "basic", shortcut: "projection" })],
@@ -40,6 +65,7 @@ const FAMILIES: readonly (readonly [name: string, build: (norm: NormFactory) => 
   ["WideResNet", (norm) => new WideResNet({ depth: 10, width: 1 }, CLASSES.length, norm)],
   ["EfficientNet", efficientNet(false)],
   ["EfficientNet-Lite", efficientNet(true)],
+  ["groups and biases", (norm) => new Grouped(norm)],
 ];
 
 function classifierOf(network: Module, size = SIZE): Classifier {

@@ -6,8 +6,9 @@ import { Linear } from "../../src/nn/layers/linear.js";
 import { avgPool2d, globalAveragePool, maxPool2d } from "../../src/nn/layers/pooling.js";
 import { crossEntropy } from "../../src/nn/loss.js";
 import type { Module } from "../../src/nn/module.js";
-import { call, type DType, GradientStore, gradientOf, scope, type Tensor } from "../../src/tensor/index.js";
+import { type DType, GradientStore, gradientOf, scope, type Tensor } from "../../src/tensor/index.js";
 import { cast, channelsLast, detach, mul, relu, sigmoid, silu, sum } from "../../src/tensor/operators.js";
+import { callUntyped } from "../support/call.js";
 import { maxDifference, readGolden } from "../support/golden.js";
 
 interface Case {
@@ -29,7 +30,7 @@ const functions: Readonly<Record<string, (x: Tensor, settings: Case, labels: Ten
   relu,
   silu,
   sigmoid,
-  log_softmax: (x) => call("aten::log_softmax.int", [x, -1]),
+  log_softmax: (x) => callUntyped("aten::log_softmax.int", [x, -1]),
   cross_entropy: (x, { label_smoothing }, labels) => crossEntropy(x, labels, label_smoothing),
 };
 

@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { EVAL } from "../../src/nn/context.js";
 import { SameConv2d, samePadding } from "../../src/nn/layers/same-convolution.js";
 import { scope } from "../../src/tensor/index.js";
-import { conv2d, keyedUniform, pad2d } from "../../src/tensor/operators.js";
+import { keyedUniform } from "../../src/tensor/operators.js";
 import { fromArray } from "../../src/tensor/tensor.js";
+import { paddedConvolution } from "../support/convolutions.js";
 
 const CONTEXT = { ...EVAL, route: "main" };
 
@@ -49,8 +50,8 @@ test.each([
     const x = keyedUniform(samples, [4, height, width], { seed: 0, epoch: 0, purpose: 1 }, "float64");
     const [top, bottom] = samePadding(height, size, stride);
     const [left, right] = samePadding(width, size, stride);
-    const padded = pad2d(x, left, right, top, bottom);
-    const expected = conv2d(padded, module.weight.data, module.bias?.data, stride, 0, 4);
+    const reference = paddedConvolution(stride, { left, right, top, bottom }, 4);
+    const expected = reference(x, module.weight.data, module.bias?.data);
     const actual = module.forward(x, CONTEXT);
     expect(actual.shape).toEqual([2, 4, Math.ceil(height / stride), Math.ceil(width / stride)]);
     expect(actual.toNumbers()).toEqual(expected.toNumbers());

@@ -6,15 +6,14 @@ import {
   amax,
   cast,
   channelsLast,
-  conv2d,
   detach,
   keyedUniform,
   mul,
   type Padding,
-  pad2d,
   sub,
   sum,
 } from "../../src/tensor/operators.js";
+import { callUntyped } from "./call.js";
 
 /** Uniform in [-1/2, 1/2), channels-last, rounded to the dtype. */
 export function random(shape: readonly number[], purpose: number, dtype: DType = "float32"): Tensor {
@@ -111,9 +110,19 @@ export function checkInputIsKept(
 
 /** A convolution by libtorch, whose zeros on each side are a copy: the reference. */
 export const paddedConvolution =
-  (stride: number, { left, right, top, bottom }: Padding) =>
-  (x: Tensor, weight: Tensor): Tensor =>
-    conv2d(pad2d(x, left, right, top, bottom), weight, undefined, stride, 0);
+  (stride: number, { left, right, top, bottom }: Padding, groups = 1) =>
+  (x: Tensor, weight: Tensor, bias?: Tensor): Tensor => {
+    const padded = callUntyped("aten::constant_pad_nd", [x, [left, right, top, bottom]]);
+    return callUntyped("aten::conv2d", [padded, weight, bias, stride, 0, 1, groups]);
+  };
+
+/** Zeros on each side, of the right as of the left and of top and bottom as of left and right unless told. */
+export const sides = (left: number, right = left, top = left, bottom = right): Padding => ({
+  left,
+  right,
+  top,
+  bottom,
+});
 
 /** Both gradients in float32 against difference quotients, at a few elements. */
 export function checkDifferenceQuotients(

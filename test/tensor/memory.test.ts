@@ -22,11 +22,12 @@ import {
 } from "../../src/tensor/index.js";
 import { full, keyedUniform, sum } from "../../src/tensor/operators.js";
 import { advPropStep } from "../../src/training/methods/advprop.js";
+import { callUntyped } from "../support/call.js";
 import { codedError, error } from "../support/errors.js";
 
 const MB = 2 ** 20;
 const bytes = (count: number) => full([count], 1, "uint8");
-const largest = (x: Tensor) => call("aten::max", [x]).item();
+const largest = (x: Tensor) => callUntyped("aten::max", [x]).item();
 
 afterEach(() => setMemoryLimit(0));
 
@@ -185,10 +186,10 @@ describe("the limit", () => {
   });
 
   test("sizes that no memory has", () => {
-    expect(() => call("aten::empty.memory_format", [[2 ** 50], "float32"])).toThrow(
+    expect(() => callUntyped("aten::empty.memory_format", [[2 ** 50], "float32"])).toThrow(
       error("ERR_MEMORY_LIMIT", /does not fit/),
     );
-    expect(() => call("aten::empty.memory_format", [[2 ** 40, 2 ** 40], "float32"])).toThrow(
+    expect(() => callUntyped("aten::empty.memory_format", [[2 ** 40, 2 ** 40], "float32"])).toThrow(
       error("ERR_LIBTORCH", /overflow/),
     );
   });
@@ -221,8 +222,10 @@ describe("where a tensor lies", () => {
         const x = fromArray(values);
         return ["sum", "exp", "logsumexp", "softmax.int"].map((name) =>
           Buffer.from(
-            call(`aten::${name}`, name === "logsumexp" ? [x, [0]] : name === "softmax.int" ? [x, 0] : [x]).toArray()
-              .buffer,
+            callUntyped(
+              `aten::${name}`,
+              name === "logsumexp" ? [x, [0]] : name === "softmax.int" ? [x, 0] : [x],
+            ).toArray().buffer,
           ).toString("hex"),
         );
       });

@@ -131,6 +131,20 @@ describe("worker threads", () => {
     );
   });
 
+  test("what is kept of a weight ends with the thread", () => {
+    const body = `
+      const weight = keep(ones([64, 64, 1, 1]));
+      scope(() => call("advprop::conv2d", [ones([1, 64, 4, 4]), weight, null, 1, [0, 0, 0, 0], 1]));
+      parentPort.postMessage(memoryStats().liveBytes >= 3 * 64 * 64 * 4);`;
+    expectOutput(
+      `${MAIN}
+      const thread = ${worker(body)};
+      const [[packed]] = await Promise.all([once(thread, "message"), once(thread, "exit")]);
+      console.log(JSON.stringify([packed, memoryStats().liveBytes]));`,
+      [true, 0],
+    );
+  });
+
   test("process.exit while one is at work, and from one at work", () => {
     const thread = worker("parentPort.postMessage(1); work(1e9);");
     expectOutput(

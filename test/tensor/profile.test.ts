@@ -59,15 +59,19 @@ describe("profile", () => {
       const x = full([2, 4, 8, 8], 1);
       const { rows } = profile(() =>
         scope(() => {
-          conv2d(x, full([4, 1, 3, 3], 1), undefined, 1, 1, 4);
-          conv2d(x, full([6, 4, 1, 1], 1), undefined, 1, 0, 1);
+          conv2d(x, full([4, 1, 3, 3], 1), { padding: 1, groups: 4 });
+          conv2d(x, full([6, 4, 1, 1], 1));
           add(x, x);
         }),
       );
       const row = (name: string) => rows.find((one) => one.name === name);
       const bytes = 4 * x.size;
-      expect(row("aten::conv2d depthwise 3x3")).toMatchObject({ calls: 1, flops: 2 * 9 * x.size, convolution: true });
-      expect(row("aten::conv2d 1x1")).toMatchObject({ flops: 2 * 4 * 6 * 2 * 64, readBytes: bytes + 96 });
+      expect(row("advprop::conv2d depthwise 3x3")).toMatchObject({
+        calls: 1,
+        flops: 2 * 9 * x.size,
+        convolution: true,
+      });
+      expect(row("advprop::conv2d 1x1")).toMatchObject({ flops: 2 * 4 * 6 * 2 * 64, readBytes: bytes + 96 });
       expect(row("aten::add")).toMatchObject({
         readBytes: 2 * bytes,
         writtenBytes: bytes,
@@ -83,7 +87,7 @@ describe("profile", () => {
     scope(() => {
       const x = full([64, 64, 32, 32], 1);
       const weight = full([64, 64, 3, 3], 1);
-      const { ms, rows } = profile(() => scope(() => conv2d(x, weight, undefined, 1, 1)));
+      const { ms, rows } = profile(() => scope(() => conv2d(x, weight, { padding: 1 })));
       expect(total(rows, "ms")).toBeLessThanOrEqual(ms);
       expect(total(rows, "ms")).toBeGreaterThan(0.8 * ms);
     });

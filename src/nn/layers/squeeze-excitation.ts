@@ -1,6 +1,6 @@
 /** Squeeze and excitation: a gate on each channel, from the whole image. */
 import type { Tensor } from "../../tensor/index.js";
-import { channelsLast, permute, squeezeExcitation } from "../../tensor/operators.js";
+import { squeezeExcitation } from "../../tensor/operators.js";
 import type { ForwardContext } from "../context.js";
 import { heFanOut, zeros } from "../initialization.js";
 import { Module } from "../module.js";
@@ -23,24 +23,6 @@ export class SqueezeExcitation extends Module {
     this.#expand = this.child("conv_expand", new GateConvolution(squeezed, channels));
   }
 
-  /** Weights and biases outside of every graph, as the inverted residual by running statistics takes them. */
-  get gate(): readonly [Tensor, Tensor, Tensor, Tensor] {
-    const { turned } = this;
-    const weight = this.#reduce.weight.data;
-    // One list as long as its weights are the same: a step asks for it hundreds of times.
-    if (this.#gate?.[0] !== weight || this.#gate[2] !== turned) {
-      this.#gate = [weight, this.#reduce.bias.data, turned, this.#expand.bias.data];
-    }
-    return this.#gate;
-  }
-
-  #gate: readonly [Tensor, Tensor, Tensor, Tensor] | undefined;
-
-  /** The expanding weight turned, [squeezed, channels, 1, 1], outside of every graph. */
-  get turned(): Tensor {
-    return this.#expand.weight.derived("turned", turn);
-  }
-
   /** Weights and biases of a pass: those of the reduction, then those of the expansion. */
   operands(trainable: boolean): readonly [Tensor, Tensor, Tensor, Tensor] {
     const reduce = this.#reduce;
@@ -57,8 +39,6 @@ export class SqueezeExcitation extends Module {
     return squeezeExcitation(x, ...this.operands(trainable));
   }
 }
-
-const turn = (weight: Tensor): Tensor => channelsLast(permute(weight, [1, 0, 2, 3]));
 
 /** The parameters of a 1x1 convolution with bias, which the block computes with itself. */
 class GateConvolution extends Module {

@@ -14,37 +14,38 @@ import {
   cast,
   concat,
   conv2d,
-  depthwiseConv2d,
   detach,
   mul,
   type Padding,
-  pad2d,
   permute,
   reshape,
   rows,
   stack,
   sum,
 } from "../../../src/tensor/operators.js";
+import { callUntyped } from "../../support/call.js";
 import {
   bytesOf,
   checkDifferenceQuotients,
   checkInputIsKept,
   compareWith,
   difference,
+  paddedConvolution,
   type Results,
   random,
   results,
+  sides,
 } from "../../support/convolutions.js";
 import { error } from "../../support/errors.js";
 
-const sides = (left: number, right = left, top = left, bottom = right): Padding => ({ left, right, top, bottom });
+const depthwise = (x: Tensor, weight: Tensor, stride: number, padding: Padding): Tensor =>
+  conv2d(x, weight, { stride, padding, groups: x.shape[1] });
 
 /** Compares with the plain composition in float64 on the same (rounded) numbers. */
 function compare(x: Tensor, weight: Tensor, stride: number, padding: Padding, tolerance: number): Results {
-  const { left, right, top, bottom } = padding;
   return compareWith(
-    (a, b) => conv2d(pad2d(a, left, right, top, bottom), b, undefined, stride, 0, x.shape[1]),
-    (a, b) => depthwiseConv2d(a, b, stride, padding),
+    paddedConvolution(stride, padding, x.shape[1]),
+    (a, b) => depthwise(a, b, stride, padding),
     x,
     weight,
     tolerance,
@@ -120,7 +121,7 @@ describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => 
         const [one, two] = [1, 2].map((threads) => {
           setThreads(threads);
           const slopes = (y: Tensor): Tensor => random(y.shape, 3, dtype);
-          return results((a, b) => depthwiseConv2d(a, b, stride, sides(2)), x, weight, slopes);
+          return results((a, b) => depthwise(a, b, stride, sides(2)), x, weight, slopes);
         });
         for (const name of ["y", "gradX", "gradWeight"] as const) {
           expect(Buffer.compare(bytesOf(one[name]), bytesOf(two[name])), name).toBe(0);
@@ -138,10 +139,13 @@ test("the gradient of the weight is a sum over many pixels, each rounded less th
     const positive = mul(x, x); // nothing cancels
     const images = concat(new Array<Tensor>(8).fill(positive));
     const kernel = detach(random([32, 1, 3, 3], 2)).requireGradient();
-    const gradient = gradientOf(sum(depthwiseConv2d(images, kernel, 1, sides(0))), kernel);
+    const gradient = gradientOf(sum(depthwise(images, kernel, 1, sides(0))), kernel);
     const windows = [0, 1, 2].flatMap((top) =>
       [0, 1, 2].map((left) => {
-        const window = pad2d(cast(positive, "float64"), -left, left - 2, -top, top - 2);
+        const window = callUntyped("aten::constant_pad_nd", [
+          cast(positive, "float64"),
+          [-left, left - 2, -top, top - 2],
+        ]);
         return sum(window, [0, 2, 3]);
       }),
     );
@@ -167,9 +171,9 @@ test("bfloat16 results are rounded to the nearest, ties to even; infinity and Na
     const x = pixel(Uint16Array.from({ length: 32 }, (_, i) => of(i)[0]));
     const middle = Array.from({ length: 32 * 9 }, (_, i) => (i % 9 === 4 ? of(Math.floor(i / 9))[1] : 0));
     const weight = fromArray(middle, [32, 1, 3, 3]);
-    const y = depthwiseConv2d(x, weight, 1, sides(1)).toArray();
+    const y = depthwise(x, weight, 1, sides(1)).toArray();
     expect([...(y as Uint16Array)]).toEqual(Array.from({ length: 32 }, (_, i) => of(i)[2]));
-    const nan = depthwiseConv2d(pixel(new Uint16Array(32).fill(0x7fff)), weight, 1, sides(1)).toNumbers();
+    const nan = depthwise(pixel(new Uint16Array(32).fill(0x7fff)), weight, 1, sides(1)).toNumbers();
     expect(nan).toEqual(new Array(32).fill(Number.NaN));
   });
 });
@@ -181,7 +185,7 @@ test.each(["float32", "bfloat16"] as const)("a %s result that goes past the cach
     const weight = random([64, 1, 3, 3], 2, dtype);
     const convolve = (images: Tensor): readonly Tensor[] => {
       const input = detach(images).requireGradient();
-      const y = depthwiseConv2d(input, weight, 1, sides(1));
+      const y = depthwise(input, weight, 1, sides(1));
       return [detach(y), gradientOf(sum(mul(y, images)), input)];
     };
     const whole = convolve(x);
@@ -198,7 +202,7 @@ describe("finite differences", () => {
   ])("kernel %i, stride %i", (size, stride, padding) => {
     scope(() => {
       const [x, weight] = [random([1, 32, 5, 6], 1), random([32, 1, size, size], 2)];
-      checkDifferenceQuotients((a, b) => depthwiseConv2d(a, b, stride, padding), x, weight);
+      checkDifferenceQuotients((a, b) => depthwise(a, b, stride, padding), x, weight);
     });
   });
 });
@@ -208,7 +212,7 @@ describe("memory", () => {
   const bytes = 2 * 64 * 32 * 32 * 4;
 
   test("x is kept for the gradient of the weight only", () =>
-    checkInputIsKept((x, weight) => depthwiseConv2d(x, weight, 1, sides(1)), [64, 1, 3, 3]));
+    checkInputIsKept((x, weight) => depthwise(x, weight, 1, sides(1)), [64, 1, 3, 3]));
 
   test("only the gradients that are needed are computed", () => {
     scope(() => {
@@ -222,9 +226,9 @@ describe("memory", () => {
       const x = random(shape, 1);
       const leaf = detach(weight).requireGradient();
       // The gradient of a sum is one number for all pixels, which the kernels need as a tensor like y.
-      const forWeight = peakOf(sum(depthwiseConv2d(x, leaf, 1, sides(2))), leaf);
+      const forWeight = peakOf(sum(depthwise(x, leaf, 1, sides(2))), leaf);
       const input = detach(x).requireGradient();
-      const forInput = peakOf(sum(depthwiseConv2d(input, weight, 1, sides(2))), input);
+      const forInput = peakOf(sum(depthwise(input, weight, 1, sides(2))), input);
       const sums = 4 * 64 * 25 * 4; // in at least four parts
       expect(forWeight).toBeGreaterThanOrEqual(bytes + sums);
       expect(forWeight).toBeLessThan(2 * bytes);
@@ -257,10 +261,10 @@ test("arguments that do not fit", () => {
   scope(() => {
     const x = random([1, 32, 4, 4], 1);
     const of = (shape: number[], stride: number, padding: Padding) => () =>
-      depthwiseConv2d(x, random(shape, 2), stride, padding);
-    expect(of([16, 1, 3, 3], 1, sides(1))).toThrow(error("ERR_LIBTORCH", /weight \[C, 1, k, k\]/));
+      depthwise(x, random(shape, 2), stride, padding);
+    expect(of([16, 1, 3, 3], 1, sides(1))).toThrow(error("ERR_LIBTORCH", /weight \[O, I \/ groups, k, k\]/));
     expect(of([32, 1, 3, 3], 0, sides(1))).toThrow(error("ERR_LIBTORCH", /stride must be at least 1; got 0/));
     expect(of([32, 1, 3, 3], 1, sides(-1))).toThrow(error("ERR_LIBTORCH", /none negative/));
-    expect(of([32, 1, 5, 5], 1, sides(0))).toThrow(error("ERR_LIBTORCH", /larger than the padded input/));
+    expect(of([32, 1, 5, 5], 1, sides(0))).toThrow(error("ERR_LIBTORCH", /at least as large as the kernel/));
   });
 });

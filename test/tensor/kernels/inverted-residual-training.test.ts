@@ -10,20 +10,17 @@ import {
   setThreads,
   type Tensor,
 } from "../../../src/tensor/index.js";
-import { invertedResidualTraining, packDepthwise } from "../../../src/tensor/inverted-residual.js";
+import { invertedResidualTraining } from "../../../src/tensor/inverted-residual.js";
 import {
   abs,
   add,
   batchNorm,
   cast,
   channelsLast,
-  depthwiseConv2d,
+  conv2d,
   detach,
   full,
   mul,
-  packPointwise,
-  permute,
-  pointwiseConv2d,
   reshape,
   squeezeExcitation,
   sum,
@@ -70,26 +67,18 @@ function paddingOf(x: Tensor, { size = 3, stride = 1 }: Case) {
 }
 
 /** The operator on parameters that are leaves or not. */
-function whole(x: Tensor, parts: Case, dtype: Ours, parameters: readonly Tensor[], running: readonly Tensor[]): Tensor {
+function whole(x: Tensor, parts: Case, parameters: readonly Tensor[], running: readonly Tensor[]): Tensor {
   const [depthwise, scale2, shift2, reduce, reduceBias, gate, gateBias, project, expand, scale1, shift1] = parameters;
-  const { size = 3, stride = 1 } = parts;
-  return invertedResidualTraining(x, {
-    expand: expand && [expand, scale1, shift1, running[0], running[1]],
+  const block = {
+    expand: expand && ([expand, scale1, shift1, running[0], running[1]] as const),
     depthwise: [depthwise, scale2, shift2, running[2], running[3]],
     squeeze: [reduce, reduceBias, gate, gateBias],
-    project,
-    packed: {
-      expand: expand && packPointwise(detach(expand), dtype),
-      depthwise: packDepthwise(detach(depthwise), stride, dtype),
-      project: packPointwise(detach(project), dtype),
-      turned: channelsLast(permute(detach(gate), [1, 0, 2, 3])),
-    },
-    size,
-    stride,
+    project: [project, scale2, shift2, running[2], running[3]], // of which the weight alone is read
+    stride: parts.stride ?? 1,
     padding: paddingOf(x, parts),
     epsilon: EPSILON,
-    factors: FACTORS,
-  });
+  } as const;
+  return invertedResidualTraining(x, block, FACTORS);
 }
 
 /** The layers on the same arguments in float64. */
@@ -107,12 +96,9 @@ function layers(x: Tensor, parts: Case, parameters: readonly Tensor[], running: 
       residual: undefined,
       activation: "silu",
     });
-  const t = expand === undefined ? x : normalize(pointwiseConv2d(x, expand), scale1, shift1, 0);
-  const v = depthwiseConv2d(t, depthwise, parts.stride ?? 1, paddingOf(x, parts));
-  return pointwiseConv2d(
-    squeezeExcitation(normalize(v, scale2, shift2, 1), reduce, reduceBias, gate, gateBias),
-    project,
-  );
+  const t = expand === undefined ? x : normalize(conv2d(x, expand), scale1, shift1, 0);
+  const v = conv2d(t, depthwise, { stride: parts.stride, padding: paddingOf(x, parts), groups: depthwise.shape[0] });
+  return conv2d(squeezeExcitation(normalize(v, scale2, shift2, 1), reduce, reduceBias, gate, gateBias), project);
 }
 
 /** The result, the gradients of sum(y slopes) by x and all parameters, and the moved statistics. */
@@ -146,7 +132,7 @@ function distance(actual: Tensor, expected: Tensor): number {
 
 function compare(x: Tensor, parts: Case, dtype: Ours, tolerance: number): void {
   const numbers = makeNumbers(parts, dtype);
-  const actual = results((...a) => whole(a[0], parts, dtype, a[1], a[2]), x, numbers, "float32");
+  const actual = results((...a) => whole(a[0], parts, a[1], a[2]), x, numbers, "float32");
   const expected = results((...a) => layers(a[0], parts, a[1], a[2]), cast(x, "float64"), numbers, "float64");
   expect([...actual.keys()]).toEqual([...expected.keys()]);
   for (const [name, tensor] of expected) {
@@ -181,7 +167,7 @@ describe.each([
         const parts = { inputs: 24, expanded: 144, size: 5 };
         const x = random([6, 24, side, side], 1, dtype);
         const numbers = makeNumbers(parts, dtype);
-        const run = () => results((...a) => whole(a[0], parts, dtype, a[1], a[2]), x, numbers, "float32");
+        const run = () => results((...a) => whole(a[0], parts, a[1], a[2]), x, numbers, "float32");
         const one = run();
         for (const threads of [2, 3]) {
           setThreads(threads);
@@ -201,10 +187,10 @@ test("finite differences, of x and of every parameter", () => {
     const x = random([3, 8, 6, 5], 1);
     const tensors = [x, ...numbers.parameters];
     const loss = (all: readonly Tensor[]): number => {
-      const y = whole(all[0], parts, "float32", all.slice(1), numbers.running);
+      const y = whole(all[0], parts, all.slice(1), numbers.running);
       return sum(mul(cast(y, "float64"), cast(random(y.shape, 3, "bfloat16"), "float64"))).item();
     };
-    const gradients = results((...a) => whole(a[0], parts, "float32", a[1], a[2]), x, numbers, "float32");
+    const gradients = results((...a) => whole(a[0], parts, a[1], a[2]), x, numbers, "float32");
     const step = 2 ** -7;
     for (const [t, name] of ["x", ...NAMES].entries()) {
       const gradient = (gradients.get(name) as Tensor).toNumbers();
@@ -234,7 +220,7 @@ test("parameters without a gradient get none, and those of x stay the same", () 
       const input = detach(x).requireGradient();
       const leaves = trained ? given.map((one) => detach(one).requireGradient()) : given;
       const store = new GradientStore([input, ...(trained ? leaves : [])]);
-      store.add(sum(abs(whole(input, parts, "float32", leaves, running))));
+      store.add(sum(abs(whole(input, parts, leaves, running))));
       const found = store.read();
       store.clear();
       return found.filter((one) => one !== undefined);
@@ -251,17 +237,10 @@ test("of the activations only those before the norms stay", () => {
     const parts = { inputs: 16, expanded: 96 };
     const { parameters, running } = makeNumbers(parts, "float32");
     const input = random([2, 16, 8, 8], 1).requireGradient();
-    const packedBytes = scope(() => {
-      const before = memoryStats().liveBytes;
-      packPointwise(parameters[8], "float32");
-      packPointwise(parameters[7], "float32");
-      packDepthwise(parameters[0], 1, "float32");
-      channelsLast(permute(parameters[5], [1, 0, 2, 3]));
-      return memoryStats().liveBytes - before;
-    });
+    scope(() => void whole(input, parts, parameters, running)); // packs the weights, which stay as long as they do
     const before = memoryStats().liveBytes;
-    const y = whole(input, parts, "float32", parameters, running);
-    const kept = memoryStats().liveBytes - before - packedBytes - y.size * 4;
+    const y = whole(input, parts, parameters, running);
+    const kept = memoryStats().liveBytes - before - y.size * 4;
     // Both convolutions' results, means and gates, statistics in float64, the arguments of the inner silu.
     const bytes = 2 * (2 * 64 * 96 + 2 * 96 + 3) * 4 + 2 * 2 * 96 * 8;
     expect(kept).toBeGreaterThanOrEqual(bytes);
@@ -273,9 +252,11 @@ test("arguments that do not fit", () => {
   scope(() => {
     const parts = { inputs: 16, expanded: 96 };
     const { parameters, running } = makeNumbers(parts, "float32");
-    const block = (x: Tensor, moved = running): Tensor => whole(x, parts, "float32", parameters, moved);
+    const block = (x: Tensor, moved = running): Tensor => whole(x, parts, parameters, moved);
     expect(() => block(full([2, 16, 4, 4], 1, "float64"))).toThrow(error("ERR_LIBTORCH", /float32 or bfloat16/));
-    expect(() => block(full([2, 24, 4, 4], 1))).toThrow(error("ERR_LIBTORCH", /packed weight is not one of/));
+    expect(() => block(full([2, 24, 4, 4], 1))).toThrow(
+      error("ERR_LIBTORCH", /weight must be \[96, 24, 1, 1\]; got \[96, 16, 1, 1\]/),
+    );
     expect(() => block(full([1, 16, 1, 1], 1))).toThrow(error("ERR_LIBTORCH", /more than one value a channel/));
     expect(() => block(full([2, 16, 4, 4], 1), [full([8], 1), ...running.slice(1)])).toThrow(
       error("ERR_LIBTORCH", /must be float32 with 96 values/),

@@ -4,42 +4,33 @@ import {
   type DType,
   fromArray,
   gradientOf,
+  keep,
   memoryStats,
   resetPeakMemory,
   scope,
   setThreads,
   type Tensor,
 } from "../../../src/tensor/index.js";
-import {
-  cast,
-  concat,
-  conv2d,
-  detach,
-  mul,
-  packPointwise,
-  permute,
-  pointwiseConv2d,
-  rows,
-  sum,
-} from "../../../src/tensor/operators.js";
+import { cast, concat, conv2d, detach, mul, mul_, permute, rows, sum } from "../../../src/tensor/operators.js";
 import {
   bytesOf,
   checkDifferenceQuotients,
   checkInputIsKept,
   compareWith,
   difference,
+  paddedConvolution,
   type Results,
   random,
   results,
+  sides,
 } from "../../support/convolutions.js";
 import { error } from "../../support/errors.js";
 
 const NAMES = ["y", "gradX", "gradWeight"] as const;
-const libtorch = (x: Tensor, weight: Tensor): Tensor => conv2d(x, weight, undefined, 1, 0, 1);
 
 /** Compares with libtorch's convolution in float64 on the same numbers; the weight rounded to x's dtype, as the operator does. */
 const compare = (x: Tensor, weight: Tensor, tolerance: number): Results =>
-  compareWith(libtorch, (a, b) => pointwiseConv2d(a, b), x, weight, tolerance, cast(weight, x.dtype));
+  compareWith(paddedConvolution(1, sides(0)), (a, b) => conv2d(a, b), x, weight, tolerance, cast(weight, x.dtype));
 
 afterEach(() => setThreads(1));
 
@@ -103,7 +94,7 @@ describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => 
         const [one, ...others] = [1, 2, 3].map((threads) => {
           setThreads(threads);
           return results(
-            (a, b) => pointwiseConv2d(a, b),
+            (a, b) => conv2d(a, b),
             x,
             weight,
             (y) => random(y.shape, 3, dtype),
@@ -116,22 +107,28 @@ describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => 
     });
   });
 
-  test("a packed weight gives the same bits, and stays what it was when the weight changes", () => {
+  test("what is kept of the weight follows its changes, and a gradient is of the weight of its forward pass", () => {
     scope(() => {
       const x = random([2, 19, 5, 6], 1, dtype);
       const weight = random([35, 19, 1, 1], 2, weightDtype);
-      const packed = packPointwise(weight, dtype as "float32" | "bfloat16");
-      const of = (w: Tensor, given?: Tensor) =>
+      const slopes = random([2, 35, 5, 6], 3, dtype);
+      const fresh = (factor: number) =>
         results(
-          (a, b) => pointwiseConv2d(a, b, given),
+          (a, b) => conv2d(a, b),
           x,
-          w,
-          (y) => random(y.shape, 3, dtype),
+          mul(weight, factor),
+          () => slopes,
         );
-      const expected = of(weight);
-      for (const w of [weight, mul(weight, 2)]) {
-        const actual = of(w, packed);
-        for (const name of NAMES) expect(Buffer.compare(bytesOf(actual[name]), bytesOf(expected[name])), name).toBe(0);
+      const [expected, doubled] = [fresh(1), fresh(2)];
+      const input = detach(x).requireGradient();
+      const loss = sum(mul(conv2d(input, weight), slopes));
+      mul_(weight, 2);
+      expect(Buffer.compare(bytesOf(gradientOf(loss, input)), bytesOf(expected.gradX))).toBe(0);
+      expect(Buffer.compare(bytesOf(conv2d(x, weight)), bytesOf(doubled.y))).toBe(0);
+      // Another tensor of the same elements, and others in the same memory.
+      expect(Buffer.compare(bytesOf(conv2d(x, detach(weight))), bytesOf(doubled.y))).toBe(0);
+      for (const part of [rows(weight, 0, 15), rows(weight, 20, 35)]) {
+        expect(Buffer.compare(bytesOf(conv2d(x, part)), bytesOf(conv2d(x, mul(part, 1))))).toBe(0);
       }
     });
   });
@@ -145,7 +142,7 @@ test("infinity and NaN reach their own pixel alone, through any depth", () => {
         numbers[7 * depth] = Number.NaN;
         numbers[20 * depth + depth - 1] = Number.POSITIVE_INFINITY;
         const x = permute(cast(fromArray(numbers, [1, 1, 40, depth]), dtype), [0, 3, 1, 2]);
-        const y = pointwiseConv2d(x, fromArray(new Array<number>(depth * 5).fill(0.5), [5, depth, 1, 1])).toNumbers();
+        const y = conv2d(x, fromArray(new Array<number>(depth * 5).fill(0.5), [5, depth, 1, 1])).toNumbers();
         const expected = (pixel: number): number =>
           pixel === 7 ? Number.NaN : pixel === 20 ? Number.POSITIVE_INFINITY : depth / 2;
         expect(y).toEqual(Array.from({ length: 200 }, (_, i) => expected(i % 40)));
@@ -159,7 +156,7 @@ test("the gradient of the weight is a sum over many pixels, each rounded less th
     const x = random([1, 24, 112, 112], 1);
     const positive = mul(x, x); // nothing cancels
     const kernel = detach(random([40, 24, 1, 1], 2)).requireGradient();
-    const gradient = gradientOf(sum(pointwiseConv2d(concat(new Array<Tensor>(8).fill(positive)), kernel)), kernel);
+    const gradient = gradientOf(sum(conv2d(concat(new Array<Tensor>(8).fill(positive)), kernel)), kernel);
     const one = mul(sum(cast(positive, "float64"), [0, 2, 3]), 8);
     const expected = concat(
       new Array<Tensor>(40).fill(permute(fromArray(one.toNumbers(), [24, 1, 1, 1], "float64"), [1, 0, 2, 3])),
@@ -171,7 +168,7 @@ test("the gradient of the weight is a sum over many pixels, each rounded less th
 test("finite differences", () => {
   scope(() => {
     const [x, weight] = [random([1, 18, 5, 6], 1), random([20, 18, 1, 1], 2)];
-    checkDifferenceQuotients((a, b) => pointwiseConv2d(a, b), x, weight);
+    checkDifferenceQuotients((a, b) => conv2d(a, b), x, weight);
   });
 });
 
@@ -180,7 +177,31 @@ describe("memory", () => {
   const bytes = 2 * 64 * 32 * 32 * 4;
 
   test("x is kept for the gradient of the weight only", () =>
-    checkInputIsKept((x, weight) => pointwiseConv2d(x, weight), [32, 64, 1, 1]));
+    checkInputIsKept((x, weight) => conv2d(x, weight), [32, 64, 1, 1]));
+
+  test("what is kept of a weight ends with it, and is one for each dtype of x", () => {
+    const weight = scope(() => keep(random([64, 64, 1, 1], 2)));
+    const x = scope(() => keep(random(shape, 1)));
+    const kept = (dtype: DType): number => {
+      const before = memoryStats().liveBytes;
+      scope(() => {
+        const input = cast(x, dtype);
+        for (const pass of [weight, detach(weight), weight]) conv2d(input, pass);
+      });
+      return memoryStats().liveBytes - before;
+    };
+    const start = memoryStats().liveBytes;
+    const packed = kept("float32");
+    expect(packed).toBeGreaterThanOrEqual(2 * 64 * 64 * 4); // for the result and for the gradient
+    expect(packed).toBeLessThan(3 * 64 * 64 * 4);
+    expect(kept("float32")).toBe(0);
+    expect(kept("bfloat16")).toBeGreaterThan(0);
+    mul_(weight, 2);
+    expect(kept("float32")).toBe(0); // in the place of what it was
+    weight.dispose();
+    expect(start - memoryStats().liveBytes).toBe(64 * 64 * 4);
+    x.dispose();
+  });
 
   test("only the gradients that are needed are computed", () => {
     scope(() => {
@@ -194,9 +215,9 @@ describe("memory", () => {
       const x = random(shape, 1);
       const leaf = detach(weight).requireGradient();
       // The gradient of a sum is one number for all pixels, which the kernels need as a tensor like y.
-      const forWeight = peakOf(sum(pointwiseConv2d(x, leaf)), leaf);
+      const forWeight = peakOf(sum(conv2d(x, leaf)), leaf);
       const input = detach(x).requireGradient();
-      const forInput = peakOf(sum(pointwiseConv2d(input, weight)), input);
+      const forInput = peakOf(sum(conv2d(input, weight)), input);
       expect(forWeight).toBeGreaterThanOrEqual(bytes + 64 * 64 * 4);
       expect(forInput).toBeGreaterThanOrEqual(2 * bytes);
       expect(forInput).toBeLessThan(2 * bytes + 64 * 64 * 4);
@@ -208,19 +229,15 @@ test("falls back to libtorch for float64 and for no pixels", () => {
   scope(() => {
     const x = random([2, 33, 6, 7], 1, "float64");
     expect(compare(x, random([5, 33, 1, 1], 2, "float64"), 1e-15).y.dtype).toBe("float64");
-    expect(pointwiseConv2d(fromArray([], [0, 33, 6, 7]), random([5, 33, 1, 1], 2)).shape).toEqual([0, 5, 6, 7]);
+    expect(conv2d(fromArray([], [0, 33, 6, 7]), random([5, 33, 1, 1], 2)).shape).toEqual([0, 5, 6, 7]);
   });
 });
 
 test("arguments that do not fit", () => {
   scope(() => {
     const x = random([1, 32, 4, 4], 1);
-    expect(() => pointwiseConv2d(x, random([16, 16, 1, 1], 2))).toThrow(error("ERR_LIBTORCH", /weight \[O, I, 1, 1\]/));
-    expect(() => pointwiseConv2d(x, random([16, 32, 3, 3], 2))).toThrow(error("ERR_LIBTORCH", /weight \[O, I, 1, 1\]/));
-    expect(() => packPointwise(random([16, 32, 3, 3], 2), "float32")).toThrow(error("ERR_LIBTORCH", /\[O, I, 1, 1\]/));
-    const other = packPointwise(random([16, 24, 1, 1], 2), "float32");
-    expect(() => pointwiseConv2d(x, random([16, 32, 1, 1], 2), other)).toThrow(
-      error("ERR_LIBTORCH", /is not one of \[16, 32, 1, 1\]/),
+    expect(() => conv2d(x, random([16, 16, 1, 1], 2))).toThrow(
+      error("ERR_LIBTORCH", /weight \[O, I \/ groups, k, k\]; got \[1, 32, 4, 4\] and \[16, 16, 1, 1\]/),
     );
   });
 });

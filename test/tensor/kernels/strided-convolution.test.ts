@@ -11,18 +11,7 @@ import {
   setThreads,
   type Tensor,
 } from "../../../src/tensor/index.js";
-import {
-  cast,
-  conv2d,
-  detach,
-  mul,
-  type Padding,
-  pad2d,
-  permute,
-  rows,
-  stridedConv2d,
-  sum,
-} from "../../../src/tensor/operators.js";
+import { cast, conv2d, detach, mul, type Padding, permute, rows, sum } from "../../../src/tensor/operators.js";
 import {
   bytesOf,
   checkDifferenceQuotients,
@@ -31,14 +20,13 @@ import {
   paddedConvolution,
   random,
   results,
+  sides,
 } from "../../support/convolutions.js";
 import { error } from "../../support/errors.js";
 
 afterEach(() => setThreads(1));
 
 const NAMES = ["y", "gradX", "gradWeight"] as const;
-
-const sides = (left: number, right = left, top = left, bottom = right): Padding => ({ left, right, top, bottom });
 
 const PRECISIONS: [DType, DType, number][] = [
   ["float32", "float32", 1e-5],
@@ -51,7 +39,7 @@ describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => 
   function check(x: Tensor, weight: Tensor, stride: number, padding: Padding): void {
     const { y, gradX, gradWeight } = compareWith(
       paddedConvolution(stride, padding),
-      (a, b) => stridedConv2d(a, b, stride, padding),
+      (a, b) => conv2d(a, b, { stride, padding }),
       x,
       weight,
       tolerance,
@@ -149,7 +137,7 @@ describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => 
         const [one, ...others] = [1, 2, 3].map((threads) => {
           setThreads(threads);
           return results(
-            (a, b) => stridedConv2d(a, b, 2, sides(1)),
+            (a, b) => conv2d(a, b, { stride: 2, padding: sides(1) }),
             x,
             weight,
             (y) => random(y.shape, 3, dtype),
@@ -169,7 +157,7 @@ describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => 
       const slopes = random([9, 64, 3, 5], 3, dtype);
       const of = (begin: number, end: number) =>
         results(
-          (a, b) => stridedConv2d(a, b, 2, sides(1)),
+          (a, b) => conv2d(a, b, { stride: 2, padding: sides(1) }),
           rows(x, begin, end),
           weight,
           () => rows(slopes, begin, end),
@@ -188,7 +176,7 @@ describe.each(PRECISIONS)("x %s, weight %s", (dtype, weightDtype, tolerance) => 
 test("finite differences", () => {
   scope(() =>
     checkDifferenceQuotients(
-      (a, b) => stridedConv2d(a, b, 2, sides(1)),
+      (a, b) => conv2d(a, b, { stride: 2, padding: sides(1) }),
       random([1, 18, 5, 6], 1),
       random([20, 18, 3, 3], 2),
     ),
@@ -197,7 +185,7 @@ test("finite differences", () => {
 
 describe("memory", () => {
   const shape = [2, 64, 32, 32];
-  const convolve = (x: Tensor, weight: Tensor): Tensor => stridedConv2d(x, weight, 2, sides(1));
+  const convolve = (x: Tensor, weight: Tensor): Tensor => conv2d(x, weight, { stride: 2, padding: sides(1) });
 
   test("x is kept for the gradient of the weight only", () => checkInputIsKept(convolve, [32, 64, 3, 3]));
 
@@ -223,13 +211,13 @@ describe("memory", () => {
           .sort();
       const kernel = detach(weight).requireGradient();
       expect(rowsOf(x, kernel, kernel)).toEqual([
-        "advprop::strided_conv2d 3x3",
-        "advprop::strided_conv2d 3x3 (weight gradient)",
+        "advprop::conv2d 3x3 stride 2",
+        "advprop::conv2d 3x3 stride 2 (weight gradient)",
       ]);
       const input = detach(x).requireGradient();
       expect(rowsOf(input, weight, input)).toEqual([
-        "advprop::strided_conv2d 3x3",
-        "advprop::strided_conv2d 3x3 (input gradient)",
+        "advprop::conv2d 3x3 stride 2",
+        "advprop::conv2d 3x3 stride 2 (input gradient)",
       ]);
     });
   });
@@ -251,10 +239,10 @@ test("a profile counts the arithmetic of the forward pass and of each gradient",
     const x = random([2, 6, 9, 7], 1).requireGradient();
     const weight = random([10, 6, 5, 5], 2).requireGradient();
     const { rows: all } = profile(() => {
-      const y = stridedConv2d(x, weight, 2, sides(2));
+      const y = conv2d(x, weight, { stride: 2, padding: sides(2) });
       return gradientOf(sum(y), x);
     });
-    const row = (name: string) => all.find((one) => one.name === `advprop::strided_conv2d 5x5${name}`);
+    const row = (name: string) => all.find((one) => one.name === `advprop::conv2d 5x5 stride 2${name}`);
     const flops = 2 * 25 * 6 * 10 * (2 * 5 * 4);
     expect(row("")).toMatchObject({ calls: 1, flops, convolution: true });
     expect(row(" (input gradient)")).toMatchObject({ calls: 1, flops, convolution: true });
@@ -265,8 +253,8 @@ test("falls back to libtorch for float64 and for kernels that are not square", (
   scope(() => {
     const of = (dtype: DType, shape: readonly number[], kernel: readonly number[]): Tensor =>
       compareWith(
-        (a, b) => conv2d(pad2d(a, 0, 1, 1, 0), b, undefined, 2, 0),
-        (a, b) => stridedConv2d(a, b, 2, sides(0, 1, 1, 0)),
+        paddedConvolution(2, sides(0, 1, 1, 0)),
+        (a, b) => conv2d(a, b, { stride: 2, padding: sides(0, 1, 1, 0) }),
         random(shape, 1, dtype),
         random(kernel, 2, dtype),
         dtype === "float64" ? 1e-15 : 1e-5,
@@ -279,10 +267,10 @@ test("falls back to libtorch for float64 and for kernels that are not square", (
 test("arguments that do not fit", () => {
   scope(() => {
     const x = random([1, 8, 4, 4], 1);
-    const of = (weight: Tensor, stride: number, padding: Padding) => () => stridedConv2d(x, weight, stride, padding);
+    const of = (weight: Tensor, stride: number, padding: Padding) => () => conv2d(x, weight, { stride, padding });
     const weight = random([16, 8, 3, 3], 2);
     expect(of(random([16, 4, 3, 3], 2), 2, sides(1))).toThrow(
-      error("ERR_LIBTORCH", /weight \[O, I, k, k\]; got \[1, 8, 4, 4\] and \[16, 4, 3, 3\]/),
+      error("ERR_LIBTORCH", /weight \[O, I \/ groups, k, k\]; got \[1, 8, 4, 4\] and \[16, 4, 3, 3\]/),
     );
     expect(of(weight, 0, sides(1))).toThrow(error("ERR_LIBTORCH", /stride must be at least 1; got 0/));
     expect(of(weight, 2, sides(-1))).toThrow(

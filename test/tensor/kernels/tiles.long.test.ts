@@ -1,6 +1,7 @@
 import { beforeAll, describe, test } from "vitest";
-import { call, callAny, scope, type Tensor } from "../../../src/tensor/index.js";
+import { callAny, scope, type Tensor } from "../../../src/tensor/index.js";
 import { cast, channelsLast, permute, reshape } from "../../../src/tensor/operators.js";
+import { callUntyped } from "../../support/call.js";
 import { canEmulate, expectClose, loadEmulation, normal } from "../../support/emulated.js";
 
 // A processor that has tile registers uses them in every product of bfloat16 matrices, and all tests of those with it.
@@ -19,7 +20,7 @@ describe.skipIf(!canEmulate)("products by tile registers, emulated", () => {
   ])("of [%i, %i] with as many rows and %i columns", (rows, depth, columns) => {
     scope(() => {
       const [left, right] = [normal([rows, depth], 1, "bfloat16"), normal([depth, columns], 2, "float32")];
-      const expected = call("aten::matmul", [cast(left, "float64"), cast(right, "float64")]).toNumbers();
+      const expected = callUntyped("aten::matmul", [cast(left, "float64"), cast(right, "float64")]).toNumbers();
       for (const [operator, bound] of [
         ["tile_product", 1e-5],
         ["tile_product_of_panels", 1e-2],
@@ -41,7 +42,10 @@ describe.skipIf(!canEmulate)("products by tile registers, emulated", () => {
       const x = channelsLast(normal([images, inputs, side, side], 1, "bfloat16"));
       const gradient = channelsLast(normal([images, outputs, side, side], 2, "bfloat16"));
       const pixelsOf = (of: Tensor) => reshape(permute(cast(of, "float64"), [1, 0, 2, 3]), [of.shape[1], -1]);
-      const expected = call("aten::matmul", [pixelsOf(gradient), call("aten::t", [pixelsOf(x)])]).toNumbers();
+      const expected = callUntyped("aten::matmul", [
+        pixelsOf(gradient),
+        callUntyped("aten::t", [pixelsOf(x)]),
+      ]).toNumbers();
       const result = callAny("advprop_emulated::tile_weight_gradient", [gradient, x]) as Tensor;
       expectClose([result.toNumbers()], [expected], 1e-5, "weight gradient");
     });
