@@ -13,26 +13,22 @@ import { parseArgs } from "node:util";
 import { median } from "./contest.mjs";
 import { startEngine } from "./contestant.mjs";
 import { precise, table, times } from "./markdown.mjs";
-import { EVALUATIONS, TINY_WORKLOADS, WORKLOADS } from "./workloads.mjs";
+import { EVALUATIONS, LAYERED_WORKLOADS, TINY_WORKLOADS, WORKLOADS } from "./workloads.mjs";
 
 /** How rows of a profile name the operators of each kernel of native/profile/disabled_kernels.h. */
 const OPERATORS = {
   "attack-step": /^advprop::(linf|l2)_step/,
-  "average-pool": /^advprop::average_pool/,
   "batch-norm": /^advprop::batch_norm/,
   branch: /^advprop::branch/,
   "convolution-3x3": /^advprop::(conv2d 3x3($| \()|norm_relu_conv2d_3x3)/,
-  "cross-entropy": /^advprop::cross_entropy/,
   depthwise: /^advprop::conv2d depthwise/,
   "first-convolution": /^advprop::conv2d \dx\d of images/,
   "gradient-norm": /^advprop::norm$/,
-  linear: /^advprop::linear/,
   "norm-relu-convolution": /^advprop::norm_relu_conv2d_3x3/,
   optimizer: /^advprop::(sgd|rmsprop|adamw)_/,
   "padding-shortcut": /^advprop::padding_shortcut/,
   pixels: /^advprop::(images_from|normalize)_pixels/,
   pointwise: /^advprop::conv2d 1x1($| \()/,
-  "squeeze-excitation": /^advprop::squeeze_excitation/,
   "strided-convolution": /^advprop::conv2d \dx\d stride/,
   "weight-average": /^advprop::average_$/,
 };
@@ -40,31 +36,22 @@ const OPERATORS = {
 /** Small kernels that a network does not spend most of its time in. */
 const SMALL = [
   "attack-step",
-  "average-pool",
-  "cross-entropy",
   "depthwise",
   "first-convolution",
   "gradient-norm",
-  "linear",
   "optimizer",
   "pixels",
-  "squeeze-excitation",
   "weight-average",
 ];
 
 /** Kernels that may save something together that none of them saves alone. */
-const TOGETHER = [
-  ["depthwise", "squeeze-excitation"],
-  ["attack-step", "cross-entropy", "pixels"],
-  ["gradient-norm", "optimizer", "weight-average"],
-  ["average-pool", "linear"],
-  SMALL,
-];
+const TOGETHER = [["attack-step", "pixels"], ["gradient-norm", "optimizer", "weight-average"], SMALL];
 
 const MEASURED = [
   "efficientnet-b0-128px-vanilla",
   "efficientnet-b0-128px-advprop",
   "efficientnet-b0-128px-evaluation",
+  "efficientnet-lite0-128px-advprop",
   "resnet20-advprop",
   "resnet20-evaluation",
   "resnet18-cifar-advprop",
@@ -162,7 +149,7 @@ function labelOf(names) {
 }
 
 function workloadOf(name) {
-  const known = [...WORKLOADS, ...EVALUATIONS, ...TINY_WORKLOADS];
+  const known = [...WORKLOADS, ...LAYERED_WORKLOADS, ...EVALUATIONS, ...TINY_WORKLOADS];
   const workload = known.find((one) => one.name === name);
   return workload ?? refuse(`no workload named ${name}; there are ${known.map((one) => one.name).join(", ")}`);
 }

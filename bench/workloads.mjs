@@ -21,6 +21,12 @@ export const TINY_WORKLOADS = [
   { ...TINY, name: "tiny-vanilla", method: "vanilla", attackSteps: 0 },
 ];
 
+/** A network without squeeze and excitation, whose training goes layer by layer. */
+const LITE = { model: "efficientnet-lite0", batchSize: 16, imageSize: 128 };
+export const LAYERED_WORKLOADS = [
+  { ...LITE, name: "efficientnet-lite0-128px-advprop", method: "advprop", attackSteps: 5 },
+];
+
 /** The classification of a mini-batch, of the same sizes: bench/evaluation-workload.mjs. */
 export const EVALUATIONS = [...SIZES, { ...TINY, name: "tiny" }].map((size) => ({
   ...size,

@@ -14,9 +14,8 @@ namespace {
 
 /// In the order of `Switchable`.
 constexpr std::array kNames = {
-    "attack-step", "average-pool", "batch-norm", "branch", "convolution-3x3", "cross-entropy",
-    "depthwise", "first-convolution", "gradient-norm", "linear", "norm-relu-convolution", "optimizer",
-    "padding-shortcut", "pixels", "pointwise", "squeeze-excitation", "strided-convolution", "weight-average",
+    "attack-step", "batch-norm", "branch", "convolution-3x3", "depthwise", "first-convolution", "gradient-norm",
+    "norm-relu-convolution", "optimizer", "padding-shortcut", "pixels", "pointwise", "strided-convolution", "weight-average",
 };
 static_assert(kNames.size() == static_cast<size_t>(Switchable::weightAverage) + 1);
 

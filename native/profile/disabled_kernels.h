@@ -9,21 +9,17 @@ namespace advprop {
 /// The kernels that libtorch's operators can replace. Whole inverted residuals, keyed random numbers and augmentation are not among them.
 enum class Switchable {
   attackStep,
-  averagePool,
   batchNorm,
   branch,
   convolution3x3,
-  crossEntropy,
   depthwise,
   firstConvolution,
   gradientNorm,
-  linear,
   normReluConvolution,  // as one operator; the convolution by itself is convolution3x3
   optimizer,
   paddingShortcut,
   pixels,
   pointwise,
-  squeezeExcitation,
   stridedConvolution,
   weightAverage,
 };

@@ -57,7 +57,7 @@ OperatorWork workOf(const std::string& name, Values inputs) {
     return {0, flopsByWeight(weight), kernelDetail(weight, kind, inputs[3].toInt())};
   }
   if (name == "advprop::norm_relu_conv2d_3x3") return {0, flopsByWeight(tensorAt(inputs, 8)), ""};
-  if (name == "aten::linear" || name == "advprop::linear") {
+  if (name == "aten::linear") {
     const at::Tensor weight = tensorAt(inputs, 1);
     return weight.defined() ? OperatorWork{0, flopsByWeight(weight), ""} : OperatorWork{};
   }

@@ -1,6 +1,6 @@
 // The matrix products of Winograd's form: rows of tiles times a panel of weights.
 #pragma once
-#include "product/register_product.h"
+#include "register_product.h"
 
 namespace advprop::winograd {
 

@@ -120,7 +120,7 @@ export const ONNX_RULES: Readonly<Record<string, Rule>> = {
     return graph.node(layer, "Conv", [name(x), selection], { kernel_shape: [1, 1], strides });
   },
 
-  "advprop::linear": ([x, weight, bias], { graph, name, layer }) =>
+  "aten::linear": ([x, weight, bias], { graph, name, layer }) =>
     graph.node(layer, "Gemm", [name(x), name(weight), name(bias)], { transB: 1 }),
   "aten::add_.Tensor": ([a, b], { graph, name, layer }) => graph.node(layer, "Add", [name(a), name(b)]),
 };

@@ -41,7 +41,7 @@ export const conv2d = (
 };
 
 /** [N, C] with weight [O, C] to [N, O]: x weight^T + bias. */
-export const linear = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => call("advprop::linear", [x, weight, bias]);
+export const linear = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => call("aten::linear", [x, weight, bias]);
 export const maxPool2d = (x: Tensor, size: number, stride: number, padding: number): Tensor =>
   call("advprop::max_pool2d", [x, size, stride, padding]);
 export const avgPool2d = (x: Tensor, size: number, stride: number): Tensor =>
@@ -140,4 +140,4 @@ export const paddingShortcut = (x: Tensor, stride: number, before: number, after
 
 /** Cross-entropy of logits [N, K] and int64 labels [N]; `smoothing` mixes the label with the uniform distribution. */
 export const crossEntropyLoss = (logits: Tensor, labels: Tensor, reduction: 0 | 1 | 2, smoothing: number): Tensor =>
-  call("advprop::cross_entropy", [logits, labels, reduction, smoothing]);
+  call("aten::cross_entropy_loss", [logits, labels, null, reduction, -100, smoothing]);

@@ -71,8 +71,6 @@ export interface Operators {
     activation: number,
   ) => Tensor;
   "advprop::branch": (x: Tensor) => [Tensor, Tensor];
-  "advprop::cross_entropy": (logits: Tensor, labels: Tensor, reduction: number, smoothing: number) => Tensor;
-  "advprop::linear": (x: Tensor, weight: Tensor, bias: Tensor) => Tensor;
   "advprop::max_pool2d": (x: Tensor, size: number, stride: number, padding: number) => Tensor;
   "advprop::padding_shortcut": (x: Tensor, stride: number, before: number, after: number) => Tensor;
   "advprop::synced_norm": (
@@ -185,6 +183,14 @@ export interface Operators {
   "aten::contiguous": (self: Tensor, memory_format?: MemoryFormat) => Tensor;
   "aten::copy_": (self: Tensor, src: Tensor, non_blocking?: boolean) => Tensor;
   "aten::cos": (self: Tensor) => Tensor;
+  "aten::cross_entropy_loss": (
+    self: Tensor,
+    target: Tensor,
+    weight?: Tensor | null,
+    reduction?: number,
+    ignore_index?: number,
+    label_smoothing?: number,
+  ) => Tensor;
   "aten::detach": (self: Tensor) => Tensor;
   "aten::div.Scalar": (self: Tensor, other: Scalar) => Tensor;
   "aten::div.Tensor": (self: Tensor, other: Tensor) => Tensor;
@@ -208,6 +214,7 @@ export interface Operators {
     keepdim?: boolean,
     dtype?: DType | null,
   ) => Tensor;
+  "aten::linear": (input: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor;
   "aten::log": (self: Tensor) => Tensor;
   "aten::lt.Scalar": (self: Tensor, other: Scalar) => Tensor;
   "aten::maximum": (self: Tensor, other: Tensor) => Tensor;
