@@ -251,7 +251,7 @@ class InvertedResidual extends Module {
       project: this.#projectNorm.norm(route).layerOf(this.#project.weight.for(trainable), trainable),
       stride: this.#stride,
       padding: this.#depthwise.padding(x),
-      epsilon: this.#depthwiseNorm.options.epsilon,
+      epsilon: this.#depthwiseNorm.norm(route).options.epsilon,
     };
   }
 }

@@ -31,6 +31,7 @@ export abstract class Module {
     }
   }
 
+  /** Declares a part. One with an empty name has the names of this module: its parameter `weight` is called as this module's would be. */
   protected child<M extends Module>(name: string, module: M): M {
     assert(!this.#children.has(name), `two children named ${name}`);
     this.#children.set(name, module);
@@ -122,4 +123,4 @@ export abstract class Module {
   }
 }
 
-const join = (prefix: string, name: string): string => (prefix === "" ? name : `${prefix}.${name}`);
+const join = (prefix: string, name: string): string => [prefix, name].filter((part) => part !== "").join(".");

@@ -181,8 +181,9 @@ class AuxiliaryNorms extends Module {
  * Batch norm with one set of scale, shift and statistics for each route, followed by an activation. A pass touches the
  * norm of its route and no other.
  */
-export class RoutedBatchNorm extends BatchNorm {
-  readonly #routes: ReadonlyMap<string, BatchNorm>;
+export class RoutedBatchNorm extends Module {
+  readonly channels: number;
+  readonly #norms: ReadonlyMap<string, BatchNorm>;
   readonly #activation: Activation;
 
   /**
@@ -194,21 +195,23 @@ export class RoutedBatchNorm extends BatchNorm {
     activation: Activation,
     options: BatchNormOptions = DEFAULT_BATCH_NORM,
   ) {
-    super(channels, options);
+    super();
+    this.channels = channels;
     this.#activation = activation;
+    // The main norm has the names of a plain network's.
+    const main = this.child("", new BatchNorm(channels, options));
     const auxiliary =
       routes.length === 0 ? [] : this.child("aux_bn", new AuxiliaryNorms(routes.length, channels, options)).norms;
-    this.#routes = new Map(routes.map((route, k) => [route, auxiliary[k]]));
+    this.#norms = new Map([[MAIN_ROUTE, main], ...routes.map((route, k) => [route, auxiliary[k]] as const)]);
   }
 
   /** The norm of a route. @throws ERR_ROUTE there is none of that name */
   norm(route: string): BatchNorm {
-    if (route === MAIN_ROUTE) return this;
-    const norm = this.#routes.get(route);
+    const norm = this.#norms.get(route);
     if (norm === undefined) {
       throw new UsageError(
         "ERR_ROUTE",
-        `batch norm: no route named ${route}; this network has ${[MAIN_ROUTE, ...this.#routes.keys()].join(", ")}`,
+        `batch norm: no route named ${route}; this network has ${[...this.#norms.keys()].join(", ")}`,
       );
     }
     return norm;

@@ -81,12 +81,11 @@ describe("accuracy in float32", () => {
           const module = norm([], shape[1]).initialize(0, dtype);
           input.requireGradient();
           const y = module.forward(input, { ...TRAIN, route: "main" });
-          const store = new GradientStore([input, module.scale.value, module.shift.value]);
+          const { scale, shift, runningMean, runningVariance } = module.norm("main");
+          const store = new GradientStore([input, scale.value, shift.value]);
           // y^2 + y, so that no gradient is a sum of terms that cancel.
           store.add(sum(mul(add(mul(y, y), y), weights)));
-          return [y, ...store.read(), module.runningMean.value, module.runningVariance.value].map(
-            (one) => one?.toNumbers() ?? [],
-          );
+          return [y, ...store.read(), runningMean.value, runningVariance.value].map((one) => one?.toNumbers() ?? []);
         };
         const expected = run(exact, weighting.exact, "float64");
         for (const [i, actual] of run(x, weighting.x, "float32").entries()) {
@@ -160,17 +159,18 @@ describe("rules", () => {
 
   test("the first update takes the batch's statistics whole, later ones at least the momentum's share", () => {
     const module = norm([]).initialize(0, "float64");
+    const { runningMean, tracked } = module.norm("main");
     const constant = (value: number) => add(mul(cast(x, "float64"), 0), value);
     const context = { ...TRAIN, route: "main" };
     scope(() => module.forward(constant(5), context));
-    expect(module.runningMean.value.toNumbers()).toEqual([5, 5, 5]);
+    expect(runningMean.value.toNumbers()).toEqual([5, 5, 5]);
     let mean = 5;
     for (let t = 1; t < 15; t++) {
       scope(() => module.forward(constant(t), context));
       mean += Math.max(0.1, 1 / (t + 1)) * (t - mean);
-      expect(module.runningMean.value.toNumbers()[0]).toBeCloseTo(mean, 12);
+      expect(runningMean.value.toNumbers()[0]).toBeCloseTo(mean, 12);
     }
-    expect(module.tracked.value.item()).toBe(15);
+    expect(tracked.value.item()).toBe(15);
   });
 
   test("an unknown route, one value a channel, and an update of statistics that are not the batch's are refused", () => {
