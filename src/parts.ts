@@ -54,6 +54,16 @@ export async function loadParts(file: string): Promise<void> {
   LOADED.push({ file: path, digest: digestOf(path), parts });
 }
 
+/** The place in a loaded file that an error comes from, as FILE:LINE:COLUMN; undefined if it comes from none of them. */
+export function placeInParts(error: unknown): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  for (const { file } of LOADED) {
+    const at = stack.indexOf(pathToFileURL(file).href);
+    if (at >= 0) return file + (/^[^\s)]*?(:\d+:\d+)/.exec(stack.slice(at))?.[1] ?? "");
+  }
+  return undefined;
+}
+
 /** The loaded files that registered any of these parts, each with the parts that it registered. */
 export function filesOfParts(wanted: readonly RegisteredPart[]): PartsFile[] {
   return LOADED.map((one) => ({ ...one, parts: one.parts.filter((part) => has(wanted, part)) })).filter(

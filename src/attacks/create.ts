@@ -1,4 +1,6 @@
 /** Creates an attack from its options, as a recipe or the command line gives them. */
+import { UsageError } from "../errors.js";
+import { Tensor } from "../tensor/index.js";
 import type { Attack } from "./attack.js";
 import { noise, signNoise } from "./noise.js";
 import { fgsm, gd, iFgsm, pgd } from "./pgd.js";
@@ -54,8 +56,28 @@ export function createAttack(options: AttackOptions): Attack {
     case "sign-noise":
       return signNoise(ball);
     default:
-      return registeredAttack(options.name).create(withParameters(options));
+      return checkedAttack(options.name, registeredAttack(options.name).create(withParameters(options)));
   }
+}
+
+/** A registered attack whose result is checked: its shape, not its distance. */
+function checkedAttack(name: string, attack: Attack): Attack {
+  return {
+    perturb(logits, images, labels, keys) {
+      const result: unknown = attack.perturb(logits, images, labels, keys);
+      if (result instanceof Tensor && result.shape.join() === images.shape.join()) return result;
+      const got =
+        result instanceof Tensor
+          ? `[${result.shape.join(", ")}]`
+          : result instanceof Promise
+            ? "a Promise: it must not be async"
+            : typeof result;
+      throw new UsageError(
+        "ERR_ATTACK",
+        `the attack ${name} must return a tensor of the images' shape, [${images.shape.join(", ")}]; got ${got}`,
+      );
+    },
+  };
 }
 
 /** The cost of an attack: how many gradients of the network it computes for each image. */

@@ -64,12 +64,18 @@ const REGISTERED = new Map<string, OwnAttack>();
  * Adds an attack for recipes and `evaluate`: `attack: { name: NAME, epsilon: "2/255" }`.
  *
  * @returns its name, for `train` and `evaluate` in TypeScript
- * @throws UsageError ERR_ATTACK the name is taken, or a parameter is no number or has the name of a key that every attack has
+ * @throws UsageError ERR_ATTACK the name is taken, `create` is no function, or a parameter is no number or has the name of a key that every attack has
  */
 export function registerAttack(attack: OwnAttack): OwnAttackName {
   const { name, parameters = {} } = attack;
   if (REGISTERED.has(name) || TAKEN.includes(name)) {
     throw new UsageError("ERR_ATTACK", `registerAttack: an attack ${name} exists already. Choose another name`);
+  }
+  if (typeof attack.create !== "function") {
+    throw new UsageError(
+      "ERR_ATTACK",
+      `registerAttack: ${name} must have a function \`create\`; got ${typeof attack.create}`,
+    );
   }
   for (const [key, value] of Object.entries(parameters)) {
     if (!/^[A-Za-z]\w*$/.test(key) || COMMON_KEYS.some((common) => common === key)) {

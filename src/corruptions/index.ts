@@ -89,7 +89,7 @@ const OWN = new Map<string, OwnCorruption>();
  * Adds a user-defined corruption, so that {@link corrupt} and `corruptedDataset` know its name. It does not count in any mean
  * of ImageNet-C. Worker threads write sets on disk. They need a file that registers the corruption, loaded with `loadParts`.
  *
- * @throws UsageError ERR_CORRUPTION the name is taken
+ * @throws UsageError ERR_CORRUPTION the name is taken, or the corruption is no function
  */
 export function registerCorruption(name: string, corruption: OwnCorruption): void {
   if (OWN.has(name) || PUBLISHED.some((known) => known === name)) {
@@ -97,6 +97,9 @@ export function registerCorruption(name: string, corruption: OwnCorruption): voi
       "ERR_CORRUPTION",
       `registerCorruption: a corruption named ${name} exists already. Choose another name`,
     );
+  }
+  if (typeof corruption !== "function") {
+    throw new UsageError("ERR_CORRUPTION", `registerCorruption: ${name} must be a function; got ${typeof corruption}`);
   }
   noteRegistered("corruption", name);
   OWN.set(name, corruption);
@@ -170,7 +173,10 @@ export function corrupt(
   }
   const image = { pixels, height, width };
   const draws = new Draws(seed, keyOf(name), severity, sample);
-  if (own !== undefined) return checkedBytes(name, own(image, severity, draws), pixels.length);
+  // A copy: an own corruption may write into its image.
+  if (own !== undefined) {
+    return checkedBytes(name, own({ ...image, pixels: pixels.slice() }, severity, draws), pixels.length);
+  }
   return apply(name, image, parametersFor(name, severity, Math.min(height, width), table), draws, frostTextures);
 }
 

@@ -58,3 +58,12 @@ export function squareWarning(attacks: readonly AttackOutcome[]): string | undef
   if (!(fell > SQUARE_SHARE)) return undefined;
   return `Square lowers the robust accuracy by ${(100 * fell).toFixed(2)} % below the gradient attacks: the gradients may be masked, and attacks made for this defence may break more images`;
 }
+
+/** A warning for each attack that returned images outside of the ball, which never count as broken. */
+export const outsideWarnings = (attacks: readonly AttackOutcome[]): string[] =>
+  attacks
+    .filter(({ outside }) => outside > 0)
+    .map(
+      ({ name, outside, attacked }) =>
+        `${name} returned ${outside} of ${attacked} images outside of the ball or of [0, 1], or with values that are no numbers: they do not count as broken, so that the robust accuracy is too high`,
+    );

@@ -4,7 +4,7 @@ import type { Norm } from "../attacks/square/square.js";
 import type { PixelBatch } from "../data/loading/batch.js";
 import { assert } from "../errors.js";
 import type { AttackOutcome } from "./attack-outcome.js";
-import { attackWarnings, squareWarning } from "./attack-warnings.js";
+import { attackWarnings, outsideWarnings, squareWarning } from "./attack-warnings.js";
 
 /** The attacked classifier, on typed arrays. */
 export interface Subject {
@@ -122,6 +122,7 @@ export async function measureRobustness(
     right -= tally.broken;
     return { name: adversaries[a].name, ...tally, accuracy: right / count };
   });
+  for (const warning of outsideWarnings(attacks)) warn(warning);
   const masked = squareWarning(attacks);
   if (masked !== undefined) warn(masked);
   return { count, cleanAccuracy: cleanRight / count, attacks, robustAccuracy: right / count, outcomes, warnings };

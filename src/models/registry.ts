@@ -67,13 +67,19 @@ const ARCHITECTURES = new Map<string, Architecture>(
  * Adds a network, so that `train`, recipes, runs and weights files know its name. A program that opens its weights later
  * must register it first; the command line loads the file that does so by `--parts`.
  *
- * @throws UsageError ERR_MODEL the name is taken
+ * @throws UsageError ERR_MODEL the name is taken, or `build` is no function
  */
 export function registerModel(entry: Architecture): void {
   if (ARCHITECTURES.has(entry.name) || parseWideResNet(entry.name) !== undefined) {
     throw new UsageError(
       "ERR_MODEL",
       `registerModel: a network named ${entry.name} exists already. Choose another name`,
+    );
+  }
+  if (typeof entry.build !== "function") {
+    throw new UsageError(
+      "ERR_MODEL",
+      `registerModel: ${entry.name} must have a function \`build\`; got ${typeof entry.build}`,
     );
   }
   noteRegistered("network", entry.name);

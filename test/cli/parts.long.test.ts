@@ -80,6 +80,7 @@ describe("a run", () => {
   test("is exported, and its weights are opened with the file alone", () => {
     expect(succeeds("export", run, "--parts", file, "--to", join(folder, "model.onnx"))).toContain("RGB");
     const weights = join(folder, "model.safetensors");
+    succeeds("export", run, "--parts", file, "--format", "web", "--to", join(folder, "page"));
     succeeds("export", run, "--parts", file, "--to", weights);
     expect(succeeds("evaluate", weights, ...SHAPES, "--limit-test", "40", "--parts", file)).toContain("accuracy");
     const { status, stderr } = advprop(["evaluate", weights, ...SHAPES]);

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/commands.js";
 import { COMMANDS_WITH_PARTS } from "../../src/cli/flags/parts-flag.js";
+import { corrupt, registerCorruption } from "../../src/corruptions/index.js";
 import { advprop } from "../support/cli.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
 
@@ -54,6 +55,20 @@ test("a corruption that returns something else than an image of the same size is
   const { status, stderr } = advprop(["corrupt", "--parts", parts("half.mjs", text), ...flags]);
   expect(status).not.toBe(0);
   expect(stderr).toContain("half must return a Uint8Array of 3072 bytes; got 3071 bytes");
+});
+
+test("an error in a corruption names its file and line; a corruption may write into its image", () => {
+  const flags = ["--data", "shapes", "--limit-test", "1", "--corruptions"];
+  const throws = `import { registerCorruption } from "${CORRUPTIONS}";\nregisterCorruption("throws", (image) => image.none.length);`;
+  const file = parts("throwing.mjs", throws);
+  const failed = advprop(["corrupt", "--parts", file, ...flags, "throws", "--to", join(folder, "throws")]);
+  expect(failed.status).toBe(1);
+  expect(failed.stderr).toContain(`The error comes from your parts: ${file}:2:`);
+  expect(failed.stderr).not.toContain("bug in advprop");
+  const pixels = new Uint8Array(32 * 32 * 3).fill(200);
+  registerCorruption("writes", (image) => image.pixels.fill(7));
+  corrupt(pixels, 32, 32, "writes", 1, { seed: 0, sample: 0 });
+  expect(new Set(pixels)).toEqual(new Set([200]));
 });
 
 test("a run's own file is not loaded because the run names it", () => {

@@ -70,6 +70,7 @@ describe("only images inside the ball count", () => {
     const result = await measure([cheat], { epsilon: 8 / 255 });
     expect(result.attacks[0]).toMatchObject({ attacked: 8, broken: 0, outside: 8 });
     expect(result.robustAccuracy).toBe(1);
+    expect(result.warnings.join()).toContain("cheat returned 8 of 8 images outside of the ball");
   });
 
   test("a step of the ball's own radius is inside, in either norm", async () => {

@@ -1,8 +1,7 @@
 /** An attack whose result is whole bytes, which can be saved as a picture and classified again. */
 import type { Attack } from "../../attacks/attack.js";
 import { createAttack } from "../../attacks/create.js";
-import { evaluationAttacks } from "../../attacks/evaluation/auto-attack.js";
-import { bestIterate } from "../../attacks/evaluation/best-iterate.js";
+import { evaluatedAttack, evaluationAttacks } from "../../attacks/evaluation/auto-attack.js";
 import { inTurn } from "../../attacks/evaluation/in-turn.js";
 import type { PixelBatch } from "../../data/loading/batch.js";
 import { UsageError } from "../../errors.js";
@@ -65,7 +64,7 @@ export function byteAttack(
 
 function attackOf({ attack, name, epsilon }: ByteAttackPlan, classes: number, aimed: boolean): Attack {
   if ("name" in attack) {
-    if (!aimed) return bestIterate(createAttack(attack));
+    if (!aimed) return evaluatedAttack(attack);
     // Towards a class the last iterate is what the attack is after; away from one, the worst.
     return createAttack({ ...attack, ...("target" in attack && { target: "given" as const }) });
   }

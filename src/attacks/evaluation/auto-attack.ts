@@ -3,6 +3,7 @@
 import { UsageError } from "../../errors.js";
 import type { Attack } from "../attack.js";
 import { type AttackOptions, attackGradients, createAttack } from "../create.js";
+import { registeredAttacks } from "../registered.js";
 import type { Norm } from "../square/square.js";
 import { threatModel } from "../threat-model.js";
 import { type ApgdLoss, apgd } from "./apgd.js";
@@ -125,12 +126,21 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
   }
 }
 
-/** An attack of training, adapted to an evaluation: it runs from several random starts and keeps the best iterate of each image. */
+/**
+ * An attack of training as an evaluation uses it. Built-in attacks give the best iterate of each image. A registered attack gives its result,
+ * because it may ask the network about other images than its iterates: such as a look-ahead outside of the ball, or resized copies.
+ */
+export function evaluatedAttack(options: AttackOptions): Attack {
+  const attack = createAttack(options);
+  return registeredAttacks().some(({ name }) => name === options.name) ? attack : bestIterate(attack);
+}
+
+/** An attack of training in an evaluation, from several random starts. */
 export function trainingAttack(options: AttackOptions, restarts: number): EvaluationAttack {
   const gradients = attackGradients(options);
   return {
     name: options.name,
-    attack: restarted(bestIterate(createAttack(options)), restarts),
+    attack: restarted(evaluatedAttack(options), restarts),
     forward: restarts * (gradients + 2),
     backward: restarts * gradients,
   };

@@ -9,6 +9,8 @@ interface ExportCommandOptions extends Omit<ExportModelOptions, "imageSize" | "f
   readonly format?: ExportModelOptions["format"] | "web";
   readonly imageSize?: string;
   readonly json?: boolean;
+  /** Loaded before the command runs. */
+  readonly parts?: readonly string[];
 }
 
 const FORMATS = ["onnx", "safetensors", "web"];
@@ -37,7 +39,7 @@ export function define(command: Command): void {
 }
 
 async function runExport(model: string, model2: string | undefined, given: ExportCommandOptions): Promise<void> {
-  const { to, json, imageSize, format, ...options } = given;
+  const { to, json, imageSize, format, parts: _loaded, ...options } = given;
   if (format !== undefined && !FORMATS.includes(format)) {
     const hint = didYouMean(format, FORMATS);
     throw new UsageError("ERR_EXPORT", `export: \`format\` must be onnx, safetensors or web; got ${format}.${hint}`);

@@ -4,7 +4,8 @@ import { AdvPropError } from "../../errors.js";
 
 /**
  * Tells the user what went wrong. A coded error ends in its code, which docs/troubleshooting.md explains. A file that the system
- * cannot read or write is a problem that the user can fix. Every other error is a bug in advprop.
+ * cannot read or write is a problem that the user can fix. An error that passed through a file of `--parts` is one of that file. Every other
+ * error is a bug in advprop.
  *
  * @returns the exit code: 1 for a failed run, 2 for misuse
  */
@@ -22,6 +23,12 @@ export async function reportError(error: unknown): Promise<number> {
     return 1;
   }
   console.error(error);
+  const { placeInParts } = await import("../../parts.js");
+  const place = placeInParts(error);
+  if (place !== undefined) {
+    console.error(`\nThe error comes from your parts: ${place}.`);
+    return 1;
+  }
   console.error("\nThis is a bug in advprop: please report it with the lines above.");
   return 1;
 }
