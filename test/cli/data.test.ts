@@ -79,7 +79,7 @@ describe("advprop data get", () => {
     ]);
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(/^advprop: cannot download http:\/\/127\.0\.0\.1:1\/cifar-10-binary\.tar\.gz: /);
-    expect(stderr).toContain("connected to the network");
+    expect(stderr).toContain("Check the network connection");
     expect(stderr).not.toContain("    at ");
   });
 });

@@ -1,7 +1,8 @@
 /** Downloads of large files, which can be resumed and are checked by their hash. */
 
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -189,8 +190,10 @@ async function fetchRest(options: DownloadOptions, transfer: Transfer): Promise<
         yield chunk;
       }
     };
-    const file = createWriteStream(part, { flags: continues ? "a" : "w" });
-    await pipeline(Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]), count, file);
+    // Opened here and not by a stream, which could still create the file after a failed download has removed it.
+    const file = await open(part, continues ? "a" : "w");
+    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+    await pipeline(body, count, file.createWriteStream());
     if (total !== undefined && done < total)
       throw new Interrupted(`the connection ended after ${done} of ${total} bytes`);
   } catch (error) {
