@@ -88,7 +88,7 @@ describe("the layout of CIFAR-10-C", () => {
     expect(measures["mean corruption error"][0]).toBeCloseTo((14 * 0.5 + 0.25) / 15, 12);
     expect(measures["mCE (reference: one)"][0]).toBeCloseTo(1, 12);
     expect(Object.keys(measures)).toHaveLength(2); // no measures of clean images
-    expect(stdout).toContain("two less one");
+    expect(stdout).toContain("two minus one");
     expect(readdirSync(join(output, "pictures")).filter((name) => name.includes("fog"))).toHaveLength(3);
   });
 
