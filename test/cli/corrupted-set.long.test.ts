@@ -156,7 +156,7 @@ describe("the layout of ImageNet-C", () => {
       "gaussian_noise",
       "shot_noise",
     ]);
-    expect(measuresOf(output)).toEqual({ "mean error over the 10 cells of 2 corruptions": [0.5] });
+    expect(measuresOf(output)).toEqual({ "mean error over the 10 conditions of 2 corruptions": [0.5] });
   });
 
   test("another crop gives other results; a condition without all photos is left out", () => {
@@ -167,7 +167,7 @@ describe("the layout of ImageNet-C", () => {
     rmSync(join(set, "shot_noise", "5", SYNSETS[1]), { recursive: true });
     const { stderr, status } = advprop([...args, ...onnx]);
     expect(stderr).toContain("shot_noise 5");
-    expect(stderr).toContain("must have the same images everywhere");
+    expect(stderr).toContain("must have the same images for every corruption and severity");
     expect(status).toBe(2);
   });
 
@@ -210,7 +210,7 @@ test("a set that advprop corrupt wrote, measured with a run and an ONNX file", (
   const { stderr, status } = advprop([...args, "--json"]);
   expect(stderr).toContain("20 measured, 0 taken");
   expect(status).toBe(0);
-  expect(measuresOf(output)["mean error over the 10 cells of 2 corruptions"]).toHaveLength(2);
+  expect(measuresOf(output)["mean error over the 10 conditions of 2 corruptions"]).toHaveLength(2);
   // Another precision changes the run's outputs, so it is measured again; the ONNX file is not.
   expect(advprop([...args, "--precision", "bf16"]).stderr).toContain("10 measured, 10 taken");
 });

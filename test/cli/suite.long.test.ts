@@ -96,7 +96,7 @@ describe("a run of ours and an ONNX file", () => {
     expect(again.stdout).toContain("Robustness of colours.v2, eps0.5");
     expect(again.stdout).toContain("eps0.5 minus colours.v2");
     const alone = advprop(args.filter((arg) => arg !== onnx && arg !== "--onnx" && arg !== "pixelRange=0-1"));
-    expect(alone.stderr).toContain(`0 measured, ${SHARED + WHITE_BOX} found`);
+    expect(alone.stderr).toContain(`0 measured, ${SHARED + WHITE_BOX} taken`);
     expect(alone.stdout).not.toContain("Differences");
   });
 
