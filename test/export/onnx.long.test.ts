@@ -25,7 +25,8 @@ test.each(modelNames())("%s is exported and verified", async (name) => {
   const file = join(folder, "model.onnx");
   // Halving 33 gives odd and even sizes, so that 'SAME' pads differently from stage to stage.
   const model = createClassifier(name, { classes: ["x", "y", "z"], imageSize: 33 }).initialize(0);
-  exportWeights(trainTenSteps(model), weights, { auxiliary: false });
+  // With four images the last stages' statistics are of few values, and the logits can then be a matter of rounding.
+  exportWeights(trainTenSteps(model, 16), weights, { auxiliary: false });
   model.dispose();
   const result = await exportModel(weights, file);
   if (result.format !== "onnx") throw new Error("it is ONNX");
