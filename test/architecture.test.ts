@@ -238,6 +238,12 @@ describe("architecture", () => {
     expect(files.filter(({ text }) => text.split("\n").length > 401).map((file) => file.path)).toEqual([]);
   });
 
+  test("no folder has over 20 files: it has one subject", () => {
+    const counts = new Map<string, number>();
+    for (const { path } of files) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > 20)).toEqual([]);
+  });
+
   test("there are no import cycles, of types neither", () => {
     const done = new Set<string>();
     const cycles: string[] = [];
