@@ -109,7 +109,10 @@ describe("checkData", () => {
       "cannot be decoded: it is an HTML page; only JPEG, PNG, WebP, AVIF and GIF are supported",
       expect.stringContaining("cannot be decoded: the file cannot be read (ENOENT"),
     ]);
-    expect(await bad({})).toEqual(quick);
+    // Threads of libvips share one text of the last error, so that its detail in brackets may be missing.
+    const plain = (findings: typeof quick) =>
+      findings.map((one) => ({ ...one, message: one.message.replace(/ \(Vips.*\)$/, "") }));
+    expect(plain(await bad({}))).toEqual(plain(quick));
   });
 
   test("damage that lenient decoders ignore", async () => {
