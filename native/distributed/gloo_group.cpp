@@ -166,7 +166,6 @@ class C10dGroup : public ProcessGroup {
     try {
       watch_ = std::make_shared<RankWatch>(member.rank, namesOfAll(*store_, member), watchStore(openStore(member, false, member.joinTimeout)));
       connectAll();
-      nccl_ = NcclGroup::create(c10::make_intrusive<c10d::PrefixStore>("nccl", openStore(member_, false, member_.joinTimeout)), member_.rank, member_.size);
     } catch (const RunFailure&) {
       throw;
     } catch (const std::exception& error) {
@@ -248,10 +247,15 @@ class C10dGroup : public ProcessGroup {
   std::shared_ptr<GroupSum> begin(const at::Tensor& tensor, const OnGpu& onGpu, const OnCpu& onCpu) {
     watch_->check();
     const auto sum = std::make_shared<GroupSum>();
-    const bool gpu = nccl_ != nullptr && tensor.device().is_cuda();
+    const bool gpu = NcclGroup::isBuilt() && tensor.device().is_cuda();
     sum->tensor = tensor;
     sum->summed = gpu || tensor.device().is_cpu() ? tensor : tensor.cpu();
     try {
+      // Only now: a training on CPUs needs no GPU, also with an engine that could use one.
+      if (gpu && nccl_ == nullptr) {
+        const StorePtr store = c10::make_intrusive<c10d::PrefixStore>("nccl", openStore(member_, false, member_.joinTimeout));
+        nccl_ = NcclGroup::create(store, member_.rank, member_.size);
+      }
       std::vector<at::Tensor> tensors{sum->summed};
       sum->work = gpu ? onGpu() : onCpu(tensors);
     } catch (const std::exception& error) {

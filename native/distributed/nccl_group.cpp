@@ -35,6 +35,8 @@ class C10dNcclGroup : public NcclGroup {
 
 }  // namespace
 
+bool NcclGroup::isBuilt() { return true; }
+
 std::unique_ptr<NcclGroup> NcclGroup::create(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size) {
   return std::make_unique<C10dNcclGroup>(store, rank, size);
 }
@@ -42,6 +44,7 @@ std::unique_ptr<NcclGroup> NcclGroup::create(const c10::intrusive_ptr<c10d::Stor
 }  // namespace advprop
 #elif defined(ADVPROP_GLOO)
 namespace advprop {
+bool NcclGroup::isBuilt() { return false; }
 std::unique_ptr<NcclGroup> NcclGroup::create(const c10::intrusive_ptr<c10d::Store>&, int, int) { return nullptr; }
 }  // namespace advprop
 #endif

@@ -11,7 +11,9 @@ namespace advprop {
 
 class NcclGroup {
  public:
-  /// A null pointer if this engine was built without NCCL. Ranks connect when the first sum begins.
+  /// Whether this engine was built with NCCL.
+  static bool isBuilt();
+  /// Needs NCCL and a GPU. Ranks connect when the first sum begins.
   static std::unique_ptr<NcclGroup> create(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size);
   virtual ~NcclGroup() = default;
 
