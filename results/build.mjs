@@ -1,40 +1,67 @@
-// Writes docs/results.md from the finished runs: npm run results
-import { writeFileSync } from "node:fs";
+// Writes docs/results.md and its plots from the finished runs: npm run results
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { chosenSettings, QUESTIONS } from "./questions.mjs";
+import { resultPlots } from "./plots.mjs";
+import { candidatesFor, chosenSettings, QUESTIONS } from "./questions/index.mjs";
 import { readRuns } from "./runs.mjs";
-import { armTables, settingsTable } from "./tables.mjs";
+import { armTables, seedsTable, settingsTable } from "./tables.mjs";
+
+/** Where results/quickstart.mjs writes. */
+export const SEEDS_OF_QUICKSTART = join(import.meta.dirname, "quickstart");
+
+/** The page of the quickstart with the table of its seeds between the two marks. */
+export const withSeeds = (page, seeds) =>
+  page.replace(
+    /(<!-- seeds -->\n\n)[\s\S]*(\n\n<!-- end of seeds -->)/,
+    (_, begin, end) => begin + seedsTable(seeds) + end,
+  );
 
 /** The page. */
 export function resultsPage(runs, questions = QUESTIONS) {
-  const sections = Object.values(questions).map((question) => {
-    const candidates = question.candidates();
-    return [
+  const sections = Object.entries(questions).map(([key, question]) =>
+    [
       `## ${question.title}`,
-      `### Settings\n\n${progress(candidates, "candidates", runs)} In bold the choice of an arm whose candidates have all run.`,
-      settingsTable(candidates, runs),
-      armsSection(question, candidates, runs),
-    ].join("\n\n");
-  });
+      ...(question.candidates ? settingsSection(question.candidates(), runs) : []),
+      ...armsSection(question, runs),
+      ...resultPlots(runs, questions)
+        .filter((plot) => plot.question === key)
+        .map(({ file, words }) => `![${words}](images/results/${file})`),
+    ].join("\n\n"),
+  );
   return `# Results
 
 \`npm run results\` writes this page from \`results/runs\`. The questions, their order and what is open are in [the ledger](../results/ledger.md).
 
 * **Settings** are chosen on validation images, which are training images that no candidate trains on. Test images choose nothing.
 * **Arms** run with the chosen settings on fresh seeds, and are measured at the last epoch. In percent: clean on all 10,000 test images; corrupted
-  (the mean of the fifteen corruptions at severities 1 to 5) and stylised on the first 1,000; PGD-10 at 2/255 on the first 500. Mean ± standard
-  deviation over the seeds. Differences are paired by seed: Student's 95 % interval, the sign-flip test, and the difference that so many pairs of this spread find with probability
-  0.8. Seconds are of training, on a machine that did other work.
+  (the mean of the fifteen corruptions at severities 1 to 5) and stylised on the first 1,000; PGD-10 at 2/255 on the first 500. Photographs: clean
+  on the test photos of the fold; corrupted at severities 1, 3 and 5 and stylised on 200 of them; PGD-10 on 100.
+* Mean ± standard deviation over the seeds or folds. Differences are paired by seed or fold: Student's 95 % interval, the sign-flip test, and the
+  difference that so many pairs of this spread find with probability 0.8. Seconds are of training, on a machine that did other work.
 
 ${sections.join("\n\n")}
 `;
 }
 
-function armsSection({ trainings }, candidates, runs) {
-  const { chosen, missing } = chosenSettings(candidates, runs);
-  if (missing.length > 0) return "### Arms\n\nNot begun: the settings are not chosen yet.";
-  const all = trainings(chosen);
-  return `### Arms\n\n${progress(all, "trainings", runs)}\n\n${armTables(all, runs)}`;
+function settingsSection(candidates, runs) {
+  return [
+    `### Settings\n\n${progress(candidates, "candidates", runs)} In bold the choice of an arm whose candidates have all run.`,
+    settingsTable(candidates, runs),
+  ];
+}
+
+function armsSection(question, runs) {
+  const { chosen, missing } = chosenSettings(candidatesFor(question), runs);
+  if (missing.length > 0) return ["### Arms\n\nNot begun: the settings are not chosen yet."];
+  const all = question.trainings(chosen);
+  const groups = [...new Set(all.map(({ group }) => group))];
+  return [
+    `### Arms\n\n${progress(all, "trainings", runs)}`,
+    ...groups.flatMap((group) => {
+      const own = all.filter((one) => one.group === group);
+      return [...(group ? [`#### ${group}`] : []), armTables(own, runs, question.references)];
+    }),
+  ];
 }
 
 function progress(all, what, runs) {
@@ -45,5 +72,11 @@ function progress(all, what, runs) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  writeFileSync(join(import.meta.dirname, "..", "docs", "results.md"), resultsPage(readRuns()));
+  const docs = join(import.meta.dirname, "..", "docs");
+  const runs = readRuns();
+  const quickstart = join(docs, "quickstart.md");
+  writeFileSync(quickstart, withSeeds(readFileSync(quickstart, "utf8"), readRuns(SEEDS_OF_QUICKSTART)));
+  writeFileSync(join(docs, "results.md"), resultsPage(runs));
+  mkdirSync(join(docs, "images", "results"), { recursive: true });
+  for (const { file, svg } of resultPlots(runs, QUESTIONS)) writeFileSync(join(docs, "images", "results", file), svg);
 }

@@ -1,77 +1,78 @@
-// Trains and measures for a question of the evidence: node results/run.mjs QUESTION settings|arms DATA [ARM]
+// Trains and measures for a question of the evidence. Usage below.
 //
 // `settings` trains the candidates, each judged by its last epoch on validation images; `arms` trains the arms with the chosen settings
-// on fresh seeds, and measures them on test images. One training after the other. Of each that is finished results/runs/NAME.json is
-// written. What is there already is not trained again, and a training that was interrupted is resumed from its folder under runs/.
+// on fresh seeds or folds, and measures them on test images. One training after the other. Of each that is finished
+// results/runs/NAME.json is written. What is there already is not trained again, and a training that was interrupted is resumed from its
+// folder under runs/.
 
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openRun, train } from "../dist/index.js";
+import { parseArgs } from "node:util";
+import { imagesFor } from "./images.mjs";
 import { measure } from "./measure.mjs";
-import { chosenSettings, QUESTIONS } from "./questions.mjs";
+import { openProduct, processorKind } from "./product.mjs";
+import { candidatesFor, chosenSettings, QUESTIONS } from "./questions/index.mjs";
 import { readRuns } from "./runs.mjs";
 
+const USAGE = `node results/run.mjs QUESTION settings|arms DATA [ARM] [--weights FILE] [--product CHECKOUT] [--reverse]
+  QUESTION   ${Object.keys(QUESTIONS).join(", ")}
+  DATA       folder of CIFAR-10 (binary version), or for question c of the photos
+  ARM        only this arm
+  --weights  question c: EfficientNet-Lite0's weights
+  --product  a built checkout of advprop that trains and measures; by default this one
+  --reverse  from the last training to the first, beside another process that begins with the first`;
+
 const HERE = import.meta.dirname;
-const [question, phase, data, onlyArm] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { weights: { type: "string" }, product: { type: "string" }, reverse: { type: "boolean", default: false } },
+});
+const [question, phase, data, onlyArm] = positionals;
 const asked = QUESTIONS[question];
-if (asked === undefined || !["settings", "arms"].includes(phase) || data === undefined) {
-  const names = Object.keys(QUESTIONS).join(", ");
-  throw new Error(`node results/run.mjs QUESTION settings|arms DATA [ARM]; the questions are ${names}`);
-}
-const commit = execFileSync("git", ["-C", HERE, "rev-parse", "HEAD"], { encoding: "utf8" }).trim();
+if (asked === undefined || !["settings", "arms"].includes(phase) || data === undefined) throw new Error(USAGE);
+const work = join(HERE, "..", "runs");
+const product = await openProduct(values.product ?? join(HERE, ".."));
 const processor = processorKind();
+const images = await imagesFor(product, asked, data, work);
 const abort = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => abort.abort());
 
-for (const { name, arm, seed, recipe } of trainings()) {
-  if (onlyArm !== undefined && arm !== onlyArm) continue;
+const all = trainings();
+const wanted = all.filter(({ arm }) => onlyArm === undefined || arm === onlyArm);
+if (wanted.length === 0) throw new Error(`Question ${question} has no arm ${onlyArm}`);
+for (const training of values.reverse ? wanted.reverse() : wanted) {
+  const { name, arm, repetition, recipe } = training;
   const file = join(HERE, "runs", `${name}.json`);
   if (existsSync(file)) continue;
-  const pair =
-    seed === undefined
-      ? undefined
-      : [...readRuns().values()].find((one) => one.question === question && one.seed === seed);
-  if (pair !== undefined && (pair.processor !== processor || pair.commit !== commit)) {
-    console.log(`${name} is left out: ${pair.name} of its seed was made by commit ${pair.commit} on ${pair.processor}`);
+  const other = phase === "arms" && strangerOf(training);
+  if (other) {
+    console.log(
+      `${name} is left out: ${other.name} of its pair was made by commit ${other.commit} on ${other.processor}`,
+    );
     continue;
   }
-  const run = join(HERE, "..", "runs", name);
-  const complete = { ...recipe, data: { ...recipe.data, path: data }, threads: 1 };
-  const resume = existsSync(join(run, "recipe.yaml"));
-  const finished = resume && openRun(run).info.status === "finished";
-  if (!finished) await train(resume ? {} : complete, { run, resume, signal: abort.signal });
+  const run = await trained(training);
   if (abort.signal.aborted) break;
-  const records = openRun(run).metrics();
+  const { info, records } = recordsOf(run);
   const found =
     phase === "settings"
       ? { last: records.filter(({ type }) => type === "validation").at(-1) }
-      : { seed, measured: await measure(run, data, join(HERE, "..", "runs", "corrupted")) };
-  const epochs = records.filter(({ type }) => type === "epoch");
-  const text = {
-    question,
-    arm,
-    name,
-    recipe,
-    digest: createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16),
-    commit,
-    processor,
-    finished: openRun(run).info.status,
-    seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
-    ...found,
-  };
-  mkdirSync(join(HERE, "runs"), { recursive: true });
-  writeFileSync(`${file}.tmp`, `${JSON.stringify(text, null, 2)}\n`);
-  renameSync(`${file}.tmp`, file);
+      : { repetition, measured: await measure(product, run, await images.tested(training)) };
+  const seconds = records.filter(({ type }) => type === "epoch").reduce((sum, one) => sum + one.seconds, 0);
+  const digest = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16);
+  const { commit } = product;
+  save(file, { question, arm, name, recipe, digest, commit, processor, finished: info.status, seconds, ...found });
   console.log(name, found.last?.accuracy ?? found.measured);
   if (abort.signal.aborted) break;
 }
 
 function trainings() {
-  const candidates = asked.candidates();
-  if (phase === "settings") return candidates;
+  const candidates = candidatesFor(asked);
+  if (phase === "settings") {
+    if (asked.candidates === undefined) throw new Error(`The settings of ${question} are those of ${asked.settingsOf}`);
+    return candidates;
+  }
   const { chosen, missing } = chosenSettings(candidates, readRuns());
   if (missing.length > 0) {
     throw new Error(`These candidates have not run, so settings cannot be chosen: ${missing.join(", ")}`);
@@ -79,9 +80,37 @@ function trainings() {
   return asked.trainings(chosen);
 }
 
-/** The processor, and the widest vectors that it has: they decide in which order numbers are added. */
-function processorKind() {
-  const flags = readFileSync("/proc/cpuinfo", "utf8");
-  const widest = ["amx_bf16", "avx512_bf16", "avx512f", "avx2"].find((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
-  return `${cpus()[0].model}, ${widest ?? "no AVX2"}`;
+/** A finished training to be paired with this one that another commit or another kind of processor made. */
+function strangerOf({ group, repetition }) {
+  const runs = readRuns();
+  const pairs = all.filter((one) => one.group === group && one.repetition === repetition && runs.has(one.name));
+  return pairs
+    .map(({ name }) => runs.get(name))
+    .find((one) => one.processor !== processor || one.commit !== product.commit);
+}
+
+/** The folder of the training, which is finished unless it was aborted. */
+async function trained(training) {
+  const { openRun, train } = product.library;
+  const run = join(work, training.name);
+  const resume = existsSync(join(run, "recipe.yaml"));
+  if (resume && openRun(run).info.status === "finished") return run;
+  const { path, split } = images.trained(training);
+  const { recipe, pretrained = false } = training;
+  if (pretrained && values.weights === undefined) throw new Error("This question needs --weights FILE");
+  const start = pretrained ? { finetune: { weights: values.weights } } : {};
+  const complete = { ...recipe, ...start, data: { ...recipe.data, path }, threads: 1 };
+  await train(resume ? {} : complete, { run, resume, signal: abort.signal, ...(!resume && split && { split }) });
+  return run;
+}
+
+function recordsOf(run) {
+  const { info, metrics } = product.library.openRun(run);
+  return { info, records: metrics() };
+}
+
+function save(file, value) {
+  mkdirSync(join(HERE, "runs"), { recursive: true });
+  writeFileSync(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`);
+  renameSync(`${file}.tmp`, file);
 }

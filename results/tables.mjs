@@ -33,57 +33,89 @@ const MEASURES = [
   ["attacked", "PGD-10"],
 ];
 
-/** Two tables: what each arm reaches, and the differences to the first arm, paired by seed. */
-export function armTables(trainings, runs) {
+const named = (key) => MEASURES.find(([one]) => one === key)[1];
+
+/** What the finished ones of some trainings measured: means and paired differences to the arm `reference`, by measure. */
+export function compared(trainings, runs, reference) {
   const done = trainings.filter(({ name }) => runs.has(name));
-  const arms = [...new Set(trainings.map(({ arm }) => arm))];
-  const seeds = [...new Set(trainings.map(({ seed }) => `seed ${seed}`))];
+  const names = [...new Set(trainings.map(({ arm }) => arm))];
+  const arms = [reference, ...names.filter((arm) => arm !== reference)];
+  const repetitions = [...new Set(trainings.map(({ repetition }) => repetition))];
   const values = MEASURES.flatMap(([key, measure]) =>
-    done.flatMap(({ name, arm, seed }) => {
+    done.flatMap(({ name, arm, repetition }) => {
       const value = runs.get(name).measured[key];
-      return value === undefined ? [] : [{ arm, repetition: `seed ${seed}`, measure, better: "higher", value }];
+      return value === undefined ? [] : [{ arm, repetition, measure, better: "higher", value }];
     }),
   );
-  const measured = measuresOf(arms, seeds, values);
-  const count = (arm) => done.filter((one) => one.arm === arm).length;
-  const seconds = (arm) => {
-    const own = done.filter((one) => one.arm === arm).map(({ name }) => runs.get(name).seconds);
-    return own.length === 0 ? "" : (own.reduce((a, b) => a + b, 0) / own.length).toFixed(0);
-  };
-  const means = arms.map((arm) => [
-    arm,
-    count(arm) === 0 ? "missing" : count(arm),
-    ...MEASURES.map(([, measure]) => {
-      const found = measured.find(({ name }) => name === measure)?.arms.find((one) => one.arm === arm);
-      if (found === undefined) return "";
-      return percent(found.mean) + (found.deviation === undefined ? "" : ` ± ${percent(found.deviation)}`);
-    }),
-    seconds(arm),
-  ]);
-  const differences = measured.flatMap(({ name, arms: all }) =>
-    all.flatMap(({ arm, difference: found }) => {
+  const measures = measuresOf(arms, repetitions, values);
+  return (key) => (arm) => measures.find(({ name }) => name === named(key))?.arms.find((one) => one.arm === arm);
+}
+
+/**
+ * What each arm reaches, and the differences to each arm of `references`, paired by seed or fold. By default the first arm is the
+ * reference.
+ */
+export function armTables(trainings, runs, references = [trainings[0].arm]) {
+  return [means(trainings, runs), ...references.flatMap((one) => differences(trainings, runs, one))].join("\n\n");
+}
+
+function means(trainings, runs) {
+  const arms = [...new Set(trainings.map(({ arm }) => arm))];
+  const measured = compared(trainings, runs, arms[0]);
+  const rows = arms.map((arm) => {
+    const own = trainings.filter((one) => one.arm === arm && runs.has(one.name));
+    const seconds = own.map(({ name }) => runs.get(name).seconds);
+    return [
+      arm,
+      own.length === 0 ? "missing" : own.length,
+      ...MEASURES.map(([key]) => {
+        const found = measured(key)(arm);
+        if (found === undefined) return "";
+        return percent(found.mean) + (found.deviation === undefined ? "" : ` ± ${percent(found.deviation)}`);
+      }),
+      own.length === 0 ? "" : (seconds.reduce((a, b) => a + b, 0) / own.length).toFixed(0),
+    ];
+  });
+  return table(["arm", "runs", ...MEASURES.map(([, measure]) => measure), "seconds"], rows);
+}
+
+/** A heading and a table; nothing where no pair has run. */
+function differences(trainings, runs, reference) {
+  const arms = [...new Set(trainings.map(({ arm }) => arm))].filter((arm) => arm !== reference);
+  const measured = compared(trainings, runs, reference);
+  const rows = MEASURES.flatMap(([key, measure]) =>
+    arms.flatMap((arm) => {
+      const found = measured(key)(arm)?.difference;
       if (found === undefined) return [];
-      const { value, low, high, count: pairs, signFlip, detectable } = found;
+      const { value, low, high, count, signFlip, detectable } = found;
       return [
         [
           arm,
-          name,
+          measure,
           signed(value),
           `${signed(low)} .. ${signed(high)}`,
-          pairs,
+          count,
           signFlip.toFixed(3),
           percent(detectable),
         ],
       ];
     }),
   );
-  return [
-    table(["arm", "seeds", ...MEASURES.map(([, measure]) => measure), "seconds"], means),
-    ...(differences.length === 0
-      ? []
-      : [
-          `To ${arms[0]}, in points, paired by seed:`,
-          table(["arm", "measure", "difference", "95 % interval", "pairs", "sign-flip p", "detectable"], differences),
-        ]),
-  ].join("\n\n");
+  if (rows.length === 0) return [];
+  const columns = ["arm", "measure", "difference", "95 % interval", "pairs", "sign-flip p", "detectable"];
+  return [`Difference to ${reference}, in points, paired:`, table(columns, rows)];
+}
+
+/** The quickstart's two networks by seed, and how often AdvProp's is the better one. */
+export function seedsTable(seeds) {
+  const tests = ["clean", "corrupted", "stylised", "attacked"];
+  const pair = ({ vanilla, advprop }, test) => [vanilla[test], advprop[test]];
+  const all = [...seeds.values()].sort((a, b) => a.seed - b.seed);
+  const rows = all.map((one) => [one.seed, ...tests.map((test) => pair(one, test).map(percent).join(" → "))]);
+  const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  const gains = tests.map((test) => all.map((one) => pair(one, test)).map(([vanilla, advprop]) => advprop - vanilla));
+  const summary = gains.map(
+    (own) => `${signed(mean(own))}, ahead in ${own.filter((gain) => gain > 0).length} of ${own.length}`,
+  );
+  return table(["seed", ...tests], [...rows, ["mean gain", ...summary]]);
 }

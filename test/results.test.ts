@@ -1,7 +1,9 @@
 /** The page of results is made of the finished runs, and says what has not run. */
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { parseRecipe } from "../src/recipes/resolve.js";
+import { parseRecipe, resolveRecipe } from "../src/recipes/resolve.js";
+import type { Recipe } from "../src/recipes/schema.js";
 
 interface Candidate {
   readonly name: string;
@@ -10,13 +12,14 @@ interface Candidate {
 }
 interface Question {
   readonly title: string;
-  readonly candidates: () => Candidate[];
+  readonly candidates?: () => Candidate[];
   readonly trainings: (chosen: Record<string, unknown>) => (Training & { readonly recipe: unknown })[];
 }
 interface Training {
   readonly name: string;
   readonly arm: string;
-  readonly seed: number;
+  readonly group?: string;
+  readonly repetition: string;
 }
 type Runs = Map<string, unknown>;
 const load = (file: string): Promise<unknown> => import(new URL(`../results/${file}`, import.meta.url).href);
@@ -24,10 +27,14 @@ const { resultsPage } = (await load("build.mjs")) as { resultsPage(runs: Runs): 
 const { readRuns } = (await load("runs.mjs")) as { readRuns(): Runs };
 const { settingsTable, armTables } = (await load("tables.mjs")) as {
   settingsTable(candidates: readonly Candidate[], runs: Runs): string;
-  armTables(trainings: readonly Training[], runs: Runs): string;
+  armTables(trainings: readonly Training[], runs: Runs, references?: readonly string[]): string;
 };
-const { QUESTIONS, chosenSettings } = (await load("questions.mjs")) as {
+const { resultPlots } = (await load("plots.mjs")) as {
+  resultPlots(runs: Runs, questions: Record<string, Question>): { file: string; svg: string }[];
+};
+const { QUESTIONS, candidatesFor, chosenSettings } = (await load("questions/index.mjs")) as {
   QUESTIONS: Record<string, Question>;
+  candidatesFor(question: Question): Candidate[];
   chosenSettings(candidates: readonly Candidate[], runs: Runs): { chosen: Record<string, unknown>; missing: string[] };
 };
 
@@ -42,6 +49,13 @@ describe("docs/results.md", () => {
   it("is what the finished runs give", () => {
     const page = readFileSync(new URL("../docs/results.md", import.meta.url), "utf8");
     expect(page).toBe(resultsPage(readRuns()));
+  });
+
+  it("has the plots that the finished runs give, and no other", () => {
+    const folder = new URL("../docs/images/results/", import.meta.url);
+    const plots = resultPlots(readRuns(), QUESTIONS);
+    expect(readdirSync(folder).sort()).toEqual(plots.map(({ file }) => file).sort());
+    for (const { file, svg } of plots) expect(readFileSync(new URL(file, folder), "utf8")).toBe(svg);
   });
 
   it("chooses in an arm whose candidates have all run, and names the missing ones of another", () => {
@@ -62,7 +76,7 @@ describe("docs/results.md", () => {
 
   it("pairs arms by seed, and leaves out a seed that one of them lacks", () => {
     const trainings = [1, 2, 3].flatMap((seed) =>
-      ["vanilla", "advprop"].map((arm) => ({ arm, seed, name: `${arm}${seed}` })),
+      ["vanilla", "advprop"].map((arm) => ({ arm, repetition: `seed ${seed}`, name: `${arm}${seed}` })),
     );
     const measured = (clean: number) => ({ measured: { clean }, seconds: 10 });
     const runs = new Map(
@@ -80,6 +94,19 @@ describe("docs/results.md", () => {
     expect(lines.at(-1)).toMatch(/^\| advprop \| clean \| \+2.00 \| -10.71 .. \+14.71 \| 2 \| 0.500 \| /);
   });
 
+  it("gives the differences to every arm that is named", () => {
+    const trainings = ["vanilla", "advprop"].flatMap((arm) =>
+      [1, 2].map((seed) => ({ arm, repetition: `seed ${seed}`, name: `${arm}${seed}` })),
+    );
+    const accuracy = { vanilla1: 0.4, vanilla2: 0.5, advprop1: 0.42, advprop2: 0.52 };
+    const runs = new Map(
+      Object.entries(accuracy).map(([name, clean]) => [name, { measured: { clean }, seconds: 10 }] as const),
+    );
+    const text = armTables(trainings, runs, ["vanilla", "advprop"]);
+    expect(text).toMatch(/Difference to vanilla, in points, paired:[\s\S]*\| advprop \| clean \| \+2.00 \|/);
+    expect(text).toMatch(/Difference to advprop, in points, paired:[\s\S]*\| vanilla \| clean \| -2.00 \|/);
+  });
+
   it("takes the best candidate's recipe of each arm, and names candidates that have not run", () => {
     const candidates = [candidate("a1", "a", 0.1), candidate("a2", "a", 0.2), candidate("a3", "a", 0.3)];
     const runs = new Map(Object.entries({ a1: run(0.4), a2: run(0.5) }));
@@ -87,30 +114,46 @@ describe("docs/results.md", () => {
   });
 
   it("gives every training of a question a name of its own, and a recipe that can be trained", () => {
-    for (const { candidates, trainings } of Object.values(QUESTIONS)) {
-      const { chosen } = chosenSettings(candidates(), new Map());
-      const all = trainings(chosen);
+    for (const question of Object.values(QUESTIONS)) {
+      const { chosen } = chosenSettings(candidatesFor(question), new Map());
+      const all = question.trainings(chosen);
       expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
-      for (const { name, recipe } of all) expect(parseRecipe(JSON.stringify(recipe), name)).toEqual(recipe);
+      for (const { name, recipe } of all) {
+        expect(parseRecipe(JSON.stringify(recipe), name)).toEqual(recipe);
+        expect(() => resolveRecipe({ ...(recipe as Recipe), threads: 1 })).not.toThrow();
+      }
+    }
+  });
+
+  it("has one arm of a name in each group, with a training for each of its repetitions", () => {
+    for (const question of Object.values(QUESTIONS)) {
+      const all = question.trainings(chosenSettings(candidatesFor(question), new Map()).chosen);
+      const keys = all.map(({ group = "", arm, repetition }) => [group, arm, repetition].join());
+      expect(new Set(keys).size).toBe(all.length);
     }
   });
 
   it("gives every arm of a question as many candidates, each with a name of its own", () => {
-    for (const { candidates } of Object.values(QUESTIONS)) {
-      const all = candidates();
+    for (const question of Object.values(QUESTIONS)) {
+      const all = candidatesFor(question);
       expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
       const counts = [...new Set(all.map(({ arm }) => arm))].map((arm) => all.filter((one) => one.arm === arm).length);
       expect(new Set(counts).size).toBe(1);
     }
   });
 
-  it("holds recipes of finished runs that are those of the questions", () => {
-    const runs = readRuns() as Map<string, { recipe: unknown; question: string }>;
-    for (const { candidates } of Object.values(QUESTIONS)) {
-      for (const { name, recipe } of candidates()) {
-        const done = runs.get(name);
-        if (done !== undefined) expect(done.recipe).toEqual(recipe);
-      }
+  it("holds finished runs of the questions' recipes only, under the digest of the recipe", () => {
+    const runs = readRuns() as Map<string, { name: string; recipe: unknown; digest: string }>;
+    const asked = new Map<string, unknown>();
+    for (const question of Object.values(QUESTIONS)) {
+      const candidates = candidatesFor(question) as (Candidate | Training)[];
+      const { chosen, missing } = chosenSettings(candidatesFor(question), runs);
+      const all = missing.length > 0 ? candidates : [...candidates, ...question.trainings(chosen)];
+      for (const one of all) asked.set(one.name, (one as Candidate).recipe);
+    }
+    for (const { name, recipe, digest } of runs.values()) {
+      expect(recipe, name).toEqual(asked.get(name));
+      expect(createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16)).toBe(digest);
     }
   });
 });

@@ -1,6 +1,7 @@
 /** Line charts as SVG, which sharp converts to PNG. */
 
 export interface Series {
+  /** A series without a name is not in the legend. */
   readonly name: string;
   readonly colour: string;
   /** Points in order of x. */
@@ -48,7 +49,8 @@ export function lineChart({ title, xLabel, width, height, series, format, legend
     const path = own.map(([a, b]) => `${x.position(a).toFixed(1)},${y.position(b).toFixed(1)}`).join(" ");
     return `<polyline points='${path}' fill='none' stroke='${colour}' stroke-width='2'${dashed ? " stroke-dasharray='5 4'" : ""}/>`;
   });
-  const legend = series.map(({ name, colour, dashed }, i) => {
+  const named = series.filter(({ name }) => name !== "");
+  const legend = named.map(({ name, colour, dashed }, i) => {
     const top = MARGIN.top + 8 + 16 * i;
     const left = corner === "left" ? MARGIN.left + 14 : width - MARGIN.right - 150;
     return (

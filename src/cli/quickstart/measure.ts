@@ -1,4 +1,5 @@
 /** The quickstart's measurements and pictures of a trained network. */
+import { type TrainOptions, train } from "../../api/training/train.js";
 import { createAttack } from "../../attacks/create.js";
 import { CORRUPTIONS } from "../../corruptions/index.js";
 import { corruptedDataset } from "../../corruptions/sets/corrupted-dataset.js";
@@ -13,6 +14,7 @@ import type { Classifier } from "../../models/classifier.js";
 import { loadedClassifier } from "../../models/loaded.js";
 import { attackedPredictor, classifierPredictor } from "../../predictors/classifier-predictor.js";
 import { pgd10 } from "../../predictors/white-box-conditions.js";
+import { resolveRecipe } from "../../recipes/resolve.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { readJsonLines } from "../../runs/metrics-log.js";
 import { RunDirectory } from "../../runs/run-directory.js";
@@ -21,7 +23,7 @@ import { readCheckpoint } from "../../training/checkpoint.js";
 import { forwardBackwardUnits, METHOD_TABLE } from "../../training/methods/methods.js";
 import { attackImages } from "../../training/snapshots.js";
 import type { AdversarialExample } from "./figure.js";
-import { EPSILON } from "./recipe.js";
+import { EPSILON, type QuickstartMethod, quickstartRecipe, TEST_EPSILON } from "./recipe.js";
 
 /** The tests, with their names in the table. */
 export const TESTS = {
@@ -32,6 +34,7 @@ export const TESTS = {
 } as const;
 
 export type TestName = keyof typeof TESTS;
+export const TEST_NAMES = Object.keys(TESTS) as TestName[];
 
 export interface Measured {
   /** The scores of the images in each test: 1 for right, 0 for wrong, or the mean of these over the corruptions. */
@@ -41,14 +44,30 @@ export interface Measured {
   readonly units: number;
 }
 
+/** The accuracy that scores give, as a fraction. */
+export const meanScore = (scores: Float64Array): number =>
+  scores.reduce((total, score) => total + score, 0) / scores.length;
+
 const SEVERITY = 3;
 /** The first so many test images are corrupted and attacked. There are few, because each needs many passes. */
 const FEW = 500;
 const SHOWN = 8;
 
-/** Tests the checkpoint of a run that was best on the validation images. */
-export async function measure(recipe: ResolvedRecipe, path: string): Promise<Omit<Measured, "seconds">> {
-  const model = bestOf(path);
+/** Trains by one method in the folder `run`, and tests the last epoch. */
+export async function trainAndMeasure(
+  method: QuickstartMethod,
+  run: string,
+  { seed = 0, threads, onEvent }: { seed?: number; threads?: number; onEvent?: TrainOptions["onEvent"] } = {},
+): Promise<Measured> {
+  const recipe = { ...quickstartRecipe(method, seed), ...(threads !== undefined && { threads }) };
+  const from = performance.now();
+  await train(recipe, { run, onEvent });
+  const seconds = (performance.now() - from) / 1000;
+  return { ...(await measure(resolveRecipe(recipe), run)), seconds };
+}
+
+async function measure(recipe: ResolvedRecipe, path: string): Promise<Omit<Measured, "seconds">> {
+  const model = lastOf(path);
   const predictor = classifierPredictor(model);
   const { testImages: count, seed } = recipe.data.shapes;
   const clean = shapesDataset({ split: "test", count, size: 32, seed });
@@ -59,7 +78,7 @@ export async function measure(recipe: ResolvedRecipe, path: string): Promise<Omi
     const scores = await scoresOf(predictor, corruptedDataset(few, name, { severity: SEVERITY, seed }));
     for (let i = 0; i < FEW; i++) corrupted[i] += scores[i] / CORRUPTIONS.length;
   }
-  const attack = pgd10(EPSILON);
+  const attack = pgd10(TEST_EPSILON);
   return {
     scores: {
       clean: await scoresOf(predictor, clean),
@@ -79,8 +98,8 @@ async function scoresOf(predictor: Predictor, dataset: Dataset): Promise<Float64
   return Float64Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0));
 }
 
-function bestOf(path: string): Classifier {
-  const { weights } = RunDirectory.open(path).checkpoint("best");
+function lastOf(path: string): Classifier {
+  const { weights } = RunDirectory.open(path).checkpoint("last");
   return loadedClassifier(readCheckpoint(weights), weights);
 }
 
@@ -95,7 +114,7 @@ export function curveOf(path: string): { loss: number[]; validationAccuracy: num
 
 /** A few test images attacked as in training, with the network's predictions through both routes. */
 export async function adversarialExamples(recipe: ResolvedRecipe, path: string): Promise<AdversarialExample[]> {
-  const model = bestOf(path);
+  const model = lastOf(path);
   const dataset = shapesDataset({ split: "test", count: SHOWN, size: 32, seed: recipe.data.shapes.seed });
   const [pixels] = evaluationBatches(dataset, SHOWN);
   assert(recipe.attack !== undefined && "name" in recipe.attack, "AdvProp makes an attack");

@@ -84,10 +84,8 @@ export function seedDifference(a: readonly number[], b: readonly number[]): Seed
   const deviation = Math.sqrt(differences.reduce((sum, d) => sum + (d - value) ** 2, 0) / (count - 1));
   const error = deviation / Math.sqrt(count);
   const degrees = count - 1;
-  const critical = studentQuantile(LEVEL / 2, degrees);
+  const { critical, shift } = criticalValues(degrees);
   const p = error === 0 ? Number(value === 0) : Math.min(1, 2 * studentTail(Math.abs(value) / error, degrees));
-  const power = (shift: number) =>
-    studentTail(critical, degrees, shift) + (1 - studentTail(-critical, degrees, shift)) - POWER;
   return {
     value,
     low: value - critical * error,
@@ -95,6 +93,27 @@ export function seedDifference(a: readonly number[], b: readonly number[]): Seed
     count,
     deviation,
     p,
-    detectable: bisect(power, 0, 4) * error,
+    detectable: shift * error,
   };
+}
+
+interface CriticalValues {
+  /** Student's t that is exceeded with probability LEVEL / 2. */
+  readonly critical: number;
+  /** The shift of the noncentral t whose two-sided test has the power POWER. */
+  readonly shift: number;
+}
+
+/** By degrees of freedom: the numerical integration is slow, and a report asks for the same few again and again. */
+const CRITICAL_VALUES = new Map<number, CriticalValues>();
+
+function criticalValues(degrees: number): CriticalValues {
+  const known = CRITICAL_VALUES.get(degrees);
+  if (known !== undefined) return known;
+  const critical = studentQuantile(LEVEL / 2, degrees);
+  const power = (shift: number) =>
+    studentTail(critical, degrees, shift) + (1 - studentTail(-critical, degrees, shift)) - POWER;
+  const values = { critical, shift: bisect(power, 0, 4) };
+  CRITICAL_VALUES.set(degrees, values);
+  return values;
 }

@@ -1,0 +1,66 @@
+// The question on photographs: fine-tuning at 128 pixels with the recipe `photos`, for five epochs.
+
+import { candidatesOf, keysOf, trainingName, withEpochs } from "./parts.mjs";
+
+const FOLDS = 10;
+const SEED = 1;
+const PHOTOS = {
+  model: "efficientnet-lite0",
+  data: { imageSize: 128, cacheMemory: "1GB", augmentation: { flip: true } },
+  training: { batchSize: 32, labelSmoothing: 0.1, averageDecay: 0.99 },
+  schedule: { name: "cosine", warmupFraction: 0.1 },
+};
+const FINE_TUNING = withEpochs(PHOTOS, 5);
+/** Random weights need longer. */
+const FROM_RANDOM = withEpochs(PHOTOS, 15);
+
+const VANILLA = [0.01, 0.02, 0.04].flatMap((lr) => [1e-4, 1e-3].map((weightDecay) => ({ lr, weightDecay })));
+const ADVPROP = [
+  ...[0.5, 1, 2, 4].map((epsilon) => ({ lr: 0.02, weightDecay: 1e-4, epsilon })),
+  ...[0.01, 0.04].map((lr) => ({ lr, weightDecay: 1e-4, epsilon: 1 })),
+];
+
+const ARMS = [
+  { arm: "vanilla", like: "vanilla", method: "vanilla" },
+  { arm: "advprop", like: "advprop", method: "advprop" },
+  { arm: "clean-copy", like: "advprop", method: "clean-copy", attackKeys: [] },
+];
+
+/** Folds first, so that pairs are complete early. */
+const trainings = (chosen) =>
+  [
+    { group: "from ImageNet's weights", base: FINE_TUNING, pretrained: true },
+    { group: "from random weights", base: FROM_RANDOM, pretrained: false },
+  ].flatMap(({ group, base, pretrained }) =>
+    Array.from({ length: FOLDS }, (_, fold) =>
+      ARMS.map(({ arm, like, method, attackKeys }) => {
+        const { optimizer, attack } = chosen[like];
+        const kept = keysOf(attack, attackKeys);
+        const full = pretrained ? arm : `${arm}, random weights`;
+        const repetition = `fold ${fold}`;
+        return {
+          arm: full,
+          group,
+          fold,
+          pretrained,
+          repetition,
+          name: trainingName("c", full, repetition),
+          recipe: {
+            ...base,
+            method,
+            seed: SEED,
+            optimizer,
+            ...(kept && Object.keys(kept).length > 0 && { attack: kept }),
+          },
+        };
+      }),
+    ).flat(),
+  );
+
+export const PHOTO_QUESTION = {
+  title: "C: photographs of clothes, EfficientNet-Lite0 at 128 pixels",
+  photos: true,
+  folds: FOLDS,
+  candidates: () => candidatesOf("c", FINE_TUNING, VANILLA, ADVPROP).map((one) => ({ ...one, pretrained: true })),
+  trainings,
+};
