@@ -68,7 +68,10 @@ async function corruptedSet({ library }, to, data, source, options) {
 const partsOf = (data, parts) =>
   parts.flatMap((part) =>
     readdirSync(join(data, part)).flatMap((name) =>
-      readdirSync(join(data, part, name)).map((file) => ({ from: join(part, name, file), to: join(name, file) })),
+      readdirSync(join(data, part, name)).map((file) => ({
+        from: join(part, name, file),
+        to: join(name, `${part}-${file}`),
+      })),
     ),
   );
 

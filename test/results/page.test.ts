@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { parseRecipe, resolveRecipe } from "../src/recipes/resolve.js";
-import type { Recipe } from "../src/recipes/schema.js";
+import { parseRecipe, resolveRecipe } from "../../src/recipes/resolve.js";
+import type { Recipe } from "../../src/recipes/schema.js";
 
 interface Candidate {
   readonly name: string;
@@ -22,9 +22,13 @@ interface Training {
   readonly repetition: string;
 }
 type Runs = Map<string, unknown>;
-const load = (file: string): Promise<unknown> => import(new URL(`../results/${file}`, import.meta.url).href);
-const { resultsPage } = (await load("build.mjs")) as { resultsPage(runs: Runs): string };
-const { readRuns } = (await load("runs.mjs")) as { readRuns(): Runs };
+const load = (file: string): Promise<unknown> => import(new URL(`../../results/${file}`, import.meta.url).href);
+const { resultsPage, withSeeds, SEEDS_OF_QUICKSTART } = (await load("build.mjs")) as {
+  resultsPage(runs: Runs): string;
+  withSeeds(page: string, seeds: Runs): string;
+  SEEDS_OF_QUICKSTART: string;
+};
+const { readRuns } = (await load("runs.mjs")) as { readRuns(folder?: string): Runs };
 const { settingsTable, armTables } = (await load("tables.mjs")) as {
   settingsTable(candidates: readonly Candidate[], runs: Runs): string;
   armTables(trainings: readonly Training[], runs: Runs, references?: readonly string[]): string;
@@ -47,12 +51,31 @@ const run = (accuracy: number) => ({ last: { accuracy } });
 
 describe("docs/results.md", () => {
   it("is what the finished runs give", () => {
-    const page = readFileSync(new URL("../docs/results.md", import.meta.url), "utf8");
+    const page = readFileSync(new URL("../../docs/results.md", import.meta.url), "utf8");
     expect(page).toBe(resultsPage(readRuns()));
   });
 
+  it("is joined by the table of the quickstart's seeds", () => {
+    const page = readFileSync(new URL("../../docs/quickstart.md", import.meta.url), "utf8");
+    expect(page).toBe(withSeeds(page, readRuns(SEEDS_OF_QUICKSTART)));
+    const pair = (vanilla: number, advprop: number) => {
+      const all = (value: number) => ({ clean: value, corrupted: value, stylised: value, attacked: value });
+      return { vanilla: all(vanilla), advprop: all(advprop) };
+    };
+    const seeds = new Map([
+      [1, { seed: 1, ...pair(0.6, 0.59) }],
+      [0, { seed: 0, ...pair(0.5, 0.55) }],
+    ]);
+    const lines = withSeeds("<!-- seeds -->\n\nold\n\n<!-- end of seeds -->", seeds as never).split("\n");
+    expect(lines.slice(4, 7)).toEqual([
+      "| 0 | 50.00 → 55.00 | 50.00 → 55.00 | 50.00 → 55.00 | 50.00 → 55.00 |",
+      "| 1 | 60.00 → 59.00 | 60.00 → 59.00 | 60.00 → 59.00 | 60.00 → 59.00 |",
+      `| mean gain |${" +2.00, ahead in 1 of 2 |".repeat(4)}`,
+    ]);
+  });
+
   it("has the plots that the finished runs give, and no other", () => {
-    const folder = new URL("../docs/images/results/", import.meta.url);
+    const folder = new URL("../../docs/images/results/", import.meta.url);
     const plots = resultPlots(readRuns(), QUESTIONS);
     expect(readdirSync(folder).sort()).toEqual(plots.map(({ file }) => file).sort());
     for (const { file, svg } of plots) expect(readFileSync(new URL(file, folder), "utf8")).toBe(svg);
