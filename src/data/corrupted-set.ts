@@ -91,6 +91,15 @@ export function openCorruptedSet(path: string, options: CorruptedSetOptions = {}
     : new PhotoFolders(root, severities, options);
 }
 
+/**
+ * Whether `advprop corrupt` wrote the photos of a set at their own sizes. Then they are cropped like clean photos, so that both can be
+ * compared.
+ */
+export function hasOriginalSizes(path: string): boolean {
+  const manifest = join(path, CORRUPTED_SET_MANIFEST);
+  return existsSync(manifest) && readManifest(manifest).madeFrom["image size"] === null;
+}
+
 /** @throws UsageError ERR_CORRUPTION, ERR_SEVERITY */
 function checkRequest(set: CorruptedSet, corruption: string, severity: number): void {
   if (!set.corruptions.includes(corruption)) {

@@ -159,11 +159,27 @@ describe("the layout of ImageNet-C", () => {
     expect(measuresOf(output)).toEqual({ "mean error over the 10 conditions of 2 corruptions": [0.5] });
   });
 
-  test("another crop gives other results; a condition without all photos is left out", () => {
+  test("another crop gives other results", () => {
     expect(advprop([...args, ...onnx, "--crop-fraction", "0.5"]).stderr).toContain("10 measured, 0 taken");
     const { models } = JSON.parse(readFileSync(join(output, "report.json"), "utf8"));
     const red = models[0].classes.find(({ count }: { count: number }) => count > 0);
     expect(red.corruptedAccuracy).toBe(1); // the crop sees only the middle
+  });
+
+  test("photos that were written at their own sizes are cropped like clean ones, and resized ones are not", () => {
+    const manifest = join(set, "corruptions.json");
+    const seenWith = (size: number | null) => {
+      const note = { schema: 1, madeFrom: { "image size": size }, classes: SYNSETS, complete: true };
+      writeFileSync(manifest, JSON.stringify(note));
+      expect(advprop([...args, ...onnx]).status).toBe(0);
+      rmSync(manifest);
+      return JSON.parse(readFileSync(join(output, "report.json"), "utf8")).protocol["seen by model"];
+    };
+    expect(seenWith(null)).toContain("centre 8 x 8 (crop fraction 0.2)");
+    expect(seenWith(SIDE)).toContain("centre 8 x 8 (crop fraction 1)");
+  });
+
+  test("a condition without all photos is left out", () => {
     rmSync(join(set, "shot_noise", "5", SYNSETS[1]), { recursive: true });
     const { stderr, status } = advprop([...args, ...onnx]);
     expect(stderr).toContain("shot_noise 5");

@@ -57,6 +57,19 @@ test("a corruption that returns something else than an image of the same size is
   expect(stderr).toContain("half must return a Uint8Array of 3072 bytes; got 3071 bytes");
 });
 
+test("a set of another version of the file is not mixed with it", () => {
+  const brighter = (value: number) =>
+    `import { registerCorruption } from "${CORRUPTIONS}"; registerCorruption("flat", (image) => image.pixels.fill(${value}));`;
+  const flags = ["--data", "shapes", "--limit-test", "1", "--corruptions", "flat", "--to", join(folder, "flat")];
+  const file = parts("flat.mjs", brighter(1));
+  expect(advprop(["corrupt", "--parts", file, ...flags]).status).toBe(0);
+  expect(advprop(["corrupt", "--parts", file, ...flags]).status).toBe(0);
+  parts("flat.mjs", brighter(2));
+  const { status, stderr } = advprop(["corrupt", "--parts", file, ...flags]);
+  expect(status).toBe(2);
+  expect(stderr).toContain("holds a set that was made with other settings: its parts is");
+});
+
 test("an error in a corruption names its file and line; a corruption may write into its image", () => {
   const flags = ["--data", "shapes", "--limit-test", "1", "--corruptions"];
   const throws = `import { registerCorruption } from "${CORRUPTIONS}";\nregisterCorruption("throws", (image) => image.none.length);`;

@@ -1,6 +1,6 @@
 /** Opens a corrupted set on disk for the models of a suite. Nothing here may load libtorch, because an ONNX file does not need it. */
 import { CORRUPTIONS, SEVERITIES } from "../../corruptions/index.js";
-import { type CorruptedSet, openCorruptedSet } from "../../data/corrupted-set.js";
+import { type CorruptedSet, hasOriginalSizes, openCorruptedSet } from "../../data/corrupted-set.js";
 import { UsageError } from "../../errors.js";
 import { readClassMap } from "../../evaluation/classes/class-map.js";
 import { classRule, relabelled } from "../../evaluation/classes/class-rule.js";
@@ -11,8 +11,9 @@ import { numberOfImages, type OpenedBenchmark, type SuiteDataOptions, subsetAt, 
 import { protocolOf } from "./protocol.js";
 
 /**
- * Opens a corrupted set for models with the same input, with a condition for each corruption and severity. Photos are not cropped, as
- * intended by the publishers, unless a crop fraction is given.
+ * Opens a corrupted set for models with the same input, with a condition for each corruption and severity. Photos that were published
+ * or resized are not cropped, since they are squares for a model. Photos at their own sizes are cropped like clean ones. A given crop
+ * fraction holds for all.
  *
  * @param data folder of the set
  * @throws UsageError ERR_IMAGE_SIZE its arrays do not have the image size of the models; and what the reader and the class rule throw
@@ -24,7 +25,7 @@ export async function openSetBenchmark(
 ): Promise<OpenedBenchmark> {
   const [first] = own;
   const { imageSize } = first;
-  const view = { ...first.view, cropFraction: cropFraction ?? 1 };
+  const view = { ...first.view, cropFraction: cropFraction ?? (hasOriginalSizes(data) ? first.view.cropFraction : 1) };
   const most = limitTest ?? subsetAt(imageSize).images;
   const set = openCorruptedSet(data, { ...view, imageSize, limitTest: most, seed, workers: workers ?? undefined });
   if (set === undefined) throw new UsageError("ERR_DATA_LAYOUT", `evaluate: ${data} is not a corrupted set`);

@@ -109,6 +109,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
     parameters: table ?? null,
     seed,
     "frost textures": frostDigest,
+    ...(job.parts.length > 0 && { parts: digestOf(job.parts) }),
     data: images.digest,
   };
   const begun = beginSet(to, CORRUPTED_SET_MANIFEST, madeFrom, classes);
@@ -125,6 +126,13 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
   }
   completeSet(to, CORRUPTED_SET_MANIFEST);
   return { to, layout, images: length, corruptions, severities };
+}
+
+/** SHA-256 of the contents of files. */
+function digestOf(files: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest("hex");
 }
 
 /** The files of the corruptions that are not published. @throws UsageError ERR_CORRUPTION one was registered by the program itself */
