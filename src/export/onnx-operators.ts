@@ -1,4 +1,5 @@
 /** What each operator of an evaluation pass is in ONNX: the closed list that an export knows. */
+import { UsageError } from "../errors.js";
 import type { Argument, RecordedCall, Tensor } from "../tensor/index.js";
 import { ACTIVATION_CODES, type Activation } from "../tensor/layers.js";
 import type { OnnxGraph } from "./onnx-graph.js";
@@ -65,6 +66,13 @@ function norm(
   });
 }
 
+/** The error for a layer that cannot be exported. */
+export const refused = (layer: string, why: string): UsageError =>
+  new UsageError(
+    "ERR_EXPORT",
+    `export: the layer ${layer} ${why}. Export it as safetensors instead: \`to: FILE.safetensors\``,
+  );
+
 /** By the name of the operator, its rule; arguments are those of src/tensor/layers.ts. */
 export const ONNX_RULES: Readonly<Record<string, Rule>> = {
   "advprop::conv2d": ([x, weight, bias, stride, padding, groups], lowering) =>
@@ -118,6 +126,18 @@ export const ONNX_RULES: Readonly<Record<string, Rule>> = {
     const selection = graph.constant(graph.unused(`${layer}.shortcut.weight`), [outputs, inputs, 1, 1], weights);
     const strides = [stride as number, stride as number];
     return graph.node(layer, "Conv", [name(x), selection], { kernel_shape: [1, 1], strides });
+  },
+
+  "aten::reshape": ([x, shape], { graph, name, layer, shapes }) => {
+    const features = shapes[0]!.slice(1).reduce((a, b) => a * b, 1);
+    const [images, columns, ...rest] = shape as readonly number[];
+    const flattens = rest.length === 0 && Math.abs(images) === 1 && (columns === features || columns === -1);
+    if (flattens) return graph.node(layer, "Flatten", [name(x)]);
+    throw refused(layer, `reshapes to [${shape}]; of reshape, ONNX export knows only [images, features]`);
+  },
+  "aten::cat": ([tensors, dimension], { graph, name, layer }) => {
+    if (dimension === 0) throw refused(layer, "joins images; ONNX export knows only other dimensions of concat");
+    return graph.node(layer, "Concat", (tensors as readonly Tensor[]).map(name), { axis: dimension as number });
   },
 
   "aten::linear": ([x, weight, bias], { graph, name, layer }) =>

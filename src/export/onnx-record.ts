@@ -1,11 +1,11 @@
 /** Converts a classifier to the graph of an ONNX file: an evaluation pass is recorded, and each operator is translated. */
-import { assert, UsageError } from "../errors.js";
+import { assert } from "../errors.js";
 import { EVAL, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
 import { type Argument, type RecordedCall, recordCalls, scope, Tensor } from "../tensor/index.js";
 import { channelsLast, full } from "../tensor/operators.js";
 import { OnnxGraph } from "./onnx-graph.js";
-import { type Lowering, ONNX_RULES } from "./onnx-operators.js";
+import { type Lowering, ONNX_RULES, refused } from "./onnx-operators.js";
 
 /**
  * Records a pass of one image through the main batch norms with running statistics. Paddings are those of this image size.
@@ -88,11 +88,7 @@ class Lowered {
     if (known !== undefined) return known;
     const unknown = this.#unknown.get(tensor.handle);
     if (unknown !== undefined) {
-      throw new UsageError(
-        "ERR_EXPORT",
-        `export: the layer ${unknown.layer} uses the operator ${unknown.operator}, for which ONNX export has no rule. ` +
-          "Export it as safetensors instead: `to: FILE.safetensors`",
-      );
+      throw refused(unknown.layer, `uses the operator ${unknown.operator}, for which ONNX export has no rule`);
     }
     const name = this.#stateName(tensor) ?? `constant_${this.#constants++}`;
     this.define(tensor, name);

@@ -1,5 +1,5 @@
 /**
- * ONNX files of every kind of network after a few training steps, compared with the network itself and checked by ONNX's
+ * ONNX files of every kind of network, compared with the network itself and checked by ONNX's
  * checker.
  */
 import { writeFileSync } from "node:fs";
@@ -22,11 +22,11 @@ import { classifierPredictor } from "../../src/predictors/classifier-predictor.j
 import { readOnnxMetadata } from "../../src/predictors/onnx/onnx-metadata.js";
 import { openOnnx } from "../../src/predictors/onnx/onnx-predictor.js";
 import { setThreads, type Tensor } from "../../src/tensor/index.js";
-import { abs, mean } from "../../src/tensor/operators.js";
+import { abs, concat, mean, reshape } from "../../src/tensor/operators.js";
 import { codedError } from "../support/errors.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
 import { checkOnnx, hasChecker } from "../support/onnx-checker.js";
-import { noiseImages, trainTenSteps } from "../support/trained.js";
+import { noiseImages, randomNorms } from "../support/trained.js";
 
 const CLASSES = ["a", "b", "c", "d", "e"];
 /** Odd, with several odd sizes after strides, for which the padding differs between the sides. */
@@ -58,6 +58,25 @@ class Grouped extends Module {
   }
 }
 
+/** Two branches whose channels are joined, and a linear layer that has a weight for each pixel. */
+class Joined extends Module {
+  readonly #left = this.child("left", new Conv2d(3, 4, 3, { stride: 8 }));
+  readonly #right = this.child("right", new Conv2d(3, 2, 3, { stride: 8 }));
+  readonly #norm;
+  readonly #head = this.child("head", new Linear(6 * 6 * 6, CLASSES.length, uniform(0.5)));
+
+  constructor(norm: NormFactory) {
+    super();
+    this.#norm = this.child("norm", norm(6, "relu"));
+  }
+
+  protected override compute(images: Tensor, context: ForwardContext): Tensor {
+    const both = concat([this.#left.forward(images, context), this.#right.forward(images, context)], 1);
+    const x = this.#norm.forward(both, context);
+    return this.#head.forward(reshape(x, [x.shape[0], 6 * 6 * 6]), context);
+  }
+}
+
 const FAMILIES: readonly (readonly [name: string, build: (norm: NormFactory) => Module])[] = [
   ["ResNet of CIFAR", resNet({ stem: "cifar", block: "basic", shortcut: "padding" })],
   ["ResNet of ImageNet, basic blocks", resNet({ stem: "imagenet", block: "basic", shortcut: "projection" })],
@@ -66,6 +85,7 @@ const FAMILIES: readonly (readonly [name: string, build: (norm: NormFactory) => 
   ["EfficientNet", efficientNet(false)],
   ["EfficientNet-Lite", efficientNet(true)],
   ["groups and biases", (norm) => new Grouped(norm)],
+  ["joined branches, flattened", (norm) => new Joined(norm)],
 ];
 
 function classifierOf(network: Module, size = SIZE): Classifier {
@@ -114,7 +134,7 @@ describe.each(FAMILIES)("%s", (name, build) => {
 
   beforeAll(async () => {
     const options = name.startsWith("Efficient") ? EFFICIENTNET_BATCH_NORM : undefined;
-    classifier = trainTenSteps(classifierOf(build(normFactory(["aux"], options))));
+    classifier = randomNorms(classifierOf(build(normFactory(["aux"], options))));
     expected = await classifierPredictor(classifier).logits(noiseImages(3, SIZE));
   });
   afterAll(() => classifier.dispose());

@@ -1,11 +1,32 @@
-/** Classifiers a few steps into training: the norms of an untrained network change nothing, and hide mistakes. */
+/** Classifiers whose norms change something: those of an untrained network do not, and hide mistakes. */
 import type { Pixels } from "../../src/data/loading/batch.js";
 import type { Classifier } from "../../src/models/classifier.js";
 import { Sgd } from "../../src/optim/sgd.js";
-import { GradientStore, scope } from "../../src/tensor/index.js";
+import { KeyedRandom, Purpose } from "../../src/random.js";
+import { fromArray, GradientStore, scope } from "../../src/tensor/index.js";
+import { copy_ } from "../../src/tensor/operators.js";
 import { batchFromPixels } from "../../src/training/methods/step.js";
 import { vanillaStep } from "../../src/training/methods/vanilla.js";
 import { makeDataset } from "./datasets.js";
+
+/**
+ * Gives every norm its own scale, shift and running statistics, near those of a new network. Every one of them then changes the logits,
+ * and rounding hardly does. After a few steps of training rounding can change those of a deep network by half.
+ */
+export function randomNorms(model: Classifier): Classifier {
+  const state = model.network.state();
+  const ranges = { weight: [0.8, 1.2], bias: [-0.2, 0.2], running_mean: [-0.2, 0.2], running_var: [0.8, 1.6] } as const;
+  const norms = [...state.keys()].filter((name) => name.endsWith(".running_mean"));
+  for (const [i, mean] of norms.entries()) {
+    for (const [j, [part, [low, high]]] of Object.entries(ranges).entries()) {
+      const tensor = state.get(mean.replace(/running_mean$/, part))!;
+      const random = new KeyedRandom(i, Purpose.synthesis, j);
+      const values = Float32Array.from({ length: tensor.size }, (_, k) => low + (high - low) * random.uniform(k));
+      scope(() => copy_(tensor, fromArray(values, tensor.shape)));
+    }
+  }
+  return model;
+}
 
 /** Ten steps on images of noise, of any classes, then frees what training needed. */
 export function trainTenSteps(model: Classifier, batch = 4): Classifier {

@@ -30,8 +30,8 @@ export async function verifyOnnx(
   { logits, classes, probabilities }: { logits: Float32Array; classes: readonly string[]; probabilities: boolean },
 ): Promise<Verification> {
   const answers = await answersOf(file, images.pixels, 0);
-  const fail = (what: string): never => {
-    throw new RunError("ERR_EXPORT_VERIFY", `export: the ONNX file was not kept: ${what}. Please report it`);
+  const fail = (what: string, advice = "Please report it"): never => {
+    throw new RunError("ERR_EXPORT_VERIFY", `export: the ONNX file was not kept: ${what}. ${advice}`);
   };
   if (JSON.stringify(answers.classes) !== JSON.stringify(classes)) fail("its classes differ from the classifier's");
   if (answers.logits.length !== logits.length) fail(`it gives ${answers.logits.length} numbers, not ${logits.length}`);
@@ -56,6 +56,7 @@ export async function verifyOnnx(
   if (!(difference < TOLERANCE)) {
     fail(
       `the logits of ${images.of} differ by up to ${difference.toExponential(1)} of the largest, more than ${TOLERANCE}`,
+      "Rounding can do this to a deep network after a few steps of training. If yours was trained for longer, please report it",
     );
   }
   for (let i = 0; i < rows; i++) {
