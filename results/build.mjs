@@ -16,13 +16,17 @@ export const withSeeds = (page, seeds) =>
     (_, begin, end) => begin + seedsTable(seeds) + end,
   );
 
+/** Runs whose seed was trained again on another kind of processor, with all of its arms. */
+export const EARLIER = join(import.meta.dirname, "earlier");
+
 /** The page. */
-export function resultsPage(runs, questions = QUESTIONS) {
+export function resultsPage(runs, questions = QUESTIONS, earlier = new Map()) {
   const sections = Object.entries(questions).map(([key, question]) =>
     [
       `## ${question.title}`,
       ...(question.candidates ? settingsSection(question.candidates(), runs) : []),
       ...armsSection(question, runs),
+      ...earlierSection(question, runs, earlier),
       ...resultPlots(runs, questions)
         .filter((plot) => plot.question === key)
         .map(({ file, words }) => `![${words}](images/results/${file})`),
@@ -64,6 +68,17 @@ function armsSection(question, runs) {
   ];
 }
 
+/** Earlier runs of a question, which count in no table above. */
+function earlierSection(question, runs, earlier) {
+  const { chosen, missing } = chosenSettings(candidatesFor(question), runs);
+  const own = missing.length > 0 ? [] : question.trainings(chosen).filter(({ name }) => earlier.has(name));
+  if (own.length === 0) return [];
+  return [
+    `### The same seeds on an earlier processor\n\n${progress(own, "trainings", earlier)} A seed begins anew where its arms cannot be completed on one kind of processor.`,
+    armTables(own, earlier),
+  ];
+}
+
 function progress(all, what, runs) {
   const done = all.filter(({ name }) => runs.has(name));
   const made = ({ name }) => `${runs.get(name).processor}, commit ${runs.get(name).commit.slice(0, 7)}`;
@@ -76,7 +91,7 @@ if (process.argv[1] === import.meta.filename) {
   const runs = readRuns();
   const quickstart = join(docs, "quickstart.md");
   writeFileSync(quickstart, withSeeds(readFileSync(quickstart, "utf8"), readRuns(SEEDS_OF_QUICKSTART)));
-  writeFileSync(join(docs, "results.md"), resultsPage(runs));
+  writeFileSync(join(docs, "results.md"), resultsPage(runs, QUESTIONS, readRuns(EARLIER)));
   mkdirSync(join(docs, "images", "results"), { recursive: true });
   for (const { file, svg } of resultPlots(runs, QUESTIONS)) writeFileSync(join(docs, "images", "results", file), svg);
 }

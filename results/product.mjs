@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -17,9 +16,14 @@ export async function openProduct(checkout) {
   return { commit: git("rev-parse", "HEAD"), library: await load("index.js"), load };
 }
 
-/** The processor, and the widest vectors that it has: they decide in which order numbers are added. */
+/**
+ * The processor with its family and model, and the widest vectors that it has. They decide in which order numbers are added, in our
+ * kernels and in libtorch's libraries, so trainings on other kinds differ by rounding.
+ */
 export function processorKind() {
-  const flags = readFileSync("/proc/cpuinfo", "utf8");
-  const widest = ["amx_bf16", "avx512_bf16", "avx512f", "avx2"].find((flag) => new RegExp(`\\b${flag}\\b`).test(flags));
-  return `${cpus()[0].model}, ${widest ?? "no AVX2"}`;
+  const text = readFileSync("/proc/cpuinfo", "utf8");
+  const field = (name) => new RegExp(`^${name}\\s*: (.*)$`, "m").exec(text)?.[1] ?? "unknown";
+  const flags = new Set(field("flags").split(" "));
+  const widest = ["amx_bf16", "avx512_bf16", "avx512f", "avx2"].find((flag) => flags.has(flag));
+  return `${field("model name")} (family ${field("cpu family")}, model ${field("model")}), ${widest ?? "no AVX2"}`;
 }

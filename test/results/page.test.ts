@@ -23,8 +23,9 @@ interface Training {
 }
 type Runs = Map<string, unknown>;
 const load = (file: string): Promise<unknown> => import(new URL(`../../results/${file}`, import.meta.url).href);
-const { resultsPage, withSeeds, SEEDS_OF_QUICKSTART } = (await load("build.mjs")) as {
-  resultsPage(runs: Runs): string;
+const { resultsPage, withSeeds, EARLIER, SEEDS_OF_QUICKSTART } = (await load("build.mjs")) as {
+  resultsPage(runs: Runs, questions: Record<string, Question>, earlier: Runs): string;
+  EARLIER: string;
   withSeeds(page: string, seeds: Runs): string;
   SEEDS_OF_QUICKSTART: string;
 };
@@ -52,7 +53,7 @@ const run = (accuracy: number) => ({ last: { accuracy } });
 describe("docs/results.md", () => {
   it("is what the finished runs give", () => {
     const page = readFileSync(new URL("../../docs/results.md", import.meta.url), "utf8");
-    expect(page).toBe(resultsPage(readRuns()));
+    expect(page).toBe(resultsPage(readRuns(), QUESTIONS, readRuns(EARLIER)));
   });
 
   it("is joined by the table of the quickstart's seeds", () => {
@@ -165,8 +166,26 @@ describe("docs/results.md", () => {
     }
   });
 
+  it("pairs runs of one commit and one kind of processor", () => {
+    const runs = readRuns() as Map<string, { commit: string; processor: string }>;
+    for (const question of Object.values(QUESTIONS)) {
+      const { chosen, missing } = chosenSettings(candidatesFor(question), runs);
+      if (missing.length > 0) continue;
+      const makers = new Map<string, string>();
+      for (const { name, group = "", repetition } of question.trainings(chosen)) {
+        const run = runs.get(name);
+        if (run === undefined) continue;
+        const pair = `${group}, ${repetition}`;
+        const maker = `${run.commit} on ${run.processor}`;
+        expect(maker, `${name} and the others of ${pair}`).toBe(makers.get(pair) ?? maker);
+        makers.set(pair, maker);
+      }
+    }
+  });
+
   it("holds finished runs of the questions' recipes only, under the digest of the recipe", () => {
     const runs = readRuns() as Map<string, { name: string; recipe: unknown; digest: string }>;
+    const earlier = readRuns(EARLIER) as typeof runs;
     const asked = new Map<string, unknown>();
     for (const question of Object.values(QUESTIONS)) {
       const candidates = candidatesFor(question) as (Candidate | Training)[];
@@ -174,7 +193,7 @@ describe("docs/results.md", () => {
       const all = missing.length > 0 ? candidates : [...candidates, ...question.trainings(chosen)];
       for (const one of all) asked.set(one.name, (one as Candidate).recipe);
     }
-    for (const { name, recipe, digest } of runs.values()) {
+    for (const { name, recipe, digest } of [...runs.values(), ...earlier.values()]) {
       expect(recipe, name).toEqual(asked.get(name));
       expect(createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16)).toBe(digest);
     }
