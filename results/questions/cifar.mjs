@@ -25,12 +25,13 @@ const choosing = (augmentation) => ({ ...SMALL_SET, data: { ...CHOOSING, ...augm
 /** Arms with whose settings they run: a control of AdvProp takes AdvProp's, a control of vanilla takes vanilla's. */
 const VANILLA = { arm: "vanilla", like: "vanilla", recipe: { method: "vanilla" } };
 const ADVPROP = { arm: "advprop", like: "advprop", recipe: { method: "advprop" } };
+const EQUAL = { ...VANILLA, arm: "vanilla, equal compute", epochs: Math.round(ADVPROP_UNITS * EPOCHS) };
 const ARMS_A = [
   VANILLA,
   ADVPROP,
   { arm: "sign-noise", like: "advprop", recipe: { method: "sign-noise" }, attackKeys: ["epsilon"] },
   { arm: "clean-copy", like: "advprop", recipe: { method: "clean-copy" }, attackKeys: [] },
-  { ...VANILLA, arm: "vanilla, equal compute", epochs: Math.round(ADVPROP_UNITS * EPOCHS) },
+  EQUAL,
   { arm: "mixture", like: "advprop", recipe: { method: "mixture" } },
   { arm: "adversarial", like: "advprop", recipe: { method: "adversarial" } },
   { arm: "vanilla-doubled", like: "vanilla", recipe: { method: "vanilla-doubled" } },
@@ -60,7 +61,6 @@ const ARMS_E = [
 
 /** Methods at the cost of AdvProp's training. `strong` has AutoAugment, which fine-grained AdvProp needs. */
 const strong = (arm) => ({ ...arm, arm: `${arm.arm}, AutoAugment`, augmentation: { autoAugment: "cifar10" } });
-const EQUAL = ARMS_A[4];
 const ARMS_F = [
   {
     arm: "fast-advprop",

@@ -8,7 +8,7 @@ export const EPSILON = 4 / 255;
 /** Radius of the attack in the test. */
 export const TEST_EPSILON = 2 / 255;
 
-/** Both methods have the same images, epochs and seed. */
+/** Both methods have the same images, epochs and seed. Without random crops the network learns so few images by heart. */
 export function quickstartRecipe(method: QuickstartMethod, seed = 0): Recipe {
   return {
     name: `quickstart-${method}`,
@@ -17,10 +17,10 @@ export function quickstartRecipe(method: QuickstartMethod, seed = 0): Recipe {
     seed,
     data: {
       path: "shapes",
-      augmentation: { crop: 3, flip: false },
+      augmentation: { crop: 0, flip: false },
       shapes: { images: 2000, validationImages: 500, testImages: 2000 },
     },
-    training: { epochs: 30, batchSize: 64 },
+    training: { epochs: 25, batchSize: 64 },
     optimizer: { name: "sgd", lr: 0.1 },
     ...(method === "advprop" && { attack: { name: "pgd", epsilon: EPSILON, stepSize: EPSILON, steps: 1 } }),
   };
