@@ -1,6 +1,5 @@
 /** Runs a training, from a recipe to the weights, like `advprop train`. */
 import { existsSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
 import type { OpenedData } from "../../data/opened-data.js";
@@ -22,6 +21,7 @@ import { resolveRecipe, stringifyRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
 import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { processorName } from "../../runs/environment.js";
 import { defaultRunPath, RunDirectory, savedSplit } from "../../runs/run-directory.js";
 import type { RunStatus } from "../../runs/schema.js";
 import type { EventFile } from "../../runs/tensorboard/event-file.js";
@@ -388,7 +388,7 @@ function resultOf(run: RunDirectory, result: Awaited<ReturnType<typeof fit>>, da
 }
 
 const thisMachine = (group: ProcessGroup | undefined): Reproducibility => ({
-  processor: cpus()[0]?.model.trim() ?? "unknown",
+  processor: processorName(),
   threads: engineInfo().threads,
   torch: engineInfo().torch,
   ...(group && { ranks: group.size }),
