@@ -52,11 +52,15 @@ export function compared(trainings, runs, reference) {
 }
 
 /**
- * What each arm reaches, and the differences to each arm of `references`, paired by seed or fold. By default the first arm is the
- * reference.
+ * What each arm reaches, and the differences to each arm of `references`, paired by seed or fold; two arms are compared once. By default
+ * the first arm is the reference.
  */
 export function armTables(trainings, runs, references = [trainings[0].arm]) {
-  return [means(trainings, runs), ...references.flatMap((one) => differences(trainings, runs, one))].join("\n\n");
+  const tables = references.flatMap((one, i) => {
+    const others = trainings.filter(({ arm }) => !references.slice(0, i).includes(arm));
+    return differences(others, runs, one);
+  });
+  return [means(trainings, runs), ...tables].join("\n\n");
 }
 
 function means(trainings, runs) {

@@ -118,17 +118,23 @@ describe("docs/results.md", () => {
     expect(lines.at(-1)).toMatch(/^\| advprop \| clean \| \+2.00 \| -10.71 .. \+14.71 \| 2 \| 0.500 \| /);
   });
 
-  it("gives the differences to every arm that is named", () => {
-    const trainings = ["vanilla", "advprop"].flatMap((arm) =>
+  it("gives the differences to every arm that is named, of two arms once", () => {
+    const trainings = ["vanilla", "advprop", "noise"].flatMap((arm) =>
       [1, 2].map((seed) => ({ arm, repetition: `seed ${seed}`, name: `${arm}${seed}` })),
     );
-    const accuracy = { vanilla1: 0.4, vanilla2: 0.5, advprop1: 0.42, advprop2: 0.52 };
+    const accuracy = { vanilla1: 0.4, vanilla2: 0.5, advprop1: 0.42, advprop2: 0.52, noise1: 0.41, noise2: 0.51 };
     const runs = new Map(
       Object.entries(accuracy).map(([name, clean]) => [name, { measured: { clean }, seconds: 10 }] as const),
     );
     const text = armTables(trainings, runs, ["vanilla", "advprop"]);
-    expect(text).toMatch(/Difference to vanilla, in points, paired:[\s\S]*\| advprop \| clean \| \+2.00 \|/);
-    expect(text).toMatch(/Difference to advprop, in points, paired:[\s\S]*\| vanilla \| clean \| -2.00 \|/);
+    const [, toVanilla, toAdvProp] = text.split(/Difference to .*, in points, paired:/);
+    const rows = (table: string) =>
+      [...table.matchAll(/^\| (\w+) \| clean \| (\S+) \|/gm)].map(([, arm, value]) => [arm, value]);
+    expect(rows(toVanilla)).toEqual([
+      ["advprop", "+2.00"],
+      ["noise", "+1.00"],
+    ]);
+    expect(rows(toAdvProp)).toEqual([["noise", "-1.00"]]);
   });
 
   it("takes the best candidate's recipe of each arm, and names candidates that have not run", () => {
