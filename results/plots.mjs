@@ -103,8 +103,8 @@ function gains(question, over, xLabel, places, runs) {
   return { question, file: `${question}-gain-over-${over}.svg`, words, svg: lines(words, xLabel, series, points) };
 }
 
-const svg = (content) =>
-  `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 ${SIZE.width} ${SIZE.height}' width='${SIZE.width}'><rect width='100%' height='100%' fill='white'/>${content}</svg>\n`;
+const svg = (title, content) =>
+  `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 ${SIZE.width} ${SIZE.height}' width='${SIZE.width}'><title>${escapeXml(title)}</title><rect width='100%' height='100%' fill='white'/>${content}</svg>\n`;
 
 /** A colour for each named series; a series without a name has that of the one before it. */
 function lines(title, xLabel, series, format) {
@@ -113,7 +113,7 @@ function lines(title, xLabel, series, format) {
     if (!one.dashed) index++;
     return { ...one, colour: SERIES_COLOURS.light[index] };
   });
-  return svg(lineChart({ ...SIZE, title, xLabel, series: coloured, format, legend: "right" }));
+  return svg(title, lineChart({ ...SIZE, title, xLabel, series: coloured, format, legend: "right" }));
 }
 
 const MARGIN = { left: 56, right: 150, top: 34, bottom: 44 };
@@ -153,5 +153,5 @@ function scatter(title, xLabel, marks) {
     `<text x='${left}' y='18' font-size='13' font-weight='bold'>${escapeXml(title)}</text>`,
     text([(left + SIZE.width - right) / 2, SIZE.height - 8], xLabel, "middle"),
   ];
-  return svg(`<g ${FONT} font-size='11' fill='#333'>${[...grid, ...dots, ...words].join("")}</g>`);
+  return svg(title, `<g ${FONT} font-size='11' fill='#333'>${[...grid, ...dots, ...words].join("")}</g>`);
 }
