@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openClassifier, type PhotoClassifier, type PhotoResult } from "../../src/api/photo-classifier.js";
 import { evaluationPhotos } from "../../src/data/photos/photo-loader.js";
+import type { Prediction } from "../../src/evaluation/classes/most-probable.js";
 import { exportWeights } from "../../src/export/safetensors.js";
 import { decodeImage } from "../../src/images/decode.js";
 import { createClassifier } from "../../src/models/registry.js";
@@ -23,6 +24,12 @@ async function collected(results: AsyncIterable<PhotoResult>): Promise<PhotoResu
   const all: PhotoResult[] = [];
   for await (const one of results) all.push(one);
   return all;
+}
+
+/** Some processors multiply the matrix of several photos in another order than that of one. */
+function expectSame(some: readonly Prediction[], others: readonly Prediction[]): void {
+  expect(some.map((one) => one.class)).toEqual(others.map((one) => one.class));
+  for (const [i, { probability }] of some.entries()) expect(probability).toBeCloseTo(others[i].probability, 6);
 }
 
 describe("a classifier of photos", () => {
@@ -97,7 +104,7 @@ describe("a classifier of photos", () => {
     expect(results.map((one) => one.photo)).toEqual(paths);
     for (const [i, result] of results.entries()) {
       if ("error" in result) expect([1, 3]).toContain(i);
-      else expect(result.predictions).toEqual(await classifier.classify(paths[i], { top: 2 }));
+      else expectSame(result.predictions, await classifier.classify(paths[i], { top: 2 }));
     }
     expect(results[1]).toMatchObject({ error: expect.stringContaining("it is text") });
     expect(results[3]).toMatchObject({ error: expect.stringContaining("cannot be read (ENOENT") });
