@@ -21,15 +21,14 @@ export const EARLIER = join(import.meta.dirname, "earlier");
 
 /** The page. */
 export function resultsPage(runs, questions = QUESTIONS, earlier = new Map()) {
+  const plots = resultPlots(runs, questions);
   const sections = Object.entries(questions).map(([key, question]) =>
     [
       `## ${question.title}`,
       ...(question.candidates ? settingsSection(question.candidates(), runs) : []),
       ...armsSection(question, runs),
-      ...earlierSection(question, runs, earlier),
-      ...resultPlots(runs, questions)
-        .filter((plot) => plot.question === key)
-        .map(({ file, words }) => `![${words}](images/results/${file})`),
+      ...earlierSection(key, question, runs, earlier),
+      ...plots.filter((plot) => plot.question === key).map(({ file, words }) => `![${words}](images/results/${file})`),
     ].join("\n\n"),
   );
   return `# Results
@@ -69,9 +68,10 @@ function armsSection(question, runs) {
 }
 
 /** Earlier runs of a question, which count in no table above. */
-function earlierSection(question, runs, earlier) {
+function earlierSection(key, question, runs, earlier) {
   const { chosen, missing } = chosenSettings(candidatesFor(question), runs);
-  const own = missing.length > 0 ? [] : question.trainings(chosen).filter(({ name }) => earlier.has(name));
+  const own =
+    missing.length > 0 ? [] : question.trainings(chosen).filter(({ name }) => earlier.get(name)?.question === key);
   if (own.length === 0) return [];
   return [
     `### The same seeds on an earlier processor\n\n${progress(own, "trainings", earlier)} A seed begins anew where its arms cannot be completed on one kind of processor.`,

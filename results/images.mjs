@@ -2,12 +2,12 @@
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { PHOTO_SIZE } from "./questions/photos.mjs";
 
 /** Test images that are corrupted and stylised, and those that are attacked. */
 const CIFAR_TEST = { corrupted: 1000, attacked: 500 };
 const PHOTO_TEST = { corrupted: 200, attacked: 100 };
 const PHOTO_SEVERITIES = [1, 3, 5];
-const PHOTO_SIZE = 128;
 
 /**
  * What a training of a question reads: `trained` gives its images and their split, `tested` its test images, those of them that are

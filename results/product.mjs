@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { processorName } from "../dist/runs/environment.js";
 
 /**
  * A built checkout of advprop, which trains and measures: its library, and its commit.
@@ -16,14 +17,9 @@ export async function openProduct(checkout) {
   return { commit: git("rev-parse", "HEAD"), library: await load("index.js"), load };
 }
 
-/**
- * The processor with its family and model, and the widest vectors that it has. They decide in which order numbers are added, in our
- * kernels and in libtorch's libraries, so trainings on other kinds differ by rounding.
- */
+/** The processor, and the widest vectors that it has: trainings on other kinds differ by rounding. */
 export function processorKind() {
-  const text = readFileSync("/proc/cpuinfo", "utf8");
-  const field = (name) => new RegExp(`^${name}\\s*: (.*)$`, "m").exec(text)?.[1] ?? "unknown";
-  const flags = new Set(field("flags").split(" "));
+  const flags = new Set(/^flags\s*: (.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1].split(" "));
   const widest = ["amx_bf16", "avx512_bf16", "avx512f", "avx2"].find((flag) => flags.has(flag));
-  return `${field("model name")} (family ${field("cpu family")}, model ${field("model")}), ${widest ?? "no AVX2"}`;
+  return `${processorName()}, ${widest ?? "no AVX2"}`;
 }

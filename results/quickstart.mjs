@@ -3,10 +3,11 @@
 // The results are written to results/quickstart/seed-N.json, and what is there is not trained again. `npm run results` puts their table
 // into docs/quickstart.md.
 
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openProduct, processorKind } from "./product.mjs";
+import { writeRun } from "./runs.mjs";
 
 const SEEDS = Array.from({ length: 10 }, (_, seed) => seed);
 const HERE = import.meta.dirname;
@@ -26,11 +27,6 @@ for (const seed of values.reverse ? SEEDS.toReversed() : SEEDS) {
     measured[method] = { seconds, ...Object.fromEntries(TEST_NAMES.map((name) => [name, meanScore(scores[name])])) };
     rmSync(run, { recursive: true });
   }
-  mkdirSync(join(HERE, "quickstart"), { recursive: true });
-  writeFileSync(
-    `${file}.tmp`,
-    `${JSON.stringify({ seed, commit, processor: processorKind(), ...measured }, null, 2)}\n`,
-  );
-  renameSync(`${file}.tmp`, file);
+  writeRun(file, { seed, commit, processor: processorKind(), ...measured });
   console.log(seed, measured);
 }

@@ -6,14 +6,14 @@
 // folder under runs/.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { imagesFor } from "./images.mjs";
 import { measure } from "./measure.mjs";
 import { openProduct, processorKind } from "./product.mjs";
 import { candidatesFor, chosenSettings, QUESTIONS } from "./questions/index.mjs";
-import { readRuns } from "./runs.mjs";
+import { readRuns, writeRun } from "./runs.mjs";
 
 const USAGE = `node results/run.mjs QUESTION settings|arms DATA [ARM] [--weights FILE] [--product CHECKOUT] [--reverse]
   QUESTION   ${Object.keys(QUESTIONS).join(", ")}
@@ -62,7 +62,7 @@ for (const training of values.reverse ? wanted.reverse() : wanted) {
   const seconds = records.filter(({ type }) => type === "epoch").reduce((sum, one) => sum + one.seconds, 0);
   const digest = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16);
   const { commit } = product;
-  save(file, { question, arm, name, recipe, digest, commit, processor, finished: info.status, seconds, ...found });
+  writeRun(file, { question, arm, name, recipe, digest, commit, processor, finished: info.status, seconds, ...found });
   console.log(name, found.last?.accuracy ?? found.measured);
   if (abort.signal.aborted) break;
 }
@@ -107,10 +107,4 @@ async function trained(training) {
 function recordsOf(run) {
   const { info, metrics } = product.library.openRun(run);
   return { info, records: metrics() };
-}
-
-function save(file, value) {
-  mkdirSync(join(HERE, "runs"), { recursive: true });
-  writeFileSync(`${file}.tmp`, `${JSON.stringify(value, null, 2)}\n`);
-  renameSync(`${file}.tmp`, file);
 }

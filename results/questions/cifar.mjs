@@ -106,8 +106,12 @@ const trainingsOf =
     );
 
 const THREE_SEEDS = SEEDS.slice(0, 3);
-/** Trainings of A with some seeds, which another question compares with its own. */
-const ofA = (arms, seeds) => trainingsOf("a", arms, NO_AUGMENTATION, seeds);
+/** Trainings of three seeds, behind those of A with the same seeds that they are compared with. */
+const besideA = (armsOfA, question, arms) => (chosen) =>
+  [
+    ["a", armsOfA],
+    [question, arms],
+  ].flatMap(([key, some]) => trainingsOf(key, some, NO_AUGMENTATION, THREE_SEEDS)(chosen));
 
 /** B: both networks with crop and flip, AdvProp at the chosen strength and at half of it. */
 const NETWORKS_B = {
@@ -151,17 +155,11 @@ export const CIFAR_QUESTIONS = {
   e: {
     title: "E: other attacks, with the images and the settings of A",
     settingsOf: "a",
-    trainings: (chosen) => [
-      ...ofA([ADVPROP, VANILLA], THREE_SEEDS)(chosen),
-      ...trainingsOf("e", ARMS_E, NO_AUGMENTATION, THREE_SEEDS)(chosen),
-    ],
+    trainings: besideA([ADVPROP, VANILLA], "e", ARMS_E),
   },
   f: {
     title: "F: fine-grained and Fast AdvProp at equal compute, with the images and the settings of A",
     settingsOf: "a",
-    trainings: (chosen) => [
-      ...ofA([EQUAL, ADVPROP], THREE_SEEDS)(chosen),
-      ...trainingsOf("f", ARMS_F, NO_AUGMENTATION, THREE_SEEDS)(chosen),
-    ],
+    trainings: besideA([EQUAL, ADVPROP], "f", ARMS_F),
   },
 };

@@ -4,9 +4,10 @@ import { candidatesOf, keysOf, trainingName, withEpochs } from "./parts.mjs";
 
 const FOLDS = 10;
 const SEED = 1;
+export const PHOTO_SIZE = 128;
 const PHOTOS = {
   model: "efficientnet-lite0",
-  data: { imageSize: 128, cacheMemory: "1GB", augmentation: { flip: true } },
+  data: { imageSize: PHOTO_SIZE, cacheMemory: "1GB", augmentation: { flip: true } },
   training: { batchSize: 32, labelSmoothing: 0.1, averageDecay: 0.99 },
   schedule: { name: "cosine", warmupFraction: 0.1 },
 };

@@ -1,5 +1,4 @@
 /** What each operator of an evaluation pass is in ONNX: the closed list that an export knows. */
-import { UsageError } from "../errors.js";
 import type { Argument, RecordedCall, Tensor } from "../tensor/index.js";
 import { ACTIVATION_CODES, type Activation } from "../tensor/layers.js";
 import type { OnnxGraph } from "./onnx-graph.js";
@@ -17,8 +16,8 @@ export interface Lowering {
   layerOf(parameter: Argument): string;
 }
 
-/** Gives the names of the call's results. */
-type Rule = (values: readonly Argument[], lowering: Lowering) => string | readonly string[];
+/** Gives the names of the call's results; undefined where ONNX export does not know the operator with these arguments. */
+type Rule = (values: readonly Argument[], lowering: Lowering) => string | readonly string[] | undefined;
 
 const shapeOf = (tensor: Argument): readonly number[] => (tensor as Tensor).shape;
 
@@ -65,13 +64,6 @@ function norm(
     epsilon: { float: epsilon as number },
   });
 }
-
-/** The error for a layer that cannot be exported. */
-export const refused = (layer: string, why: string): UsageError =>
-  new UsageError(
-    "ERR_EXPORT",
-    `export: the layer ${layer} ${why}. Export it as safetensors instead: \`to: FILE.safetensors\``,
-  );
 
 /** By the name of the operator, its rule; arguments are those of src/tensor/layers.ts. */
 export const ONNX_RULES: Readonly<Record<string, Rule>> = {
@@ -132,11 +124,10 @@ export const ONNX_RULES: Readonly<Record<string, Rule>> = {
     const features = shapes[0]!.slice(1).reduce((a, b) => a * b, 1);
     const [images, columns, ...rest] = shape as readonly number[];
     const flattens = rest.length === 0 && Math.abs(images) === 1 && (columns === features || columns === -1);
-    if (flattens) return graph.node(layer, "Flatten", [name(x)]);
-    throw refused(layer, `reshapes to [${shape}]; of reshape, ONNX export knows only [images, features]`);
+    return flattens ? graph.node(layer, "Flatten", [name(x)]) : undefined;
   },
   "aten::cat": ([tensors, dimension], { graph, name, layer }) => {
-    if (dimension === 0) throw refused(layer, "joins images; ONNX export knows only other dimensions of concat");
+    if ((dimension as number) < 1) return undefined; // Dimension 0 joins images.
     return graph.node(layer, "Concat", (tensors as readonly Tensor[]).map(name), { axis: dimension as number });
   },
 

@@ -1,11 +1,11 @@
 /** Converts a classifier to the graph of an ONNX file: an evaluation pass is recorded, and each operator is translated. */
-import { assert } from "../errors.js";
+import { assert, UsageError } from "../errors.js";
 import { EVAL, MAIN_ROUTE } from "../nn/context.js";
 import type { Module } from "../nn/module.js";
 import { type Argument, type RecordedCall, recordCalls, scope, Tensor } from "../tensor/index.js";
 import { channelsLast, full } from "../tensor/operators.js";
 import { OnnxGraph } from "./onnx-graph.js";
-import { type Lowering, ONNX_RULES, refused } from "./onnx-operators.js";
+import { type Lowering, ONNX_RULES } from "./onnx-operators.js";
 
 /**
  * Records a pass of one image through the main batch norms with running statistics. Paddings are those of this image size.
@@ -61,8 +61,15 @@ class Lowered {
 
   lower({ name: operator, values, shapes, result }: RecordedCall): void {
     this.#layer = layerIn(values.map((value) => this.#stateName(value))) ?? this.#layer;
-    const rule = ONNX_RULES[operator];
-    if (rule === undefined) {
+    const lowering: Lowering = {
+      graph: this.#graph,
+      layer: this.#layer,
+      shapes,
+      name: (tensor) => this.name(tensor),
+      layerOf: (parameter) => layerIn([this.#stateName(parameter)]) ?? this.#layer,
+    };
+    const names = ONNX_RULES[operator]?.(values, lowering);
+    if (names === undefined) {
       // This is an error only if the result is used.
       for (const one of [result].flat()) {
         if (one instanceof Tensor) this.#unknown.set(one.handle, { operator, layer: this.#layer });
@@ -71,15 +78,7 @@ class Lowered {
       if (result instanceof Tensor && values.includes(result)) this.#values.delete(result.handle);
       return;
     }
-    const lowering: Lowering = {
-      graph: this.#graph,
-      layer: this.#layer,
-      shapes,
-      name: (tensor) => this.name(tensor),
-      layerOf: (parameter) => layerIn([this.#stateName(parameter)]) ?? this.#layer,
-    };
-    const names = [rule(values, lowering)].flat();
-    for (const [i, one] of [result].flat().entries()) this.define(one as Tensor, names[i]);
+    for (const [i, one] of [result].flat().entries()) this.define(one as Tensor, [names].flat()[i]);
   }
 
   name(tensor: Argument): string {
@@ -88,7 +87,11 @@ class Lowered {
     if (known !== undefined) return known;
     const unknown = this.#unknown.get(tensor.handle);
     if (unknown !== undefined) {
-      throw refused(unknown.layer, `uses the operator ${unknown.operator}, for which ONNX export has no rule`);
+      throw new UsageError(
+        "ERR_EXPORT",
+        `export: the layer ${unknown.layer} uses the operator ${unknown.operator}, for which, with these arguments, ONNX export has no rule. ` +
+          "Export it as safetensors instead: `to: FILE.safetensors`",
+      );
     }
     const name = this.#stateName(tensor) ?? `constant_${this.#constants++}`;
     this.define(tensor, name);

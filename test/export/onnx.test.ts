@@ -206,6 +206,30 @@ test("an unknown operator is refused with its layer", () => {
   expect(message).toContain("the layer stage.odd uses the operator aten::abs");
 });
 
+test.each<[string, (x: Tensor) => Tensor]>([
+  ["aten::reshape", (x) => reshape(x, [1, 3, SIZE * SIZE, 1])],
+  ["aten::cat", (x) => concat([x, x])],
+])("%s is refused where it does not flatten or join channels, if its result is used", (operator, change) => {
+  class Changing extends Module {
+    readonly used: boolean;
+    readonly first = this.child("first", new Conv2d(3, 3, 3));
+    readonly head = this.child("head", new Linear(3, CLASSES.length, uniform(0.5)));
+    constructor(used: boolean) {
+      super();
+      this.used = used;
+    }
+    protected override compute(images: Tensor, context: ForwardContext): Tensor {
+      const x = this.first.forward(images, context);
+      const changed = change(x);
+      return this.head.forward(globalAveragePool(this.used ? changed : x), context);
+    }
+  }
+  const { code, message } = codedError(() => onnxOf(classifierOf(new Changing(true))));
+  expect(code).toBe("ERR_EXPORT");
+  expect(message).toContain(`the layer first uses the operator ${operator}, for which, with these arguments,`);
+  expect(onnxOf(classifierOf(new Changing(false))).length).toBeGreaterThan(0);
+});
+
 test.skipIf(!hasChecker())("the checker of the ONNX project accepts all of them", () => {
   expect(files).toHaveLength(3 * FAMILIES.length);
   expect(checkOnnx(files)).toBe("");

@@ -1,4 +1,4 @@
-/** The quickstart's measurements and pictures of a trained network. */
+/** The quickstart's trainings, their measurements and pictures. */
 import { type TrainOptions, train } from "../../api/training/train.js";
 import { createAttack } from "../../attacks/create.js";
 import { CORRUPTIONS } from "../../corruptions/index.js";
