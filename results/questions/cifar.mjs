@@ -105,18 +105,24 @@ const trainingsOf =
       }),
     );
 
-const THREE_SEEDS = SEEDS.slice(0, 3);
+/** A: the first three arms on the first seeds, and all arms on further ones. */
+const FURTHER_SEEDS = SEEDS.map((seed) => seed + SEEDS.length);
+const trainingsOfA = (chosen) => [
+  ...trainingsOf("a", ARMS_A.slice(0, 3))(chosen),
+  ...trainingsOf("a", ARMS_A, NO_AUGMENTATION, FURTHER_SEEDS)(chosen),
+];
+
 /** Trainings of three seeds, behind those of A with the same seeds that they are compared with. */
 const besideA = (armsOfA, question, arms) => (chosen) =>
   [
     ["a", armsOfA],
     [question, arms],
-  ].flatMap(([key, some]) => trainingsOf(key, some, NO_AUGMENTATION, THREE_SEEDS)(chosen));
+  ].flatMap(([key, some]) => trainingsOf(key, some, NO_AUGMENTATION, FURTHER_SEEDS.slice(0, 3))(chosen));
 
 /** B: both networks with crop and flip, AdvProp at the chosen strength and at half of it. */
 const NETWORKS_B = {
   "ResNet-20": { recipe: {}, seeds: SEEDS },
-  "WRN-16-4": { recipe: { model: "wide-resnet-16-4", precision: "bf16" }, seeds: THREE_SEEDS },
+  "WRN-16-4": { recipe: { model: "wide-resnet-16-4", precision: "bf16" }, seeds: SEEDS.slice(0, 3) },
 };
 const trainingsOfB = (chosen) =>
   Object.entries(NETWORKS_B).flatMap(([group, { recipe, seeds }]) => {
@@ -139,7 +145,7 @@ export const CIFAR_QUESTIONS = {
   a: {
     title: "A: 1,000 images without augmentation",
     candidates: () => candidatesOf("a", choosing(NO_AUGMENTATION)),
-    trainings: trainingsOf("a", ARMS_A),
+    trainings: trainingsOfA,
     references: ["vanilla", "advprop"],
   },
   b: {

@@ -1,10 +1,10 @@
-// The question on photographs: fine-tuning at 128 pixels with the recipe `photos`, for five epochs.
+// The question on photographs: fine-tuning at 96 pixels with the recipe `photos`, for five epochs.
 
 import { candidatesOf, keysOf, trainingName, withEpochs } from "./parts.mjs";
 
 const FOLDS = 10;
 const SEED = 1;
-export const PHOTO_SIZE = 128;
+export const PHOTO_SIZE = 96;
 const PHOTOS = {
   model: "efficientnet-lite0",
   data: { imageSize: PHOTO_SIZE, cacheMemory: "1GB", augmentation: { flip: true } },
@@ -59,7 +59,7 @@ const trainings = (chosen) =>
   );
 
 export const PHOTO_QUESTION = {
-  title: "C: photographs of clothes, EfficientNet-Lite0 at 128 pixels",
+  title: "C: photographs of clothes, EfficientNet-Lite0 at 96 pixels",
   photos: true,
   folds: FOLDS,
   candidates: () => candidatesOf("c", FINE_TUNING, VANILLA, ADVPROP).map((one) => ({ ...one, pretrained: true })),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { type Measurement, summary } from "../../src/cli/bench/measure.js";
 import { advprop } from "../support/cli.js";
 
 const TINY = ["bench", "--model", "resnet8", "--batch-size", "4", "--image-size", "16", "--threads", "1"];
@@ -44,6 +45,14 @@ describe("advprop bench", () => {
     // The table has the slowest operators, which on a busy machine are not always the same.
     expect(stdout).toMatch(/advprop::[\w ]+(\(\w+ gradient\))? +\d+ +[\d.]+ +[\d.]+ % +[\d.]+ GFLOP\/s/);
     expect(stdout).toContain("outside of operators");
+  });
+
+  test("says why steps ran without a CUDA graph, where they could have one", () => {
+    const { stdout } = advprop([...TINY, "--method", "vanilla", "--repeats", "1", "--json"]);
+    const measured: Measurement = JSON.parse(stdout);
+    expect(summary(measured)).not.toContain("CUDA graph");
+    const refused = { ...measured, graphRefusal: "the step reads from the GPU" };
+    expect(summary(refused)).toMatch(/\n {2}no CUDA graph +the step reads from the GPU$/);
   });
 
   test("refuses what it cannot measure", () => {

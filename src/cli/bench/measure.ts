@@ -27,6 +27,8 @@ export interface Measurement {
   /** Mean over the repeats. */
   readonly minorFaultsPerStep: number;
   readonly convolutionShare: number;
+  /** Why steps ran without a CUDA graph on a GPU that has them, which is slower; undefined otherwise. */
+  readonly graphRefusal?: string;
 }
 
 /** Warms up, times `repeats` updates, and profiles one more. */
@@ -37,7 +39,7 @@ export async function measure(
   const workload = await Workload.open(recipe);
   const warmUpSteps = workload.warmUp();
   const times = Array.from({ length: repeats }, () => workload.step());
-  const { peakBytes } = workload;
+  const { peakBytes, graphRefusal } = workload;
   const profile = workload.profile();
   const msPerStep = median(times.map(({ ms }) => ms));
   return {
@@ -58,13 +60,14 @@ export async function measure(
     peakMB: round(peakBytes / 1e6),
     minorFaultsPerStep: round(times.reduce((sum, { minorFaults }) => sum + minorFaults, 0) / repeats),
     convolutionShare: round(profile.convolutionShare),
+    ...(graphRefusal !== undefined && { graphRefusal }),
     profile,
   };
 }
 
 /** A measurement as lines of text. */
 export function summary(measured: Measurement): string {
-  const { model, method, batchSize, imageSize, attackSteps, precision, threads } = measured;
+  const { model, method, batchSize, imageSize, attackSteps, precision, threads, graphRefusal } = measured;
   const attack = attackSteps === 0 ? "" : `, ${attackSteps} attack steps`;
   const rows = [
     [
@@ -76,6 +79,7 @@ export function summary(measured: Measurement): string {
     ["peak memory", `${measured.peakMB} MB`],
     ["minor faults per step", measured.minorFaultsPerStep],
     ["in convolutions", `${(100 * measured.convolutionShare).toFixed(1)} %`],
+    ...(graphRefusal === undefined ? [] : ([["no CUDA graph", graphRefusal]] as const)),
   ] as const;
   return [
     `${method} of ${model}, ${batchSize} images of ${imageSize} px${attack}, ${precision}, ${threads} threads`,

@@ -115,6 +115,11 @@ export class Workload {
     return peakResidentBytes() - this.#footprint;
   }
 
+  /** Why steps are no longer captured as a CUDA graph; undefined if they are, or if the device has no such graphs. */
+  get graphRefusal(): string | undefined {
+    return this.#learner.captured?.refusal;
+  }
+
   #update(learner: UpdateParts = this.#learner): void {
     const context = { seed: SEED, epoch: 0, step: this.#steps, rate: RATE, saved: 0 };
     update(learner, [this.#batch], context);
