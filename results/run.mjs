@@ -21,7 +21,7 @@ const USAGE = `node results/run.mjs QUESTION settings|arms DATA [ARM] [--weights
   ARM        only this arm
   --weights  question c: EfficientNet-Lite0's weights
   --product  a built checkout of advprop that trains and measures; by default this one
-  --reverse  from the last training to the first, beside another process that begins with the first`;
+  --reverse  from the last training of each group to the first, beside another process that begins with the first`;
 
 const HERE = import.meta.dirname;
 const { values, positionals } = parseArgs({
@@ -41,7 +41,8 @@ for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => abort.abort
 const all = trainings();
 const wanted = all.filter(({ arm }) => onlyArm === undefined || arm === onlyArm);
 if (wanted.length === 0) throw new Error(`Question ${question} has no arm ${onlyArm}`);
-for (const training of values.reverse ? wanted.reverse() : wanted) {
+const groups = [...new Set(wanted.map(({ group }) => group))].map((group) => wanted.filter((one) => one.group === group));
+for (const training of groups.flatMap((group) => (values.reverse ? group.reverse() : group))) {
   const { name, arm, repetition, recipe } = training;
   const file = join(HERE, "runs", `${name}.json`);
   if (existsSync(file)) continue;
@@ -52,7 +53,11 @@ for (const training of values.reverse ? wanted.reverse() : wanted) {
     );
     continue;
   }
-  const run = await trained(training);
+  const run = await trained(training).catch((error) => {
+    if (error.code === "ERR_RUN_LOCKED") console.log(`${name} is left out: another process trains it`);
+    else throw error;
+  });
+  if (run === undefined) continue;
   if (abort.signal.aborted) break;
   const { info, records } = recordsOf(run);
   const found =
