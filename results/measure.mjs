@@ -18,7 +18,8 @@ export async function measure({ library }, run, { data, corrupted, counts }) {
   const suite = (options, folder) => evaluateSuite([run], { ...common, ...options, to: join(run, folder) });
   const limitTest = counts.corrupted;
   const { models } = (await suite({ data: corrupted, limitTest }, "corrupted")).result;
-  const errors = models[0].errors.flatMap(({ bySeverity }) => bySeverity);
+  // The set lacks some severities.
+  const errors = models[0].errors.flatMap(({ bySeverity }) => bySeverity).filter(Number.isFinite);
   const { measures } = (await suite({ parts: ["stylised"], limitTest }, "stylised")).result;
   return {
     clean: accuracy,

@@ -127,9 +127,9 @@ export interface BatchNormDriftRecord {
   readonly route: string;
   readonly layers: readonly {
     readonly name: string;
-    /** Root mean square over channels of (mean_route - mean_main) / sqrt(variance_main). */
+    /** Root mean square over channels of (mean_route - mean_main) / sqrt(variance_main + epsilon), epsilon that of the norm. */
     readonly mean: number;
-    /** Root mean square over channels of ln(variance_route / variance_main). */
+    /** Root mean square over channels of ln((variance_route + epsilon) / (variance_main + epsilon)). */
     readonly logVariance: number;
   }[];
 }

@@ -20,8 +20,8 @@ export function batchNormDrift(
       return [
         {
           name,
-          mean: rootMeanSquare(main.mean.map((value, c) => (other.mean[c] - value) / Math.sqrt(main.variance[c]))),
-          logVariance: rootMeanSquare(main.variance.map((value, c) => Math.log(other.variance[c] / value))),
+          mean: rootMeanSquare(main.mean.map((value, c) => (other.mean[c] - value) / main.scale[c])),
+          logVariance: rootMeanSquare(main.scale.map((value, c) => 2 * Math.log(other.scale[c] / value))),
         },
       ];
     }),
@@ -31,7 +31,8 @@ export function batchNormDrift(
 const rootMeanSquare = (values: readonly number[]): number =>
   Math.sqrt(values.reduce((total, value) => total + value * value, 0) / values.length);
 
-const read = ({ runningMean, runningVariance }: BatchNorm) => ({
+/** `scale` is what the norm divides by. With its epsilon, because published weights have channels whose variance is zero. */
+const read = ({ runningMean, runningVariance, options }: BatchNorm) => ({
   mean: runningMean.value.toNumbers(),
-  variance: runningVariance.value.toNumbers(),
+  scale: runningVariance.value.toNumbers().map((variance) => Math.sqrt(variance + options.epsilon)),
 });
