@@ -18,16 +18,20 @@ export async function measure({ library }, run, { data, corrupted, counts }) {
   const suite = (options, folder) => evaluateSuite([run], { ...common, ...options, to: join(run, folder) });
   const limitTest = counts.corrupted;
   const { models } = (await suite({ data: corrupted, limitTest }, "corrupted")).result;
-  // The set lacks some severities.
-  const errors = models[0].errors.flatMap(({ bySeverity }) => bySeverity).filter(Number.isFinite);
   const { measures } = (await suite({ parts: ["stylised"], limitTest }, "stylised")).result;
   return {
     clean: accuracy,
     images: count,
     ...(drift && { auxiliary }),
-    corrupted: 1 - errors.reduce((sum, error) => sum + error, 0) / errors.length,
+    corrupted: meanAccuracy(models[0].errors),
     stylised: measures[0].values[0].value,
     attacked: attacked.robustAccuracy,
     ...(drift && { drift: drift.layers }),
   };
+}
+
+/** Over all corruptions at the severities that the set has. */
+export function meanAccuracy(byCorruption) {
+  const errors = byCorruption.flatMap(({ bySeverity }) => bySeverity).filter((error) => error !== undefined);
+  return 1 - errors.reduce((sum, error) => sum + error, 0) / errors.length;
 }
