@@ -17,9 +17,12 @@ export function resultPlots(runs, questions) {
     return missing.length > 0 ? [] : questions[key].trainings(chosen).filter(({ name }) => runs.has(name));
   };
   const a = trainingsOf("a");
+  const c = trainingsOf("c").filter(({ pretrained }) => pretrained);
   return [
     accuracies("a", a, runs),
     drift("a", a, runs),
+    accuracies("c", c, runs),
+    drift("c", c, runs),
     gainOverImages(a, trainingsOf("d"), runs),
     gainOverEpsilon(a, trainingsOf("e"), runs),
   ].flatMap((plot) => (plot === undefined ? [] : [plot]));
