@@ -63,7 +63,8 @@ function armsSection(question, runs) {
     `### Arms\n\n${progress(all, "trainings", runs)}`,
     ...groups.flatMap((group) => {
       const own = all.filter((one) => one.group === group);
-      return [...(group ? [`#### ${group}`] : []), armTables(own, runs, question.references)];
+      const references = question.references?.filter((arm) => own.some((one) => one.arm === arm));
+      return [...(group ? [`#### ${group}`] : []), armTables(own, runs, references)];
     }),
   ];
 }

@@ -41,7 +41,9 @@ for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => abort.abort
 const all = trainings();
 const wanted = all.filter(({ arm }) => onlyArm === undefined || arm === onlyArm);
 if (wanted.length === 0) throw new Error(`Question ${question} has no arm ${onlyArm}`);
-const groups = [...new Set(wanted.map(({ group }) => group))].map((group) => wanted.filter((one) => one.group === group));
+const groups = [...new Set(wanted.map(({ group }) => group))].map((group) =>
+  wanted.filter((one) => one.group === group),
+);
 for (const training of groups.flatMap((group) => (values.reverse ? group.reverse() : group))) {
   const { name, arm, repetition, recipe } = training;
   const file = join(HERE, "runs", `${name}.json`);

@@ -69,4 +69,5 @@ export const PHOTO_QUESTION = {
   folds: FOLDS,
   candidates: () => candidatesOf("c", FINE_TUNING, VANILLA, ADVPROP).map((one) => ({ ...one, pretrained: true })),
   trainings,
+  references: ["vanilla", "advprop", "vanilla, random weights", "advprop, random weights"],
 };
