@@ -15,15 +15,15 @@ const FINE_TUNING = withEpochs(PHOTOS, 5);
 /** Random weights need longer. */
 const FROM_RANDOM = withEpochs(PHOTOS, 15);
 
-const FINE_DECAY = 1e-4;
-/** Seven candidates for each arm. The sum of two losses makes AdvProp's steps twice as long, so its rates begin lower. */
+const DECAY = 1e-4;
+/** Seven candidates for each arm. The sum of two losses makes AdvProp's steps longer, so its strengths are tried at a low rate. */
 const VANILLA = [
-  { lr: 0.005, weightDecay: FINE_DECAY },
-  ...[0.01, 0.02, 0.04].flatMap((lr) => [FINE_DECAY, 1e-3].map((weightDecay) => ({ lr, weightDecay }))),
+  { lr: 0.005, weightDecay: DECAY },
+  ...[0.01, 0.02, 0.04].flatMap((lr) => [DECAY, 1e-3].map((weightDecay) => ({ lr, weightDecay }))),
 ];
 const ADVPROP = [
-  ...[0.5, 1, 2, 4].map((epsilon) => ({ lr: 0.01, weightDecay: FINE_DECAY, epsilon })),
-  ...[0.005, 0.02, 0.04].map((lr) => ({ lr, weightDecay: FINE_DECAY, epsilon: 1 })),
+  ...[0.5, 1, 2, 4].map((epsilon) => ({ lr: 0.01, weightDecay: DECAY, epsilon })),
+  ...[0.005, 0.02, 0.04].map((lr) => ({ lr, weightDecay: DECAY, epsilon: 1 })),
 ];
 
 const ARMS = [
