@@ -89,6 +89,10 @@ async function whole(to, make) {
   const unfinished = `${to}.tmp-${process.pid}`;
   rmSync(unfinished, { recursive: true, force: true });
   await make(unfinished);
-  if (existsSync(to)) rmSync(unfinished, { recursive: true });
-  else renameSync(unfinished, to);
+  try {
+    renameSync(unfinished, to);
+  } catch (error) {
+    if (!existsSync(to)) throw error;
+    rmSync(unfinished, { recursive: true });
+  }
 }
