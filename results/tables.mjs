@@ -110,6 +110,32 @@ function differences(trainings, runs, reference) {
   return [`Difference to ${reference}, in points, paired:`, table(columns, rows)];
 }
 
+/**
+ * AdvProp less each other arm, over the parts of the questions (`{ title, trainings }`) that have an arm of that name; in bold where the
+ * sign-flip test gives p < 0.05.
+ */
+export function summaryTable(parts, runs) {
+  const measures = MEASURES.filter(([key]) => key !== "auxiliary");
+  const rows = parts.flatMap(({ title, trainings }) => {
+    const names = [...new Set(trainings.map(({ arm }) => arm))];
+    const advprop = names.find((arm) => arm.startsWith("advprop"));
+    if (advprop === undefined) return [];
+    const measured = compared(trainings, runs, advprop);
+    return names.flatMap((arm) => {
+      const found = measures.map(([key]) => measured(key)(arm)?.difference);
+      if (found.includes(undefined)) return [];
+      return [[title, arm, found[0].count, ...found.map(gain)]];
+    });
+  });
+  return table(["question", "AdvProp less", "pairs", ...measures.map(([, measure]) => measure)], rows);
+}
+
+/** The difference turned round, and its p. */
+function gain({ value, signFlip }) {
+  const text = `${signed(-value)} (p ${signFlip.toFixed(3)})`;
+  return signFlip < 0.05 ? `**${text}**` : text;
+}
+
 /** The quickstart's two networks by seed, and how often AdvProp's is the better one. */
 export function seedsTable(seeds) {
   const tests = ["clean", "corrupted", "stylised", "attacked"];

@@ -60,7 +60,12 @@ const ARMS_E = [
 ];
 
 /** Methods at the cost of AdvProp's training. `strong` has AutoAugment, which fine-grained AdvProp needs. */
-const strong = (arm) => ({ ...arm, arm: `${arm.arm}, AutoAugment`, augmentation: { autoAugment: "cifar10" } });
+const strong = (arm) => ({
+  ...arm,
+  arm: `${arm.arm}, AutoAugment`,
+  group: "with AutoAugment",
+  augmentation: { autoAugment: "cifar10" },
+});
 const ARMS_F = [
   {
     arm: "fast-advprop",

@@ -1,6 +1,6 @@
 // The question on photographs: fine-tuning at 96 pixels with the recipe `photos`, for five epochs.
 
-import { candidatesOf, keysOf, trainingName, withEpochs } from "./parts.mjs";
+import { candidatesOf, keysOf, oneStep, sgd, trainingName, withEpochs } from "./parts.mjs";
 
 const FOLDS = 10;
 const SEED = 1;
@@ -32,15 +32,22 @@ const ARMS = [
   { arm: "clean-copy", like: "advprop", method: "clean-copy", attackKeys: [] },
 ];
 
+/** The rate and the epsilon that the recipe `photos` had on 2026-11-30: are the chosen ones better? From published weights alone. */
+const OF_RECIPE = { optimizer: sgd(0.02, DECAY), attack: oneStep(1) };
+const ARMS_OF_RECIPE = [
+  { arm: "vanilla, rate 0.02", method: "vanilla", settings: OF_RECIPE, attackKeys: [] },
+  { arm: "advprop, rate 0.02, 1/255", method: "advprop", settings: OF_RECIPE },
+];
+
 /** Folds first, so that pairs are complete early. */
 const trainings = (chosen) =>
   [
-    { group: "from ImageNet's weights", base: FINE_TUNING, pretrained: true },
-    { group: "from random weights", base: FROM_RANDOM, pretrained: false },
-  ].flatMap(({ group, base, pretrained }) =>
+    { group: "from ImageNet's weights", base: FINE_TUNING, pretrained: true, arms: [...ARMS, ...ARMS_OF_RECIPE] },
+    { group: "from random weights", base: FROM_RANDOM, pretrained: false, arms: ARMS },
+  ].flatMap(({ group, base, pretrained, arms }) =>
     Array.from({ length: FOLDS }, (_, fold) =>
-      ARMS.map(({ arm, like, method, attackKeys }) => {
-        const { optimizer, attack } = chosen[like];
+      arms.map(({ arm, like, settings = chosen[like], method, attackKeys }) => {
+        const { optimizer, attack } = settings;
         const kept = keysOf(attack, attackKeys);
         const full = pretrained ? arm : `${arm}, random weights`;
         const repetition = `fold ${fold}`;

@@ -30,9 +30,10 @@ const { resultsPage, withSeeds, EARLIER, SEEDS_OF_QUICKSTART } = (await load("bu
   SEEDS_OF_QUICKSTART: string;
 };
 const { readRuns } = (await load("runs.mjs")) as { readRuns(folder?: string): Runs };
-const { settingsTable, armTables } = (await load("tables.mjs")) as {
+const { settingsTable, armTables, summaryTable } = (await load("tables.mjs")) as {
   settingsTable(candidates: readonly Candidate[], runs: Runs): string;
   armTables(trainings: readonly Training[], runs: Runs, references?: readonly string[]): string;
+  summaryTable(parts: readonly { title: string; trainings: readonly Training[] }[], runs: Runs): string;
 };
 const { resultPlots } = (await load("plots.mjs")) as {
   resultPlots(runs: Runs, questions: Record<string, Question>): { file: string; svg: string }[];
@@ -135,6 +136,30 @@ describe("docs/results.md", () => {
       ["noise", "+1.00"],
     ]);
     expect(rows(toAdvProp)).toEqual([["noise", "-1.00"]]);
+  });
+
+  it("sums up AdvProp's differences to the other arms, in bold where they are significant", () => {
+    const seeds = [1, 2, 3, 4, 5, 6];
+    const trainings = ["vanilla", "advprop", "noise", "mixture"].flatMap((arm) =>
+      seeds.map((seed) => ({ arm, repetition: `seed ${seed}`, name: `${arm}${seed}` })),
+    );
+    const measured = (value: number) => ({ clean: value, corrupted: value, stylised: value, attacked: value });
+    const runs: Runs = new Map(
+      seeds.flatMap((seed) => [
+        [`vanilla${seed}`, { measured: measured(0.4) }],
+        [`advprop${seed}`, { measured: measured(0.4 + seed / 100) }],
+        [`noise${seed}`, { measured: measured(seed === 1 ? 0.42 : 0.4) }],
+      ]),
+    );
+    const without = { title: "G", trainings: trainings.filter(({ arm }) => arm !== "advprop") };
+    expect(
+      summaryTable([{ title: "A", trainings }, without], runs)
+        .split("\n")
+        .slice(2),
+    ).toEqual([
+      `| A | vanilla | 6 |${" **+3.50 (p 0.031)** |".repeat(4)}`,
+      `| A | noise | 6 |${" +3.17 (p 0.063) |".repeat(4)}`,
+    ]);
   });
 
   it("takes the best candidate's recipe of each arm, and names candidates that have not run", () => {
