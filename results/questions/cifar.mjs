@@ -46,7 +46,7 @@ const ARMS_D = [500, 4000].flatMap((images) =>
   }),
 );
 
-/** AdvProp with another attack. `attack` replaces keys of the chosen one. */
+/** AdvProp with another attack, and with the mean of the losses. `attack` and `training` replace keys of the common ones. */
 const attackedBy = (arm, attack) => ({ ...ADVPROP, arm, attack });
 const THREE_STEPS = { stepSize: "2/255", steps: 3 };
 const ARMS_E = [
@@ -54,6 +54,8 @@ const ARMS_E = [
   attackedBy("untargeted", { target: "none" }),
   attackedBy("batch statistics", { statistics: "batch" }),
   attackedBy("smoothed targets", { labelSmoothing: 0.1 }),
+  // The sum of two losses makes longer steps than their mean.
+  { ...ADVPROP, arm: "mean of the losses", training: { lossReduction: "mean" } },
   attackedBy("PGD, 3 steps", THREE_STEPS),
   attackedBy("I-FGSM, 3 steps", { name: "i-fgsm", ...THREE_STEPS }),
   attackedBy("GD, 3 steps", { name: "gd", ...THREE_STEPS }),
@@ -89,7 +91,9 @@ const trainingsOf =
   (question, arms, { augmentation: common } = NO_AUGMENTATION, seeds = SEEDS) =>
   (chosen) =>
     seeds.flatMap((seed) =>
-      arms.map(({ arm, group, like, recipe, attack, attackKeys, epochs = EPOCHS, images = IMAGES, augmentation }) => {
+      arms.map((one) => {
+        const { arm, group, like, recipe, training, attack, attackKeys, augmentation } = one;
+        const { epochs = EPOCHS, images = IMAGES } = one;
         const { optimizer, attack: whole } = chosen[like];
         const kept = keysOf(whole && { ...whole, ...attack }, attackKeys);
         const repetition = `seed ${seed}`;
@@ -99,7 +103,7 @@ const trainingsOf =
           repetition,
           name: trainingName(question, arm, repetition),
           recipe: {
-            ...withEpochs(SMALL_SET, epochs),
+            ...withEpochs({ ...SMALL_SET, training: { ...SMALL_SET.training, ...training } }, epochs),
             ...recipe,
             seed,
             data: { limitTrain: images, augmentation: { ...common, ...augmentation } },
