@@ -39,23 +39,28 @@ export function resultsPage(runs, questions = QUESTIONS, earlier = new Map()) {
 * **Arms** run with the chosen settings on fresh seeds, and are measured at the last epoch. In percent: clean on all 10,000 test images; corrupted
   (the mean of the fifteen corruptions at severities 1 to 5) and stylised on the first 1,000; PGD-10 at 2/255 on the first 500. Photographs: clean
   on the test photos of the fold; corrupted at severities 1, 3 and 5 and stylised on 200 of them; PGD-10 on 100.
-* Mean ± standard deviation over the seeds or folds. Arms with other numbers of runs have other seeds, so compare arms by the differences. They are
-  paired by seed or fold: Student's 95 % interval, the sign-flip test, and the difference that so many pairs of this spread find with probability
-  0.8. Seconds are of training, on a machine that did other work.
+* Mean ± standard deviation over the seeds or folds. Arms with other numbers of runs have other seeds, so compare arms by the differences, as the
+  plots do. They are paired by seed or fold: Student's 95 % interval, the sign-flip test, and the difference that so many pairs of this spread find
+  with probability 0.8. Seconds are of training, on a machine that did other work.
 
 ## Summary
 
 AdvProp less each other arm, in points. In bold: p < 0.05 in the sign-flip test of that one comparison. Six pairs can reach p 0.031, ten 0.002, four no
 less than 0.125.
 
-${summaryTable(
-  Object.values(questions).flatMap((question) => partsOf(question, runs)),
-  runs,
-)}
+${summaryTable(begun(questions, runs), runs)}
 
 ${sections.join("\n\n")}
 `;
 }
+
+/** The parts of the questions of which a training has run; a question may show runs of another one too. */
+const begun = (questions, runs) =>
+  Object.entries(questions).flatMap(([key, question]) =>
+    partsOf(question, runs).filter(({ trainings }) =>
+      trainings.some(({ name }) => name.startsWith(`${key}-`) && runs.has(name)),
+    ),
+  );
 
 function settingsSection(candidates, runs) {
   return [

@@ -28,12 +28,15 @@ export function resultPlots(runs, questions) {
   ].flatMap((plot) => (plot === undefined ? [] : [plot]));
 }
 
-/** Clean and corrupted accuracy of every arm. */
+/** Clean and corrupted accuracy of the first arm, and of every other one by its paired difference, so that arms with fewer seeds compare too. */
 function accuracies(question, trainings, runs) {
   const arms = [...new Set(trainings.map(({ arm }) => arm))];
   if (arms.length < 2) return undefined;
   const measured = compared(trainings, runs, arms[0]);
-  const marks = arms.map((arm) => ({ name: arm, x: measured("clean")(arm).mean, y: measured("corrupted")(arm).mean }));
+  const placed = (key, arm) => measured(key)(arms[0]).mean + (measured(key)(arm)?.difference?.value ?? 0);
+  const marks = arms
+    .filter((arm) => arm === arms[0] || measured("clean")(arm)?.difference !== undefined)
+    .map((arm) => ({ name: arm, x: placed("clean", arm), y: placed("corrupted", arm) }));
   const words = "Accuracy on corrupted images over accuracy on clean ones, by arm";
   return { question, file: `${question}-accuracies.svg`, words, svg: scatter(words, "clean accuracy", marks) };
 }
@@ -119,9 +122,22 @@ function lines(title, xLabel, series, format) {
   return svg(title, lineChart({ ...SIZE, title, xLabel, series: coloured, format, legend: "right" }));
 }
 
-const MARGIN = { left: 56, right: 150, top: 34, bottom: 44 };
+const MARGIN = { left: 56, right: 170, top: 34, bottom: 44 };
 
-/** A named point for each arm. */
+/** The distance of two names, in pixels. */
+const LINE_HEIGHT = 14;
+
+/** Heights of names beside points at the heights `wanted`, in their order, one line apart at least. */
+function spread(wanted) {
+  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
+  const heights = [...wanted];
+  order.forEach((i, place) => {
+    if (place > 0) heights[i] = Math.max(heights[i], heights[order[place - 1]] + LINE_HEIGHT);
+  });
+  return heights;
+}
+
+/** A point for each arm, with a line to its name at the right. */
 function scatter(title, xLabel, marks) {
   const { left, right, top, bottom } = MARGIN;
   const x = axis(
@@ -144,12 +160,15 @@ function scatter(title, xLabel, marks) {
     ...y.ticks.map((tick) => text([left - 6, y.position(tick) + 4], percent(tick), "end")),
     ...x.ticks.map((tick) => text([x.position(tick), SIZE.height - bottom + 16], percent(tick), "middle")),
   ];
+  const named = SIZE.width - right + 20;
+  const heights = spread(marks.map((mark) => y.position(mark.y)));
   const dots = marks.flatMap((mark, i) => {
-    const at = [x.position(mark.x), y.position(mark.y)];
+    const [cx, cy, height] = [x.position(mark.x), y.position(mark.y), heights[i]].map((one) => one.toFixed(1));
     const colour = SERIES_COLOURS.light[i % SERIES_COLOURS.light.length];
     return [
-      `<circle cx='${at[0].toFixed(1)}' cy='${at[1].toFixed(1)}' r='4' fill='${colour}'/>`,
-      text([at[0] + 8, at[1] + 4], mark.name, "start"),
+      `<line x1='${cx}' y1='${cy}' x2='${named - 4}' y2='${height}' stroke='${colour}' stroke-width='0.5'/>`,
+      `<circle cx='${cx}' cy='${cy}' r='4' fill='${colour}'/>`,
+      text([named, heights[i] + 4], mark.name, "start"),
     ];
   });
   const words = [

@@ -2,6 +2,7 @@ import { measuresOf } from "../dist/api/compare/result.js";
 
 const percent = (value) => (100 * value).toFixed(2);
 const signed = (value) => `${value >= 0 ? "+" : ""}${percent(value)}`;
+const chance = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
 const table = (columns, rows) =>
   [columns, columns.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
@@ -99,7 +100,7 @@ function differences(trainings, runs, reference) {
           signed(value),
           `${signed(low)} .. ${signed(high)}`,
           count,
-          signFlip.toFixed(3),
+          chance(signFlip),
           percent(detectable),
         ],
       ];
@@ -132,7 +133,7 @@ export function summaryTable(parts, runs) {
 
 /** The difference turned round, and its p. */
 function gain({ value, signFlip }) {
-  const text = `${signed(-value)} (p ${signFlip.toFixed(3)})`;
+  const text = `${signed(-value)} (p ${chance(signFlip)})`;
   return signFlip < 0.05 ? `**${text}**` : text;
 }
 

@@ -83,6 +83,16 @@ describe("docs/results.md", () => {
     for (const { file, svg } of plots) expect(readFileSync(new URL(file, folder), "utf8")).toBe(svg);
   });
 
+  it("has plots whose names do not lie on each other", () => {
+    const plots = resultPlots(readRuns(), QUESTIONS).filter(({ file }) => file.endsWith("accuracies.svg"));
+    expect(plots).not.toEqual([]);
+    for (const { svg } of plots) {
+      const names = [...svg.matchAll(/<text x='\S+' y='(\S+)' text-anchor='start'>/g)].map(([, y]) => Number(y));
+      const heights = names.sort((a, b) => a - b);
+      for (const [i, height] of heights.slice(1).entries()) expect(height - heights[i]).toBeGreaterThan(13.8);
+    }
+  });
+
   it("chooses in an arm whose candidates have all run, and names the missing ones of another", () => {
     const candidates = [
       candidate("a1", "a", 0.1),
