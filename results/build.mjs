@@ -96,9 +96,9 @@ function armsSection(question, runs) {
 
 /** Earlier runs of a question, which count in no table above. */
 function earlierSection(key, question, runs, earlier) {
-  const { chosen, missing } = chosenSettings(candidatesFor(question), runs);
-  const own =
-    missing.length > 0 ? [] : question.trainings(chosen).filter(({ name }) => earlier.get(name)?.question === key);
+  const own = partsOf(question, runs)
+    .flatMap(({ trainings }) => trainings)
+    .filter(({ name }) => earlier.get(name)?.question === key);
   if (own.length === 0) return [];
   return [
     `### The same seeds on an earlier processor\n\n${progress(own, "trainings", earlier)} A seed begins anew where its arms cannot be completed on one kind of processor.`,

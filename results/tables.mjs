@@ -112,8 +112,8 @@ function differences(trainings, runs, reference) {
 }
 
 /**
- * AdvProp less each other arm, over the parts of the questions (`{ title, trainings }`) that have an arm of that name; in bold where the
- * sign-flip test gives p < 0.05.
+ * AdvProp less each other arm of the same part of a question (`{ title, trainings }`), in points; in bold where the sign-flip test gives
+ * p < 0.05. AdvProp is a part's first arm whose name begins with "advprop"; parts without one are left out.
  */
 export function summaryTable(parts, runs) {
   const measures = MEASURES.filter(([key]) => key !== "auxiliary");

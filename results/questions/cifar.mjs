@@ -46,7 +46,7 @@ const ARMS_D = [500, 4000].flatMap((images) =>
   }),
 );
 
-/** AdvProp with another attack, and with the mean of the losses. `attack` and `training` replace keys of the common ones. */
+/** AdvProp with another attack. `attack` replaces keys of the chosen one. */
 const attackedBy = (arm, attack) => ({ ...ADVPROP, arm, attack });
 const THREE_STEPS = { stepSize: "2/255", steps: 3 };
 const ARMS_E = [
@@ -54,7 +54,7 @@ const ARMS_E = [
   attackedBy("untargeted", { target: "none" }),
   attackedBy("batch statistics", { statistics: "batch" }),
   attackedBy("smoothed targets", { labelSmoothing: 0.1 }),
-  // The sum of two losses makes longer steps than their mean.
+  // The sum of two losses makes longer steps than their mean. `training` replaces keys of the common one.
   { ...ADVPROP, arm: "mean of the losses", training: { lossReduction: "mean" } },
   attackedBy("PGD, 3 steps", THREE_STEPS),
   attackedBy("I-FGSM, 3 steps", { name: "i-fgsm", ...THREE_STEPS }),

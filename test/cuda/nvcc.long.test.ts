@@ -16,6 +16,10 @@ describe.skipIf(!hasCompiler)("nvcc compiles", () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "advprop-nvcc-"));
+    // A libtorch without CUDA has every header that is needed but one, which a build with CUDA writes.
+    const written = join(folder, "c10/cuda/impl");
+    mkdirSync(written, { recursive: true });
+    writeFileSync(join(written, "cuda_cmake_macros.h"), "#pragma once\n#define C10_CUDA_BUILD_SHARED_LIBS\n");
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -45,10 +49,6 @@ describe.skipIf(!hasCompiler)("nvcc compiles", () => {
     "squeeze_excitation.cpp",
     "steps.cpp",
   ])("%s, the operators, against libtorch's headers", async (source) => {
-    // A libtorch without CUDA has every header that is needed but one, which a build with CUDA writes.
-    const written = join(folder, "c10/cuda/impl");
-    mkdirSync(written, { recursive: true });
-    writeFileSync(join(written, "cuda_cmake_macros.h"), "#pragma once\n#define C10_CUDA_BUILD_SHARED_LIBS\n");
     const includes = [...includeDirs, folder].flatMap((path) => [`-I${path}`]);
     expect((await compile(source, includes)).length).toBeGreaterThan(0);
   });
