@@ -1,10 +1,10 @@
 /** The dashboard in a browser, on a run while it trains. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { browserFor, type TestBrowser } from "../support/browser.js";
 import { hasChromium } from "../support/chromium.js";
 import { sharedTemporaryFolder } from "../support/folders.js";
@@ -50,8 +50,13 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
       [MAIN, "train", ...TINY, "--epochs", String(EPOCHS), "--run", join(root, "live"), ...FEW],
       { stdio: "inherit" },
     );
+    onTestFinished(() => void training.kill("SIGKILL"));
     const ended = new Promise((resolve) => training.once("exit", resolve));
+    // A fast machine ends the training before the dashboard looks at the folder again. So the training waits here.
+    await expect.poll(() => existsSync(join(root, "live/run.json")), { interval: 5, timeout: PATIENCE }).toBe(true);
+    training.kill("SIGSTOP");
     await page.locator(".state.running").waitFor();
+    training.kill("SIGCONT");
     // From here on the page is updated live and not loaded again.
     await page.getByRole("button", { name: "live", exact: true }).click();
     await page.locator("figure", { hasText: "Training loss" }).locator("canvas").waitFor();
