@@ -24,6 +24,7 @@ const USAGE = `node results/run.mjs QUESTION settings|arms DATA [ARM] [--weights
   --reverse  from the last training of each group to the first, beside another process that begins with the first`;
 
 const HERE = import.meta.dirname;
+const resultOf = (name) => join(HERE, "runs", `${name}.json`);
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { weights: { type: "string" }, product: { type: "string" }, reverse: { type: "boolean", default: false } },
@@ -45,9 +46,8 @@ const groups = [...new Set(wanted.map(({ group }) => group))].map((group) =>
   wanted.filter((one) => one.group === group),
 );
 for (const training of groups.flatMap((group) => (values.reverse ? group.reverse() : group))) {
-  const { name, arm, repetition, recipe } = training;
-  const file = join(HERE, "runs", `${name}.json`);
-  if (existsSync(file)) continue;
+  const { name } = training;
+  if (existsSync(resultOf(name))) continue;
   const other = phase === "arms" && strangerOf(training);
   if (other) {
     console.log(
@@ -55,23 +55,36 @@ for (const training of groups.flatMap((group) => (values.reverse ? group.reverse
     );
     continue;
   }
-  const run = await trained(training).catch((error) => {
-    if (error.code === "ERR_RUN_LOCKED") console.log(`${name} is left out: another process trains it`);
+  await finish(training).catch((error) => {
+    if (error.code === "ERR_RUN_LOCKED") console.log(`${name} is left out: another process trains or measures it`);
     else throw error;
   });
-  if (run === undefined) continue;
   if (abort.signal.aborted) break;
-  const { info, records } = recordsOf(run);
-  const found =
-    phase === "settings"
-      ? { last: records.filter(({ type }) => type === "validation").at(-1) }
-      : { repetition, measured: await measure(product, run, await images.tested(training)) };
-  const seconds = records.filter(({ type }) => type === "epoch").reduce((sum, one) => sum + one.seconds, 0);
-  const digest = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16);
-  const { commit } = product;
-  writeRun(file, { question, arm, name, recipe, digest, commit, processor, finished: info.status, seconds, ...found });
-  console.log(name, found.last?.accuracy ?? found.measured);
-  if (abort.signal.aborted) break;
+}
+
+/** Trains, measures, and writes the result. @throws ERR_RUN_LOCKED another process does so */
+async function finish(training) {
+  const { name, arm, repetition, recipe } = training;
+  const run = await trained(training);
+  if (abort.signal.aborted) return;
+  const { lockRun } = await product.load("runs/run-lock.js");
+  const unlock = lockRun(run, join(run, "lock"));
+  try {
+    if (existsSync(resultOf(name))) return;
+    const { info, records } = recordsOf(run);
+    const found =
+      phase === "settings"
+        ? { last: records.filter(({ type }) => type === "validation").at(-1) }
+        : { repetition, measured: await measure(product, run, await images.tested(training)) };
+    const seconds = records.filter(({ type }) => type === "epoch").reduce((sum, one) => sum + one.seconds, 0);
+    const digest = createHash("sha256").update(JSON.stringify(recipe)).digest("hex").slice(0, 16);
+    const { commit } = product;
+    const result = { question, arm, name, recipe, digest, commit, processor, finished: info.status, seconds, ...found };
+    writeRun(resultOf(name), result);
+    console.log(name, found.last?.accuracy ?? found.measured);
+  } finally {
+    unlock();
+  }
 }
 
 function trainings() {
