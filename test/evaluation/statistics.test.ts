@@ -88,6 +88,35 @@ describe("over seeds", () => {
     }
   });
 
+  test("over all K folds the variance is s^2 (1/K + 1/(K - 1)), with closed forms for two and ten", () => {
+    // Two folds: t with one degree of freedom is Cauchy's distribution. The differences 0 and 2 have s^2 = 2, so the error is sqrt(3).
+    const two = seedDifference([0.5, 0.5], [0.5, 2.5], 2);
+    expect(two.value).toBe(1);
+    expect(two.high - two.value).toBeCloseTo(Math.tan(0.475 * Math.PI) * Math.sqrt(3), 4);
+    expect(two.value - two.low).toBeCloseTo(Math.tan(0.475 * Math.PI) * Math.sqrt(3), 4);
+    expect(two.p).toBeCloseTo(1 - (2 / Math.PI) * Math.atan(1 / Math.sqrt(3)), 9);
+    // Ten folds: differences 1 and -1 have s^2 = 10/9; Student's t with 9 degrees of freedom exceeds 2.2621571628 with probability 0.025.
+    const a = new Array(10).fill(0);
+    const b = a.map((_, i) => (i % 2 === 0 ? 1 : -1));
+    const ten = seedDifference(a, b, 10);
+    expect(ten.high).toBeCloseTo(2.2621571628 * Math.sqrt((10 / 9) * (1 / 10 + 1 / 9)), 7);
+    // All else is as over seeds, with an error that is larger by sqrt((1/K + 1/(K - 1)) / (1/K)).
+    const seeds = seedDifference(a, b);
+    expect(seeds.high).toBeCloseTo(2.2621571628 * Math.sqrt(1 / 9), 7);
+    expect(ten.detectable / seeds.detectable).toBeCloseTo(Math.sqrt(1 + 10 / 9), 9);
+    expect(ten).toMatchObject({ count: 10, deviation: seeds.deviation, value: seeds.value });
+  });
+
+  test("where folds failed, the rest has the ratio of test to training images of all folds", () => {
+    const three = seedDifference([0, 0, 0], [1, 2, 3], 5);
+    expect((three.high - three.low) / 2).toBeCloseTo(4.3026527297 * Math.sqrt(1 / 3 + 1 / 4), 7);
+    for (const folds of [2, 2.5, Number.NaN]) {
+      const error = codedError(() => seedDifference([0, 0, 0], [1, 2, 3], folds));
+      expect(error.code).toBe("ERR_FOLDS");
+      expect(error.message).toContain(`at least 3, the number of pairs; got ${folds}`);
+    }
+  });
+
   test("one seed is not enough, and both methods need the same seeds", () => {
     expect(codedError(() => seedDifference([0.9], [0.91])).code).toBe("ERR_SEEDS");
     expect(codedError(() => seedDifference([0.9, 0.91], [0.91])).code).toBe("ERR_SEEDS");

@@ -1,4 +1,4 @@
-/** Tests for a difference between two classifiers on the same images, and between two methods over the same seeds. */
+/** Tests for a difference between two classifiers on the same images, and between two methods over the same seeds or folds. */
 
 import { assert, UsageError } from "../../errors.js";
 import type { Interval } from "./bootstrap.js";
@@ -50,28 +50,36 @@ const LEVEL = 0.05;
 const POWER = 0.8;
 
 export interface SeedDifference extends Interval {
-  /** Number of pairs: seeds with which both methods were trained. */
+  /** Number of pairs: seeds or folds with which both methods were trained. */
   readonly count: number;
   /** Standard deviation of the differences, with the divisor count - 1. */
   readonly deviation: number;
-  /** Two-sided p-value of the paired t-test. */
+  /** Two-sided p-value of the paired t-test; over folds that of the corrected one. */
   readonly p: number;
   /** The true difference that a test of this size detects with probability 0.8 at the two-sided level of 5 %. */
   readonly detectable: number;
 }
 
 /**
- * The difference b - a of two methods over seeds, with Student's 95 % interval and the paired t-test. It also gives the
- * difference that could have been detected with this spread and number of seeds: smaller differences can be missed. Power is
- * computed from the noncentral t, with the measured deviation as the true one.
+ * The difference b - a of two methods over seeds or folds, with Student's 95 % interval and the paired t-test. It also gives
+ * the difference that could have been detected with this spread and number of pairs: smaller differences can be missed. Power
+ * is computed from the noncentral t, with the measured deviation as the true one.
  *
- * Sources: Student 1908, Biometrika 6; Cohen 1988, Statistical Power Analysis, chapter 2
+ * Trainings with different seeds are independent, so that the variance of the mean of n differences is s^2 / n. The K folds of
+ * a cross-validation share most of their training images. For them the variance is s^2 (1 / n + nTest / nTrain), where nTest /
+ * nTrain = 1 / (K - 1) is the ratio of test to training images of a fold. This corrects the interval, p and the detectable
+ * difference. The degrees of freedom stay n - 1.
  *
- * @param a a result for each seed, for instance an accuracy
- * @param b of the same seeds in the same order
- * @throws UsageError ERR_SEEDS where there are fewer than two seeds, or `a` and `b` have different lengths
+ * Sources: Student 1908, Biometrika 6; Cohen 1988, Statistical Power Analysis, chapter 2; Nadeau and Bengio 2003, Inference for
+ * the Generalization Error, Machine Learning 52, https://doi.org/10.1023/A:1024068626366 (the variance for folds)
+ *
+ * @param a     a result for each seed or fold, for instance an accuracy
+ * @param b     of the same seeds or folds in the same order
+ * @param folds if the pairs are folds: the number K of all folds, at least that of the pairs (some may have failed)
+ * @throws UsageError ERR_SEEDS where there are fewer than two pairs, or `a` and `b` have different lengths; ERR_FOLDS where
+ *   `folds` is not a whole number, or less than the number of pairs
  */
-export function seedDifference(a: readonly number[], b: readonly number[]): SeedDifference {
+export function seedDifference(a: readonly number[], b: readonly number[], folds?: number): SeedDifference {
   const count = a.length;
   if (count < 2 || b.length !== count) {
     throw new UsageError(
@@ -79,10 +87,17 @@ export function seedDifference(a: readonly number[], b: readonly number[]): Seed
       `seedDifference: both methods need results of the same seeds, two or more; got ${a.length} and ${b.length}.`,
     );
   }
+  if (folds !== undefined && !(Number.isSafeInteger(folds) && folds >= count)) {
+    throw new UsageError(
+      "ERR_FOLDS",
+      `seedDifference: \`folds\` must be the number of all folds, a whole number of at least ${count}, the number of pairs; got ${folds}.`,
+    );
+  }
   const differences = a.map((value, i) => b[i] - value);
   const value = differences.reduce((total, difference) => total + difference, 0) / count;
   const deviation = Math.sqrt(differences.reduce((sum, d) => sum + (d - value) ** 2, 0) / (count - 1));
-  const error = deviation / Math.sqrt(count);
+  const testToTraining = folds === undefined ? 0 : 1 / (folds - 1);
+  const error = deviation * Math.sqrt(1 / count + testToTraining);
   const degrees = count - 1;
   const { critical, shift } = criticalValues(degrees);
   const p = error === 0 ? Number(value === 0) : Math.min(1, 2 * studentTail(Math.abs(value) / error, degrees));
