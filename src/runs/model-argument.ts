@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UsageError } from "../errors.js";
-import { RunDirectory } from "./run-directory.js";
+import { type CheckpointName, RunDirectory } from "./run-directory.js";
 
 /** The weights file of a MODEL, and the run's folder if it is a run. */
 export interface ModelArgument {
@@ -10,6 +10,12 @@ export interface ModelArgument {
   readonly weights: string;
   /** What the user should know of the files of the run's own parts. */
   readonly notes: readonly string[];
+}
+
+/** The checkpoint that a text names: last, best or a step; undefined for another text. */
+export function checkpointName(text: string): CheckpointName | undefined {
+  if (text === "last" || text === "best") return text;
+  return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 /**
@@ -27,9 +33,8 @@ export function resolveModel(command: string, model: string, checkpoint: string 
     const best = run.checkpoint("best").weights;
     return { run: model, weights: existsSync(best) ? best : run.checkpoint("last").weights, notes };
   }
-  if (checkpoint === "last" || checkpoint === "best")
-    return { run: model, weights: run.checkpoint(checkpoint).weights, notes };
-  if (/^\d+$/.test(checkpoint)) return { run: model, weights: run.checkpoint(Number(checkpoint)).weights, notes };
+  const name = checkpointName(checkpoint);
+  if (name !== undefined) return { run: model, weights: run.checkpoint(name).weights, notes };
   throw new UsageError(
     "ERR_CHECKPOINT",
     `${command}: \`checkpoint\` must be last, best or the step of a kept checkpoint; got ${checkpoint} (files are in ${join(basename(model), "checkpoints")})`,

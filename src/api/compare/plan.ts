@@ -61,11 +61,15 @@ function changesIn(recipe: Recipe, source: string, path = ""): RecipeChange[] {
 export const unitsOf = (recipe: ResolvedRecipe): number =>
   forwardBackwardUnits(methodOf(recipe), recipeAttackGradients(recipe));
 
+/** The epochs that an arm trains if its `training.epochs` are `epochs`: fewer for Fast AdvProp. */
+export const trainedEpochs = ({ training }: ResolvedRecipe, epochs: number): number =>
+  epochsOf({ training: { ...training, epochs } });
+
 /** The ratio of trained epochs to `training.epochs`, which is below 1 for Fast AdvProp. */
 export const trainedShare = (recipe: ResolvedRecipe): number => epochsOf(recipe) / recipe.training.epochs;
 
 /**
- * The number of epochs of each arm, such that all arms cost as much as the first.
+ * The `training.epochs` of each arm, such that all arms cost as much as the first.
  *
  * @param cost cost of an epoch of an arm, in any unit
  */
@@ -80,7 +84,7 @@ export interface SavedComparison extends Required<Comparison> {
   readonly schema: 1;
   readonly budget: Budget;
   readonly folds: number | undefined;
-  /** Number of epochs of each arm. */
+  /** `training.epochs` of each arm. */
   readonly epochs: Readonly<Record<string, number>>;
 }
 

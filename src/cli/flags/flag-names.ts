@@ -5,6 +5,7 @@ import { ATTACK_FLAGS, SYNC_FLAG, TRAINING_FLAGS } from "./flags.js";
 const OTHER_OPTIONS: readonly string[] = [
   "attack",
   "auxiliary",
+  "budget",
   "checkpoint",
   "classMap",
   "cropFraction",

@@ -13,7 +13,7 @@ import { readableSets } from "./readable-sets.js";
 /** Default side of the images, as of networks for ImageNet. */
 const DEFAULT_IMAGE_SIZE = 224;
 /** Default share of the validation part, and of the test part, that is split off a folder without parts. */
-const DEFAULT_FRACTION = 0.15;
+export const DEFAULT_FRACTION = 0.15;
 
 /**
  * Opens the requested parts of a folder. Threads start with the first batch.

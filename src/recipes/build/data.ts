@@ -36,12 +36,7 @@ export interface OpenOptions {
 export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOptions): Promise<OpenedData> {
   const { data, seed } = recipe;
   const { parts, split, view, allForTest, avoid, limitValidation, onProgress } = options;
-  if (data.path === null) {
-    throw new UsageError(
-      "ERR_DATA_MISSING",
-      "the data path is missing. Add `data.path: PATH`, a folder of images, or `data.path: shapes`, the built-in set",
-    );
-  }
+  const path = pathOf(recipe);
   const opening: OpenDataOptions = {
     parts,
     seed,
@@ -62,7 +57,16 @@ export async function openRecipeData(recipe: ResolvedRecipe, options: OpenOption
     avoid,
     onProgress,
   };
-  return data.path === SHAPES ? openShapes(recipe, opening) : openData(data.path, opening);
+  return path === SHAPES ? openShapes(recipe, opening) : openData(path, opening);
+}
+
+/** The path of a recipe's images. @throws ERR_DATA_MISSING no path is given */
+export function pathOf({ data: { path } }: ResolvedRecipe): string {
+  if (path !== null) return path;
+  throw new UsageError(
+    "ERR_DATA_MISSING",
+    "the data path is missing. Add `data.path: PATH`, a folder of images, or `data.path: shapes`, the built-in set",
+  );
 }
 
 /** Draws the built-in set into memory. Its splits have different keys, so they share no image. */

@@ -33,7 +33,7 @@ export function withEnoughUpdates(recipe: ResolvedRecipe, images: number): Resol
   const { batchSize, accumulationSteps, minUpdatesPerEpoch } = training;
   if (minUpdatesPerEpoch === null || batchSize === "auto") return recipe;
   let size = batchSize;
-  while (size > LEAST_BATCH && updates(images, size, accumulationSteps) < minUpdatesPerEpoch) {
+  while (size > LEAST_BATCH && updatesIn(images, size, accumulationSteps) < minUpdatesPerEpoch) {
     size = Math.max(LEAST_BATCH, Math.floor(size / 2));
   }
   if (size === batchSize) return recipe;
@@ -48,7 +48,8 @@ export function withEnoughUpdates(recipe: ResolvedRecipe, images: number): Resol
 export function describeUpdates(before: ResolvedRecipe, after: ResolvedRecipe, images: number): string | undefined {
   if (before === after) return undefined;
   const { accumulationSteps } = after.training;
-  const count = ({ training: { batchSize } }: ResolvedRecipe) => updates(images, Number(batchSize), accumulationSteps);
+  const count = ({ training: { batchSize } }: ResolvedRecipe) =>
+    updatesIn(images, Number(batchSize), accumulationSteps);
   const [was, is] = [before.training.batchSize, after.training.batchSize];
   return (
     `With mini-batches of ${was}, ${images} training images make only ${count(before)} updates per epoch, and the recipe wants at least ` +
@@ -57,5 +58,6 @@ export function describeUpdates(before: ResolvedRecipe, after: ResolvedRecipe, i
   );
 }
 
-const updates = (images: number, batchSize: number, accumulationSteps: number): number =>
+/** Number of updates in an epoch on this many training images, by one process. */
+export const updatesIn = (images: number, batchSize: number, accumulationSteps: number): number =>
   Math.floor(Math.floor(images / batchSize) / accumulationSteps);
