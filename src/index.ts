@@ -13,6 +13,7 @@ export type {
   ArmFailedEvent,
   ArmStartedEvent,
   ArmTrainEvent,
+  ArmUnfinishedEvent,
   CompareEvent,
 } from "./api/compare/events.js";
 export type { Budget, Comparison } from "./api/compare/plan.js";

@@ -13,6 +13,7 @@ export interface ComparisonReport {
   }[];
   readonly measures: readonly ComparedMeasure[];
   readonly failures: readonly { readonly run: string; readonly message: string }[];
+  readonly unfinished?: readonly { readonly run: string; readonly message: string }[];
 }
 
 export interface ComparedMeasure {

@@ -9,6 +9,7 @@ import { armsOf, type Comparison, epochsWithin, trainedShare, unitsOf } from "..
 import { measuresOf } from "../../src/api/compare/result.js";
 import { openRun } from "../../src/api/open-run.js";
 import { renderText } from "../../src/evaluation/report/text.js";
+import { seedDifference } from "../../src/evaluation/statistics/paired-tests.js";
 import { codedError, codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { writeClasses } from "../support/photos.js";
@@ -90,6 +91,7 @@ test("a run that fails is named, and the others are compared", async () => {
   const again = await compare(COMPARISON, { to: join(to, "a"), seeds: 1, parts: ["clean"], threads: 1 });
   expect(again.result.failures).toHaveLength(1);
   expect(again.result.failures[0].message).toContain("is a file");
+  expect(again.result).toMatchObject({ status: "finished", unfinished: [] });
   expect(again.result.measures[0].arms.map(({ arm }) => arm)).toEqual(["vanilla"]);
 });
 
@@ -127,7 +129,27 @@ test("a stop while an epoch is timed saves no plan", async () => {
   });
   expect(result).toMatchObject({ status: "stopped", arms: [{ runs: [] }, { runs: [] }] });
   expect(existsSync(join(to, "comparison-plan.json"))).toBe(false);
-  expect((await compare(COMPARISON, options)).result.arms.map(({ runs }) => runs.length)).toEqual([1, 1]);
+  // The trial begins anew, so that the time of its epoch is that of all its steps.
+  const steps: number[] = [];
+  const { result: rest } = await compare(COMPARISON, {
+    ...options,
+    onEvent: (event) => {
+      if (event.type === "training" && event.run === join(to, "trials/vanilla") && event.event.type === "step") {
+        steps.push(event.event.step);
+      }
+    },
+  });
+  expect(steps).toEqual([1, 2]);
+  expect(rest.arms.map(({ runs }) => runs.length)).toEqual([1, 1]);
+});
+
+test("a time budget does not end the epoch that is timed", async () => {
+  const to = join(temporaryFolder(), "timed");
+  const common = { ...COMPARISON.common, training: { epochs: 1, batchSize: 16, timeBudgetHours: 1e-9 } };
+  const { result } = await compare({ ...COMPARISON, common }, { to, seeds: 1, budget: "time", parts: ["clean"] });
+  expect(openRun(join(to, "trials/vanilla")).info.status).toBe("finished");
+  expect(result.arms.every(({ epochs }) => Number.isSafeInteger(epochs))).toBe(true);
+  expect(result.unfinished).toHaveLength(2);
 });
 
 test("folds: every photo is measured once, by networks that never saw it", async () => {
@@ -152,7 +174,106 @@ test("folds: every photo is measured once, by networks that never saw it", async
     ["fold-0", "fold-1"],
     ["fold-0", "fold-1"],
   ]);
-  expect(renderText(document)).toContain("approximate");
+  const { difference } = result.measures[0].arms[1];
+  const [b, a] = [1, 0].map((arm) => Object.values(result.measures[0].arms[arm].values));
+  expect(difference).toEqual({ ...seedDifference(a, b, 2), signFlip: difference?.signFlip });
+  const text = renderText(document);
+  expect(text).toContain("Nadeau and Bengio 2003");
+  expect(text).toContain("p is not corrected");
+});
+
+test("over seeds, nothing is corrected for folds", () => {
+  const of = (arm: string, repetition: string, value: number) => ({
+    ...{ arm, repetition, value },
+    measure: "m",
+    better: "higher" as const,
+  });
+  const values = [of("a", "s0", 1), of("a", "s1", 2), of("b", "s0", 2), of("b", "s1", 5)];
+  const [seeds, folds] = [undefined, 2].map(
+    (count) => measuresOf(["a", "b"], ["s0", "s1"], values, count)[0].arms[1].difference,
+  );
+  expect(seeds).toMatchObject(seedDifference([1, 2], [2, 5]));
+  expect(folds).toMatchObject(seedDifference([1, 2], [2, 5], 2));
+  expect(folds?.signFlip).toBe(seeds?.signFlip);
+});
+
+describe("a training that ends early", () => {
+  const out = { ...COMPARISON.common, training: { epochs: 2, batchSize: 16 } };
+  const options = { seeds: 1, parts: ["clean"] as const, threads: 1 };
+
+  test("by its time budget is unfinished: it is named and not measured, and further calls finish it", async () => {
+    const to = join(temporaryFolder(), "c");
+    const arms = { a: { method: "vanilla" }, b: { method: "vanilla", training: { timeBudgetHours: 1e-9 } } } as const;
+    const events: CompareEvent[] = [];
+    const call = () => compare({ common: out, arms }, { ...options, to, onEvent: (event) => void events.push(event) });
+    const { result, document } = await call();
+    const run = join(to, "runs/b-seed-0");
+    expect(result).toMatchObject({ status: "stopped", failures: [], unfinished: [{ run }] });
+    expect(result.unfinished[0].message).toContain("ended it after 1 update, so it is not measured");
+    expect(events.filter(({ type }) => type === "unfinished")).toMatchObject([{ arm: "b", run }]);
+    expect(result.arms.map(({ runs }) => runs.length)).toEqual([1, 0]);
+    expect(result.measures[0].arms.map(({ arm }) => arm)).toEqual(["a"]);
+    expect(renderText(document)).toContain(`Unfinished: ${run}: training.timeBudgetHours`);
+    const saved = JSON.parse(readFileSync(join(to, "comparison.json"), "utf8"));
+    expect(saved).toMatchObject({ status: "stopped", unfinished: [{ run }] });
+    // An epoch has two updates, and each call makes one.
+    await call();
+    await call();
+    const last = await call();
+    expect(last.result).toMatchObject({ status: "finished", unfinished: [] });
+    expect(last.result.arms.flatMap(({ runs }) => runs.map(({ steps }) => steps))).toEqual([4, 4]);
+  });
+
+  test("all by their time budgets: there is nothing to measure, and that is no error", async () => {
+    const common = { ...out, training: { ...out.training, timeBudgetHours: 1e-9 } };
+    const { result, document } = await compare(
+      { ...COMPARISON, common },
+      { ...options, to: join(temporaryFolder(), "c") },
+    );
+    expect(result).toMatchObject({ status: "stopped", measures: [] });
+    expect(result.unfinished).toHaveLength(2);
+    expect(renderText(document)).not.toContain("Results");
+  });
+
+  test("by early stopping is finished, and is measured", async () => {
+    const common = {
+      ...out,
+      data: { path: "shapes", shapes: { images: 32, validationImages: 10, testImages: 20 } },
+      // Nothing is learned, so that the first epoch stays the best.
+      optimizer: { name: "sgd", lr: 1e-30, weightDecay: 0 },
+      training: { epochs: 9, batchSize: 16, earlyStoppingEpochs: 1, averageDecay: 0.99999 },
+    } as const;
+    const { result } = await compare({ ...COMPARISON, common }, { ...options, to: join(temporaryFolder(), "c") });
+    expect(result).toMatchObject({ status: "finished", unfinished: [], failures: [] });
+    expect(result.measures[0].arms).toHaveLength(2);
+    for (const { runs } of result.arms) expect(runs[0].steps).toBeLessThan(18);
+  });
+});
+
+test("an arm's own precision is not replaced by that of all arms", async () => {
+  const common = { ...COMPARISON.common, precision: "fp32" } as const;
+  const arms = { a: { method: "vanilla" }, b: { method: "vanilla", precision: "bf16" } } as const;
+  const to = join(temporaryFolder(), "c");
+  await compare({ common, arms }, { to, seeds: 1, parts: ["clean"], threads: 1, precision: "fp32" });
+  const [a, b] = ["a", "b"].map((arm) => openRun(join(to, `runs/${arm}-seed-0`)).recipe);
+  expect(a).toMatchObject({ precision: "fp32", threads: 1 });
+  expect(b).toMatchObject({ precision: "bf16", threads: 1 });
+});
+
+test("the epochs of Fast AdvProp are those that are trained, and cost as much as those of vanilla", async () => {
+  const common = { ...COMPARISON.common, training: { epochs: 6, batchSize: 16 } };
+  const arms = { vanilla: { method: "vanilla" }, fast: { method: "fast-advprop" } } as const;
+  const { result, document } = await compare(
+    { common, arms },
+    { to: join(temporaryFolder(), "c"), seeds: 1, parts: ["clean"], threads: 1 },
+  );
+  expect(result.arms.map(({ epochs }) => epochs)).toEqual([6, 5]);
+  const [vanilla, fast] = result.arms.map(({ runs }) => runs[0]);
+  expect([vanilla.steps, fast.steps]).toEqual([12, 10]);
+  expect(fast.units).toBeCloseTo(vanilla.units, 9);
+  const text = renderText(document);
+  expect(text).toContain("with different epochs");
+  expect(text).toContain("Fast AdvProp trains fewer epochs than its recipe says");
 });
 
 describe("budgets", () => {

@@ -1,22 +1,24 @@
 /** Compares methods: trains every arm with several seeds or folds, measures all runs, and tests the differences statistically. */
 
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { foldSplits } from "../../data/folders/folds.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
-import { AdvPropError, UsageError } from "../../errors.js";
+import { AdvPropError, numbered, UsageError } from "../../errors.js";
 import type { Document } from "../../evaluation/report/document.js";
 import { writeReport } from "../../evaluation/report/write.js";
 import { MOST_PAIRS } from "../../evaluation/statistics/sign-flip.js";
 import { modelName } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import type { Recipe } from "../../recipes/schema.js";
-import { savedSplit, writeJson } from "../../runs/run-directory.js";
+import { resolveModel } from "../../runs/model-argument.js";
+import { RunDirectory, savedSplit, writeJson } from "../../runs/run-directory.js";
 import type { SuitePart } from "../evaluation/benchmark.js";
 import type { EvaluationOptions } from "../evaluation/options.js";
 import { evaluateSuite } from "../evaluation/suite.js";
 import { openRun } from "../open-run.js";
 import { train } from "../training/train.js";
+import { checkComparison, checkReached } from "./checks.js";
 import type { CompareEvent } from "./events.js";
 import {
   type Arm,
@@ -27,6 +29,7 @@ import {
   planFile,
   readPlan,
   type SavedComparison,
+  trainedEpochs,
   trainedShare,
   unitsOf,
 } from "./plan.js";
@@ -40,7 +43,7 @@ export interface CompareOptions
   > {
   /** Folder of the runs, the measurements and the report. A call with the same folder continues where the last one stopped. */
   readonly to: string;
-  /** Number of seeds, from the recipe's seed on; each arm is trained once with each. By default 3. */
+  /** Number of seeds, from the seed of `common` on; each arm is trained once with each. By default 3. */
   readonly seeds?: number;
   /**
    * Number of folds. Instead of using seeds, cross-validates a folder of photos without splits: for each fold each arm is trained on the
@@ -51,7 +54,10 @@ export interface CompareOptions
   readonly budget?: Budget;
   /** The parts of the standard suite to measure; by default all. */
   readonly parts?: readonly SuitePart[];
-  /** Checkpoint of each run: last, best or the step of a kept one; by default last, which was not chosen by validation images. */
+  /**
+   * Checkpoint of each run: last, best or the step of a kept one; by default last, which was not chosen by validation images. Every run must
+   * write it.
+   */
   readonly checkpoint?: string;
   /** If it is aborted, the current run is saved; a later call continues. */
   readonly signal?: AbortSignal;
@@ -69,41 +75,54 @@ interface Repetition {
 
 /**
  * Trains each arm for each seed or fold, measures all runs on the same images, and writes comparison.html, .md, .csv and .json. If a run
- * fails it is reported, and the others continue.
+ * fails it is reported, and the others continue. A run that `training.timeBudgetHours` ends is unfinished: it is reported and not measured,
+ * and a further call continues it. A run that early stopping ends is finished.
  *
- * @throws UsageError ERR_COMPARE, ERR_FOLDS, ERR_SETTING an argument is wrong, before anything is trained; ERR_COMPARE no run finished
+ * `threads`, `precision`, `device` and `memoryLimit` replace those of `common`, and an arm's own values replace them in its training. All runs
+ * are measured with those of the options.
+ *
+ * @throws UsageError ERR_COMPARE, ERR_FOLDS, ERR_SETTING and what {@link checkComparison} and {@link checkReached} throw: an argument is wrong,
+ *   before the runs are trained; ERR_COMPARE there is no run to compare
  */
 export async function compare(
   comparison: Comparison,
   options: CompareOptions,
 ): Promise<{ readonly result: CompareResult; readonly document: Document }> {
   const { to, budget = "epochs", command = [] } = options;
-  const arms = armsOf(comparison);
+  const arms = armsOf({ ...comparison, common: withMachine(comparison.common ?? {}, options) });
+  await checkComparison(comparison, arms, options);
   const repetitions = await repetitionsOf(arms, options);
   const requested = { common: comparison.common ?? {}, arms: comparison.arms, budget, folds: options.folds };
   const plan = readPlan(to, requested) ?? (await newPlan(arms, requested, options));
 
-  const { runs, failures, stopped } = plan === undefined ? STOPPED : await trainAll(arms, repetitions, plan, options);
-  if (runs.length === 0 && !stopped) {
+  if (plan !== undefined) {
+    const splits = repetitions.flatMap(({ split }) => split ?? []);
+    await checkReached(arms, plan.epochs, splits, options);
+  }
+
+  const { runs, failures, unfinished, stopped } =
+    plan === undefined ? STOPPED : await trainAll(arms, repetitions, plan, options);
+  if (runs.length === 0 && unfinished.length === 0 && !stopped) {
     const why = failures.map(({ run, message }) => `${run}: ${message}`).join("\n");
-    throw new UsageError("ERR_COMPARE", `compare: no run finished, so there is nothing to compare\n${why}`);
+    throw new UsageError("ERR_COMPARE", `compare: there is no run to compare, because all failed\n${why}`);
   }
   const measures = stopped ? [] : await measure(arms, repetitions, runs, options);
   const result: CompareResult = {
     schema: 1,
-    status: stopped ? "stopped" : "finished",
+    status: stopped || unfinished.length > 0 ? "stopped" : "finished",
     budget,
     repetitions: repetitions.map(({ name }) => name),
     arms: arms.map((arm) => ({
       name: arm.name,
       method: arm.resolved.method,
       model: arm.resolved.model,
-      epochs: plan?.epochs[arm.name] ?? arm.resolved.training.epochs,
+      epochs: trainedEpochs(arm.resolved, plan?.epochs[arm.name] ?? arm.resolved.training.epochs),
       unitsPerStep: unitsOf(arm.resolved),
       runs: runs.filter((one) => one.arm === arm.name),
     })),
     measures,
     failures,
+    unfinished,
     createdAt: new Date().toISOString(),
     command,
   };
@@ -115,22 +134,24 @@ export async function compare(
 interface Trained {
   readonly runs: readonly RunResult[];
   readonly failures: CompareResult["failures"];
+  readonly unfinished: CompareResult["unfinished"];
   /** Whether the caller's signal stopped the training. */
   readonly stopped: boolean;
 }
 
-const STOPPED: Trained = { runs: [], failures: [], stopped: true };
+const STOPPED: Trained = { runs: [], failures: [], unfinished: [], stopped: true };
 
-/** Trains the runs that are not finished, and collects failures. */
+/** Trains the runs that are not finished, and collects failures and what a time budget ended. */
 async function trainAll(
   arms: readonly Arm[],
   repetitions: readonly Repetition[],
   plan: SavedComparison,
   options: CompareOptions,
 ): Promise<Trained> {
-  const { to, onEvent } = options;
+  const { to, checkpoint = "last", onEvent } = options;
   const runs: RunResult[] = [];
   const failures: { run: string; message: string }[] = [];
+  const unfinished: { run: string; message: string }[] = [];
   let sharedSplit: SavedSplit | undefined;
   const all = repetitions.flatMap((repetition) => arms.map((arm) => ({ arm, repetition })));
   for (const [i, { arm, repetition }] of all.entries()) {
@@ -139,14 +160,24 @@ async function trainAll(
     const state = finished ? "finished before" : existsSync(join(run, "run.json")) ? "resumed" : "new";
     onEvent?.({ type: "run", arm: arm.name, repetition: repetition.name, run, number: i + 1, runs: all.length, state });
     try {
+      let outOfTime: string | undefined;
       if (!finished) {
-        const recipe = recipeOf(arm, repetition, plan, options);
+        const recipe = recipeOf(arm, repetition, plan);
         // All runs use the same split of a folder, so that each is tested on photos that none was trained on.
         const split = repetition.split ?? sharedSplit;
-        const { status } = await trainOrResume(recipe, run, split, state === "resumed", options);
-        if (status === "stopped" && options.signal?.aborted) return { runs, failures, stopped: true };
+        const { status, step } = await trainOrResume(recipe, run, split, state === "resumed", options);
+        if (status === "stopped") {
+          if (options.signal?.aborted) return { runs, failures, unfinished, stopped: true };
+          outOfTime = outOfTimeAfter(step);
+        }
       }
       if (options.folds === undefined) sharedSplit ??= savedSplit<SavedSplit>(run);
+      if (outOfTime !== undefined) {
+        unfinished.push({ run, message: outOfTime });
+        onEvent?.({ type: "unfinished", arm: arm.name, run, message: outOfTime });
+        continue;
+      }
+      checkWritten(run, checkpoint);
       runs.push(runResult(run, arm, repetition.suffix));
     } catch (error) {
       if (!(error instanceof AdvPropError)) throw error;
@@ -154,7 +185,18 @@ async function trainAll(
       onEvent?.({ type: "failed", arm: arm.name, run, message: error.message });
     }
   }
-  return { runs, failures, stopped: false };
+  return { runs, failures, unfinished, stopped: false };
+}
+
+const outOfTimeAfter = (step: number): string =>
+  `training.timeBudgetHours ended it after ${numbered(step, "update")}, so it is not measured. To continue it, compare again in the same folder. ` +
+  "Or compare without the time budget, in another folder";
+
+/** @throws UsageError ERR_CHECKPOINT a finished run has no such checkpoint: early stopping ended it before, or the file was deleted */
+function checkWritten(run: string, checkpoint: string): void {
+  if (existsSync(resolveModel("compare", run, checkpoint).weights)) return;
+  const how = checkpoint === "last" ? "Remove its folder to train it again" : "Give `checkpoint: last`";
+  throw new UsageError("ERR_CHECKPOINT", `compare: the run is finished and has no checkpoint ${checkpoint}. ${how}`);
 }
 
 /** @throws UsageError ERR_COMPARE the number of seeds is not a whole number; and what {@link foldSplits} throws */
@@ -210,11 +252,12 @@ async function epochsOfArms(
   for (const arm of arms) {
     options.onEvent?.({ type: "note", message: `Measuring the time of an epoch of ${arm.name}`, warning: false });
     const run = join(options.to, "trials", arm.name);
-    const once: Recipe = { ...arm.recipe, training: { ...arm.recipe.training, epochs: 1 } };
-    const resumed = existsSync(join(run, "run.json"));
-    if (!resumed || openRun(run).info.status !== "finished") {
-      await trainOrResume(withMachine(once, options), run, undefined, resumed, options);
+    const once: Recipe = { ...arm.recipe, training: { ...arm.recipe.training, epochs: 1, timeBudgetHours: null } };
+    const begun = existsSync(join(run, "run.json"));
+    if (!begun || openRun(run).info.status !== "finished") {
       // The time of an interrupted epoch is useless.
+      if (begun) removeRun(run);
+      await trainOrResume(once, run, undefined, false, options);
       if (options.signal?.aborted) return undefined;
     }
     seconds.set(arm.name, secondsOf(run));
@@ -222,17 +265,19 @@ async function epochsOfArms(
   return epochsWithin(arms, ({ name, resolved }) => seconds.get(name)! * trainedShare(resolved));
 }
 
-const recipeOf = (arm: Arm, { seed, split }: Repetition, plan: SavedComparison, options: CompareOptions): Recipe =>
-  withMachine(
-    {
-      ...arm.recipe,
-      seed,
-      training: { ...arm.recipe.training, epochs: plan.epochs[arm.name] },
-      // Folds have no validation photos.
-      ...(split && { data: { ...arm.recipe.data, validationFraction: 0 } }),
-    },
-    options,
-  );
+/** @throws UsageError ERR_RUN_LOCKED another process trains it */
+function removeRun(run: string): void {
+  RunDirectory.open(run).lock()();
+  rmSync(run, { recursive: true });
+}
+
+const recipeOf = (arm: Arm, { seed, split }: Repetition, plan: SavedComparison): Recipe => ({
+  ...arm.recipe,
+  seed,
+  training: { ...arm.recipe.training, epochs: plan.epochs[arm.name] },
+  // Folds have no validation photos.
+  ...(split && { data: { ...arm.recipe.data, validationFraction: 0 } }),
+});
 
 /** A recipe with the given device, precision, memory and threads. */
 const withMachine = (recipe: Recipe, { threads, precision, device, memoryLimit }: CompareOptions): Recipe => ({
@@ -322,5 +367,6 @@ async function measure(
     arms.map(({ name }) => name),
     repetitions.map(({ suffix }) => suffix),
     values,
+    folds,
   );
 }

@@ -24,6 +24,14 @@ export interface ArmFailedEvent {
   readonly message: string;
 }
 
+/** A time budget ended a run before its last epoch, so it is not measured; the others continue. */
+export interface ArmUnfinishedEvent {
+  readonly type: "unfinished";
+  readonly arm: string;
+  readonly run: string;
+  readonly message: string;
+}
+
 /** An event of the training of a run. */
 export interface ArmTrainEvent {
   readonly type: "training";
@@ -37,4 +45,10 @@ export interface ArmEvaluationEvent {
   readonly event: EvaluationEvent;
 }
 
-export type CompareEvent = NoteEvent | ArmStartedEvent | ArmFailedEvent | ArmTrainEvent | ArmEvaluationEvent;
+export type CompareEvent =
+  | NoteEvent
+  | ArmStartedEvent
+  | ArmFailedEvent
+  | ArmUnfinishedEvent
+  | ArmTrainEvent
+  | ArmEvaluationEvent;

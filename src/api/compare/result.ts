@@ -11,7 +11,7 @@ export interface RunResult {
   readonly repetition: string;
   readonly run: string;
   readonly status: string;
-  /** Time of all epochs, without validation. */
+  /** Time of all epochs, without validation. After a stop within an epoch only the rest of that epoch counts. */
   readonly seconds: number;
   readonly steps: number;
   /** Forward-backward units: training passes of vanilla over a mini-batch. */
@@ -22,6 +22,7 @@ export interface ArmResult {
   readonly name: string;
   readonly method: string;
   readonly model: string;
+  /** Epochs that are trained, unless early stopping ends a run. For Fast AdvProp they are fewer than `training.epochs`. */
   readonly epochs: number;
   readonly unitsPerStep: number;
   readonly runs: readonly RunResult[];
@@ -55,11 +56,16 @@ export interface MeasuredValue {
   readonly value: number;
 }
 
-/** Mean, standard deviation and paired differences of every measure. */
+/**
+ * Mean, standard deviation and paired differences of every measure.
+ *
+ * @param folds if the repetitions are folds of a cross-validation: the number of all folds, for {@link seedDifference}
+ */
 export function measuresOf(
   arms: readonly string[],
   repetitions: readonly string[],
   values: readonly MeasuredValue[],
+  folds?: number,
 ): ComparedMeasure[] {
   const names = [...new Map(values.map(({ measure, better }) => [measure, better]))];
   return names.map(([name, better]) => {
@@ -81,7 +87,7 @@ export function measuresOf(
         const squares = all.reduce((sum, value) => sum + (value - mean) ** 2, 0);
         const deviation = all.length > 1 ? Math.sqrt(squares / (all.length - 1)) : undefined;
         const shared = repetitions.filter((one) => first.has(one) && own.has(one));
-        const difference = arm === arms[0] ? undefined : differenceOf(shared, first, own);
+        const difference = arm === arms[0] ? undefined : differenceOf(shared, first, own, folds);
         return [{ arm, mean, deviation, values: Object.fromEntries(own), difference }];
       }),
     };
@@ -92,6 +98,7 @@ function differenceOf(
   shared: readonly string[],
   first: ReadonlyMap<string, number>,
   own: ReadonlyMap<string, number>,
+  folds: number | undefined,
 ): ArmMeasure["difference"] {
   if (shared.length < 2) return undefined;
   const pairs = shared.map((one) => [first.get(one)!, own.get(one)!] as const);
@@ -99,6 +106,7 @@ function differenceOf(
     ...seedDifference(
       pairs.map(([a]) => a),
       pairs.map(([, b]) => b),
+      folds,
     ),
     signFlip: signFlipTest(pairs.map(([a, b]) => b - a)),
   };
@@ -110,7 +118,7 @@ const arrow = ({ better }: ComparedMeasure) => (better === "higher" ? "↑" : "�
 
 /** The report of a comparison. */
 export function comparisonDocument(
-  { arms, measures, budget, repetitions, failures }: CompareResult,
+  { arms, measures, budget, repetitions, failures, unfinished }: CompareResult,
   folds: boolean,
 ): Document {
   const [first] = arms;
@@ -118,33 +126,18 @@ export function comparisonDocument(
   const blocks: Block[] = [
     {
       kind: "paragraph",
-      text: `${arms.length} arms, ${repetitions.length} ${of} each (${repetitions.join(", ")}); with equal ${budget === "compute" ? "forward-backward units" : budget === "time" ? "measured seconds" : "epochs"}.`,
+      text: `${arms.length} arms, ${repetitions.length} ${of} each (${repetitions.join(", ")}); ${equalOf(budget, arms)}.`,
     },
     ...failures.map(({ run, message }): Block => ({ kind: "paragraph", text: `Failed: ${run}: ${message}` })),
-    { kind: "heading", text: "Results" },
-    {
-      kind: "table",
-      caption: `In percent: mean ± standard deviation over ${of} (with their number); ↑ higher is better, ↓ lower is better.`,
-      columns: ["", ...arms.map(({ name }) => name)],
-      rows: measures.map((measure) => [
-        `${measure.name} ${arrow(measure)}`,
-        ...arms.map(({ name }): TableCell => {
-          const found = measure.arms.find(({ arm }) => arm === name);
-          if (found === undefined) return "not measured";
-          const spread = found.deviation === undefined ? "" : ` ± ${(100 * found.deviation).toFixed(2)}`;
-          return quantity(
-            found.mean,
-            `${(100 * found.mean).toFixed(2)}${spread} (${Object.keys(found.values).length})`,
-          );
-        }),
-      ]),
-    },
+    ...unfinished.map(({ run, message }): Block => ({ kind: "paragraph", text: `Unfinished: ${run}: ${message}` })),
+    ...resultBlocks(arms, measures, of),
     ...differenceBlocks(first, arms, measures, folds),
     { kind: "heading", text: "Cost" },
     {
       kind: "table",
       caption:
-        "Mean over the runs of an arm. A unit is a training pass of vanilla training over a mini-batch; an attack step costs two thirds of a unit.",
+        "Mean over the runs of an arm. A unit is a training pass of vanilla training over a mini-batch; an attack step costs two thirds of a unit." +
+        (arms.some(({ method }) => method === "fast-advprop") ? FAST_ADVPROP : ""),
       columns: ["", "network", "epochs", "updates", "units per step", "units", "seconds"],
       rows: arms.map(({ name, model, epochs, unitsPerStep, runs }) => {
         const mean = (value: (run: RunResult) => number) =>
@@ -165,6 +158,43 @@ export function comparisonDocument(
     },
   ];
   return { title: `Comparison of ${arms.map(({ name }) => name).join(", ")}`, blocks };
+}
+
+/** The mean of each measure; nothing if there are no measures. */
+function resultBlocks(arms: readonly ArmResult[], measures: readonly ComparedMeasure[], of: string): Block[] {
+  if (measures.length === 0) return [];
+  return [
+    { kind: "heading", text: "Results" },
+    {
+      kind: "table",
+      caption: `In percent: mean ± standard deviation over ${of} (with their number); ↑ higher is better, ↓ lower is better.`,
+      columns: ["", ...arms.map(({ name }) => name)],
+      rows: measures.map((measure) => [
+        `${measure.name} ${arrow(measure)}`,
+        ...arms.map(({ name }): TableCell => {
+          const found = measure.arms.find(({ arm }) => arm === name);
+          if (found === undefined) return "not measured";
+          const spread = found.deviation === undefined ? "" : ` ± ${(100 * found.deviation).toFixed(2)}`;
+          return quantity(
+            found.mean,
+            `${(100 * found.mean).toFixed(2)}${spread} (${Object.keys(found.values).length})`,
+          );
+        }),
+      ]),
+    },
+  ];
+}
+
+const FAST_ADVPROP =
+  " Fast AdvProp trains fewer epochs than its recipe says, because each of them costs more. So the whole training costs about as much as that of vanilla.";
+
+/** What the arms have in equal amounts. */
+function equalOf(budget: Budget, arms: readonly ArmResult[]): string {
+  if (budget === "compute") return "with equal forward-backward units";
+  if (budget === "time") return "with equal measured seconds";
+  return arms.every(({ epochs }) => epochs === arms[0].epochs)
+    ? "with equal epochs"
+    : "with different epochs, see the table of the cost";
 }
 
 function differenceBlocks(
@@ -190,7 +220,10 @@ function differenceBlocks(
   );
   if (rows.length === 0 || arms.length < 2) return [];
   const of = folds ? "folds" : "seeds";
-  const overlap = folds ? " The folds share most of their training photos, so intervals and p are approximate." : "";
+  const overlap = folds
+    ? " The folds share most of their training photos. Interval and detectable difference are corrected for this (Nadeau and Bengio 2003), but " +
+      "stay approximate. p is not corrected: it treats the folds as independent, so it is too small."
+    : "";
   return [
     { kind: "heading", text: `Differences from ${first.name}` },
     {
@@ -207,12 +240,15 @@ function differenceBlocks(
 /** The contents of comparison.json. */
 export interface CompareResult {
   readonly schema: 1;
+  /** `stopped` if the caller's signal or a time budget ended a training; a further call continues it. */
   readonly status: "finished" | "stopped";
   readonly budget: Budget;
   readonly repetitions: readonly string[];
   readonly arms: readonly ArmResult[];
   readonly measures: readonly ComparedMeasure[];
   readonly failures: readonly { readonly run: string; readonly message: string }[];
+  /** Runs that a time budget ended. They are not measured. */
+  readonly unfinished: readonly { readonly run: string; readonly message: string }[];
   readonly createdAt: string;
   readonly command: readonly string[];
 }

@@ -39,6 +39,10 @@ export class ComparisonReport {
         this.#training.end();
         process.stderr.write(`Failed: ${event.run}: ${withFlags(event.message)}\n`);
         break;
+      case "unfinished":
+        this.#training.end();
+        process.stderr.write(`Unfinished: ${event.run}: ${withFlags(event.message)}\n`);
+        break;
       case "evaluation":
         this.#training.end();
         this.#evaluation.show(event.event);

@@ -67,7 +67,8 @@ export function MeasuresCard({ arms, measures, colours }: MeasuresProps) {
       </div>
       <p class="note">
         ± is the standard deviation over the repetitions. For a difference, the brackets show Student's 95 % interval in
-        percentage points, and p is that of the paired t-test.
+        percentage points, and p is that of the paired t-test. Over folds both are corrected for the training photos
+        that the folds share.
       </p>
     </section>
   );

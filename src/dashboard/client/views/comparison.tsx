@@ -29,7 +29,7 @@ export function ComparisonView({ listing, choose, address }: ViewProps) {
     );
   }
   if (result?.arms === undefined || result.measures === undefined) return null;
-  const { arms, measures, failures = [], repetitions, budget } = result;
+  const { arms, measures, failures = [], unfinished = [], repetitions, budget } = result;
   const colours = new Map(arms.map(({ name }, i) => [name, colourAt(i, dark)] as const));
   const inFolder = listing.runs.filter(({ id }) =>
     shown.id === "." ? id.startsWith("runs/") : id.startsWith(`${shown.id}/runs/`),
@@ -53,7 +53,8 @@ export function ComparisonView({ listing, choose, address }: ViewProps) {
         )}
         <span>
           {arms.map(({ name }) => name).join(", ")}; {repetitions.length}{" "}
-          {repetitions.length === 1 ? "repetition" : "repetitions"} each, with equal{" "}
+          {repetitions.length === 1 ? "repetition" : "repetitions"} each, with{" "}
+          {budget === "epochs" && arms.some(({ epochs }) => epochs !== arms[0].epochs) ? "different" : "equal"}{" "}
           {{ epochs: "epochs", compute: "computation", time: "time" }[budget] ?? budget}
         </span>
         <span class="gap" />
@@ -73,6 +74,11 @@ export function ComparisonView({ listing, choose, address }: ViewProps) {
       {failures.map(({ run, message }) => (
         <p key={run} class="note">
           Failed: {run}: {message}
+        </p>
+      ))}
+      {unfinished.map(({ run, message }) => (
+        <p key={run} class="note">
+          Unfinished: {run}: {message}
         </p>
       ))}
       <section class="card" aria-label="Verdict">
