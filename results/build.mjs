@@ -42,10 +42,12 @@ export function resultsPage(runs, questions = QUESTIONS, earlier = new Map()) {
 * Mean ± standard deviation over the seeds or folds. Arms with other numbers of runs have other seeds, so compare arms by the differences, as the
   plots do. They are paired by seed or fold: Student's 95 % interval, the sign-flip test, and the difference that so many pairs of this spread find
   with probability 0.8. Seconds are of training, on a machine that did other work.
+* Folds share most of their training photos. Interval and detectable difference are corrected for this (Nadeau and Bengio 2003,
+  https://doi.org/10.1023/A:1024068626366). The p of folds is not: it treats them as independent, so it is too small.
 
 ## Summary
 
-AdvProp less each other arm, in points. In bold: p < 0.05 in the sign-flip test of that one comparison. Six pairs can reach p 0.031, ten 0.002, four no
+The gain of AdvProp over each other arm, in points. In bold: p < 0.05 in the sign-flip test of that one comparison. Six pairs can reach p 0.031, ten 0.002, four no
 less than 0.125.
 
 ${summaryTable(begun(questions, runs), runs)}
@@ -78,6 +80,7 @@ function partsOf(question, runs) {
     group,
     title: `${question.title.split(":")[0]}${group ? `, ${group}` : ""}`,
     trainings: all.filter((one) => one.group === group),
+    pairs: question.pairs,
   }));
 }
 
@@ -87,6 +90,7 @@ function armsSection(question, runs) {
   const all = parts.flatMap(({ trainings }) => trainings);
   return [
     `### Arms\n\n${progress(all, "trainings", runs)}`,
+    ...(question.notes ?? []),
     ...parts.flatMap(({ group, trainings }) => {
       const references = question.references?.filter((arm) => trainings.some((one) => one.arm === arm));
       return [...(group ? [`#### ${group}`] : []), armTables(trainings, runs, references)];

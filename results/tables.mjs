@@ -36,7 +36,10 @@ const MEASURES = [
 
 const named = (key) => MEASURES.find(([one]) => one === key)[1];
 
-/** What the finished ones of some trainings measured: means and paired differences to the arm `reference`, by measure. */
+/**
+ * What the finished ones of some trainings measured: means and paired differences to the arm `reference`, by measure. `trainings` has all
+ * folds, also those that are not finished.
+ */
 export function compared(trainings, runs, reference) {
   const done = trainings.filter(({ name }) => runs.has(name));
   const names = [...new Set(trainings.map(({ arm }) => arm))];
@@ -48,7 +51,8 @@ export function compared(trainings, runs, reference) {
       return value === undefined ? [] : [{ arm, repetition, measure, better: "higher", value }];
     }),
   );
-  const measures = measuresOf(arms, repetitions, values);
+  const folds = trainings.some(({ fold }) => fold !== undefined) ? repetitions.length : undefined;
+  const measures = measuresOf(arms, repetitions, values, folds);
   return (key) => (arm) => measures.find(({ name }) => name === named(key))?.arms.find((one) => one.arm === arm);
 }
 
@@ -112,23 +116,25 @@ function differences(trainings, runs, reference) {
 }
 
 /**
- * AdvProp less each other arm of the same part of a question (`{ title, trainings }`), in points; in bold where the sign-flip test gives
- * p < 0.05. AdvProp is a part's first arm whose name begins with "advprop"; parts without one are left out.
+ * AdvProp less each other arm of the same part of a question (`{ title, trainings, pairs }`), and of `pairs` the first arm less the
+ * second, in points; in bold where the sign-flip test gives p < 0.05. AdvProp is a part's first arm whose name begins with "advprop";
+ * parts without one are left out.
  */
 export function summaryTable(parts, runs) {
   const measures = MEASURES.filter(([key]) => key !== "auxiliary");
-  const rows = parts.flatMap(({ title, trainings }) => {
+  const rows = parts.flatMap(({ title, trainings, pairs = [] }) => {
     const names = [...new Set(trainings.map(({ arm }) => arm))];
     const advprop = names.find((arm) => arm.startsWith("advprop"));
     if (advprop === undefined) return [];
-    const measured = compared(trainings, runs, advprop);
-    return names.flatMap((arm) => {
-      const found = measures.map(([key]) => measured(key)(arm)?.difference);
+    const toAll = names.filter((arm) => arm !== advprop).map((arm) => [advprop, arm]);
+    return [...toAll, ...pairs].flatMap(([arm, other]) => {
+      const measured = compared(trainings, runs, arm);
+      const found = measures.map(([key]) => measured(key)(other)?.difference);
       if (found.includes(undefined)) return [];
-      return [[title, arm, found[0].count, ...found.map(gain)]];
+      return [[title, arm, other, found[0].count, ...found.map(gain)]];
     });
   });
-  return table(["question", "AdvProp less", "pairs", ...measures.map(([, measure]) => measure)], rows);
+  return table(["question", "arm", "less", "pairs", ...measures.map(([, measure]) => measure)], rows);
 }
 
 /** The difference turned round, and its p. */

@@ -156,6 +156,9 @@ export const CIFAR_QUESTIONS = {
     candidates: () => candidatesOf("a", choosing(NO_AUGMENTATION)),
     trainings: trainingsOfA,
     references: ["vanilla", "advprop"],
+    notes: [
+      "vanilla-two-views repeats vanilla-doubled here. Without augmentation both views are the same image, so the two arms differ only by rounding and by a second update of the running statistics in each step. It is no control of its own.",
+    ],
   },
   b: {
     title: "B: 1,000 images with crop and flip, and a larger network",

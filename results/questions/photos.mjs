@@ -76,5 +76,6 @@ export const PHOTO_QUESTION = {
   folds: FOLDS,
   candidates: () => candidatesOf("c", FINE_TUNING, VANILLA, ADVPROP).map((one) => ({ ...one, pretrained: true })),
   trainings,
-  references: ["vanilla", "advprop", "vanilla, random weights", "advprop, random weights"],
+  references: ["vanilla", "advprop", "vanilla, rate 0.02", "vanilla, random weights", "advprop, random weights"],
+  pairs: [["advprop, rate 0.02, 1/255", "vanilla, rate 0.02"]],
 };

@@ -33,7 +33,10 @@ const { readRuns } = (await load("runs.mjs")) as { readRuns(folder?: string): Ru
 const { settingsTable, armTables, summaryTable } = (await load("tables.mjs")) as {
   settingsTable(candidates: readonly Candidate[], runs: Runs): string;
   armTables(trainings: readonly Training[], runs: Runs, references?: readonly string[]): string;
-  summaryTable(parts: readonly { title: string; trainings: readonly Training[] }[], runs: Runs): string;
+  summaryTable(
+    parts: readonly { title: string; trainings: readonly Training[]; pairs?: readonly string[][] }[],
+    runs: Runs,
+  ): string;
 };
 const { resultPlots } = (await load("plots.mjs")) as {
   resultPlots(runs: Runs, questions: Record<string, Question>): { file: string; svg: string }[];
@@ -129,6 +132,18 @@ describe("docs/results.md", () => {
     expect(lines.at(-1)).toMatch(/^\| advprop \| clean \| \+2.00 \| -10.71 .. \+14.71 \| 2 \| 0.500 \| /);
   });
 
+  it("widens the interval of folds, because they share training photos", () => {
+    const trainings = [0, 1].flatMap((fold) =>
+      ["vanilla", "advprop"].map((arm) => ({ arm, fold, repetition: `fold ${fold}`, name: `${arm}${fold}` })),
+    );
+    const clean = { vanilla0: 0.4, advprop0: 0.43, vanilla1: 0.5, advprop1: 0.51 };
+    const runs = new Map(
+      Object.entries(clean).map(([name, value]) => [name, { measured: { clean: value }, seconds: 10 }] as const),
+    );
+    // The differences are 3 and 1: s = sqrt 2, and 12.706 s sqrt(1/2 + 1/1) = 22.01.
+    expect(armTables(trainings, runs)).toContain("| advprop | clean | +2.00 | -20.01 .. +24.01 | 2 | 0.500 |");
+  });
+
   it("gives the differences to every arm that is named, of two arms once", () => {
     const trainings = ["vanilla", "advprop", "noise"].flatMap((arm) =>
       [1, 2].map((seed) => ({ arm, repetition: `seed ${seed}`, name: `${arm}${seed}` })),
@@ -163,12 +178,13 @@ describe("docs/results.md", () => {
     );
     const without = { title: "G", trainings: trainings.filter(({ arm }) => arm !== "advprop") };
     expect(
-      summaryTable([{ title: "A", trainings }, without], runs)
+      summaryTable([{ title: "A", trainings, pairs: [["noise", "vanilla"]] }, without], runs)
         .split("\n")
         .slice(2),
     ).toEqual([
-      `| A | vanilla | 6 |${" **+3.50 (p 0.031)** |".repeat(4)}`,
-      `| A | noise | 6 |${" +3.17 (p 0.063) |".repeat(4)}`,
+      `| A | advprop | vanilla | 6 |${" **+3.50 (p 0.031)** |".repeat(4)}`,
+      `| A | advprop | noise | 6 |${" +3.17 (p 0.063) |".repeat(4)}`,
+      `| A | noise | vanilla | 6 |${" +0.33 (p 1.000) |".repeat(4)}`,
     ]);
   });
 
