@@ -1,11 +1,17 @@
 /** The suite on simple classifiers: what is measured, how often, and the results. */
-import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InMemoryDataset } from "../../src/data/datasets/dataset.js";
 import type { Pixels } from "../../src/data/loading/batch.js";
 import { evaluationBatches } from "../../src/data/loading/loader.js";
-import { corruptionReference, mCE, meanCorruptionError } from "../../src/evaluation/corruption-error.js";
+import {
+  ALEXNET,
+  type CorruptionReference,
+  corruptionReference,
+  mCE,
+  meanCorruptionError,
+} from "../../src/evaluation/corruption-error.js";
 import type { Predictor } from "../../src/evaluation/predictor.js";
 import { renderCsv } from "../../src/evaluation/report/csv.js";
 import { renderHtml } from "../../src/evaluation/report/html.js";
@@ -22,6 +28,7 @@ import {
 import { suiteDocument } from "../../src/evaluation/suite/document.js";
 import { drawIndices, suiteImages } from "../../src/evaluation/suite/images.js";
 import { MeasurementStore } from "../../src/evaluation/suite/measurement-store.js";
+import { suiteMeasures } from "../../src/evaluation/suite/measures.js";
 import { runSuite, type SuiteModel } from "../../src/evaluation/suite/run.js";
 import { summariseSeeds } from "../../src/evaluation/suite/seeds.js";
 import { summarise } from "../../src/evaluation/suite/summary.js";
@@ -204,6 +211,17 @@ describe("the summary", async () => {
     expect(swapped.measures.filter(({ name }) => name.includes("mCE"))).toHaveLength(1);
     const own = swapped.measures.find(({ name }) => name === "mCE (reference: constant)")!;
     expect(own.values[1]!.value).toBeCloseTo(mCE(swapped.models[1].corruptionErrors!, reference), 12);
+  });
+
+  test("only AlexNet is the reference of a relative mCE, as the page says", () => {
+    const names = (reference: CorruptionReference) =>
+      suiteMeasures(benchmark.conditions, reference).flatMap(({ name }) => (name.includes("mCE") ? [name] : []));
+    const other = corruptionReference("constant", summary.models[1].corruptionErrors!, 0);
+    expect(names(other)).toEqual(["mCE (reference: constant)"]);
+    expect(names(ALEXNET)).toEqual(["mCE (reference: AlexNet)", "relative mCE (reference: AlexNet)"]);
+    const page = readFileSync(new URL("../../docs/robustness.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| ((?:relative )?mCE \(.*?\)) \|/gm)].map(([, row]) => row);
+    expect(rows).toEqual(["mCE (reference: NAME)", "relative mCE (reference: AlexNet)"]);
   });
 
   test("differences are paired, with McNemar's test where images are right or wrong", () => {
