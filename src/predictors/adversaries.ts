@@ -6,6 +6,7 @@ import { UsageError } from "../errors.js";
 import { blackBoxSquare, blackBoxSubject } from "../evaluation/black-box.js";
 import type { Adversary, Subject } from "../evaluation/robustness.js";
 import type { OpenedPredictor } from "./opened.js";
+import { checkRestarts } from "./restarts.js";
 
 const BLACK_BOX =
   "the model gives no gradients, so the attack uses only its outputs. The robust accuracy is an upper bound; do not compare it with one under gradient attacks";
@@ -18,10 +19,12 @@ export interface AttackPlan {
   readonly norm: Norm;
   /** A success counts only within this radius: the largest distance that the attack may reach. */
   readonly epsilon: number;
-  /** Number of runs, each from another random start. */
+  /** Number of runs, each with other random draws. */
   readonly restarts: number;
   /** The options of an attack of training, or the name of an attack that only evaluations use. */
-  readonly attack: AttackOptions | { readonly evaluation: EvaluationAttackName; readonly steps?: number };
+  readonly attack:
+    | AttackOptions
+    | { readonly evaluation: EvaluationAttackName; readonly steps?: number; readonly queries?: number };
 }
 
 /** An attack that is ready to run, and warnings about its result. */
@@ -36,10 +39,12 @@ export interface Adversaries {
  *
  * @param seed seed of the attacks' random draws
  * @throws ERR_ATTACK the predictor gives no gradients, and the attack needs them
+ * @throws ERR_RESTARTS with the classes of the predictor, every run is the same
  * @throws ERR_CLASSES there are too few classes for the attack; and what the attacks themselves throw
  */
 export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan, seed: number): Promise<Adversaries> {
   const { norm, epsilon, restarts, attack } = plan;
+  checkRestarts(plan, predictor.classes.length);
   if (predictor.access === "black-box") {
     if ("name" in attack || attack.evaluation !== "square") {
       const name = "name" in attack ? attack.name : attack.evaluation;
@@ -49,7 +54,7 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
       );
     }
     const runs = Array.from({ length: restarts }, (_, epoch) =>
-      blackBoxSquare(predictor, { norm, epsilon, seed, epoch }),
+      blackBoxSquare(predictor, { norm, epsilon, queries: attack.queries, seed, epoch }),
     );
     return { subject: blackBoxSubject(predictor), adversaries: runs, warnings: [BLACK_BOX] };
   }
@@ -61,12 +66,12 @@ export async function adversariesOf(predictor: OpenedPredictor, plan: AttackPlan
     "name" in attack
       ? { attacks: [trainingAttack(attack, restarts)], warnings: attack.name === "gd" ? [NOT_PROJECTED] : [] }
       : evaluationAttacks({
+          ...attack,
           name: attack.evaluation,
           norm,
           epsilon,
           classes: predictor.classes.length,
           restarts,
-          ...(attack.steps !== undefined && { steps: attack.steps }),
         });
   return { subject, adversaries: attacks.map((one) => adversary(one, seed)), warnings };
 }

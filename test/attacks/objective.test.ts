@@ -225,4 +225,29 @@ describe("AutoAttack's members", () => {
   ])("%j is refused", (mistake, code) => {
     expect(codedError(() => evaluationAttacks({ ...options, classes: 10, ...mistake })).code).toBe(code);
   });
+
+  test.each([
+    ["autoattack", "stepSize", 0.01],
+    ["apgd-ce", "stepSize", 0.01],
+    ["apgd-t", "queries", 10],
+    ["fab", "queries", 10],
+    ["square", "steps", 5],
+    ["square", "stepSize", 0.01],
+    ["pgd", "queries", 10],
+  ] as const)("%s refuses %s, which it does not use", (name, key, value) => {
+    expect(codedError(() => evaluationAttacks({ ...options, name, classes: 10, [key]: value }))).toMatchObject({
+      code: "ERR_ATTACK",
+      message: `evaluationAttacks: ${name} does not use ${key}; got ${value}. Leave it out`,
+    });
+  });
+
+  test.each([
+    ["autoattack", { steps: 5, queries: 10 }],
+    ["apgd-ce", { steps: 5 }],
+    ["fab", { steps: 5 }],
+    ["square", { queries: 10 }],
+    ["pgd", { steps: 5, stepSize: 0.01 }],
+  ] as const)("%s takes %j", (name, own) => {
+    expect(() => evaluationAttacks({ ...options, name, classes: 10, ...own })).not.toThrow();
+  });
 });

@@ -58,12 +58,26 @@ describe("attacks on a network of ours", () => {
   });
 
   test.each([
-    [["--attack", "autoattack", "--attack-steps", "5"], /the protocol of autoattack fixes steps/],
-    [["--attack", "fab", "--step-size", "1/255"], /the protocol of fab fixes stepSize/],
+    [
+      ["--attack", "autoattack", "--attack-steps", "5"],
+      /the protocol of autoattack fixes --attack-steps; got 5\. Leave it out/,
+    ],
+    [["--attack", "fab", "--step-size", "1/255"], /the protocol of fab fixes --step-size; got 1\/255\. Leave it out/],
     [["--attack", "apgd-ce", "--epsilon", "8"], /Did you mean 8\/255\?/],
     [["--attack", "apgd-ce", "--norm", "l1"], /linf or l2/],
     [["--attack", "square", "--restarts", "0"], /--restarts must be a whole number of at least 1/],
     [["--restarts", "2"], /need an attack/],
+    [["--set", "attack.restarts=2"], /need an attack/],
+    [["--attack", "pgd", "--set", "attack.restarts=0"], /--restarts must be a positive integer; got 0/],
+    [["--attack", "fgsm", "--restarts", "5"], /--restarts must be 1 because nothing .* by fgsm is random/],
+    [
+      ["--attack", "pgd", "--set", "attack.statistics=batch"],
+      /--set attack\.statistics=batch has no effect outside of/,
+    ],
+    [
+      ["--attack", "apgd-ce", "--set", "attack.randomStart=false"],
+      /apgd-ce fixes --set attack\.randomStart; got false/,
+    ],
     [["--attack", "apgd"], /pgd/],
   ])("refuses %j", (flags, message) => {
     const { status, stderr } = run(ours, ...flags);
@@ -93,10 +107,13 @@ test("Square attacks an ONNX file by its outputs, on the 8-bit grid, with a warn
   expect(robustness.attacks).toMatchObject([{ name: "square", attacked: 4, broken: 3, outside: 0 }]);
 });
 
-test("the text says what each attack did", () => {
-  const { stdout } = run(ours, "--attack", "pgd", "--epsilon", "2/255", "--attack-steps", "2", "--restarts", "2");
-  expect(stdout).toMatch(
-    /robust accuracy [\d.]+ % of 16 images \(pgd, linf, 2 steps of 0.5\/255, 2 runs, epsilon 2\/255\)/,
-  );
-  expect(stdout).toMatch(/ {2}pgd {2}broke \d+ of \d+, accuracy after it/);
-});
+test.each([[["--restarts", "2"]], [["--set", "attack.restarts=2"]]])(
+  "the text says what each attack did, with %j",
+  (restarts) => {
+    const { stdout } = run(ours, "--attack", "pgd", "--epsilon", "2/255", "--attack-steps", "2", ...restarts);
+    expect(stdout).toMatch(
+      /robust accuracy [\d.]+ % of 16 images \(pgd, linf, 2 steps of 0.5\/255, 2 runs, epsilon 2\/255\)/,
+    );
+    expect(stdout).toMatch(/ {2}pgd {2}broke \d+ of \d+, accuracy after it/);
+  },
+);

@@ -42,12 +42,15 @@ test("an ensemble leaves no more than any of its members, and counts each image 
   const { model, data } = await makeModel(3);
   const { subject, adversary } = whiteBox(model);
   const epsilon = 1.5 / 255;
-  const options = { norm: "linf", epsilon, classes: 4, steps: 4, queries: 20 } as const;
-  const run = (names: Parameters<typeof evaluationAttacks>[0]["name"]) =>
+  const options = { norm: "linf", epsilon, classes: 4 } as const;
+  const steps = { steps: 4 };
+  const queries = { queries: 20 };
+  const own = { autoattack: { ...steps, ...queries }, "apgd-ce": steps, "apgd-t": steps, fab: steps, square: queries };
+  const run = (name: keyof typeof own) =>
     measureRobustness(
       {
         subject,
-        adversaries: evaluationAttacks({ ...options, name: names }).attacks.map((one) => adversary(one, 5)),
+        adversaries: evaluationAttacks({ ...options, name, ...own[name] }).attacks.map((one) => adversary(one, 5)),
         norm: "linf",
         epsilon,
         count: 8,

@@ -33,7 +33,8 @@ export interface EvaluateOptions extends EvaluationOptions {
  *
  * @param model a run's folder, a weights file or its address (see `openWeights`), or an ONNX file, for which libtorch is
  *   not needed
- * @throws UsageError ERR_RECIPE, ERR_SETTING, ERR_ATTACK, ERR_SPLIT, ERR_CLASSES, and what opening the model and the images throws
+ * @throws UsageError ERR_RECIPE, ERR_SETTING, ERR_ATTACK, ERR_RESTARTS, ERR_SPLIT, ERR_CLASSES, and what opening the model and the images
+ *   throws
  * @throws RunError ERR_DATA_CHANGED the images changed during the evaluation
  */
 export async function evaluate(model: string, options: EvaluateOptions = {}): Promise<EvaluationFile> {

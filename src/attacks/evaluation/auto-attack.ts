@@ -8,7 +8,7 @@ import type { Norm } from "../square/square.js";
 import { threatModel } from "../threat-model.js";
 import { type ApgdLoss, apgd } from "./apgd.js";
 import { bestIterate } from "./best-iterate.js";
-import { evaluationPgd } from "./defaults.js";
+import { evaluationPgd, PROTOCOL } from "./defaults.js";
 import { fab } from "./fab.js";
 import { inTurn, restarted } from "./in-turn.js";
 import type { EvaluationAttackName } from "./names.js";
@@ -22,11 +22,11 @@ export interface EvaluationAttackOptions {
   readonly classes: number;
   /** Number of runs of each attack, each from another random start; by default 1. */
   readonly restarts?: number;
-  /** Number of iterations; by default 100, and 10 for PGD. */
+  /** Number of iterations; by default 100, and 10 for PGD. Not for Square. */
   readonly steps?: number;
   /** Only for PGD; by default a quarter of epsilon. */
   readonly stepSize?: number;
-  /** Only for Square; by default 5000. */
+  /** Only for Square, also as a part of AutoAttack; by default 5000. */
   readonly queries?: number;
 }
 
@@ -50,6 +50,7 @@ const TARGETS = 9;
  *
  * Source: Croce and Hein 2020, section 5, https://arxiv.org/abs/2003.01690
  *
+ * @throws ERR_ATTACK the attack does not use an option that is given
  * @throws ERR_CLASSES the attack needs more classes
  * @throws ERR_EPSILON, ERR_ATTACK_STEPS, ERR_RESTARTS as the attacks themselves
  */
@@ -58,6 +59,7 @@ export function evaluationAttacks(options: EvaluationAttackOptions): {
   readonly warnings: readonly string[];
 } {
   const { name, classes } = options;
+  checkUsed(options);
   if (name !== "autoattack") return { attacks: [single(name, options)], warnings: targetWarnings(name, classes) };
   const members = (["apgd-ce", "apgd-t", "fab", "square"] as const).filter(
     (member) => member !== "apgd-t" || classes >= FEWEST_CLASSES[member],
@@ -71,6 +73,20 @@ export function evaluationAttacks(options: EvaluationAttackOptions): {
   return { attacks: members.map((member) => single(member, options)), warnings };
 }
 
+/** @throws ERR_ATTACK an option is given that the attack does not use */
+function checkUsed(options: EvaluationAttackOptions): void {
+  const { name } = options;
+  const used: readonly string[] = name === "pgd" ? ["steps", "stepSize"] : Object.keys(PROTOCOL[name]);
+  const unused = (["steps", "stepSize", "queries"] as const).find(
+    (key) => options[key] !== undefined && !used.includes(key),
+  );
+  if (unused === undefined) return;
+  throw new UsageError(
+    "ERR_ATTACK",
+    `evaluationAttacks: ${name} does not use ${unused}; got ${options[unused]}. Leave it out`,
+  );
+}
+
 const FEWEST_CLASSES = { "apgd-ce": 2, "apgd-dlr": 3, "apgd-t": 4, fab: 2, square: 2, pgd: 2 } as const;
 
 function targetWarnings(name: EvaluationAttackName, classes: number): string[] {
@@ -81,7 +97,7 @@ function targetWarnings(name: EvaluationAttackName, classes: number): string[] {
 }
 
 function single(name: Exclude<EvaluationAttackName, "autoattack">, options: EvaluationAttackOptions): EvaluationAttack {
-  const { norm, epsilon, classes, restarts = 1, queries = 5000 } = options;
+  const { norm, epsilon, classes, restarts = 1 } = options;
   if (classes < FEWEST_CLASSES[name]) {
     throw new UsageError(
       "ERR_CLASSES",
@@ -89,7 +105,7 @@ function single(name: Exclude<EvaluationAttackName, "autoattack">, options: Eval
     );
   }
   const ball = threatModel(norm, epsilon);
-  const { steps = 100 } = options;
+  const { steps = PROTOCOL.autoattack.steps, queries = PROTOCOL.autoattack.queries } = options;
   const targets = Math.min(TARGETS, classes - 1);
   const ranks = Array.from({ length: targets }, (_, i) => i + 1);
   const auto = (loss: ApgdLoss) => apgd({ threatModel: ball, loss, steps });

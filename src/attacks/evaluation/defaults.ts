@@ -2,9 +2,25 @@
 
 import type { AttackOptions } from "../create.js";
 import type { Norm } from "../square/square.js";
+import type { EvaluationAttackName } from "./names.js";
 
 /** The radius by norm: the usual values for CIFAR-10. */
 export const EVALUATION_EPSILON = { linf: 8 / 255, l2: 0.5 } as const;
+
+/**
+ * The numbers of AutoAttack's protocol: iterations of APGD and FAB, and queries of Square for each image. An attack uses only the numbers
+ * that it has here.
+ *
+ * Source: Croce and Hein 2020, section 5, https://arxiv.org/abs/2003.01690
+ */
+export const PROTOCOL = {
+  autoattack: { steps: 100, queries: 5000 },
+  "apgd-ce": { steps: 100 },
+  "apgd-dlr": { steps: 100 },
+  "apgd-t": { steps: 100 },
+  fab: { steps: 100 },
+  square: { queries: 5000 },
+} satisfies Readonly<Record<Exclude<EvaluationAttackName, "pgd">, object>>;
 
 /** Steps of PGD, I-FGSM and GD. */
 export const EVALUATION_STEPS = 10;

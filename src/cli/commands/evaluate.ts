@@ -78,7 +78,7 @@ export function define(command: Command): void {
   addFlags(command, MACHINE_FLAGS);
   command
     .addOption(attackSetOption())
-    .option("--restarts <count>", "number of runs of the attack, each from another random start (default: 1)")
+    .option("--restarts <count>", "number of runs of the attack, each with other random draws (default: 1)")
     .option("--limit-test <count>", "use only this many images of the split (default: all; 1000 under a costly attack)")
     .option("--seed <number>", "seed of the attack's random draws", "0")
     .option("--threads <count>", "threads per operator; 0 uses all cores", "0")
@@ -150,14 +150,18 @@ function checkNames({ output, suite }: EvaluateFlags): void {
 /** @throws UsageError ERR_ATTACK flags of an attack are given without --attack */
 function attackOf(options: EvaluateFlags): EvaluationAttackSpec | undefined {
   const flags = changesOf(ATTACK_FLAGS, options).map(({ path, value }) => [path.replace("attack.", ""), value]);
-  const keys = { ...attackSettings(options.set), ...Object.fromEntries(flags) };
+  const { restarts } = options;
+  const keys = {
+    ...Object.fromEntries(flags),
+    ...(restarts !== undefined && { restarts: wholeNumber("evaluate", "--restarts", restarts, 1) }),
+    ...attackSettings(options.set),
+  };
   if (options.attack === undefined) {
-    if (Object.keys(keys).length === 0 && options.restarts === undefined) return undefined;
+    if (Object.keys(keys).length === 0) return undefined;
     throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
   }
   // planAttack checks its keys and values.
-  const spec = keys as EvaluationAttackSpec;
-  return { ...spec, restarts: wholeNumber("evaluate", "--restarts", options.restarts ?? "1", 1) };
+  return keys as EvaluationAttackSpec;
 }
 
 /** @throws UsageError ERR_SUITE, ERR_ATTACK a flag has no meaning for a suite, or for a corrupted set */

@@ -56,10 +56,11 @@ export function describeRobustness({ count, attack, robustAccuracy, robustness }
     attack.norm === "l2" ? `${+Number(distance).toPrecision(6)}` : `${+(Number(distance) * 255).toFixed(2)}/255`;
   const ofSize = attack.stepSize === undefined ? "" : ` of ${size(attack.stepSize)}`;
   const steps = attack.steps === undefined ? "" : `${attack.steps} steps${ofSize}, `;
+  const queries = attack.queries === undefined ? "" : `${attack.queries} queries, `;
   const target = attack.target === "random" ? "random target, " : "";
   const radius = attack.radius === undefined ? "" : `, counted within ${size(attack.radius)}`;
   const lines = [
-    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${target}${restarts}epsilon ${size(attack.epsilon)}${radius})`,
+    `robust accuracy ${percent(robustAccuracy)} of ${count} images (${attack.name}, ${attack.norm}, ${steps}${queries}${target}${restarts}epsilon ${size(attack.epsilon)}${radius})`,
   ];
   const width = Math.max(...robustness.attacks.map(({ name }) => name.length));
   for (const { name, attacked, broken, outside, accuracy, seconds } of robustness.attacks) {
