@@ -73,11 +73,12 @@ export async function runAttackSet({ model, json, quiet, changes, options }: Run
 function settingsOf(changes: readonly RecipeChange[]) {
   const written = changeRecipe({}, changes);
   const { precision, device, memoryLimit } = resolveRecipe(written);
-  const { epsilon, stepSize, steps } = resolveRecipe({ attack: { epsilon: EPSILON, ...written.attack } }).attack as {
+  const attack = { ...written.attack, epsilon: written.attack?.epsilon ?? EPSILON };
+  const { epsilon, stepSize, steps } = resolveRecipe({ attack }).attack as {
     readonly [key in "epsilon" | "stepSize" | "steps"]: number;
   };
   // The default number of steps is that of an evaluation, not that of the recipe.
-  const isGiven = (key: string) => changes.some(({ path }) => path === `attack.${key}`);
+  const isGiven = (key: string) => changes.some(({ path, value }) => path === `attack.${key}` && value !== null);
   return {
     epsilon,
     ...(isGiven("stepSize") && { stepSize }),

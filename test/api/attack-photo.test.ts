@@ -85,6 +85,9 @@ describe("an attack on a photo", () => {
     [{ epsilon: 4 }, "ERR_EPSILON", "Did you mean 4 / 255?"],
     [{ epsilon: 1 / 300 }, "ERR_EPSILON", "must be at least 1/255"],
     [{ epsilon: 4 / 255, target: "aple" }, "ERR_CLASS", "there is no class aple. Did you mean apple?"],
+    [{ epsilon: 4 / 255, parameters: { epsilon: 0.1 } }, "ERR_ATTACK", "got 0.1. Give it as the option `epsilon`"],
+    [{ epsilon: 4 / 255, parameters: { statistics: "batch" } as never }, "ERR_ATTACK", "attack.statistics: batch"],
+    [{ epsilon: 4 / 255, parameters: { restarts: 2 } }, "ERR_ATTACK", "The attack runs once. Leave it out"],
     [{ epsilon: 4 / 255, steps: 0 }, "ERR_SETTING", "steps must be a positive integer"],
     [{ epsilon: 4 / 255, route: "other" }, "ERR_ROUTE", "must be one of main, aux"],
   ])("refuses %j", async (options, code, message) => {

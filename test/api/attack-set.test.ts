@@ -1,5 +1,5 @@
 /** An adversarial copy of a data set: its images are in the ball around what the network sees, and an evaluation reads it. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -11,7 +11,7 @@ import { createClassifier } from "../../src/models/registry.js";
 import { openPredictor } from "../../src/predictors/open.js";
 import { setThreads } from "../../src/tensor/index.js";
 import { codedRejection } from "../support/errors.js";
-import { sharedTemporaryFolder } from "../support/folders.js";
+import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { picture, writeClasses, writePicture } from "../support/photos.js";
 import { trainTenSteps } from "../support/trained.js";
 
@@ -63,8 +63,44 @@ describe("an adversarial copy of a set", () => {
     expect(error.code).toBe("ERR_SET_EXISTS");
   });
 
+  test("its file records what was computed", () => {
+    const { madeFrom } = JSON.parse(readFileSync(join(to, "adversarial.json"), "utf8"));
+    expect(madeFrom).toEqual({
+      ...{ data: expect.any(String), weights, route: "main", seed: 0, "image size": SIZE },
+      ...{ attack: "pgd", norm: "linf", epsilon: 16 / 255, stepSize: 4 / 255, steps: 10, target: null },
+      ...{ randomStart: true, cleanStartProbability: 0, labelSmoothing: 0, statistics: "running", stochastic: false },
+    });
+  });
+
+  test.each([
+    [
+      { attack: "apgd-ce", steps: 2 },
+      { attack: "apgd-ce", norm: "linf", steps: 2, target: null },
+    ],
+    [
+      { attack: "fgsm", parameters: { labelSmoothing: 0.1 } },
+      { attack: "fgsm", labelSmoothing: 0.1, target: null },
+    ],
+    [
+      { steps: 1, target: "pear", parameters: { randomStart: false } },
+      { target: "pear", steps: 1, randomStart: false },
+    ],
+    // Each image is within epsilon, so that the radius of an evaluation by GD is none of the copy.
+    [
+      { attack: "gd", steps: 1 },
+      { attack: "gd", radius: undefined },
+    ],
+  ])("%j is recorded", async (other, recorded) => {
+    const copy = join(temporaryFolder(), "copy");
+    await attackSet(weights, { ...options, to: copy, limitTest: 2, ...other });
+    const { madeFrom } = JSON.parse(readFileSync(join(copy, "adversarial.json"), "utf8"));
+    expect({ radius: undefined, ...madeFrom }).toMatchObject(recorded);
+  });
+
   test.each([
     [{ data: "shapes" }, "ERR_CLASS"],
+    [{ parameters: { restarts: 3 } }, "ERR_ATTACK"],
+    [{ parameters: { stochastic: true } }, "ERR_ATTACK"],
     [{ target: "kiwi" }, "ERR_CLASS"],
     [{ epsilon: 16 }, "ERR_EPSILON"],
   ])("refuses %j", async (other, code) => {

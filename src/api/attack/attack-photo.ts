@@ -16,8 +16,11 @@ export interface AttackPhotoOptions extends Omit<OpenPredictorOptions, "onnx"> {
   readonly target?: string;
   /** The name of the attack, as in an evaluation; by default pgd. */
   readonly attack?: string;
-  /** The own keys of a registered attack. */
-  readonly parameters?: Readonly<Record<string, number>>;
+  /**
+   * Other keys of the attack: the own keys of a registered attack, and of the others `randomStart`, `cleanStartProbability` and
+   * `labelSmoothing` where the attack has them.
+   */
+  readonly parameters?: Readonly<Record<string, number | boolean>>;
   /** Number of steps; by default that of an evaluation, which is 10 for PGD. */
   readonly steps?: number;
   /** Step size, with pixels in [0, 1]; by default epsilon / 4. */
@@ -57,8 +60,9 @@ export interface AttackedPhoto {
  * and classified again.
  *
  * @param model a run's folder or weights: anything that `openWeights` opens
- * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients, or there is no such attack; ERR_EPSILON; ERR_CLASS there is no class with the
- *   target's name, or it is the photo's own class; ERR_ROUTE; and what `openPredictor` and `classify` throw
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients, there is no such attack, or a parameter has no effect on
+ *   it; ERR_EPSILON; ERR_CLASS there is no class with the target's name, or it is the photo's own class; ERR_ROUTE; and what
+ *   `openPredictor` and `classify` throw
  */
 export async function attack(model: string, photo: Photo, options: AttackPhotoOptions): Promise<AttackedPhoto> {
   refuseOnnx(model);

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
-import { beginSet, completeSet } from "../../data/writing/set-manifest.js";
+import { beginSet, completeSet, type MadeFrom } from "../../data/writing/set-manifest.js";
 import { assert, UsageError } from "../../errors.js";
 import { classRule, relabelled } from "../../evaluation/classes/class-rule.js";
 import { evaluationBatchSize } from "../../evaluation/predictor.js";
@@ -27,8 +27,11 @@ export interface AttackSetOptions
   readonly target?: string;
   /** The name of the attack, as in an evaluation; by default pgd. */
   readonly attack?: string;
-  /** The own keys of a registered attack. */
-  readonly parameters?: Readonly<Record<string, number>>;
+  /**
+   * Other keys of the attack: the own keys of a registered attack, and of the others `randomStart`, `cleanStartProbability` and
+   * `labelSmoothing` where the attack has them.
+   */
+  readonly parameters?: Readonly<Record<string, number | boolean>>;
   /** Number of steps; by default that of an evaluation, which is 10 for PGD. */
   readonly steps?: number;
   /** Step size, with pixels in [0, 1]; by default epsilon / 4. */
@@ -49,8 +52,8 @@ export interface WrittenAdversarialSet {
  * size. Evaluate on the copy with the crop fraction 1, so that the images are not cropped again. An interrupted copy is continued.
  *
  * @param model a run's folder or weights: anything that `openWeights` opens
- * @throws UsageError ERR_ATTACK the model is an ONNX file, there is no such attack, or the model has other classes than the data set;
- *   ERR_EPSILON; ERR_CLASS there is no class with the target's name; ERR_SET_EXISTS the folder holds other files, or a copy made with
+ * @throws UsageError ERR_ATTACK the model is an ONNX file, there is no such attack, a parameter has no effect on it, or the model has other
+ *   classes than the data set; ERR_EPSILON; ERR_CLASS there is no class with the target's name; ERR_SET_EXISTS the folder holds other files, or a copy made with
  *   other settings; and what `evaluate` throws
  * @throws RunError ERR_WRITE a file cannot be written
  */
@@ -87,22 +90,20 @@ async function write(
   images: Images,
   options: AttackSetOptions & { readonly name: string; readonly plan: ByteAttackPlan },
 ): Promise<WrittenAdversarialSet> {
-  const { to, target, plan, epsilon, parameters = {} } = options;
-  const { steps = null, stepSize = null } = plan.settings as { readonly [key in "steps" | "stepSize"]?: number };
+  const { to, target, plan, epsilon } = options;
+  // The settings of GD have a radius, which does not apply: the rounding to bytes keeps every image within epsilon.
+  const { name, ...settings } = "name" in plan.attack ? plan.attack : plan.settings;
   const aim = target === undefined ? undefined : classes.indexOf(classOf(target, classes));
   const madeFrom = {
     data: options.name,
     weights: file,
     route,
-    attack: plan.name,
-    ...parameters,
-    epsilon,
+    attack: name,
+    ...settings,
     target: target ?? null,
-    steps,
-    "step size": stepSize,
     seed: plan.seed,
     "image size": imageSize,
-  };
+  } as MadeFrom;
   beginSet(to, MANIFEST, madeFrom, classes);
   const perturb = byteAttack({ classifier, route }, plan, epsilon, aim !== undefined);
   const bytes = imageSize * imageSize * 3;

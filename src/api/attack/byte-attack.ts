@@ -17,8 +17,11 @@ import { toBytes } from "./attack-rules.js";
 export interface ByteAttackOptions {
   /** The name of the attack, as in an evaluation; by default pgd. */
   readonly attack?: string;
-  /** The own keys of a registered attack. */
-  readonly parameters?: Readonly<Record<string, number>>;
+  /**
+   * Other keys of the attack: the own keys of a registered attack, and of the others `randomStart`, `cleanStartProbability` and
+   * `labelSmoothing` where the attack has them.
+   */
+  readonly parameters?: Readonly<Record<string, number | boolean>>;
   /** L-infinity radius, with pixels in [0, 1]. */
   readonly epsilon: number;
   /** Steps of the attack. */
@@ -33,9 +36,30 @@ export interface ByteAttackPlan extends EvaluationAttackPlan {
   readonly seed: number;
 }
 
-/** @throws UsageError ERR_ATTACK there is no such attack, or it has no such key; ERR_SETTING a value breaks its rule */
+/** Keys of an attack of an evaluation that are no `parameters` here, and what to do instead. */
+const NO_PARAMETERS: Readonly<Record<string, string>> = {
+  name: "Give it as the option `attack`",
+  norm: "The change of each pixel is limited, which is the L-infinity norm. Leave it out",
+  epsilon: "Give it as the option `epsilon`",
+  steps: "Give it as the option `steps`",
+  stepSize: "Give it as the option `stepSize`",
+  target: "Leave it out. To aim at a class, give its name as `target`",
+  restarts: "The attack runs once. Leave it out. For a stronger attack give more `steps`, or another attack",
+};
+
+/**
+ * @throws UsageError ERR_ATTACK there is no such attack, or a key has no effect on it or cannot be a parameter; ERR_SETTING a value breaks
+ *   its rule
+ */
 export function planByteAttack(options: ByteAttackOptions): ByteAttackPlan {
-  const { attack: name = "pgd", parameters, epsilon, steps, stepSize, seed = 0 } = options;
+  const { attack: name = "pgd", parameters = {}, epsilon, steps, stepSize, seed = 0 } = options;
+  const refused = Object.keys(NO_PARAMETERS).find((key) => parameters[key] !== undefined);
+  if (refused !== undefined) {
+    throw new UsageError(
+      "ERR_ATTACK",
+      `attack: the key ${refused} of the attack cannot be set here; got ${parameters[refused]}. ${NO_PARAMETERS[refused]}`,
+    );
+  }
   const strength = { ...(steps !== undefined && { steps }), ...(stepSize !== undefined && { stepSize }) };
   return { ...planAttack({ ...parameters, name, epsilon, ...strength } as EvaluationAttackSpec), seed };
 }

@@ -72,11 +72,15 @@ async function attack(model: string, photo: string | undefined, options: AttackO
     const got = photo === undefined ? "neither" : "both";
     throw new UsageError("ERR_FLAG", `attack: give a photo, or a data set with --data; got ${got}`);
   }
-  const changes = [...changesOf(STRENGTH_FLAGS, options), ...changesOf(ATTACK_MACHINE_FLAGS, options)];
+  const settings = Object.entries(attackSettings(options.set));
+  const isStrength = ([key]: readonly [string, unknown]) => STRENGTH_FLAGS.some(({ path }) => path === `attack.${key}`);
+  const strength = settings.filter(isStrength).map(([key, value]) => ({ path: `attack.${key}`, value }));
+  const changes = [...changesOf(STRENGTH_FLAGS, options), ...strength, ...changesOf(ATTACK_MACHINE_FLAGS, options)];
+  const parameters = Object.fromEntries(settings.filter((one) => !isStrength(one)));
   const own = {
     attack: name,
     // Their values are checked where the attack is planned.
-    parameters: attackSettings(options.set) as Readonly<Record<string, number>>,
+    parameters: parameters as Readonly<Record<string, number | boolean>>,
     target,
     route,
     checkpoint,

@@ -6,7 +6,7 @@ import { UsageError } from "../../errors.js";
 import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 
 /** The settings that decide the pixels of a set, by name. */
-export type MadeFrom = Readonly<Record<string, string | number | null>>;
+export type MadeFrom = Readonly<Record<string, string | number | boolean | null>>;
 
 /** The manifest of a set. */
 export interface SetManifest {
