@@ -53,8 +53,8 @@ export interface WrittenAdversarialSet {
  *
  * @param model a run's folder or weights: anything that `openWeights` opens
  * @throws UsageError ERR_ATTACK the model is an ONNX file, there is no such attack, a parameter has no effect on it, or the model has other
- *   classes than the data set; ERR_EPSILON; ERR_CLASS there is no class with the target's name; ERR_SET_EXISTS the folder holds other files, or a copy made with
- *   other settings; and what `evaluate` throws
+ *   classes than the data set; ERR_EPSILON; ERR_CLASS there is no class with the target's name; ERR_SET_EXISTS the folder holds other
+ *   files, or a copy made with other settings; and what `evaluate` throws
  * @throws RunError ERR_WRITE a file cannot be written
  */
 export async function attackSet(model: string, options: AttackSetOptions): Promise<WrittenAdversarialSet> {
