@@ -1,4 +1,4 @@
-/** Keys of a recipe that have no effect with its method. */
+/** Keys of a recipe that have no effect with its method, or with another of its keys. */
 import {
   hasTwoLosses,
   METHOD_TRAITS,
@@ -30,6 +30,8 @@ const isNeutralValue = (value: unknown): boolean => value === undefined || value
 export interface Ineffective {
   readonly path: readonly string[];
   readonly reason: string;
+  /** What gives the key an effect; by default another method. */
+  readonly remedy?: string;
 }
 
 /** The written keys of a recipe that have no effect; none if its method is not known. */
@@ -48,13 +50,13 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   const augmentation = isMapping(data) && isMapping(data.augmentation) ? data.augmentation : {};
   if (augmentation.randAugment !== undefined && augmentation.autoAugment !== "rand-augment") {
     const reason = `has no effect with the policy ${augmentation.autoAugment ?? "none"}; only rand-augment uses it`;
-    found.push({ path: ["data", "augmentation", "randAugment"], reason });
+    found.push({ path: ["data", "augmentation", "randAugment"], reason, remedy: "choose that policy" });
   }
   if (method === "fine-grained" && isMapping(routes) && !takesStrong(routes)) {
     for (const key of OF_STRONG) {
       if (isNeutralValue(augmentation[key])) continue;
       const reason = "has no effect because no route has the source strong";
-      found.push({ path: ["data", "augmentation", key], reason });
+      found.push({ path: ["data", "augmentation", key], reason, remedy: "give a route that source" });
     }
   }
   if ((perturbation === "none" || perturbation === "copy") && attack !== undefined) {
@@ -73,8 +75,13 @@ export function ineffectiveKeys(recipe: unknown): Ineffective[] {
   if (perturbation === "attack" && isMapping(attack)) {
     if (attack.randomStart === false && Number(attack.cleanStartProbability ?? 0) !== 0) {
       const reason = "has no effect because randomStart is false: every image starts from itself";
-      found.push({ path: ["attack", "cleanStartProbability"], reason });
+      found.push({ path: ["attack", "cleanStartProbability"], reason, remedy: "set randomStart to true" });
     }
+  }
+  if (isMapping(training) && training.batchSize === "auto" && (training.minUpdatesPerEpoch ?? null) !== null) {
+    const reason = "has no effect with the batch size auto, which is chosen by the memory";
+    const remedy = "give training.batchSize a number";
+    found.push({ path: ["training", "minUpdatesPerEpoch"], reason, remedy });
   }
   if (isMapping(training) && training.adversarialShare !== undefined && method !== "fast-advprop") {
     const reason = `has no effect with method ${method}; only fast-advprop attacks a share of the images`;

@@ -31,8 +31,8 @@ export function findMistakes(recipe: unknown): Mistake[] {
     }
     return issue.keys.map((key) => ({ path: [...path, key], atKey: true, message: unknownKey(path, key, recipe) }));
   });
-  const ineffective = ineffectiveKeys(recipe).map(({ path, reason }): Mistake => {
-    return { path, atKey: true, message: `${path.join(".")} ${reason}. Leave it out, or choose another method.` };
+  const ineffective = ineffectiveKeys(recipe).map(({ path, reason, remedy = "choose another method" }): Mistake => {
+    return { path, atKey: true, message: `${path.join(".")} ${reason}. Leave it out, or ${remedy}.` };
   });
   const missing = missingPolicy(recipe);
   const ofRoutes = missing && {

@@ -158,7 +158,7 @@ const written = section({
   description: text.optional(),
   /** The network, by its name in `advprop models`. */
   model: text.default("resnet20"),
-  /** The training method. */
+  /** The training method. vanilla-two-views needs random augmentation, because its two views would be the same without. */
   method: oneOf(METHODS).default(DEFAULT_METHOD),
   /** Seed of all random draws. */
   seed: seed.default(0),
@@ -178,7 +178,7 @@ const written = section({
     path: textOrNull.default(null),
     /** Number of training images to use; null uses all. */
     limitTrain: countOrNull.default(null),
-    /** Number of test images to use; null uses all. */
+    /** Number of test photos that are checked before the training and listed in the run; null takes all. `evaluate` has a limit of its own. */
     limitTest: countOrNull.default(null),
     /** Share of the training images that is split off for validation; null takes 0.15 for photos without splits, else none. */
     validationFraction: shareOrNull.default(null),
@@ -253,8 +253,8 @@ const written = section({
     /** Images in a mini-batch, summed over all processes; auto chooses mini-batches of at most 256 images that fit the memory. */
     batchSize: countOrAuto.default(DEFAULT_BATCH_SIZE),
     /**
-     * Halves the mini-batch and the learning rate until an epoch has this many updates. null turns this off, and so does a batch size that
-     * is set by a flag or an option.
+     * Halves the mini-batch and the learning rate until an epoch has this many updates, but not below 8 images. null turns this off. A batch
+     * size that is set by a flag or a setting turns off the value of the recipe, but not one that is set too.
      */
     minUpdatesPerEpoch: countOrNull.default(null),
     /** Label smoothing of every training loss; the attack's own loss has hard labels. */

@@ -73,7 +73,27 @@ describe("the mini-batch follows the number of photos", () => {
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
       "With mini-batches of 32, 168 training images make only 5 updates per epoch, and the recipe wants at least 20. " +
         "The mini-batch is therefore 8 images (21 updates per epoch), and the learning rate 0.005 instead of 0.02. " +
-        "To keep both, set `training.batchSize: COUNT`",
+        "To keep both, set `training.minUpdatesPerEpoch: null`",
     );
+  });
+
+  test.each([
+    ["the recipe's own values", []],
+    ["both values given", ["training.batchSize=32", "training.minUpdatesPerEpoch=20"]],
+  ])("the remedy in the description works for %s", (_, given) => {
+    const recipe = recipeOf(...given);
+    const text = describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)!;
+    const [, key, value] = /To keep both, set `(.*): (.*)`$/.exec(text)!;
+    const kept = recipeOf(...given, `${key}=${value}`);
+    expect(sizeAndRate(withEnoughUpdates(kept, 168))).toEqual([32, 0.02]);
+  });
+
+  test("least updates have no effect on the batch size auto, and are refused", () => {
+    const refused = (settings: string[]) => codedError(() => recipeOf(...settings)).message;
+    expect(refused(["training.batchSize=auto", "training.minUpdatesPerEpoch=20"])).toContain(
+      "training.minUpdatesPerEpoch has no effect with the batch size auto, which is chosen by the memory. " +
+        "Leave it out, or give training.batchSize a number.",
+    );
+    expect(recipeOf("training.batchSize=auto", "training.minUpdatesPerEpoch=null").training.batchSize).toBe("auto");
   });
 });

@@ -1,7 +1,6 @@
 /** Defaults of a run on photos: the recipe, and the size of a mini-batch. */
-import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import type { Recipe, ResolvedRecipe } from "../schema.js";
-import { SHAPES } from "./data.js";
+import { dataKind } from "./data-kind.js";
 import { scaledRate } from "./scaled-rate.js";
 
 /** The recipe for photos if neither a recipe nor a model is given, because the default network is made for images of 32 pixels. */
@@ -10,12 +9,11 @@ export const PHOTO_RECIPE = "photos";
 /**
  * Whether a run is on a folder of photos, and neither a recipe nor a model is given.
  *
- * @throws what {@link recogniseFolder} throws
+ * @throws what {@link dataKind} throws
  */
 export function needsPhotoRecipe({ data, model }: Recipe): boolean {
   const path = data?.path ?? null;
-  if (model !== undefined || path === null || path === SHAPES) return false;
-  return recogniseFolder(path, "train").kind === "photos";
+  return model === undefined && path !== null && dataKind(path, "train") === "photos";
 }
 
 /** Smallest mini-batch. With fewer images the statistics of a batch norm are not reliable. */
@@ -54,7 +52,7 @@ export function describeUpdates(before: ResolvedRecipe, after: ResolvedRecipe, i
   return (
     `With mini-batches of ${was}, ${images} training images make only ${count(before)} updates per epoch, and the recipe wants at least ` +
     `${before.training.minUpdatesPerEpoch}. The mini-batch is therefore ${is} images (${count(after)} updates per epoch), and the learning rate ` +
-    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}. To keep both, set \`training.batchSize: COUNT\``
+    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}. To keep both, set \`training.minUpdatesPerEpoch: null\``
   );
 }
 
