@@ -98,7 +98,7 @@ describe("an adversarial copy of a set", () => {
   });
 
   test.each([
-    [{ data: "shapes" }, "ERR_CLASS"],
+    [{ data: "shapes", workers: null }, "ERR_CLASS"],
     [{ parameters: { restarts: 3 } }, "ERR_ATTACK"],
     [{ parameters: { stochastic: true } }, "ERR_ATTACK"],
     [{ target: "kiwi" }, "ERR_CLASS"],

@@ -8,6 +8,8 @@ import { openData } from "../../src/data/open-data.js";
 import { formatUsedPhotos } from "../../src/data/photos/used-photos.js";
 import { RunDirectory, savedSplit, writeJson } from "../../src/runs/run-directory.js";
 import { RUN_SCHEMA } from "../../src/runs/schema.js";
+import { writeCifar10 } from "../support/cifar.js";
+import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
 import { writeClasses } from "../support/photos.js";
 
@@ -32,7 +34,8 @@ async function trainedRun(): Promise<{ run: string; tests: number }> {
 
 async function opened(options: Partial<EvaluationDataOptions>) {
   const view = { cropFraction: 0.5, interpolation: "bilinear" } as const;
-  const common = { imageSize: 16, view, cropFraction: undefined, workers: 1, badImages: {}, limitTest: undefined };
+  const workers = options.data === "shapes" ? null : 1;
+  const common = { imageSize: 16, view, cropFraction: undefined, workers, badImages: {}, limitTest: undefined };
   const none = { data: undefined, run: undefined, split: undefined };
   const data = await openEvaluationData({ ...common, ...none, ...options });
   await data.close();
@@ -178,6 +181,27 @@ test("the splits of a folder are chosen by name", async () => {
   expect(await opened({ data, split: "validation" })).toMatchObject({ split: "validation", length: 24 });
   await expect(opened({ data })).rejects.toThrow("has no folder test, only validation");
   await expect(opened({ data, split: "all" })).rejects.toThrow("has no folder test");
+});
+
+test("options for photos are refused for images in memory, all in one message, and a null is no option", async () => {
+  const cifar = temporaryFolder();
+  writeCifar10(cifar, Buffer.alloc(3 * 3073));
+  for (const data of ["shapes", cifar]) {
+    const refused = async (options: Partial<EvaluationDataOptions>) => {
+      const error = await codedRejection(opened({ data, imageSize: 32, workers: null, ...options }));
+      expect(error.code).toBe("ERR_FLAG");
+      return error.message;
+    };
+    expect(await refused({ workers: 2 })).toContain(
+      `\`data.workers\` has no effect on the images of ${data}, which are`,
+    );
+    expect(await refused({ cropFraction: 0.5, badImages: { onBadImage: "skip", maxBad: 3 } })).toContain(
+      "evaluate: `cropFraction`, `data.onBadImage`, `data.maxBad` have no effect",
+    );
+    // Without photos, skipping them is no remedy for a number of skipped ones.
+    expect(await refused({ badImages: { maxBad: 3 } })).toContain("`data.maxBad` has no effect");
+    expect((await opened({ data, imageSize: 32, workers: null, limitTest: 2 })).length).toBe(2);
+  }
 });
 
 test("images in memory are not cropped, and have no split all", async () => {

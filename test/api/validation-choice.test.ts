@@ -29,7 +29,7 @@ const OF_SHAPES: Recipe = {
 };
 
 const evaluated = (model: string, split: "validation" | "test", checkpoint?: string) =>
-  evaluate(model, { split, checkpoint, threads: 1, workers: 1 });
+  evaluate(model, { split, checkpoint, threads: 1 });
 
 test("the command at the end evaluates on images that did not choose the checkpoint", () => {
   expect(evaluateCommand("r", ["train", "validation", "test"], true)).toBe("advprop evaluate r");

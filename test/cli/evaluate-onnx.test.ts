@@ -14,7 +14,7 @@ import { type OnnxFile, writeOnnx } from "../support/onnx.js";
 
 const BLOCK = fileURLToPath(new URL("../support/block-addon.cjs", import.meta.url));
 const WITHOUT_ADDON = { NODE_OPTIONS: `--require ${BLOCK}` };
-const FLAGS = ["--threads", "1", "--workers", "1", "--quiet"];
+const FLAGS = ["--threads", "1", "--quiet"];
 
 type Colour = readonly [number, number, number];
 
@@ -107,6 +107,12 @@ describe("a set in memory", () => {
     [["--route", "aux"], "--route does not apply to an ONNX file"],
     [["--onnx", "imageSize=16"], "does not take images of 16 pixels"],
     [["--split", "all"], "is not a folder of photos"],
+    [["--crop-fraction", "0.5"], "--crop-fraction has no effect on the images of"],
+    [["--workers", "1"], "--workers has no effect on the images of"],
+    [
+      ["--suite", "standard", "--to", join(folder, "suite"), "--on-bad-image", "skip"],
+      "--on-bad-image has no effect on the images of",
+    ],
   ])("refuses %j", (flags, message) => {
     const model = writeModel("refused", 10, NAMES, { shape: ["n", 3, 32, 32] });
     const { status, stderr } = advprop(["evaluate", model, "--data", data, ...FLAGS, ...flags], WITHOUT_ADDON);

@@ -4,22 +4,24 @@ import type { Part } from "../../data/folders/image-folder.js";
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import type { Finding } from "../../data/inspection/findings.js";
 import type { EvaluationImages } from "../../data/opened-data.js";
-import { type BadImagePolicy, type BadPhoto, checkMaxBad } from "../../data/photos/bad-photos.js";
+import { type BadPhoto, checkMaxBad } from "../../data/photos/bad-photos.js";
 import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { UsageError } from "../../errors.js";
 import { knownSet } from "../../evaluation/classes/class-rule.js";
 import type { EvaluationView } from "../../evaluation/view.js";
 import { openRecipeData, SHAPES } from "../../recipes/build/data.js";
+import { dataKind } from "../../recipes/build/data-kind.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { RunDirectory } from "../../runs/run-directory.js";
 import { type LostSplit, ownSplit } from "./own-split.js";
+import { checkPhotoOptions, type PhotoOptions } from "./photo-options.js";
 
 /** The split to evaluate on; `all` is for a folder of photos without splits. */
 export type EvaluationSplit = "validation" | "test" | "all";
 
-export interface EvaluationDataOptions {
+export interface EvaluationDataOptions extends PhotoOptions {
   /** By default the data of the run. */
   readonly data?: string | undefined;
   readonly run: string | undefined;
@@ -28,11 +30,6 @@ export interface EvaluationDataOptions {
   readonly imageSize: number;
   /** The model's crop rule. */
   readonly view: EvaluationView;
-  /** A crop fraction that replaces that of the rule. */
-  readonly cropFraction?: number | undefined;
-  readonly workers: number | null;
-  /** What to do with photos that cannot be read; by default as in the run's recipe, else they are refused. */
-  readonly badImages?: BadImagePolicy;
   readonly limitTest?: number | undefined;
 }
 
@@ -58,13 +55,14 @@ export interface EvaluationData {
  * Opens the images to evaluate on: the given ones, else those of the run. For the run's own photos the saved split of the run is used,
  * also if the folder was moved. A split that is drawn from other photos has none that the run was trained or validated on.
  *
- * @throws ERR_SPLIT the data have no such split; and what `openRecipeData` throws
+ * @throws ERR_SPLIT the data have no such split; ERR_FLAG an option for photos is given for other images; and what `openRecipeData` throws
  */
 export async function openEvaluationData(options: EvaluationDataOptions): Promise<EvaluationData> {
   const { data, run, imageSize, workers, badImages = {}, limitTest = null } = options;
   const trained = trainedRecipe(run);
   const path = data ?? trained.data.path;
   const { onBadImage = trained.data.onBadImage, maxBad = trained.data.maxBad } = badImages;
+  if (path !== null) checkPhotoOptions(options, path, () => !["memory", "shapes"].includes(dataKind(path, "evaluate")));
   if (badImages.maxBad !== undefined) checkMaxBad(onBadImage);
   const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest, onBadImage, maxBad } };
   // The saved split applies only to the run's own photos. Other photos without splits are all evaluated.

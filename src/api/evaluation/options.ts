@@ -21,17 +21,17 @@ export interface EvaluationOptions {
   readonly onnx?: OnnxOptions;
   /** A JSON or YAML file that says which classes of the model belong to each folder. */
   readonly classMap?: string;
-  /** Share of a photo's short side that the crop keeps, in (0, 1]; by default the model's rule. */
+  /** For photos: share of a photo's short side that the crop keeps, in (0, 1]; by default the model's rule. */
   readonly cropFraction?: number;
   /** Number of images to use; by default all, but 1000 under a costly attack. */
   readonly limitTest?: number;
   /** Seed of the draws of attacks and corruptions; by default 0. */
   readonly seed?: number;
-  /** What to do if a photo cannot be decoded; by default as in the run's recipe, else fail. */
+  /** For photos: what to do if one cannot be decoded; by default as in the run's recipe, else fail. */
   readonly onBadImage?: "fail" | "skip";
-  /** Largest number of photos to skip; by default 100. */
+  /** For photos: largest number to skip; by default 100. */
   readonly maxBad?: number;
-  /** Threads that read photos; by default one per core. */
+  /** For photos: threads that read them; by default one per core. */
   readonly workers?: number | null;
   /** Threads per operator; by default 0, all cores. */
   readonly threads?: number;

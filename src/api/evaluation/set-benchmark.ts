@@ -8,6 +8,7 @@ import { benchmarkFirst, corruptedSetConditions } from "../../evaluation/suite/c
 import { suiteImages } from "../../evaluation/suite/images.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import { numberOfImages, type OpenedBenchmark, type SuiteDataOptions, subsetAt, suiteModels } from "./benchmark.js";
+import { checkPhotoOptions } from "./photo-options.js";
 import { protocolOf } from "./protocol.js";
 
 /**
@@ -16,7 +17,8 @@ import { protocolOf } from "./protocol.js";
  * fraction holds for all.
  *
  * @param data folder of the set
- * @throws UsageError ERR_IMAGE_SIZE its arrays do not have the image size of the models; and what the reader and the class rule throw
+ * @throws UsageError ERR_IMAGE_SIZE its arrays do not have the image size of the models; ERR_FLAG an option for photos is given for
+ *   arrays; and what the reader and the class rule throw
  */
 export async function openSetBenchmark(
   { data = "", classMap, cropFraction, limitTest, workers, precision, seed }: SuiteDataOptions,
@@ -29,6 +31,7 @@ export async function openSetBenchmark(
   const most = limitTest ?? subsetAt(imageSize).images;
   const set = openCorruptedSet(data, { ...view, imageSize, limitTest: most, seed, workers: workers ?? undefined });
   if (set === undefined) throw new UsageError("ERR_DATA_LAYOUT", `evaluate: ${data} is not a corrupted set`);
+  checkPhotoOptions({ cropFraction, workers }, data, () => set.layout === "imagenet-c");
   if (set.imageSize !== imageSize) {
     throw new UsageError(
       "ERR_IMAGE_SIZE",
