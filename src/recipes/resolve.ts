@@ -53,7 +53,7 @@ export interface RecipeChange {
  * - After a change of the method, the keys that have no effect with the new method.
  * - After a change of the attack or the schedule, the keys that the new one does not have.
  * - After a change of the optimizer, all its values, because the same numbers mean something else for another optimizer.
- * - After a change of the batch size, `training.minUpdatesPerEpoch`, which would change the size again.
+ * - After a change of the batch size, `training.minUpdatesPerEpoch`, which would change the size again. It is kept if it is changed too.
  *
  * @throws UsageError ERR_SETTING a path is unknown or a value breaks its rule; the message lists all mistakes
  */
@@ -90,7 +90,8 @@ export function changeRecipe(recipe: Recipe, changes: readonly RecipeChange[]): 
   return changed as Recipe;
 }
 
-const sourceOf = ({ path, value, source }: RecipeChange): string =>
+/** The name of a change in messages. */
+export const sourceOf = ({ path, value, source }: RecipeChange): string =>
   source ?? `\`${path}: ${typeof value === "string" ? value : JSON.stringify(value)}\``;
 
 /**

@@ -18,7 +18,8 @@ const COMPARISON: Comparison = {
   common: {
     model: "resnet8",
     threads: 1,
-    data: { path: "shapes", shapes: { images: 32, validationImages: 0, testImages: 20 } },
+    // Of a recipe for all kinds of images: shapes need no workers.
+    data: { path: "shapes", workers: 1, shapes: { images: 32, validationImages: 0, testImages: 20 } },
     training: { epochs: 1, batchSize: 16 },
   },
   arms: { vanilla: { method: "vanilla" }, advprop: { method: "advprop", attack: { epsilon: "2/255" } } },
@@ -32,6 +33,7 @@ describe("a comparison over seeds", () => {
     seeds: 2,
     parts: ["clean"] as const,
     threads: 1,
+    workers: 1,
     onEvent: (event: CompareEvent) => void events.push(event),
   };
 
@@ -337,6 +339,22 @@ describe("misuse", () => {
     const error = await codedRejection(compare(comparison, { to: join(temporaryFolder(), "x") }));
     expect(error.exitCode).toBe(2);
     expect(error.message).toMatch(message);
+  });
+
+  test.each<[string, Comparison["arms"][string], RegExp]>([
+    [
+      "a key without effect",
+      { data: { cacheMemory: "1GB" } },
+      /^arm b, data.cacheMemory: data.cacheMemory has no effect/,
+    ],
+    ["two same views", { method: "vanilla-two-views" }, /^compare: arm b: the method vanilla-two-views needs random/],
+  ])("an arm with %s, before anything is trained", async (_, arm, message) => {
+    const to = join(temporaryFolder(), "x");
+    const { data } = COMPARISON.common!;
+    const common = { ...COMPARISON.common, data: { ...data, augmentation: { crop: 0, flip: false } } };
+    const error = await codedRejection(compare({ common, arms: { a: { method: "vanilla" }, b: arm } }, { to }));
+    expect([error.exitCode, error.message]).toEqual([2, expect.stringMatching(message)]);
+    expect(existsSync(to)).toBe(false);
   });
 
   test("more repetitions than the sign-flip test takes, before anything is trained", async () => {

@@ -1,5 +1,5 @@
 /** The settings that a resume may change: they take effect, and are printed and recorded. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { changedRecipe } from "../../src/api/training/resume-changes.js";
@@ -122,6 +122,35 @@ test("nothing else of a recipe can be changed", () => {
     expect(message).toContain(`leave out \`${path}\``);
   }
   expect(codedError(() => changedRecipe(RECIPE, { optimizer: { lr: -1 } })).code).toBe("ERR_RECIPE");
+});
+
+test("a change that has no effect on the run's images is refused", () => {
+  const change: Recipe = { data: { onBadImage: "skip", maxBad: 3 } };
+  const { code, message } = codedError(() => changedRecipe(RECIPE, change));
+  expect(code).toBe("ERR_SETTING");
+  expect(message).toContain("`data.onBadImage: skip`: data.onBadImage has no effect on the images of shapes");
+  expect(message).toContain("`data.maxBad: 3`: data.maxBad has no effect on the images of shapes");
+  const photos = temporaryFolder();
+  mkdirSync(join(photos, "cat"));
+  writeFileSync(join(photos, "cat", "1.jpg"), "");
+  const ofPhotos: Recipe = { ...RECIPE, data: { path: photos } };
+  expect(changedRecipe(ofPhotos, change).recipe.data).toMatchObject({ onBadImage: "skip", maxBad: 3 });
+  const alone = codedError(() => changedRecipe(ofPhotos, { data: { maxBad: 3 } }));
+  expect(alone.message).toContain("Add `data.onBadImage: skip`");
+});
+
+test("a run of an earlier version whose two views are the same, with every key in its recipe, is resumed", async () => {
+  const path = join(temporaryFolder(), "run");
+  await train(path, { ...RECIPE, method: "vanilla-two-views" });
+  const file = join(path, "recipe.yaml");
+  const text = readFileSync(file, "utf8");
+  const before = text
+    .replace(/crop: 4/, "crop: 0")
+    .replace(/flip: true/, "flip: false")
+    .replace(/workers: null/, "workers: 2");
+  expect(before).not.toBe(text);
+  writeFileSync(file, before);
+  expect(await resume(path, "training.epochs=3")).toContain("Changed training.epochs from 2 to 3.");
 });
 
 test("the error of a full disk during a training gets the command that resumes the run", () => {

@@ -162,5 +162,9 @@ test("wrong arguments are refused before anything is written", async () => {
   expect((await codedRejection(train({ ...RECIPE, model: "resnet21" }, { run: path }))).code).toBe("ERR_MODEL");
   expect((await codedRejection(train({ model: "resnet8" }, { run: path }))).code).toBe("ERR_DATA_MISSING");
   expect((await codedRejection(train({}, { resume: true }))).code).toBe("ERR_RESUME");
+  const augmentation = { crop: 0, flip: false };
+  const sameViews: Recipe = { method: "vanilla-two-views", data: { path: "shapes", augmentation } };
+  const error = await codedRejection(train(sameViews, { run: path }));
+  expect([error.code, error.message]).toEqual(["ERR_RECIPE", expect.stringContaining("needs random augmentation")]);
   expect(existsSync(path)).toBe(false);
 });

@@ -67,6 +67,10 @@ test.each([
     ["compare", "--methods", "vanilla,advprop", "--data", "shapes", "--checkpoint", "99"],
     "Give --checkpoint last, or keep it with --set training.keepEverySteps=99",
   ],
+  [
+    ["compare", "--methods", "vanilla,advprop", "--data", "shapes", "--workers", "2"],
+    "--workers 2: data.workers has no",
+  ],
 ])("%j", (args, message) => {
   const { status, stderr } = advprop(args);
   expect(stderr).toContain(message);

@@ -14,6 +14,11 @@ import { picture, writePicture } from "../support/photos.js";
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const STEPS = ["--limit-train", "48", "--batch-size", "16", "--epochs", "2", "--threads", "1"];
 
+const TWO_SAME_VIEWS = [
+  ...["--method", "vanilla-two-views"],
+  ...["--set", "data.augmentation.crop=0", "--set", "data.augmentation.flip=false"],
+];
+
 /** Sixty-four images in the colour of their class, then black ones. */
 function writeData(folder = temporaryFolder()): string {
   const records = Array.from({ length: 64 }, (_, i) =>
@@ -134,6 +139,11 @@ describe("train", () => {
     [["--batch-size", "100"], "batch size must be at most 48"],
     [["--data", "/nowhere"], "/nowhere"],
     [["--set", "training.earlyStoppingEpochs=2"], "Add --validation-fraction"],
+    [["--workers", "2", "--on-bad-image", "skip"], "--workers 2: data.workers has no effect on the images of"],
+    [["--workers", "2", "--on-bad-image", "skip"], "--on-bad-image skip: data.onBadImage has no effect"],
+    [["--set", "data.shapes.images=10"], "--set data.shapes.images=10: data.shapes.images has no effect"],
+    [["--set", "training.evaluateEveryEpochs=5"], "or add --validation-fraction 0.1"],
+    [[...TWO_SAME_VIEWS], "Add --set data.augmentation.crop=4, --set data.augmentation.flip=true"],
     [["--set", "training.accumulationSteps=4"], "an epoch has only 3"],
     [["--batch-size", "48", "--memory-limit", "40MB"], "Use a batch of at most"],
   ])("refuses %j and leaves no folder", (flags, message) => {

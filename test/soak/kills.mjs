@@ -21,7 +21,7 @@ const KILLS_OF_A_RUN = 5;
 const SEED = 1;
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const TRAIN = [
-  ...["train", "--data", "shapes", "--model", "resnet20", "--method", "advprop", "--threads", "1", "--workers", "1"],
+  ...["train", "--data", "shapes", "--model", "resnet20", "--method", "advprop", "--threads", "1"],
   ...["--batch-size", "8", "--epochs", "6", "--set", "data.shapes.images=32", "--set", "training.averageDecay=0.9"],
   ...["--set", "data.shapes.validationImages=10", "--set", "data.shapes.testImages=10"],
   ...["--set", "training.checkpointEverySteps=2"],

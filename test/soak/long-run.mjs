@@ -27,7 +27,6 @@ try {
       threads: 1,
       data: {
         path: "shapes",
-        workers: 1,
         shapes: { images: STEPS_OF_AN_EPOCH * BATCH, validationImages: 50, testImages: 10 },
       },
       training: { batchSize: BATCH, epochs: STEPS / STEPS_OF_AN_EPOCH, averageDecay: 0.99 },

@@ -10,6 +10,7 @@ import { writeReport } from "../../evaluation/report/write.js";
 import { MOST_PAIRS } from "../../evaluation/statistics/sign-flip.js";
 import { modelName } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/build/data.js";
+import { dataKind } from "../../recipes/build/data-kind.js";
 import type { Recipe } from "../../recipes/schema.js";
 import { resolveModel } from "../../runs/model-argument.js";
 import { RunDirectory, savedSplit, writeJson } from "../../runs/run-directory.js";
@@ -25,6 +26,7 @@ import {
   armsOf,
   type Budget,
   type Comparison,
+  checkArms,
   epochsWithin,
   planFile,
   readPlan,
@@ -81,8 +83,8 @@ interface Repetition {
  * `threads`, `precision`, `device` and `memoryLimit` replace those of `common`, and an arm's own values replace them in its training. All runs
  * are measured with those of the options.
  *
- * @throws UsageError ERR_COMPARE, ERR_FOLDS, ERR_SETTING and what {@link checkComparison} and {@link checkReached} throw: an argument is wrong,
- *   before the runs are trained; ERR_COMPARE there is no run to compare
+ * @throws UsageError ERR_COMPARE, ERR_FOLDS, ERR_SETTING and what {@link checkComparison}, {@link checkArms} and {@link checkReached} throw: an
+ *   argument is wrong, before the runs are trained; ERR_COMPARE there is no run to compare
  */
 export async function compare(
   comparison: Comparison,
@@ -226,13 +228,18 @@ async function repetitionsOf(arms: readonly Arm[], { seeds, folds, workers }: Co
   });
 }
 
-/** Decides how long each arm trains, and saves the plan; undefined if the caller's signal stopped it. */
+/**
+ * Decides how long each arm trains, and saves the plan; undefined if the caller's signal stopped it.
+ *
+ * @throws UsageError what {@link checkArms} throws
+ */
 async function newPlan(
   arms: readonly Arm[],
   requested: Omit<SavedComparison, "schema" | "epochs">,
   options: CompareOptions,
 ): Promise<SavedComparison | undefined> {
   const { to } = options;
+  checkArms(arms, requested.arms);
   mkdirSync(to, { recursive: true });
   const epochs = await epochsOfArms(arms, requested.budget, options);
   if (epochs === undefined) return undefined;
@@ -332,7 +339,10 @@ async function measure(
   options: CompareOptions,
 ): Promise<ComparedMeasure[]> {
   const { to, folds, checkpoint = "last", parts, onEvent } = options;
-  const { limitTest, seed, workers, threads, precision, device, memoryLimit, command } = options;
+  const { limitTest, seed, threads, precision, device, memoryLimit, command } = options;
+  const { path } = arms[0].resolved.data;
+  // A recipe for all kinds of images may have workers, but an evaluation of other images refuses them.
+  const workers = path !== null && dataKind(path, "compare") === "photos" ? options.workers : undefined;
   const common = { limitTest, seed, workers, threads, precision, device, memoryLimit, command, checkpoint, parts };
   const groups =
     folds === undefined

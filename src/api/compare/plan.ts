@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
 import { epochsOf } from "../../recipes/build/epochs.js";
+import { checkGivenKeys } from "../../recipes/build/given-keys.js";
 import { methodOf, recipeAttackGradients } from "../../recipes/build/method-step.js";
+import { checkTwoViews } from "../../recipes/build/two-views.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../../recipes/resolve.js";
 import { isMapping } from "../../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
@@ -46,6 +48,19 @@ export function armsOf({ common = {}, arms }: Comparison): Arm[] {
     const recipe = changeRecipe(common, changesIn(arms[name], `arm ${name}`));
     return { name, recipe, resolved: resolveRecipe(recipe) };
   });
+}
+
+/**
+ * Checks that the keys of each arm have an effect on its images, and that vanilla-two-views has two different views.
+ *
+ * @param written the arms as they were given
+ * @throws UsageError what {@link checkGivenKeys} and {@link checkTwoViews} throw
+ */
+export function checkArms(arms: readonly Arm[], written: Comparison["arms"]): void {
+  for (const { name, recipe, resolved } of arms) {
+    checkGivenKeys(recipe, changesIn(written[name], `arm ${name}`), "compare");
+    checkTwoViews(resolved, `compare: arm ${name}`);
+  }
 }
 
 /** All values of a partial recipe, with their paths. */

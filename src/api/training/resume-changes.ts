@@ -5,6 +5,7 @@
 import { UsageError } from "../../errors.js";
 import { createSchedule } from "../../optim/create.js";
 import { epochsOf } from "../../recipes/build/epochs.js";
+import { checkGivenKeys } from "../../recipes/build/given-keys.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
 import { isMapping } from "../../recipes/rules.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
@@ -28,7 +29,7 @@ export type ResumeChanges = Readonly<Record<string, { readonly before: unknown; 
  * The recipe of a run with some values changed.
  *
  * @param changed the new values, in their sections
- * @throws ERR_RESUME one of them may not be changed; ERR_RECIPE a value breaks its rule
+ * @throws ERR_RESUME one of them may not be changed; ERR_RECIPE a value breaks its rule; and what {@link checkGivenKeys} throws
  */
 export function changedRecipe(
   saved: Recipe,
@@ -44,7 +45,13 @@ export function changedRecipe(
     );
   }
   const before = resolveRecipe(saved);
-  const recipe = resolveRecipe(merged(saved, changed) as Recipe);
+  const both = merged(saved, changed) as Recipe;
+  const recipe = resolveRecipe(both);
+  checkGivenKeys(
+    both,
+    paths.map((path) => ({ path, value: valueAt(recipe, path) })),
+    "train",
+  );
   const changes: Record<string, { before: unknown; after: unknown }> = {};
   for (const path of paths) {
     const [old, now] = [valueAt(before, path), valueAt(recipe, path)];

@@ -17,6 +17,7 @@ import {
 } from "../../recipes/build/build.js";
 import { openRecipeData } from "../../recipes/build/data.js";
 import { describeUpdates, withEnoughUpdates } from "../../recipes/build/photos.js";
+import { checkTwoViews } from "../../recipes/build/two-views.js";
 import { resolveRecipe, stringifyRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { Recipe, ResolvedRecipe } from "../../recipes/schema.js";
@@ -162,7 +163,7 @@ async function newPlan(
   run: string | undefined,
   tell: (event: TrainEvent) => Promise<void>,
 ): Promise<Plan> {
-  resolveRecipe(written); // fails before weights are downloaded
+  checkTwoViews(resolveRecipe(written), "train"); // fails before weights are downloaded
   if (run !== undefined) RunDirectory.checkFree(run);
   const { recipe: complete, source } = await openStartWeights(written, (doneBytes, totalBytes) => {
     void tell({ type: "download", doneBytes, totalBytes });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Budget, Comparison } from "../../api/compare/plan.js";
 import type { SuitePart } from "../../api/evaluation/benchmark.js";
@@ -93,8 +94,16 @@ async function compare(file: string | undefined, flags: CompareFlags): Promise<v
 async function comparisonOf(file: string | undefined, flags: CompareFlags): Promise<Comparison> {
   const { changeRecipe } = await import("../../recipes/resolve.js");
   const { loadRecipe } = await import("../../recipes/library.js");
+  const { checkGivenKeys } = await import("../../recipes/build/given-keys.js");
+  const { planFile } = await import("../../api/compare/plan.js");
   const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../../recipes/build/photos.js");
   const changes = [...changesOf(SHARED, flags), ...settingChanges(flags.set)];
+  const changed = (recipe: Recipe) => {
+    const common = changeRecipe(recipe, changes);
+    // A comparison that has begun keeps its settings.
+    if (!existsSync(planFile(flags.to))) checkGivenKeys(common, changes, "compare");
+    return common;
+  };
   if ((file === undefined) === (flags.methods === undefined)) {
     throw new UsageError("ERR_COMPARE", "compare: give a file with arms, or --methods A,B");
   }
@@ -103,11 +112,11 @@ async function comparisonOf(file: string | undefined, flags: CompareFlags): Prom
     const { common, arms, recipe } = readComparison(file);
     const named = flags.recipe ?? recipe;
     const base = named === undefined ? {} : loadRecipe(named);
-    return { common: changeRecipe({ ...base, ...common }, changes), arms };
+    return { common: changed({ ...base, ...common }), arms };
   }
   const given = changeRecipe({}, changes);
   const named = flags.recipe ?? (needsPhotoRecipe(given) ? PHOTO_RECIPE : undefined);
-  const common = named === undefined ? given : changeRecipe(loadRecipe(named), changes);
+  const common = changed(named === undefined ? {} : loadRecipe(named));
   // compare() checks whether the methods exist.
   const methods = flags.methods!.split(",").map((name) => name.trim());
   return {

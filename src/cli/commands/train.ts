@@ -44,11 +44,13 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
     return runTraining(changeRecipe({}, changes), options, {});
   }
   const { loadRecipe } = await import("../../recipes/library.js");
+  const { checkGivenKeys } = await import("../../recipes/build/given-keys.js");
   const { needsPhotoRecipe, PHOTO_RECIPE } = await import("../../recipes/build/photos.js");
   const byDefault = recipeName === undefined && needsPhotoRecipe(changeRecipe({}, changes));
   const named = byDefault ? PHOTO_RECIPE : recipeName;
   const written = named === undefined ? {} : loadRecipe(named);
   const changed = changeRecipe(written, changes);
+  checkGivenKeys(changed, changes, "train");
   const { model, ...withoutModel } = changed;
   const fromWeights = changed.finetune?.weights != null;
   // The recipe for photos works with any network, so the network of the weights takes the place of the recipe's own.
@@ -67,10 +69,6 @@ async function train(recipeName: string | undefined, options: TrainOptions): Pro
         }` +
         (byDefault ? " To choose another: --model NAME, or a recipe (advprop recipes)\n" : "\n"),
     );
-  }
-  if (options.maxBad !== undefined) {
-    const { checkMaxBad } = await import("../../data/photos/bad-photos.js");
-    checkMaxBad(recipe.data?.onBadImage ?? "fail");
   }
   const { batchSize } = written.training ?? {};
   return runTraining(recipe, options, { referenceSize: typeof batchSize === "number" ? batchSize : undefined });

@@ -1,6 +1,7 @@
 /**
  * Ordinary training on two augmented views of each image: the control for AdvProp's second pass over the mini-batch. The second view
- * replaces the adversarial images, and goes through the main batch norms.
+ * replaces the adversarial images, and goes through the main batch norms. Without random augmentation both views are the same, and a recipe
+ * for that is refused.
  */
 import { assert } from "../../errors.js";
 import { TRAIN } from "../../nn/context.js";
