@@ -73,7 +73,7 @@ describe("the mini-batch follows the number of photos", () => {
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
       "With mini-batches of 32, 168 training images make only 5 updates per epoch, and the recipe wants at least 20. " +
         "The mini-batch is therefore 8 images (21 updates per epoch), and the learning rate 0.005 instead of 0.02. " +
-        "To keep both, set `training.minUpdatesPerEpoch: null`",
+        "To keep both, add `training.minUpdatesPerEpoch: null`",
     );
   });
 
@@ -83,7 +83,7 @@ describe("the mini-batch follows the number of photos", () => {
   ])("the remedy in the description works for %s", (_, given) => {
     const recipe = recipeOf(...given);
     const text = describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)!;
-    const [, key, value] = /To keep both, set `(.*): (.*)`$/.exec(text)!;
+    const [, key, value] = /To keep both, add `(.*): (.*)`$/.exec(text)!;
     const kept = recipeOf(...given, `${key}=${value}`);
     expect(sizeAndRate(withEnoughUpdates(kept, 168))).toEqual([32, 0.02]);
   });

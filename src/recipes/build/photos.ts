@@ -52,7 +52,7 @@ export function describeUpdates(before: ResolvedRecipe, after: ResolvedRecipe, i
   return (
     `With mini-batches of ${was}, ${images} training images make only ${count(before)} updates per epoch, and the recipe wants at least ` +
     `${before.training.minUpdatesPerEpoch}. The mini-batch is therefore ${is} images (${count(after)} updates per epoch), and the learning rate ` +
-    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}. To keep both, set \`training.minUpdatesPerEpoch: null\``
+    `${+after.optimizer.lr.toPrecision(3)} instead of ${before.optimizer.lr}. To keep both, add \`training.minUpdatesPerEpoch: null\``
   );
 }
 
