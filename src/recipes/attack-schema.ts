@@ -16,7 +16,7 @@ const ball = {
 
 /** For an attack of several steps. */
 const steps = {
-  /** Size of a step, with pixels in [0, 1]; null takes 1/255, or 2.5 epsilon / steps in the L2 norm. */
+  /** Size of a step, with pixels in [0, 1]; null takes 1/255 or, if it is larger, epsilon / steps; 2.5 epsilon / steps in the L2 norm. */
   stepSize: distanceOrNull.default(null),
   /** Number of steps; null takes 255 epsilon + 1, but 1 if epsilon is 1/255 ({@link attackSteps}); 5 in the L2 norm. */
   steps: countOrNull.default(null),
@@ -111,7 +111,9 @@ function withStrength(written: Written, epsilon: number): ResolvedAttack {
   if (written.name === "fgsm") return { ...written, epsilon };
   const l2 = written.norm === "l2";
   const count = written.steps ?? (l2 ? 5 : attackSteps(epsilon));
-  return { ...written, epsilon, stepSize: written.stepSize ?? (l2 ? (2.5 * epsilon) / count : 1 / 255), steps: count };
+  // Fewer steps than the default are longer, so that they too can reach the ball's surface.
+  const size = l2 ? (2.5 * epsilon) / count : Math.max(1 / 255, epsilon / count);
+  return { ...written, epsilon, stepSize: written.stepSize ?? size, steps: count };
 }
 
 /** Requires L-infinity distances below 1, the range of a pixel. The check also runs if the section has other mistakes. */

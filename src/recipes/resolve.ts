@@ -52,6 +52,8 @@ export interface RecipeChange {
  *
  * - After a change of the method, the keys that have no effect with the new method.
  * - After a change of the attack or the schedule, the keys that the new one does not have.
+ * - After a change of the attack's norm, its distances, because the same numbers mean something else in another norm. Those that are changed
+ *   too are kept.
  * - After a change of the optimizer, all its values, because the same numbers mean something else for another optimizer.
  * - After a change of the batch size, `training.minUpdatesPerEpoch`, which would change the size again. It is kept if it is changed too.
  *
@@ -75,6 +77,7 @@ export function changeRecipe(recipe: Recipe, changes: readonly RecipeChange[]): 
     const chosen = chosenAt(`${section}.name`);
     if (typeof chosen === "string") changed[section] = withOtherName(section, changed[section], chosen);
   }
+  if (isMapping(changed.attack)) changed.attack = withOtherNorm(changed.attack, chosenAt("attack.norm"));
   for (const { path, value } of applied) assign(changed, path.split("."), value);
   const isSet = (path: string) => applied.some((one) => one.path === path);
   if (isSet("training.batchSize") && isMapping(changed.training) && !isSet("training.minUpdatesPerEpoch")) {
@@ -135,6 +138,13 @@ function withOtherName(section: keyof typeof NAMED_SECTIONS, written: unknown, n
   const known = new Set(knownPaths({ [section]: { name } }));
   const kept = section === "optimizer" ? [] : Object.entries(written).filter(([key]) => known.has(`${section}.${key}`));
   return Object.fromEntries(kept.filter(([key]) => key !== "name"));
+}
+
+/** A written attack after a norm was chosen. */
+function withOtherNorm(written: Record<string, unknown>, norm: unknown): Record<string, unknown> {
+  if (norm === undefined || (written.norm ?? "linf") === norm) return written;
+  const { epsilon: _, stepSize: __, ...others } = written;
+  return others;
 }
 
 /** Sets a value by its path, and adds the sections that are missing. */

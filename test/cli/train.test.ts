@@ -100,10 +100,10 @@ describe("train", () => {
       /using the recipe photos, efficientnet-lite0 at 32 pixels, from random weights\..* add --weights hf:timm\/tf_efficientnet_lite0/,
     );
     expect(stderr).toMatch(
-      /mini-batches of 32, .* The mini-batch is therefore 8 images .* the learning rate 0.005 instead of 0.02/,
+      /mini-batches of 32, .* The mini-batch is therefore 8 images .* the learning rate 0.0025 instead of 0.01/,
     );
     const { model, method, training, optimizer } = parse(readFileSync(join(run, "recipe.yaml"), "utf8"));
-    expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.005]);
+    expect([model, method, training.batchSize, optimizer.lr]).toEqual(["efficientnet-lite0", "vanilla", 8, 0.0025]);
   });
 
   test("the recipe for photos, given by name, takes the network of the weights, unless another is given", async () => {

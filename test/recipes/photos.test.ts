@@ -11,6 +11,10 @@ import { temporaryFolder } from "../support/folders.js";
 import { applySettings } from "../support/settings.js";
 
 const recipeOf = (...settings: string[]) => resolveRecipe(applySettings(loadRecipe(PHOTO_RECIPE), settings));
+test("its attack reaches the surface in one step, also with another epsilon", () => {
+  expect(recipeOf("attack.epsilon=4/255").attack).toMatchObject({ epsilon: 4 / 255, stepSize: 4 / 255, steps: 1 });
+});
+
 const sizeAndRate = ({ training, optimizer }: ReturnType<typeof recipeOf>) => [training.batchSize, optimizer.lr];
 
 test("the recipe for photos is only used for a folder of photos without a given model", () => {
@@ -31,14 +35,14 @@ test("the recipe for photos is only used for a folder of photos without a given 
 });
 
 describe("the mini-batch follows the number of photos", () => {
-  // By hand: the largest of 32, 16 and 8 with 20 whole updates; 0.02 is for 32.
+  // By hand: the largest of 32, 16 and 8 with 20 whole updates; 0.01 is for 32.
   test.each([
-    [20_000, 32, 0.02],
-    [640, 32, 0.02],
-    [639, 16, 0.01],
-    [320, 16, 0.01],
-    [168, 8, 0.005],
-    [30, 8, 0.005],
+    [20_000, 32, 0.01],
+    [640, 32, 0.01],
+    [639, 16, 0.005],
+    [320, 16, 0.005],
+    [168, 8, 0.0025],
+    [30, 8, 0.0025],
   ])("%i photos: %i images at a rate of %d", (images, size, lr) => {
     expect(sizeAndRate(withEnoughUpdates(recipeOf(), images))).toEqual([size, lr]);
   });
@@ -51,7 +55,7 @@ describe("the mini-batch follows the number of photos", () => {
 
   test("updates of several mini-batches are counted as updates", () => {
     const recipe = recipeOf("training.accumulationSteps=2");
-    expect(sizeAndRate(withEnoughUpdates(recipe, 500))).toEqual([8, 0.005]);
+    expect(sizeAndRate(withEnoughUpdates(recipe, 500))).toEqual([8, 0.0025]);
   });
 
   test("a given batch size is kept, and so is that of a recipe without minUpdatesPerEpoch", () => {
@@ -65,14 +69,14 @@ describe("the mini-batch follows the number of photos", () => {
       expect(describeUpdates(recipe, recipe, 168)).toBeUndefined();
     }
     const both = recipeOf("training.batchSize=64", "training.minUpdatesPerEpoch=10");
-    expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.005]);
+    expect(sizeAndRate(withEnoughUpdates(both, 168))).toEqual([16, 0.0025]);
   });
 
   test("the description of the change has all numbers", () => {
     const recipe = recipeOf();
     expect(describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)).toBe(
       "With mini-batches of 32, 168 training images make only 5 updates per epoch, and the recipe wants at least 20. " +
-        "The mini-batch is therefore 8 images (21 updates per epoch), and the learning rate 0.005 instead of 0.02. " +
+        "The mini-batch is therefore 8 images (21 updates per epoch), and the learning rate 0.0025 instead of 0.01. " +
         "To keep both, add `training.minUpdatesPerEpoch: null`",
     );
   });
@@ -85,7 +89,7 @@ describe("the mini-batch follows the number of photos", () => {
     const text = describeUpdates(recipe, withEnoughUpdates(recipe, 168), 168)!;
     const [, key, value] = /To keep both, add `(.*): (.*)`$/.exec(text)!;
     const kept = recipeOf(...given, `${key}=${value}`);
-    expect(sizeAndRate(withEnoughUpdates(kept, 168))).toEqual([32, 0.02]);
+    expect(sizeAndRate(withEnoughUpdates(kept, 168))).toEqual([32, 0.01]);
   });
 
   test("least updates have no effect on the batch size auto, and are refused", () => {

@@ -181,6 +181,14 @@ describe("resolveRecipe", () => {
   test.each([
     [{ epsilon: "1/255" }, { epsilon: 1 / 255, stepSize: 1 / 255, steps: 1 }],
     [{ epsilon: "8/255" }, { epsilon: 8 / 255, stepSize: 1 / 255, steps: 9 }],
+    [
+      { epsilon: "8/255", steps: 20 },
+      { epsilon: 8 / 255, stepSize: 1 / 255, steps: 20 },
+    ],
+    [
+      { epsilon: "8/255", steps: 2 },
+      { epsilon: 8 / 255, stepSize: 4 / 255, steps: 2 },
+    ],
     [{ norm: "l2" }, { epsilon: 0.5, stepSize: 0.25, steps: 5 }],
     [
       { norm: "l2", epsilon: 3, steps: 10 },
@@ -271,10 +279,24 @@ describe("changeRecipe", () => {
     // Values that are set together with the change are kept.
     expect(codedError(() => set("attack.name=fgsm", "attack.steps=2")).message).toContain("unknown key attack.steps");
     expect(codedError(() => set("attack.name=fgms")).message).toContain("attack.name must be pgd, ");
-    for (const name of ["cifar10-resnet20-advprop", "photos"]) {
+    for (const [name, epsilon] of [
+      ["cifar10-resnet20-advprop", 1 / 255],
+      ["photos", 2 / 255],
+    ] as const) {
       const { attack } = resolveRecipe(applySettings(loadRecipe(name), ["attack.name=fgsm"]));
-      expect(attack).toMatchObject({ name: "fgsm", epsilon: 1 / 255 });
+      expect(attack).toMatchObject({ name: "fgsm", epsilon });
     }
+  });
+
+  test("another norm drops the distances of the recipe's attack, but not those that are set too", () => {
+    const written = { attack: { epsilon: "2/255", stepSize: "1/255", steps: 3 } } as const;
+    const set = (...settings: string[]) => applySettings(written, settings).attack;
+    expect(set("attack.norm=l2")).toEqual({ norm: "l2", steps: 3 });
+    expect(set("attack.norm=l2", "attack.epsilon=2")).toEqual({ norm: "l2", epsilon: 2, steps: 3 });
+    expect(set("attack.norm=linf")).toEqual({ ...written.attack, norm: "linf" });
+    expect(applySettings({}, ["attack.norm=l2"])).toEqual({ attack: { norm: "l2" } });
+    const { attack } = resolveRecipe(applySettings(loadRecipe("photos"), ["attack.norm=l2"]));
+    expect(attack).toMatchObject({ norm: "l2", epsilon: 0.5, stepSize: 1.25, steps: 1 });
   });
 
   test("lists every wrong setting, with the nearest known path", () => {
@@ -379,11 +401,12 @@ describe("the strength of training's attack", () => {
     expect(of(model, { norm: "l2" })).toMatchObject({ epsilon: 0.5, stepSize: 0.25, steps: 5 });
   });
 
-  test("the recipe for photos has the strength of the chosen network", () => {
+  test("the recipe for photos has the same strength for every network", () => {
     const photos = loadRecipe("photos");
     const strengthOf = (...settings: string[]) => resolveRecipe(applySettings(photos, settings)).attack;
-    expect(strengthOf()).toMatchObject({ epsilon: 1 / 255, stepSize: 1 / 255, steps: 1, target: "random" });
-    expect(strengthOf("model=efficientnet-b3")).toMatchObject({ epsilon: 2 / 255, steps: 3 });
+    const strength = { epsilon: 2 / 255, stepSize: 2 / 255, steps: 1, target: "random" };
+    expect(strengthOf()).toMatchObject(strength);
+    expect(strengthOf("model=efficientnet-b3")).toMatchObject(strength);
     expect(strengthOf("method=vanilla")).toBeUndefined();
   });
 
