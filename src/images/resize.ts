@@ -1,6 +1,7 @@
 /**
- * Resizes 8-bit images with antialiasing, byte for byte as Pillow does (`Image.resize`, src/libImaging/Resample.c).
- * torchvision and timm resize photos in this way, so that their weights get the pixels that they were trained on.
+ * Resizes 8-bit images with antialiasing, byte for byte as Pillow up to version 12 (`Image.resize`, src/libImaging/Resample.c).
+ * torchvision and timm resize photos in this way, so that their weights get the pixels that they were trained on. Pillow 13 does
+ * the columns first where that is cheaper, and the rounding between the passes then changes some bytes.
  *
  * It is a separable filter: rows first, rounded to 8 bits, then columns. When an image shrinks, the filter is widened by the same
  * factor. Weights are fixed-point numbers with 22 fractional bits.

@@ -4,7 +4,7 @@
 
 Sources are noise between smooth gradients, from NumPy's PCG64 with seed 7, and stored. Metadata: `cases`, a list of
 {"source", "box": [left, top, width, height], "size": [width, height], "filter": "bilinear" | "bicubic"}; the result of
-case i is `Image.crop(box).resize(size, filter)`. Keys:
+case i is `Image.crop(box)`, resized across and then down, the order of Pillow up to version 12. Keys:
 
     source.<name>    U8 (H, W, 3)
     result.<i>       U8 (height, width, 3)
@@ -46,7 +46,9 @@ def main():
     for i, case in enumerate(cases):
         left, top, width, height = case["box"]
         image = Image.fromarray(sources[case["source"]]).crop((left, top, left + width, top + height))
-        tensors[f"result.{i}"] = np.asarray(image.resize(case["size"], FILTERS[case["filter"]]))
+        for size in ((case["size"][0], image.height), case["size"]):
+            image = image.resize(size, FILTERS[case["filter"]])
+        tensors[f"result.{i}"] = np.asarray(image)
     save("resize", tensors, {"cases": cases})
 
 
