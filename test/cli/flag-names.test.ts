@@ -11,6 +11,7 @@ test.each([
   ["run `advprop doctor`, or `npm test`", "run `advprop doctor`, or `npm test`"],
   ["`epsilon` is 8", "--epsilon is 8"],
   ["give `onnx.pixelRange: 0-1`, or correct `onnx.mean`", "give --onnx pixelRange=0-1, or correct --onnx mean"],
+  ["the class \u001b[2J\u0007 is\nnew", "the class \\u001b[2J\\u0007 is\nnew"],
   ["`attack.epsilon: 1`: attack.epsilon must be", "--epsilon 1: attack.epsilon must be"],
 ])("%s", (message, expected) => {
   expect(withFlags(message)).toBe(expected);

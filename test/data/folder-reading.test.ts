@@ -87,6 +87,43 @@ describe("names that are not UTF-8", () => {
   });
 });
 
+describe("names with a control character", () => {
+  test("of a class's folder and of a photo are errors that name them", async () => {
+    for (const [name, shown] of [
+      ["b/line\nbreak.jpg", "b/line\\u000abreak.jpg"],
+      ["b/\u001b[2J.jpg", "b/\\u001b[2J.jpg"],
+      ["line\rbreak", "line\\u000dbreak/"],
+    ]) {
+      const root = folderAfter((folder) =>
+        renameSync(join(folder, name.includes("/") ? "b/001.jpg" : "b"), join(folder, name)),
+      );
+      // A second class, so that this is the only error.
+      cpSync(join(good, "a"), join(root, "c"), { recursive: true });
+      const errors = (await findings(root)).filter(({ severity }) => severity === "error");
+      expect(errors).toMatchObject([
+        { code: "name-control-character", files: [name.includes("/") ? name : `${name}/`] },
+      ]);
+      expect(findingLines((await checkData(root, { quick: true })).findings).join("\n")).toContain(shown);
+    }
+  });
+
+  test("of other files are reported among the unused entries", async () => {
+    // File managers of macOS write such a file.
+    const root = folderAfter((folder) => writeFileSync(join(folder, "a", "Icon\r"), ""));
+    expect(await findings(root)).toMatchObject([{ code: "not-an-image", files: ["a/Icon\r"] }]);
+  });
+
+  test("names with spaces, quotes, other scripts and U+2028 are used", async () => {
+    const names = ["a b", "it's", 'the "best"', "写真", "line\u2028separator"];
+    const root = folderAfter((folder) => {
+      for (const name of names) cpSync(join(good, "b"), join(folder, name), { recursive: true });
+    });
+    expect((await checkData(root, { quick: true })).classes.map(({ name }) => name).sort()).toEqual(
+      ["a", "b", ...names].sort(),
+    );
+  });
+});
+
 describe("entries without read permission", () => {
   test("a class's folder, or a folder in it, is an error that names it", async () => {
     for (const closed of ["b", "b/inner"]) {

@@ -5,7 +5,7 @@ import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import type { Finding } from "../../data/inspection/findings.js";
 import type { EvaluationImages } from "../../data/opened-data.js";
 import { type BadPhoto, checkMaxBad } from "../../data/photos/bad-photos.js";
-import { readUsedPhotos } from "../../data/photos/used-photos.js";
+import { readUsedParts } from "../../data/photos/used-photos.js";
 import { UsageError } from "../../errors.js";
 import { knownSet } from "../../evaluation/classes/class-rule.js";
 import type { EvaluationView } from "../../evaluation/view.js";
@@ -119,7 +119,7 @@ function lostNote({ missing, photos }: LostSplit, undivided: boolean): string {
 /** The split of each photo in a run, by its key; undefined if the run did not record its photos. */
 function usedPhotos(run: string): ReadonlyMap<string, Part> | undefined {
   const { photos } = RunDirectory.open(run);
-  return existsSync(photos) ? readUsedPhotos(photos) : undefined;
+  return existsSync(photos) ? readUsedParts(photos) : undefined;
 }
 
 /** The photos that a run was trained and validated on. */

@@ -5,7 +5,7 @@ import { PARTS } from "../../data/folders/image-folder.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
 import { quickCheckPhotos } from "../../data/photos/quick-check.js";
 import { photoExists, photoPath } from "../../data/photos/read-photo.js";
-import { readUsedPhotos } from "../../data/photos/used-photos.js";
+import { readUsedParts } from "../../data/photos/used-photos.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import { RunDirectory, savedSplit } from "../../runs/run-directory.js";
 
@@ -41,7 +41,7 @@ export async function ownSplit(
   const there = files.filter((file) => photoExists(photoPath(path, file)));
   const { photos } = RunDirectory.open(run);
   if (!existsSync(photos)) return there.length === files.length ? { split } : undefined;
-  const used = readUsedPhotos(photos);
+  const used = readUsedParts(photos);
   const looks = await quickCheckPhotos(path, there);
   const own = looks.filter(({ key }) => key === undefined || used.has(key)).length;
   if (own === files.length) return { split };

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Pixels } from "../../data/loading/batch.js";
 import { photoExists, photoPath, readPhoto } from "../../data/photos/read-photo.js";
-import { parseUsedPhotos } from "../../data/photos/used-photos.js";
+import { readUsedPhotos } from "../../data/photos/used-photos.js";
 import { shapesDataset } from "../../data/shapes/shapes.js";
 import { AdvPropError } from "../../errors.js";
 import { evaluationBatchSize } from "../../evaluation/predictor.js";
@@ -60,7 +60,7 @@ async function ownImages(path: string, specification: ModelSpecification): Promi
 /** Photos of a run, evenly spaced in its list. @throws ERR_IMAGE a photo no longer exists, or is damaged */
 async function ownPhotos(list: string, folder: string, specification: ModelSpecification) {
   const { imageSize: size, view } = specification;
-  const photos = parseUsedPhotos(readFileSync(list, "utf8"));
+  const photos = readUsedPhotos(list);
   const count = Math.min(countOf(specification), photos.length);
   const pixels = new Uint8Array(count * size * size * 3);
   for (let i = 0; i < count; i++) {

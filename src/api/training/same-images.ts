@@ -1,7 +1,7 @@
 /** Checks that a resumed run still has the images that it began with. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { OpenedData } from "../../data/opened-data.js";
-import { parseUsedPhotos, type UsedPhoto } from "../../data/photos/used-photos.js";
+import { readUsedPhotos, type UsedPhoto } from "../../data/photos/used-photos.js";
 import { UsageError } from "../../errors.js";
 import type { RunDirectory } from "../../runs/run-directory.js";
 
@@ -17,7 +17,7 @@ export function checkSameImages(run: RunDirectory, data: OpenedData): string | u
   const recorded = data.photos !== undefined && existsSync(run.photos);
   const differences = [
     ...classDifferences(before.classes, data.classes),
-    ...(recorded ? photoDifferences(parseUsedPhotos(readFileSync(run.photos, "utf8")), data.photos) : []),
+    ...(recorded ? photoDifferences(readUsedPhotos(run.photos), data.photos) : []),
   ];
   for (const [what, was, now] of [
     ["training", before.trainingImages, data.train?.length ?? 0],

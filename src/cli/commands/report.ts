@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { withFlags } from "../flags/flag-names.js";
 
 interface ReportFlags {
   readonly to: string;
@@ -15,6 +16,6 @@ export function define(command: Command): void {
 async function run(runs: readonly string[], { to }: ReportFlags): Promise<void> {
   const { report } = await import("../../api/report/report.js");
   const { renderText } = await import("../../evaluation/report/text.js");
-  console.log(renderText(await report(runs, { to })));
+  console.log(withFlags(renderText(await report(runs, { to }))));
   process.stderr.write(`Saved ${to}\n`);
 }

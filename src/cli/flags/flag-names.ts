@@ -1,4 +1,5 @@
 /** Turns options in messages of the library into flags. Messages name options in backticks, as in \`optimizer.lr: 0.1\`. */
+import { printable } from "../../errors.js";
 import { ATTACK_FLAGS, SYNC_FLAG, TRAINING_FLAGS } from "./flags.js";
 
 /** Options that are not recipe keys: their flags have the same names, written with hyphens. */
@@ -43,13 +44,14 @@ const OTHER_OPTIONS: readonly string[] = [
 ];
 
 /**
- * A message with flags in place of options. A recipe key at the beginning of a line is replaced too if it has a flag.
+ * A message for the terminal: flags in place of options, and control characters of names as `\\u001b`.
  *
  * @param message for example "give a larger \`training.epochs\`, or \`data.validationFraction: 0.1\`"
  * @returns       for example "give a larger --epochs, or --validation-fraction 0.1"; other words in backticks are not changed
  */
 export function withFlags(message: string): string {
-  return message.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
+  const safe = message.split("\n").map(printable).join("\n");
+  return safe.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
     const [, onnxKey] = /^onnx\.(\w+)$/.exec(option) ?? [];
     if (onnxKey !== undefined) return `--onnx ${onnxKey}${value === undefined ? "" : `=${value}`}`;
     const flag = flagOf(option);

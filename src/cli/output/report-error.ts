@@ -1,6 +1,6 @@
 /** Prints the error of a failed command. */
 import { CommanderError } from "commander";
-import { AdvPropError } from "../../errors.js";
+import { AdvPropError, printable } from "../../errors.js";
 
 /**
  * Tells the user what went wrong. A coded error ends in its code, which docs/troubleshooting.md explains. A file that the system
@@ -19,7 +19,7 @@ export async function reportError(error: unknown): Promise<number> {
   }
   const { syscall, path, message } = Object(error) as NodeJS.ErrnoException;
   if (syscall !== undefined && path !== undefined) {
-    console.error(`advprop: ${message}. Check that ${path} exists and that you may read or write it.`);
+    console.error(printable(`advprop: ${message}. Check that ${path} exists and that you may read or write it.`));
     return 1;
   }
   console.error(error);

@@ -31,6 +31,7 @@ export type IgnoredReason =
   | "broken-link"
   | "broken-class-link"
   | "name-not-utf8"
+  | "name-control-character"
   | "special-file";
 
 export interface Ignored {
@@ -62,7 +63,7 @@ export interface ImageFolder {
  * in ImageNet. It then needs a file `PATH/PART_labels.txt` beside its folder (`val_labels.txt` beside `val`) with lines
  * `FILE CLASS`: {@link readLabelFile}. Photos in subfolders of a class's folder belong to the class. Links are followed.
  * Unused entries are listed: hidden files and folders, entries outside of the layout, folders without photos, and entries that
- * cannot be read or named.
+ * cannot be read or named, such as names with a line break.
  *
  * @param parts the folders of the parts, none for a folder of classes; by default those of {@link partFolders}
  * @throws UsageError ERR_DATA_LAYOUT where names and contents of the folders contradict each other
@@ -220,7 +221,7 @@ class Scan {
   }
 
   /** The entries of a folder without hidden ones, which are reported as unused. */
-  #visible(folder: string): Listing {
+  #visible(folder: string): Omit<Listing, "odd"> & { readonly odd: readonly UnusedEntry[] } {
     const { folders, files, odd, failure } = this.#reader.list(folder);
     for (const name of folders.filter(isHidden)) {
       const path = join(folder, name);
@@ -229,10 +230,17 @@ class Scan {
     }
     for (const name of files.filter(isHidden)) this.#ignore(join(folder, name), "hidden");
     const shown = (name: string) => !isHidden(name);
+    const usable = (name: string) => shown(name) && !CONTROL_CHARACTER.test(name);
+    const unusable = [
+      ...folders.map((name) => ({ name, isFolder: true })),
+      ...files.map((name) => ({ name, isFolder: false })),
+    ].filter(({ name }) => CONTROL_CHARACTER.test(name));
     return {
-      folders: folders.filter(shown),
-      files: files.filter(shown),
-      odd: odd.filter(({ name }) => shown(name)),
+      folders: folders.filter(usable),
+      files: files.filter(usable),
+      odd: [...odd, ...unusable.map((entry) => ({ ...entry, why: "name-control-character" as const }))].filter(
+        ({ name }) => shown(name),
+      ),
       failure,
     };
   }
@@ -265,13 +273,20 @@ const ERRORS: ReadonlySet<IgnoredReason> = new Set([
   "unreadable-class",
   "broken-class-link",
   "name-not-utf8",
+  "name-control-character",
 ]);
+
+/** A line break in a name would end its line in files that have a line for each photo or class. */
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+/** An odd entry, or one with a control character in its name. */
+type UnusedEntry = Omit<OddEntry, "why"> & { readonly why: OddEntry["why"] | "name-control-character" };
 
 /**
  * @param counts whether the entry is where photos or a class are expected
  * @param other the reason for an entry elsewhere whose only problem is its name
  */
-function reasonOf({ why }: OddEntry, counts: boolean, other: IgnoredReason = "stray"): IgnoredReason {
+function reasonOf({ why }: UnusedEntry, counts: boolean, other: IgnoredReason = "stray"): IgnoredReason {
   if (why === "special-file") return why;
   if (why === "broken-link") return counts ? "broken-class-link" : why;
   return counts ? why : other;

@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { listed, UsageError } from "../../errors.js";
+import { listed, shellWord, UsageError } from "../../errors.js";
 import { type FoundDataset, findDataset, unknownLayout } from "../datasets/open-dataset.js";
 import { openShards } from "../shards/open-shards.js";
 import { partOfShard, shardsNamed } from "../shards/shard-names.js";
@@ -86,7 +86,7 @@ export async function photosIn(
   throw new UsageError(
     "ERR_DATA_LAYOUT",
     `${what}: ${path} is a corrupted set in the layout ${layout} (${listed([...severities.keys()])}), which is evaluated as a whole: ` +
-      `advprop evaluate MODEL \`data: ${path}\`. Give the clean images here` +
+      `advprop evaluate MODEL \`data: ${shellWord(path)}\`. Give the clean images here` +
       (layout === "cifar-c"
         ? "."
         : ", one severity of it, or, where these are classes, a folder train that holds them."),
@@ -144,9 +144,10 @@ function noPhotos(path: string, reader: FolderReader, ignored: readonly Ignored[
         `${listed([unread[0].path])}. Convert them to PNG or JPEG.`,
     );
   }
-  const closed = those("unreadable-class", "name-not-utf8", "broken-class-link");
+  const closed = those("unreadable-class", "name-not-utf8", "name-control-character", "broken-class-link");
   if (closed.length > 0) {
-    const [{ path: first, detail = "its name is not UTF-8, or it is a broken link" }] = closed;
+    const [{ path: first, detail = "its name is not UTF-8 or has a control character, or it is a broken link" }] =
+      closed;
     return fail(`holds no folder of images that can be read: ${listed([first])}: ${detail}.`);
   }
   const loose = those("stray").filter((entry) => isPhotoName(entry.path));

@@ -186,6 +186,12 @@ const IGNORED: Readonly<Record<IgnoredReason, IgnoredKind>> = {
     message: "the name is not UTF-8 (bytes that are not UTF-8 are shown as \\x..), so it cannot be read or saved",
     remedy: "Give it another name, for example with mv or convmv.",
   },
+  "name-control-character": {
+    severity: "error",
+    message:
+      "the name has a control character, such as a line break (shown as \\u000a), so lists with a name on each line cannot hold it",
+    remedy: "Give it another name, for example with mv.",
+  },
   "special-file": {
     severity: "warning",
     message: "pipes, sockets and devices are not opened",

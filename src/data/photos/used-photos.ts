@@ -1,7 +1,8 @@
 /** The photos that a run was trained and validated on, identified by their contents, so that they can be recognised later. */
 
 import { readFileSync } from "node:fs";
-import type { Part } from "../folders/image-folder.js";
+import { RunError } from "../../errors.js";
+import { PARTS, type Part } from "../folders/image-folder.js";
 
 /** A photo and its part in a run. */
 export interface UsedPhoto {
@@ -15,22 +16,27 @@ export interface UsedPhoto {
 export const formatUsedPhotos = (photos: readonly UsedPhoto[]): string =>
   photos.map(({ key, part, file }) => `${key} ${part} ${file}\n`).join("");
 
-/** Parses the text of {@link formatUsedPhotos}. */
-export const parseUsedPhotos = (text: string): UsedPhoto[] =>
-  text
+/**
+ * Reads a file with the text of {@link formatUsedPhotos}.
+ *
+ * @throws RunError ERR_RUN_FILE where a line has another form
+ */
+export const readUsedPhotos = (path: string): UsedPhoto[] =>
+  readFileSync(path, "utf8")
     .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [, key, part, file] = /^(\S+) (\S+) (.*)$/.exec(line) as unknown as [string, string, Part, string];
-      return { key, part, file };
+    .slice(0, -1)
+    .map((line, i) => {
+      const [, key, part, file] = /^(\S+) (\S+) (.+)$/s.exec(line) ?? [];
+      if (PARTS.includes(part as Part)) return { key, part: part as Part, file };
+      throw new RunError(
+        "ERR_RUN_FILE",
+        `${path}:${i + 1}: each line must be KEY PART FILE; got ${JSON.stringify(line.slice(0, 60))}. Restore the file, or start a new run.`,
+      );
     });
 
-/** Reads a file with the text of {@link formatUsedPhotos}: the part of each photo by its key. Of several parts, `train` wins. */
-export function readUsedPhotos(path: string): Map<string, Part> {
+/** The part of each photo of a run's file by its key. Of several parts, `train` wins. @throws as {@link readUsedPhotos} */
+export function readUsedParts(path: string): Map<string, Part> {
   const parts = new Map<string, Part>();
-  for (const line of readFileSync(path, "utf8").split("\n")) {
-    const [key, part] = line.split(" ", 2) as [string, Part];
-    if (key !== "" && parts.get(key) !== "train") parts.set(key, part);
-  }
+  for (const { key, part } of readUsedPhotos(path)) if (parts.get(key) !== "train") parts.set(key, part);
   return parts;
 }

@@ -66,7 +66,8 @@ export async function scanShard(source: ByteSource): Promise<ShardPhoto[]> {
       next = kind === "extended" ? readPaxRecords(text, refuse) : { path: textOf(text, refuse) };
     } else if (kind === "file") {
       const name = header.name.replace(/^(\.\/)+/, "");
-      if (!isSafeName(name)) refuse(`the name ${JSON.stringify(header.name)} leads out of the shard`);
+      if (!isSafeName(name))
+        refuse(`the name ${JSON.stringify(header.name)} leads out of the shard, or has a control character`);
       const [, key, extension] = /^((?:.*\/)?[^./][^./]*)\.([^/]*)$/.exec(name) ?? [];
       // The webdataset library writes members for itself whose names are between two underscores.
       if (key !== undefined && !isHidden(name.split("/").at(-1)!) && !/^__[^/]*__($|\/)/.test(name)) {

@@ -40,9 +40,9 @@ export interface ShardIndex {
   readonly photos: readonly ShardPhoto[];
 }
 
-/** Whether a member's name can be appended to the path of a folder without leaving that folder. */
+/** Whether a member's name can be appended to the path of a folder without leaving that folder, and fits on one line. */
 export const isSafeName = (name: string): boolean =>
-  !/[\\\0]/.test(name) && name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+  !/[\\\p{Cc}]/u.test(name) && name.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 
 /**
  * Parses an index. It is checked strictly, since it can come from an untrusted source.

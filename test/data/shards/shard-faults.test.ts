@@ -58,7 +58,7 @@ describe("a shard is refused", () => {
     expect(error.message).toMatch(/train-000\.tar at \d+/);
   });
 
-  test.each(["../../evil.jpg", "/etc/evil.jpg", "a/../../evil.jpg", "a\\..\\evil.jpg", "a//b.jpg"])(
+  test.each(["../../evil.jpg", "/etc/evil.jpg", "a/../../evil.jpg", "a\\..\\evil.jpg", "a//b.jpg", "a\nb.jpg"])(
     "whose member is named %s",
     async (name) => {
       // tar-stream itself would not write a name that begins with "/".
