@@ -75,6 +75,10 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 export const printable = (name: string): string =>
   name.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+/** A word of a command that a user can paste into a POSIX shell. It has quotes only where the shell would read it in another way. */
+export const shellWord = (word: string): string =>
+  /^[\p{L}\p{M}\p{N}_@%+=:,./-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
 /** "1 photo", "2 photos". */
 export const numbered = (count: number, noun: string, plural = `${noun}s`): string =>
   `${count} ${count === 1 ? noun : plural}`;

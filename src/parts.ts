@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { AdvPropError, printable, UsageError } from "./errors.js";
+import { AdvPropError, printable, shellWord, UsageError } from "./errors.js";
 import { type PartKind, type RegisteredPart, registeredParts } from "./registered-parts.js";
 
 /** A file and the parts that it registered. */
@@ -88,7 +88,7 @@ export function checkParts(run: string, remembered: readonly PartsFile[]): strin
       const what = parts.map(({ kind, name }) => `the ${kind} ${name}`).join(" and ");
       return existsSync(file)
         ? `${run} needs ${what}. It was made with ${printable(file)}, a program, and a run never causes a program to be loaded. ` +
-            `If you trust it, give \`parts: ${printable(file)}\``
+            `If you trust it, give \`parts: ${shellWord(printable(file))}\``
         : `${run} needs ${what}. It was made with ${printable(file)}, and that file is not there. Give its new path with \`parts\``;
     });
     throw new UsageError("ERR_PARTS", lines.join("\n"));

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack/attack-photo.js";
 import { type AttackSetOptions, attackSet } from "../api/attack/attack-set.js";
-import { UsageError } from "../errors.js";
+import { printable, shellWord, UsageError } from "../errors.js";
 import { imagenetWords } from "../evaluation/classes/imagenet.js";
 import { attackPicture } from "../figures/attack-picture.js";
 import { modelName } from "../predictors/opened.js";
@@ -65,7 +65,7 @@ export async function runAttackSet({ model, json, quiet, changes, options }: Run
   const { to, images, imageSize } = written;
   const text =
     `${images} attacked images of ${options.data} are in ${to}, ${imageSize} x ${imageSize} pixels each. ` +
-    `Evaluate a model on them with: advprop evaluate MODEL --data ${to} --crop-fraction 1`;
+    `Evaluate a model on them with: advprop evaluate MODEL --data ${shellWord(to)} --crop-fraction 1`;
   console.log(json ? JSON.stringify(written) : text);
 }
 
@@ -116,7 +116,7 @@ function pictureOf(
 const bytes = (epsilon: number): number => Math.floor(255 * epsilon + 1e-6);
 
 /** The first name of an ImageNet class in place of its synset id. */
-const shown = (name: string): string => imagenetWords(name)?.split(", ")[0] ?? name;
+const shown = (name: string): string => printable(imagenetWords(name)?.split(", ")[0] ?? name);
 
 function describe({ routes, route, from, target, reached, largestChange }: AttackedPhoto, file: string): string {
   const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;

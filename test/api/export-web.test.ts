@@ -103,14 +103,14 @@ test("a failed export leaves nothing behind, and the remains of a killed export 
 });
 
 test("the command writes the page, and prints how to serve it", () => {
-  const to = join(temporaryFolder(), "page");
+  const to = join(temporaryFolder(), "my page");
   const { status, stdout, stderr } = advprop(["export", first, second, "--format", "web", "--to", to]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toContain(`${to}: a page that classifies photos in the browser, 1`);
   expect(stdout).toMatch(
     /\n {2}first: resnet8 \(from .*first\.safetensors\); on \d+ images, .*, the logits of ONNX Runtime differ/,
   );
-  expect(stdout).toContain(`python3 -m http.server --directory ${to} 8000`);
+  expect(stdout).toContain(`python3 -m http.server --directory '${to}' 8000`);
 });
 
 test.each([

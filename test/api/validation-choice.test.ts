@@ -36,6 +36,9 @@ test("the command at the end evaluates on images that did not choose the checkpo
   expect(evaluateCommand("r", ["train", "validation"], true)).toBe(
     "advprop evaluate r --split validation --checkpoint last",
   );
+  expect(evaluateCommand("my runs/it's", ["train", "validation", "test"], true)).toBe(
+    "advprop evaluate 'my runs/it'\\''s'",
+  );
   expect(evaluateCommand("r", ["train", "validation"], false)).toBe("advprop evaluate r --split validation");
   expect(evaluateCommand("r", ["train"], false)).toBe("advprop evaluate r --data PATH");
 });

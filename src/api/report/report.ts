@@ -1,6 +1,8 @@
 /** Writes a report on finished or running trainings as one page: settings, cost, curves and results. Nothing is computed again. */
+
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { shellWord } from "../../errors.js";
 import type { Block, Document, PictureGrid } from "../../evaluation/report/document.js";
 import { renderHtml } from "../../evaluation/report/html.js";
 import { writeFileAtomic } from "../../runs/atomic-file.js";
@@ -50,7 +52,7 @@ export async function reportDocument(runs: readonly ReportedRun[]): Promise<Docu
       { kind: "heading", text: runs.length === 1 ? "Recipe" : "Recipes" },
       ...differencesTable(runs),
       ...runs.map(({ name, run }): Block => {
-        const command = run.info.command.length === 0 ? "" : `# ${run.info.command.join(" ")}\n`;
+        const command = run.info.command.length === 0 ? "" : `# ${run.info.command.map(shellWord).join(" ")}\n`;
         return { kind: "listing", caption: `The complete recipe of ${name}`, text: command + run.recipeText() };
       }),
     ],

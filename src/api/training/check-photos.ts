@@ -3,7 +3,7 @@
 import { photosIn, recogniseFolder } from "../../data/folders/recognise-folder.js";
 import { checkStructure } from "../../data/inspection/check-structure.js";
 import { findingLines } from "../../data/inspection/findings.js";
-import { UsageError } from "../../errors.js";
+import { shellWord, UsageError } from "../../errors.js";
 import { SHAPES } from "../../recipes/build/data.js";
 
 /**
@@ -19,7 +19,7 @@ export async function checkPhotos(path: string | null): Promise<string[]> {
   const findings = checkStructure(await photosIn(path, recognised, "train"));
   const lines = findingLines(findings);
   if (findings.some(({ severity }) => severity === "error")) {
-    const more = `For the full check: advprop data check ${path}`;
+    const more = `For the full check: advprop data check ${shellWord(path)}`;
     throw new UsageError(
       "ERR_DATA_CHECK",
       `the images in ${path} have errors that would spoil the training:\n${lines.join("\n")}\n${more}`,

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { DataReport } from "../../data/inspection/check.js";
 import { findingLines, type Severity } from "../../data/inspection/findings.js";
-import { didYouMean, numbered, printable, UsageError } from "../../errors.js";
+import { didYouMean, numbered, printable, shellWord, UsageError } from "../../errors.js";
 import { withFlags } from "../flags/flag-names.js";
 import { wholeNumber } from "../flags/set-flags.js";
 import { CountLine } from "../output/count-line.js";
@@ -84,7 +84,7 @@ async function get(name: string, { to, url, json, quiet }: GetFlags): Promise<vo
     onProgress: (done, total) => progress.show(done, total),
   });
   progress.end();
-  const text = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${folder}`;
+  const text = `${name} ${existed ? "was already" : "is"} in ${folder}. Train on it with: advprop train --data ${shellWord(folder)}`;
   console.log(json ? JSON.stringify({ set: name, folder, existed }) : text);
 }
 
@@ -115,7 +115,7 @@ async function pack(path: string, { to, shardSize, resize, json, quiet }: PackFl
   sayFindings(findings, quiet === true);
   const text =
     `${numbered(packed.photos, "photo")} in ${numbered(packed.shards, "shard")}, ${(packed.bytes / 1e6).toFixed(1)} MB: ${to}. ` +
-    `Train on them with: advprop train --data ${to}`;
+    `Train on them with: advprop train --data ${shellWord(to)}`;
   console.log(json ? JSON.stringify(packed) : text);
 }
 

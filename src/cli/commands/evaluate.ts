@@ -4,7 +4,7 @@ import type { EvaluationSplit } from "../../api/evaluation/data.js";
 import type { EvaluationOptions } from "../../api/evaluation/options.js";
 import { EVALUATION_ATTACKS } from "../../attacks/evaluation/names.js";
 import { TRAINING_ATTACKS } from "../../attacks/names.js";
-import { UsageError } from "../../errors.js";
+import { shellWord, UsageError } from "../../errors.js";
 import { withFlags } from "../flags/flag-names.js";
 import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, changesOf, givenFlags, MACHINE_FLAGS } from "../flags/flags.js";
 import { onnxOption, onnxOptions } from "../flags/onnx-flag.js";
@@ -140,7 +140,7 @@ function print({ json }: EvaluateFlags, result: object, text: () => string): voi
 /** @throws UsageError ERR_FLAG an old name of a flag is used; ERR_SUITE the suite is not known */
 function checkNames({ output, suite }: EvaluateFlags): void {
   if (output !== undefined) {
-    throw new UsageError("ERR_FLAG", `evaluate: --output is now called --to. Write --to ${output}`);
+    throw new UsageError("ERR_FLAG", `evaluate: --output is now called --to. Write --to ${shellWord(output)}`);
   }
   if (suite !== undefined && suite !== "standard") {
     throw new UsageError("ERR_SUITE", `evaluate: --suite must be standard; got ${suite}`);

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ExportModelOptions, ExportResult } from "../../api/export/export-model.js";
 import type { ExportWebResult } from "../../api/export/export-web.js";
-import { didYouMean, UsageError } from "../../errors.js";
+import { didYouMean, shellWord, UsageError } from "../../errors.js";
 import { downloadProgress } from "../output/download-progress.js";
 
 interface ExportCommandOptions extends Omit<ExportModelOptions, "imageSize" | "format"> {
@@ -82,7 +82,7 @@ function describePage({ folder, bytes, models }: ExportWebResult): string[] {
         `  ${name}: ${model} (from ${from}); on ${images} images, ${of}, the logits of ONNX Runtime ` +
         `differ by at most ${difference.toExponential(1)} of the largest logit`,
     ),
-    `Serve the folder with any static server, for example: python3 -m http.server --directory ${folder} 8000`,
+    `Serve the folder with any static server, for example: python3 -m http.server --directory ${shellWord(folder)} 8000`,
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { UsageError } from "../../errors.js";
+import { shellWord, UsageError } from "../../errors.js";
 import { registeredNames } from "../../registered-parts.js";
 import type { PresetName } from "../../weights/preset-names.js";
 import { downloadProgress } from "../output/download-progress.js";
@@ -90,7 +90,9 @@ async function importWeights(reference: string, _: ImportFlags, command: Command
   progress.end(result.notes);
   if (json) return print(result);
   const size = `${(result.bytes / 1e6).toFixed(1)} MB`;
-  console.log(`${to}: ${result.model}, ${result.tensors} tensors, ${size}. Train from it with: --weights ${to}`);
+  console.log(
+    `${to}: ${result.model}, ${result.tensors} tensors, ${size}. Train from it with: --weights ${shellWord(to)}`,
+  );
 }
 
 const print = (value: unknown): void => console.log(JSON.stringify(value, undefined, 2));

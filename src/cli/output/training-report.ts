@@ -1,6 +1,8 @@
 /** Prints the events of a training on standard error. */
+
 import type { TrainEvent, TrainResult } from "../../api/events.js";
 import type { Part } from "../../data/folders/image-folder.js";
+import { shellWord } from "../../errors.js";
 import { withFlags } from "../flags/flag-names.js";
 import { loadedPartsFlags } from "../loaded-parts.js";
 import { CountLine } from "./count-line.js";
@@ -76,7 +78,7 @@ function describeEnd(result: TrainResult): string[] {
     const why = reason === "time budget" ? "The time budget is used up: stopped" : "Stopped";
     return [
       ...lines,
-      `${why} after step ${step}; saved. Continue with: advprop train --run ${run} --resume${loadedPartsFlags()}`,
+      `${why} after step ${step}; saved. Continue with: advprop train --run ${shellWord(run)} --resume${loadedPartsFlags()}`,
     ];
   }
   const why =
@@ -94,7 +96,7 @@ function describeEnd(result: TrainResult): string[] {
  * @param chosen    whether validation images chose a best checkpoint
  */
 export function evaluateCommand(run: string, available: readonly Part[], chosen: boolean): string {
-  const command = `advprop evaluate ${run}`;
+  const command = `advprop evaluate ${shellWord(run)}`;
   if (available.includes("test")) return command;
   if (!available.includes("validation")) return `${command} --data PATH`;
   return `${command} --split validation${chosen ? " --checkpoint last" : ""}`;

@@ -1,5 +1,6 @@
 /** The results of `advprop compare`: a verdict, all measures with their differences, and the cost. */
 
+import { shellWord } from "../../../errors.js";
 import type { ComparedMeasure, ComparisonReport } from "../../reports.js";
 import { colourAt, useDark } from "../charts/colours.js";
 import { saveCsv } from "../csv.js";
@@ -23,8 +24,10 @@ export function ComparisonView({ listing, choose, address }: ViewProps) {
     return (
       <p class="empty">
         There is no finished comparison in {listing.folder}.{" "}
-        <code>npx advprop compare --methods vanilla,advprop --data shapes --to {listing.folder}/comparison</code> trains
-        and compares methods.
+        <code>
+          npx advprop compare --methods vanilla,advprop --data shapes --to {shellWord(`${listing.folder}/comparison`)}
+        </code>{" "}
+        trains and compares methods.
       </p>
     );
   }

@@ -1,6 +1,7 @@
 /** The list of runs, with a filter, sorting and selection. */
 
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { shellWord } from "../../../errors.js";
 import type { RunState, RunSummary } from "../../wire.js";
 import { saveCsv } from "../csv.js";
 import { CsvButton } from "../csv-button.js";
@@ -41,7 +42,7 @@ export function RunsView({ listing, chosen, choose, colours, address }: ViewProp
       <div class="empty">
         <p>There is no run in {listing.folder} yet. This page shows each run as soon as it begins.</p>
         <p>
-          <code>npx advprop train --data shapes --epochs 3 --run {listing.folder}/first</code>
+          <code>npx advprop train --data shapes --epochs 3 --run {shellWord(`${listing.folder}/first`)}</code>
         </p>
       </div>
     );
