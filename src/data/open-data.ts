@@ -44,7 +44,7 @@ export async function openData(path: string, options: OpenDataOptions): Promise<
     if (!absent || part === "validation" || !parts.includes(part)) continue;
     throw new UsageError(
       "ERR_DATA_MISSING",
-      `openData: ${path} has no folder ${part}, only ${Object.keys(folder.parts).join(" and ")}. Add it, or choose another part.`,
+      `openData: ${path} has no folder ${part}, only ${Object.keys(folder.parts).join(" and ")}. Add it, or choose another \`split\`.`,
     );
   }
   return { ...(await openPhotos(folder, parts, options)), findings };
@@ -80,8 +80,8 @@ export function openInMemory(
   if (any.height !== any.width || (imageSize != null && imageSize !== any.height)) {
     throw new UsageError(
       "ERR_IMAGE_SIZE",
-      `openData: the images of ${any.name} are ${any.width} x ${any.height} and are used as they are; got an image size of ` +
-        `${imageSize}. Leave it out.`,
+      `openData: the images of ${any.name} are ${any.width} x ${any.height} and are used as they are; got ` +
+        `\`imageSize: ${imageSize}\`. Leave it out.`,
     );
   }
   let train: Dataset | undefined = sets.train && limitTrain != null ? limitPrefix(sets.train, limitTrain) : sets.train;

@@ -44,13 +44,15 @@ const OTHER_OPTIONS: readonly string[] = [
 ];
 
 /**
- * A message for the terminal: flags in place of options, and control characters of names as `\\u001b`.
+ * A message for the terminal: flags in place of options, control characters of names as `\\u001b`, and without the name of a
+ * function of the library at its beginning, which a user of the command line does not know.
  *
  * @param message for example "give a larger \`training.epochs\`, or \`data.validationFraction: 0.1\`"
  * @returns       for example "give a larger --epochs, or --validation-fraction 0.1"; other words in backticks are not changed
  */
 export function withFlags(message: string): string {
-  const safe = message.split("\n").map(printable).join("\n");
+  const withoutFunction = message.replace(/^[a-z]+[A-Z]\w*: /, "");
+  const safe = withoutFunction.split("\n").map(printable).join("\n");
   return safe.replace(/`([A-Za-z]+(?:\.[A-Za-z]+)*)(?:: ([^`]+))?`/g, (whole, option: string, value?: string) => {
     const [, onnxKey] = /^onnx\.(\w+)$/.exec(option) ?? [];
     if (onnxKey !== undefined) return `--onnx ${onnxKey}${value === undefined ? "" : `=${value}`}`;

@@ -48,11 +48,15 @@ export async function splitPhotos(
   checkSeed(seed, "splitPhotos");
   const { validation, test } = fractions;
   const { leftOut = new LeftOutPhotos(root, {}) } = options;
-  if (!(validation >= 0 && test >= 0 && validation + test < 1)) {
+  if (!(test >= 0 && test < 1)) {
+    throw new UsageError("ERR_VALIDATION_FRACTION", `splitPhotos: \`testFraction\` must be in [0, 1); got ${test}.`);
+  }
+  const most = Number((1 - test).toPrecision(6));
+  if (!(validation >= 0 && validation < most)) {
+    const why = test === 0 ? "" : `, because the share ${test} is for testing`;
     throw new UsageError(
       "ERR_VALIDATION_FRACTION",
-      `splitPhotos: the fractions for validation and test must be in [0, 1) and leave something to train on; got ` +
-        `${validation} and ${test}.`,
+      `splitPhotos: \`validationFraction\` must be in [0, ${most})${why}, so that photos are left to train on; got ${validation}.`,
     );
   }
   const inspections = await inspectPhotos(

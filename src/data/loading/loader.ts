@@ -54,13 +54,7 @@ export function trainingLoader(dataset: Dataset, options: TrainingLoaderOptions)
       `trainingLoader: crop must be a non-negative integer, the padding in pixels; got ${crop}.`,
     );
   }
-  if (dataset.length < batchSize) {
-    throw new UsageError(
-      "ERR_BATCH_SIZE",
-      `trainingLoader: the batch size must be at most ${dataset.length}, the number of training images of ${dataset.name}, ` +
-        `since a partial batch is dropped; got ${batchSize}. Choose a smaller batch size, or add images.`,
-    );
-  }
+  checkBatchFits(batchSize, dataset, "trainingLoader");
   const { height, width } = dataset;
   const stepsPerEpoch = Math.floor(dataset.length / batchSize);
 
@@ -153,7 +147,7 @@ export function partOf(batchSize: number, part: BatchPart | undefined, what: str
   const below = Math.floor(size) * part.count;
   throw new UsageError(
     "ERR_BATCH_SIZE",
-    `${what}: the batch size must be a multiple of the number of processes, ${part.count}, so that each gets equally many images; ` +
+    `${what}: \`batchSize\` must be a multiple of the number of processes, ${part.count}, so that each gets equally many images; ` +
       `got ${batchSize}. Choose ${below > 0 ? `${below} or ` : ""}${below + part.count}.`,
   );
 }
@@ -197,5 +191,19 @@ function gather(dataset: Dataset, indices: Uint32Array, write: WriteImage): Pixe
 /** @throws UsageError ERR_BATCH_SIZE where the batch size is not a positive integer */
 export function checkBatchSize(batchSize: number, what: string): void {
   if (Number.isInteger(batchSize) && batchSize >= 1) return;
-  throw new UsageError("ERR_BATCH_SIZE", `${what}: batch size must be a positive integer; got ${batchSize}.`);
+  throw new UsageError("ERR_BATCH_SIZE", `${what}: \`batchSize\` must be a positive integer; got ${batchSize}.`);
+}
+
+/** Checks that a training set has at least one whole batch. @throws UsageError ERR_BATCH_SIZE */
+export function checkBatchFits(
+  batchSize: number,
+  { length, name }: { readonly length: number; readonly name: string },
+  what: string,
+): void {
+  if (batchSize <= length) return;
+  throw new UsageError(
+    "ERR_BATCH_SIZE",
+    `${what}: \`batchSize\` must be at most ${length}, the number of training images of ${name}, since a partial batch is dropped; ` +
+      `got ${batchSize}. Choose a smaller one, or add images.`,
+  );
 }

@@ -21,12 +21,12 @@ export function defaultWorkers(): number {
 /** @throws UsageError ERR_WORKERS where the number is not a positive integer or is more than the threads of Node's pool */
 export function checkWorkers(workers: number, what: string): void {
   if (!Number.isInteger(workers) || workers < 1) {
-    throw new UsageError("ERR_WORKERS", `${what}: workers must be a positive integer; got ${workers}.`);
+    throw new UsageError("ERR_WORKERS", `${what}: \`workers\` must be a positive integer; got ${workers}.`);
   }
   if (workers > poolThreads()) {
     throw new UsageError(
       "ERR_WORKERS",
-      `${what}: workers must be at most ${poolThreads()}, the threads in which Node decodes images; got ${workers}. ` +
+      `${what}: \`workers\` must be at most ${poolThreads()}, the threads in which Node decodes images; got ${workers}. ` +
         `For more, set UV_THREADPOOL_SIZE=${workers} in the environment before the program starts.`,
     );
   }

@@ -6,7 +6,7 @@ import { type CropLimits, defaultCropFraction, INCEPTION_CROP } from "../../imag
 import type { Interpolation } from "../../images/resize.js";
 import { checkSeed } from "../../random.js";
 import type { Loader, PixelBatch } from "../loading/batch.js";
-import { type BatchPart, checkBatchSize, partOf, rangeOf, visitsOf } from "../loading/loader.js";
+import { type BatchPart, checkBatchFits, checkBatchSize, partOf, rangeOf, visitsOf } from "../loading/loader.js";
 import { epochOrder, type Sampler } from "../loading/sampler.js";
 import { ONE_VIEW, type ViewSource } from "../loading/view-sources.js";
 import { checkWorkers, defaultWorkers } from "../loading/worker-threads.js";
@@ -89,13 +89,7 @@ export function trainingPhotos(set: PhotoSet, options: TrainingPhotoOptions): Lo
   if (!(cacheBytes >= 0)) {
     throw new UsageError("ERR_CACHE", `${what}: cacheBytes must be at least 0; got ${cacheBytes}.`);
   }
-  if (set.length < batchSize) {
-    throw new UsageError(
-      "ERR_BATCH_SIZE",
-      `${what}: the batch size must be at most ${set.length}, the number of training images of ${set.name}, since a ` +
-        `partial batch is dropped; got ${batchSize}. Choose a smaller batch size, or add images.`,
-    );
-  }
+  checkBatchFits(batchSize, set, what);
   const reader = new PhotoReader(set, {
     ...common,
     batchSize: views.length * partSize,

@@ -117,8 +117,17 @@ describe("splitPhotos", () => {
   });
 
   test("refuses fractions that leave no training photos", async () => {
-    const error = await codedRejection(splitPhotos("/", [], { validation: 0.5, test: 0.5 }, 1));
-    expect(error.code).toBe("ERR_VALIDATION_FRACTION");
+    const refused = (validation: number, test: number) => codedRejection(splitPhotos("/", [], { validation, test }, 1));
+    expect(await refused(0.9, 0.15)).toMatchObject({
+      code: "ERR_VALIDATION_FRACTION",
+      message:
+        "splitPhotos: `validationFraction` must be in [0, 0.85), because the share 0.15 is for testing, so that photos are left to train on; got 0.9.",
+    });
+    expect((await refused(0.5, 0.5)).message).toContain("`validationFraction` must be in [0, 0.5)");
+    expect((await refused(-0.1, 0)).message).toContain(
+      "must be in [0, 1), so that photos are left to train on; got -0.1.",
+    );
+    expect((await refused(0.1, 1)).message).toContain("`testFraction` must be in [0, 1); got 1.");
   });
 
   test("a saved split is used again, unless some of its files are missing", async () => {
