@@ -32,15 +32,31 @@ export function assert(condition: unknown, message: string): asserts condition {
 }
 
 /**
- * The known word nearest to a misspelt one, for "did you mean" hints.
+ * Checks an argument that must be text, such as a path. A caller in JavaScript can pass anything.
+ *
+ * @param what the argument, for the message
+ * @throws UsageError ERR_ARGUMENT where it is not text
+ */
+export function checkText(value: unknown, what: string): void {
+  if (typeof value === "string") return;
+  const hint = value instanceof URL ? " For a file URL, give fileURLToPath(url) of node:url." : "";
+  throw new UsageError(
+    "ERR_ARGUMENT",
+    `${what} must be text; got ${value instanceof URL ? "a URL" : value === null ? "null" : typeof value}.${hint}`,
+  );
+}
+
+/**
+ * The known word nearest to a misspelt one, for "did you mean" hints. A caller in JavaScript can pass other values than text.
  *
  * @returns the candidate with the smallest Levenshtein distance, or undefined where none is closer than half the word
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.ceil(word.length / 2));
+  const sought = String(word).toLowerCase();
+  let bestDistance = Math.max(2, Math.ceil(sought.length / 2));
   for (const candidate of candidates) {
-    const distance = levenshtein(word.toLowerCase(), candidate.toLowerCase());
+    const distance = levenshtein(sought, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -33,7 +33,7 @@ export interface Run {
  * Opens a run for reading. Nothing is changed, so the run may still be training.
  *
  * @param path the run's folder
- * @throws UsageError ERR_RUN_MISSING there is no run; ERR_RUN_SCHEMA the run is from another version; ERR_PARTS its network or attack is of a file that
+ * @throws UsageError ERR_ARGUMENT the path is not text; ERR_RUN_MISSING there is no run; ERR_RUN_SCHEMA the run is from another version; ERR_PARTS its network or attack is of a file that
  *   is not loaded
  */
 export function openRun(path: string): Run {

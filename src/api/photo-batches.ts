@@ -53,7 +53,15 @@ async function bytesOf(file: string): Promise<Uint8Array> {
   }
 }
 
-function checkPixels({ pixels, height, width }: RawImage): void {
+function checkPixels(photo: RawImage): void {
+  if (photo?.pixels === undefined) {
+    const got = (photo as unknown) instanceof URL ? "a URL" : photo === null ? "null" : typeof photo;
+    throw new UsageError(
+      "ERR_PHOTO",
+      `classify: a photo must be the path of a file, its bytes as a Uint8Array, or { pixels, height, width }; got ${got}`,
+    );
+  }
+  const { pixels, height, width } = photo;
   if (height >= 1 && width >= 1 && pixels.length === height * width * 3) return;
   throw new UsageError(
     "ERR_PHOTO",

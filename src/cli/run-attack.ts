@@ -2,8 +2,9 @@
 import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack/attack-photo.js";
+import { BYTE_EPSILON } from "../api/attack/attack-rules.js";
 import { type AttackSetOptions, attackSet } from "../api/attack/attack-set.js";
-import { printable, shellWord, UsageError } from "../errors.js";
+import { numbered, printable, shellWord, UsageError } from "../errors.js";
 import { imagenetWords } from "../evaluation/classes/imagenet.js";
 import { attackPicture } from "../figures/attack-picture.js";
 import { modelName } from "../predictors/opened.js";
@@ -12,9 +13,6 @@ import { writeFileAtomic } from "../runs/atomic-file.js";
 import { CountLine } from "./output/count-line.js";
 import { downloadProgress } from "./output/download-progress.js";
 import { EvaluationReport } from "./output/evaluation-report.js";
-
-/** The default radius: the largest that the AdvProp paper uses. */
-const EPSILON = 4 / 255;
 
 export interface RunAttackOptions {
   readonly model: string;
@@ -64,7 +62,7 @@ export async function runAttackSet({ model, json, quiet, changes, options }: Run
   progress.end();
   const { to, images, imageSize } = written;
   const text =
-    `${images} attacked images of ${options.data} are in ${to}, ${imageSize} x ${imageSize} pixels each. ` +
+    `${to} holds ${numbered(images, "attacked image")} of ${options.data}, ${imageSize} x ${imageSize} pixels each. ` +
     `Evaluate a model on them with: advprop evaluate MODEL --data ${shellWord(to)} --crop-fraction 1`;
   console.log(json ? JSON.stringify(written) : text);
 }
@@ -73,7 +71,7 @@ export async function runAttackSet({ model, json, quiet, changes, options }: Run
 function settingsOf(changes: readonly RecipeChange[]) {
   const written = changeRecipe({}, changes);
   const { precision, device, memoryLimit } = resolveRecipe(written);
-  const attack = { ...written.attack, epsilon: written.attack?.epsilon ?? EPSILON };
+  const attack = { ...written.attack, epsilon: written.attack?.epsilon ?? BYTE_EPSILON };
   const { epsilon, stepSize, steps } = resolveRecipe({ attack }).attack as {
     readonly [key in "epsilon" | "stepSize" | "steps"]: number;
   };

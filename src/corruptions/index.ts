@@ -121,9 +121,10 @@ function keyOf(name: string): number {
 const MINIMUM_SIDE = 16;
 
 export interface CorruptOptions {
-  readonly seed: number;
-  /** Identity of the image: part of the key of its draws. */
-  readonly sample: number;
+  /** By default 0. */
+  readonly seed?: number;
+  /** Identity of the image: part of the key of its draws. By default 0; give each image of a set its own. */
+  readonly sample?: number;
   /** The published set whose parameters are used; by default the one made for the nearest image size (`scaling.ts`). */
   readonly table?: TableName;
   /** Photographs from which frost takes its windows, as published; by default textures made by program. */
@@ -152,7 +153,7 @@ export function corrupt(
   width: number,
   name: CorruptionName | (string & {}),
   severity: number,
-  { seed, sample, table, frostTextures }: CorruptOptions,
+  { seed = 0, sample = 0, table, frostTextures }: CorruptOptions = {},
 ): Uint8Array {
   const own = OWN.get(name);
   checkCorruption(name, severity);

@@ -1,7 +1,7 @@
 /** Opens any classifier as a predictor. */
 
 import { extname } from "node:path";
-import { UsageError } from "../errors.js";
+import { checkText, UsageError } from "../errors.js";
 import { localFile } from "../weights/reference.js";
 import type { OpenedPredictor, OpenPredictorOptions } from "./opened.js";
 
@@ -9,7 +9,7 @@ import type { OpenedPredictor, OpenPredictorOptions } from "./opened.js";
  * Opens a run's folder, weights of advprop or of another code base (see `openWeights`), or any classifier in an ONNX file. An ONNX
  * file needs no libtorch.
  *
- * @throws what `openWeights` throws; ERR_ONNX the ONNX file cannot be read
+ * @throws ERR_ARGUMENT the path is not text; what `openWeights` throws; ERR_ONNX the ONNX file cannot be read
  * @throws ERR_ROUTE the model has no such route; ERR_PREPROCESSING, ERR_CLASSES a setting of an ONNX file is missing or wrong
  */
 export async function openPredictor(path: string, options: OpenPredictorOptions = {}): Promise<OpenedPredictor> {
@@ -31,5 +31,8 @@ export async function openPredictor(path: string, options: OpenPredictorOptions 
   return openClassifier(path, options);
 }
 
-/** Whether the name of a model is that of an ONNX file. */
-export const isOnnx = (path: string): boolean => extname(path).toLowerCase() === ".onnx";
+/** Whether the name of a model is that of an ONNX file. @throws ERR_ARGUMENT it is not text */
+export function isOnnx(model: string): boolean {
+  checkText(model, "the model, a run's folder or the path or address of a file,");
+  return extname(model).toLowerCase() === ".onnx";
+}

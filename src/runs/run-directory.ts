@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "../errors.js";
+import { checkText, UsageError } from "../errors.js";
 import { checkParts } from "../parts.js";
 import { removeTemporaryFiles, writeError, writeFileAtomic } from "./atomic-file.js";
 import { JsonLinesLog } from "./metrics-log.js";
@@ -95,10 +95,12 @@ export class RunDirectory {
   /**
    * Opens the folder of a run for reading. The run can be in progress.
    *
+   * @throws UsageError ERR_ARGUMENT where the path is not text
    * @throws UsageError ERR_RUN_MISSING where the folder is not a run
    * @throws UsageError ERR_RUN_SCHEMA where its run.json has another version, or cannot be read
    */
   static open(path: string): RunDirectory {
+    checkText(path, "the run's folder");
     const run = new RunDirectory(path);
     if (!existsSync(run.info)) {
       throw new UsageError(

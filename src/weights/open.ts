@@ -1,6 +1,6 @@
 /** Opens weights of this or another code base with the specification of their network. */
 import { rmSync } from "node:fs";
-import { AdvPropError, UsageError } from "../errors.js";
+import { AdvPropError, checkText, UsageError } from "../errors.js";
 import type { ModelSpecification } from "../models/classifier.js";
 import { resolveModel } from "../runs/model-argument.js";
 import type { SafetensorsTensor } from "../runs/safetensors.js";
@@ -39,12 +39,13 @@ export interface OpenedWeights {
  *
  * Remote files are downloaded once: see {@link localFile}. Code in a file is never run.
  *
- * @throws ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_TORCH_FILE the file cannot be read; ERR_WEIGHTS it fits no network, or
+ * @throws ERR_ARGUMENT the reference is not text; ERR_WEIGHTS_MISSING, ERR_SAFETENSORS, ERR_TORCH_FILE the file cannot be read; ERR_WEIGHTS it fits no network, or
  *   is an advprop file of another model than requested; ERR_RUN_MISSING, ERR_RUN_SCHEMA, ERR_CHECKPOINT the run cannot be
  *   read; ERR_REFERENCE, ERR_NETWORK, ERR_DOWNLOAD, ERR_WRITE it cannot be downloaded; ERR_PRESET the preset is unknown, or
  *   the file records its own normalisation
  */
 export async function openWeights(reference: string, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
+  checkText(reference, "the weights, a path or an address,");
   const path = await localFile(reference, options);
   const { run, weights: file, notes } = resolveModel("weights", path, options.checkpoint);
   try {

@@ -6,12 +6,12 @@ import { classifierPredictor } from "../../predictors/classifier-predictor.js";
 import { openPredictor } from "../../predictors/open.js";
 import type { OpenPredictorOptions, WhiteBoxPredictor } from "../../predictors/opened.js";
 import { type Photo, squareOf } from "../photo-batches.js";
-import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
+import { BYTE_EPSILON, checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
 import { type ByteAttackOptions, byteAttack, planByteAttack } from "./byte-attack.js";
 
 export interface AttackPhotoOptions extends Omit<OpenPredictorOptions, "onnx"> {
-  /** Largest change of a pixel (L-infinity norm), with pixels in [0, 1]. At least 1/255, because the result has whole bytes. */
-  readonly epsilon: number;
+  /** Largest change of a pixel (L-infinity norm), with pixels in [0, 1]; by default 4/255. At least 1/255, because the result has whole bytes. */
+  readonly epsilon?: number;
   /** The target class; by default the attack is untargeted, away from the class that the classifier predicts. */
   readonly target?: string;
   /** The name of the attack, as in an evaluation; by default pgd. */
@@ -61,12 +61,22 @@ export interface AttackedPhoto {
  *
  * @param model a run's folder or weights: anything that `openWeights` opens
  * @throws UsageError ERR_ATTACK the model is an ONNX file, which gives no gradients, there is no such attack, or a parameter has no effect on
- *   it; ERR_EPSILON; ERR_CLASS there is no class with the target's name, or it is the photo's own class; ERR_ROUTE; and what
+ *   it; ERR_EPSILON; ERR_SEED; ERR_CLASS there is no class with the target's name, or it is the photo's own class; ERR_ROUTE; and what
  *   `openPredictor` and `classify` throw
  */
-export async function attack(model: string, photo: Photo, options: AttackPhotoOptions): Promise<AttackedPhoto> {
+export async function attack(model: string, photo: Photo, options: AttackPhotoOptions = {}): Promise<AttackedPhoto> {
   refuseOnnx(model);
-  const { attack: name, parameters, epsilon, target, steps, stepSize, seed, top = 5, ...opening } = options;
+  const {
+    attack: name,
+    parameters,
+    epsilon = BYTE_EPSILON,
+    target,
+    steps,
+    stepSize,
+    seed,
+    top = 5,
+    ...opening
+  } = options;
   checkEpsilon(epsilon);
   const settings = { attack: name, parameters, epsilon, target, steps, stepSize, seed, top };
   planByteAttack(settings); // refused before anything is opened

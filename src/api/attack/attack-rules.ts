@@ -12,8 +12,18 @@ export function refuseOnnx(model: string): void {
   );
 }
 
-/** @throws ERR_EPSILON epsilon is not in [1/255, 1) */
+/** The default radius: the largest that the AdvProp paper uses. */
+export const BYTE_EPSILON = 4 / 255;
+
+/** @throws ERR_EPSILON epsilon is not a number in [1/255, 1) */
 export function checkEpsilon(epsilon: number): void {
+  if (typeof epsilon !== "number") {
+    const given = JSON.stringify(epsilon);
+    throw new UsageError(
+      "ERR_EPSILON",
+      `attack: epsilon must be a number, such as 4 / 255 without quotes; got ${given}.`,
+    );
+  }
   if (epsilon >= 1 / 255 && epsilon < 1) return;
   const hint = Number.isInteger(epsilon) && epsilon >= 1 && epsilon < 255 ? ` Did you mean ${epsilon} / 255?` : "";
   throw new UsageError(

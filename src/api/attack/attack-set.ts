@@ -9,7 +9,7 @@ import { evaluationBatchSize } from "../../evaluation/predictor.js";
 import type { WhiteBoxPredictor } from "../../predictors/opened.js";
 import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 import { type EvaluationOptions, machineOf, openImages, openModel } from "../evaluation/options.js";
-import { checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
+import { BYTE_EPSILON, checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
 import { type ByteAttackPlan, byteAttack, planByteAttack } from "./byte-attack.js";
 
 /** The file in the new data set that describes how it was made. */
@@ -21,8 +21,8 @@ export interface AttackSetOptions
   readonly data: string;
   /** A new or empty folder, or a folder in which the same copy was begun. */
   readonly to: string;
-  /** Largest change of a pixel (L-infinity norm), with pixels in [0, 1]. At least 1/255, because files hold whole bytes. */
-  readonly epsilon: number;
+  /** Largest change of a pixel (L-infinity norm), with pixels in [0, 1]; by default 4/255. At least 1/255, because files hold whole bytes. */
+  readonly epsilon?: number;
   /** The target class; by default the attack is untargeted, away from each image's own class. */
   readonly target?: string;
   /** The name of the attack, as in an evaluation; by default pgd. */
@@ -57,8 +57,9 @@ export interface WrittenAdversarialSet {
  *   files, or a copy made with other settings; and what `evaluate` throws
  * @throws RunError ERR_WRITE a file cannot be written
  */
-export async function attackSet(model: string, options: AttackSetOptions): Promise<WrittenAdversarialSet> {
+export async function attackSet(model: string, given: AttackSetOptions): Promise<WrittenAdversarialSet> {
   refuseOnnx(model);
+  const options = { ...given, epsilon: given.epsilon ?? BYTE_EPSILON };
   checkEpsilon(options.epsilon);
   const plan = planByteAttack(options); // refused before anything is opened
   const machine = machineOf(options);
@@ -88,7 +89,7 @@ type Images = ReturnType<typeof relabelled>;
 async function write(
   { classifier, route, imageSize, file, classes }: WhiteBoxPredictor,
   images: Images,
-  options: AttackSetOptions & { readonly name: string; readonly plan: ByteAttackPlan },
+  options: AttackSetOptions & { readonly epsilon: number; readonly name: string; readonly plan: ByteAttackPlan },
 ): Promise<WrittenAdversarialSet> {
   const { to, target, plan, epsilon } = options;
   // The settings of GD have a radius, which does not apply: the rounding to bytes keeps every image within epsilon.

@@ -7,6 +7,7 @@ import type { PixelBatch } from "../../data/loading/batch.js";
 import { UsageError } from "../../errors.js";
 import { ATTACK } from "../../nn/context.js";
 import type { WhiteBoxPredictor } from "../../predictors/opened.js";
+import { checkSeed } from "../../random.js";
 import { scope, type Tensor } from "../../tensor/index.js";
 import { permute } from "../../tensor/operators.js";
 import { batchFromPixels } from "../../training/methods/step.js";
@@ -60,6 +61,7 @@ export function planByteAttack(options: ByteAttackOptions): ByteAttackPlan {
       `attack: the key ${refused} of the attack cannot be set here; got ${parameters[refused]}. ${NO_PARAMETERS[refused]}`,
     );
   }
+  checkSeed(seed, "attack");
   const strength = { ...(steps !== undefined && { steps }), ...(stepSize !== undefined && { stepSize }) };
   return { ...planAttack({ ...parameters, name, epsilon, ...strength } as EvaluationAttackSpec), seed };
 }

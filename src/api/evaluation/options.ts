@@ -56,8 +56,8 @@ export interface Machine extends Pick<ResolvedRecipe, "threads" | "precision" | 
 
 /** @throws UsageError ERR_SETTING a value breaks its rule; the message lists all mistakes */
 export function machineOf(options: EvaluationOptions): Machine {
-  const { threads, precision, device, memoryLimit, workers, onBadImage, maxBad } = options;
-  const values = { threads, precision, device, memoryLimit };
+  const { seed, threads, precision, device, memoryLimit, workers, onBadImage, maxBad } = options;
+  const values = { seed, threads, precision, device, memoryLimit };
   const ofData = { "data.workers": workers, "data.onBadImage": onBadImage, "data.maxBad": maxBad };
   const changes = Object.entries({ ...values, ...ofData }).map(([path, value]) => ({ path, value }));
   const given = changes.filter(({ value }) => value !== undefined);

@@ -1,7 +1,7 @@
 /** Exports a trained classifier as a file for other programs. */
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { didYouMean, UsageError } from "../../errors.js";
+import { checkText, didYouMean, UsageError } from "../../errors.js";
 import { ONNX_INPUTS, type OnnxExportOptions, type OnnxFacts, onnxOf, onnxPreprocessing } from "../../export/onnx.js";
 import { type OnnxPreprocessing, type Preprocessing, preprocessingOf } from "../../export/preprocessing.js";
 import { exportWeights, importWeights } from "../../export/safetensors.js";
@@ -61,7 +61,7 @@ export type ExportResult = {
  * the two largest logits are closer than that. `onnxOf` describes the contents of the file.
  *
  * @param model a run's folder, or weights: anything that `openWeights` opens
- * @throws UsageError ERR_EXPORT the format does not follow from the ending or the options, an option belongs to the other format, or
+ * @throws UsageError ERR_ARGUMENT `model` or `to` is not text; ERR_EXPORT the format does not follow from the ending or the options, an option belongs to the other format, or
  *   the weights would be overwritten; ERR_ONNX_RUNTIME there is no ONNX Runtime to verify the file; and what `openWeights` throws
  * @throws RunError ERR_EXPORT_VERIFY the file does not give the model's logits; ERR_WRITE it cannot be written. An earlier file of that
  *   name is then unchanged
@@ -73,6 +73,7 @@ export async function exportModel(model: string, to: string, options: ExportMode
       `export: ${model} is an ONNX file already. Give the run or the weights that it was made from`,
     );
   }
+  checkText(to, "export: `to`, the path of the new file,");
   const format = formatOf(to, options);
   checkOptions(format, options);
   const folder = dirname(to);

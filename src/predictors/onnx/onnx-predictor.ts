@@ -24,12 +24,15 @@ const LEAST_PROBABILITY = 1.2e-38;
  * Opens an ONNX file. It classifies two images immediately, to find a wrong layout or size now and to learn the number of classes.
  * If the file gives probabilities, their logarithms serve as logits, because they have the same softmax.
  *
- * @throws ERR_WEIGHTS_MISSING there is no such file; ERR_ONNX_RUNTIME there is no ONNX Runtime; ERR_ONNX the runtime
+ * @throws ERR_THREADS; ERR_WEIGHTS_MISSING there is no such file; ERR_ONNX_RUNTIME there is no ONNX Runtime; ERR_ONNX the runtime
  *   refuses the file, or it is not an image classifier
  * @throws ERR_PREPROCESSING a setting is missing that the graph does not show; ERR_CLASSES the number of names is not the number of
  *   outputs, or a name occurs twice
  */
 export async function openOnnx(file: string, { onnx = {}, threads = 0 }: OpenOnnxOptions): Promise<BlackBoxPredictor> {
+  if (!Number.isInteger(threads) || threads < 0) {
+    throw new UsageError("ERR_THREADS", `threads must be a whole number, 0 for all cores; got ${threads}`);
+  }
   if (!existsSync(file)) throw new UsageError("ERR_WEIGHTS_MISSING", `there is no ONNX file ${file}. Check the path`);
   const settings = collectSettings(file, readOnnxMetadata(file), onnx);
   const runtime = loadOnnxRuntime();
