@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { openClassifier, type PhotoResult, type Prediction } from "../api/photo-classifier.js";
 import { listPhotos } from "../data/folders/photo-list.js";
 import { listBadPhotos } from "../data/photos/bad-photos.js";
-import { listed, printable, RunError, UsageError } from "../errors.js";
+import { listed, numbered, printable, RunError, UsageError } from "../errors.js";
 import { imagenetWords } from "../evaluation/classes/imagenet.js";
 import { csv } from "../evaluation/report/csv.js";
 import type { OpenPredictorOptions } from "../predictors/opened.js";
@@ -38,7 +38,9 @@ export async function runPredict(options: RunPredictOptions): Promise<void> {
   const { precision, device, memoryLimit, data } = resolveRecipe(changeRecipe({}, options.machine));
   const { photos, others } = await listPhotos(options.photos, () => text(process.stdin));
   if (others.length > 0 && !quiet) {
-    process.stderr.write(`Ignored ${others.length} files whose names are not those of photos: ${listed(others, 5)}\n`);
+    process.stderr.write(
+      `Ignored ${numbered(others.length, "file")} without the name of a photo: ${listed(others, 5)}\n`,
+    );
   }
   const download = downloadProgress(quiet);
   const computing = { precision, device, memoryLimit: memoryLimit ?? undefined, onProgress: download.show };
@@ -63,9 +65,9 @@ export async function runPredict(options: RunPredictOptions): Promise<void> {
   if (json) console.log(JSON.stringify({ model, photos: results }));
   const bad = results.flatMap((one) => ("error" in one ? [{ file: String(one.photo), reason: one.error }] : []));
   const read = results.length - bad.length;
-  if (to !== undefined && !quiet) process.stderr.write(`${to}: ${read === 1 ? "1 photo" : `${read} photos`}\n`);
+  if (to !== undefined && !quiet) process.stderr.write(`${to}: ${numbered(read, "photo")}\n`);
   if (bad.length > 0) {
-    const counted = `${bad.length} of ${results.length === 1 ? "1 photo" : `${results.length} photos`}`;
+    const counted = `${bad.length} of ${numbered(results.length, "photo")}`;
     const rest = read > 0 ? "; the others were classified" : "";
     throw new RunError(
       "ERR_BAD_IMAGES",

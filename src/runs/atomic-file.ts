@@ -99,8 +99,9 @@ function diskRemedy(folder: string, needed: number, cause: unknown): string | un
   if ((cause as NodeJS.ErrnoException).code !== "ENOSPC") return undefined;
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize >= needed) return undefined; // there is space for the bytes, but not for another file name
-  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
-  return `The disk is full: the file needs ${megabytes(needed)}, and ${megabytes(bavail * bsize)} are free. Free some space.`;
+  const size = (bytes: number) =>
+    needed < 1e6 ? `${bytes.toLocaleString("en")} bytes` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return `The disk is full: the file needs ${size(needed)}, and ${size(bavail * bsize)} are free. Free some space.`;
 }
 
 /** The error for a file that could not be written, with advice. */

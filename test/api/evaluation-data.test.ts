@@ -78,7 +78,7 @@ test("a run recognises its photos after they were moved or linked, or others wer
   for (const split of [undefined, "test"] as const) {
     const own = await opened({ run, data: grown, split });
     expect(own).toMatchObject({ split: "test", length: tests, used: { trainedOn: 0 } });
-    expect(own.notes).toEqual([expect.stringContaining("1 photos were added to the folder")]);
+    expect(own.notes).toEqual([expect.stringContaining("The folder holds 1 photo more than when the run split it.")]);
   }
 });
 

@@ -1,12 +1,13 @@
 /** A full disk while a checkpoint is saved: the checkpoint before it is kept, and the run can be resumed once there is space. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Recipe } from "../../src/recipes/schema.js";
+import { writeFileAtomic } from "../../src/runs/atomic-file.js";
 import { decodeSafetensors } from "../../src/runs/safetensors.js";
 import { readCheckpoint } from "../../src/training/checkpoint.js";
-import { codedRejection } from "../support/errors.js";
+import { codedError, codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
 import { resume, train } from "../support/runs.js";
 
@@ -36,7 +37,7 @@ test("the last checkpoint is kept, the message has the needed space, and the res
   const run = join(disk, "run");
   const error = await codedRejection(train(run, RECIPE));
   expect(error).toMatchObject({ code: "ERR_WRITE", exitCode: 1 });
-  expect(error.message).toMatch(/The disk is full: the file needs \d\.\d MB, and \d\.\d MB are free\./);
+  expect(error.message).toMatch(/The disk is full: the file needs \d+,\d+ bytes, and [\d,]+ bytes are free\./);
   const last = checkpoint(run, "last");
   expect(readCheckpoint(last).state.step).toBe(2);
 
@@ -44,4 +45,13 @@ test("the last checkpoint is kept, the message has the needed space, and the res
   await resume(run);
   const tensors = (path: string) => decodeSafetensors(readFileSync(path)).tensors;
   expect(tensors(last)).toEqual(tensors(checkpoint(undisturbed, "last")));
+});
+
+test("the message has the bytes of a small file", (context) => {
+  const disk = smallDisk(64 * 1024);
+  if (disk === undefined) return context.skip("mounting a small disk needs root");
+  expect(() => writeFileSync(join(disk, "large"), Buffer.alloc(100_000))).toThrow("no space");
+  expect(codedError(() => writeFileAtomic(join(disk, "small"), Buffer.alloc(5000))).message).toContain(
+    "The disk is full: the file needs 5,000 bytes, and 0 bytes are free. Free some space.",
+  );
 });

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { shellWord, UsageError } from "../../errors.js";
+import { numbered, shellWord, UsageError } from "../../errors.js";
 import { part, wholeNumber } from "../flags/set-flags.js";
 import { CountLine } from "../output/count-line.js";
 
@@ -54,6 +54,6 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
   });
   progress.end();
   sayFindings(written.findings, quiet === true);
-  const text = `${written.images} images of ${data} with other textures are in ${to}. Evaluate a model on them with: advprop evaluate MODEL --data ${shellWord(to)}`;
+  const text = `${to} holds ${numbered(written.images, "image")} of ${data} with other textures. Evaluate a model on them with: advprop evaluate MODEL --data ${shellWord(to)}`;
   console.log(json ? JSON.stringify(written) : text);
 }

@@ -66,7 +66,8 @@ export class TrainingReport {
 function describeEnd(result: TrainResult): string[] {
   const { run, status, reason, step, reading, data, best } = result;
   const lines: string[] = [];
-  if (reading !== undefined) {
+  // A resumed run that had finished reads no photos.
+  if (reading !== undefined && reading.imagesPerSecond > 0) {
     lines.push(
       `Photos were read at up to ${reading.imagesPerSecond.toFixed(0)} images/s; training waited for them ` +
         `${(100 * reading.waitingShare).toFixed(1)} % of its time.`,

@@ -1,7 +1,7 @@
 /** The classes of photos that lie in one folder: `val_labels.txt` beside the folder `val`. */
 
 import { readFileSync } from "node:fs";
-import { didYouMean, UsageError } from "../../errors.js";
+import { didYouMean, numbered, UsageError } from "../../errors.js";
 import { systemReason } from "./folder-reader.js";
 
 /** The file that gives the classes of the photos in a folder. */
@@ -46,7 +46,7 @@ export function readLabelFile(
   if (missing.length > 0) {
     throw new UsageError(
       "ERR_DATA_LABELS",
-      `${path}: ${missing.length} of ${files.length} photos have no line, the first is ${missing[0]}. ` +
+      `${path}: lines are missing for ${missing.length} of ${numbered(files.length, "photo")}, the first is ${missing[0]}. ` +
         "Add a line FILE CLASS for each, or move the photos out of the folder.",
     );
   }

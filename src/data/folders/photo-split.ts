@@ -1,6 +1,6 @@
 /** Splits photos into parts and keeps copies of a picture in the same part. */
 
-import { UsageError } from "../../errors.js";
+import { listed, numbered, UsageError } from "../../errors.js";
 import { checkSeed, KeyedRandom, Purpose } from "../../random.js";
 import { apportion } from "../datasets/subset.js";
 import { type InspectionOptions, inspectPhotos } from "../inspection/inspection.js";
@@ -135,8 +135,8 @@ export function applySplit({ root, parts }: ImageFolder, split: SavedSplit): Rec
   if (missing.length > 0) {
     throw new UsageError(
       "ERR_DATA_SPLIT",
-      `${root} has changed since the split of this run was made: ${missing.length} of its files are missing, the first is ` +
-        `${missing[0]}. Restore them, or start a new run.`,
+      `${root} has changed since the split of this run was made: it lacks ${numbered(missing.length, "photo")}, ${listed(missing, 1)}. ` +
+        "Restore what is missing, or start a new run.",
     );
   }
   const photosOf = (part: Part) => split.parts[part].map((file) => all.get(file)!);

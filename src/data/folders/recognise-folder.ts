@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { listed, shellWord, UsageError } from "../../errors.js";
+import { listed, numbered, shellWord, UsageError } from "../../errors.js";
 import { type FoundDataset, findDataset, unknownLayout } from "../datasets/open-dataset.js";
 import { openShards } from "../shards/open-shards.js";
 import { partOfShard, shardsNamed } from "../shards/shard-names.js";
@@ -140,7 +140,7 @@ function noPhotos(path: string, reader: FolderReader, ignored: readonly Ignored[
   const unread = those("unread-format");
   if (unread.length > 0) {
     return fail(
-      `holds no image in a supported format: ${unread.length} files are in unsupported formats (${formatsOf(unread)}), the first is ` +
+      `holds no image in a supported format, but ${numbered(unread.length, "file")} in unsupported formats (${formatsOf(unread)}), such as ` +
         `${listed([unread[0].path])}. Convert them to PNG or JPEG.`,
     );
   }
@@ -153,7 +153,7 @@ function noPhotos(path: string, reader: FolderReader, ignored: readonly Ignored[
   const loose = those("stray").filter((entry) => isPhotoName(entry.path));
   if (loose.length > 0) {
     return fail(
-      `holds ${loose.length} photos outside of folders of classes, such as ${listed([loose[0].path])}. Make a folder for each class ` +
+      `holds ${numbered(loose.length, "photo")} outside of folders of classes, such as ${listed([loose[0].path])}. Make a folder for each class ` +
         "and sort the photos into these folders.",
     );
   }

@@ -1,6 +1,6 @@
 /** Sentences that tell the user about surprising results of a split. */
 
-import { listed } from "../../errors.js";
+import { listed, numbered } from "../../errors.js";
 import type { PhotoSet } from "../photos/photo-set.js";
 import { type ImageFolder, PARTS } from "./image-folder.js";
 import type { SavedSplit } from "./photo-split.js";
@@ -52,5 +52,7 @@ export function grownNotes({ parts }: ImageFolder, split: SavedSplit): string[] 
   const own = (parts.train ?? []).filter(({ file }) => !known.has(file)).length;
   return own === 0
     ? []
-    : [`${own} photos were added to the folder after the run split it: they are in none of its parts.`];
+    : [
+        `The folder holds ${numbered(own, "photo")} more than when the run split it. Photos that were added are in none of its parts.`,
+      ];
 }

@@ -1,6 +1,6 @@
 /** Photos that cannot be read: how they are reported, and how many may be left out. */
 
-import { printable, RunError, UsageError } from "../../errors.js";
+import { numbered, printable, RunError, UsageError } from "../../errors.js";
 
 /** A photo that cannot be read or decoded. */
 export interface BadPhoto {
@@ -86,9 +86,8 @@ export class LeftOutPhotos {
   }
 
   #message(what: string, photos: readonly BadPhoto[], remedy: string): string {
-    const count = photos.length === 1 ? "1 photo" : `${photos.length} photos`;
     const list = listBadPhotos(photos).join("\n");
-    return `${count} of ${this.root} ${what}:\n${list}\n${remedy} \`advprop data check\` checks all files of a folder.`;
+    return `${numbered(photos.length, "photo")} of ${this.root} ${what}:\n${list}\n${remedy} \`advprop data check\` checks all files of a folder.`;
   }
 }
 

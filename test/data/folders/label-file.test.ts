@@ -55,7 +55,7 @@ describe("a part without folders of classes", () => {
     ["b.jpg cat\n\nb.jpeg cat", /:3: there is no photo b\.jpeg in the folder\. Did you mean b\.jpg\?/],
     ["b.jpg cat\nc.jpg cats", /:2: there is no class cats among the training folders\. Did you mean cat\?/],
     ["b.jpg cat\nc.jpg cat\nb.jpg cat", /:3: b\.jpg has a line already/],
-    ["b.jpg cat", /val_labels\.txt: 2 of 3 photos have no line, the first is a 1\.jpg\. Add a line/],
+    ["b.jpg cat", /val_labels\.txt: lines are missing for 2 of 3 photos, the first is a 1\.jpg\. Add a line/],
   ])("refuses the lines %j", async (lines, message) => {
     const root = await setWith(lines);
     const error = codedError(() => scanImageFolder(root));

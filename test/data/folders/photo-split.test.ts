@@ -144,7 +144,7 @@ describe("splitPhotos", () => {
     rmSync(join(root, saved.parts.test[0]));
     const error = codedError(() => applySplit(scanImageFolder(root)!, split));
     expect(error.code).toBe("ERR_DATA_SPLIT");
-    expect(error.message).toContain(saved.parts.test[0]);
+    expect(error.message).toContain(`it lacks 1 photo, ${saved.parts.test[0]}. Restore`);
   });
 });
 
