@@ -21,18 +21,18 @@ export const formatUsedPhotos = (photos: readonly UsedPhoto[]): string =>
  *
  * @throws RunError ERR_RUN_FILE where a line has another form
  */
-export const readUsedPhotos = (path: string): UsedPhoto[] =>
-  readFileSync(path, "utf8")
-    .split("\n")
-    .slice(0, -1)
-    .map((line, i) => {
-      const [, key, part, file] = /^(\S+) (\S+) (.+)$/s.exec(line) ?? [];
-      if (PARTS.includes(part as Part)) return { key, part: part as Part, file };
-      throw new RunError(
-        "ERR_RUN_FILE",
-        `${path}:${i + 1}: each line must be KEY PART FILE; got ${JSON.stringify(line.slice(0, 60))}. Restore the file, or start a new run.`,
-      );
-    });
+export function readUsedPhotos(path: string): UsedPhoto[] {
+  const lines = readFileSync(path, "utf8").split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  return lines.map((line, i) => {
+    const [, key, part, file] = /^(\S+) (\S+) (.+)$/s.exec(line) ?? [];
+    if (PARTS.includes(part as Part)) return { key, part: part as Part, file };
+    throw new RunError(
+      "ERR_RUN_FILE",
+      `${path}:${i + 1}: each line must be KEY PART FILE; got ${JSON.stringify(line.slice(0, 60))}. Restore the file, or start a new run.`,
+    );
+  });
+}
 
 /** The part of each photo of a run's file by its key. Of several parts, `train` wins. @throws as {@link readUsedPhotos} */
 export function readUsedParts(path: string): Map<string, Part> {

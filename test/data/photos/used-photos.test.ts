@@ -18,8 +18,11 @@ test("photos are read as they were written", () => {
     { key: "k2", part: "validation", file: "a/line\u2028separator.jpg" },
     { key: "k2", part: "train", file: "a/copy.jpg" },
   ];
-  writeFileSync(path, formatUsedPhotos(photos));
-  expect(readUsedPhotos(path)).toEqual(photos);
+  const text = formatUsedPhotos(photos);
+  for (const written of [text, text.slice(0, -1)]) {
+    writeFileSync(path, written);
+    expect(readUsedPhotos(path)).toEqual(photos);
+  }
   expect([...readUsedParts(path)]).toEqual([
     ["k1", "train"],
     ["k2", "train"],
