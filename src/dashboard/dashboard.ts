@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.js";
-import { listen } from "../serving/listen.js";
+import { checkAddress, listen } from "../serving/listen.js";
 import { dashboardApp } from "./app.js";
 import { pageFiles } from "./page-files.js";
 import { FolderWatch } from "./reading/folder-watch.js";
@@ -32,10 +32,12 @@ const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
  * may be training, and may be added or removed at any time.
  *
  * @param folder a folder of runs, or one run
- * @throws UsageError ERR_DASHBOARD there is no such folder, or the page was not built; ERR_SERVE the server cannot listen on the port
+ * @throws UsageError ERR_DASHBOARD there is no such folder, or the page was not built; ERR_SERVE the port is out of range, or the
+ *   server cannot listen on it
  */
 export async function startDashboard(folder: string, options: DashboardOptions = {}): Promise<Dashboard> {
   const { port = 8081, host = "127.0.0.1" } = options;
+  checkAddress("dashboard", { port, host });
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
     const remedy = "Give the folder that contains your runs; `train` writes them into runs/";
     throw new UsageError("ERR_DASHBOARD", `dashboard: there is no folder ${folder}. ${remedy}`);

@@ -15,7 +15,7 @@ import { ServeMetrics } from "./metrics.js";
  * first; `?top=N` sets their number. Further routes are `GET /health`, `GET /metrics` and `GET /`, which lists the classes. Every error
  * is `{ error: { code, message } }`.
  *
- * @param isClosing whether the server accepts no more requests
+ * @param isClosing whether the server is being stopped. Photos are still classified, and each answer closes its connection
  */
 export function serveApp(predictor: OpenedPredictor, limits: ServeLimits, isClosing: () => boolean): Hono {
   const { classes, imageSize: size, view, name } = predictor;
@@ -35,7 +35,6 @@ export function serveApp(predictor: OpenedPredictor, limits: ServeLimits, isClos
 
   const app = new Hono();
   const answer = async (request: Request): Promise<[body: object, status: 200 | Refusal["status"] | 500]> => {
-    if (isClosing()) return [refused(new Refusal(503, "closing", "the server is being stopped")), 503];
     if (metrics.active >= limits.maxRequests) {
       return [refused(new Refusal(503, "busy", "too many photos at once: try again in a second")), 503];
     }
@@ -50,6 +49,10 @@ export function serveApp(predictor: OpenedPredictor, limits: ServeLimits, isClos
       metrics.active--;
     }
   };
+  app.use(async (context, next) => {
+    await next();
+    if (isClosing()) context.header("Connection", "close");
+  });
   for (const path of ["/", "/classify"]) {
     app.post(path, async (context) => {
       const started = performance.now();

@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { OnnxOptions } from "../predictors/onnx/onnx-settings.js";
 import { isOnnx, openPredictor } from "../predictors/open.js";
 import { serveApp } from "./app.js";
 import { checkLimits, DEFAULT_LIMITS, type ServeLimits } from "./limits.js";
-import { listen } from "./listen.js";
+import { checkAddress, listen } from "./listen.js";
 
 export interface ServeOptions extends Partial<ServeLimits> {
   /** By default 8080; 0 chooses a free port. */
@@ -21,12 +22,19 @@ export interface ServeOptions extends Partial<ServeLimits> {
   readonly threads?: number;
 }
 
+/** Milliseconds for which a server still takes photos after it was told to stop. */
+const GRACE = 1000;
+
 export interface PhotoServer {
   /** "http://127.0.0.1:8080" */
   readonly url: string;
   /** What was recognised and chosen when the model was opened, as sentences. */
   readonly notes: readonly string[];
-  /** Accepts no more requests, answers those that have arrived, and frees the model. */
+  /**
+   * Stops the server and frees the model. For one more second the server takes photos, because clients may have sent some that the
+   * system has not handed over yet; `GET /health` has status 503 from now on, and each answer closes its connection. Then it accepts no
+   * more connections, and answers the requests on those that it has.
+   */
   close(): Promise<void>;
 }
 
@@ -35,8 +43,8 @@ export interface PhotoServer {
  * responsive. A run or weights are first exported to a temporary ONNX file, which is verified.
  *
  * @param model a run's folder, weights, or an ONNX file
- * @throws UsageError ERR_SERVE a limit is not a positive number, or the server cannot listen on the port; and what `openPredictor` and
- *   `exportModel` throw
+ * @throws UsageError ERR_SERVE the port or a limit is out of range, or the server cannot listen on the port; and what `openPredictor`
+ *   and `exportModel` throw
  */
 export async function serve(model: string, options: ServeOptions = {}): Promise<PhotoServer> {
   const { port = 8080, host = "127.0.0.1", checkpoint, onnx, threads } = options;
@@ -46,6 +54,7 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
     maxRequests: options.maxRequests ?? DEFAULT_LIMITS.maxRequests,
     timeout: options.timeout ?? DEFAULT_LIMITS.timeout,
   };
+  checkAddress("serve", { port, host });
   checkLimits(limits);
   const scratch = mkdtempSync(join(tmpdir(), "advprop-serve-"));
   try {
@@ -70,6 +79,8 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
         async close() {
           if (closing) return;
           closing = true;
+          // The system resets connections that it has accepted for the server, but not handed over, when the server stops listening.
+          await delay(GRACE);
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
           server.closeIdleConnections();
           // Does not wait for connections that are busy for longer than a request may take.

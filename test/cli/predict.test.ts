@@ -1,5 +1,5 @@
 /** `advprop predict` as a user sees it: its output, its files, and its messages about broken photos. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
@@ -110,4 +110,12 @@ test("refuses a --top that is not a number", () => {
     status: 2,
     stderr: "advprop: predict: --top must be a whole number of at least 1; got x [ERR_FLAG]\n",
   });
+});
+
+test("ONNX Runtime writes no telemetry into the user's cache folder", () => {
+  const cache = join(folder, "cache");
+  // Some of these turn the telemetry off by themselves.
+  const env = { XDG_CACHE_HOME: cache, CI: "", GITHUB_ACTIONS: "", ORT_RUNNING_UNIT_TESTS: "" };
+  expect(advprop(["predict", model, join(photos, "red.png")], env).status).toBe(0);
+  expect(existsSync(cache)).toBe(false);
 });

@@ -383,3 +383,9 @@ async function* eventsOf(response: Response): AsyncGenerator<SentEvent> {
 
 /** The next change that is not empty. */
 const next = async (events: AsyncGenerator<SentEvent>): Promise<Change> => (await events.next()).value.data;
+
+test("refuses a port that is none", async () => {
+  await expect(startDashboard(temporaryFolder(), { port: 99_999 })).rejects.toThrow(
+    error("ERR_SERVE", /^dashboard: `port` must be a whole number from 0 to 65535; got 99999$/),
+  );
+});

@@ -13,6 +13,7 @@ const OTHER_OPTIONS: readonly string[] = [
   "data",
   "format",
   "frostTextures",
+  "host",
   "input",
   "json",
   "keepNorms",

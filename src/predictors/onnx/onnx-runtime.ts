@@ -22,7 +22,7 @@ export function findOnnxRuntime(): string | undefined {
 }
 
 /**
- * Loads ONNX Runtime.
+ * Loads ONNX Runtime. Its telemetry is turned off, unless the environment variable ORT_DISABLE_TELEMETRY is set already.
  *
  * @throws ERR_ONNX_RUNTIME it is not installed, or does not load on this system
  */
@@ -35,6 +35,9 @@ export function loadOnnxRuntime(): OnnxRuntime {
         `npm install --ignore-scripts onnxruntime-node@${onnxRuntimeVersion()}`,
     );
   }
+  // From 1.29 on it would write an identifier into the user's cache folder and send events to Microsoft
+  // (https://github.com/microsoft/onnxruntime/pull/27379). It reads this variable once, when it is loaded.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   try {
     return createRequire(import.meta.url)(path) as OnnxRuntime;
   } catch (cause) {
