@@ -27,6 +27,7 @@ export type {
   EvaluationEvent,
   PassEvent,
   SuiteProgressEvent,
+  UnsavedEvent,
   WrittenEvent,
 } from "./api/evaluation/events.js";
 export type { EvaluationOptions } from "./api/evaluation/options.js";

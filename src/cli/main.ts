@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { COMMANDS, loadCommand } from "./commands.js";
+import { refuseEmpty } from "./flags/empty-values.js";
 import { addParts, COMMANDS_WITH_PARTS } from "./flags/parts-flag.js";
 import { reportError } from "./output/report-error.js";
 
@@ -24,6 +25,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
   const { version, description } = JSON.parse(manifest) as { version: string; description: string };
   // Commands inherit the exit override when they are added, so it must be set first.
   const program = new Command("advprop").description(description).version(version).exitOverride();
+  program.hook("preAction", (_, command) => refuseEmpty(command));
   const words = args.filter((arg) => !arg.startsWith("-"));
   const used = words[0] === "help" ? words[1] : words[0];
   for (const [name, summary] of COMMANDS) {

@@ -1,15 +1,15 @@
 /** Attacks from the command line: a picture of one photo, or an adversarial copy of a data set. */
-import { existsSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import { type AttackedPhoto, type AttackPhotoOptions, attack } from "../api/attack/attack-photo.js";
 import { BYTE_EPSILON } from "../api/attack/attack-rules.js";
 import { type AttackSetOptions, attackSet } from "../api/attack/attack-set.js";
-import { numbered, printable, shellWord, UsageError } from "../errors.js";
+import { numbered, printable, shellWord } from "../errors.js";
 import { imagenetWords } from "../evaluation/classes/imagenet.js";
 import { attackPicture } from "../figures/attack-picture.js";
 import { modelName } from "../predictors/opened.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
+import { checkOutputFile } from "../runs/given-path.js";
 import { CountLine } from "./output/count-line.js";
 import { downloadProgress } from "./output/download-progress.js";
 import { EvaluationReport } from "./output/evaluation-report.js";
@@ -27,9 +27,7 @@ export interface RunAttackOptions {
 }
 
 export async function runAttack({ model, photo, to, json, quiet, changes, options }: RunAttackOptions): Promise<void> {
-  if (!existsSync(dirname(to))) {
-    throw new UsageError("ERR_WRITE", `attack: the folder ${dirname(to)} does not exist. Create it first`);
-  }
+  checkOutputFile("attack", to, ".png", [photo, model]);
   const progress = downloadProgress(quiet);
   const settings = settingsOf(changes);
   const { epsilon } = settings;

@@ -1,16 +1,15 @@
 /** Classifies photos from the command line. Nothing here may load libtorch, because an ONNX file does not need it. */
-import { existsSync } from "node:fs";
-import { dirname } from "node:path";
 import { text } from "node:stream/consumers";
 import { openClassifier, type PhotoResult, type Prediction } from "../api/photo-classifier.js";
 import { listPhotos } from "../data/folders/photo-list.js";
 import { listBadPhotos } from "../data/photos/bad-photos.js";
-import { listed, numbered, printable, RunError, UsageError } from "../errors.js";
+import { listed, numbered, printable, RunError } from "../errors.js";
 import { imagenetWords } from "../evaluation/classes/imagenet.js";
 import { csv } from "../evaluation/report/csv.js";
 import type { OpenPredictorOptions } from "../predictors/opened.js";
 import { changeRecipe, type RecipeChange, resolveRecipe } from "../recipes/resolve.js";
 import { writeFileAtomic } from "../runs/atomic-file.js";
+import { checkOutputFile } from "../runs/given-path.js";
 import { CountLine } from "./output/count-line.js";
 import { downloadProgress } from "./output/download-progress.js";
 
@@ -31,20 +30,24 @@ export interface RunPredictOptions {
 /** @throws RunError ERR_BAD_IMAGES some photos could not be read; all others were classified, printed and written */
 export async function runPredict(options: RunPredictOptions): Promise<void> {
   const { model, top, to, json, quiet, opening } = options;
-  // Checked before the photos are classified, so that no work is lost.
-  if (to !== undefined && !existsSync(dirname(to))) {
-    throw new UsageError("ERR_WRITE", `predict: the folder ${dirname(to)} does not exist. Create it first`);
-  }
-  const { precision, device, memoryLimit, data } = resolveRecipe(changeRecipe({}, options.machine));
+  const given = changeRecipe({}, options.machine);
+  const { precision, device, memoryLimit, data } = resolveRecipe(given);
   const { photos, others } = await listPhotos(options.photos, () => text(process.stdin));
+  // Checked before the photos are classified, so that no work is lost.
+  if (to !== undefined) checkOutputFile("predict", to, ".csv", [model, ...photos]);
   if (others.length > 0 && !quiet) {
     process.stderr.write(
       `Ignored ${numbered(others.length, "file")} without the name of a photo: ${listed(others, 5)}\n`,
     );
   }
   const download = downloadProgress(quiet);
-  const computing = { precision, device, memoryLimit: memoryLimit ?? undefined, onProgress: download.show };
-  const classifier = await openClassifier(model, { ...opening, ...computing });
+  // Only what is given, because an ONNX file takes none of it.
+  const computing: OpenPredictorOptions = {
+    precision: given.precision && precision,
+    device: given.device && device,
+    memoryLimit: memoryLimit ?? undefined,
+  };
+  const classifier = await openClassifier(model, { ...opening, ...computing, onProgress: download.show });
   download.end(classifier.notes);
   const results: PhotoResult[] = [];
   try {

@@ -18,7 +18,7 @@ export async function openClassifier(reference: string, options: OpenPredictorOp
   const { specification, viewRecorded, file, run, notes } = opened;
   const routes = [MAIN_ROUTE, ...specification.routes];
   if (!routes.includes(route)) {
-    throw new UsageError("ERR_ROUTE", `evaluate: \`route\` must be one of ${routes.join(", ")}; got ${route}`);
+    throw new UsageError("ERR_ROUTE", `\`route\` must be one of ${routes.join(", ")}; got ${route}`);
   }
   const dtype = precision === "bf16" ? "bfloat16" : "float32";
   const classifier = loadedClassifier(opened, file, dtype, resolveDevice(device));

@@ -1,10 +1,12 @@
-/** Writes files so that they have either the old or the new contents, whatever happens. */
+/** Writes files so that they have either the old or the new contents, whatever happens; makes folders, and checks them before long work. */
 
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   fsyncSync,
   linkSync,
+  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -12,7 +14,7 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { RunError } from "../errors.js";
 import { faultPoint } from "./fault-point.js";
 
@@ -49,7 +51,7 @@ export function writeFileAtomic(
     if (flush) withFile(folder, "r", fsyncSync);
   } catch (cause) {
     const needed = Array.isArray(data) ? data.reduce((sum, { byteLength }) => sum + byteLength, 0) : data.length;
-    rmSync(temporary, { force: true });
+    removeIfThere(temporary);
     throw writeError(path, cause, diskRemedy(folder, needed, cause));
   }
 }
@@ -72,9 +74,61 @@ export function keepAs(path: string, second: string): void {
     renameSync(temporary, second);
     rmSync(temporary, { force: true }); // rename keeps it if both names are the same file already
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    removeIfThere(temporary);
     throw writeError(second, cause);
   }
+}
+
+/**
+ * Makes a folder and those around it, unless they exist.
+ *
+ * @returns the outermost folder that was made, undefined if all existed
+ * @throws RunError ERR_WRITE where this fails
+ */
+export function makeFolder(folder: string): string | undefined {
+  try {
+    return mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw writeError(folder, isMissing(error) ? reasonAgainst(folder, error) : error);
+  }
+}
+
+/** Why a folder cannot be made. Node's recursive `mkdir` hides some reasons, such as a read-only file system, behind ENOENT. */
+function reasonAgainst(folder: string, unclear: unknown): unknown {
+  let first = resolve(folder);
+  while (!existsSync(dirname(first))) first = dirname(first);
+  try {
+    mkdirSync(first);
+    return unclear;
+  } catch (error) {
+    return error;
+  }
+}
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
+
+/** Enough to find a full disk, which can still have space for a name. */
+const PROBE_BYTES = 4096;
+
+/**
+ * Checks that files can be written into a folder, by one that is removed again. For long work that would otherwise fail at its end.
+ *
+ * @throws RunError ERR_WRITE where this fails
+ */
+export function checkWritable(folder: string): void {
+  const probe = join(folder, `.check.${process.pid}${SUFFIX}`);
+  try {
+    writeFileSync(probe, Buffer.alloc(PROBE_BYTES));
+    rmSync(probe);
+  } catch (cause) {
+    removeIfThere(probe);
+    throw writeError(folder, cause);
+  }
+}
+
+/** `rmSync` with `force` fails where a part of the path is a file. */
+function removeIfThere(path: string): void {
+  if (existsSync(path)) rmSync(path, { force: true });
 }
 
 /** Removes temporary files of a process that was killed in {@link writeFileAtomic}. Only the writer of the folder may call it. */
@@ -91,6 +145,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EPERM: "You may not write there: choose another folder or change its permissions.",
   EROFS: "That file system is read-only: choose another folder.",
   ENOTDIR: "A part of that path is a file, not a folder: choose another.",
+  EEXIST: "A file has that name: choose another.",
   ENOENT: "The folder does not exist, or was removed during the write.",
 };
 

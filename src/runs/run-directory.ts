@@ -1,10 +1,11 @@
 /** The folder of a run and the paths of its files. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { checkText, UsageError } from "../errors.js";
 import { checkParts } from "../parts.js";
-import { removeTemporaryFiles, writeError, writeFileAtomic } from "./atomic-file.js";
+import { makeFolder, removeTemporaryFiles, writeFileAtomic } from "./atomic-file.js";
+import { checkPath } from "./given-path.js";
 import { JsonLinesLog } from "./metrics-log.js";
 import { lockRun } from "./run-lock.js";
 import { type BatchNormDriftRecord, type MetricsRecord, RUN_SCHEMA, type RunInfo } from "./schema.js";
@@ -57,9 +58,10 @@ export class RunDirectory {
   /**
    * Checks that a new run can be made in a folder: it does not exist, or is empty.
    *
-   * @throws UsageError ERR_RUN_EXISTS where the folder has files, or the path is a file
+   * @throws UsageError ERR_RUN_EXISTS where the folder has files, or the path is a file; ERR_PATH where the path is empty
    */
   static checkFree(path: string): void {
+    checkPath("train", "run", path);
     const existing = existsSync(path) ? statSync(path) : undefined;
     if (existing !== undefined && !existing.isDirectory()) {
       throw new UsageError(
@@ -84,11 +86,7 @@ export class RunDirectory {
   static create(path: string): RunDirectory {
     RunDirectory.checkFree(path);
     const run = new RunDirectory(path);
-    try {
-      for (const folder of [run.images, run.evaluation, run.checkpoints]) mkdirSync(folder, { recursive: true });
-    } catch (cause) {
-      throw writeError(path, cause);
-    }
+    for (const folder of [run.images, run.evaluation, run.checkpoints]) makeFolder(folder);
     return run;
   }
 
@@ -101,6 +99,7 @@ export class RunDirectory {
    */
   static open(path: string): RunDirectory {
     checkText(path, "the run's folder");
+    checkPath("a run", "run", path);
     const run = new RunDirectory(path);
     if (!existsSync(run.info)) {
       throw new UsageError(
@@ -118,6 +117,7 @@ export class RunDirectory {
    * @throws UsageError ERR_RUN_MISSING, ERR_RUN_SCHEMA as {@link open}, and ERR_RUN_MISSING where its checkpoints are missing
    */
   static resume(path: string): RunDirectory {
+    checkPath("train", "run", path);
     if (!existsSync(join(path, "run.json"))) {
       throw new UsageError(
         "ERR_RUN_MISSING",
@@ -142,7 +142,7 @@ export class RunDirectory {
    */
   lock(): () => void {
     const unlock = lockRun(this.path, join(this.path, "lock"));
-    mkdirSync(this.images, { recursive: true }); // the user can have deleted the pictures
+    makeFolder(this.images); // the user can have deleted the pictures
     // Not in evaluation/, where another process can be writing.
     for (const folder of [this.path, this.images, this.checkpoints]) removeTemporaryFiles(folder);
     return unlock;

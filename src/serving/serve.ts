@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { OnnxOptions } from "../predictors/onnx/onnx-settings.js";
-import { isOnnx, openPredictor } from "../predictors/open.js";
+import { checkApplies, isOnnx, openPredictor } from "../predictors/open.js";
 import { serveApp } from "./app.js";
 import { checkLimits, DEFAULT_LIMITS, type ServeLimits } from "./limits.js";
 import { checkAddress, listen } from "./listen.js";
@@ -56,15 +56,12 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
   };
   checkAddress("serve", { port, host });
   checkLimits(limits);
+  checkApplies(model, { onnx, checkpoint });
   const scratch = mkdtempSync(join(tmpdir(), "advprop-serve-"));
   try {
     // Loaded only if it is needed, because an ONNX file needs no libtorch.
     const exported = isOnnx(model) ? undefined : await asOnnx(model, join(scratch, "model.onnx"), checkpoint);
-    const predictor = await openPredictor(exported?.file ?? model, {
-      onnx,
-      threads,
-      ...(isOnnx(model) && { checkpoint }),
-    });
+    const predictor = await openPredictor(exported?.file ?? model, { onnx, threads });
     try {
       let closing = false;
       const app = serveApp(predictor, limits, () => closing);

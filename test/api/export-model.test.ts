@@ -1,5 +1,5 @@
 /** The export of weights to a verified ONNX file, and what happens if the verification fails. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { exportModel } from "../../src/api/export/export-model.js";
@@ -51,7 +51,11 @@ test("the written file was run by ONNX Runtime in another process, and gives the
 });
 
 test("has the given size, with padding and strides for that size", async () => {
-  const result = await exportModel(weights, join(folder, "model-45"), { format: "onnx", imageSize: 45, softmax: true });
+  const result = await exportModel(weights, join(folder, "model-45.onnx"), {
+    format: "onnx",
+    imageSize: 45,
+    softmax: true,
+  });
   expect(result.preprocessing).toMatchObject({ imageSize: 45, output: "probabilities" });
 });
 
@@ -82,7 +86,7 @@ test("a file that ONNX Runtime refuses is removed too", async () => {
 });
 
 test.each([
-  ["model.bin", {}, /must name a file that ends in .onnx or .safetensors, or `format` must be given/],
+  ["model.bin", {}, /must name a file that ends in .onnx or .safetensors; got/],
   ["model.onnx", { auxiliary: true }, /`auxiliary` applies only to safetensors/],
   ["model.safetensors", { softmax: true }, /`softmax` applies only to ONNX files/],
   ["model.safetensors", { imageSize: 64 }, /`imageSize` applies only to ONNX files/],
@@ -94,10 +98,26 @@ test.each([
   ["model.onnx", { format: "onxx" as never }, /`format` must be onnx or safetensors; got onxx. Did you mean onnx/],
   ["model.onnx", { imageSize: 0.5 }, /`imageSize` must be a positive whole number/],
   ["none/model.onnx", {}, /cannot write model.onnx, because the folder .*none does not exist/],
-  ["weights.safetensors", {}, /must not be the weights file .* itself/],
 ] as const)("refuses %s with %j", async (name, options, message) => {
   const error = await codedRejection(exportModel(weights, join(folder, name), options));
   expect(error.code).toBe("ERR_EXPORT");
+  expect(error.message).toMatch(message);
+});
+
+test.each([
+  ["photo.jpg", { format: "onnx" }, /must name a file that ends in .onnx; got .*photo.jpg/],
+  ["model.onnx", { format: "safetensors" }, /must name a file that ends in .safetensors; got/],
+  ["weights.safetensors", {}, /must not be its input .*weights.safetensors\. Choose another file/],
+  ["link.safetensors", {}, /must not be its input .*, but .*link.safetensors is the same file/],
+  ["run/checkpoints/last.safetensors", {}, /checkpoints holds the checkpoints of a run/],
+] as const)("does not overwrite %s with %j", async (name, options, message) => {
+  const run = join(folder, "run");
+  mkdirSync(join(run, "checkpoints"), { recursive: true });
+  writeFileSync(join(run, "run.json"), "{}");
+  rmSync(join(folder, "link.safetensors"), { force: true });
+  symlinkSync(weights, join(folder, "link.safetensors"));
+  const error = await codedRejection(exportModel(weights, join(folder, name), options));
+  expect(error).toMatchObject({ code: "ERR_PATH", exitCode: 2 });
   expect(error.message).toMatch(message);
 });
 

@@ -53,6 +53,15 @@ const cells = ({ rows, columns }: Table, row: string) => {
   return Object.fromEntries(columns.slice(1).map((column, i) => [column, found![i + 1]]));
 };
 
+test("a page gets no other name than one in .html, so that no photo is overwritten", async () => {
+  const photo = join(folder, "photo.jpg");
+  writeFileSync(photo, "a photo");
+  const error = await codedRejection(report([vanilla], { to: photo }));
+  expect(error).toMatchObject({ code: "ERR_PATH", exitCode: 2 });
+  expect(error.message).toBe(`report: \`to\` must name a file that ends in .html; got ${photo}`);
+  expect(readFileSync(photo, "utf8")).toBe("a photo");
+});
+
 describe("a report on two trainings", () => {
   test("is one page of at most 500 kB that needs no other files", () => {
     checkWellFormed(page);

@@ -77,3 +77,12 @@ test.each([
   expect(stderr).toContain(message);
   expect(existsSync("x.png")).toBe(false);
 });
+
+test("does not overwrite the photo", async () => {
+  const own = join(folder, "own.png");
+  await sharp(photo).toFile(own);
+  const before = readFileSync(own);
+  const { status, stderr } = advprop(["attack", weights, own, "--to", join(folder, ".", "own.png")]);
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining("--to must not be its input") });
+  expect(readFileSync(own)).toEqual(before);
+});

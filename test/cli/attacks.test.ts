@@ -66,8 +66,11 @@ describe("attacks on a network of ours", () => {
     [["--attack", "apgd-ce", "--epsilon", "8"], /Did you mean 8\/255\?/],
     [["--attack", "apgd-ce", "--norm", "l1"], /linf or l2/],
     [["--attack", "square", "--restarts", "0"], /--restarts must be a whole number of at least 1/],
-    [["--restarts", "2"], /need an attack/],
-    [["--set", "attack.restarts=2"], /need an attack/],
+    [["--restarts", "2"], /--restarts needs an attack\. Leave it out, or add --attack pgd/],
+    [["--epsilon", "4/255"], /--epsilon needs an attack/],
+    [["--set", "attack.randomStart=false"], /--set attack\.randomStart=false needs an attack/],
+    [["--seed", "3"], /--seed needs an attack, because nothing else of an evaluation is random/],
+    [["--to", "q"], /--to is only for a suite or a corrupted set\. Add --suite standard/],
     [["--attack", "pgd", "--set", "attack.restarts=0"], /--restarts must be a positive integer; got 0/],
     [["--attack", "fgsm", "--restarts", "5"], /--restarts must be 1 because nothing .* by fgsm is random/],
     [

@@ -104,7 +104,10 @@ describe("a set in memory", () => {
 
   test.each([
     [["--attack", "pgd"], "pgd needs gradients"],
-    [["--route", "aux"], "--route does not apply to an ONNX file"],
+    [["--route", "aux"], "advprop: --route does not apply to an ONNX file"],
+    [["--device", "cpu"], "--device does not apply to an ONNX file"],
+    [["--precision", "bf16"], "--precision does not apply to an ONNX file"],
+    [["--memory-limit", "1GB"], "--memory-limit does not apply to an ONNX file"],
     [["--onnx", "imageSize=16"], "does not take images of 16 pixels"],
     [["--split", "all"], "is not a folder of photos"],
     [["--crop-fraction", "0.5"], "--crop-fraction has no effect on the images of"],

@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/commands.js";
 import { advprop } from "../support/cli.js";
+import { temporaryFolder } from "../support/folders.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 describe("advprop", () => {
   test("--help lists every command with its summary", () => {
@@ -18,8 +21,7 @@ describe("advprop", () => {
   ])("%s does not load libtorch", (word, said) => {
     const report =
       'process.on("exit", () => process.stderr.write(process.report.getReport().sharedObjects.join("\\n")));';
-    const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-    const args = ["--import", `data:text/javascript,${report}`, main, word];
+    const args = ["--import", `data:text/javascript,${report}`, MAIN, word];
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
     expect(stdout.replace(/ {2,}/g, "  ")).toContain(said);
     expect(stderr).toContain("libc");
@@ -40,6 +42,24 @@ describe("advprop", () => {
       expect(status).toBe(0);
       expect(stdout).toContain("--json");
     }
+  });
+
+  test.each([
+    [["train", "--data", "shapes", "--run", ""], "train: --run must not be empty"],
+    [["train", "--run="], "train: --run must not be empty"],
+    [["train", ""], "train: <recipe> must not be empty"],
+    [["launch", "--processes", "2", "--", "train", "--run", ""], "launch: <command> must not be empty"],
+    [["evaluate", "run", "--parts", ""], "evaluate: --parts must not be empty"],
+    [["predict", "model.onnx", "photo.jpg", ""], "predict: <photos> must not be empty"],
+    [["data", "get", "cifar10", "--to", ""], "data get: --to must not be empty"],
+    [["serve", "model.onnx", "--host", ""], "serve: --host must not be empty"],
+    [["dashboard", ""], "dashboard: <runs> must not be empty"],
+  ])("refuses the empty value in %j, as of a variable that is not set, and writes nothing", (args, message) => {
+    const cwd = temporaryFolder();
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { cwd, encoding: "utf8" });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(new RegExp(`^advprop: ${message}\\. .*leave it out \\[ERR_FLAG\\]\n$`));
+    expect(readdirSync(cwd)).toEqual([]);
   });
 
   test("misuse exits with 2 and names the nearest word", () => {

@@ -93,6 +93,34 @@ test("names and counts unreadable photos at the end", async () => {
   expect(third).toMatch(/none\.jpg,,,.*ENOENT/);
 });
 
+test("a photo, or another input, is not overwritten", async () => {
+  const red = join(photos, "red.png");
+  const before = readFileSync(red);
+  expect((await codedRejection(predicted([photos], { to: red }))).message).toContain(
+    "must name a file that ends in .csv",
+  );
+  expect(readFileSync(red)).toEqual(before);
+  const odd = join(folder, "photo.csv");
+  writeFileSync(odd, before);
+  const error = await codedRejection(predicted([odd], { to: odd }));
+  expect(error).toMatchObject({ code: "ERR_PATH", exitCode: 2 });
+  expect(readFileSync(odd)).toEqual(before);
+});
+
+test.each([
+  ["--device", "cpu"],
+  ["--precision", "bf16"],
+  ["--memory-limit", "1KB"],
+  ["--route", "aux"],
+  ["--checkpoint", "last"],
+])("refuses %s, which does nothing for an ONNX file", (...flag) => {
+  const { status, stderr } = advprop(["predict", model, photos, ...flag]);
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: `advprop: ${flag[0]} does not apply to an ONNX file; got ${model}. Leave it out [ERR_FLAG]\n`,
+  });
+});
+
 test("gives the same as JSON", async () => {
   const result = JSON.parse(await predicted([join(photos, "red.png")], { json: true, top: 1 }));
   const predictions = [{ class: "red", probability: expect.closeTo(0.9996, 3) }];

@@ -1,5 +1,5 @@
 /** The commands with weights of other code bases. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openStartWeights } from "../../src/api/training/start-weights.js";
@@ -44,6 +44,16 @@ describe("models import", () => {
     expect((await codedRejection(runImport(to, join(to, "..", "again.safetensors"), {}))).code).toBe("ERR_IMPORT");
     expect((await codedRejection(openWeights(to, { preset: "half" }))).code).toBe("ERR_PRESET");
     expect((await codedRejection(openWeights(to, { model: "resnet20" }))).code).toBe("ERR_WEIGHTS");
+  });
+
+  test("does not overwrite the file that it converts, nor any that is no .safetensors", async () => {
+    const from = savedNetwork("resnet8", "w.th");
+    const link = join(temporaryFolder(), "w.safetensors");
+    symlinkSync(from, link);
+    for (const to of [from, link]) {
+      expect(await codedRejection(runImport(from, to, {}))).toMatchObject({ code: "ERR_PATH", exitCode: 2 });
+    }
+    expect((await openWeights(from)).specification.name).toBe("resnet8");
   });
 
   test("the command prints what was recognised, and JSON", () => {

@@ -1,9 +1,9 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { removeTemporaryFiles, writeFileAtomic } from "../../src/runs/atomic-file.js";
+import { checkWritable, makeFolder, removeTemporaryFiles, writeFileAtomic } from "../../src/runs/atomic-file.js";
 import { codedError } from "../support/errors.js";
-import { temporaryFolder } from "../support/folders.js";
+import { temporaryFolder, unprivileged } from "../support/folders.js";
 
 /** The call that fails the next time, as on a full disk. */
 const failing = vi.hoisted(() => ({ call: "" }));
@@ -22,6 +22,12 @@ vi.mock("node:fs", async (original) => {
     writeFileSync: fault("writeFileSync", actual.writeFileSync),
     fsyncSync: fault("fsyncSync", actual.fsyncSync),
     renameSync: fault("renameSync", actual.renameSync),
+    // As Node does on a read-only file system: with `recursive` the reason is lost.
+    mkdirSync: (path: string, options?: fs.MakeDirectoryOptions) => {
+      if (failing.call !== "mkdirSync") return actual.mkdirSync(path, options);
+      const code = options?.recursive ? "ENOENT" : "EROFS";
+      throw Object.assign(new Error(`${code}, mkdir '${path}'`), { code });
+    },
   };
 });
 
@@ -71,5 +77,52 @@ describe("writeFileAtomic", () => {
     }
     removeTemporaryFiles(folder);
     expect(fs.readdirSync(folder).sort()).toEqual([".hidden", "last.json", "notes.tmp"]);
+  });
+});
+
+describe("makeFolder", () => {
+  test("makes a folder and those around it, and gives the outermost", () => {
+    const folder = temporaryFolder();
+    expect(makeFolder(join(folder, "a", "b"))).toBe(join(folder, "a"));
+    expect(makeFolder(join(folder, "a", "b"))).toBeUndefined();
+  });
+
+  test("gives the true reason where a folder cannot be made", async () => {
+    const folder = temporaryFolder();
+    fs.writeFileSync(join(folder, "file"), "");
+    const messageOf = (name: string) => {
+      const error = codedError(() => makeFolder(join(folder, name)));
+      expect(error).toMatchObject({ code: "ERR_WRITE", exitCode: 1 });
+      return error.message;
+    };
+    expect(messageOf("file")).toContain("A file has that name");
+    expect(messageOf("file/a")).toContain("A part of that path is a file");
+    expect(await unprivileged(() => messageOf("a/b"))).toContain("You may not write there");
+    failing.call = "mkdirSync";
+    expect(messageOf("a/b")).toMatch(/EROFS, mkdir '.*\/a'\. That file system is read-only: choose another folder/);
+  });
+});
+
+describe("checkWritable", () => {
+  test("leaves nothing in a folder that can be written", () => {
+    const folder = temporaryFolder();
+    checkWritable(folder);
+    expect(fs.readdirSync(folder)).toEqual([]);
+  });
+
+  test("finds a full disk, a missing permission and a file in place of the folder", async () => {
+    const folder = temporaryFolder();
+    const messageOf = (path: string) => {
+      const error = codedError(() => checkWritable(path));
+      expect(error).toMatchObject({ code: "ERR_WRITE", exitCode: 1 });
+      return error.message;
+    };
+    expect(await unprivileged(() => messageOf(folder))).toContain("You may not write there");
+    fs.writeFileSync(join(folder, "file"), "");
+    expect(messageOf(join(folder, "file"))).toContain("A part of that path is a file");
+    expect(codedError(() => writeFileAtomic(join(folder, "file", "x"), "x")).message).toContain("A part of that path");
+    failing.call = "writeFileSync";
+    expect(messageOf(folder)).toContain("The disk is full: free some space");
+    expect(fs.readdirSync(folder)).toEqual(["file"]);
   });
 });

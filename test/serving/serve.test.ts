@@ -136,6 +136,11 @@ test.each([70_000, -1, 1.5, "abc" as unknown as number])("refuses the port %s", 
   expect(refused.message).toBe(`serve: \`port\` must be a whole number from 0 to 65535; got ${port}`);
 });
 
+test("refuses options that are for another kind of model", async () => {
+  expect((await codedRejection(serve(model, { checkpoint: "last" }))).message).toMatch(/^`checkpoint` does not apply/);
+  expect((await codedRejection(serve("run", { onnx: { layout: "NHWC" } }))).code).toBe("ERR_PREPROCESSING");
+});
+
 test("refuses an empty host, which would be all addresses of the machine", async () => {
   expect((await codedRejection(serve(model, { port: 0, host: "" }))).message).toContain("`host` must be an address");
 });

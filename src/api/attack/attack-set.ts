@@ -1,5 +1,5 @@
 /** Writes an adversarial copy of a data set, to measure how attacks transfer to other models, or for other programs. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { beginSet, completeSet, type MadeFrom } from "../../data/writing/set-manifest.js";
@@ -7,7 +7,7 @@ import { assert, UsageError } from "../../errors.js";
 import { classRule, relabelled } from "../../evaluation/classes/class-rule.js";
 import { evaluationBatchSize } from "../../evaluation/predictor.js";
 import type { WhiteBoxPredictor } from "../../predictors/opened.js";
-import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, writeFileAtomic } from "../../runs/atomic-file.js";
 import { type EvaluationOptions, machineOf, openImages, openModel } from "../evaluation/options.js";
 import { BYTE_EPSILON, checkEpsilon, classOf, refuseOnnx } from "./attack-rules.js";
 import { type ByteAttackPlan, byteAttack, planByteAttack } from "./byte-attack.js";
@@ -141,13 +141,5 @@ function nameOf(file: string, label: string, taken: ReadonlySet<string>): string
   for (let first = parts.length - 1; ; first--) {
     const name = join(label, `${parts.slice(first).join("-")}.png`);
     if (first <= 0 || !taken.has(name)) return name;
-  }
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (cause) {
-    throw writeError(folder, cause);
   }
 }

@@ -1,6 +1,6 @@
 /** Compares methods: trains every arm with several seeds or folds, measures all runs, and tests the differences statistically. */
 
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { foldSplits } from "../../data/folders/folds.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
@@ -12,6 +12,8 @@ import { modelName } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/build/data.js";
 import { dataKind } from "../../recipes/build/data-kind.js";
 import type { Recipe } from "../../recipes/schema.js";
+import { makeFolder } from "../../runs/atomic-file.js";
+import { checkPath } from "../../runs/given-path.js";
 import { resolveModel } from "../../runs/model-argument.js";
 import { RunDirectory, savedSplit, writeJson } from "../../runs/run-directory.js";
 import type { SuitePart } from "../evaluation/benchmark.js";
@@ -91,6 +93,7 @@ export async function compare(
   options: CompareOptions,
 ): Promise<{ readonly result: CompareResult; readonly document: Document }> {
   const { to, budget = "epochs", command = [] } = options;
+  checkPath("compare", "to", to);
   const arms = armsOf({ ...comparison, common: withMachine(comparison.common ?? {}, options) });
   await checkComparison(comparison, arms, options);
   const repetitions = await repetitionsOf(arms, options);
@@ -240,7 +243,7 @@ async function newPlan(
 ): Promise<SavedComparison | undefined> {
   const { to } = options;
   checkArms(arms, requested.arms);
-  mkdirSync(to, { recursive: true });
+  makeFolder(to);
   const epochs = await epochsOfArms(arms, requested.budget, options);
   if (epochs === undefined) return undefined;
   const plan: SavedComparison = { schema: 1, ...requested, epochs };

@@ -20,7 +20,7 @@ import { type EvaluationData, usedBy } from "./data.js";
 import type { EvaluationEvent } from "./events.js";
 import { type EvaluationOptions, machineOf, openImages, openModel } from "./options.js";
 import { protocolOf } from "./protocol.js";
-import { listedMistakes, saveEvaluation } from "./save.js";
+import { checkSavable, listedMistakes, saveEvaluation } from "./save.js";
 
 export interface EvaluateOptions extends EvaluationOptions {
   /** By default none: only clean images are measured. */
@@ -35,13 +35,22 @@ export interface EvaluateOptions extends EvaluationOptions {
  *   not needed
  * @throws UsageError ERR_RECIPE, ERR_SETTING, ERR_ATTACK, ERR_RESTARTS, ERR_SPLIT, ERR_CLASSES, and what opening the model and the images
  *   throws
- * @throws RunError ERR_DATA_CHANGED the images changed during the evaluation
+ * @throws RunError ERR_DATA_CHANGED the images changed during the evaluation; ERR_WRITE the result of a run cannot be saved in its
+ *   folder. This is checked before anything is measured. If it happens later all the same, the event `unsaved` has the result
  */
 export async function evaluate(model: string, options: EvaluateOptions = {}): Promise<EvaluationFile> {
   const machine = machineOf(options);
   const attack = options.attack && planAttack(options.attack);
+  if (attack === undefined && options.seed !== undefined) {
+    const why = "nothing else of an evaluation is random";
+    throw new UsageError(
+      "ERR_ATTACK",
+      `evaluate: \`seed\` needs an attack, because ${why}. Leave it out, or add \`attack\``,
+    );
+  }
   const predictor = await openModel(model, options, machine);
   try {
+    if (predictor.run !== undefined) checkSavable(predictor.run);
     const limitTest = options.limitTest ?? (attack?.costly ? COSTLY_ATTACK_IMAGES : undefined);
     const data = await openImages(predictor, { ...options, limitTest }, machine);
     try {
@@ -118,7 +127,10 @@ async function measure(
     }),
   };
   if (predictor.run === undefined) return result;
-  const saved = await saveEvaluation(predictor.run, result, { counts, mistakes: worst.mistakes });
+  const saved = await saveEvaluation(predictor.run, result, { counts, mistakes: worst.mistakes }).catch((error) => {
+    onEvent?.({ type: "unsaved", result });
+    throw error;
+  });
   onEvent?.({ type: "written", files: saved.files });
   return saved.result;
 }

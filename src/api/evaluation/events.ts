@@ -1,6 +1,7 @@
 /** The events of {@link evaluate} and {@link evaluateSuite}. */
 import type { AttackCost } from "../../evaluation/robustness.js";
 import type { SuiteProgress } from "../../evaluation/suite/run.js";
+import type { EvaluationFile } from "../../runs/schema.js";
 import type { DownloadEvent, NoteEvent } from "../events.js";
 
 /** Progress of a pass over the images. */
@@ -36,13 +37,20 @@ export interface WrittenEvent {
   readonly files: readonly string[];
 }
 
+/** The result of a run could not be saved in its folder. The call throws the reason after this event. */
+export interface UnsavedEvent {
+  readonly type: "unsaved";
+  readonly result: EvaluationFile;
+}
+
 export type EvaluationEvent =
   | NoteEvent
   | DownloadEvent
   | PassEvent
   | AttackCostEvent
   | SuiteProgressEvent
-  | WrittenEvent;
+  | WrittenEvent
+  | UnsavedEvent;
 
 /** Reports the bytes of a download to a listener. */
 export const downloads =

@@ -35,7 +35,7 @@ export interface EvaluationOptions {
   readonly workers?: number | null;
   /** Threads per operator; by default 0, all cores. */
   readonly threads?: number;
-  /** Number format of the activations of our models; by default fp32. */
+  /** Number format of the activations of our models; by default fp32. Refused, as are the next two, if all models are ONNX files. */
   readonly precision?: "fp32" | "bf16";
   /** Device of our models: auto, cpu, cuda or cuda:N; by default auto, the CPU. */
   readonly device?: Recipe["device"];
@@ -75,10 +75,16 @@ export function machineOf(options: EvaluationOptions): Machine {
 /** Opens a model, and reports what was recognised and chosen. */
 export async function openModel(
   path: string,
-  { checkpoint, route, onnx, onEvent }: EvaluationOptions,
+  { checkpoint, route, onnx, onEvent, ...given }: EvaluationOptions,
   { threads, precision, device, memoryLimit }: Machine,
 ): Promise<OpenedPredictor> {
-  const computing: OpenPredictorOptions = { threads, precision, device, memoryLimit };
+  // Only what is given, because an ONNX file takes no more than the threads.
+  const computing: OpenPredictorOptions = {
+    threads,
+    precision: given.precision && precision,
+    device: given.device && device,
+    memoryLimit: given.memoryLimit == null ? undefined : memoryLimit,
+  };
   const opened = await openPredictor(path, { checkpoint, route, onnx, ...computing, onProgress: downloads(onEvent) });
   for (const message of opened.notes) onEvent?.({ type: "note", message, warning: false });
   return opened;

@@ -1,12 +1,12 @@
 /** Saves an evaluation in its run's folder: the result, a picture of the confusion matrix, and pictures of the worst mistakes. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { RunError } from "../../errors.js";
 import type { ConfusionCount } from "../../evaluation/confusion.js";
 import type { SeenMistake } from "../../evaluation/mistakes.js";
 import { summaryOf } from "../../evaluation/suite/summary.js";
 import { confusionPng } from "../../figures/confusion-chart.js";
 import { thumbnail } from "../../figures/thumbnail.js";
-import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { checkWritable, makeFolder, writeFileAtomic } from "../../runs/atomic-file.js";
 import { RunDirectory, writeJson } from "../../runs/run-directory.js";
 import { type EvaluationFile, type Mistake, RUN_SCHEMA, type SuiteFile } from "../../runs/schema.js";
 import type { SuiteResult } from "./suite-result.js";
@@ -20,6 +20,22 @@ export const listedMistakes = (
     ...mistake,
     ...(fileOf && { file: fileOf(sample) }),
   }));
+
+/**
+ * Checks before an evaluation that its result can be saved in the run's folder, so that hours of work are not lost.
+ *
+ * @throws RunError ERR_WRITE it cannot
+ */
+export function checkSavable(run: string): void {
+  const { evaluation } = RunDirectory.open(run);
+  try {
+    makeFolder(evaluation);
+    checkWritable(evaluation);
+  } catch (cause) {
+    const remedy = "The result of a run is saved in its folder: make that possible, or evaluate a copy of the run";
+    throw new RunError("ERR_WRITE", `evaluate: nothing was measured: ${(cause as Error).message} ${remedy}`, { cause });
+  }
+}
 
 /**
  * Writes the result of an evaluation of a run. The pictures are written first, so that a result that exists is complete.
@@ -36,7 +52,7 @@ export async function saveEvaluation(
   const attack = result.attack === undefined ? [] : [String(result.attack.name)];
   const name = `${[result.data.split, result.route, ...attack].join("-")}-${instant(result.createdAt)}`;
   const { evaluation } = RunDirectory.open(run);
-  if (mistakes.length > 0) mkdirSync(join(evaluation, name), { recursive: true });
+  makeFolder(mistakes.length > 0 ? join(evaluation, name) : evaluation);
   const thumbnails = await Promise.all(
     mistakes.map(async ({ pixels, side }, i) => {
       const { ending, data } = await thumbnail(pixels, side);
@@ -68,7 +84,7 @@ export function saveSuites(
   models.forEach(({ run }, index) => {
     if (run === undefined) return;
     const { suites } = RunDirectory.open(run);
-    mkdirSync(suites, { recursive: true });
+    makeFolder(suites);
     const weights = files[summary.models[index].name];
     const own = summaryOf(summary, index);
     const file: SuiteFile = { schema: RUN_SCHEMA, createdAt, command, weights, protocol, summary: own };

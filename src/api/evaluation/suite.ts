@@ -15,6 +15,7 @@ import { type SuiteSummary, summarise } from "../../evaluation/suite/summary.js"
 import { isOnnx } from "../../predictors/open.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
 import { SHAPES } from "../../recipes/build/data.js";
+import { checkNoInput, checkPath } from "../../runs/given-path.js";
 import {
   attackedImages,
   groupByInput,
@@ -27,7 +28,7 @@ import {
 import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
 import { trainedRecipe } from "./data.js";
 import { type EvaluationOptions, type Machine, machineOf, openModel } from "./options.js";
-import { saveSuites } from "./save.js";
+import { checkSavable, saveSuites } from "./save.js";
 import { openSetBenchmark } from "./set-benchmark.js";
 import type { SuiteResult } from "./suite-result.js";
 
@@ -52,9 +53,12 @@ export interface SuiteReport {
  *
  * @param models runs, weights files or their addresses, or ONNX files; each only once
  * @throws UsageError ERR_SUITE a model is given twice, or an option does not apply to a corrupted set; and what opening the models and
- *   the images throws
+ *   the images throws. ERR_PATH the folder `to` is that of the images or of a run
+ * @throws RunError ERR_WRITE the folder `to` or that of a run cannot be written, which is checked before anything is measured. Measurements
+ *   that were finished before the disk was full are kept
  */
 export async function evaluateSuite(models: readonly string[], options: EvaluateSuiteOptions): Promise<SuiteReport> {
+  checkReportFolder(models, options);
   const machine = machineOf(options);
   const corrupted = isCorruptedSet(options.data);
   if (corrupted) checkForCorruptedSet(options);
@@ -62,8 +66,9 @@ export async function evaluateSuite(models: readonly string[], options: Evaluate
   const benchmarks: OpenedBenchmark[] = [];
   try {
     for (const path of models) {
-      // The settings for ONNX files do not apply to our own models.
-      opened.push(await openModel(path, isOnnx(path) ? options : { ...options, onnx: undefined }, machine));
+      const model = await openModel(path, optionsFor(path, models, options), machine);
+      opened.push(model);
+      if (model.run !== undefined) checkSavable(model.run);
     }
     const names = uniqueNames(opened);
     const nameOf = (model: OpenedPredictor) => names.get(model)!;
@@ -77,6 +82,21 @@ export async function evaluateSuite(models: readonly string[], options: Evaluate
     for (const benchmark of benchmarks) await benchmark.close();
     for (const model of opened) await model.close();
   }
+}
+
+/** The options for one of the models. What is only for the other kind of models is left out, if there are such models. */
+function optionsFor(path: string, models: readonly string[], options: EvaluateSuiteOptions): EvaluateSuiteOptions {
+  if (models.every((one) => isOnnx(one) === isOnnx(path))) return options;
+  const others = isOnnx(path)
+    ? { device: undefined, precision: undefined, memoryLimit: undefined }
+    : { onnx: undefined };
+  return { ...options, ...others };
+}
+
+/** @throws UsageError ERR_PATH the folder of the report is that of the images or of a run, which has a report of its own */
+function checkReportFolder(models: readonly string[], { to, data }: EvaluateSuiteOptions): void {
+  checkPath("evaluate", "to", to);
+  checkNoInput("evaluate", to, [...models, ...(data === undefined ? [] : [data])], "folder");
 }
 
 /** Whether the data are a corrupted set on disk. */

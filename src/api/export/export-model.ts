@@ -1,6 +1,6 @@
 /** Exports a trained classifier as a file for other programs. */
-import { existsSync, renameSync, rmSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { checkText, didYouMean, UsageError } from "../../errors.js";
 import { ONNX_INPUTS, type OnnxExportOptions, type OnnxFacts, onnxOf, onnxPreprocessing } from "../../export/onnx.js";
 import { type OnnxPreprocessing, type Preprocessing, preprocessingOf } from "../../export/preprocessing.js";
@@ -12,6 +12,7 @@ import { classifierPredictor } from "../../predictors/classifier-predictor.js";
 import { loadOnnxRuntime } from "../../predictors/onnx/onnx-runtime.js";
 import { isOnnx } from "../../predictors/open.js";
 import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
+import { checkEnding, checkNoInput } from "../../runs/given-path.js";
 import { type OpenedWeights, type OpenWeightsOptions, openWeights } from "../../weights/open.js";
 import { accuracyOf, trainingOf } from "./export-facts.js";
 import { sampleImages } from "./export-images.js";
@@ -21,7 +22,7 @@ export const EXPORT_FORMATS = ["onnx", "safetensors"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface ExportModelOptions extends OpenWeightsOptions, OnnxExportOptions {
-  /** By default it follows from the ending of the file. */
+  /** By default it follows from the ending of the file, and it must have this ending. */
   readonly format?: ExportFormat;
   /** For safetensors: whether to include the batch norms of the auxiliary routes. */
   readonly auxiliary?: boolean;
@@ -61,8 +62,9 @@ export type ExportResult = {
  * the two largest logits are closer than that. `onnxOf` describes the contents of the file.
  *
  * @param model a run's folder, or weights: anything that `openWeights` opens
- * @throws UsageError ERR_ARGUMENT `model` or `to` is not text; ERR_EXPORT the format does not follow from the ending or the options, an option belongs to the other format, or
- *   the weights would be overwritten; ERR_ONNX_RUNTIME there is no ONNX Runtime to verify the file; and what `openWeights` throws
+ * @throws UsageError ERR_ARGUMENT `model` or `to` is not text; ERR_EXPORT the format does not follow from the ending, or an option belongs
+ *   to the other format; ERR_PATH the ending is not that of the format, or the weights or a checkpoint of a run would be overwritten;
+ *   ERR_ONNX_RUNTIME there is no ONNX Runtime to verify the file; and what `openWeights` throws
  * @throws RunError ERR_EXPORT_VERIFY the file does not give the model's logits; ERR_WRITE it cannot be written. An earlier file of that
  *   name is then unchanged
  */
@@ -83,16 +85,11 @@ export async function exportModel(model: string, to: string, options: ExportMode
       `export: cannot write ${basename(to)}, because the folder ${folder} does not exist. Create it first`,
     );
   }
+  checkNoCheckpoint(folder);
   // Fails before anything is read or downloaded if ONNX Runtime is missing.
   if (format === "onnx") loadOnnxRuntime();
   const opened = await openWeights(model, options);
-  if (resolve(opened.file) === resolve(to)) {
-    const file = opened.file;
-    throw new UsageError(
-      "ERR_EXPORT",
-      `export: \`to\` must not be the weights file ${file} itself. Choose another file`,
-    );
-  }
+  checkNoInput("export", to, [opened.file], "file");
   const { imageSize = opened.specification.imageSize } = options;
   const specification = { ...opened.specification, imageSize };
   const classifier = loadedClassifier({ ...opened, specification }, opened.file);
@@ -153,9 +150,19 @@ function rename(from: string, to: string): void {
   }
 }
 
+/** @throws ERR_PATH the folder holds the checkpoints of a run, from which its training goes on */
+function checkNoCheckpoint(folder: string): void {
+  const real = realpathSync(folder);
+  if (basename(real) !== "checkpoints" || !existsSync(join(dirname(real), "run.json"))) return;
+  throw new UsageError("ERR_PATH", `export: ${folder} holds the checkpoints of a run. Choose another folder`);
+}
+
 function formatOf(to: string, { format }: ExportModelOptions): ExportFormat {
   if (format !== undefined) {
-    if (EXPORT_FORMATS.includes(format)) return format;
+    if (EXPORT_FORMATS.includes(format)) {
+      checkEnding("export", to, `.${format}`);
+      return format;
+    }
     const hint = didYouMean(format, EXPORT_FORMATS);
     throw new UsageError(
       "ERR_EXPORT",
@@ -164,10 +171,7 @@ function formatOf(to: string, { format }: ExportModelOptions): ExportFormat {
   }
   const found = EXPORT_FORMATS.find((one) => to.toLowerCase().endsWith(`.${one}`));
   if (found !== undefined) return found;
-  throw new UsageError(
-    "ERR_EXPORT",
-    `export: \`to\` must name a file that ends in .onnx or .safetensors, or \`format\` must be given; got ${to}`,
-  );
+  throw new UsageError("ERR_EXPORT", `export: \`to\` must name a file that ends in .onnx or .safetensors; got ${to}`);
 }
 
 /** @throws ERR_EXPORT an option does not apply to this format, or has a wrong value */

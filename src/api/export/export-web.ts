@@ -16,7 +16,8 @@ import { AdvPropError, assert, UsageError } from "../../errors.js";
 import { imagenetWords } from "../../evaluation/classes/imagenet.js";
 import type { EvaluationView } from "../../evaluation/view.js";
 import { modelName } from "../../predictors/opened.js";
-import { writeError } from "../../runs/atomic-file.js";
+import { makeFolder, writeError } from "../../runs/atomic-file.js";
+import { checkPath } from "../../runs/given-path.js";
 import { WEB_MODELS, type WebModel } from "../../runs/web-models.js";
 import type { OpenWeightsOptions } from "../../weights/open.js";
 import { exportModel } from "./export-model.js";
@@ -70,6 +71,7 @@ export async function exportWeb(
     throw new UsageError("ERR_EXPORT", `export: a page shows one model or two; got ${models.length}`);
   }
   assert(existsSync(join(PAGE, "index.html")), "the page was built with the package");
+  checkPath("export", "to", to);
   const folder = resolve(to);
   const staging = join(folder, STAGING);
   const made = emptyFolder(folder);
@@ -107,9 +109,8 @@ export async function exportWeb(
  * @throws ERR_EXPORT the folder is not empty; ERR_WRITE
  */
 function emptyFolder(folder: string): string | undefined {
-  let made: string | undefined;
+  const made = makeFolder(folder);
   try {
-    made = mkdirSync(folder, { recursive: true });
     rmSync(join(folder, STAGING), { recursive: true, force: true });
   } catch (cause) {
     throw writeError(folder, cause);

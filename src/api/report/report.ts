@@ -1,11 +1,10 @@
 /** Writes a report on finished or running trainings as one page: settings, cost, curves and results. Nothing is computed again. */
-
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { shellWord } from "../../errors.js";
 import type { Block, Document, PictureGrid } from "../../evaluation/report/document.js";
 import { renderHtml } from "../../evaluation/report/html.js";
-import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, writeFileAtomic } from "../../runs/atomic-file.js";
+import { checkEnding } from "../../runs/given-path.js";
 import { learningCurves, processCurves } from "./curves.js";
 import { driftFigures } from "./drift.js";
 import { examplePictures } from "./examples.js";
@@ -15,7 +14,7 @@ import { resultBlocks, suiteBlocks } from "./results.js";
 import { costTable, differencesTable, trainedTable } from "./training-tables.js";
 
 export interface ReportOptions {
-  /** The file to write: one page that needs no other files. */
+  /** The file to write, a name that ends in .html: one page that needs no other files. */
   readonly to: string;
 }
 
@@ -23,12 +22,13 @@ export interface ReportOptions {
  * Writes a page about one or several runs, and returns it as a document for `renderText` and `renderMarkdown`.
  *
  * @param runs folders of runs, which may still be training
- * @throws UsageError ERR_REPORT no run is given, or one is given twice; ERR_RUN_MISSING, ERR_RUN_SCHEMA a folder is not a run
+ * @throws UsageError ERR_PATH `to` does not end in .html; ERR_REPORT no run is given, or one is given twice; ERR_RUN_MISSING, ERR_RUN_SCHEMA a folder is not a run
  * @throws RunError ERR_RUN_FILE a line of a log is damaged; ERR_WRITE the file cannot be written
  */
 export async function report(runs: readonly string[], { to }: ReportOptions): Promise<Document> {
+  checkEnding("report", to, ".html");
   const document = await reportDocument(reportedRuns(runs));
-  mkdirSync(dirname(to), { recursive: true });
+  makeFolder(dirname(to));
   writeFileAtomic(to, renderHtml(document));
   return document;
 }

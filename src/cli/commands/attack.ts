@@ -100,8 +100,5 @@ async function attack(model: string, photo: string | undefined, options: AttackO
     if (value !== undefined)
       throw new UsageError("ERR_FLAG", `attack: ${flag} is only for a data set. Leave it out, or give --data`);
   }
-  if (!to.toLowerCase().endsWith(".png")) {
-    throw new UsageError("ERR_FLAG", `attack: --to must name a file that ends in .png; got ${to}`);
-  }
   await runAttack({ model, photo, to, json, quiet: options.quiet === true, changes, options: own });
 }

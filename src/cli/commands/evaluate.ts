@@ -1,10 +1,12 @@
 import { type Command, Option } from "commander";
 import type { EvaluationAttackSpec } from "../../api/evaluation/attack.js";
 import type { EvaluationSplit } from "../../api/evaluation/data.js";
+import type { EvaluationEvent } from "../../api/evaluation/events.js";
 import type { EvaluationOptions } from "../../api/evaluation/options.js";
 import { EVALUATION_ATTACKS } from "../../attacks/evaluation/names.js";
 import { TRAINING_ATTACKS } from "../../attacks/names.js";
 import { shellWord, UsageError } from "../../errors.js";
+import type { EvaluationFile } from "../../runs/schema.js";
 import { withFlags } from "../flags/flag-names.js";
 import { ATTACK_FLAGS, addFlags, BAD_IMAGE_FLAGS, changesOf, givenFlags, MACHINE_FLAGS } from "../flags/flags.js";
 import { onnxOption, onnxOptions } from "../flags/onnx-flag.js";
@@ -28,7 +30,7 @@ interface EvaluateFlags extends Readonly<Record<string, unknown>> {
   readonly restarts?: string;
   readonly set: readonly string[];
   readonly limitTest?: string;
-  readonly seed: string;
+  readonly seed?: string;
   readonly threads: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -80,7 +82,7 @@ export function define(command: Command): void {
     .addOption(attackSetOption())
     .option("--restarts <count>", "number of runs of the attack, each with other random draws (default: 1)")
     .option("--limit-test <count>", "use only this many images of the split (default: all; 1000 under a costly attack)")
-    .option("--seed <number>", "seed of the attack's random draws", "0")
+    .option("--seed <number>", "seed of the random draws of an attack or a suite (default: 0)")
     .option("--threads <count>", "threads per operator; 0 uses all cores", "0")
     .option("--json", "print one JSON object")
     .option("--quiet", "hide the progress")
@@ -107,7 +109,7 @@ async function evaluate(models: readonly string[], options: EvaluateFlags): Prom
     ...{ device, precision, memoryLimit, ...data },
     limitTest:
       options.limitTest === undefined ? undefined : wholeNumber("evaluate", "--limit-test", options.limitTest, 1),
-    seed: wholeNumber("evaluate", "--seed", options.seed, 0),
+    seed: options.seed === undefined ? undefined : wholeNumber("evaluate", "--seed", options.seed, 0),
     threads: wholeNumber("evaluate", "--threads", options.threads, 0),
     command: ["advprop", ...process.argv.slice(2)],
     onEvent: (event) => report.show(event),
@@ -122,15 +124,19 @@ async function evaluate(models: readonly string[], options: EvaluateFlags): Prom
     return print(options, result, () => renderText(document));
   }
   const [model, ...others] = models;
-  const suiteFlag = options.frostTextures === undefined ? "--to" : "--frost-textures";
+  const suiteFlag =
+    options.frostTextures === undefined
+      ? "--to is only for a suite or a corrupted set"
+      : "--frost-textures is only for a suite";
   if (others.length > 0 || options.to !== undefined || options.frostTextures !== undefined) {
-    const what = others.length > 0 ? "only a suite takes several models" : `${suiteFlag} is only for a suite`;
+    const what = others.length > 0 ? "only a suite takes several models" : suiteFlag;
     throw new UsageError("ERR_SUITE", `evaluate: ${what}. Add --suite standard`);
   }
   const { evaluate: evaluateOne } = await import("../../api/evaluation/evaluate.js");
-  const result = await evaluateOne(model, { ...common, attack: attackOf(options) });
   const { describeEvaluation } = await import("../output/evaluation-text.js");
-  return print(options, result, () => describeEvaluation(result));
+  const tell = (result: EvaluationFile) => print(options, result, () => describeEvaluation(result));
+  const onEvent = (event: EvaluationEvent) => (event.type === "unsaved" ? tell(event.result) : report.show(event));
+  tell(await evaluateOne(model, { ...common, onEvent, attack: attackOf(options) }));
 }
 
 function print({ json }: EvaluateFlags, result: object, text: () => string): void {
@@ -158,7 +164,8 @@ function attackOf(options: EvaluateFlags): EvaluationAttackSpec | undefined {
   };
   if (options.attack === undefined) {
     if (Object.keys(keys).length === 0) return undefined;
-    throw new UsageError("ERR_ATTACK", "evaluate: the attack's flags need an attack. Add --attack pgd");
+    const [flag = "--restarts"] = [...givenFlags(ATTACK_FLAGS, options), ...options.set.map((one) => `--set ${one}`)];
+    throw new UsageError("ERR_ATTACK", `evaluate: ${flag} needs an attack. Leave it out, or add --attack pgd`);
   }
   // planAttack checks its keys and values.
   return keys as EvaluationAttackSpec;

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { shellWord, UsageError } from "../../errors.js";
+import { shellWord } from "../../errors.js";
 import { registeredNames } from "../../registered-parts.js";
 import type { PresetName } from "../../weights/preset-names.js";
 import { downloadProgress } from "../output/download-progress.js";
@@ -80,9 +80,6 @@ interface ImportFlags {
 async function importWeights(reference: string, _: ImportFlags, command: Command): Promise<void> {
   // The parent command also has --json, and its parser takes the value.
   const { to, model, preset, json, quiet } = command.optsWithGlobals<ImportFlags>();
-  if (!to.endsWith(".safetensors")) {
-    throw new UsageError("ERR_IMPORT", `models import: --to must name a file that ends in .safetensors; got ${to}`);
-  }
   const { runImport } = await import("../run-import.js");
   const progress = downloadProgress(quiet === true);
   const given = { model, preset: preset as PresetName | undefined, onProgress: progress.show };

@@ -42,6 +42,10 @@ export class EvaluationReport {
         break;
       case "written":
         this.#suite.say(describeWritten(event));
+        break;
+      case "unsaved":
+        // The command prints the result.
+        break;
     }
   }
 }

@@ -4,11 +4,10 @@
  * epochs. It measures both on clean, corrupted, stylised and attacked images. Run it by `npm run quickstart`. docs/quickstart.md says
  * how its settings were chosen, and what it gives with ten seeds.
  */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pairedDifference } from "../../evaluation/statistics/bootstrap.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
-import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, writeFileAtomic } from "../../runs/atomic-file.js";
 import { defaultRunPath, writeJson } from "../../runs/run-directory.js";
 import { duration } from "../../runs/wording.js";
 import { TrainingReport } from "../output/training-report.js";
@@ -29,7 +28,7 @@ const LOOK = { vanilla: { name: "vanilla", colour: "#8a8a8a" }, advprop: { name:
 
 const started = performance.now();
 const folder = defaultRunPath("quickstart", "shapes", new Date());
-mkdirSync(folder, { recursive: true });
+makeFolder(folder);
 console.log(`The quickstart trains two small networks, which takes a few minutes. All files are written to ${folder}.`);
 
 const measured = { vanilla: await trained("vanilla"), advprop: await trained("advprop") };

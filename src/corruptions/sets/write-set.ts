@@ -6,7 +6,6 @@ import {
   existsSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -21,10 +20,10 @@ import { npyHeader } from "../../data/datasets/npy.js";
 import { beginSet, completeSet } from "../../data/writing/set-manifest.js";
 import { type SourceImages, squareNote } from "../../data/writing/source-images.js";
 import { runUnits, type WorkOptions } from "../../data/writing/work-queue.js";
-import { assert, UsageError } from "../../errors.js";
+import { assert, RunError, UsageError } from "../../errors.js";
 import { fileOfPart } from "../../parts.js";
 import { checkSeed } from "../../random.js";
-import { removeTemporaryFiles, writeError, writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, removeTemporaryFiles, writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 import { CORRUPTIONS, type CorruptionName, checkCorruption, PUBLISHED, SEVERITIES, type TableName } from "../index.js";
 import { MADE_TEXTURES } from "../operations/frost-texture.js";
 import { readFrostTextures } from "./frost-photographs.js";
@@ -117,7 +116,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
     if (layout === "imagenet-c") preparePhotos(job, begun);
     else for (const corruption of corruptions) beginArray(job, corruption, shape);
   } catch (cause) {
-    throw writeError(to, cause);
+    throw cause instanceof RunError ? cause : writeError(to, cause);
   }
   await runUnits("corruptions/sets/set-worker", job, { units: unitsOf(job), workers, onProgress });
   if (layout === "cifar-c") {
@@ -175,7 +174,7 @@ function preparePhotos({ to, files, corruptions, severities }: SetJob, begun: bo
   for (const name of corruptions) {
     for (const severity of severities) {
       for (const folder of new Set(files.map((file) => dirname(photoFile(to, name, severity, file))))) {
-        mkdirSync(folder, { recursive: true });
+        makeFolder(folder);
         if (begun) removeTemporaryFiles(folder);
       }
     }

@@ -1,13 +1,13 @@
 /** Downloads of large files, which can be resumed and are checked by their hash. */
 
 import { createHash } from "node:crypto";
-import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, renameSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RunError } from "../../errors.js";
-import { writeError } from "../../runs/atomic-file.js";
+import { makeFolder, writeError } from "../../runs/atomic-file.js";
 
 /** The known digits of a file's hash. */
 export interface Checksum {
@@ -64,11 +64,7 @@ export async function download(options: DownloadOptions): Promise<void> {
   const { url, path, checksum, advice } = options;
   // Without a hash, the parts of two processes or of two versions could not be told apart.
   const part = checksum === undefined ? `${path}.${process.pid}.part` : `${path}.part`;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-  } catch (cause) {
-    throw writeError(dirname(path), cause);
-  }
+  makeFolder(dirname(path));
   if (sizeOf(path) > 0 && (checksum === undefined || (await fits(path, checksum)))) return;
   if (checksum === undefined) {
     try {

@@ -1,7 +1,9 @@
 /** Data sets that can be downloaded. */
 
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { printable, UsageError } from "../../errors.js";
+import { checkPath } from "../../runs/given-path.js";
 import { type DownloadOptions, download } from "./download.js";
 import { type ArchiveContents, unpack } from "./unpack.js";
 
@@ -60,12 +62,15 @@ export interface GetOptions extends Omit<DownloadOptions, "url" | "path" | "chec
  * Downloads and unpacks a set, unless its folder exists already with every file. The archive is removed afterwards.
  *
  * @returns the set's folder, and whether it existed already
+ * @throws UsageError ERR_SET_EXISTS the folder holds other files too, which unpacking would remove; ERR_PATH `to` is empty
  * @throws RunError as {@link download} and {@link unpack} do
  */
 export async function getRemoteSet(set: RemoteSet, options: GetOptions): Promise<{ folder: string; existed: boolean }> {
   const { to, base = set.base, ...rest } = options;
+  checkPath("data get", "to", to);
   const folder = join(to, set.contents.folder);
   if (set.contents.required.every((name) => existsSync(join(folder, name)))) return { folder, existed: true };
+  checkNothingElse(folder, set.contents);
   const path = join(to, set.archive);
   await download({
     ...rest,
@@ -81,4 +86,14 @@ export async function getRemoteSet(set: RemoteSet, options: GetOptions): Promise
   await unpack(path, folder, set.contents);
   rmSync(path);
   return { folder, existed: false };
+}
+
+function checkNothingElse(folder: string, { required, optional }: ArchiveContents): void {
+  const present = existsSync(folder) ? readdirSync(folder) : [];
+  const other = present.find((name) => !required.includes(name) && !optional.includes(name));
+  if (other === undefined) return;
+  throw new UsageError(
+    "ERR_SET_EXISTS",
+    `data get: ${folder} holds ${printable(other)}, which is not of the set. Move it away, or choose another folder with \`to\``,
+  );
 }

@@ -1,12 +1,12 @@
 /** Unpacks archives whose contents are known. */
 
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
 import { RunError } from "../../errors.js";
-import { writeError } from "../../runs/atomic-file.js";
+import { makeFolder, writeError } from "../../runs/atomic-file.js";
 
 /** What an archive must hold. */
 export interface ArchiveContents {
@@ -32,7 +32,7 @@ export async function unpack(archive: string, target: string, contents: ArchiveC
   const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
   rmSync(temporary, { recursive: true, force: true });
   try {
-    mkdirSync(temporary, { recursive: true });
+    makeFolder(temporary);
     await extractInto(temporary, archive, contents);
     const missing = contents.required.filter((name) => !existsSync(join(temporary, name)));
     if (missing.length > 0) throw archiveError(archive, `it does not hold ${missing.join(", ")}`);

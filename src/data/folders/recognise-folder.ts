@@ -3,6 +3,7 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { listed, numbered, shellWord, UsageError } from "../../errors.js";
+import { checkPath } from "../../runs/given-path.js";
 import { type FoundDataset, findDataset, unknownLayout } from "../datasets/open-dataset.js";
 import { openShards } from "../shards/open-shards.js";
 import { partOfShard, shardsNamed } from "../shards/shard-names.js";
@@ -42,10 +43,12 @@ export type RecognisedFolder =
  * directly inside; a corrupted set ({@link corruptedLayout}); photos, whose folders are parts or classes ({@link partFolders}).
  *
  * @param what names the caller in messages
+ * @throws UsageError ERR_PATH where the path is empty
  * @throws UsageError ERR_DATA_MISSING where the folder does not exist or cannot be read
  * @throws UsageError ERR_DATA_LAYOUT where it fits several kinds; the message names each with the reason
  */
 export function recogniseFolder(path: string, what: string): RecognisedFolder {
+  checkPath(what, "data", path);
   const shards = shardsNamed(path);
   if (shards.length > 0) {
     const parts = new Map(shards.flatMap((shard) => partOfShard(shard) ?? []).map((part) => [part, part]));

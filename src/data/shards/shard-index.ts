@@ -4,10 +4,10 @@
  */
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { UsageError } from "../../errors.js";
-import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, writeFileAtomic } from "../../runs/atomic-file.js";
 import { userCache } from "../user-cache.js";
 import { indexBeside, isRemote } from "./shard-names.js";
 
@@ -95,11 +95,7 @@ const cachedPath = (shard: string): string =>
 /** Writes the index of a shard into the user's cache. @throws RunError ERR_WRITE */
 export function cacheIndex(shard: string, index: ShardIndex): void {
   const path = cachedPath(isRemote(shard) ? shard : resolve(shard));
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-  } catch (cause) {
-    throw writeError(path, cause);
-  }
+  makeFolder(dirname(path));
   writeFileAtomic(path, JSON.stringify(index), { flush: false });
 }
 

@@ -1,9 +1,10 @@
 /** The manifest of a written set: the settings that it was made with, so that images with different settings are never mixed. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../../errors.js";
-import { writeError, writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, writeFileAtomic } from "../../runs/atomic-file.js";
+import { checkPath } from "../../runs/given-path.js";
 
 /** The settings that decide the pixels of a set, by name. */
 export type MadeFrom = Readonly<Record<string, string | number | boolean | null>>;
@@ -27,11 +28,8 @@ export interface SetManifest {
  * @throws RunError ERR_WRITE where the folder cannot be written
  */
 export function beginSet(folder: string, file: string, madeFrom: MadeFrom, classes: readonly string[]): boolean {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (cause) {
-    throw writeError(folder, cause);
-  }
+  checkPath("the set", "to", folder);
+  makeFolder(folder);
   const path = join(folder, file);
   const begun = existsSync(path);
   if (begun) {

@@ -1,9 +1,9 @@
 /** Writes a set with other textures and the same shapes, in the layout of its source. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { checkSeed } from "../../random.js";
-import { removeTemporaryFiles, writeError, writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, removeTemporaryFiles, writeError, writeFileAtomic } from "../../runs/atomic-file.js";
 import { changeRecords, cifarRecords } from "../datasets/cifar.js";
 import type { Split } from "../datasets/dataset.js";
 import type { Part } from "../folders/image-folder.js";
@@ -80,8 +80,8 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
 
 /** Makes a folder, or removes the unfinished files of a killed process from it. */
 function prepareFolder(folder: string, begun: boolean): void {
+  makeFolder(folder);
   try {
-    mkdirSync(folder, { recursive: true });
     if (begun) removeTemporaryFiles(folder);
   } catch (cause) {
     throw writeError(folder, cause);

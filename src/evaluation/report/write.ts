@@ -1,7 +1,6 @@
 /** Writes a report to files. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomic } from "../../runs/atomic-file.js";
+import { makeFolder, writeFileAtomic } from "../../runs/atomic-file.js";
 import { renderCsv } from "./csv.js";
 import type { Document } from "./document.js";
 import { renderHtml } from "./html.js";
@@ -20,7 +19,7 @@ export function writeReport(folder: string, name: string, document: Document, da
   const pictures = document.blocks.flatMap((block) =>
     block.kind === "pictures" ? block.rows.flatMap(({ cells }) => cells) : [],
   );
-  mkdirSync(pictures.length > 0 ? join(folder, PICTURES) : folder, { recursive: true });
+  makeFolder(pictures.length > 0 ? join(folder, PICTURES) : folder);
   for (const { name: picture, png } of pictures) writeFileAtomic(join(folder, PICTURES, `${picture}.png`), png);
   writeFileAtomic(join(folder, `${name}.json`), `${JSON.stringify(data, null, 2)}\n`);
   writeFileAtomic(join(folder, `${name}.csv`), renderCsv(document));

@@ -1,9 +1,9 @@
 /** Measurements of conditions on disk, so that an interrupted evaluation can be resumed. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RunError } from "../../errors.js";
-import { removeTemporaryFiles, writeFileAtomic } from "../../runs/atomic-file.js";
+import { checkWritable, makeFolder, removeTemporaryFiles, writeFileAtomic } from "../../runs/atomic-file.js";
 import { calibrationOf, topAccuracy } from "../calibration.js";
 import type { Predictions } from "../predictions.js";
 
@@ -46,10 +46,11 @@ export function measurementOf(predictions: Predictions): Measurement {
  * images or protocols can be in the same folder and are not touched.
  */
 export class MeasurementStore {
-  /** @throws RunError ERR_WRITE where the folder cannot be made */
+  /** @throws RunError ERR_WRITE where the folder cannot be made, or no file in it */
   constructor(readonly folder: string) {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     removeTemporaryFiles(folder);
+    checkWritable(folder);
   }
 
   /**

@@ -1,9 +1,9 @@
 /** A file of events that TensorBoard reads while it grows. */
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { writeError } from "../atomic-file.js";
+import { makeFolder, writeError } from "../atomic-file.js";
 import type { BatchNormDriftRecord, MetricsRecord } from "../schema.js";
 import { type Event, encodeEvent, SESSION_START } from "./event.js";
 import { frameRecord } from "./record-file.js";
@@ -21,11 +21,7 @@ export class EventFile {
   constructor(folder: string, step: number) {
     const seconds = Math.floor(Date.now() / 1000);
     this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${step}`);
-    try {
-      mkdirSync(folder, { recursive: true });
-    } catch (cause) {
-      throw writeError(folder, cause);
-    }
+    makeFolder(folder);
     this.#append({ fileVersion: "brain.Event:2" });
     this.#append({ step: step + 1, sessionLog: { status: SESSION_START } });
   }
