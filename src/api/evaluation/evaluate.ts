@@ -45,7 +45,7 @@ export async function evaluate(model: string, options: EvaluateOptions = {}): Pr
     const why = "nothing else of an evaluation is random";
     throw new UsageError(
       "ERR_ATTACK",
-      `evaluate: \`seed\` needs an attack, because ${why}. Leave it out, or add \`attack\``,
+      `evaluate: \`seed\` needs an attack, because ${why}. Leave it out, or add \`attack: pgd\``,
     );
   }
   const predictor = await openModel(model, options, machine);

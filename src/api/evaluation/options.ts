@@ -35,7 +35,7 @@ export interface EvaluationOptions {
   readonly workers?: number | null;
   /** Threads per operator; by default 0, all cores. */
   readonly threads?: number;
-  /** Number format of the activations of our models; by default fp32. Refused, as are the next two, if all models are ONNX files. */
+  /** Number format of the activations of our models; by default fp32. This, `device` and `memoryLimit` are refused if all models are ONNX files. */
   readonly precision?: "fp32" | "bf16";
   /** Device of our models: auto, cpu, cuda or cuda:N; by default auto, the CPU. */
   readonly device?: Recipe["device"];
