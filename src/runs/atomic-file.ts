@@ -119,7 +119,7 @@ export function checkWritable(folder: string): void {
   const probe = join(folder, `.check.${process.pid}${SUFFIX}`);
   try {
     writeFileSync(probe, Buffer.alloc(PROBE_BYTES));
-    rmSync(probe);
+    rmSync(probe, { force: true }); // two hosts can have processes of the same number
   } catch (cause) {
     removeIfThere(probe);
     throw writeError(folder, cause);
