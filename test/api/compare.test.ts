@@ -118,6 +118,14 @@ test("a stopped comparison says so, and the next call continues it", async () =>
   expect(rest.result.arms.flatMap(({ runs }) => runs.map(({ steps }) => steps))).toEqual([6, 6]);
 });
 
+test.each(["epochs", "time"] as const)("a stop before a run begins nothing, with the budget %s", async (budget) => {
+  const to = join(temporaryFolder(), "early");
+  const options = { to, seeds: 1, budget, parts: ["clean"], threads: 1, signal: AbortSignal.abort() } as const;
+  const { result } = await compare(COMPARISON, options);
+  expect(result).toMatchObject({ status: "stopped", failures: [] });
+  expect([existsSync(join(to, "runs")), existsSync(join(to, "trials"))]).toEqual([false, false]);
+});
+
 test("a stop while an epoch is timed saves no plan", async () => {
   const to = join(temporaryFolder(), "timed");
   const controller = new AbortController();

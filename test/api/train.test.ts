@@ -127,6 +127,19 @@ describe("a training", () => {
     expect(weightsOf(path).equals(weightsOf(folder))).toBe(true);
   });
 
+  test("writes nothing if its signal is aborted already, and throws the signal's reason", async () => {
+    const path = join(temporaryFolder(), "never");
+    const events: TrainEvent[] = [];
+    const options = { signal: AbortSignal.abort(), onEvent: (event: TrainEvent) => void events.push(event) };
+    await expect(train(RECIPE, { ...options, run: path })).rejects.toMatchObject({ name: "AbortError" });
+    expect([existsSync(path), events]).toEqual([false, []]);
+    const before = readFileSync(RunDirectory.open(folder).info, "utf8");
+    const reason = new Error("not today");
+    const resumed = train({ training: { epochs: 3 } }, { run: folder, resume: true, signal: AbortSignal.abort(reason) });
+    await expect(resumed).rejects.toBe(reason);
+    expect(readFileSync(RunDirectory.open(folder).info, "utf8")).toBe(before);
+  });
+
   test("fails if its listener fails, and is marked as failed", async () => {
     const path = join(temporaryFolder(), "failed");
     const onEvent = (event: TrainEvent) => {

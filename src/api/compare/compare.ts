@@ -167,6 +167,7 @@ async function trainAll(
     try {
       let outOfTime: string | undefined;
       if (!finished) {
+        if (options.signal?.aborted) return { runs, failures, unfinished, stopped: true };
         const recipe = recipeOf(arm, repetition, plan);
         // All runs use the same split of a folder, so that each is tested on photos that none was trained on.
         const split = repetition.split ?? sharedSplit;
@@ -265,6 +266,7 @@ async function epochsOfArms(
     const once: Recipe = { ...arm.recipe, training: { ...arm.recipe.training, epochs: 1, timeBudgetHours: null } };
     const begun = existsSync(join(run, "run.json"));
     if (!begun || openRun(run).info.status !== "finished") {
+      if (options.signal?.aborted) return undefined;
       // The time of an interrupted epoch is useless.
       if (begun) removeRun(run);
       await trainOrResume(once, run, undefined, false, options);

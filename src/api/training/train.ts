@@ -55,7 +55,11 @@ export interface TrainOptions {
   readonly split?: SavedSplit;
   /** Also writes TensorBoard event files into the run's folder. A resumed run that has some always continues them. */
   readonly tensorboard?: boolean;
-  /** If it is aborted, the run finishes its step and is saved, and the result has the status "stopped". */
+  /**
+   * If it is aborted, the run finishes its step and is saved, and the result has the status "stopped". If it is aborted already when
+   * `train` is called, nothing is read or written, and `train` throws the signal's reason. Only a `group` begins all the same, because
+   * its processes stop together.
+   */
   readonly signal?: AbortSignal;
   /** Called with every event; training waits for its promise. */
   readonly onEvent?: Listener<TrainEvent>;
@@ -100,10 +104,14 @@ const noteTo =
  *   ERR_DATA_CHECK, ERR_MEMORY and what opening the data throws
  * @throws RunError ERR_NON_FINITE a loss is not finite; ERR_WRITE the disk is full; ERR_RANK another rank has ended or failed. The last
  *   checkpoint is kept, and the run can be resumed
+ * @throws the reason of `signal`, by default a DOMException named AbortError, where it is aborted already
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const { group } = options;
-  if (group === undefined) return trainAsRank0(recipe, options);
+  if (group === undefined) {
+    options.signal?.throwIfAborted();
+    return trainAsRank0(recipe, options);
+  }
   try {
     return group.rank === 0 ? await trainAsRank0(recipe, options) : await followTraining(group, options.signal);
   } catch (error) {
