@@ -1,7 +1,7 @@
 /** The photos of an evaluation: never those that the run was trained on, unless the user wants them. */
 import { cpSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type EvaluationDataOptions, openEvaluationData, usedBy } from "../../src/api/evaluation/data.js";
 import type { SavedSplit } from "../../src/data/folders/photo-split.js";
 import { openData } from "../../src/data/open-data.js";
@@ -11,10 +11,13 @@ import { RUN_SCHEMA } from "../../src/runs/schema.js";
 import { writeCifar10 } from "../support/cifar.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
-import { writeClasses } from "../support/photos.js";
+import { picture, writeClasses, writePicture } from "../support/photos.js";
 
 const photos = join(sharedTemporaryFolder(), "photos");
 await writeClasses(photos, { cat: 12, dog: 12 });
+/** A photo that is not among them. */
+const extra = join(sharedTemporaryFolder(), "extra.jpg");
+await writePicture(extra, picture(900));
 
 /** A run that was trained on the photos: its folder, and how many it kept for the test. */
 async function trainedRun(): Promise<{ run: string; tests: number }> {
@@ -53,13 +56,97 @@ test("a run is evaluated on its own test photos, however the path of their folde
   expect(await opened({ run, split: "all" })).toMatchObject({ split: "all", length: 24 });
 });
 
-/** A changed copy of the photos in another folder. */
-function copied(change: (folder: string) => unknown = () => {}): string {
+/** A changed copy of the photos in another folder. With a run, its recipe names this folder. */
+function copied(change: (folder: string) => unknown = () => {}, run?: string): string {
   const folder = join(temporaryFolder(), "elsewhere");
   cpSync(photos, folder, { recursive: true });
   change(folder);
+  if (run !== undefined) writeFileSync(RunDirectory.open(run).recipe, `data:\n  path: ${folder}\n`);
   return folder;
 }
+
+const removing = (files: readonly string[]) => (folder: string) => {
+  for (const file of files) rmSync(join(folder, file));
+};
+
+const renaming = (files: readonly string[]) => (folder: string) => {
+  for (const file of files) renameSync(join(folder, file), join(folder, `${file.slice(0, -4)}-old.jpg`));
+};
+
+describe("of a folder that was changed, exactly the run's test photos that are still there are measured", () => {
+  const missing = (count: number, rest: string) =>
+    `${count} of the 24 photos of the run's split are missing in this folder or were changed, ${rest}`;
+
+  /** Opens the run's test images in its own folder, and in a copy, after the same change. */
+  async function both(change: (folder: string, split: SavedSplit["parts"]) => void) {
+    const { run, tests } = await trainedRun();
+    const { parts } = savedSplit<SavedSplit>(run)!;
+    const elsewhere = copied((folder) => change(folder, parts));
+    const copy = await opened({ run, data: elsewhere });
+    copied((folder) => change(folder, parts), run);
+    const own = await opened({ run });
+    expect(own).toEqual(copy);
+    expect(own).toMatchObject({ split: "test", used: { trainedOn: 0, validatedOn: 0 } });
+    return { ...own, tests };
+  }
+
+  test("a training photo was removed or renamed", async () => {
+    const removed = await both((folder, { train }) => removing(train.slice(0, 1))(folder));
+    expect(removed.length).toBe(removed.tests);
+    expect(removed.notes).toEqual([missing(1, "none of them a test photo.")]);
+    const renamed = await both((folder, { train }) => renaming(train.slice(0, 1))(folder));
+    expect([renamed.length, renamed.notes]).toEqual([renamed.tests, []]);
+  });
+
+  test("all photos were renamed, and some removed", async () => {
+    const renamed = await both((folder, { train, validation, test }) =>
+      renaming([...train, ...validation, ...test])(folder),
+    );
+    expect([renamed.length, renamed.notes]).toEqual([renamed.tests, []]);
+    const fewer = await both((folder, { train, validation, test }) => {
+      renaming([...train.slice(1), ...validation, ...test.slice(1)])(folder);
+      removing([train[0], test[0]])(folder);
+    });
+    expect(fewer.length).toBe(fewer.tests - 1);
+    expect(fewer.notes).toEqual([missing(2, "1 of them test photos. Only the other test photos are measured.")]);
+  });
+
+  test("a test photo was copied, and another got the contents of a new photo", async () => {
+    const changed = await both((folder, { test: [first, second] }) => {
+      cpSync(join(folder, first), join(folder, `${first.slice(0, -4)}-copy.jpg`));
+      cpSync(extra, join(folder, second));
+    });
+    expect(changed.length).toBe(changed.tests - 1);
+    expect(changed.notes).toContainEqual(missing(1, "1 of them test photos. Only the other test photos are measured."));
+  });
+
+  test("without a record of contents, photos of the run's own folder are recognised by their names", async () => {
+    const { run, tests } = await trainedRun();
+    const { train } = savedSplit<SavedSplit>(run)!.parts;
+    rmSync(RunDirectory.open(run).photos);
+    const other = copied(removing(train.slice(0, 1)));
+    expect(await opened({ run, data: other })).toMatchObject({ split: "all", length: 23 });
+    copied(removing(train.slice(0, 1)), run);
+    expect(await opened({ run })).toMatchObject({ split: "test", length: tests });
+  });
+});
+
+test("a path that the run recorded, and that does not exist here, is refused with the flag for the new place", async () => {
+  const { run, tests } = await trainedRun();
+  writeFileSync(RunDirectory.open(run).recipe, "data:\n  path: p/photos\n");
+  const refused = await codedRejection(opened({ run }));
+  expect(refused.code).toBe("ERR_DATA_MISSING");
+  expect(refused.message).toBe(
+    `evaluate: the recipe of ${run} says that its images are in p/photos, which does not exist in ${process.cwd()}. ` +
+      "Give the place where they are now: `data: PATH`. Or give the command in the folder in which the run was started.",
+  );
+  expect(await opened({ run, data: photos })).toMatchObject({ split: "test", length: tests });
+  writeFileSync(RunDirectory.open(run).recipe, "data:\n  path: /nowhere/photos\n");
+  const { message } = await codedRejection(opened({ run }));
+  expect(message).toContain(
+    "in /nowhere/photos, which does not exist. Give the place where they are now: `data: PATH`.",
+  );
+});
 
 test("a run recognises its photos after they were moved or linked, or others were added", async () => {
   const { run, tests } = await trainedRun();
@@ -94,21 +181,23 @@ test("images that a run was trained on are counted, and are in no new split", as
   const { train, validation } = savedSplit<SavedSplit>(run)!.parts;
   const known = { trainedOn: train.length, validatedOn: validation.length };
   expect(await opened({ run, split: "all" })).toMatchObject({ length: 24, used: known });
-  // The photos were renamed and one is missing: the split cannot be used, but the contents are recognised.
-  const renamed = copied((folder) => {
-    for (const file of train.slice(1)) renameSync(join(folder, file), join(folder, `${file.slice(0, -4)}-old.jpg`));
-    rmSync(join(folder, train[0]));
-  });
-  const all = await opened({ run, data: renamed });
-  expect(all).toMatchObject({ split: "all", length: 23, used: { ...known, trainedOn: train.length - 1 } });
-  const lost = `(${train.length} of 24), so the run's split cannot be used: all photos`;
-  expect(all.notes).toContainEqual(expect.stringContaining(lost));
-  const drawn = await opened({ run, data: renamed, split: "test" }).catch((error: Error) => error);
-  if (drawn instanceof Error) expect(drawn.message).toContain("the run was trained or validated on them");
-  else {
-    expect([drawn.used, drawn.length <= tests]).toEqual([{ trainedOn: 0, validatedOn: 0 }, true]);
-    expect(drawn.notes).toContainEqual(expect.stringContaining("cannot be used: a new split was drawn"));
+  // No test photo is left: the split cannot be used, but the contents of the others are recognised.
+  const { test: tested } = savedSplit<SavedSplit>(run)!.parts;
+  for (const folder of [copied(removing(tested)), copied(removing(tested), run)]) {
+    const all = await opened({ run, data: folder });
+    expect(all).toMatchObject({ split: "all", length: 24 - tests, used: known });
+    const lost = `${tests} of the 24 photos of the run's split are missing in this folder or were changed, so the run's split`;
+    expect(all.notes).toContainEqual(`${lost} cannot be used: all photos are measured.`);
+    const drawn = await opened({ run, data: folder, split: "test" }).catch((error: Error) => error);
+    expect(drawn).toBeInstanceOf(Error);
+    expect((drawn as Error).message).toContain("the run was trained or validated on them");
   }
+  // Only test photos and new ones: all of them are new to the run.
+  const fresh = copied((folder) => {
+    removing([...train, ...validation])(folder);
+    cpSync(extra, join(folder, "cat/new.jpg"));
+  });
+  expect(await opened({ run, data: fresh })).toMatchObject({ split: "all", length: tests + 1, used: { trainedOn: 0 } });
   // The folder of its training photos, in a data set with splits.
   const parts = temporaryFolder();
   cpSync(photos, join(parts, "train"), { recursive: true });

@@ -1,18 +1,23 @@
 /** The settings that a resume may change: they take effect, and are printed and recorded. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { changedRecipe } from "../../src/api/training/resume-changes.js";
+import { checkSameImages } from "../../src/api/training/same-images.js";
 import { withResumeAdvice } from "../../src/cli/resume-advice.js";
+import type { SavedSplit } from "../../src/data/folders/photo-split.js";
+import type { OpenedData } from "../../src/data/opened-data.js";
 import { RunError } from "../../src/errors.js";
 import { resolveRecipe } from "../../src/recipes/resolve.js";
 import type { Recipe } from "../../src/recipes/schema.js";
 import { readJsonLines } from "../../src/runs/metrics-log.js";
-import { RunDirectory } from "../../src/runs/run-directory.js";
+import { RunDirectory, savedSplit } from "../../src/runs/run-directory.js";
 import type { MetricsRecord } from "../../src/runs/schema.js";
 import { readCheckpoint } from "../../src/training/checkpoint.js";
+import { cifarRecord, writeCifar10 } from "../support/cifar.js";
 import { codedError, codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
+import { picture, writeClasses, writePicture } from "../support/photos.js";
 import { resume, savedRecipe, train } from "../support/runs.js";
 
 /** Two updates per epoch. */
@@ -109,6 +114,89 @@ test("resuming a run that stopped early names the setting that lets it train on"
   expect(readCheckpoint(join(path, "checkpoints", "last.safetensors")).state.step).toBe(8);
 });
 
+describe("a run whose images were moved", () => {
+  const photos = sharedTemporaryFolder();
+  /** Stops after each update. */
+  const training = { epochs: 2, batchSize: 8, timeBudgetHours: 1e-9 };
+  const began = async (folder: string): Promise<string> => {
+    const run = join(temporaryFolder(), "run");
+    await train(run, { ...RECIPE, data: { path: folder, imageSize: 16, workers: 1 }, training });
+    return run;
+  };
+  beforeAll(() => writeClasses(photos, { cat: 10, dog: 10 }));
+
+  test("continues with the new place, which is printed and recorded", async () => {
+    const [old, now] = [join(temporaryFolder(), "photos"), join(temporaryFolder(), "moved")];
+    cpSync(photos, old, { recursive: true });
+    const run = await began(old);
+    renameSync(old, now);
+    const { code, message } = await codedRejection(resume(run));
+    expect(code).toBe("ERR_DATA_MISSING");
+    expect(message).toBe(
+      `train: the recipe of ${run} says that its images are in ${old}, which does not exist. Give the place where they are now: ` +
+        "`data.path: PATH`.",
+    );
+    const text = await resume(run, `data.path=${now}`);
+    expect(text).toContain(`Changed data.path from ${old} to ${now}.`);
+    expect(text).toContain("Resuming after step 1.");
+    expect(savedRecipe(run).data?.path).toBe(now);
+    expect(await resume(run)).toContain("Resuming after step 2.");
+  });
+
+  test("is refused with other images", async () => {
+    const run = await began(photos);
+    const others = temporaryFolder();
+    cpSync(photos, others, { recursive: true });
+    const [file] = savedSplit<SavedSplit>(run)!.parts.train;
+    await writePicture(join(others, file), picture(900));
+    const changed = await codedRejection(resume(run, `data.path=${others}`));
+    expect(changed.code).toBe("ERR_DATA_CHANGED");
+    expect(changed.message).toContain(`changed photos: 1 (${file})`);
+    rmSync(join(others, file));
+    expect((await codedRejection(resume(run, `data.path=${others}`))).code).toBe("ERR_DATA_SPLIT");
+    expect((await codedRejection(resume(run, `data.path=${others}-missing`))).code).toBe("ERR_DATA_MISSING");
+    expect(savedRecipe(run).data?.path).toBe(photos);
+    expect(await resume(run)).toContain("Resuming after step 1.");
+  });
+
+  test("is compared with the pixels of a set in memory", async () => {
+    const [cifar, copy, other] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+    const records = (first: number) =>
+      Buffer.concat(Array.from({ length: 16 }, (_, i) => cifarRecord([i % 10], (row) => (i === 0 ? first : row + i))));
+    writeCifar10(cifar, records(3));
+    writeCifar10(copy, records(3));
+    writeCifar10(other, records(4));
+    const run = join(temporaryFolder(), "run");
+    await train(run, { ...RECIPE, data: { path: cifar, limitTrain: 16 }, training });
+    const { message } = await codedRejection(resume(run, `data.path=${other}`));
+    expect(message).toContain("their pixels or labels differ");
+    expect(await resume(run, `data.path=${copy}`)).toContain("Resuming after step 1.");
+  });
+
+  test("photos do not take the place of a set in memory, nor the other way round", async () => {
+    const run = await began(photos);
+    const info = RunDirectory.open(run).readInfo();
+    const { classes, trainingImages: images, validationImages } = info.data;
+    const parts = { train: { length: images }, validation: { length: validationImages } };
+    const inMemory = {
+      name: "a set",
+      classes,
+      ...parts,
+      photos: undefined,
+      digest: () => "0",
+    } as unknown as OpenedData;
+    expect(codedError(() => checkSameImages(RunDirectory.open(run), inMemory)).message).toContain(
+      "they were photos, and are a set in memory",
+    );
+    rmSync(RunDirectory.open(run).photos);
+    RunDirectory.open(run).writeInfo({ ...info, data: { ...info.data, digest: "0" } });
+    const asPhotos = { ...inMemory, photos: [], digest: undefined };
+    expect(codedError(() => checkSameImages(RunDirectory.open(run), asPhotos)).message).toContain(
+      "they were a set in memory, and are photos",
+    );
+  });
+});
+
 test("nothing else of a recipe can be changed", () => {
   const changes: readonly (readonly [Recipe, string])[] = [
     [{ seed: 1 }, "seed"],
@@ -118,7 +206,7 @@ test("nothing else of a recipe can be changed", () => {
   for (const [change, path] of changes) {
     const { code, message } = codedError(() => changedRecipe(RECIPE, change));
     expect(code).toBe("ERR_RESUME");
-    expect(message).toContain("`optimizer.lr`, `training.epochs`, `training.clipGradientNorm`");
+    expect(message).toContain("`data.path`, `optimizer.lr`, `training.epochs`, `training.clipGradientNorm`");
     expect(message).toContain(`leave out \`${path}\``);
   }
   expect(codedError(() => changedRecipe(RECIPE, { optimizer: { lr: -1 } })).code).toBe("ERR_RECIPE");

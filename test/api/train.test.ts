@@ -135,7 +135,10 @@ describe("a training", () => {
     expect([existsSync(path), events]).toEqual([false, []]);
     const before = readFileSync(RunDirectory.open(folder).info, "utf8");
     const reason = new Error("not today");
-    const resumed = train({ training: { epochs: 3 } }, { run: folder, resume: true, signal: AbortSignal.abort(reason) });
+    const resumed = train(
+      { training: { epochs: 3 } },
+      { run: folder, resume: true, signal: AbortSignal.abort(reason) },
+    );
     await expect(resumed).rejects.toBe(reason);
     expect(readFileSync(RunDirectory.open(folder).info, "utf8")).toBe(before);
   });

@@ -15,7 +15,8 @@ import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
 import { RunDirectory } from "../../runs/run-directory.js";
-import { type LostSplit, ownSplit } from "./own-split.js";
+import { checkRecordedData } from "../recorded-data.js";
+import { type MissingPhotos, ownSplit } from "./own-split.js";
 import { checkPhotoOptions, type PhotoOptions } from "./photo-options.js";
 
 /** The split to evaluate on; `all` is for a folder of photos without splits. */
@@ -61,12 +62,14 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
   const { data, run, imageSize, workers, badImages = {}, limitTest = null } = options;
   const trained = trainedRecipe(run);
   const path = data ?? trained.data.path;
+  if (data === undefined && run !== undefined) checkRecordedData("evaluate", run, path, "data");
   const { onBadImage = trained.data.onBadImage, maxBad = trained.data.maxBad } = badImages;
   if (path !== null) checkPhotoOptions(options, path, () => !["memory", "shapes"].includes(dataKind(path, "evaluate")));
   if (badImages.maxBad !== undefined) checkMaxBad(onBadImage);
   const recipe = { ...trained, data: { ...trained.data, path, imageSize, workers, limitTest, onBadImage, maxBad } };
   // The saved split applies only to the run's own photos. Other photos without splits are all evaluated.
-  const found = run === undefined || path === null ? undefined : await ownSplit(run, trained.data.path, path);
+  const wanted = options.split === "validation" ? "validation" : "test";
+  const found = run === undefined || path === null ? undefined : await ownSplit(run, trained.data.path, path, wanted);
   const own = found !== undefined && "split" in found ? found : undefined;
   const split =
     options.split === "all" || (options.split === undefined && own === undefined) ? "all" : (options.split ?? "test");
@@ -94,6 +97,10 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
     const notes = opened.notes.map((note) => `. ${note.replace(/\.$/, "")}`).join("");
     throw await refuse(`has no split ${part}${why}${notes}`);
   }
+  const missing =
+    found?.missing === undefined || options.split === "all"
+      ? []
+      : [missingNote(found.missing, split, { own: own !== undefined, undivided: opened.undivided })];
   return {
     name: opened.name,
     classes: opened.classes,
@@ -102,18 +109,24 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
     view: images.fileOf && view,
     keys: opened.photos?.filter((photo) => photo.part === part).map(({ key }) => key),
     leftOut: opened.photos && (() => opened.leftOut()),
-    notes: [...(found !== undefined && "missing" in found ? [lostNote(found, opened.undivided)] : []), ...opened.notes],
+    notes: [...missing, ...opened.notes],
     findings: opened.findings,
     close: () => opened.close(),
   };
 }
 
-/** A note that the run's split does not apply to a folder, and what is measured instead. */
-function lostNote({ missing, photos }: LostSplit, undivided: boolean): string {
-  return (
-    `Some photos of the run's split are missing in this folder or were changed (${missing} of ${photos}), so the run's split cannot be used: ` +
-    `${undivided ? "all photos are measured" : "a new split was drawn"}.`
-  );
+/** A note that photos of the run's split are missing in a folder, and what is measured. */
+function missingNote(
+  { all, of, ofPart }: MissingPhotos,
+  split: EvaluationSplit,
+  { own, undivided }: { readonly own: boolean; readonly undivided: boolean },
+): string {
+  const some = `${all} of the ${of} photos of the run's split are missing in this folder or were changed`;
+  if (!own) {
+    return `${some}, so the run's split cannot be used: ${undivided ? "all photos are measured" : "a new split was drawn"}.`;
+  }
+  if (ofPart === 0) return `${some}, none of them a ${split} photo.`;
+  return `${some}, ${ofPart} of them ${split} photos. Only the other ${split} photos are measured.`;
 }
 
 /** The split of each photo in a run, by its key; undefined if the run did not record its photos. */

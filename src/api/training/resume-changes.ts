@@ -14,6 +14,8 @@ import { stalled } from "../../training/fit.js";
 
 /** Paths in the recipe. */
 const CHANGEABLE: readonly string[] = [
+  // The images must still be the same: same-images.ts compares them.
+  "data.path",
   "optimizer.lr",
   "training.epochs",
   "training.clipGradientNorm",

@@ -26,6 +26,9 @@ export function checkSameImages(run: RunDirectory, data: OpenedData): string | u
     if (was !== now) differences.push(`there were ${was} ${what} images, and there are ${now}`);
   }
   const { digest } = before;
+  if (digest !== undefined && data.digest === undefined) differences.push("they were a set in memory, and are photos");
+  if (existsSync(run.photos) && data.photos === undefined)
+    differences.push("they were photos, and are a set in memory");
   if (differences.length === 0 && digest !== undefined && data.digest !== undefined && data.digest() !== digest) {
     differences.push("the number of images is the same, but their pixels or labels differ");
   }

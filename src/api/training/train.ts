@@ -35,6 +35,7 @@ import { readNewestCheckpoint } from "../../training/newest-checkpoint.js";
 import { type RecordedParts, runRecorder } from "../../training/run-recorder.js";
 import type { OpenedWeights } from "../../weights/open.js";
 import type { TrainEvent, TrainResult } from "../events.js";
+import { checkRecordedData } from "../recorded-data.js";
 import { writeRunReport } from "../report/run-report.js";
 import { checkPhotos } from "./check-photos.js";
 import { checkValidationFraction } from "./check-validation.js";
@@ -188,7 +189,9 @@ function resumePlan(changed: Recipe, path: string | undefined): Plan {
   const resumed = RunDirectory.resume(path);
   resumed.checkParts(); // refused before the recipe is read, which names them
   const saved = parseSavedRecipe(resumed.recipeText(), resumed.recipe);
-  return { path: resumed.path, resumed, ...changedRecipe(saved, changed) };
+  const { recipe, changes } = changedRecipe(saved, changed);
+  if (changes["data.path"] === undefined) checkRecordedData("train", path, recipe.data.path, "data.path");
+  return { path: resumed.path, resumed, recipe, changes };
 }
 
 /** @throws ERR_RECIPE batch norms must be synchronised, but there is only one process */

@@ -22,7 +22,7 @@ export function define(command: Command): void {
   addFlags(command, FLAGS);
   command
     .option("--run <dir>", "folder of the run (default: runs/METHOD-MODEL-TIME)")
-    .option("--resume", "continue the run in --run with its saved recipe; --lr and --epochs may change")
+    .option("--resume", "continue the run in --run with its saved recipe; --data, --lr and --epochs may change")
     .addOption(setOption())
     .option("--tensorboard", "also write the curves and pictures as TensorBoard event files")
     .option("--json", "print one JSON object at the end")

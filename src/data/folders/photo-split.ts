@@ -8,6 +8,7 @@ import { nearDuplicateGroups } from "../inspection/near-duplicates.js";
 import { type BadPhoto, LeftOutPhotos } from "../photos/bad-photos.js";
 import { badPhotos } from "../photos/quick-check.js";
 import { photoPath } from "../photos/read-photo.js";
+import type { UsedPhoto } from "../photos/used-photos.js";
 import { type ImageFolder, PARTS, type Part, type Photo } from "./image-folder.js";
 
 /** The photos of each part. A run saves this, so that another run can use the same parts. */
@@ -122,6 +123,43 @@ function keepsEveryClass(group: readonly number[], photos: readonly Photo[], lef
   const taken = new Map<number, number>();
   for (const index of group) taken.set(photos[index].label, (taken.get(photos[index].label) ?? 0) + 1);
   return [...taken].every(([label, count]) => left[label] > count);
+}
+
+/**
+ * A saved split with the names that its photos have in a folder now, without those that are missing there. A photo is recognised by
+ * its name and its contents, else by its contents alone. A photo whose contents are not recorded, or that cannot be read, is recognised
+ * by its name.
+ *
+ * @param photos the photos of the folder in order, with the keys of their contents as of `photoKey`; without a key if unreadable
+ * @param recorded the keys of the photos when the split was saved; they may be those of a part of the photos
+ */
+export function findSplit(
+  split: SavedSplit,
+  photos: readonly { readonly file: string; readonly key?: string }[],
+  recorded: readonly UsedPhoto[],
+): SavedSplit {
+  const now = new Map(photos.map(({ file, key }) => [file, { key }]));
+  const before = new Map(recorded.map(({ file, key }) => [file, key]));
+  const partOf = new Map<string, Part>();
+  /** The parts of the photos that do not have their names any more, by their keys. */
+  const renamed = new Map<string, Part[]>();
+  for (const part of PARTS) {
+    for (const file of split.parts[part]) {
+      const key = before.get(file);
+      const there = now.get(file);
+      if (there !== undefined && (key === undefined || there.key === undefined || there.key === key)) {
+        partOf.set(file, part);
+      } else if (key !== undefined) {
+        renamed.set(key, [...(renamed.get(key) ?? []), part]);
+      }
+    }
+  }
+  for (const { file, key } of photos) {
+    const part = partOf.has(file) || key === undefined ? undefined : renamed.get(key)?.shift();
+    if (part !== undefined) partOf.set(file, part);
+  }
+  const files = (part: Part) => photos.flatMap(({ file }) => (partOf.get(file) === part ? [file] : []));
+  return { ...split, parts: { train: files("train"), validation: files("validation"), test: files("test") } };
 }
 
 /**
