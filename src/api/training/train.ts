@@ -37,7 +37,7 @@ import type { OpenedWeights } from "../../weights/open.js";
 import type { TrainEvent, TrainResult } from "../events.js";
 import { checkRecordedData } from "../recorded-data.js";
 import { writeRunReport } from "../report/run-report.js";
-import { checkPhotos } from "./check-photos.js";
+import { checkDuplicates, checkPhotos } from "./check-photos.js";
 import { checkValidationFraction } from "./check-validation.js";
 import { followTraining, imagesDigest, type RankPlan, readingShare, setMachine, shareState } from "./ranks.js";
 import { changedRecipe, checkChanges, describeChanges, type ResumeChanges } from "./resume-changes.js";
@@ -133,7 +133,8 @@ async function trainAsRank0(recipe: Recipe, options: TrainOptions): Promise<Trai
   if (resumed === undefined) checkSynchronized(plan.recipe, group);
   deviceOf(plan.recipe, group); // fails before anything is read
   setMachine(plan.recipe, group);
-  if (resumed === undefined) for (const line of await checkPhotos(plan.recipe.data.path)) await note(line, true);
+  const photos = resumed === undefined ? await checkPhotos(plan.recipe.data.path) : undefined;
+  for (const line of photos?.lines ?? []) await note(line, true);
   const recorded = resumed?.readInfo().view;
   const view =
     resumed !== undefined && recorded === undefined ? viewBeforeRecording(plan.recipe) : (recorded ?? viewOf(source));
@@ -148,6 +149,9 @@ async function trainAsRank0(recipe: Recipe, options: TrainOptions): Promise<Trai
   try {
     if (resumed === undefined) {
       checkValidationFraction(plan.recipe, data);
+      if (photos !== undefined) {
+        for (const line of await checkDuplicates(photos, data.photos ?? [])) await note(line, true);
+      }
     } else {
       const unknown = checkSameImages(resumed, data);
       if (unknown !== undefined) await note(unknown, true);

@@ -15,7 +15,10 @@ export function define(command: Command): void {
     .command("check")
     .description("find problems in a folder of images that would spoil a training; exit code 1 if there are errors")
     .argument("<path>", "folder of images")
-    .option("--quick", "check only names, sizes, first and last bytes, as at the start of training")
+    .option(
+      "--quick",
+      "check only names, sizes, first and last bytes, and files with the same bytes, as at the start of training",
+    )
     .option("--json", "print one JSON object")
     .option("--quiet", "hide the progress")
     .action(check);

@@ -6,6 +6,7 @@ import type { ImageFolder, Part, Photo } from "../folders/image-folder.js";
 import type { BadPhoto } from "../photos/bad-photos.js";
 import { badPhotos } from "../photos/quick-check.js";
 import { photoPath } from "../photos/read-photo.js";
+import { duplicateFinding, groupsOf, type PartedPhoto } from "./duplicates.js";
 import type { Finding } from "./findings.js";
 import { type Inspection, type InspectionOptions, inspectPhotos } from "./inspection.js";
 import { nearDuplicateGroups } from "./near-duplicates.js";
@@ -16,9 +17,7 @@ const TINY_SIDE = 32;
 const HUGE_PIXELS = 50e6;
 
 /** A photo, its part, and the result of its inspection. */
-interface Examined extends Photo, Inspection {
-  readonly part: Part;
-}
+type Examined = PartedPhoto & Inspection;
 
 export async function checkContents(folder: ImageFolder, options: InspectionOptions): Promise<Finding[]> {
   const photos = (Object.entries(folder.parts) as [Part, readonly Photo[]][]).flatMap(([part, list]) =>
@@ -96,49 +95,13 @@ function sizeFindings(photos: readonly Examined[]): Finding[] {
 
 /** Groups of files with the same bytes, and groups of near-duplicates. */
 function duplicateFindings(photos: readonly Examined[], classes: readonly string[]): Finding[] {
-  const byDigest = new Map<string, number[]>();
-  photos.forEach(({ digest }, index) => {
-    if (digest !== undefined) byDigest.set(digest, [...(byDigest.get(digest) ?? []), index]);
-  });
-  const exact = [...byDigest.values()].filter((group) => group.length > 1);
-  const near = nearDuplicateGroups(photos.map(({ fingerprint }) => fingerprint)).filter(
+  const exact = groupsOf(photos, ({ digest }) => digest);
+  const near = nearDuplicateGroups(photos.map(({ fingerprint }) => fingerprint))
+    .map((group) => group.map((index) => photos[index]))
     // A group of copies of one file was reported already.
-    (group) => new Set(group.map((index) => photos[index].digest)).size > 1,
-  );
-  const describe = (group: readonly number[], kind: "exact" | "near"): Finding => {
-    const members = group.map((index) => photos[index]);
-    const files = members.map(({ file }) => file);
-    const parts = [...new Set(members.map(({ part }) => part))];
-    const labels = [...new Set(members.map(({ label }) => classes[label]))];
-    const what = kind === "exact" ? "the same file" : "nearly the same picture";
-    const keep = kind === "exact" ? "Keep" : "Compare them; if they show the same thing, keep";
-    // Near-duplicates can be different pictures all the same. The user must judge, so that they are never an error.
-    const severity = kind === "exact" && (parts.length > 1 || labels.length > 1) ? "error" : "warning";
-    if (parts.length > 1) {
-      return {
-        code: `${kind}-duplicates-across-parts`,
-        severity,
-        message: `${what} is in ${parts.join(" and ")}: the network would be tested on images that it was trained on`,
-        files,
-        remedy: `${keep} it in one part.`,
-      };
-    }
-    if (labels.length > 1) {
-      return {
-        code: `${kind}-duplicates-across-classes`,
-        severity,
-        message: `${what} is in the classes ${labels.join(" and ")}`,
-        files,
-        remedy: `${keep} it in the right class.`,
-      };
-    }
-    return {
-      code: `${kind}-duplicates`,
-      severity: kind === "exact" ? "warning" : "note",
-      message: `${what} appears ${files.length} times`,
-      files,
-      remedy: `${keep} one.`,
-    };
-  };
-  return [...exact.map((group) => describe(group, "exact")), ...near.map((group) => describe(group, "near"))];
+    .filter((group) => new Set(group.map(({ digest }) => digest)).size > 1);
+  return [
+    ...exact.map((group) => duplicateFinding(group, classes, "exact")),
+    ...near.map((group) => duplicateFinding(group, classes, "near")),
+  ];
 }

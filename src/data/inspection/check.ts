@@ -31,7 +31,7 @@ export interface DataReport {
 }
 
 export interface CheckOptions extends InspectionOptions {
-  /** Reads only the first and last bytes of most files, as the start of training does. */
+  /** Reads only the first and last bytes of most files, as the start of training does. Finds files with the same bytes too. */
   readonly quick?: boolean;
 }
 

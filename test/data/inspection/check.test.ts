@@ -157,6 +157,33 @@ describe("checkData", () => {
     expect(findings).toEqual(expected);
   });
 
+  test("the quick check finds files with the same bytes too, but not photos that only begin and end alike", async () => {
+    const harm = (root: string) => {
+      copyFileSync(join(root, "train/cat/000.jpg"), join(root, "val/cat/leak.jpg"));
+      copyFileSync(join(root, "train/cat/001.jpg"), join(root, "train/dog/confused.jpg"));
+      copyFileSync(join(root, "train/cat/002.jpg"), join(root, "train/cat/twice.jpg"));
+      // The key of a photo's contents is that of its length and its first and last 4 KiB.
+      const photo = readFileSync(join(root, "train/cat/003.jpg"));
+      const padded = (byte: number) =>
+        Buffer.concat([photo, Buffer.alloc(5000), Buffer.alloc(10, byte), Buffer.alloc(5000), photo]);
+      writeFileSync(join(root, "train/dog/padded.jpg"), padded(1));
+      writeFileSync(join(root, "val/cat/padded.jpg"), padded(2));
+    };
+    const exact = (findings: Awaited<ReturnType<typeof findingsAfter>>) =>
+      findings.filter(({ code }) => code.startsWith("exact"));
+    const quick = exact(await findingsAfter(harm, { quick: true }));
+    expect(quick).toEqual([
+      { code: "exact-duplicates-across-parts", severity: "error", files: ["train/cat/000.jpg", "val/cat/leak.jpg"] },
+      {
+        code: "exact-duplicates-across-classes",
+        severity: "error",
+        files: ["train/cat/001.jpg", "train/dog/confused.jpg"],
+      },
+      { code: "exact-duplicates", severity: "warning", files: ["train/cat/002.jpg", "train/cat/twice.jpg"] },
+    ]);
+    expect(exact(await findingsAfter(harm))).toEqual(quick);
+  });
+
   test("classes that are in one part only", async () => {
     const findings = await findingsAfter((root) => {
       renameSync(join(root, "val/dog"), join(root, "val/dogs"));
