@@ -22,7 +22,7 @@ import type { EvaluationImages } from "./opened-data.js";
 import { type EvaluationPhotoOptions, evaluationPhotos } from "./photos/photo-loader.js";
 import type { PhotoSet } from "./photos/photo-set.js";
 import { limitStratified, photoSet } from "./photos/photo-set.js";
-import { readManifest } from "./writing/set-manifest.js";
+import { readManifest, type SetManifest } from "./writing/set-manifest.js";
 
 export { CORRUPTED_SET_MANIFEST, type CorruptedLayout } from "./folders/corrupted-layout.js";
 
@@ -48,6 +48,12 @@ export interface CorruptedSet {
    * @throws UsageError ERR_NPY, ERR_DATA_SHAPE, ERR_DATA_LABEL where its files are damaged or do not fit together
    */
   images(corruption: string, severity: number): EvaluationImages;
+  /**
+   * The keys of the photos that {@link images} were made from, by the identities of the images. By them a run recognises its photos.
+   *
+   * @returns undefined where `advprop corrupt` recorded none, as for published sets and for images in memory
+   */
+  keys(corruption: string, severity: number): readonly (string | undefined)[] | undefined;
   /**
    * SHA-256 over the names, sizes and modification times of the files that these images are read from. It changes when a file
    * is written again, and can be computed without reading the files.
@@ -126,6 +132,7 @@ class ArraySet implements CorruptedSet {
   readonly classes: readonly string[];
   readonly imageSize: number;
   readonly #labels: Int32Array;
+  readonly #photos: SetManifest["photos"];
   readonly #limit: number | null | undefined;
 
   constructor(path: string, corruptions: readonly string[], { limitTest }: CorruptedSetOptions) {
@@ -141,7 +148,9 @@ class ArraySet implements CorruptedSet {
     const images = this.#open(this.corruptions[0]);
     this.imageSize = images.shape[1];
     this.#labels = labelsOf(join(path, "labels.npy"), images);
-    this.classes = notedClasses(path) ?? cifarClasses(path, this.#labels);
+    const manifest = noted(path);
+    this.classes = manifest?.classes ?? cifarClasses(path, this.#labels);
+    this.#photos = manifest?.photos;
     this.#limit = limitTest;
   }
 
@@ -179,6 +188,11 @@ class ArraySet implements CorruptedSet {
         },
       }),
     };
+  }
+
+  keys(): readonly string[] | undefined {
+    // In the order of the images, since no name of a file is a number.
+    return this.#photos && Object.values(this.#photos);
   }
 
   fingerprint(corruption: string, severity: number): string {
@@ -246,15 +260,15 @@ function cifarClasses(path: string, labels: Int32Array): readonly string[] {
 }
 
 /**
- * The classes that `advprop corrupt` recorded; undefined for a published set, which has no such record.
+ * What `advprop corrupt` recorded; undefined for a published set, which has no such record.
  *
  * @throws UsageError ERR_SET_INCOMPLETE where the set is not finished
  */
-function notedClasses(path: string): readonly string[] | undefined {
+function noted(path: string): SetManifest | undefined {
   const file = join(path, CORRUPTED_SET_MANIFEST);
   if (!existsSync(file)) return undefined;
-  const { classes, complete } = readManifest(file);
-  if (complete) return classes;
+  const manifest = readManifest(file);
+  if (manifest.complete) return manifest;
   throw new UsageError(
     "ERR_SET_INCOMPLETE",
     `openCorruptedSet: ${path} is not finished. Run the command that makes it again.`,
@@ -270,6 +284,7 @@ class PhotoFolders implements CorruptedSet {
   readonly classes: readonly string[];
   readonly imageSize: number;
   readonly #severities: ReadonlyMap<string, readonly number[]>;
+  readonly #keys: SetManifest["photos"];
   readonly #options: CorruptedSetOptions;
 
   constructor(path: string, severities: ReadonlyMap<string, readonly number[]>, options: CorruptedSetOptions) {
@@ -279,7 +294,9 @@ class PhotoFolders implements CorruptedSet {
     this.#severities = severities;
     this.#options = options;
     this.imageSize = options.imageSize ?? IMAGENET_SIZE;
-    this.classes = notedClasses(path) ?? this.#firstClasses();
+    const manifest = noted(path);
+    this.classes = manifest?.classes ?? this.#firstClasses();
+    this.#keys = manifest?.photos;
   }
 
   severities(corruption: string): readonly number[] {
@@ -304,6 +321,11 @@ class PhotoFolders implements CorruptedSet {
         },
       }),
     };
+  }
+
+  keys(corruption: string, severity: number): readonly (string | undefined)[] | undefined {
+    const keys = this.#keys;
+    return keys && this.#scan(corruption, severity).parts.train!.map(({ file }) => keys[file]);
   }
 
   fingerprint(corruption: string, severity: number): string {

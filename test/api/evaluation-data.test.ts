@@ -75,7 +75,7 @@ const renaming = (files: readonly string[]) => (folder: string) => {
 
 describe("of a folder that was changed, exactly the run's test photos that are still there are measured", () => {
   const missing = (count: number, rest: string) =>
-    `${count} of the 24 photos of the run's split are missing in this folder or were changed, ${rest}`;
+    `Missing in this folder, or changed: ${count} of the 24 photos of the run's split, ${rest}`;
 
   /** Opens the run's test images in its own folder, and in a copy, after the same change. */
   async function both(change: (folder: string, split: SavedSplit["parts"]) => void) {
@@ -108,7 +108,7 @@ describe("of a folder that was changed, exactly the run's test photos that are s
       removing([train[0], test[0]])(folder);
     });
     expect(fewer.length).toBe(fewer.tests - 1);
-    expect(fewer.notes).toEqual([missing(2, "1 of them test photos. Only the other test photos are measured.")]);
+    expect(fewer.notes).toEqual([missing(2, "1 of them test photos. Only the other test photos are used.")]);
   });
 
   test("a test photo was copied, and another got the contents of a new photo", async () => {
@@ -117,7 +117,7 @@ describe("of a folder that was changed, exactly the run's test photos that are s
       cpSync(extra, join(folder, second));
     });
     expect(changed.length).toBe(changed.tests - 1);
-    expect(changed.notes).toContainEqual(missing(1, "1 of them test photos. Only the other test photos are measured."));
+    expect(changed.notes).toContainEqual(missing(1, "1 of them test photos. Only the other test photos are used."));
   });
 
   test("without a record of contents, photos of the run's own folder are recognised by their names", async () => {
@@ -186,8 +186,8 @@ test("images that a run was trained on are counted, and are in no new split", as
   for (const folder of [copied(removing(tested)), copied(removing(tested), run)]) {
     const all = await opened({ run, data: folder });
     expect(all).toMatchObject({ split: "all", length: 24 - tests, used: known });
-    const lost = `${tests} of the 24 photos of the run's split are missing in this folder or were changed, so the run's split`;
-    expect(all.notes).toContainEqual(`${lost} cannot be used: all photos are measured.`);
+    const lost = `Missing in this folder, or changed: ${tests} of the 24 photos of the run's split`;
+    expect(all.notes).toContainEqual(`${lost}, so it cannot be used: all photos are measured.`);
     const drawn = await opened({ run, data: folder, split: "test" }).catch((error: Error) => error);
     expect(drawn).toBeInstanceOf(Error);
     expect((drawn as Error).message).toContain("the run was trained or validated on them");
@@ -217,6 +217,21 @@ test("photos that cannot be read are refused by name, or skipped if the run's re
   writeFileSync(RunDirectory.open(run).recipe, `data:\n  path: ${photos}\n  onBadImage: skip\n`);
   expect((await opened({ run, data, split: "all" })).length).toBe(23);
   await expect(opened({ run, data, split: "all", badImages: { onBadImage: "fail" } })).rejects.toThrow("cat/003.jpg");
+});
+
+test("a model that is not a run: a note says that it may have been trained on the photos, unless they have parts", async () => {
+  const unknown = expect.stringMatching(
+    /^Only a run knows which photos it was trained on\. .*give a folder of test photos, or/,
+  );
+  for (const split of [undefined, "all", "test"] as const) {
+    expect((await opened({ data: photos, split })).notes).toContainEqual(unknown);
+  }
+  const { run } = await trainedRun();
+  expect((await opened({ run, split: "all" })).notes).not.toContainEqual(unknown);
+  const data = temporaryFolder();
+  cpSync(photos, join(data, "test"), { recursive: true });
+  expect((await opened({ data })).notes).toEqual([]);
+  expect((await opened({ data: "shapes", imageSize: 32 })).notes).toEqual([]);
 });
 
 test("other photos without splits are all evaluated, or split if a split is given", async () => {

@@ -54,6 +54,8 @@ export interface OpenedBenchmark extends Benchmark {
   readonly protocol: readonly (readonly [what: string, how: string])[];
   /** Lines that describe how images are prepared for the models, and which predictions count as right. */
   readonly rules: readonly string[];
+  /** Remarks on images that are not new to the models. */
+  readonly remarks: readonly string[];
   /** Remarks on how a folder of photos was read. */
   readonly findings: readonly Finding[];
   close(): Promise<void>;
@@ -107,8 +109,9 @@ export async function openBenchmark(
       images,
       models: await suiteModels(own, nameOf, rule, options.precision),
       conditions,
-      protocol: [...protocolLines(options, images, data.split, conditions), ...imageLines(data, images, all, nameOf)],
+      protocol: [...protocolLines(options, images, data.split, conditions), ...imageLines(data)],
       rules: [how, classes],
+      remarks: knownRemarks(all, nameOf, data.split, data.keys, images.labels.length),
       findings: data.findings,
       close: () => data.close(),
     };
@@ -207,20 +210,28 @@ function protocolLines(
   ];
 }
 
-/** Lines about the images: whether they are new to the runs, and which were left out. */
-function imageLines(
-  data: EvaluationData,
-  images: SuiteImages,
-  all: readonly OpenedPredictor[],
-  nameOf: (model: OpenedPredictor) => string,
-): [what: string, how: string][] {
-  const used = all.flatMap((model): [string, string][] => {
-    const lines = usedLines(images.labels.length, data.split, usedBy(model.run, data));
-    return lines.map((line) => [`images known to ${nameOf(model)}`, line]);
-  });
+/** A line about how the images were chosen, and which were left out. */
+function imageLines(data: EvaluationData): [what: string, how: string][] {
   const about = [...data.notes, ...describeLeftOut(data.leftOut?.() ?? []).map((line) => line.trim())];
-  return about.length === 0 ? used : [...used, ["images left out", about.join(" ")]];
+  return about.length === 0 ? [] : [["about the images", about.join(" ")]];
 }
+
+/**
+ * Remarks on images that are not new to the runs among the models.
+ *
+ * @param keys the keys of the photos, where they are known
+ * @param count number of images
+ */
+export const knownRemarks = (
+  models: readonly OpenedPredictor[],
+  nameOf: (model: OpenedPredictor) => string,
+  split: EvaluationSplit,
+  keys: readonly (string | undefined)[] | undefined,
+  count: number,
+): string[] =>
+  models.flatMap((model) =>
+    usedLines(count, split, usedBy(model.run, { keys })).map((line) => `${nameOf(model)}: ${line}`),
+  );
 
 /** The number of measured images, and its reason. */
 export function numberOfImages({ labels, imageSize }: SuiteImages, limitTest: number | undefined): string {

@@ -1,11 +1,13 @@
 /** The images of an evaluation. */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Part } from "../../data/folders/image-folder.js";
 import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import type { Finding } from "../../data/inspection/findings.js";
-import type { EvaluationImages } from "../../data/opened-data.js";
+import type { EvaluationImages, OpenedData } from "../../data/opened-data.js";
 import { type BadPhoto, checkMaxBad } from "../../data/photos/bad-photos.js";
-import { readUsedParts } from "../../data/photos/used-photos.js";
+import { readUsedParts, type UsedPhoto } from "../../data/photos/used-photos.js";
+import { readManifest, STYLIZED_SET_MANIFEST } from "../../data/writing/set-manifest.js";
 import { UsageError } from "../../errors.js";
 import { knownSet } from "../../evaluation/classes/class-rule.js";
 import type { EvaluationView } from "../../evaluation/view.js";
@@ -41,7 +43,7 @@ export interface EvaluationData {
   readonly images: EvaluationImages;
   /** How photos are cropped; undefined for images in memory, which are not cropped. */
   readonly view: EvaluationView | undefined;
-  /** The keys of the photos; undefined for images in memory. */
+  /** The keys of the photos, or of those that they were made from; undefined for images in memory. */
   readonly keys: readonly string[] | undefined;
   /** The photos that were skipped so far because they cannot be read; undefined for images in memory. */
   readonly leftOut: (() => readonly BadPhoto[]) | undefined;
@@ -107,26 +109,50 @@ export async function openEvaluationData(options: EvaluationDataOptions): Promis
     split: opened.undivided ? "all" : part,
     images,
     view: images.fileOf && view,
-    keys: opened.photos?.filter((photo) => photo.part === part).map(({ key }) => key),
+    keys:
+      opened.photos &&
+      originalKeys(
+        path!,
+        opened.photos.filter((photo) => photo.part === part),
+      ),
     leftOut: opened.photos && (() => opened.leftOut()),
-    notes: [...missing, ...opened.notes],
+    notes: [...missing, ...unknownNotes(run, opened), ...opened.notes],
     findings: opened.findings,
     close: () => opened.close(),
   };
 }
 
-/** A note that photos of the run's split are missing in a folder, and what is measured. */
-function missingNote(
+/** A note that photos of the run's split are missing in a folder, and what is used instead. */
+export function missingNote(
   { all, of, ofPart }: MissingPhotos,
-  split: EvaluationSplit,
+  split: EvaluationSplit | Part,
   { own, undivided }: { readonly own: boolean; readonly undivided: boolean },
 ): string {
-  const some = `${all} of the ${of} photos of the run's split are missing in this folder or were changed`;
+  const some = `Missing in this folder, or changed: ${all} of the ${of} photos of the run's split`;
   if (!own) {
-    return `${some}, so the run's split cannot be used: ${undivided ? "all photos are measured" : "a new split was drawn"}.`;
+    return `${some}, so it cannot be used: ${undivided ? "all photos are measured" : "a new split was drawn"}.`;
   }
   if (ofPart === 0) return `${some}, none of them a ${split} photo.`;
-  return `${some}, ${ofPart} of them ${split} photos. Only the other ${split} photos are measured.`;
+  return `${some}, ${ofPart} of them ${split} photos. Only the other ${split} photos are used.`;
+}
+
+/**
+ * A note if nobody can know whether a model was trained on the images: its file does not record its photos, and the photos have no parts of
+ * their own. Published test sets need no note.
+ */
+function unknownNotes(run: string | undefined, { undivided, split, classes }: OpenedData): string[] {
+  if (run !== undefined || (!undivided && split === undefined) || knownSet(classes) !== undefined) return [];
+  return [
+    "Only a run knows which photos it was trained on. If this model was trained on some of these, its accuracy on them is usually higher than on " +
+      "new images: give a folder of test photos, or evaluate the run.",
+  ];
+}
+
+/** The keys of photos. For photos of `advprop stylize` they are those of the photos that they were made from. */
+function originalKeys(path: string, photos: readonly UsedPhoto[]): string[] {
+  const manifest = join(path, STYLIZED_SET_MANIFEST);
+  const originals = existsSync(manifest) ? readManifest(manifest).photos : undefined;
+  return photos.map(({ file, key }) => originals?.[file] ?? key);
 }
 
 /** The split of each photo in a run, by its key; undefined if the run did not record its photos. */
@@ -142,11 +168,11 @@ const learntFrom = (run: string): ReadonlySet<string> =>
 /** How many of the images a run was trained on, and how many chose its checkpoint; empty if that is not known. */
 export function usedBy(
   run: string | undefined,
-  { keys }: Pick<EvaluationData, "keys">,
+  { keys }: { readonly keys: readonly (string | undefined)[] | undefined },
 ): { trainedOn?: number; validatedOn?: number } {
   const used = run === undefined ? undefined : usedPhotos(run);
   if (used === undefined || keys === undefined) return {};
-  const count = (part: Part) => keys.reduce((sum, key) => sum + Number(used.get(key) === part), 0);
+  const count = (part: Part) => keys.filter((key) => key !== undefined && used.get(key) === part).length;
   return { trainedOn: count("train"), validatedOn: count("validation") };
 }
 

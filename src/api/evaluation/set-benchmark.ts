@@ -7,7 +7,14 @@ import { classRule, relabelled } from "../../evaluation/classes/class-rule.js";
 import { benchmarkFirst, corruptedSetConditions } from "../../evaluation/suite/corrupted-set.js";
 import { suiteImages } from "../../evaluation/suite/images.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
-import { numberOfImages, type OpenedBenchmark, type SuiteDataOptions, subsetAt, suiteModels } from "./benchmark.js";
+import {
+  knownRemarks,
+  numberOfImages,
+  type OpenedBenchmark,
+  type SuiteDataOptions,
+  subsetAt,
+  suiteModels,
+} from "./benchmark.js";
 import { checkPhotoOptions } from "./photo-options.js";
 import { protocolOf } from "./protocol.js";
 
@@ -17,12 +24,14 @@ import { protocolOf } from "./protocol.js";
  * fraction holds for all.
  *
  * @param data folder of the set
+ * @param all  all models of the suite
  * @throws UsageError ERR_IMAGE_SIZE its arrays do not have the image size of the models; ERR_FLAG an option for photos is given for
  *   arrays; and what the reader and the class rule throw
  */
 export async function openSetBenchmark(
   { data = "", classMap, cropFraction, limitTest, workers, precision, seed }: SuiteDataOptions,
   own: readonly OpenedPredictor[],
+  all: readonly OpenedPredictor[],
   nameOf: (model: OpenedPredictor) => string,
 ): Promise<OpenedBenchmark> {
   const [first] = own;
@@ -44,6 +53,9 @@ export async function openSetBenchmark(
   const [corruption] = benchmarkFirst(set.corruptions);
   const [severity] = set.severities(corruption);
   const images = await suiteImages({ name: set.name, classes: rule.classes, imageSize }, read(corruption, severity));
+  const keys = set.keys(corruption, severity);
+  const measured = keys && Array.from(images.samples, (sample) => keys[sample]);
+  const known = knownRemarks(all, nameOf, "all", measured, images.labels.length);
   const cut = set.layout === "imagenet-c" ? view : undefined;
   const { images: how, classes } = protocolOf(first, { classes: set.classes, view: cut }, rule);
   return {
@@ -57,10 +69,13 @@ export async function openSetBenchmark(
       ["clean, stylised, attacks", "not measured: a corrupted set has no clean images"],
     ],
     rules: [how, classes],
+    remarks: known.map((line) => `${line} ${OWN_SET}`),
     findings: [],
     close: async () => {},
   };
 }
+
+const OWN_SET = "To corrupt only its own test photos: advprop corrupt `run: RUN` `to: DIR`.";
 
 /** Describes the corruptions of the set. */
 function corruptionsOf(set: CorruptedSet): string {

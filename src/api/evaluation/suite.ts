@@ -74,7 +74,9 @@ export async function evaluateSuite(models: readonly string[], options: Evaluate
     const nameOf = (model: OpenedPredictor) => names.get(model)!;
     const given: SuiteDataOptions = { ...options, ...machine, seed: options.seed ?? 0 };
     for (const own of groupByInput(opened)) {
-      const benchmark = corrupted ? openSetBenchmark(given, own, nameOf) : openBenchmark(given, own, opened, nameOf);
+      const benchmark = corrupted
+        ? openSetBenchmark(given, own, opened, nameOf)
+        : openBenchmark(given, own, opened, nameOf);
       benchmarks.push(await benchmark);
     }
     return await measureAndReport(options, machine, benchmarks, opened, [...names.values()]);
@@ -150,7 +152,8 @@ async function measureAndReport(
   });
   const summary = summarise(models, seed);
   const protocol = protocolLines(options, precision, benchmarks, summary);
-  const remarks = [...accessRemarks(opened, names), ...choiceRemarks(options, opened, names)];
+  const known = new Set(benchmarks.flatMap((benchmark) => benchmark.remarks));
+  const remarks = [...known, ...accessRemarks(opened, names), ...choiceRemarks(options, opened, names)];
   const attack = models[0].measurements.has("pgd-10/8") ? await attackSamples(opened[0], seed) : undefined;
   const pictures = await samplePictures(models[0], attack);
   const seeds = summariseSeeds(summary, seedGroups(opened, names));

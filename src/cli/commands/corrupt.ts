@@ -11,7 +11,11 @@ const TABLES = { imagenet: "imagenet-c", cifar: "cifar-10-c", tiny: "tiny-imagen
 /** `advprop corrupt --data PATH --to DIR`writes a corrupted data set in the layout of ImageNet-C or CIFAR-10-C. */
 export function define(command: Command): void {
   command
-    .requiredOption("--data <path>", "folder of the images, or shapes: the built-in set")
+    .option("--data <path>", "folder of the images, or shapes: the built-in set (default: the data of --run)")
+    .option(
+      "--run <dir>",
+      "a run, to copy the photos of its own split; by default test photos, which it was not trained on",
+    )
     .requiredOption("--to <dir>", "folder of the new data set; give it again to continue after a stop")
     .option("--split <name>", "split to copy: train, validation or test", "test")
     .option(
@@ -45,7 +49,8 @@ export function define(command: Command): void {
 }
 
 interface Flags {
-  readonly data: string;
+  readonly data?: string;
+  readonly run?: string;
   readonly to: string;
   readonly split: string;
   readonly corruptions: string;
@@ -88,7 +93,9 @@ async function corrupt(flags: Flags): Promise<void> {
 
   const { writeCorruptedSet } = await import("../../corruptions/sets/write-set.js");
   const { sayFindings } = await import("../output/say-findings.js");
-  const images = await openImages(flags.data, source);
+  const { sourceOf } = await import("../written-source.js");
+  const { path, ...found } = await sourceOf("corrupt", flags, source.part);
+  const images = await openImages(path, { ...source, ...found });
   sayFindings(images.findings, flags.quiet === true);
   const progress = new CountLine("work units", flags.quiet === true);
   const written = await writeCorruptedSet(images, {

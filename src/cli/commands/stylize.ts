@@ -6,7 +6,11 @@ import { CountLine } from "../output/count-line.js";
 /** `advprop stylize --data PATH --to DIR`writes the same data set with other textures. */
 export function define(command: Command): void {
   command
-    .requiredOption("--data <path>", "folder of the images")
+    .option("--data <path>", "folder of the images (default: the data of --run)")
+    .option(
+      "--run <dir>",
+      "a run, to copy the photos of its own split; by default test photos, which it was not trained on",
+    )
     .requiredOption("--to <dir>", "folder of the new data set; give it again to continue after a stop")
     .option("--split <name>", "split to copy: train, validation or test", "test")
     .option(
@@ -21,7 +25,8 @@ export function define(command: Command): void {
 }
 
 interface Flags {
-  readonly data: string;
+  readonly data?: string;
+  readonly run?: string;
   readonly to: string;
   readonly split: string;
   readonly imageSize?: string;
@@ -31,7 +36,7 @@ interface Flags {
   readonly quiet?: boolean;
 }
 
-async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promise<void> {
+async function stylize({ data, run, to, split, json, quiet, ...flags }: Flags): Promise<void> {
   if (data === "shapes") {
     throw new UsageError(
       "ERR_DATA_LAYOUT",
@@ -44,9 +49,11 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
   const optional = (flag: string, text: string | undefined): number | undefined =>
     text === undefined ? undefined : wholeNumber("stylize", flag, text, 1);
   const progress = new CountLine("images", quiet === true);
-  const written = await writeStylizedSet(data, {
+  const { sourceOf } = await import("../written-source.js");
+  const { path, ...source } = await sourceOf("stylize", { data, run, quiet }, part("stylize", split));
+  const written = await writeStylizedSet(path, {
     to,
-    part: part("stylize", split),
+    ...source,
     imageSize: optional("--image-size", flags.imageSize),
     seed: wholeNumber("stylize", "--seed", flags.seed, 0),
     workers: optional("--workers", flags.workers),
@@ -54,6 +61,6 @@ async function stylize({ data, to, split, json, quiet, ...flags }: Flags): Promi
   });
   progress.end();
   sayFindings(written.findings, quiet === true);
-  const text = `${to} holds ${numbered(written.images, "image")} of ${data} with other textures. Evaluate a model on them with: advprop evaluate MODEL --data ${shellWord(to)}`;
+  const text = `${to} holds ${numbered(written.images, "image")} of ${path} with other textures. Evaluate a model on them with: advprop evaluate MODEL --data ${shellWord(to)}`;
   console.log(json ? JSON.stringify(written) : text);
 }

@@ -18,7 +18,7 @@ import { dirname, extname, join } from "node:path";
 import { CORRUPTED_SET_MANIFEST, type CorruptedLayout } from "../../data/corrupted-set.js";
 import { npyHeader } from "../../data/datasets/npy.js";
 import { beginSet, completeSet } from "../../data/writing/set-manifest.js";
-import { type SourceImages, squareNote } from "../../data/writing/source-images.js";
+import { photosNote, type SourceImages, squareNote } from "../../data/writing/source-images.js";
 import { runUnits, type WorkOptions } from "../../data/writing/work-queue.js";
 import { assert, RunError, UsageError } from "../../errors.js";
 import { fileOfPart } from "../../parts.js";
@@ -111,7 +111,7 @@ export async function writeCorruptedSet(images: SourceImages, options: WriteCorr
     ...(job.parts.length > 0 && { parts: digestOf(job.parts) }),
     data: images.digest,
   };
-  const begun = beginSet(to, CORRUPTED_SET_MANIFEST, madeFrom, classes);
+  const begun = beginSet(to, CORRUPTED_SET_MANIFEST, madeFrom, classes, photosNote(images, files));
   try {
     if (layout === "imagenet-c") preparePhotos(job, begun);
     else for (const corruption of corruptions) beginArray(job, corruption, shape);

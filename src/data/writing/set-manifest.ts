@@ -17,23 +17,39 @@ export interface SetManifest {
   readonly classes: readonly string[];
   /** Whether everything that was requested is written. */
   readonly complete: boolean;
+  /**
+   * The key of the photo that each file was made from (`photoKey`), by the path of the file in the set, as CLASS/FILE. By it a run
+   * recognises its photos. Missing for images in memory, and for sets of earlier versions.
+   */
+  readonly photos?: Readonly<Record<string, string>>;
 }
+
+/** The manifest of a set of re-textured images. */
+export const STYLIZED_SET_MANIFEST = "stylized.json";
 
 /**
  * Makes the folder of a set, or resumes an unfinished set that has the same settings.
  *
+ * @param photos the keys of the photos, {@link SetManifest.photos}; they are added to those of a set that was begun
  * @returns whether the set was begun before
  * @throws UsageError ERR_SET_EXISTS where the folder holds something else, or a set made with other settings; nothing is
  *   changed then
  * @throws RunError ERR_WRITE where the folder cannot be written
  */
-export function beginSet(folder: string, file: string, madeFrom: MadeFrom, classes: readonly string[]): boolean {
+export function beginSet(
+  folder: string,
+  file: string,
+  madeFrom: MadeFrom,
+  classes: readonly string[],
+  photos?: SetManifest["photos"],
+): boolean {
   checkPath("the set", "to", folder);
   makeFolder(folder);
   const path = join(folder, file);
   const begun = existsSync(path);
-  if (begun) {
-    const found = readManifest(path).madeFrom;
+  const before = begun ? readManifest(path) : undefined;
+  if (before !== undefined) {
+    const found = before.madeFrom;
     const names = [...new Set([...Object.keys(found), ...Object.keys(madeFrom)])];
     const name = names.find((key) => found[key] !== madeFrom[key]);
     if (name !== undefined) {
@@ -49,7 +65,13 @@ export function beginSet(folder: string, file: string, madeFrom: MadeFrom, class
       `${folder} must be a new or an empty folder, or hold an unfinished set of this program.`,
     );
   }
-  writeManifest(path, { schema: 1, madeFrom, classes, complete: false });
+  writeManifest(path, {
+    schema: 1,
+    madeFrom,
+    classes,
+    complete: false,
+    ...(photos && { photos: { ...before?.photos, ...photos } }),
+  });
   return begun;
 }
 

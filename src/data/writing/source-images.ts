@@ -13,10 +13,10 @@ import { readingFindings, refuseFolder } from "../inspection/check-structure.js"
 import type { Finding } from "../inspection/findings.js";
 import { inspectPhotos } from "../inspection/inspection.js";
 import { LeftOutPhotos } from "../photos/bad-photos.js";
-import { limitStratified, photoSet } from "../photos/photo-set.js";
-import { badPhotos } from "../photos/quick-check.js";
+import { keepPhotos, limitStratified, photoSet } from "../photos/photo-set.js";
+import { badPhotos, quickCheckPhotos } from "../photos/quick-check.js";
 import { photoPath, readPhoto } from "../photos/read-photo.js";
-import type { MadeFrom } from "./set-manifest.js";
+import type { MadeFrom, SetManifest } from "./set-manifest.js";
 
 /** Where worker threads read the pixels: in shared memory, or in files. */
 export type ImageSource =
@@ -33,6 +33,8 @@ export interface SourceImages {
   readonly samples: Uint32Array;
   /** (N) CLASS/FILE of each image. For images in memory FILE is the number of the sample, without an extension. */
   readonly files: readonly string[];
+  /** (N) key of each photo's contents, `photoKey`; undefined for images in memory. */
+  readonly keys: readonly string[] | undefined;
   readonly source: ImageSource;
   /** Digest of the names and labels, and of pixels in memory. Equal digests mean equal sets. */
   readonly digest: string;
@@ -49,6 +51,8 @@ export interface SourceOptions {
   readonly imageSize?: number;
   /** Number of images to use: the first ones of a set in memory; of photos, a random draw by class and seed. */
   readonly limit?: number;
+  /** The photos to use, relative to the folder; by default all of the part. For images in memory it has no meaning. */
+  readonly only?: ReadonlySet<string>;
   readonly seed: number;
 }
 
@@ -62,7 +66,7 @@ export interface SourceOptions {
  * @throws UsageError ERR_BAD_IMAGES where photos cannot be decoded; the message lists all, since a set must not lack images
  */
 export async function openSourceImages(path: string, options: SourceOptions): Promise<SourceImages> {
-  const { part, imageSize, limit, seed } = options;
+  const { part, imageSize, limit, only, seed } = options;
   const recognised = recogniseFolder(path, "openSourceImages");
   if (recognised.kind === "memory") {
     if (part === "validation") throw missing(path, part, "train, test");
@@ -73,11 +77,13 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   refuseFolder(path, findings, "openSourceImages");
   const photos = folder.parts[folder.hasParts ? part : "train"];
   if (photos === undefined || photos.length === 0) throw missing(path, part, Object.keys(folder.parts).join(", "));
-  const all = photoSet(folder, photos, photos);
+  const ofPart = photoSet(folder, photos, photos);
+  const all = only === undefined ? ofPart : keepPhotos(ofPart, (file) => only.has(file));
   const set = limit === undefined ? all : limitStratified(all, limit, seed);
   const { classes, labels } = set;
   const inspections = await inspectPhotos(set.files.map((file) => photoPath(set.root, file)));
   new LeftOutPhotos(set.root, {}).addBefore(badPhotos(set.files, inspections));
+  const checks = await quickCheckPhotos(set.root, set.files);
   const files = set.files.map((file, i) => {
     const inPart = file.split("/").slice(folder.hasParts ? 1 : 0);
     // A photo that a label file lists is not in a folder of its class.
@@ -86,6 +92,7 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   return {
     ...set,
     files,
+    keys: checks.map(({ key }) => key!), // every photo was decoded above
     source: { kind: "photos", paths: set.files.map((file) => photoPath(set.root, file)), size: imageSize },
     digest: digestOf(set, files),
     findings,
@@ -112,8 +119,13 @@ export function sourceOfDataset(dataset: Dataset, { imageSize, limit }: SourceOp
   for (let i = 0; i < length; i++) bytes.set(set.pixels(i), i * height * width * 3);
   const files = Array.from(samples, (sample, i) => `${classes[labels[i]]}/${String(sample).padStart(5, "0")}`);
   const source = { kind: "memory", pixels, height, width } as const;
-  return { name, classes, length, labels, samples, files, source, digest: digestOf(set, files, bytes), findings: [] };
+  const digest = digestOf(set, files, bytes);
+  return { name, classes, length, labels, samples, files, keys: undefined, source, digest, findings: [] };
 }
+
+/** The keys of the photos for the manifest of the new set, by the paths of its files; undefined for images in memory. */
+export const photosNote = ({ keys }: SourceImages, files: readonly string[]): SetManifest["photos"] =>
+  keys && Object.fromEntries(files.map((file, i) => [file, keys[i]]));
 
 /** The settings by which photos are resized, for the manifest of the new set; empty where they are not. */
 export const squareNote = (source: ImageSource): MadeFrom =>

@@ -9,13 +9,10 @@ import type { Split } from "../datasets/dataset.js";
 import type { Part } from "../folders/image-folder.js";
 import { recogniseFolder } from "../folders/recognise-folder.js";
 import type { Finding } from "../inspection/findings.js";
-import { beginSet, completeSet } from "./set-manifest.js";
-import { type ImageSource, openSourceImages, type SourceOptions, squareNote } from "./source-images.js";
+import { beginSet, completeSet, STYLIZED_SET_MANIFEST } from "./set-manifest.js";
+import { type ImageSource, openSourceImages, photosNote, type SourceOptions, squareNote } from "./source-images.js";
 import { stylize } from "./stylize.js";
 import { runUnits, type WorkOptions } from "./work-queue.js";
-
-/** The manifest of such a set. */
-const MANIFEST = "stylized.json";
 
 /** The job, the same for every worker that writes photos. */
 export interface StylizeJob {
@@ -62,19 +59,22 @@ export async function writeStylizedSet(path: string, options: WriteStylizedSetOp
     "image size": imageSize ?? null,
     ...squareNote(images.source),
     seed,
+    // A set of some photos is not continued with others.
+    ...(options.only && { photos: images.digest }),
   };
-  const begun = beginSet(to, MANIFEST, madeFrom, images.classes);
+  const inParts = recognised.kind === "photos" && recognised.parts.size > 0;
+  const files = images.files.map((file) => (inParts ? `${part}/${file}.png` : `${file}.png`));
+  const begun = beginSet(to, STYLIZED_SET_MANIFEST, madeFrom, images.classes, photosNote(images, files));
   if (recognised.kind === "memory" && part !== "validation") {
     stylizeCifar(recognised.set.folder, part, options);
   } else {
-    const inside = recognised.kind === "photos" && recognised.parts.size > 0 ? join(to, part) : to;
-    const paths = images.files.map((file) => join(inside, `${file}.png`));
+    const paths = files.map((file) => join(to, file));
     for (const folder of new Set(paths.map((file) => dirname(file)))) prepareFolder(folder, begun);
     const job: StylizeJob = { source: images.source, samples: images.samples, paths, seed };
     const { workers, onProgress } = options;
     await runUnits("data/writing/stylize-worker", job, { units: paths.length, workers, onProgress });
   }
-  completeSet(to, MANIFEST);
+  completeSet(to, STYLIZED_SET_MANIFEST);
   return { to, part, images: images.length, findings: images.findings };
 }
 
