@@ -16,19 +16,22 @@ export interface RunPhotos extends Pick<SourceOptions, "part" | "only"> {
   readonly notes: readonly string[];
 }
 
+export interface RunPhotosOptions {
+  /** Where the images are now; by default the place that the run recorded. */
+  readonly data?: string;
+  /** By default test. */
+  readonly part?: Part;
+}
+
 /**
  * Finds the images of one part of a run, as the source of a new set: give `path`, `part` and `only` to `openSourceImages` or
  * `writeStylizedSet`. By default they are the test images, which the run was not trained on. Photos are recognised by their contents.
  *
  * @param run the run's folder
- * @param options.data where the images are now; by default the place that the run recorded
  * @throws UsageError ERR_RUN_MISSING there is no run; ERR_DATA_MISSING its images are not where it recorded them; ERR_SPLIT the folder has
  *   no photos of this part of the run; ERR_DATA_LAYOUT its images are the built-in set
  */
-export async function runPhotos(
-  run: string,
-  { data, part = "test" }: { readonly data?: string; readonly part?: Part } = {},
-): Promise<RunPhotos> {
+export async function runPhotos(run: string, { data, part = "test" }: RunPhotosOptions = {}): Promise<RunPhotos> {
   const trained = trainedRecipe(run).data.path;
   if (data === undefined) checkRecordedData("runPhotos", run, trained, "data");
   const path = data ?? trained;
