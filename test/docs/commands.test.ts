@@ -96,6 +96,6 @@ test("a wrong command is found", async () => {
   expect(await mistakeOf(["trian"])).toBe("there is no command trian");
   expect(await mistakeOf(["train", "--epoch", "3"])).toMatch(/unknown option '--epoch'/);
   expect(await mistakeOf(["data", "check"])).toMatch(/missing required argument/);
-  expect(await mistakeOf(["corrupt", "--to", "set"])).toMatch(/required option/);
+  expect(await mistakeOf(["corrupt", "--data", "shapes"])).toMatch(/required option/);
   expect(await mistakeOf(["train", "--set", "training.epoch=3"])).toBe("there is no key training.epoch");
 });

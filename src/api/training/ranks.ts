@@ -5,7 +5,7 @@ import type { SavedSplit } from "../../data/folders/photo-split.js";
 import type { OpenedData } from "../../data/opened-data.js";
 import { formatUsedPhotos } from "../../data/photos/used-photos.js";
 import type { ProcessGroup } from "../../distributed/process-group.js";
-import { RunError } from "../../errors.js";
+import { RunError, UsageError } from "../../errors.js";
 import type { EvaluationView } from "../../evaluation/view.js";
 import type { ModelSpecification } from "../../models/classifier.js";
 import { buildLearner, buildTraining, deviceOf, disposeLearner, settleBatchSize } from "../../recipes/build/build.js";
@@ -28,6 +28,16 @@ export interface RankPlan {
   readonly split: SavedSplit | undefined;
   /** Digest of the images, {@link imagesDigest}. */
   readonly images: string;
+}
+
+/** @throws ERR_RECIPE batch norms must be synchronised, but there is only one process */
+export function checkSynchronized({ training }: ResolvedRecipe, group: ProcessGroup | undefined): void {
+  if (!training.syncBatchNorm || group !== undefined) return;
+  throw new UsageError(
+    "ERR_RECIPE",
+    "train: `training.syncBatchNorm` has no effect with one process, because its batch norms see the whole mini-batch anyway. Leave it out, or start " +
+      "several processes, with advprop launch or torchrun",
+  );
 }
 
 /** Sets threads and memory limit. By default a rank gets its share of the host's cores and memory. */

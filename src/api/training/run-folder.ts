@@ -1,4 +1,5 @@
 /** Writes the files of a new run before its first step, and reads them when it is resumed. */
+import { existsSync } from "node:fs";
 import type { OpenedData } from "../../data/opened-data.js";
 import { formatUsedPhotos } from "../../data/photos/used-photos.js";
 import { filesOfParts } from "../../parts.js";
@@ -10,6 +11,7 @@ import { packageVersion } from "../../runs/package-version.js";
 import { runReadme } from "../../runs/readme.js";
 import { type RunDirectory, writeJson } from "../../runs/run-directory.js";
 import { RUN_SCHEMA } from "../../runs/schema.js";
+import type { EventFile } from "../../runs/tensorboard/event-file.js";
 import { type Reproducibility, restore, type TrainedParts, type TrainingState } from "../../training/checkpoint.js";
 import { readNewestCheckpoint, setAsideDamaged } from "../../training/newest-checkpoint.js";
 
@@ -88,4 +90,15 @@ export function resumeState(
       ),
     ],
   };
+}
+
+/** The event file of a training, if one is wanted, or if the resumed run has some. */
+export async function openEvents(
+  run: RunDirectory,
+  wanted: boolean,
+  state: TrainingState | undefined,
+): Promise<EventFile | undefined> {
+  if (!wanted && !existsSync(run.tensorboard)) return undefined;
+  const { EventFile } = await import("../../runs/tensorboard/event-file.js");
+  return new EventFile(run.tensorboard, state?.step ?? 0);
 }

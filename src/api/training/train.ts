@@ -1,5 +1,4 @@
 /** Runs a training, from a recipe to the weights, like `advprop train`. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
 import type { OpenedData } from "../../data/opened-data.js";
@@ -39,9 +38,17 @@ import { checkRecordedData } from "../recorded-data.js";
 import { writeRunReport } from "../report/run-report.js";
 import { checkDuplicates, checkPhotos } from "./check-photos.js";
 import { checkValidationFraction } from "./check-validation.js";
-import { followTraining, imagesDigest, type RankPlan, readingShare, setMachine, shareState } from "./ranks.js";
+import {
+  checkSynchronized,
+  followTraining,
+  imagesDigest,
+  type RankPlan,
+  readingShare,
+  setMachine,
+  shareState,
+} from "./ranks.js";
 import { changedRecipe, checkChanges, describeChanges, type ResumeChanges } from "./resume-changes.js";
-import { resumeState, writeNewRun } from "./run-folder.js";
+import { openEvents, resumeState, writeNewRun } from "./run-folder.js";
 import { describeView, viewBeforeRecording, viewOf } from "./run-view.js";
 import { checkSameImages } from "./same-images.js";
 import { openStartWeights } from "./start-weights.js";
@@ -198,16 +205,6 @@ function resumePlan(changed: Recipe, path: string | undefined): Plan {
   return { path: resumed.path, resumed, recipe, changes };
 }
 
-/** @throws ERR_RECIPE batch norms must be synchronised, but there is only one process */
-function checkSynchronized({ training }: ResolvedRecipe, group: ProcessGroup | undefined): void {
-  if (!training.syncBatchNorm || group !== undefined) return;
-  throw new UsageError(
-    "ERR_RECIPE",
-    "train: `training.syncBatchNorm` has no effect with one process, because its batch norms see the whole mini-batch anyway. Leave it out, or start " +
-      "several processes, with advprop launch or torchrun",
-  );
-}
-
 async function trainOn(
   data: OpenedData,
   plan: Plan,
@@ -300,7 +297,7 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
   if (group !== undefined) shareState(group, training, state);
   try {
     const { logEverySteps } = recipe.training;
-    const events = await openEvents(run, options, state);
+    const events = await openEvents(run, options.tensorboard === true, state);
     const result = await fit({
       ...recipe.training,
       ...training,
@@ -352,17 +349,6 @@ function listener(
     await settings.events?.image("adversarial_examples", event.step, file);
     await tell({ type: "picture", epoch: event.epoch, file });
   };
-}
-
-/** The event file of this training, if one is wanted. */
-async function openEvents(
-  run: RunDirectory,
-  { tensorboard = false }: TrainOptions,
-  state: TrainingState | undefined,
-): Promise<EventFile | undefined> {
-  if (!tensorboard && !existsSync(run.tensorboard)) return undefined;
-  const { EventFile } = await import("../../runs/tensorboard/event-file.js");
-  return new EventFile(run.tensorboard, state?.step ?? 0);
 }
 
 /** Records in run.json when a run was resumed and what was changed. Returns a function that sets the status. */
