@@ -9,7 +9,7 @@ import { train } from "../../src/api/training/train.js";
 import { writeCorruptedSet } from "../../src/corruptions/sets/write-set.js";
 import { openCorruptedSet } from "../../src/data/corrupted-set.js";
 import type { SavedSplit } from "../../src/data/folders/photo-split.js";
-import { parseUsedPhotos } from "../../src/data/photos/used-photos.js";
+import { readUsedPhotos } from "../../src/data/photos/used-photos.js";
 import { openSourceImages } from "../../src/data/writing/source-images.js";
 import { writeStylizedSet } from "../../src/data/writing/write-stylized-set.js";
 import type { Recipe } from "../../src/recipes/schema.js";
@@ -71,9 +71,7 @@ describe("a corrupted set", () => {
   });
 
   test("knows its photos in both layouts, and no photos if it was published or is of images in memory", async () => {
-    const keys = new Map(
-      parseUsedPhotos(readFileSync(RunDirectory.open(run).photos, "utf8")).map(({ file, key }) => [file, key]),
-    );
+    const keys = new Map(readUsedPhotos(RunDirectory.open(run).photos).map(({ file, key }) => [file, key]));
     const inOrder = [...keys.keys()].sort().map((file) => keys.get(file));
     const folders = await corrupted({ path: photos, part: "test" });
     expect(openCorruptedSet(folders)!.keys("contrast", 3)).toEqual(inOrder);
