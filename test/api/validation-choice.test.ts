@@ -1,5 +1,5 @@
 /** Validation images choose the best checkpoint. A warning says so if it is also evaluated on them. A share of validation images that has no effect is refused. */
-import { cpSync, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CHOSEN_BY_IMAGES } from "../../src/api/evaluation/chosen-by.js";
@@ -14,7 +14,7 @@ import { train } from "../support/runs.js";
 
 const photos = sharedTemporaryFolder();
 await writeClasses(join(photos, "train"), { cat: 8, dog: 8 });
-cpSync(join(photos, "train"), join(photos, "val"), { recursive: true });
+await writeClasses(join(photos, "val"), { cat: 8, dog: 8 }, 500);
 
 const RECIPE: Recipe = {
   model: "resnet8",
