@@ -48,7 +48,7 @@ export function resultsPage(runs, questions = QUESTIONS, earlier = new Map()) {
 ## Summary
 
 The gain of AdvProp over each other arm, in points. In bold: p < 0.05 in the sign-flip test of that one comparison. Six pairs can reach p 0.031, ten 0.002, four no
-less than 0.125.
+less than 0.125. The sections below say what single arms are not: two views of A, for example, are no control.
 
 ${summaryTable(begun(questions, runs), runs)}
 
