@@ -32,6 +32,9 @@ const ARMS = [
   { arm: "clean-copy", like: "advprop", method: "clean-copy", attackKeys: [] },
 ];
 
+/** Adversarial images without norms of their own: does a gain need the separate norms? From published weights alone. */
+const WITHOUT_OWN_NORMS = ["mixture", "adversarial"].map((method) => ({ arm: method, like: "advprop", method }));
+
 /** The rate and the epsilon that the recipe `photos` had on 2026-11-30: are the chosen ones better? From published weights alone. */
 const OF_RECIPE = { optimizer: sgd(0.02, DECAY), attack: oneStep(1) };
 const ARMS_OF_RECIPE = [
@@ -42,7 +45,12 @@ const ARMS_OF_RECIPE = [
 /** Folds first, so that pairs are complete early. */
 const trainings = (chosen) =>
   [
-    { group: "from ImageNet's weights", base: FINE_TUNING, pretrained: true, arms: [...ARMS, ...ARMS_OF_RECIPE] },
+    {
+      group: "from ImageNet's weights",
+      base: FINE_TUNING,
+      pretrained: true,
+      arms: [...ARMS, ...ARMS_OF_RECIPE, ...WITHOUT_OWN_NORMS],
+    },
     { group: "from random weights", base: FROM_RANDOM, pretrained: false, arms: ARMS },
   ].flatMap(({ group, base, pretrained, arms }) =>
     Array.from({ length: FOLDS }, (_, fold) =>
