@@ -158,7 +158,7 @@ export const CIFAR_QUESTIONS = {
     references: ["vanilla", "advprop"],
     notes: [
       "vanilla-two-views repeats vanilla-doubled here. Without augmentation both views are the same image, so the two arms differ only by rounding and by a second update of the running statistics in each step. It is no control of its own.",
-      "vanilla at equal compute differs much from training to training under PGD-10: 0.4 to 0.8 % with seeds 7 to 9, 7.2 to 10.4 % with seeds 10 to 12. Trained once more on another processor (AVX2), seeds 7 and 10 reached 6.2 and 4.0 %, and under APGD-DLR, a stronger attack without cross-entropy, 6.2 and 3.6 %. So the spread is that of the training, not a weakness of PGD-10.",
+      "vanilla at equal compute differs much from training to training under PGD-10: 0.4 to 0.8 % with seeds 7 to 9, 7.2 to 10.4 % with seeds 10 to 12. Trained once more on another processor (AVX2), seeds 7 and 10 reached 6.2 and 4.0 %, and under APGD-DLR, a stronger attack without cross-entropy, 6.2 and 3.6 % (`advprop evaluate RUN --checkpoint last --attack apgd-dlr --epsilon 2/255 --limit-test 500`, 2026-11-30). So the spread is that of the training, not a weakness of PGD-10.",
     ],
   },
   b: {

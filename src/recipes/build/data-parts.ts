@@ -13,6 +13,9 @@ export interface OwnParts {
   readonly parts: readonly Part[];
 }
 
+/** The parts of the built-in set, and of sets that are read into memory. */
+export const IN_MEMORY: OwnParts = { photos: false, parts: ["train", "test"] };
+
 /**
  * Lists the parts of a data set. No image is opened.
  *
@@ -21,9 +24,9 @@ export interface OwnParts {
  * @throws what {@link recogniseFolder} and {@link photosIn} throw
  */
 export async function ownParts(path: string, what: string): Promise<OwnParts> {
-  if (path === SHAPES) return { photos: false, parts: ["train", "test"] };
+  if (path === SHAPES) return IN_MEMORY;
   const recognised = recogniseFolder(path, what);
-  if (recognised.kind === "memory") return { photos: false, parts: ["train", "test"] };
+  if (recognised.kind === "memory") return IN_MEMORY;
   const folder = await photosIn(path, recognised, what);
   return { photos: true, parts: folder.hasParts ? PARTS.filter((part) => folder.parts[part] !== undefined) : [] };
 }

@@ -7,6 +7,7 @@ import { isMapping } from "../rules.js";
 import type { Recipe, ResolvedRecipe } from "../schema.js";
 import { SHAPES } from "./data.js";
 import { type DataKind, dataKind } from "./data-kind.js";
+import { hasValidation, IN_MEMORY } from "./data-parts.js";
 
 /** The kinds of images on which a key has an effect, and why it has none on others. */
 interface Scope {
@@ -74,13 +75,10 @@ const keysIn = (path: string, value: unknown): string[] =>
       : [path];
 
 /** Whether it is certain, before the images are opened, that a training has no validation images. */
-function hasNoValidation({ data }: ResolvedRecipe, path: string, what: string): boolean {
-  if (data.validationFraction) return false;
-  if (path === SHAPES) return data.shapes.validationImages === 0;
-  const recognised = recogniseFolder(path, what);
-  if (recognised.kind !== "photos") return recognised.kind === "memory";
-  const { parts, folders } = recognised;
+function hasNoValidation(recipe: ResolvedRecipe, path: string, what: string): boolean {
+  const recognised = path === SHAPES ? undefined : recogniseFolder(path, what);
+  if (recognised === undefined || recognised.kind === "memory") return !hasValidation(recipe, IN_MEMORY);
   // Shards have no folders. Their parts are known when they are opened.
-  if (folders.length === 0) return false;
-  return parts.size === 0 ? data.validationFraction === 0 : !parts.has("validation");
+  if (recognised.kind !== "photos" || recognised.folders.length === 0) return false;
+  return !hasValidation(recipe, { photos: true, parts: [...recognised.parts.keys()] });
 }
