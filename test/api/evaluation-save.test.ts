@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { evaluate } from "../../src/api/evaluation/evaluate.js";
 import type { EvaluationEvent } from "../../src/api/evaluation/events.js";
+import { saveEvaluation } from "../../src/api/evaluation/save.js";
 import { evaluateSuite } from "../../src/api/evaluation/suite.js";
 import { train } from "../../src/api/training/train.js";
 import { codedRejection } from "../support/errors.js";
@@ -70,6 +71,27 @@ test("a result that cannot be saved at the end is given in an event before the e
     type: "unsaved",
     result: { count: 4, accuracy: expect.any(Number), data: { name: "shapes", split: "test" } },
   });
+});
+
+test("a result that cannot be written leaves no pictures behind", async () => {
+  const result = await evaluate(run, { threads: 1, limitTest: 4 });
+  rmSync(evaluation, { recursive: true });
+  const mistake = {
+    index: 0,
+    sample: 0,
+    label: 0,
+    predicted: 1,
+    probability: 0.9,
+    loss: 2,
+    pixels: new Uint8Array(3 * 8 * 8),
+    side: 8,
+  };
+  const later = { ...result, createdAt: "2026-01-02T03:04:05.678Z", mistakes: [] };
+  const blocked = "test-main-2026-01-02T03-04-05-678Z.json";
+  mkdirSync(join(evaluation, blocked, "in-the-way"), { recursive: true });
+  const saved = saveEvaluation(run, later, { counts: [], mistakes: [mistake] });
+  expect((await codedRejection(saved)).code).toBe("ERR_WRITE");
+  expect(readdirSync(evaluation)).toEqual([blocked]);
 });
 
 test("a folder of results that was deleted is made again, and nothing is called unsaved", async () => {

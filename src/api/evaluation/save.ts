@@ -1,4 +1,5 @@
 /** Saves an evaluation in its run's folder: the result, a picture of the confusion matrix, and pictures of the worst mistakes. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { RunError } from "../../errors.js";
 import type { ConfusionCount } from "../../evaluation/confusion.js";
@@ -39,6 +40,7 @@ export function checkSavable(run: string): void {
 
 /**
  * Writes the result of an evaluation of a run. The pictures are written first, so that a result that exists is complete.
+ * If one cannot be written, none is left.
  *
  * @param mistakes the mistakes of the result, in its order
  * @returns the result as it was written, and the files of the result and of the confusion matrix
@@ -52,28 +54,30 @@ export async function saveEvaluation(
   const attack = result.attack === undefined ? [] : [String(result.attack.name)];
   const name = `${[result.data.split, result.route, ...attack].join("-")}-${instant(result.createdAt)}`;
   const { evaluation } = RunDirectory.open(run);
-  makeFolder(mistakes.length > 0 ? join(evaluation, name) : evaluation);
-  const thumbnails = await Promise.all(
-    mistakes.map(async ({ pixels, side }, i) => {
-      const { ending, data } = await thumbnail(pixels, side);
-      const file = join(name, `mistake-${String(i + 1).padStart(2, "0")}.${ending}`);
-      writeFileAtomic(join(evaluation, file), data, { flush: false });
-      return file;
-    }),
-  );
-  const shown = result.mistakes?.map((mistake, i) => ({ ...mistake, thumbnail: thumbnails[i] }));
-  const saved = { ...result, ...(shown && { mistakes: shown }) };
-  const chart = join(evaluation, `${name}.png`);
-  writeFileAtomic(
-    chart,
-    await confusionPng(
-      result.perClass.map((one) => one.name),
-      counts,
-    ),
-  );
-  const file = join(evaluation, `${name}.json`);
-  writeJson(file, saved);
-  return { result: saved, files: [file, chart] };
+  const pictures = join(evaluation, name);
+  const chart = `${pictures}.png`;
+  const file = `${pictures}.json`;
+  const classes = result.perClass.map((one) => one.name);
+  makeFolder(mistakes.length > 0 ? pictures : evaluation);
+  try {
+    const thumbnails = await Promise.all(
+      mistakes.map(async ({ pixels, side }, i) => {
+        const { ending, data } = await thumbnail(pixels, side);
+        const thumbnailFile = join(name, `mistake-${String(i + 1).padStart(2, "0")}.${ending}`);
+        writeFileAtomic(join(evaluation, thumbnailFile), data, { flush: false });
+        return thumbnailFile;
+      }),
+    );
+    const shown = result.mistakes?.map((mistake, i) => ({ ...mistake, thumbnail: thumbnails[i] }));
+    const saved = { ...result, ...(shown && { mistakes: shown }) };
+    writeFileAtomic(chart, await confusionPng(classes, counts));
+    writeJson(file, saved);
+    return { result: saved, files: [file, chart] };
+  } catch (error) {
+    rmSync(pictures, { recursive: true, force: true });
+    rmSync(chart, { force: true });
+    throw error;
+  }
 }
 
 /** For each model of a suite that is a run, writes its results into the run's folder. @throws RunError ERR_WRITE */
