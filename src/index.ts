@@ -1,7 +1,7 @@
 /**
  * advprop: train image classifiers that adversarial examples improve, and measure them. These calls are the product; the
  * parts for networks, attacks and training loops of one's own are in `advprop/engine`. A reader who knows the paper starts at
- * `training/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
+ * `training/methods/advprop.ts`, `attacks/pgd.ts` and `nn/routed-batch-norm.ts`.
  *
  * @module advprop
  */

@@ -72,7 +72,7 @@ function checkPixels(photo: RawImage): void {
 /**
  * All photos of a list in order. Photos that cannot be read are reported in `bad`.
  *
- * @param workers threads that read files; by default one per core
+ * @param workers threads that read files; by default one per core, at most four unless UV_THREADPOOL_SIZE is set
  */
 export function photoBatches(
   photos: readonly Photo[],

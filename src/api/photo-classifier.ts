@@ -15,7 +15,7 @@ export interface ClassifyOptions {
 }
 
 export interface ClassifyAllOptions extends ClassifyOptions {
-  /** Threads that read files; by default one per core. */
+  /** Threads that read files; by default one per core, at most four unless UV_THREADPOOL_SIZE is set. */
   readonly workers?: number;
 }
 

@@ -67,12 +67,19 @@ export class Launcher {
   /** Runs all ranks to their end. */
   async #runOnce(restarts: number): Promise<{ readonly failure: string | undefined; readonly misused: boolean }> {
     const port = await freePort();
+    if (this.#stopping) return { failure: undefined, misused: false }; // between two attempts no rank gets the signal
     this.#ranks = Array.from({ length: this.#options.processes }, (_, rank) => this.#start(rank, port, restarts));
     const killed = new Set<number>();
     let grace: NodeJS.Timeout | undefined;
+    const killOthers = (child: ChildProcess) => {
+      for (const other of this.#ranks) if (other !== child) other.kill("SIGKILL");
+    };
     const ended = await Promise.all(
       this.#ranks.map(async (child) => {
-        const end = await endOf(child);
+        const end = await endOf(child).catch((error) => {
+          killOthers(child); // a rank that could not be started: the others would wait for it
+          throw error;
+        });
         if (end.code !== 0 && !this.#stopping) {
           grace ??= setTimeout(() => {
             this.#ranks.forEach((other, number) => {

@@ -18,7 +18,7 @@ const ball = {
 const steps = {
   /** Size of a step, with pixels in [0, 1]; null takes 1/255 or, if it is larger, epsilon / steps; 2.5 epsilon / steps in the L2 norm. */
   stepSize: distanceOrNull.default(null),
-  /** Number of steps; null takes 255 epsilon + 1, but 1 if epsilon is 1/255 ({@link attackSteps}); 5 in the L2 norm. */
+  /** Number of steps; null takes 255 epsilon + 1, but 1 if epsilon is 1/255 or less ({@link attackSteps}); 5 in the L2 norm. */
   steps: countOrNull.default(null),
 };
 

@@ -1,6 +1,6 @@
 /** The recipe that a run saved in its folder. */
 import { hasTwoLosses, METHOD_TRAITS } from "../training/methods/method-traits.js";
-import { withoutIneffective } from "./effect.js";
+import { DEFAULT_METHOD, withoutIneffective } from "./effect.js";
 import { parseRecipe } from "./resolve.js";
 import { isMapping } from "./rules.js";
 import type { Recipe } from "./schema.js";
@@ -19,7 +19,7 @@ export function parseSavedRecipe(text: string, fileName: string): Recipe {
 function asItWasMeant(written: unknown): unknown {
   if (!isMapping(written)) return written;
   const recipe = withoutIneffective(written, undefined);
-  const { training, method = "advprop" } = recipe;
+  const { training, method = DEFAULT_METHOD } = recipe;
   const traits = Object.entries(METHOD_TRAITS).find(([name]) => name === method)?.[1];
   const twoLosses = traits !== undefined && hasTwoLosses(traits);
   if (!twoLosses || !isMapping(training) || Number(training.labelSmoothing) === 0) return recipe;

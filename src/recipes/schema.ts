@@ -211,7 +211,7 @@ const written = section({
     }).prefault({}),
     /** uniform draws each image once per epoch, class-balanced draws each class equally often. */
     sampler: oneOf(SAMPLERS).default("uniform"),
-    /** Threads that read photos; null takes one per core. */
+    /** Threads that read photos; null takes one per core, at most four unless UV_THREADPOOL_SIZE is set. */
     workers: countOrNull.default(null),
     /** Memory for decoded photos, so that later epochs need not decode them; photos that do not fit are decoded in every epoch. */
     cacheMemory: memory.default(null),
@@ -257,7 +257,7 @@ const written = section({
      * size that is set by a flag or a setting turns off the value of the recipe, but not one that is set too.
      */
     minUpdatesPerEpoch: countOrNull.default(null),
-    /** Label smoothing of every training loss; the attack's own loss has hard labels. */
+    /** Label smoothing of every training loss. The attack's own loss has its own key, attack.labelSmoothing. */
     labelSmoothing: share.default(0),
     /** Label smoothing of the adversarial loss, if there is also a clean loss; null takes labelSmoothing. */
     adversarialLabelSmoothing: shareOrNull.default(null),

@@ -133,8 +133,12 @@ function removeIfThere(path: string): void {
 
 /** Removes temporary files of a process that was killed in {@link writeFileAtomic}. Only the writer of the folder may call it. */
 export function removeTemporaryFiles(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (name.startsWith(".") && name.endsWith(SUFFIX)) rmSync(join(folder, name), { force: true });
+  try {
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(".") && name.endsWith(SUFFIX)) rmSync(join(folder, name), { force: true });
+    }
+  } catch (cause) {
+    throw writeError(folder, cause);
   }
 }
 

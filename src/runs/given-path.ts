@@ -26,7 +26,7 @@ export function checkPath(what: string, option: string, path: string): void {
  * @param what   the caller, for messages
  * @param ending of the format, such as ".csv"; upper case counts too
  * @param inputs what is read; those that are not on this machine are ignored
- * @throws UsageError ERR_PATH the ending is another one, or the file is an input
+ * @throws UsageError ERR_PATH the ending is another one, or the file is an input; ERR_WRITE its folder does not exist
  * @throws RunError ERR_WRITE it cannot be written
  */
 export function checkOutputFile(what: string, to: string, ending: string, inputs: readonly string[]): void {

@@ -139,12 +139,18 @@ export class RunDirectory {
    * killed process.
    *
    * @throws UsageError ERR_RUN_LOCKED where another running process is the writer, see {@link lockRun}
+   * @throws RunError ERR_WRITE
    */
   lock(): () => void {
     const unlock = lockRun(this.path, join(this.path, "lock"));
-    makeFolder(this.images); // the user can have deleted the pictures
-    // Not in evaluation/, where another process can be writing.
-    for (const folder of [this.path, this.images, this.checkpoints]) removeTemporaryFiles(folder);
+    try {
+      makeFolder(this.images); // the user can have deleted the pictures
+      // Not in evaluation/, where another process can be writing.
+      for (const folder of [this.path, this.images, this.checkpoints]) removeTemporaryFiles(folder);
+    } catch (error) {
+      unlock();
+      throw error;
+    }
     return unlock;
   }
 

@@ -1,4 +1,4 @@
-/** Ensures that a run's folder has only one writer, also where hosts or containers share it. */
+/** Ensures that a run's folder, or the part of a download, has only one writer, also where hosts or containers share it. */
 import {
   constants,
   copyFileSync,
@@ -20,6 +20,9 @@ const HEARTBEAT = 10_000;
 
 /** Milliseconds without a heartbeat after which a writer on another host counts as dead. */
 export const STALE_AFTER = 60_000;
+
+/** Ends the names of this process's files. Containers can have equal process numbers. */
+const OWN_SUFFIX = `${hostname()}.${process.pid}`;
 
 /** The writer of a run. */
 interface Owner {
@@ -51,8 +54,9 @@ export function lockRun(run: string, path: string): () => void {
     since: new Date().toISOString(),
     processStart: processStart(process.pid),
   };
-  const offer = `${file}.${process.pid}`;
-  writeFileAtomic(offer, `${JSON.stringify(mine)}\n`);
+  const offer = `${file}.${OWN_SUFFIX}`;
+  const own = `${JSON.stringify(mine)}\n`;
+  writeFileAtomic(offer, own);
   try {
     while (!links(offer, file)) {
       const text = readIfThere(file);
@@ -64,11 +68,11 @@ export function lockRun(run: string, path: string): () => void {
     rmSync(offer, { force: true });
   }
   held.add(file);
-  const heartbeat = setInterval(() => touch(file), HEARTBEAT).unref();
+  const heartbeat = setInterval(() => touch(file, own), HEARTBEAT).unref();
   return () => {
     clearInterval(heartbeat);
     held.delete(file);
-    rmSync(file, { force: true });
+    if (readIfThere(file) === own) rmSync(file, { force: true });
   };
 }
 
@@ -125,7 +129,7 @@ function isHeldHere(file: string, { pid, processStart: began }: Owner): boolean 
 
 /** Removes a stale lock. Restores the file if it turns out to be the lock of another process that replaced the stale one. */
 function removeExactly(file: string, stale: string): void {
-  const aside = `${file}.stale.${process.pid}`;
+  const aside = `${file}.stale.${OWN_SUFFIX}`;
   try {
     renameSync(file, aside);
   } catch (error) {
@@ -158,11 +162,11 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Updates the modification time. A lock that the user has removed stays removed. */
-function touch(file: string): void {
+/** Updates the modification time. A lock that the user has removed stays removed, and that of another host is left alone. */
+function touch(file: string, own: string): void {
   const now = new Date();
   try {
-    utimesSync(file, now, now);
+    if (readIfThere(file) === own) utimesSync(file, now, now);
   } catch {
     // Another host can then take over the run, which this process cannot prevent.
   }

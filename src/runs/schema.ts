@@ -7,7 +7,7 @@
  * environment.json        Environment
  * run.json                RunInfo
  * split.json              the photos of each part, if the program split the data set
- * photos.txt              the photos identified by their contents, one line KEY PART FILE each (data/photo-key.ts)
+ * photos.txt              the photos identified by their contents, one line KEY PART FILE each (data/photos/photo-key.ts)
  * metrics.jsonl           MetricsRecord, one per line
  * batch-norm-drift.jsonl  BatchNormDriftRecord, one per line
  * images/                 adversarial examples over time: epoch-0001.png, and SnapshotFile in epoch-0001.json, ...

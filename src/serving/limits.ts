@@ -19,12 +19,20 @@ export const DEFAULT_LIMITS: ServeLimits = {
   timeout: 10,
 };
 
-/** @throws UsageError ERR_SERVE a limit is not a positive number */
+/** A day. A timer of Node can wait for 24 days at most, and fires at once beyond. */
+const LONGEST_TIMEOUT = 86_400;
+
+/** @throws UsageError ERR_SERVE a limit is not a positive number, or the timeout is longer than a day */
 export function checkLimits(limits: ServeLimits): void {
   for (const [name, value] of Object.entries(limits)) {
     if (Number.isFinite(value) && value > 0) continue;
     throw new UsageError("ERR_SERVE", `serve: \`${name}\` must be a positive number; got ${value}`);
   }
+  if (limits.timeout <= LONGEST_TIMEOUT) return;
+  throw new UsageError(
+    "ERR_SERVE",
+    `serve: \`timeout\` may be at most ${LONGEST_TIMEOUT} seconds; got ${limits.timeout}`,
+  );
 }
 
 /** Why a request is refused: the HTTP status, a stable code, and a message that says what to do. */

@@ -66,7 +66,7 @@ export class CapturedStep {
     if (pixels.repeats !== undefined) this.#refusal ??= "a mini-batch contains an image twice";
     if (this.#refusal !== undefined || this.#known !== size || !this.#norms.every((norm) => norm.settled)) {
       this.#known = size;
-      this.#dispose();
+      this.dispose();
       return withoutGraph();
     }
     // The graph reads the streams from memory, so they are not part of the key.
@@ -96,7 +96,7 @@ export class CapturedStep {
    * @returns whether the step was captured; if not, everything is as before, and {@link refusal} gives the reason
    */
   #capture(key: string, pixels: PixelBatch, context: DrawContext): boolean {
-    this.#dispose();
+    this.dispose();
     const before = this.#norms.map(({ updates }) => updates);
     try {
       this.#captured = this.#captureNow(key, pixels, context, before);
@@ -129,7 +129,8 @@ export class CapturedStep {
     });
   }
 
-  #dispose(): void {
+  /** Frees the graph. The next step is captured anew. */
+  dispose(): void {
     if (this.#captured === undefined) return;
     const { graph, inputs, losses, gradients } = this.#captured;
     this.#captured = undefined;

@@ -80,6 +80,8 @@ describe("a comparison over seeds", () => {
     const error = await codedRejection(compare(other, options));
     expect(error).toMatchObject({ code: "ERR_COMPARE", exitCode: 2 });
     expect(existsSync(join(to, "runs/noise-seed-0"))).toBe(false);
+    const precise = await codedRejection(compare(COMPARISON, { ...options, precision: "bf16" }));
+    expect(precise).toMatchObject({ code: "ERR_COMPARE", exitCode: 2 });
   });
 });
 

@@ -143,14 +143,17 @@ describe("a training", () => {
     expect(readFileSync(RunDirectory.open(folder).info, "utf8")).toBe(before);
   });
 
-  test("fails if its listener fails, and is marked as failed", async () => {
-    const path = join(temporaryFolder(), "failed");
-    const onEvent = (event: TrainEvent) => {
-      if (event.type === "step") throw new Error("the disk of the listener is full");
-    };
-    await expect(train(RECIPE, { run: path, onEvent })).rejects.toThrow("the disk of the listener is full");
-    expect(RunDirectory.open(path).readInfo().status).toBe("failed");
-  });
+  test.each(["started", "step"])(
+    "fails if its listener fails at the event %s, and is marked as failed",
+    async (type) => {
+      const path = join(temporaryFolder(), "failed");
+      const onEvent = (event: TrainEvent) => {
+        if (event.type === type) throw new Error("the disk of the listener is full");
+      };
+      await expect(train(RECIPE, { run: path, onEvent })).rejects.toThrow("the disk of the listener is full");
+      expect(RunDirectory.open(path).readInfo().status).toBe("failed");
+    },
+  );
 });
 
 test("a weight average is evaluated with its own auxiliary statistics", async () => {

@@ -61,6 +61,23 @@ describe.each(["linf", "l2"] as const)("%s", (norm) => {
       });
     });
 
+    test("an image without a gradient changes nothing for the others of its batch", () => {
+      scope(() => {
+        const float = (values: readonly number[], ...shape: number[]) => fromArray(values, shape, "float32");
+        const x = float(images.toNumbers(), COUNT, 3, SIDE, SIDE);
+        const w = float(
+          rows.flatMap((_, n) => new Array(SIZE).fill(n === 0 ? 0 : 1)),
+          ...[COUNT, 3, SIDE, SIDE],
+        );
+        const deltas = (first: number) =>
+          toHyperplane(norm, x, w, float([first, ...new Array(COUNT - 1).fill(0.9)], COUNT, 1, 1, 1)).toNumbers();
+        expect(deltas(5).slice(0, SIZE)).toEqual(new Array(SIZE).fill(0));
+        expect(deltas(5)).toEqual(deltas(0.9));
+        const [reached] = deltas(5).slice(SIZE);
+        expect(reached).toBeGreaterThan(0);
+      });
+    });
+
     test.each([2, 5])("FAB finds the smallest distance with %s classes", (classes) => {
       scope(() => {
         const affine = affineClassifier(classes, SIZE, 4);

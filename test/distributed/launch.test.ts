@@ -1,5 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { Launcher } from "../../src/distributed/launcher.js";
 import { advprop } from "../support/cli.js";
+import { temporaryFolder } from "../support/folders.js";
 
 describe("launch", () => {
   test.each([
@@ -10,6 +14,19 @@ describe("launch", () => {
   ])("%j is refused", (args, message) => {
     const { status, stderr } = advprop(args);
     expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  test("a stop before the ranks are started starts none", async () => {
+    const file = join(temporaryFolder(), "started");
+    const program = ["-e", `require("node:fs").writeFileSync(${JSON.stringify(file)}, "")`];
+    const launcher = () => new Launcher({ program, processes: 2, maxRestarts: 0, say: () => {} });
+    const stopped = launcher();
+    const end = stopped.run();
+    stopped.stop("SIGTERM");
+    expect(await end).toBe("stopped");
+    expect(existsSync(file)).toBe(false);
+    expect(await launcher().run()).toBe("finished");
+    expect(existsSync(file)).toBe(true);
   });
 
   test("synchronized batch norms are refused in one process", () => {

@@ -168,6 +168,17 @@ describe("measuring", () => {
     expect((await codedRejection(runSuite([benchmark], new MeasurementStore(folder)))).code).toBe("ERR_RUN_FILE");
   });
 
+  test("a result that is no number is the same after it was saved", () => {
+    const store = new MeasurementStore(temporaryFolder());
+    const key = { model: "a", images: "b", condition: "clean", protocol: {} };
+    const measurement = {
+      ...{ predicted: Int32Array.of(-1), right: Uint8Array.of(0), accuracy: 0, top5: 0 },
+      ...{ ece: 0, nll: Number.NaN, brier: Number.NaN },
+    };
+    store.write(key, measurement);
+    expect(store.read(key)).toEqual(measurement);
+  });
+
   test("drawn indices give the same images in order for any batches", async () => {
     const { images } = await makeBenchmark([]);
     const indices = drawIndices(12, 7, 3);
@@ -211,6 +222,21 @@ describe("the summary", async () => {
     expect(swapped.measures.filter(({ name }) => name.includes("mCE"))).toHaveLength(1);
     const own = swapped.measures.find(({ name }) => name === "mCE (reference: constant)")!;
     expect(own.values[1]!.value).toBeCloseTo(mCE(swapped.models[1].corruptionErrors!, reference), 12);
+  });
+
+  test("models that were attacked on other images keep their own accuracy without the attack, and no row names one count for both", async () => {
+    const half = await makeBenchmark([model("half", new Brightness(40))], { attacked: true, length: 9 });
+    const all = [...benchmark.models.slice(0, 1), ...half.models];
+    const both = await runSuite(
+      [{ ...benchmark, models: all.slice(0, 1) }, half],
+      new MeasurementStore(temporaryFolder()),
+    );
+    const measurements = (m: number) => both.results.get(all[m])!;
+    const other = { model: all[1], benchmark: half, measurements: measurements(1) };
+    const mixed = summarise([other, { model: all[0], benchmark, measurements: measurements(0) }], 0);
+    expect(mixed.models[0].robustness).toEqual(summarise([other], 0).models[0].robustness);
+    expect(mixed.models[1].robustness).toEqual(summary.models[0].robustness);
+    expect(renderText(suiteDocument(mixed, { protocol: [], remarks: [] }))).toContain("clean accuracy, 9 / 12 images");
   });
 
   test("only AlexNet is the reference of a relative mCE, as the page says", () => {

@@ -1,4 +1,5 @@
-/** Every comparison with other libraries, one after another, with the flags of each: npm run test:peers -- --python PYTHON [--only NAME]. */
+/** Every comparison with other libraries, one after another, with the flags of each:
+ * npm run test:peers -- --python PYTHON [--only TEXT], where TEXT chooses cases within each comparison. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 

@@ -92,6 +92,15 @@ describe("RunDirectory", () => {
     expect(existsSync(half)).toBe(false);
   });
 
+  test("is not locked after its folders could not be prepared", () => {
+    const run = RunDirectory.create(join(temporaryFolder(), "run"));
+    rmSync(run.images, { recursive: true });
+    writeFileSync(run.images, "no folder");
+    expect(codedError(() => run.lock()).code).toBe("ERR_WRITE");
+    rmSync(run.images);
+    run.lock()();
+  });
+
   test("a run without its checkpoints or its recipe is refused; pictures can be missing", () => {
     const path = temporaryFolder();
     const run = RunDirectory.create(path);

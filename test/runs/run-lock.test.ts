@@ -91,6 +91,18 @@ describe("the lock of a run", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  it("that another host has taken over in the meantime is neither touched nor released", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const unlock = lock();
+    owner({ host: "elsewhere", pid: 1 });
+    aged(50);
+    const before = statSync(path).mtimeMs;
+    vi.advanceTimersByTime(10_000);
+    expect(statSync(path).mtimeMs).toBe(before);
+    unlock();
+    expect(JSON.parse(readFileSync(path, "utf8")).host).toBe("elsewhere");
+  });
+
   it("is given to only one of many processes at the same time", async () => {
     owner({ host: hostname(), pid: deadProcess() });
     const program = `

@@ -153,6 +153,10 @@ test("a port in use, and wrong limits are refused", async () => {
   expect((await codedRejection(serve(model, { port: 0, maxBytes: 0 }))).message).toContain(
     "`maxBytes` must be a positive number",
   );
+  // A timer of Node that waits longer than 24 days fires at once.
+  expect((await codedRejection(serve(model, { port: 0, timeout: 3_000_000 }))).message).toContain(
+    "at most 86400 seconds",
+  );
 });
 
 describe("batches", () => {

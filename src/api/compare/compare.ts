@@ -4,7 +4,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { foldSplits } from "../../data/folders/folds.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
-import { AdvPropError, numbered, UsageError } from "../../errors.js";
+import { AdvPropError, numbered, RunError, UsageError } from "../../errors.js";
 import type { Document } from "../../evaluation/report/document.js";
 import { writeReport } from "../../evaluation/report/write.js";
 import { MOST_PAIRS } from "../../evaluation/statistics/sign-flip.js";
@@ -94,10 +94,11 @@ export async function compare(
 ): Promise<{ readonly result: CompareResult; readonly document: Document }> {
   const { to, budget = "epochs", command = [] } = options;
   checkPath("compare", "to", to);
-  const arms = armsOf({ ...comparison, common: withMachine(comparison.common ?? {}, options) });
+  const common = withMachine(comparison.common ?? {}, options);
+  const arms = armsOf({ ...comparison, common });
   await checkComparison(comparison, arms, options);
   const repetitions = await repetitionsOf(arms, options);
-  const requested = { common: comparison.common ?? {}, arms: comparison.arms, budget, folds: options.folds };
+  const requested = { common, arms: comparison.arms, budget, folds: options.folds };
   const plan = readPlan(to, requested) ?? (await newPlan(arms, requested, options));
 
   if (plan !== undefined) {
@@ -109,7 +110,7 @@ export async function compare(
     plan === undefined ? STOPPED : await trainAll(arms, repetitions, plan, options);
   if (runs.length === 0 && unfinished.length === 0 && !stopped) {
     const why = failures.map(({ run, message }) => `${run}: ${message}`).join("\n");
-    throw new UsageError("ERR_COMPARE", `compare: there is no run to compare, because all failed\n${why}`);
+    throw new RunError("ERR_COMPARE", `compare: there is no run to compare, because all failed\n${why}`);
   }
   const measures = stopped ? [] : await measure(arms, repetitions, runs, options);
   const result: CompareResult = {

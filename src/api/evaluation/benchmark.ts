@@ -64,9 +64,11 @@ export interface OpenedBenchmark extends Benchmark {
 /** Up to this side of the images the larger subsets are used. */
 const SMALL_SIDE = 64;
 
-/** Default numbers of images, and of attacked images, by image size. */
-export const subsetAt = (imageSize: number) =>
-  imageSize <= SMALL_SIDE ? { images: 10_000, attacked: 1000 } : { images: 1000, attacked: 200 };
+/** Default numbers of images, and of attacked images. The largest image size decides, so that all models are measured on the same images. */
+export const subsetFor = (models: readonly Pick<OpenedPredictor, "imageSize">[]) =>
+  models.every(({ imageSize }) => imageSize <= SMALL_SIDE)
+    ? { images: 10_000, attacked: 1000 }
+    : { images: 1000, attacked: 200 };
 
 /** Groups models with the same image size, crop rule and list of classes. */
 export function groupByInput(models: readonly OpenedPredictor[]): OpenedPredictor[][] {
@@ -94,7 +96,7 @@ export async function openBenchmark(
   const { imageSize } = first;
   // The images are those of the first run, so that all models are measured on the same ones.
   const run = all.find((model) => model.run !== undefined)?.run;
-  const limitTest = options.limitTest ?? subsetAt(imageSize).images;
+  const limitTest = options.limitTest ?? subsetFor(all).images;
   const data = await openImages({ ...first, run }, { ...options, limitTest }, options);
   try {
     const map = options.classMap === undefined ? undefined : readClassMap(options.classMap);
@@ -109,7 +111,7 @@ export async function openBenchmark(
       images,
       models: await suiteModels(own, nameOf, rule, options.precision),
       conditions,
-      protocol: [...protocolLines(options, images, data.split, conditions), ...imageLines(data)],
+      protocol: [...protocolLines(options, images, data.split, conditions, all), ...imageLines(data)],
       rules: [how, classes],
       remarks: knownRemarks(all, nameOf, data.split, data.keys, images.labels.length),
       findings: data.findings,
@@ -139,7 +141,7 @@ async function conditionsOf(
   ];
   // An attack needs the model's own logits.
   if (rule.columns !== undefined || !wants("attacked")) return conditions;
-  const indices = drawIndices(images.labels.length, subsetAt(images.imageSize).attacked, seed);
+  const indices = drawIndices(images.labels.length, subsetFor(all).attacked, seed);
   if (all.some(({ access }) => access === "white-box")) {
     const { whiteBoxConditions } = await import("../../predictors/white-box-conditions.js");
     conditions.push(...whiteBoxConditions(images, indices, seed));
@@ -187,11 +189,12 @@ function protocolLines(
   images: SuiteImages,
   split: EvaluationSplit,
   conditions: readonly Condition[],
+  all: readonly OpenedPredictor[],
 ): OpenedBenchmark["protocol"] {
   const attacked = attackedImages(conditions);
   return [
     ["data", `${images.name}, split ${split}`],
-    ["number of images", numberOfImages(images, limitTest)],
+    ["number of images", numberOfImages(images, limitTest, all)],
     ...(parts === undefined ? [] : ([["parts of the suite", parts.join(", ")]] as const)),
     [
       "corruptions",
@@ -234,8 +237,12 @@ export const knownRemarks = (
   );
 
 /** The number of measured images, and its reason. */
-export function numberOfImages({ labels, imageSize }: SuiteImages, limitTest: number | undefined): string {
-  const most = `at most ${subsetAt(imageSize).images} at this size, unless \`limitTest\` says otherwise`;
+export function numberOfImages(
+  { labels }: SuiteImages,
+  limitTest: number | undefined,
+  all: readonly OpenedPredictor[],
+): string {
+  const most = `at most ${subsetFor(all).images} at this size, unless \`limitTest\` says otherwise`;
   return `${labels.length}, ${limitTest === undefined ? most : "by `limitTest`"}`;
 }
 

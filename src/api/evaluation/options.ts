@@ -31,7 +31,7 @@ export interface EvaluationOptions {
   readonly onBadImage?: "fail" | "skip";
   /** For photos: largest number to skip; by default 100. */
   readonly maxBad?: number;
-  /** For photos: threads that read them; by default one per core. */
+  /** For photos: threads that read them; by default one per core, at most four unless UV_THREADPOOL_SIZE is set. */
   readonly workers?: number | null;
   /** Threads per operator; by default 0, all cores. */
   readonly threads?: number;

@@ -5,7 +5,7 @@ import { UsageError } from "../../errors.js";
 export interface PhotoOptions {
   /** A crop fraction that replaces that of the model's rule. */
   readonly cropFraction?: number | undefined;
-  /** Threads that read the photos; null takes one per core. */
+  /** Threads that read the photos; null takes one per core, at most four unless UV_THREADPOOL_SIZE is set. */
   readonly workers: number | null;
   /** What to do with photos that cannot be read; by default as in the run's recipe, else they are refused. */
   readonly badImages?: BadImagePolicy;

@@ -12,7 +12,7 @@ import {
   numberOfImages,
   type OpenedBenchmark,
   type SuiteDataOptions,
-  subsetAt,
+  subsetFor,
   suiteModels,
 } from "./benchmark.js";
 import { checkPhotoOptions } from "./photo-options.js";
@@ -37,7 +37,7 @@ export async function openSetBenchmark(
   const [first] = own;
   const { imageSize } = first;
   const view = { ...first.view, cropFraction: cropFraction ?? (hasOriginalSizes(data) ? first.view.cropFraction : 1) };
-  const most = limitTest ?? subsetAt(imageSize).images;
+  const most = limitTest ?? subsetFor(all).images;
   const set = openCorruptedSet(data, { ...view, imageSize, limitTest: most, seed, workers: workers ?? undefined });
   if (set === undefined) throw new UsageError("ERR_DATA_LAYOUT", `evaluate: ${data} is not a corrupted set`);
   checkPhotoOptions({ cropFraction, workers }, data, () => set.layout === "imagenet-c");
@@ -64,7 +64,7 @@ export async function openSetBenchmark(
     conditions: corruptedSetConditions({ set, images, reading: { layout: set.layout, ...cut }, read }),
     protocol: [
       ["data", `${set.name}, a corrupted set in the layout ${set.layout}`],
-      ["number of images", `${numberOfImages(images, limitTest)}, the same under every corruption`],
+      ["number of images", `${numberOfImages(images, limitTest, all)}, the same under every corruption`],
       ["corruptions", corruptionsOf(set)],
       ["clean, stylised, attacks", "not measured: a corrupted set has no clean images"],
     ],

@@ -17,8 +17,8 @@ export function trainingOf(weights: string): TrainingFacts {
 }
 
 /**
- * The accuracy of a run's checkpoint in its latest evaluation on all clean images of a split, through the main batch norms; undefined if
- * there is none, or if the checkpoint was overwritten after it.
+ * The accuracy of a run's checkpoint on clean images in its latest evaluation through the main batch norms, with the number and the name of
+ * the images; undefined if there is none, or if the checkpoint was overwritten after it.
  */
 export function accuracyOf(weights: string): OnnxFacts["accuracy"] {
   const folder = join(dirname(weights), "..", "evaluation");

@@ -277,25 +277,25 @@ async function record({ run, plan, recipe, training, data, notes, options, tell 
   }
   const setStatus = noteResume(run, plan, recipe, training, state);
   setStatus("running");
-  const { name, classes, train: images } = data;
-  const trainingImages = images?.length ?? 0;
-  await tell({
-    type: "started",
-    run: run.path,
-    step: state?.step ?? 0,
-    recipe,
-    data: { name, classes, trainingImages },
-  });
-  const leftOutBefore = data.leftOut().length;
-  await note(describeParts(data));
-  for (const line of [...data.notes, ...describeLeftOut(data.leftOut())]) await note(line, true);
-  const stepsPerEpoch = updatesPerEpoch(training.loader, recipe.training.accumulationSteps);
-  for (const line of [...describeChanges(recipe, plan.changes, stepsPerEpoch, state?.step ?? 0), ...notes]) {
-    await note(line);
-  }
-  const { group } = options;
-  if (group !== undefined) shareState(group, training, state);
   try {
+    const { name, classes, train: images } = data;
+    const trainingImages = images?.length ?? 0;
+    await tell({
+      type: "started",
+      run: run.path,
+      step: state?.step ?? 0,
+      recipe,
+      data: { name, classes, trainingImages },
+    });
+    const leftOutBefore = data.leftOut().length;
+    await note(describeParts(data));
+    for (const line of [...data.notes, ...describeLeftOut(data.leftOut())]) await note(line, true);
+    const stepsPerEpoch = updatesPerEpoch(training.loader, recipe.training.accumulationSteps);
+    for (const line of [...describeChanges(recipe, plan.changes, stepsPerEpoch, state?.step ?? 0), ...notes]) {
+      await note(line);
+    }
+    const { group } = options;
+    if (group !== undefined) shareState(group, training, state);
     const { logEverySteps } = recipe.training;
     const events = await openEvents(run, options.tensorboard === true, state);
     const result = await fit({

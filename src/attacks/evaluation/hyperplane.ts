@@ -24,6 +24,9 @@ const IMAGE = [1, 2, 3];
 
 const SMALLEST_NORMAL_FLOAT = 2 ** -126;
 
+/** No image reaches so far. An infinite distance of one image would stop the search for all images of its batch. */
+const UNREACHABLE = 2 ** 60;
+
 /** Newton's method is exact after at most one step per kink of the function; in practice it needs far fewer steps. */
 const MOST_STEPS = 60;
 
@@ -47,7 +50,7 @@ export function toHyperplane(norm: Norm, x: Tensor, w: Tensor, distance: Tensor)
     const scale = clamp(amax(abs(w), IMAGE), SMALLEST_NORMAL_FLOAT, null);
     const direction = mul(sign(w), sign(distance));
     const weight = div(abs(w), scale);
-    const wanted = div(abs(distance), scale);
+    const wanted = clamp(div(abs(distance), scale), null, UNREACHABLE);
     const room = where(less(direction, 0), x, sub(onesLike(x), x));
     const speed = norm === "linf" ? onesLike(x) : weight;
     const level = waterLevel(weight, speed, room, wanted);

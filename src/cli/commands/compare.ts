@@ -56,6 +56,7 @@ export function define(command: Command): void {
 async function compare(file: string | undefined, flags: CompareFlags): Promise<void> {
   const { compare: run } = await import("../../api/compare/compare.js");
   const { renderText } = await import("../../evaluation/report/text.js");
+  const { withFlags } = await import("../flags/flag-names.js");
   const { ComparisonReport } = await import("../output/comparison-report.js");
   const { stopOnSignals } = await import("../signals.js");
   const comparison = await comparisonOf(file, flags);
@@ -83,7 +84,7 @@ async function compare(file: string | undefined, flags: CompareFlags): Promise<v
       onEvent: (event) => report.show(event),
     });
     if (result.status === "stopped" || result.failures.length > 0) process.exitCode = 1;
-    console.log(flags.json ? JSON.stringify(result) : renderText(document));
+    console.log(flags.json ? JSON.stringify(result) : withFlags(renderText(document)));
   } finally {
     report.end();
     stop.dispose();

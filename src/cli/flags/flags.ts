@@ -23,12 +23,13 @@ export const ATTACK_FLAGS: readonly RecipeFlag[] = [
   {
     flag: "--step-size <size>",
     path: "attack.stepSize",
-    description: "step size, with pixels in [0, 1] (default: 1/255; 2.5 epsilon / steps in l2)",
+    description:
+      "step size, with pixels in [0, 1] (default: 1/255, or epsilon / steps if that is larger; 2.5 epsilon / steps in l2)",
   },
   {
     flag: "--attack-steps <count>",
     path: "attack.steps",
-    description: "number of steps (default: 255 epsilon + 1, but 1 if epsilon is 1/255; 5 in l2)",
+    description: "number of steps (default: 255 epsilon + 1, but 1 if epsilon is 1/255 or less; 5 in l2)",
   },
   {
     flag: "--target <which>",
@@ -42,7 +43,11 @@ export const MACHINE_FLAGS: readonly RecipeFlag[] = [
   { flag: "--device <name>", path: "device", description: "auto, cpu, cuda or cuda:N (default: auto, the CPU)" },
   { flag: "--precision <name>", path: "precision", description: "fp32 or bf16 (default: fp32)" },
   { flag: "--memory-limit <size>", path: "memoryLimit", description: "largest memory for tensors, such as 12GB" },
-  { flag: "--workers <count>", path: "data.workers", description: "threads that read photos (default: one per core)" },
+  {
+    flag: "--workers <count>",
+    path: "data.workers",
+    description: "threads that read photos (default: one per core, at most four)",
+  },
 ];
 
 /** The flags for photos that cannot be read, the same in training and in evaluation. */

@@ -8,6 +8,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { RunError } from "../../errors.js";
 import { makeFolder, writeError } from "../../runs/atomic-file.js";
+import { lockRun } from "../../runs/run-lock.js";
 
 /** The known digits of a file's hash. */
 export interface Checksum {
@@ -56,43 +57,57 @@ interface Transfer {
  * whole file, which then replaces the part. The file gets its name only when its hash is right. A file with a wrong hash is
  * removed, since nothing tells which of its bytes are wrong.
  *
+ * @throws UsageError ERR_RUN_LOCKED another process downloads the same file
  * @throws RunError ERR_NETWORK where every attempt fails: the server cannot be reached, stalls or closes the connection
  * @throws RunError ERR_DOWNLOAD where the server refuses (404, 403, ...), or the file has another hash or is too large
  * @throws RunError ERR_WRITE where the file cannot be written
  */
 export async function download(options: DownloadOptions): Promise<void> {
-  const { url, path, checksum, advice } = options;
-  // Without a hash, the parts of two processes or of two versions could not be told apart.
-  const part = checksum === undefined ? `${path}.${process.pid}.part` : `${path}.part`;
+  const { path, checksum } = options;
   makeFolder(dirname(path));
   if (sizeOf(path) > 0 && (checksum === undefined || (await fits(path, checksum)))) return;
   if (checksum === undefined) {
+    // The parts of two processes or of two versions could not be told apart.
+    const part = `${path}.${process.pid}.part`;
     try {
       await fetchWhole(options, part);
     } catch (error) {
       rmSync(part, { force: true });
       throw error;
     }
-  } else {
-    const leftOver = sizeOf(part) > 0;
-    await fetchWhole(options, part);
-    if (leftOver && !(await fits(part, checksum))) {
-      // The part can belong to another version of the file, so that its hash is wrong: start again.
-      rmSync(part);
-      await fetchWhole(options, part);
-    }
-    const found = await hashOf(part, checksum);
-    if (!found.startsWith(checksum.begins)) {
-      rmSync(part);
-      const { algorithm, begins } = checksum;
-      throw new RunError(
-        "ERR_DOWNLOAD",
-        `${url} has the ${algorithm === "md5" ? "MD5" : "SHA-256"} ${found}, not ${begins}${begins.length < found.length ? "..." : ""}: ` +
-          `the file is damaged or not the published one, and was removed. Try again. ${advice.address}.`,
-      );
-    }
+    renameSync(part, path);
+    return;
   }
-  renameSync(part, path);
+  const part = `${path}.part`;
+  const unlock = lockRun(part, `${part}.lock`);
+  try {
+    await fetchChecked(options, checksum, part);
+    renameSync(part, path);
+  } finally {
+    unlock();
+  }
+}
+
+/** Completes the part, and checks its hash. */
+async function fetchChecked(options: DownloadOptions, checksum: Checksum, part: string): Promise<void> {
+  const { url, advice } = options;
+  const leftOver = sizeOf(part) > 0;
+  await fetchWhole(options, part);
+  if (leftOver && !(await fits(part, checksum))) {
+    // The part can belong to another version of the file, so that its hash is wrong: start again.
+    rmSync(part);
+    await fetchWhole(options, part);
+  }
+  const found = await hashOf(part, checksum);
+  if (!found.startsWith(checksum.begins)) {
+    rmSync(part);
+    const { algorithm, begins } = checksum;
+    throw new RunError(
+      "ERR_DOWNLOAD",
+      `${url} has the ${algorithm === "md5" ? "MD5" : "SHA-256"} ${found}, not ${begins}${begins.length < found.length ? "..." : ""}: ` +
+        `the file is damaged or not the published one, and was removed. Try again. ${advice.address}.`,
+    );
+  }
 }
 
 async function fetchWhole(options: DownloadOptions, part: string): Promise<void> {

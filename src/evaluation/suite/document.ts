@@ -110,8 +110,8 @@ function cleanBlocks(models: readonly ModelSummary[], classes: number): Block[] 
 const share = (value: number): string => (100 * value).toFixed(2);
 const signed = (value: number): string => `${value >= 0 ? "+" : ""}${share(value)}`;
 const rowName = ({ name, better, values }: MeasureSummary): string => {
-  const count = values.find((value) => value !== undefined)?.count;
-  return `${name}, ${count} images ${better === "higher" ? "↑" : "↓"}`;
+  const counts = new Set(values.flatMap((value) => value?.count ?? []));
+  return `${name}, ${[...counts].join(" / ")} images ${better === "higher" ? "↑" : "↓"}`;
 };
 
 function differenceBlocks({ models: [first, ...others], measures }: SuiteSummary): Block[] {

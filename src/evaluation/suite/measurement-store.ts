@@ -62,7 +62,11 @@ export class MeasurementStore {
     const path = this.#path(key);
     if (!existsSync(path)) return undefined;
     try {
-      const { predicted, right, accuracy, top5, ece, nll, brier } = JSON.parse(readFileSync(path, "utf8"));
+      // JSON has no NaN, which a model can have that gives no finite numbers: it is null there.
+      const { predicted, right, accuracy, top5, ece, nll, brier } = JSON.parse(
+        readFileSync(path, "utf8"),
+        (_, value) => (value === null ? Number.NaN : value),
+      );
       return {
         predicted: new Int32Array(new Uint8Array(Buffer.from(predicted, "base64")).buffer),
         right: new Uint8Array(Buffer.from(right, "base64")),

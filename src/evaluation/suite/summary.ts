@@ -102,7 +102,7 @@ export function summarise(models: readonly MeasuredModel[], seed: number): Suite
     data: { name, images: labels.length, classes: classes.length },
     reference: reference?.name,
     seed,
-    models: models.map((one) => modelSummary(one, conditions)),
+    models: models.map(modelSummary),
     measures: summariseMeasures(models, suiteMeasures(conditions, reference), seed),
   };
 }
@@ -118,7 +118,7 @@ function referenceOf(models: readonly MeasuredModel[]): CorruptionReference | un
 }
 
 /** The different conditions of all benchmarks. */
-export function distinctConditions(models: readonly Pick<MeasuredModel, "benchmark">[]): Condition[] {
+function distinctConditions(models: readonly Pick<MeasuredModel, "benchmark">[]): Condition[] {
   return [
     ...new Map(
       models.flatMap(({ benchmark }) => benchmark.conditions.map((condition) => [condition.id, condition] as const)),
@@ -175,12 +175,9 @@ function intervalsOf(columns: readonly Float64Array[], seed: number): Map<Float6
   return intervals;
 }
 
-function modelSummary(
-  { model, benchmark, measurements }: MeasuredModel,
-  conditions: readonly Condition[],
-): ModelSummary {
+function modelSummary({ model, benchmark, measurements }: MeasuredModel): ModelSummary {
   const classes = classSummaries(benchmark, measurements);
-  const attacks = attackConditions(conditions).filter(({ id }) => measurements.has(id));
+  const attacks = attackConditions(benchmark.conditions).filter(({ id }) => measurements.has(id));
   const kinds = [
     ...new Map(attacks.map(({ attack }) => [`${attack.name} ${attack.access}`, attack] as const)).values(),
   ];

@@ -150,7 +150,8 @@ export async function buildLearner(
 }
 
 /** Frees the memory of a learner. */
-export function disposeLearner({ model, evaluated, optimizer, gradients }: Learner): void {
+export function disposeLearner({ model, evaluated, optimizer, gradients, captured }: Learner): void {
+  captured?.dispose();
   model.dispose();
   if (evaluated !== model) evaluated.dispose();
   for (const [, tensor] of optimizer.state()) tensor.dispose();

@@ -73,6 +73,18 @@ describe("download", () => {
     expect(md5(readFileSync(options.path))).toBe(md5(BYTES));
   });
 
+  test("refuses a second download of the same file at the same time, which would mix the bytes", async () => {
+    const { url } = await serve(sendRange(BYTES));
+    const options = optionsFor(url);
+    const first = download(options);
+    const error = await codedRejection(download(options));
+    expect(error.code).toBe("ERR_RUN_LOCKED");
+    expect(error.message).toContain("file.bin.part is being written by process");
+    await first;
+    expect(readdirSync(join(options.path, ".."))).toEqual(["file.bin"]);
+    await download(options);
+  });
+
   test("starts again where the server ignores ranges", async () => {
     const { url, ranges } = await serve((request, response, connection) => {
       if (connection === 1) sendHalf(BYTES, "stall")(request, response, connection);
