@@ -4,7 +4,7 @@ import type { ProcessGroup } from "./process-group.js";
 import type { ReducedGradients } from "./reduced-gradients.js";
 
 /** Reasons to stop a run. All ranks stop if one has a reason. */
-export const STOP_REASONS = ["signal", "time budget"] as const;
+const STOP_REASONS = ["signal", "time budget"] as const;
 export type StopReason = (typeof STOP_REASONS)[number];
 
 /** The results of an update over all ranks. */

@@ -33,7 +33,7 @@ export interface BatchNormOptions {
 }
 
 /** PyTorch's defaults, which ResNets use. */
-export const DEFAULT_BATCH_NORM: BatchNormOptions = { momentum: 0.1, epsilon: 1e-5 };
+const DEFAULT_BATCH_NORM: BatchNormOptions = { momentum: 0.1, epsilon: 1e-5 };
 
 /**
  * One batch norm: y = scale * (x - mean) / sqrt(variance + epsilon) + shift by channel, x [N, C, H, W].

@@ -13,7 +13,7 @@ export interface ScheduleFrame {
 }
 
 /** Linear warm-up from 0 to the peak, then another schedule. That schedule also gets the step counted from the start of the run. */
-export function withWarmup({ peak, warmupSteps }: ScheduleFrame, schedule: Schedule): Schedule {
+function withWarmup({ peak, warmupSteps }: ScheduleFrame, schedule: Schedule): Schedule {
   return (step) => (step < warmupSteps ? (peak * step) / warmupSteps : schedule(step));
 }
 

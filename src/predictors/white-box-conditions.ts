@@ -42,5 +42,5 @@ export const pgd10Images = (
   attackImages({ model: classifier, attack: pgd10(epsilon), route, fullRange: epsilon, seed, pixels })[2];
 
 /** Whether a predictor gives gradients. */
-export const isWhiteBox = (predictor: Predictor): predictor is WhiteBoxPredictor =>
+const isWhiteBox = (predictor: Predictor): predictor is WhiteBoxPredictor =>
   "access" in predictor && predictor.access === "white-box";

@@ -19,7 +19,7 @@ import { writeError, writeFileAtomic } from "./atomic-file.js";
 const HEARTBEAT = 10_000;
 
 /** Milliseconds without a heartbeat after which a writer on another host counts as dead. */
-export const STALE_AFTER = 60_000;
+const STALE_AFTER = 60_000;
 
 /** Ends the names of this process's files. Containers can have equal process numbers. */
 const OWN_SUFFIX = `${hostname()}.${process.pid}`;

@@ -50,7 +50,7 @@ export async function readStateFile(path: string): Promise<StateFile> {
  * Recognised by the brace that begins the header, or by the file's name, so that errors about a damaged file name the right
  * format.
  */
-export function isSafetensors(path: string): boolean {
+function isSafetensors(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isFile() !== true) return false;
   if (path.endsWith(".safetensors")) return true;

@@ -47,7 +47,7 @@ const METADATA = "advprop";
 const CHECKSUM = "sha256";
 
 /** Whether a tensor of a checkpoint belongs to the network to evaluate, and not to the optimiser or to the live weights of an average. */
-export const isNetworkTensor = (name: string): boolean => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE);
+const isNetworkTensor = (name: string): boolean => !name.startsWith(OPTIMIZER) && !name.startsWith(LIVE);
 
 interface Metadata {
   readonly specification: ModelSpecification;

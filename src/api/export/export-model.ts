@@ -18,7 +18,7 @@ import { accuracyOf, trainingOf } from "./export-facts.js";
 import { sampleImages } from "./export-images.js";
 import { type Verification, verifyOnnx } from "./export-verification.js";
 
-export const EXPORT_FORMATS = ["onnx", "safetensors"] as const;
+const EXPORT_FORMATS = ["onnx", "safetensors"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface ExportModelOptions extends OpenWeightsOptions, OnnxExportOptions {

@@ -34,7 +34,7 @@ export async function report(runs: readonly string[], { to }: ReportOptions): Pr
 }
 
 /** The report on runs as a document. */
-export async function reportDocument(runs: readonly ReportedRun[]): Promise<Document> {
+async function reportDocument(runs: readonly ReportedRun[]): Promise<Document> {
   const [examples, mistakes] = await Promise.all([picturesOf(runs, examplePictures), picturesOf(runs, worstMistakes)]);
   return {
     title: titleOf(runs),

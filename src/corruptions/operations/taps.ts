@@ -24,7 +24,7 @@ export type Border = "nearest" | "reflect";
  *
  * @param sigma standard deviation in pixels; 0 gives the identity
  */
-export function gaussianTaps(n: number, sigma: number, border: Border, truncate = 4): Taps {
+function gaussianTaps(n: number, sigma: number, border: Border, truncate = 4): Taps {
   const radius = sigma > 1e-15 ? Math.floor(truncate * sigma + 0.5) : 0;
   const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, k) =>
     radius === 0 ? 1 : Math.exp((-0.5 / (sigma * sigma)) * (k - radius) ** 2),

@@ -19,7 +19,7 @@ export interface BadImagePolicy {
 }
 
 /** Number of lines of a list that are printed. */
-export const SHOWN_LINES = 10;
+const SHOWN_LINES = 10;
 
 /** A line for each of the first {@link SHOWN_LINES} photos, and the number of the others. */
 export function listBadPhotos(photos: readonly BadPhoto[]): string[] {

@@ -124,7 +124,7 @@ async function quickCheck(
   };
 }
 
-export const shardError = (shard: string, offset: number, reason: string) =>
+const shardError = (shard: string, offset: number, reason: string) =>
   new UsageError("ERR_SHARD", `cannot read the shard ${shard} at ${offset}: ${reason}.`);
 
 /** The bytes around the current position. */

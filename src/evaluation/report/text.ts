@@ -16,7 +16,7 @@ export function renderText({ title, blocks }: Document): string {
 }
 
 /** A table with aligned columns: text to the left, numbers to the right. */
-export function alignedTable({ columns, rows }: Pick<Table, "columns" | "rows">): string {
+function alignedTable({ columns, rows }: Pick<Table, "columns" | "rows">): string {
   const lines = [columns, ...rows.map((row) => row.map(textOf))];
   const words = columns.map((_, c) => isWords({ rows }, c));
   const widths = columns.map((_, c) => Math.max(...lines.map((line) => (line[c] ?? "").length)));

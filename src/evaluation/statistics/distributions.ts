@@ -1,7 +1,7 @@
 /** The distributions for statistical tests, accurate to seven digits or more. */
 
 /** P(X <= x) of the standard normal. */
-export function normalCdf(x: number): number {
+function normalCdf(x: number): number {
   const tail = upperTail(Math.abs(x));
   return x < 0 ? tail : 1 - tail;
 }

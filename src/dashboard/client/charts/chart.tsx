@@ -74,7 +74,7 @@ export function Chart(props: ChartProps) {
 }
 
 /** A short line in the style of a curve, for legends. */
-export function LineSample({ colour, dash }: { readonly colour: string; readonly dash: Dash }) {
+function LineSample({ colour, dash }: { readonly colour: string; readonly dash: Dash }) {
   return (
     <svg class="sample" width="26" height="8" aria-hidden="true">
       <line
