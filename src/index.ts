@@ -62,7 +62,8 @@ export {
 } from "./api/photo-classifier.js";
 export { type ReportOptions, report } from "./api/report/report.js";
 export { type RunPhotos, type RunPhotosOptions, runPhotos } from "./api/run-photos.js";
-export { type TrainOptions, train } from "./api/training/train.js";
+export type { TrainOptions } from "./api/training/options.js";
+export { train } from "./api/training/train.js";
 export { type OwnAttack, type OwnAttackName, type OwnAttackOptions, registerAttack } from "./attacks/registered.js";
 export type { Draws } from "./corruptions/draws.js";
 export {

@@ -53,13 +53,13 @@ export interface OpenPredictorOptions {
   readonly checkpoint?: string;
   /** The batch norm route of one of our models; by default main. */
   readonly route?: string;
-  /** Threads per operator; by default 0, all cores. */
+  /** Threads per operator, for the whole process; by default 0, all cores. */
   readonly threads?: number;
   /** Number format of the activations of our models; by default fp32. */
   readonly precision?: "fp32" | "bf16";
   /** Device of our models: auto (the default), cpu, cuda or cuda:N. */
   readonly device?: DeviceName;
-  /** Largest memory for the tensors of our models, in bytes. */
+  /** Largest memory for all tensors of the process, in bytes. */
   readonly memoryLimit?: number;
   /** Called during a download with the bytes so far, and the size of the file if the server gives it. */
   readonly onProgress?: (done: number, total: number | undefined) => void;

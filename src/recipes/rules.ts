@@ -29,8 +29,9 @@ export function named<First extends z.ZodObject, Rest extends readonly z.ZodObje
     },
   });
   const withName = (value: unknown) =>
-    isMapping(value) && !Object.hasOwn(value, "name") ? { name: names[0], ...value } : value;
-  type Input = z.input<First | Rest[number]> | Omit<z.input<First>, "name">;
+    isMapping(value) && value.name === undefined ? { ...value, name: names[0] } : value;
+  // `name?: undefined`, so that the types refuse the keys of one section beside the name of another.
+  type Input = z.input<First | Rest[number]> | (Omit<z.input<First>, "name"> & { readonly name?: undefined });
   return z.preprocess(withName, union) as unknown as z.ZodType<z.output<First | Rest[number]>, Input>;
 }
 

@@ -182,7 +182,7 @@ const written = section({
     limitTest: countOrNull.default(null),
     /** Share of the training images that is split off for validation; null takes 0.15 for photos without splits, else none. */
     validationFraction: shareOrNull.default(null),
-    /** Side of the images in pixels; null takes the size of CIFAR's images, 224 for photos, 32 for shapes. */
+    /** Side of the images in pixels; null takes the size of CIFAR's images, 224 for photos, 32 for shapes, which have 32 to 224. */
     imageSize: countOrNull.default(null),
     augmentation: section({
       /** Zero padding before a random crop of the original size. Only for CIFAR and shapes; photos always get random resized crops. */

@@ -19,6 +19,8 @@ export interface FitOptions extends UpdateParts {
   readonly accumulationSteps?: number;
   readonly epochs: number;
   readonly seed: number;
+  /** Called before each update and each validation. */
+  readonly prepare?: () => void;
   /** Called with each step, epoch, validation and checkpoint. */
   readonly onEvent?: Listener<FitEvent>;
   /** Steps between saves of the checkpoint `last`, which is also saved after each epoch. */
@@ -101,6 +103,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const { step, epoch } = state;
       const learningRate = schedule(step);
       const context = { seed, epoch, step, rate: learningRate, saved, stop: ranks && ownReason() };
+      options.prepare?.();
       const { metrics, gradientNorm, stop } = update(options, group, context);
       agreed = stop;
       state = advance(state, metrics);
@@ -148,6 +151,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     let validationSeconds = 0;
     if (validationIsDue(options, epoch)) {
       const validationStarted = performance.now();
+      options.prepare?.();
       const validation = await options.validate();
       const best = state.best === undefined || validation.accuracy > state.best.accuracy;
       await tell({ type: "validation", step, epoch, ...validation, best });

@@ -57,6 +57,17 @@ async function allowed(settings: Settings): Promise<void> {
   expect(result.measures[0].arms).toHaveLength(2);
 }
 
+test.each([
+  [{ limitTest: 0 }, "ERR_SETTING: `data.limitTest: 0`"],
+  [{ seed: -1 }, "ERR_SETTING: `seed: -1`"],
+  [{ workers: 0 }, "ERR_SETTING: `data.workers: 0`"],
+  [{ parts: [] }, "ERR_SUITE: compare: `parts` must be some of clean, corrupted, stylised, attacked; got none"],
+  [{ parts: ["cleen" as "clean"] }, "ERR_SUITE: compare: `parts` must be some of clean"],
+  [{ budget: "epoch" as "epochs" }, "ERR_COMPARE: compare: `budget` must be epochs, compute, time; got epoch"],
+])("the options of the measurement: %j", async (options, message) => {
+  expect(await refused(options)).toContain(message);
+});
+
 describe("settings that only all arms together can have", () => {
   test.each(["a", "b"])("the seed of arm %s", async (name) => {
     const message = await refused({ arms: { ...ARMS, [name]: { method: "vanilla", seed: 7 } } });

@@ -63,6 +63,13 @@ describe("a corrupted set", () => {
     expect(text).toContain(`trained on ${parts.train.length} of these 28 images`);
   });
 
+  test("is refused by `evaluate`, which names the function that takes it", async () => {
+    const data = await corrupted({ path: photos, part: "test" });
+    const error = await codedRejection(evaluate(run, { data, threads: 1 }));
+    expect(error).toMatchObject({ code: "ERR_DATA_LAYOUT", exitCode: 2 });
+    expect(error.message).toContain("Call evaluateSuite with it");
+  });
+
   test("of a run has only its test photos, which it was not trained on", async () => {
     const source = await runPhotos(run);
     expect(source).toEqual({ path: photos, part: "test", only: new Set(parts.test), notes: [] });

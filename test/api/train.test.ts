@@ -12,7 +12,7 @@ import type { Recipe } from "../../src/recipes/schema.js";
 import { readJsonLines } from "../../src/runs/metrics-log.js";
 import { RunDirectory } from "../../src/runs/run-directory.js";
 import type { MetricsRecord, SnapshotFile } from "../../src/runs/schema.js";
-import { memoryStats, scope } from "../../src/tensor/index.js";
+import { engineInfo, memoryStats, scope } from "../../src/tensor/index.js";
 import { readCheckpoint } from "../../src/training/checkpoint.js";
 import { codedRejection } from "../support/errors.js";
 import { sharedTemporaryFolder, temporaryFolder } from "../support/folders.js";
@@ -127,6 +127,23 @@ describe("a training", () => {
     expect(weightsOf(path).equals(weightsOf(folder))).toBe(true);
   });
 
+  test("keeps its threads and its memory limit while other calls in the process set theirs", async () => {
+    const path = join(temporaryFolder(), "disturbed");
+    const threads: number[] = [];
+    await train(RECIPE, {
+      run: path,
+      onEvent: async (event) => {
+        if (event.type !== "step") return;
+        await evaluate(folder, { limitTest: 4, threads: 3, memoryLimit: "40MB" });
+        threads.push(engineInfo().threads);
+      },
+    });
+    expect(threads).toEqual([3, 3, 3, 3]);
+    expect(weightsOf(path).equals(weightsOf(folder))).toBe(true);
+    expect(engineInfo().threads).toBe(1);
+    expect(memoryStats().limitBytes).toBeGreaterThan(40e6);
+  });
+
   test("writes nothing if its signal is aborted already, and throws the signal's reason", async () => {
     const path = join(temporaryFolder(), "never");
     const events: TrainEvent[] = [];
@@ -185,5 +202,9 @@ test("wrong arguments are refused before anything is written", async () => {
   const sameViews: Recipe = { method: "vanilla-two-views", data: { path: "shapes", augmentation } };
   const error = await codedRejection(train(sameViews, { run: path }));
   expect([error.code, error.message]).toEqual(["ERR_RECIPE", expect.stringContaining("needs random augmentation")]);
+  const parts = { train: ["a.png"], validation: [], test: [] };
+  const split = { seed: 0, fractions: { validation: 0, test: 0 }, nearDuplicates: [], parts };
+  expect((await codedRejection(train(RECIPE, { run: path, split }))).code).toBe("ERR_SPLIT");
+  expect((await codedRejection(train({}, { run: path, resume: true, split }))).code).toBe("ERR_RESUME");
   expect(existsSync(path)).toBe(false);
 });

@@ -20,6 +20,16 @@ const distance = fc.oneof(
 );
 const optional = { requiredKeys: [] };
 
+test("the types refuse a key of another optimiser or attack, as the check at run time does", () => {
+  // @ts-expect-error: momentum is a key of sgd
+  const adamw: Recipe = { optimizer: { name: "adamw", momentum: 0.9 } };
+  // @ts-expect-error: steps is a key of pgd
+  const fgsm: Recipe = { attack: { name: "fgsm", steps: 3 } };
+  for (const recipe of [adamw, fgsm]) expect(codedError(() => resolveRecipe(recipe)).code).toBe("ERR_RECIPE");
+  const unnamed: Recipe = { optimizer: { name: undefined, momentum: 0.5 }, attack: { steps: 3 } };
+  expect(resolveRecipe(unnamed)).toMatchObject({ optimizer: { momentum: 0.5 }, attack: { name: "pgd", steps: 3 } });
+});
+
 const pgd = fc.record(
   {
     name: fc.constant("pgd" as const),

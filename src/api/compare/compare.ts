@@ -16,8 +16,8 @@ import { makeFolder } from "../../runs/atomic-file.js";
 import { checkPath } from "../../runs/given-path.js";
 import { resolveModel } from "../../runs/model-argument.js";
 import { RunDirectory, savedSplit, writeJson } from "../../runs/run-directory.js";
-import type { SuitePart } from "../evaluation/benchmark.js";
-import type { EvaluationOptions } from "../evaluation/options.js";
+import { checkSuiteParts, type SuitePart } from "../evaluation/benchmark.js";
+import { type EvaluationOptions, machineOf } from "../evaluation/options.js";
 import { evaluateSuite } from "../evaluation/suite.js";
 import { openRun } from "../open-run.js";
 import { train } from "../training/train.js";
@@ -29,6 +29,7 @@ import {
   type Budget,
   type Comparison,
   checkArms,
+  checkBudget,
   epochsWithin,
   planFile,
   readPlan,
@@ -94,6 +95,9 @@ export async function compare(
 ): Promise<{ readonly result: CompareResult; readonly document: Document }> {
   const { to, budget = "epochs", command = [] } = options;
   checkPath("compare", "to", to);
+  checkBudget(budget);
+  checkSuiteParts("compare", options.parts);
+  machineOf(options);
   const common = withMachine(comparison.common ?? {}, options);
   const arms = armsOf({ ...comparison, common });
   await checkComparison(comparison, arms, options);

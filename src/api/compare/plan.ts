@@ -19,8 +19,16 @@ export interface Comparison {
   readonly arms: Readonly<Record<string, Recipe>>;
 }
 
+const BUDGETS = ["epochs", "compute", "time"] as const;
+
 /** What is equal for all arms: the epochs, the forward-backward units of training ("compute"), or the measured seconds ("time"). */
-export type Budget = "epochs" | "compute" | "time";
+export type Budget = (typeof BUDGETS)[number];
+
+/** @throws UsageError ERR_COMPARE the budget is not known */
+export function checkBudget(budget: Budget): void {
+  if (BUDGETS.includes(budget)) return;
+  throw new UsageError("ERR_COMPARE", `compare: \`budget\` must be ${BUDGETS.join(", ")}; got ${budget}`);
+}
 
 /** An arm with its complete recipe. */
 export interface Arm {

@@ -14,6 +14,7 @@ import type { AttackPlan } from "../../predictors/adversaries.js";
 import { checkRestarts } from "../../predictors/restarts.js";
 import type { AttackSpec, ResolvedAttack } from "../../recipes/attack-schema.js";
 import { changeRecipe, resolveRecipe } from "../../recipes/resolve.js";
+import { isMapping } from "../../recipes/rules.js";
 import { registeredNames } from "../../registered-parts.js";
 
 /** Default number of images for a costly attack. */
@@ -62,6 +63,12 @@ const AS_PREDICTED = { statistics: "running", stochastic: false } as const;
  *   {@link checkRestarts}
  */
 export function planAttack(spec: EvaluationAttackSpec): EvaluationAttackPlan {
+  if (!isMapping(spec)) {
+    throw new UsageError(
+      "ERR_ATTACK",
+      `evaluate: \`attack\` must be an object such as { name: "pgd" }; got ${JSON.stringify(spec)}`,
+    );
+  }
   const { restarts = 1, ...keys } = spec;
   const name = "name" in keys ? keys.name : undefined;
   if (name !== undefined) checkName(name);

@@ -30,8 +30,19 @@ import { type EvaluationData, type EvaluationSplit, trainedRecipe, usedBy } from
 import { type EvaluationOptions, openImages } from "./options.js";
 import { protocolOf } from "./protocol.js";
 
+const SUITE_PARTS = ["clean", "corrupted", "stylised", "attacked"] as const;
+
 /** A part of the standard suite. */
-export type SuitePart = "clean" | "corrupted" | "stylised" | "attacked";
+export type SuitePart = (typeof SUITE_PARTS)[number];
+
+/** @throws UsageError ERR_SUITE a part is not known, or none is given */
+export function checkSuiteParts(what: string, parts: readonly SuitePart[] | undefined): void {
+  if (parts === undefined) return;
+  const wrong = parts.find((part) => !SUITE_PARTS.includes(part));
+  if (wrong === undefined && parts.length > 0) return;
+  const got = parts.length === 0 ? "none. Leave it out for all" : wrong;
+  throw new UsageError("ERR_SUITE", `${what}: \`parts\` must be some of ${SUITE_PARTS.join(", ")}; got ${got}`);
+}
 
 /** The options that decide the images of a suite. */
 export interface SuiteDataOptions

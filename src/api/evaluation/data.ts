@@ -21,8 +21,14 @@ import { checkRecordedData } from "../recorded-data.js";
 import { type MissingPhotos, ownSplit } from "./own-split.js";
 import { checkPhotoOptions, type PhotoOptions } from "./photo-options.js";
 
+const SPLITS = ["validation", "test", "all"] as const;
+
 /** The split to evaluate on; `all` is for a folder of photos without splits. */
-export type EvaluationSplit = "validation" | "test" | "all";
+export type EvaluationSplit = (typeof SPLITS)[number];
+
+/** Whether the data are a corrupted set on disk. */
+export const isCorruptedSet = (data: string | undefined): boolean =>
+  data !== undefined && data !== SHAPES && recogniseFolder(data, "evaluate").kind === "corrupted";
 
 export interface EvaluationDataOptions extends PhotoOptions {
   /** By default the data of the run. */
@@ -62,6 +68,9 @@ export interface EvaluationData {
  */
 export async function openEvaluationData(options: EvaluationDataOptions): Promise<EvaluationData> {
   const { data, run, imageSize, workers, badImages = {}, limitTest = null } = options;
+  if (options.split !== undefined && !SPLITS.includes(options.split)) {
+    throw new UsageError("ERR_SPLIT", `evaluate: \`split\` must be ${SPLITS.join(", ")}; got ${options.split}`);
+  }
   const trained = trainedRecipe(run);
   const path = data ?? trained.data.path;
   if (data === undefined && run !== undefined) checkRecordedData("evaluate", run, path, "data");

@@ -9,7 +9,7 @@ import { type EvaluationData, type EvaluationSplit, openEvaluationData } from ".
 import { downloads, type EvaluationEvent } from "./events.js";
 
 export interface EvaluationOptions {
-  /** Folder of the images, a corrupted set, or shapes; by default the data of the run. */
+  /** Folder of the images, or shapes; by default the data of the run. `evaluateSuite` also takes a corrupted set. */
   readonly data?: string;
   /** By default test, or all for a folder without splits that the run was not trained on. */
   readonly split?: EvaluationSplit;
@@ -33,13 +33,13 @@ export interface EvaluationOptions {
   readonly maxBad?: number;
   /** For photos: threads that read them; by default one per core, at most four unless UV_THREADPOOL_SIZE is set. */
   readonly workers?: number | null;
-  /** Threads per operator; by default 0, all cores. */
+  /** Threads per operator, for the whole process; by default 0, all cores. */
   readonly threads?: number;
   /** Number format of the activations of our models; by default fp32. This, `device` and `memoryLimit` are refused if all models are ONNX files. */
   readonly precision?: "fp32" | "bf16";
   /** Device of our models: auto, cpu, cuda or cuda:N; by default auto, the CPU. */
   readonly device?: Recipe["device"];
-  /** Largest memory for the tensors of our models, in bytes or as "12GB". */
+  /** Largest memory for all tensors of the process, in bytes or as "12GB". */
   readonly memoryLimit?: Recipe["memoryLimit"];
   /** The command that is recorded in the result; by default none. */
   readonly command?: readonly string[];
@@ -55,10 +55,15 @@ export interface Machine extends Pick<ResolvedRecipe, "threads" | "precision" | 
 }
 
 /** @throws UsageError ERR_SETTING a value breaks its rule; the message lists all mistakes */
-export function machineOf(options: EvaluationOptions): Machine {
-  const { seed, threads, precision, device, memoryLimit, workers, onBadImage, maxBad } = options;
+export function machineOf(options: Omit<EvaluationOptions, "onEvent">): Machine {
+  const { seed, threads, precision, device, memoryLimit, workers, limitTest, onBadImage, maxBad } = options;
   const values = { seed, threads, precision, device, memoryLimit };
-  const ofData = { "data.workers": workers, "data.onBadImage": onBadImage, "data.maxBad": maxBad };
+  const ofData = {
+    "data.workers": workers,
+    "data.limitTest": limitTest,
+    "data.onBadImage": onBadImage,
+    "data.maxBad": maxBad,
+  };
   const changes = Object.entries({ ...values, ...ofData }).map(([path, value]) => ({ path, value }));
   const given = changes.filter(({ value }) => value !== undefined);
   const recipe = resolveRecipe(changeRecipe({}, given));

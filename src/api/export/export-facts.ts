@@ -6,6 +6,7 @@ import type { TrainingFacts } from "../../export/safetensors.js";
 import { MAIN_ROUTE } from "../../nn/context.js";
 import { resolveRecipe } from "../../recipes/resolve.js";
 import { parseSavedRecipe } from "../../recipes/saved.js";
+import { RunDirectory } from "../../runs/run-directory.js";
 import type { EvaluationFile } from "../../runs/schema.js";
 
 /** Facts from the recipe of a checkpoint's run; none if the file is not in a run's folder. */
@@ -17,19 +18,28 @@ export function trainingOf(weights: string): TrainingFacts {
 }
 
 /**
- * The accuracy of a run's checkpoint on clean images in its latest evaluation through the main batch norms, with the number and the name of
- * the images; undefined if there is none, or if the checkpoint was overwritten after it.
+ * The accuracy of a run's checkpoint on the images that the run has kept for it: an evaluation on clean images of its own data through the
+ * main batch norms, with none that it was trained on or chosen by. Of several the one on test images, with the most images, and then the
+ * newest counts. Undefined if there is none, or if the checkpoint was overwritten after it.
  */
 export function accuracyOf(weights: string): OnnxFacts["accuracy"] {
-  const folder = join(dirname(weights), "..", "evaluation");
-  if (!existsSync(folder)) return undefined;
+  const run = join(dirname(weights), "..");
+  const folder = join(run, "evaluation");
+  if (!existsSync(folder) || !existsSync(join(run, "run.json"))) return undefined;
   const written = statSync(weights).mtimeMs;
-  const found = readdirSync(folder)
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as EvaluationFile)
+  const { name } = RunDirectory.open(run).readInfo().data;
+  const [found] = readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as EvaluationFile)
     .filter((one) => basename(one.weights) === basename(weights) && one.route === MAIN_ROUTE)
     .filter((one) => Date.parse(one.createdAt) >= written)
-    .sort((a, b) => a.createdAt.localeCompare(b.createdAt))
-    .at(-1);
+    .filter(({ data }) => data.name === name && data.split !== "all" && !data.choseCheckpoint)
+    .filter(({ data: { trainedOn = 0, validatedOn = 0 } }) => trainedOn + validatedOn === 0)
+    .sort(
+      (a, b) =>
+        Number(b.data.split === "test") - Number(a.data.split === "test") ||
+        b.count - a.count ||
+        b.createdAt.localeCompare(a.createdAt),
+    );
   return found && { value: found.accuracy, images: found.count, data: found.data.name, split: found.data.split };
 }

@@ -11,7 +11,7 @@ import type { ModelSpecification } from "../../models/classifier.js";
 import { buildLearner, buildTraining, deviceOf, disposeLearner, settleBatchSize } from "../../recipes/build/build.js";
 import { openRecipeData } from "../../recipes/build/data.js";
 import type { ResolvedRecipe } from "../../recipes/schema.js";
-import { setMemoryLimit, setThreads } from "../../tensor/index.js";
+import { engineInfo, memoryStats, setMemoryLimit, setThreads } from "../../tensor/index.js";
 import type { TrainedParts, TrainingState } from "../../training/checkpoint.js";
 import { fit } from "../../training/fit.js";
 import type { TrainResult } from "../events.js";
@@ -40,10 +40,19 @@ export function checkSynchronized({ training }: ResolvedRecipe, group: ProcessGr
   );
 }
 
-/** Sets threads and memory limit. By default a rank gets its share of the host's cores and memory. */
-export function setMachine({ threads, memoryLimit }: ResolvedRecipe, group: ProcessGroup | undefined): void {
+/**
+ * Sets threads and memory limit, which hold for the whole process. By default a rank gets its share of the host's cores and memory.
+ *
+ * @returns a function that sets the same values again, because other calls in this process may change them during the training
+ */
+export function setMachine({ threads, memoryLimit }: ResolvedRecipe, group: ProcessGroup | undefined): () => void {
   setThreads(threads === 0 && group !== undefined ? group.threads : threads);
   setMemoryLimit(memoryLimit ?? group?.memory);
+  const own = { threads: engineInfo().threads, bytes: memoryStats().limitBytes };
+  return () => {
+    setThreads(own.threads);
+    setMemoryLimit(own.bytes);
+  };
 }
 
 /** The recipe with the rank's share of the host's threads for reading photos. */
@@ -78,7 +87,7 @@ export function shareState(
 export async function followTraining(group: ProcessGroup, signal: AbortSignal | undefined): Promise<TrainResult> {
   const plan = group.share<RankPlan>(undefined);
   deviceOf(plan.recipe, group); // fails before anything is read
-  setMachine(plan.recipe, group);
+  const prepare = setMachine(plan.recipe, group);
   const { split, view, specification } = plan;
   const data = await openRecipeData(readingShare(plan.recipe, group), { parts: ["train", "validation"], split, view });
   try {
@@ -100,6 +109,7 @@ export async function followTraining(group: ProcessGroup, signal: AbortSignal | 
         seed: recipe.seed,
         resume,
         signal,
+        prepare,
       });
       const best = state.best === undefined ? "last" : "best";
       const { name, classes, available: parts, sizes: images } = data;

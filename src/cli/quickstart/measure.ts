@@ -1,5 +1,6 @@
 /** The quickstart's trainings, their measurements and pictures. */
-import { type TrainOptions, train } from "../../api/training/train.js";
+import type { TrainOptions } from "../../api/training/options.js";
+import { train } from "../../api/training/train.js";
 import { createAttack } from "../../attacks/create.js";
 import { CORRUPTIONS } from "../../corruptions/index.js";
 import { corruptedDataset } from "../../corruptions/sets/corrupted-dataset.js";

@@ -17,6 +17,11 @@ const SPLITS = ["train", "validation", "test"] as const;
 
 export type ShapesSplit = (typeof SPLITS)[number];
 
+/** The smallest and the largest side of the images in pixels. */
+export const SHAPES_SIZES = [32, 224] as const;
+export const isShapesSize = (size: number): boolean =>
+  Number.isInteger(size) && size >= SHAPES_SIZES[0] && size <= SHAPES_SIZES[1];
+
 export interface ShapesOptions {
   readonly split: ShapesSplit;
   /** Number of images. Image i is the same for every count. */
@@ -51,7 +56,7 @@ export function shapesDataset({
 }: ShapesOptions): InMemoryDataset {
   checkSeed(seed, "shapesDataset");
   check(Number.isInteger(count) && count >= 1, `count must be a positive integer; got ${count}.`);
-  check(Number.isInteger(size) && size >= 32 && size <= 224, `size must be an integer from 32 to 224; got ${size}.`);
+  check(isShapesSize(size), `size must be an integer from ${SHAPES_SIZES.join(" to ")}; got ${size}.`);
   check(
     textureCorrelation >= 0 && textureCorrelation <= 1,
     `textureCorrelation must be in [0, 1], a share of the images; got ${textureCorrelation}.`,

@@ -3,7 +3,7 @@ import { PARTS, type Part } from "../../data/folders/image-folder.js";
 import type { SavedSplit } from "../../data/folders/photo-split.js";
 import { openData, openInMemory } from "../../data/open-data.js";
 import type { OpenDataOptions, OpenedData } from "../../data/opened-data.js";
-import { shapesDataset } from "../../data/shapes/shapes.js";
+import { isShapesSize, SHAPES_SIZES, shapesDataset } from "../../data/shapes/shapes.js";
 import { UsageError } from "../../errors.js";
 import type { EvaluationView } from "../../evaluation/view.js";
 import type { ResolvedRecipe } from "../schema.js";
@@ -73,6 +73,9 @@ export function pathOf({ data: { path } }: ResolvedRecipe): string {
 function openShapes({ data }: ResolvedRecipe, options: OpenDataOptions): OpenedData {
   const { images, testImages, validationImages, seed, textureCorrelation } = data.shapes;
   const size = data.imageSize ?? SHAPES_SIZE;
+  if (!isShapesSize(size)) {
+    throw new UsageError("ERR_SHAPES", `\`data.imageSize: ${size}\`: shapes have ${SHAPES_SIZES.join(" to ")} pixels`);
+  }
   const wants = (part: Part) => (options.parts ?? []).includes(part);
   const wantsTraining = wants("train") || (wants("validation") && validationImages === 0);
   return openInMemory(

@@ -1,0 +1,50 @@
+/** The accuracy in exported files: that of an evaluation on images that are new to the run. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { evaluate } from "../../src/api/evaluation/evaluate.js";
+import { accuracyOf } from "../../src/api/export/export-facts.js";
+import { train } from "../../src/api/training/train.js";
+import type { EvaluationFile } from "../../src/runs/schema.js";
+import { temporaryFolder } from "../support/folders.js";
+
+test("is of the run's own test images, of as many as were measured, and of no copies or training images", async () => {
+  const run = join(temporaryFolder(), "run");
+  const shapes = { images: 32, validationImages: 10, testImages: 20 };
+  const { weights } = await train(
+    {
+      model: "resnet8",
+      method: "vanilla",
+      threads: 1,
+      data: { path: "shapes", shapes },
+      training: { epochs: 1, batchSize: 16 },
+    },
+    { run },
+  );
+  expect(accuracyOf(weights)).toBeUndefined();
+  const whole = await evaluate(run, { threads: 1 });
+  const expected = { value: whole.accuracy, images: 20, data: "shapes", split: "test" };
+  expect(accuracyOf(weights)).toEqual(expected);
+  await evaluate(run, { threads: 1, limitTest: 3 });
+  await evaluate(run, { threads: 1, split: "validation" });
+  await evaluate(run, { threads: 1, checkpoint: "last" });
+
+  /** The same evaluation later, of other images. */
+  const also = (name: string, data: Partial<EvaluationFile["data"]>) =>
+    writeFileSync(
+      join(run, "evaluation", `${name}.json`),
+      JSON.stringify({
+        ...whole,
+        createdAt: "2999-01-01T00:00:00.000Z",
+        accuracy: 0,
+        count: 99,
+        data: { ...whole.data, ...data },
+      }),
+    );
+  also("adversarial-copies", { name: "adversarial", split: "all" });
+  also("folder-of-training-photos", { trainedOn: 32 });
+  also("other-set", { name: "other" });
+  expect(accuracyOf(weights)).toEqual(expected);
+  also("newer", {});
+  expect(accuracyOf(weights)).toEqual({ ...expected, value: 0, images: 99 });
+});
