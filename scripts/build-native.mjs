@@ -23,7 +23,7 @@ import { availableParallelism, freemem } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findLibtorch, LibtorchError } from "./find-libtorch.mjs";
-import { digest, ENGINE_REMEDY, engineFolder, INSTALLED, processor, ROOT } from "./places.mjs";
+import { digest, ENGINE_REMEDY, engineFolder, INSTALLED, processor, processorDigest, ROOT } from "./places.mjs";
 
 const SOURCES = join(ROOT, "native");
 const OUTPUT = engineFolder();
@@ -31,6 +31,7 @@ const CMAKE_TREE = join(OUTPUT, "cmake");
 const ADDON = join(OUTPUT, "advprop.node");
 const PHOTOS = join(OUTPUT, "photos.node");
 const STAMP = join(OUTPUT, "stamp");
+const PROCESSOR = join(OUTPUT, "processor");
 const CUDA = process.env.ADVPROP_CUDA === "ON";
 const DEBUG = process.env.ADVPROP_DEBUG === "ON";
 
@@ -51,6 +52,7 @@ export function buildNative(libtorch = findLibtorch()) {
 
   // Moved into place whole, and without a stamp until it is there: a build that is killed is never taken for done.
   rmSync(STAMP, { force: true });
+  writeFileSync(PROCESSOR, processorDigest());
   for (const addon of [ADDON, PHOTOS]) {
     const made = join(CMAKE_TREE, basename(addon));
     rmSync(`${addon}.new`, { force: true });

@@ -22,5 +22,11 @@ export declare function onnxRuntimeVersion(): string;
 /** The model and the instruction sets of the first core. */
 export declare function processor(): string;
 
+/** SHA-256 of {@link processor}. */
+export declare function processorDigest(): string;
+
+/** Whether the addons in a folder were built on a processor like this one; true if the folder does not say so. */
+export declare function isForThisProcessor(folder: string): boolean;
+
 /** SHA-256 of some strings and bytes, one after another, in hexadecimal digits. */
 export declare function digest(parts: Iterable<string | Uint8Array>): string;

@@ -29,7 +29,7 @@ export const ENGINE_REMEDY =
 export function engineFolder(env = process.env) {
   if (!INSTALLED) return join(ROOT, "build/native");
   const { version } = manifest();
-  return join(userFolder(env), `engine-${version}-${digest([processor()]).slice(0, 12)}`);
+  return join(userFolder(env), `engine-${version}-${processorDigest().slice(0, 12)}`);
 }
 
 /** The folder in which set-up installs ONNX Runtime where a project has none. */
@@ -49,6 +49,14 @@ export function processor() {
   return lines
     .filter((line) => /^(vendor_id|cpu family|model|model name|flags|Features|CPU part)\s*:/.test(line))
     .join("\n");
+}
+
+export const processorDigest = () => digest([processor()]);
+
+/** Whether the addons in a folder can run here: they have instructions of the processor that they were built on. */
+export function isForThisProcessor(folder) {
+  const path = join(folder, "processor");
+  return !existsSync(path) || readFileSync(path, "utf8") === processorDigest();
 }
 
 /** SHA-256 of some strings and bytes, one after another, in hexadecimal digits. */

@@ -94,7 +94,7 @@ at::Tensor convolutionOfBlocks(const at::Tensor& x, const at::Tensor& weight, at
 }  // namespace
 
 at::Tensor firstConvolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, at::IntArrayRef padding) {
-  const bool ours = isOurs(x) && weight.device() == x.device() && isKernelDtype(x) && isKernelDtype(weight) && x.numel() > 0 && x.size(1) == 3 &&
+  const bool ours = isOurs(x) && weight.device() == x.device() && isKernelDtype(x) && isKernelDtype(weight) && x.numel() > 0 && weight.size(0) > 0 && x.size(1) == 3 &&
                     weight.size(2) == weight.size(3);
   if (ours && weight.size(2) == 7 && stride == 2) return convolutionOfBlocks(x.contiguous(kChannelsLast), weight, padding);
   if (!ours || weight.size(2) != 3 || weight.size(0) > kMostImageOutputs || (stride != 1 && stride != 2)) return {};

@@ -20,10 +20,11 @@ __device__ inline float activate(float x, int activation) {
 }
 
 /// The gradient of the activation's argument, given that of its result. For ReLU `x` may be the result instead of the argument.
+/// Where x is NaN the gradient passes.
 template <typename T>
 __device__ inline float backThrough(float gradient, float x, int activation) {
-  if (activation == kRelu) return x > 0.f ? gradient : 0.f;
-  if (activation == kRelu6) return x > 0.f && x < 6.f ? gradient : 0.f;
+  if (activation == kRelu) return x <= 0.f ? 0.f : gradient;
+  if (activation == kRelu6) return x <= 0.f || x >= 6.f ? 0.f : gradient;
   if (activation == kSilu) {
     const float s = sigmoid<T>(x);
     return gradient * (s + x * s * (1.f - s));

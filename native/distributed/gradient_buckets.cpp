@@ -44,6 +44,7 @@ GradientBuckets::~GradientBuckets() {
 
 void GradientBuckets::follow(const at::Tensor& loss) {
   TORCH_CHECK(!following_ && started_ == 0, "the last loss of an update was given already");
+  TORCH_CHECK(loss.grad_fn(), "the loss depends on no parameter");
   std::unordered_map<const Node*, size_t> known;
   for (size_t i = 0; i < accumulators_.size(); ++i) known.emplace(accumulators_[i].get(), i);
   for (Bucket& bucket : buckets_) bucket.awaited = 0;

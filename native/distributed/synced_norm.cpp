@@ -73,7 +73,7 @@ struct SyncedNorm : torch::autograd::Function<SyncedNorm> {
 
 at::Tensor syncedNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& runningMean,
                       const c10::optional<at::Tensor>& runningVariance, double factor, double epsilon) {
-  TORCH_CHECK(x.dim() == 4, "x must be [N, C, H, W]; got ", x.sizes());
+  TORCH_CHECK(x.dim() == 4 && x.numel() > 0, "x must be [N, C, H, W] with at least one value; got ", x.sizes());
   return SyncedNorm::apply(x, weight, bias, runningMean, runningVariance, factor, epsilon);
 }
 

@@ -54,6 +54,7 @@ InvertedResidualLayers::InvertedResidualLayers(const at::Tensor& x, const at::Te
   TORCH_CHECK(spareRows >= 0 && spareColumns >= 0, "the kernel of ", kernel, " is larger than the padded input ", x.sizes());
   panel = {kPanel, height, width, spareRows / stride + 1, spareColumns / stride + 1, padding[0], padding[2], kernel, stride};
   TORCH_CHECK(expands || expanded == inputs, "without an expansion the depthwise channels are those of x");
+  TORCH_CHECK(inputs > 0 && expanded > 0 && outputs > 0, "the layers must have channels");
   const at::ScalarType dtype = x.scalar_type();
   if (expands) {
     const PackedPointwise packed(keep(packedPointwise(expand_, expanded, inputs, dtype)), dtype, expanded, inputs);

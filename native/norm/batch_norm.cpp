@@ -115,16 +115,21 @@ at::Tensor runningStatistics(const at::Tensor& runningMean, const at::Tensor& ru
   return statistics;
 }
 
+void checkSeveralValues(const at::Tensor& x) {
+  TORCH_CHECK(x.numel() > x.size(1), "batch statistics need more than one value for each channel; got ", x.sizes());
+}
+
 /// The same by libtorch's operators, for all tensors that the kernel does not take.
 at::Tensor composedNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const c10::optional<at::Tensor>& residual,
                     const c10::optional<at::Tensor>& runningMean, const c10::optional<at::Tensor>& runningVariance, bool batch, double factor,
                     double epsilon, int64_t activation) {
+  if (batch) checkSeveralValues(x);
   at::Tensor y = at::batch_norm(x, weight, bias, runningMean, runningVariance, batch, factor, epsilon, /*cudnn_enabled=*/x.is_cuda());
   if (residual.has_value()) y = y + *residual;
   switch (activation) {
     case kRelu: return at::relu(y);
     case kSilu: return at::silu(y);
-    case kRelu6: return at::clamp(y, 0, 6);
+    case kRelu6: return at::hardtanh(y, 0, 6); // its gradient is 0 at 0 and 6, like that of the kernel
     default: return y;
   }
 }
@@ -157,6 +162,7 @@ at::Tensor normStatistics(const at::Tensor& x, const at::Tensor& weight, const a
   if (runningMean.has_value()) checkChannelValues(*runningMean, "running_mean", x);
   if (runningVariance.has_value()) checkChannelValues(*runningVariance, "running_var", x);
   TORCH_CHECK(batch || (runningMean.has_value() && runningVariance.has_value()), "running statistics are needed where the batch's are not used");
+  if (batch) checkSeveralValues(x);
   return batch ? batchStatistics(x, runningMean, runningVariance, factor, epsilon) : runningStatistics(*runningMean, *runningVariance, epsilon);
 }
 

@@ -18,11 +18,12 @@ Floats activate(Floats x) {
 }
 
 /// The gradient of the activation's argument, given that of its result. For ReLU `x` may be the result instead of the argument.
+/// Where x is NaN the gradient passes, so that an overflow does not look like a gradient of 0.
 template <typename T, Activation kind>
 Floats backThrough(Floats gradient, Floats x) {
-  if constexpr (kind == kRelu) return x > 0.f ? gradient : Floats{};
+  if constexpr (kind == kRelu) return x <= 0.f ? Floats{} : gradient;
   if constexpr (kind == kSilu) return gradient * siluSlope<T>(x);
-  if constexpr (kind == kRelu6) return (x > 0.f) & (x < 6.f) ? gradient : Floats{};
+  if constexpr (kind == kRelu6) return (x <= 0.f) | (x >= 6.f) ? Floats{} : gradient;
   return gradient;
 }
 

@@ -19,7 +19,7 @@ constexpr auto kPlainResult = [](Floats value, int64_t, int64_t) { return value;
 template <typename T>
 struct PassedBack {
   Floats operator()(Floats gradient, int64_t place, int64_t channel) const {
-    const Floats passed = norm(load(x + place), channel) > 0.f ? gradient : Floats{};
+    const Floats passed = backThrough<T, kRelu>(gradient, norm(load(x + place), channel));
     return passed * load(norm.factor + channel);
   }
   const T* x;

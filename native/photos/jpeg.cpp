@@ -16,6 +16,8 @@ namespace {
 
 /// sharp's own limit. Larger images are left to sharp, which refuses them.
 constexpr uint64_t MOST_PIXELS = 0x3FFFull * 0x3FFF;
+/// A progressive image has some ten. Each takes time for all pixels, so a small file of many scans could block a server for hours.
+constexpr int MOST_SCANS = 100;
 constexpr int EXIF_MARKER = JPEG_APP0 + 1;
 constexpr int PROFILE_MARKER = JPEG_APP0 + 2;
 constexpr char EXIF_NAME[] = "Exif\0"; // and the zero that ends it
@@ -45,26 +47,32 @@ Turn turnOf(int orientation) {
 struct Jpeg::Reader {
   Reader(const uint8_t* bytes, size_t length) : bytes_(bytes), length_(length) {
     info_.err = jpeg_std_error(&errors_.manager);
-    errors_.manager.error_exit = [](j_common_ptr info) { longjmp(reinterpret_cast<Errors*>(info->err)->leave, 1); };
+    errors_.manager.error_exit = leave;
     errors_.manager.emit_message = [](j_common_ptr info, int level) {
-      if (level < 0) info->err->num_warnings++;
+      if (level < 0) leave(info); // a warning: the image is damaged
+    };
+    progress_.progress_monitor = [](j_common_ptr info) {
+      if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > MOST_SCANS) leave(info);
     };
   }
   ~Reader() { jpeg_destroy_decompress(&info_); }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
+  static void leave(j_common_ptr info) { longjmp(reinterpret_cast<Errors*>(info->err)->leave, 1); }
+
   bool open() {
     if (length_ < 4 || bytes_[length_ - 2] != 0xFF || bytes_[length_ - 1] != JPEG_EOI) return false;
     if (setjmp(errors_.leave) != 0) return false;
     jpeg_create_decompress(&info_);
+    info_.progress = &progress_;
     jpeg_mem_src(&info_, bytes_, length_);
     jpeg_save_markers(&info_, EXIF_MARKER, 0xFFFF);
     jpeg_save_markers(&info_, PROFILE_MARKER, 0xFFFF);
     jpeg_read_header(&info_, TRUE);
     if (info_.data_precision != 8 || uint64_t{info_.image_width} * info_.image_height > MOST_PIXELS) return false;
     if (info_.jpeg_color_space != JCS_YCbCr && info_.jpeg_color_space != JCS_GRAYSCALE) return false;
-    return readMarkers() && info_.err->num_warnings == 0;
+    return readMarkers();
   }
 
   /// As stored, like everything in this class.
@@ -133,13 +141,14 @@ struct Jpeg::Reader {
       for (int i = 0; i < count; i++) rows[i] = target + (next + i - top) * rowBytes;
       if (jpeg_read_scanlines(&info_, rows, count) == 0) return false;
     }
-    return info_.err->num_warnings == 0;
+    return true;
   }
 
   const uint8_t* bytes_;
   size_t length_;
   jpeg_decompress_struct info_{};
   Errors errors_;
+  jpeg_progress_mgr progress_{};
   Turn turn_{};
 };
 

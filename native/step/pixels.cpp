@@ -68,8 +68,10 @@ struct NormalizePixels : torch::autograd::Function<NormalizePixels> {
 };
 
 at::Tensor normalizePixels(const at::Tensor& images, const at::Tensor& mean, const at::Tensor& deviation, at::ScalarType dtype) {
-  const bool ours = isChannelsLast(images) && images.scalar_type() == at::kFloat && mean.scalar_type() == at::kFloat &&
-                    deviation.scalar_type() == at::kFloat && mean.numel() == images.size(1) && deviation.numel() == images.size(1) &&
+  const auto isOfColors = [&](const at::Tensor& values) {
+    return values.scalar_type() == at::kFloat && values.numel() == images.size(1) && values.is_contiguous() && values.is_cpu();
+  };
+  const bool ours = isChannelsLast(images) && images.scalar_type() == at::kFloat && isOfColors(mean) && isOfColors(deviation) &&
                     (dtype == at::kFloat || dtype == at::kBFloat16) && !isDisabled(Switchable::pixels);
   if (!ours) return ((images - mean) / deviation).to(dtype);
   return NormalizePixels::apply(images, mean, deviation, dtype);

@@ -33,7 +33,9 @@ function setUpEngine(say: (line: string) => void): boolean {
     say(`The engine is in ${engineFolder()}.`);
     return true;
   } catch (error) {
-    if (!(error instanceof BuildError || error instanceof LibtorchError)) throw error;
+    // A folder that cannot be written, for example.
+    const ofSystem = error instanceof Error && "syscall" in error;
+    if (!(ofSystem || error instanceof BuildError || error instanceof LibtorchError)) throw error;
     say(`advprop: ${error.message}`);
     return false;
   }

@@ -65,10 +65,10 @@ export function lineChart({ title, xLabel, width, height, series, format, legend
   </g>`;
 }
 
-/** Escapes text for SVG, without control characters, which XML does not allow. */
+/** Escapes text for SVG, without control characters and U+FFFE and U+FFFF, which XML does not allow. */
 export const escapeXml = (words: string): string =>
   words
-    .replace(/\p{Cc}/gu, "\uFFFD")
+    .replace(/[\p{Cc}\uFFFE\uFFFF]/gu, "\uFFFD")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;");

@@ -4,6 +4,7 @@ import sharp, { type Sharp } from "sharp";
 import { RunError } from "../errors.js";
 import type { Size } from "./crop.js";
 import { formatOf } from "./file-format.js";
+import { hasTooManyScans, MOST_SCANS } from "./jpeg-scans.js";
 import type { RawImage } from "./resize.js";
 
 /** The supported formats by sharp's names, with their file extensions. */
@@ -87,6 +88,7 @@ export async function readHeader(bytes: Uint8Array, file: string): Promise<Image
  */
 export async function decodeImage(bytes: Uint8Array, file: string, size?: Size, strict = false): Promise<RawImage> {
   checkFormat(bytes, file);
+  if (hasTooManyScans(bytes)) throw new ImageError(file, `it is a JPEG of more than ${MOST_SCANS} scans`);
   try {
     const pipeline = open(bytes, strict).flatten({ background: BACKGROUND }).toColourspace("srgb");
     if (size !== undefined) pipeline.resize(size.width, size.height, { fit: "fill", kernel: "cubic" });

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { engineFolder } from "../../scripts/places.mjs";
+import { engineFolder, isForThisProcessor } from "../../scripts/places.mjs";
 import type { Region, Size } from "./crop.js";
 
 /** The fields of a `Cut` of `cut.ts`, as arguments of the addon. */
@@ -39,7 +39,7 @@ export const nativePhotos: NativePhotos | null = load();
 
 function load(): NativePhotos | null {
   const path = join(engineFolder(), "photos.node");
-  if (!existsSync(path)) return null;
+  if (!existsSync(path) || !isForThisProcessor(engineFolder())) return null;
   try {
     return createRequire(import.meta.url)(path) as NativePhotos;
   } catch {

@@ -63,28 +63,30 @@ export async function serve(model: string, options: ServeOptions = {}): Promise<
     const exported = isOnnx(model) ? undefined : await asOnnx(model, join(scratch, "model.onnx"), checkpoint);
     const predictor = await openPredictor(exported?.file ?? model, { onnx, threads });
     try {
-      let closing = false;
-      const app = serveApp(predictor, limits, () => closing);
+      let closing: Promise<void> | undefined;
+      const app = serveApp(predictor, limits, () => closing !== undefined);
       const { server, url } = await listen("serve", app.fetch, { port, host });
       // Also ends requests whose headers never arrive completely.
       server.headersTimeout = 1000 * limits.timeout;
       server.requestTimeout = 2000 * limits.timeout;
       server.maxConnections = 16 * limits.maxRequests;
+      const close = async () => {
+        // The system resets connections that it has accepted for the server, but not handed over, when the server stops listening.
+        await delay(GRACE);
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        server.closeIdleConnections();
+        // Does not wait for connections that are busy for longer than a request may take.
+        const late = setTimeout(() => server.closeAllConnections(), 2000 * limits.timeout);
+        await closed;
+        clearTimeout(late);
+        await predictor.close();
+      };
       return {
         url,
         notes: exported?.notes ?? predictor.notes,
-        async close() {
-          if (closing) return;
-          closing = true;
-          // The system resets connections that it has accepted for the server, but not handed over, when the server stops listening.
-          await delay(GRACE);
-          const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-          server.closeIdleConnections();
-          // Does not wait for connections that are busy for longer than a request may take.
-          const late = setTimeout(() => server.closeAllConnections(), 2000 * limits.timeout);
-          await closed;
-          clearTimeout(late);
-          await predictor.close();
+        close() {
+          closing ??= close();
+          return closing;
         },
       };
     } catch (error) {

@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { engineFolder, ENGINE_REMEDY as REMEDY } from "../../scripts/places.mjs";
+import { engineFolder, isForThisProcessor, ENGINE_REMEDY as REMEDY } from "../../scripts/places.mjs";
 import { RunError, UsageError } from "../errors.js";
 
 /** What the addon's functions take and give for a tensor: an object that carries a handle under `handleKey`. */
@@ -140,6 +140,9 @@ export const native: NativeAddon = Object.create(
 function load(): NativeAddon {
   const path = join(engineFolder(), "advprop.node");
   if (!existsSync(path)) throw new UsageError("ERR_ADDON", `the native engine is not built (no ${path}). ${REMEDY}`);
+  if (!isForThisProcessor(engineFolder())) {
+    throw new UsageError("ERR_ADDON", `the native engine was built for another processor. ${REMEDY}`);
+  }
   // Threads that wait for the next operator sleep rather than spin: two spinning threads beside another busy process
   // slow a step many times. libgomp reads this when it is loaded, with the addon.
   process.env.OMP_WAIT_POLICY ??= "PASSIVE";

@@ -8,10 +8,15 @@ import { UsageError } from "../errors.js";
 import { findGlobal, PickleArgumentError, type PickleGlobal, type PickleValue } from "./pickle-globals.js";
 import { decodeText, INSTRUCTIONS, type MachineInterface, printable, STOP } from "./pickle-instructions.js";
 
-/** Maximum number of instructions, which limits the memory. About 60 per tensor are usual. */
+/** Maximum number of instructions. About 60 per tensor are usual. */
 const MAX_INSTRUCTIONS = 2_000_000;
 /** Maximum size of a pickle, which contains names and shapes but no elements. */
 export const MAX_PICKLE_BYTES = 2 ** 26;
+
+/** Maximum memory of the values in bytes, roughly. Calls can copy a value again and again. */
+const MAX_MEMORY = 2 ** 29;
+/** Bytes of an entry of a list or a map, roughly. */
+const ENTRY_BYTES = 64;
 
 export interface PickleOptions {
   /** The file's name, for messages. */
@@ -35,6 +40,12 @@ export function unpickle(bytes: Uint8Array, options: PickleOptions): { value: Pi
   return new Machine(bytes, options).run();
 }
 
+function sizeOf(value: PickleValue): number {
+  if (value instanceof Uint8Array) return value.length;
+  if (value instanceof Map || value instanceof Set) return ENTRY_BYTES * value.size;
+  return Array.isArray(value) ? ENTRY_BYTES * value.length : 0;
+}
+
 class Machine {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -42,6 +53,7 @@ class Machine {
   readonly #stack: Slot[] = [];
   readonly #memo = new Map<number, PickleValue>();
   #position: number;
+  #memory = 0;
   /** Position and opcode of the current instruction, for messages. */
   #opcode = 0;
   #at = 0;
@@ -87,6 +99,8 @@ class Machine {
       return Number(this.#view.getBigUint64(at, true));
     },
     push: (value) => {
+      this.#memory += sizeOf(value);
+      if (this.#memory > MAX_MEMORY) this.#refuse(`needs more than ${MAX_MEMORY / 2 ** 20} MiB, which is the limit`);
       this.#stack.push(value);
     },
     pop: () => this.#pop(),
@@ -163,7 +177,7 @@ class Machine {
     this.#refuse(
       `uses ${printable(name)}, which tensors in plain containers do not need. Code of a file is never run. ` +
         "If you trust the file, write only its weights in Python: " +
-        'torch.save(torch.load(FILE, weights_only=False)["state_dict"], NEW_FILE), where "state_dict" is the entry that holds them',
+        'torch.save(torch.load(FILE, weights_only=False)["state_dict"], NEW_FILE), where "state_dict" is the entry that holds them; for a whole model, torch.save(torch.load(FILE, weights_only=False).state_dict(), NEW_FILE)',
     );
   }
 }

@@ -34,7 +34,7 @@ export interface StoredTensor {
 }
 
 /** No tensor of an image classifier has more elements. */
-const MAX_ELEMENTS = 2 ** 32;
+const MAX_ELEMENTS = 2 ** 28;
 
 const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 

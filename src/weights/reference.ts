@@ -1,4 +1,5 @@
 /** Finds or downloads the file of a weights reference. */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { type Checksum, download } from "../data/datasets/download.js";
@@ -94,16 +95,20 @@ function refuse(reference: string, rule: string): never {
 /** Path of a remote file in the cache: the server's name and the path of the address, so that users can find it. */
 function cachedPath(url: URL): string {
   const path = url.pathname === "/" ? "/index" : url.pathname.replace(/\/+$/, "");
-  const query = url.search === "" ? "" : encodeURIComponent(url.search);
+  // A query can be longer than a file's name may be, and can contain a signature.
+  const query = url.search === "" ? "" : `-${createHash("sha256").update(url.search).digest("hex").slice(0, 16)}`;
   return userCache("weights", url.host.replace(/[^\w.-]/g, "_"), `${path}${query}`);
 }
 
-/** The published hash, or the one at the end of the name. Eight decimal digits are a date and not a hash. */
+/**
+ * The published hash, or the one at the end of the name: eight digits as in PyTorch's hub, or all. Eight decimal digits are a date and not a
+ * hash. Other numbers of digits are identifiers, for example of a commit.
+ */
 function hashInName(path: string): Checksum | undefined {
   const entry = findPublished(path);
   // The hash of a file does not apply to another format of it on Hugging Face.
   const published = entry !== undefined && basename(entry.file ?? entry.reference) === basename(path);
-  const inName = /-([0-9a-f]{8,64})\.[a-z]+$/.exec(path)?.[1];
+  const inName = /-([0-9a-f]{8}|[0-9a-f]{64})\.[a-z]+$/.exec(path)?.[1];
   const begins = published ? entry.sha256 : inName !== undefined && /[a-f]/.test(inName) ? inName : undefined;
   return begins === undefined ? undefined : { algorithm: "sha256", begins };
 }

@@ -1,11 +1,12 @@
 /** The accuracy in exported files: that of an evaluation on images that are new to the run. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { evaluate } from "../../src/api/evaluation/evaluate.js";
-import { accuracyOf } from "../../src/api/export/export-facts.js";
+import { accuracyOf, trainingOf } from "../../src/api/export/export-facts.js";
 import { train } from "../../src/api/training/train.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
+import { openWeights } from "../../src/weights/open.js";
 import { temporaryFolder } from "../support/folders.js";
 
 test("is of the run's own test images, of as many as were measured, and of no copies or training images", async () => {
@@ -21,10 +22,12 @@ test("is of the run's own test images, of as many as were measured, and of no co
     },
     { run },
   );
-  expect(accuracyOf(weights)).toBeUndefined();
+  const { specification } = await openWeights(run);
+  const accuracy = (other = {}) => accuracyOf(weights, { ...specification, ...other });
+  expect(accuracy()).toBeUndefined();
   const whole = await evaluate(run, { threads: 1 });
   const expected = { value: whole.accuracy, images: 20, data: "shapes", split: "test" };
-  expect(accuracyOf(weights)).toEqual(expected);
+  expect(accuracy()).toEqual(expected);
   await evaluate(run, { threads: 1, limitTest: 3 });
   await evaluate(run, { threads: 1, split: "validation" });
   await evaluate(run, { threads: 1, checkpoint: "last" });
@@ -44,7 +47,15 @@ test("is of the run's own test images, of as many as were measured, and of no co
   also("adversarial-copies", { name: "adversarial", split: "all" });
   also("folder-of-training-photos", { trainedOn: 32 });
   also("other-set", { name: "other" });
-  expect(accuracyOf(weights)).toEqual(expected);
+  expect(accuracy()).toEqual(expected);
   also("newer", {});
-  expect(accuracyOf(weights)).toEqual({ ...expected, value: 0, images: 99 });
+  expect(accuracy()).toEqual({ ...expected, value: 0, images: 99 });
+  expect(accuracy({ imageSize: 64 })).toBeUndefined();
+});
+
+test("a recipe beside weights that are no checkpoint says nothing about them", () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "recipe.yaml"), "ingredients: [flour]\n");
+  mkdirSync(join(folder, "weights"));
+  expect(trainingOf(join(folder, "weights/resnet18.pth"))).toEqual({});
 });

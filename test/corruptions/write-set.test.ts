@@ -11,7 +11,7 @@ import { openSourceImages, sourceOfDataset } from "../../src/data/writing/source
 import { advprop } from "../support/cli.js";
 import { codedRejection } from "../support/errors.js";
 import { temporaryFolder } from "../support/folders.js";
-import { writeClasses } from "../support/photos.js";
+import { picture, writeClasses, writePicture } from "../support/photos.js";
 
 const shapes = shapesDataset({ split: "test", count: 12, size: 32, seed: 0 });
 const source = sourceOfDataset(shapes, { part: "test", seed: 0 });
@@ -61,6 +61,15 @@ describe("writeCorruptedSet", () => {
     }
     const metadata = await sharp(join(to, "contrast", "2", "dog", "000.jpg")).metadata();
     expect(metadata).toMatchObject({ format: "jpeg", width: 40, height: 40, chromaSubsampling: "4:2:0" });
+  });
+
+  test("loses no photo whose name becomes that of another one", async () => {
+    const [folder, to] = [temporaryFolder(), join(temporaryFolder(), "set")];
+    await writeClasses(folder, { cat: 1, dog: 1 });
+    for (const name of ["a.png", "a.png.jpg"]) await writePicture(join(folder, "cat", name), picture(name.length));
+    const images = await openSourceImages(folder, { part: "test", imageSize: 32, seed: 0 });
+    await writeCorruptedSet(images, { to, corruptions: ["contrast"], severities: [1], seed: 0, workers: 1 });
+    expect(readdirSync(join(to, "contrast/1/cat")).sort()).toEqual(["000.jpg", "a.png-2.jpg", "a.png.jpg"]);
   });
 
   test("refuses a folder with something else and a set made with other settings, and does not change them", async () => {

@@ -9,7 +9,7 @@ const ORIGIN = 150;
 /** All images are classified correctly, except half of the images of class `from`, which are classified as `to`. */
 async function draw(classes: number, [from, to]: readonly [number, number]) {
   const counts = Array.from({ length: classes }, (_, k) => [k, k, k === from ? 5 : 10] as const);
-  const names = Array.from({ length: classes }, (_, k) => `<class> & ${k}\u0001`);
+  const names = Array.from({ length: classes }, (_, k) => `<class> & ${k}\u0001\uffff`);
   const png = await confusionPng(names, [...counts, [from, to, 5]]);
   const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
   /** Red, green and blue at the centre of a square. */

@@ -93,6 +93,21 @@ async function bothWays(bytes: Uint8Array, cut: Cut, oversampling = 1): Promise<
   return [fast, slow];
 }
 
+/** A grey image of 8 x 8 pixels in up to 127 scans without an error: the mean, the high bits of each frequency, and their low bits. */
+function scans(count: number): Buffer {
+  const code = [1, ...new Array(15).fill(0), 0]; // one code of one bit, for the value 0
+  const scan = (first: number, bits: number) => [0xff, 0xda, 0, 8, 1, 1, 0, first, first, bits, 0x7f];
+  const frequencies = Array.from({ length: 63 }, (_, i) => i + 1);
+  const all = [scan(0, 0), ...frequencies.map((k) => scan(k, 0x01)), ...frequencies.map((k) => scan(k, 0x10))];
+  return Buffer.from([
+    ...[0xff, 0xd8, 0xff, 0xdb, 0, 67, 0, ...new Array(64).fill(1)],
+    ...[0xff, 0xc2, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0],
+    ...[0xff, 0xc4, 0, 38, 0x00, ...code, 0x10, ...code],
+    ...all.slice(0, count).flat(),
+    ...[0xff, 0xd9],
+  ]);
+}
+
 function meanDifference(a: Uint8Array, b: Uint8Array): number {
   return a.reduce((sum, value, i) => sum + Math.abs(value - b[i]), 0) / a.length;
 }
@@ -235,6 +250,24 @@ withAddon("cutPhoto", () => {
   });
 
   const photos = testData("clothing-small");
+  test("an image of more than 100 scans is refused, by the addon and without it", async () => {
+    const region = { left: 0, top: 0, width: 8, height: 8 };
+    const cut = (bytes: Uint8Array) =>
+      nativePhotos!.cutJpeg(bytes, 1, region, { width: 8, height: 8 }, region, 0, false, new Uint8Array(192));
+    expect([cut(scans(1)), cut(scans(100)), cut(scans(101)), cut(scans(127))]).toEqual([true, true, false, false]);
+    // The same scan again and again is damaged. It is refused at the first repetition.
+    const last = scans(64).subarray(-12);
+    const repeated = Buffer.concat([
+      scans(64).subarray(0, -2),
+      ...new Array(20).fill(last.subarray(0, -2)),
+      last.subarray(-2),
+    ]);
+    expect(cut(repeated)).toBe(false);
+    expect(await decodeImage(scans(100), "a.jpg")).toMatchObject({ width: 8, height: 8 });
+    const { message } = await codedRejection(decodeImage(scans(101), "a.jpg"));
+    expect(message).toBe("cannot decode a.jpg: it is a JPEG of more than 100 scans.");
+  });
+
   test.skipIf(photos === undefined)("real photos have the pixels of sharp (clothing-small)", async () => {
     const folder = join(photos!, "validation");
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".jpg"));

@@ -45,7 +45,7 @@ const needNetwork = (context: TestContext) => {
 };
 
 beforeAll(() => {
-  const packed = run("npm", ["pack", "--json", "--pack-destination", folder], {}, ROOT);
+  const packed = run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {}, ROOT);
   const [{ filename, files }] = JSON.parse(succeeded(packed));
   packedFiles.push(...files.map(({ path }: { path: string }) => path));
   mkdirSync(project);

@@ -125,6 +125,15 @@ describe("a pickle", () => {
     expect(error.message).toContain("has more than 2000000 instructions");
   });
 
+  test("that copies a value again and again is refused before it needs much memory", async () => {
+    const encode = [pickled.global("_codecs", "encode"), Buffer.from("q\x01", "latin1")];
+    const text = [pickled.text("a".repeat(2 ** 20)), Buffer.from("q\x02", "latin1")];
+    const call = [Buffer.from("h\x01h\x02", "latin1"), pickled.text("latin1"), Buffer.from("\x86R", "latin1")];
+    const many = new Array(600).fill(Buffer.concat(call));
+    const error = await rejected(torchArchive(pickled.file(Buffer.concat([...encode, ...text, ...many]))));
+    expect(error.message).toContain("needs more than 512 MiB");
+  });
+
   test("whose nested lists have a billion elements is refused without expanding them", async () => {
     // Each list contains the one before it ten times.
     let value = Buffer.from("]q\x00", "latin1");

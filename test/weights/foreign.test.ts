@@ -199,6 +199,9 @@ describe("what does not fit is refused", () => {
       ["features.1.0.block.0.0.weight", one],
     ]);
     expect(refused(torchvisions).message).toContain("torchvision's EfficientNet, which pads its images in another way");
+    expect(refused(stateOfModel("resnet20"), {}, "cache/resnetaa50.pth").message).toContain(
+      "ResNet with anti-aliasing",
+    );
     const b0 = stateOfModel("efficientnet-b0");
     expect(refused(b0, {}, "cache/efficientnet_b0_ra-3dd342df.pth").message).toContain(
       "timm's efficientnet_b0 without tf_",

@@ -46,6 +46,19 @@ describe("an address", () => {
     expect(dirname(a)).toBe(dirname(b));
     await localFile(`${url}w.pth?v=1`, QUICK);
     expect(ranges).toHaveLength(2);
+    // As long as that of a signed address, whose signature must not be in a file's name.
+    const signed = await localFile(`${url}w.pth?signature=${"a1".repeat(300)}`, QUICK);
+    expect(signed).toMatch(/w\.pth-[0-9a-f]{16}$/);
+  });
+
+  test("whose name ends in an identifier that is no hash is not checked by it", async () => {
+    const { url } = await serve(sendRange(BYTES));
+    for (const name of [
+      "1b4e28ba-2fa1-11d2-883f-b9a761bde3fb.pth",
+      `model-${"0123456789abcdef".repeat(3).slice(0, 40)}.pth`,
+    ]) {
+      expect(readFileSync(await localFile(`${url}${name}`, QUICK))).toEqual(Buffer.from(BYTES));
+    }
   });
 
   test("of a damaged file in the cache is downloaded again where its hash is known", async () => {

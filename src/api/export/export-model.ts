@@ -124,7 +124,7 @@ async function writeOnnx(
   options: OnnxExportOptions,
 ) {
   const { specification } = classifier;
-  const accuracy = accuracyOf(file);
+  const accuracy = accuracyOf(file, specification);
   const facts: OnnxFacts = { ...(preset && { preset }), ...trainingOf(file), ...(accuracy && { accuracy }) };
   const images = await sampleImages(run, specification);
   const logits = (await classifierPredictor(classifier).logits(images)) as Float32Array;

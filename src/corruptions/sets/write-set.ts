@@ -19,6 +19,7 @@ import { CORRUPTED_SET_MANIFEST, type CorruptedLayout } from "../../data/corrupt
 import { npyHeader } from "../../data/datasets/npy.js";
 import { beginSet, completeSet } from "../../data/writing/set-manifest.js";
 import { photosNote, type SourceImages, squareNote } from "../../data/writing/source-images.js";
+import { uniquePaths } from "../../data/writing/unique-paths.js";
 import { runUnits, type WorkOptions } from "../../data/writing/work-queue.js";
 import { assert, RunError, UsageError } from "../../errors.js";
 import { fileOfPart } from "../../parts.js";
@@ -161,7 +162,7 @@ function arrayShape({ source, severities, length }: SetJob): number[] {
 
 /** The names with `.jpg` appended where they have no JPEG extension. */
 const jpegNames = (files: readonly string[]): string[] =>
-  files.map((file) => (/^\.jpe?g$/i.test(extname(file)) ? file : `${file}.jpg`));
+  uniquePaths(files.map((file) => (/^\.jpe?g$/i.test(extname(file)) ? file : `${file}.jpg`)));
 
 async function digestOfTextures(folder: string): Promise<string> {
   const hash = createHash("sha256");

@@ -1,6 +1,6 @@
 /** Downloads of large files, which can be resumed and are checked by their hash. */
 
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, renameSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -67,8 +67,8 @@ export async function download(options: DownloadOptions): Promise<void> {
   makeFolder(dirname(path));
   if (sizeOf(path) > 0 && (checksum === undefined || (await fits(path, checksum)))) return;
   if (checksum === undefined) {
-    // The parts of two processes or of two versions could not be told apart.
-    const part = `${path}.${process.pid}.part`;
+    // The parts of two downloads or of two versions could not be told apart.
+    const part = `${path}.${randomUUID()}.part`;
     try {
       await fetchWhole(options, part);
     } catch (error) {

@@ -23,7 +23,8 @@ export function readLabelFile(
   files: readonly string[],
   classes: ReadonlyMap<string, unknown> | undefined,
 ): Map<string, string> {
-  const photos = new Set(files);
+  // Names that look the same can have other bytes on disk, for example on macOS.
+  const photos = new Map(files.map((file) => [file.normalize("NFC"), file]));
   const labels = new Map<string, string>();
   const lines = textOf(path).split(/\r?\n/);
   lines.forEach((text, index) => {
@@ -32,9 +33,10 @@ export function readLabelFile(
     const fail = (message: string) => new UsageError("ERR_DATA_LABELS", `${path}:${index + 1}: ${message}`);
     const match = /^([^\t]+)\t+(.+)$/.exec(line) ?? /^(\S+)\s+(.+)$/.exec(line);
     if (match === null) throw fail(`must have the form FILE CLASS, as in photo.jpg cat; got ${line}.`);
-    const [file, name] = [match[1].trim(), match[2].trim().normalize("NFC")];
-    if (!photos.has(file))
-      throw fail(`there is no photo ${file} in the folder.${didYouMean(file, files.slice(0, 1000))}`);
+    const [written, name] = [match[1].trim(), match[2].trim().normalize("NFC")];
+    const file = photos.get(written.normalize("NFC"));
+    if (file === undefined)
+      throw fail(`there is no photo ${written} in the folder.${didYouMean(written, files.slice(0, 1000))}`);
     if (classes !== undefined && !classes.has(name)) {
       throw fail(`there is no class ${name} among the training folders.${didYouMean(name, classes.keys())}`);
     }

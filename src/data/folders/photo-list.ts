@@ -1,5 +1,5 @@
 /** Resolves the photos that a user gives as files, folders, patterns or a list. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { globSync } from "tinyglobby";
 import { UsageError } from "../../errors.js";
@@ -47,25 +47,40 @@ export async function listPhotos(given: readonly string[], readList: () => Promi
 const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) => line !== "");
 
 function expand(given: string, others: string[]): string[] {
-  if (statSync(given, { throwIfNoEntry: false })?.isDirectory()) return photosBelow(given, others);
+  if (isFolder(given)) return photosBelow(given, others);
   if (existsSync(given) || !/[*?[{]/.test(given)) return [given];
   const files = globSync(given, { expandDirectories: false }).sort();
   others.push(...files.filter((file) => !isPhotoName(file)));
   return files.filter(isPhotoName);
 }
 
+/** Whether a path leads to a folder; one that cannot be followed does not. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 function photosBelow(folder: string, others: string[]): string[] {
   const reader = new FolderReader(resolve(folder));
   const photos: string[] = [];
-  const walk = (path: string): void => {
+  /** `above` has the real paths of the folders around this one, so that a loop of links ends. */
+  const walk = (path: string, above: ReadonlySet<string>): void => {
+    const real = realpathSync(path);
+    if (above.has(real)) {
+      others.push(path);
+      return;
+    }
     const { folders, files, odd, failure } = reader.list(resolve(path));
     if (failure !== undefined) throw new UsageError("ERR_PHOTOS", `cannot read the folder ${path}: ${failure}`);
     for (const name of files.filter((file) => !isHidden(file))) {
       (isPhotoName(name) ? photos : others).push(join(path, name));
     }
     others.push(...odd.map(({ name }) => join(path, name)));
-    for (const name of folders.filter((one) => !isHidden(one))) walk(join(path, name));
+    for (const name of folders.filter((one) => !isHidden(one))) walk(join(path, name), new Set([...above, real]));
   };
-  walk(folder);
+  walk(folder, new Set());
   return photos;
 }

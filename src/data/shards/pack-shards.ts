@@ -199,7 +199,9 @@ function keysOf({ hasParts }: ImageFolder, photos: readonly Photo[]): string[] {
   return photos.map(({ file }) => {
     const inside = file.replace(/^.*?\.tar\//i, "");
     const path = hasParts && inside === file ? file.slice(file.indexOf("/") + 1) : inside;
-    const key = path.replace(/\.[^./]*$/, "").replaceAll(".", "_");
+    // Dots end a key, backslashes are refused, and names between two underscores are those of webdataset's own members.
+    const plain = path.replace(/\.[^./]*$/, "").replace(/[.\\]/g, "_");
+    const key = /^__[^/]*__(\/|$)/.test(plain) ? `-${plain}` : plain;
     let free = key;
     for (let n = 2; used.has(free); n++) free = `${key}-${n}`;
     used.add(free);

@@ -17,6 +17,7 @@ import { keepPhotos, limitStratified, photoSet } from "../photos/photo-set.js";
 import { badPhotos, quickCheckPhotos } from "../photos/quick-check.js";
 import { photoPath, readPhoto } from "../photos/read-photo.js";
 import type { MadeFrom, SetManifest } from "./set-manifest.js";
+import { uniquePaths } from "./unique-paths.js";
 
 /** Where worker threads read the pixels: in shared memory, or in files. */
 export type ImageSource =
@@ -84,11 +85,13 @@ export async function openSourceImages(path: string, options: SourceOptions): Pr
   const inspections = await inspectPhotos(set.files.map((file) => photoPath(set.root, file)));
   new LeftOutPhotos(set.root, {}).addBefore(badPhotos(set.files, inspections));
   const checks = await quickCheckPhotos(set.root, set.files);
-  const files = set.files.map((file, i) => {
+  const inClasses = set.files.map((file, i) => {
     const inPart = file.split("/").slice(folder.hasParts ? 1 : 0);
     // A photo that a label file lists is not in a folder of its class.
     return [classes[labels[i]], ...(inPart.length > 1 ? inPart.slice(1) : inPart)].join("/");
   });
+  // Two folders whose names differ only in the form of an accent are one class.
+  const files = uniquePaths(inClasses);
   return {
     ...set,
     files,

@@ -85,6 +85,14 @@ describe("download", () => {
     await download(options);
   });
 
+  test("two downloads at the same time without a known hash are both whole", async () => {
+    const { url } = await serve(sendRange(BYTES));
+    const options = optionsFor(url, { checksum: undefined });
+    await Promise.all([download(options), download(options)]);
+    expect(md5(readFileSync(options.path))).toBe(md5(BYTES));
+    expect(readdirSync(join(options.path, ".."))).toEqual(["file.bin"]);
+  });
+
   test("starts again where the server ignores ranges", async () => {
     const { url, ranges } = await serve((request, response, connection) => {
       if (connection === 1) sendHalf(BYTES, "stall")(request, response, connection);

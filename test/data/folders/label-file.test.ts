@@ -21,6 +21,13 @@ async function setWith(lines: string | undefined, part = "val"): Promise<string>
 const RIGHT = "c.jpg cat\r\n\nb.jpg   wild dog\na 1.jpg\tcat\n";
 
 describe("a part without folders of classes", () => {
+  test("the names in its label file and on disk may have accents in different forms", async () => {
+    const root = await setWith(undefined);
+    await writePicture(join(root, "val", "caf\u0065\u0301.jpg"), picture(60));
+    writeFileSync(join(root, "val_labels.txt"), `${RIGHT}caf\u00e9.jpg cat\n`);
+    expect(scanImageFolder(root)!.parts.validation).toHaveLength(4);
+  });
+
   test.each([
     ["val", "validation"],
     ["Validation", "validation"],

@@ -1,4 +1,5 @@
 /** Photos that a user gives as files, folders, patterns or a list. */
+import { symlinkSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { listPhotos } from "../../../src/data/folders/photo-list.js";
@@ -24,6 +25,17 @@ test("folders give their photos and those of their subfolders, in order, and oth
     photos: ["a.png", "b.jpg", "deeper/c.webp"].map((name) => join(root, name)),
     others: ["notes.txt", "deeper/d.heic"].map((name) => join(root, name)),
   });
+});
+
+test("a loop of links ends, and a path through a file is a photo that cannot be read", async () => {
+  const root = folderOf("a/1.jpg", "b/2.jpg");
+  symlinkSync("..", join(root, "a/up"));
+  symlinkSync("..", join(root, "b/up"));
+  const { photos, others } = await list([root]);
+  expect(photos.map((path) => relative(root, path))).toEqual(["a/1.jpg", "b/2.jpg"]);
+  expect(others.map((path) => relative(root, path))).toEqual(["a/up", "b/up"]);
+  const through = join(root, "a/1.jpg/x.jpg");
+  expect((await list([through])).photos).toEqual([through]);
 });
 
 test("files are accepted in the given order, whatever their names are", async () => {

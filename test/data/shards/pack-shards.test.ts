@@ -41,6 +41,17 @@ const bytesOf = (folder: string) =>
   );
 
 describe("packShards", () => {
+  test("names of photos and classes that mean something else in a shard are changed", async () => {
+    const [from, to] = [join(temporaryFolder(), "odd"), join(temporaryFolder(), "shards")];
+    await writeClasses(join(from, "train"), { __background__: 2, cat: 2 });
+    await writePicture(join(from, "train/cat", "a\\b.jpg"), picture(70));
+    await packShards(from, { to });
+    const names = [...(await membersOf(to)).keys()].filter((name) => !name.endsWith(".cls"));
+    expect(names).toHaveLength(5);
+    expect(names.filter((name) => name.includes("/-__background__/"))).toHaveLength(2);
+    expect(names.filter((name) => name.includes("cat/a_b."))).toHaveLength(1);
+  });
+
   test("writes every photo with its bytes and class, within the size, and an index of all", async () => {
     const to = join(temporaryFolder(), "shards");
     const packed = await packShards(photos, { to, shardSize: 65_536 });

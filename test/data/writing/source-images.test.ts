@@ -32,6 +32,15 @@ describe("openSourceImages", () => {
     expect(error.message).toMatch(/has no part test; it has train, validation. Choose one of them with `split`/);
   });
 
+  test("gives each photo a path of its own, also where two folders are one class", async () => {
+    const folder = temporaryFolder();
+    for (const name of ["caf\u00e9", "cafe\u0301"])
+      await writePicture(join(folder, name, "1.jpg"), picture(name.length));
+    await writePicture(join(folder, "tea", "1.jpg"), picture(7));
+    const { files } = await openSourceImages(folder, { part: "test", seed: 0 });
+    expect(files.toSorted()).toEqual(["caf\u00e9/1-2.jpg", "caf\u00e9/1.jpg", "tea/1.jpg"]);
+  });
+
   test("resizes photos to the square of evaluation, and records how", async () => {
     const folder = temporaryFolder();
     await writeClasses(folder, { cat: 1, dog: 1 });

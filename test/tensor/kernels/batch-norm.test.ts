@@ -89,6 +89,36 @@ function difference(actual: readonly number[], expected: readonly number[]): num
   return actual.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0) / largest;
 }
 
+test.each(["relu", "relu6"] as const)("the gradient of %s passes where x is not a number", (activation) =>
+  scope(() => {
+    const x = channelsLast(fromArray(new Array(17).fill(Number.NaN), [1, 17, 1, 1], "float32")).requireGradient();
+    const channels = (value: number) => fromArray(new Array(17).fill(value), [17], "float32");
+    const norm = { scale: channels(1), shift: channels(0), runningMean: channels(0), runningVariance: channels(1) };
+    const store = new GradientStore([x]);
+    store.add(
+      sum(batchNorm(x, { ...norm, residual: undefined, batch: false, factor: 0, epsilon: EPSILON, activation })),
+    );
+    const gradient = store.read()[0]!.toNumbers();
+    store.clear();
+    expect(Math.min(...gradient)).toBeGreaterThan(0.9);
+  }),
+);
+
+test("batch statistics of one value for each channel are refused", () =>
+  scope(() => {
+    const x = channelsLast(fromArray([1, 2, 3], [1, 3, 1, 1], "float32"));
+    const channels = (value: number) => fromArray([value, value, value], [3], "float32");
+    const norm = { scale: channels(1), shift: channels(0), runningMean: channels(0), runningVariance: channels(1) };
+    const options = {
+      residual: undefined,
+      batch: true,
+      factor: 0.1,
+      epsilon: EPSILON,
+      activation: "identity",
+    } as const;
+    expect(() => batchNorm(x, { ...norm, ...options })).toThrow(/more than one value/);
+  }));
+
 const SHAPES = [
   [2, 16, 4, 4],
   [3, 1, 5, 3],

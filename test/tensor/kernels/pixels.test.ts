@@ -38,6 +38,16 @@ describe("imagesFromBytes", () => {
 });
 
 describe("normalizePixels", () => {
+  test("takes a mean that is a view with gaps", () =>
+    scope(() => {
+      const images = channelsLast(fromArray(new Array(3 * 4).fill(0), [1, 3, 2, 2], "float32"));
+      const six = fromArray([1, -100, 2, -100, 3, -100], [1, 6, 1, 1], "float32");
+      const mean = call("aten::slice.Tensor", [six, 1, 0, 6, 2]);
+      const one = fromArray([1, 1, 1], [1, 3, 1, 1], "float32");
+      const result = normalizePixels(images, mean, one, "float32").toNumbers();
+      expect([...new Set(result)].sort()).toEqual([-1, -2, -3]);
+    }));
+
   const draw = (shape: readonly number[], stream: number): Tensor => {
     const samples = fromArray(
       Array.from({ length: shape[0] }, (_, i) => i),
