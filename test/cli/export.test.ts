@@ -98,6 +98,7 @@ describe("export", () => {
     mkdirSync(join(other, "checkpoints"));
     const weights = join(other, "checkpoints", "last.safetensors");
     copyFileSync(join(run, "checkpoints", "last.safetensors"), weights);
+    copyFileSync(join(run, "run.json"), join(other, "run.json"));
     const attacks = !method.startsWith("vanilla") && method !== "clean-copy";
     const policy = { data: { augmentation: { autoAugment: "v0" as const } } };
     for (const text of [
