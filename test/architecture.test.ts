@@ -217,7 +217,7 @@ describe("architecture", () => {
     };
     visit("dashboard/dashboard.ts");
     const units = [...new Set([...reached].map(unitOf))].sort();
-    expect(units).toEqual(["dashboard", "errors", "runs", "serving"]);
+    expect(units).toEqual(["dashboard", "errors", "evaluation", "runs", "serving"]);
   });
 
   test("nothing below the command line prints, reads its arguments, sets an exit code or names a flag", () => {

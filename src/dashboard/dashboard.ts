@@ -25,7 +25,14 @@ export interface Dashboard {
 /** Beside the compiled files. */
 const PAGE = fileURLToPath(new URL("../web/dashboard", import.meta.url));
 
+/** Names of this machine that no other machine can reach. */
 const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+
+/** The names that requests may use; undefined allows any, if the server listens for other machines. */
+function hostsOf(host: string): ReadonlySet<string> | undefined {
+  const name = host.includes(":") ? `[${host}]` : host.toLowerCase();
+  return LOOPBACK.includes(name) || /^127(\.\d+){3}$/.test(name) ? new Set([...LOOPBACK, name]) : undefined;
+}
 
 /**
  * Serves the dashboard of a folder: its runs, also in subfolders, and the reports of comparisons and suites. It only reads files. Runs
@@ -47,13 +54,12 @@ export async function startDashboard(folder: string, options: DashboardOptions =
     throw new UsageError("ERR_DASHBOARD", "dashboard: the page was not built. In a checkout run: npm run build");
   }
   const closing = new AbortController();
-  const local = LOOPBACK.includes(host) || host === "::1";
   const watch = new FolderWatch(folder);
   watch.listing(); // reads the folder before the first request
   const app = dashboardApp({
     watch,
     page,
-    hosts: local ? new Set(LOOPBACK) : undefined,
+    hosts: hostsOf(host),
     closing: closing.signal,
   });
   const { server, url } = await listen("dashboard", app.fetch, { port, host });

@@ -2,7 +2,7 @@
 
 /**
  * The state of a run. "crashed": run.json has the status running, but the lock shows no sign of life. "unreadable": run.json is damaged
- * or of another version.
+ * or of another version, or it or the lock cannot be read.
  */
 export type RunState = "running" | "finished" | "stopped" | "failed" | "crashed" | "unreadable";
 

@@ -57,6 +57,8 @@ test("a line of the list has the settings, the progress and the accuracy of a ru
   const run = writeRunFolder(join(root, "one"), { epochs: 3 });
   writeEvaluation(run, { createdAt: "2026-11-29T11:00:00.000Z", accuracy: 0.7 });
   writeEvaluation(run, { createdAt: "2026-11-29T11:00:01.000Z", accuracy: 0.8 });
+  // Fine-grained AdvProp names the loss after the route.
+  appendRaw(run.metrics.path, '{"type":"epoch","step":30,"epoch":2,"seconds":4,"auxLoss":3,"mainLoss":1.5}\n');
   const attack = { attack: { name: "pgd", epsilon: 8 / 255, norm: "linf" }, robustAccuracy: 0.3 };
   writeEvaluation(run, { createdAt: "2026-11-29T11:00:02.000Z", accuracy: 0.75, ...attack });
   writeEvaluation(run, { createdAt: "2026-11-29T11:00:03.000Z", accuracy: 0.1, route: "aux" });
@@ -73,7 +75,7 @@ test("a line of the list has the settings, the progress and the accuracy of a ru
       epochsDone: 3,
       step: 30,
     },
-    ...{ validation: 0.52, clean: 0.8, robust: 0.3, attack: "pgd 8/255", secondsPerEpoch: 4, imagesPerSecond: 100 },
+    ...{ validation: 0.52, clean: 0.8, robust: 0.3, attack: "pgd 8/255", secondsPerEpoch: 4, loss: 1.5 },
   });
 });
 
@@ -311,6 +313,9 @@ test("requests with the name of another site are refused, and so are methods tha
   expect((await get("/api/runs")).headers.get("access-control-allow-origin")).toBeNull();
   expect((await get("/")).headers.get("content-security-policy")).toMatch("default-src 'self'");
   expect(await rawStatus(url, "/api/runs", {}, "POST")).toBe(404);
+  const other = await dashboard(root, { host: "127.0.0.2" });
+  expect((await other.get("/api/runs")).status).toBe(200);
+  expect(await rawStatus(other.url, "/api/runs", { host: "evil.example" })).toBe(403);
 });
 
 test("changes are sent as they happen, and the end of the server ends the connections", async () => {

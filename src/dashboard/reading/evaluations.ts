@@ -1,6 +1,7 @@
 /** Reads the results of `evaluate` in a run's folder. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { attackText } from "../../evaluation/attack-text.js";
 import type { Confusion, EvaluationEntry, RunSummary } from "../wire.js";
 import { type JsonObject, numberOf, objectOf, readJsonObject, textOf } from "./read-json.js";
 
@@ -40,7 +41,7 @@ export function evaluationScores(folder: string): Pick<RunSummary, "clean" | "ro
   return {
     clean: numberOf(clean?.accuracy) ?? suiteAccuracy(join(folder, "suites")),
     robust: numberOf(robust?.robustAccuracy),
-    attack: robust && attackText(objectOf(robust.attack)),
+    attack: robust && attackText(objectOf(robust.attack) ?? {}),
   };
 }
 
@@ -50,13 +51,6 @@ function suiteAccuracy(folder: string): number | undefined {
   if (!Array.isArray(measures)) return undefined;
   const clean = measures.map(objectOf).find((measure) => measure?.name === "clean accuracy")?.values;
   return Array.isArray(clean) ? numberOf(objectOf(clean[0])?.value) : undefined;
-}
-
-function attackText(attack: JsonObject | undefined): string {
-  const epsilon = numberOf(attack?.epsilon);
-  const size =
-    epsilon === undefined ? "" : attack?.norm === "l2" ? ` ${epsilon}` : ` ${+(255 * epsilon).toFixed(2)}/255`;
-  return `${textOf(attack?.name) ?? "attack"}${size}`;
 }
 
 export function evaluationEntries(folder: string): EvaluationEntry[] {

@@ -1,7 +1,8 @@
 /** Finds the runs and reports in a folder. */
-import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
+import { type Dirent, readdirSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ReportSummary } from "../wire.js";
+import { statusOf } from "./file-status.js";
 
 /** Deeper folders are not searched. */
 const DEEPEST = 6;
@@ -37,7 +38,7 @@ export function findRuns(folder: string): Found {
     const own = id === "" ? "." : id;
     for (const { file, kind } of REPORTS) {
       if (!names.has(file)) continue;
-      const changedAt = statSync(join(path, file), { throwIfNoEntry: false })?.mtimeMs;
+      const changedAt = statusOf(join(path, file))?.mtimeMs;
       if (changedAt === undefined) continue;
       const summary = { id: own, kind, name: basename(path), changedAt };
       reports.set(`${kind}:${own}`, { path: join(path, file), summary });
@@ -70,7 +71,7 @@ function entriesOf(path: string): Dirent[] {
 function isNewFolder(path: string, seen: Set<string>): boolean {
   try {
     const real = realpathSync(path);
-    if (seen.has(real) || !statSync(real).isDirectory()) return false;
+    if (seen.has(real) || statusOf(real)?.isDirectory() !== true) return false;
     seen.add(real);
     return true;
   } catch {

@@ -2,7 +2,7 @@
 
 import type { Change, Listing, ReportSummary, RunSummary } from "../wire.js";
 import { type Found, findRuns } from "./find-runs.js";
-import { mayDie, summariseRun, versionsOf } from "./run-summary.js";
+import { mayChange, summariseRun, versionsOf } from "./run-summary.js";
 
 /** Smallest time between two looks, in milliseconds. */
 const LEAST_WAIT = 1000;
@@ -60,9 +60,14 @@ export class FolderWatch {
 
   #tick(): void {
     const started = performance.now();
-    this.#look();
-    const took = performance.now() - started;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(LEAST_WAIT, took / SHARE));
+    try {
+      this.#look();
+    } catch {
+      // The next look may succeed, and without one the page would show old states.
+    } finally {
+      const took = performance.now() - started;
+      this.#timer = setTimeout(() => this.#tick(), Math.max(LEAST_WAIT, took / SHARE));
+    }
   }
 
   /** Looks again unless the last look was a moment ago. */
@@ -76,9 +81,9 @@ export class FolderWatch {
     for (const [id, path] of runs) {
       const before = this.#runs.get(id);
       const signature = Object.values(versionsOf(path)).join();
-      if (before?.signature === signature && !mayDie(before.summary)) continue;
+      if (before?.signature === signature && !mayChange(before.summary)) continue;
       const summary = summariseRun(id, path, this.folder, before?.summary);
-      if (before?.signature === signature && before.summary.state === summary.state) continue;
+      if (before?.signature === signature && isSame(before.summary, summary)) continue;
       this.#runs.set(id, { path, signature, summary });
       changed.push(summary);
     }
@@ -98,3 +103,7 @@ export class FolderWatch {
 
   #reportSummaries = (): ReportSummary[] => [...this.#reports.values()].map(({ summary }) => summary);
 }
+
+/** Whether a run is still in the state that was sent. */
+const isSame = (before: RunSummary, now: RunSummary): boolean =>
+  before.state === now.state && before.problem === now.problem;

@@ -1,5 +1,6 @@
 /** All metrics of runs as CSV; charts show them only downsampled. */
 import { createReadStream } from "node:fs";
+import { csvField } from "../../evaluation/report/csv.js";
 import { eachNumber, parseRecord } from "./records.js";
 
 /** Number of characters that are sent at a time. */
@@ -16,14 +17,14 @@ export async function* metricsCsv(
 ): AsyncGenerator<string> {
   let text = "run,metric,step,epoch,value\r\n";
   for (const { id, path } of runs) {
-    const run = /[",\r\n]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id;
+    const run = csvField(id);
     for await (const line of linesOf(path)) {
       const record = parseRecord(line);
       if (record === undefined) continue;
       eachNumber(record, (section, key, value) => {
         const name = `${section}.${key}`;
         if (metrics.size > 0 && !metrics.has(name)) return;
-        text += `${run},${name},${record.step},${record.epoch ?? ""},${value}\r\n`;
+        text += `${run},${csvField(name)},${record.step},${record.epoch ?? ""},${value}\r\n`;
       });
       if (text.length < PIECE) continue;
       yield text;

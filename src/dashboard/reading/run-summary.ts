@@ -1,11 +1,13 @@
 /** Makes the summary of a run for the list of runs. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
+import { lossesOf } from "../../runs/losses.js";
 import { isRunLocked } from "../../runs/run-lock.js";
 import { RUN_SCHEMA } from "../../runs/schema.js";
 import type { RunState, RunSummary, RunVersions } from "../wire.js";
 import { evaluationScores } from "./evaluations.js";
-import { numberOf, objectOf, readJsonObject, textOf } from "./read-json.js";
+import { statusOf } from "./file-status.js";
+import { type JsonObject, numberOf, objectOf, readJsonObject, textOf } from "./read-json.js";
 import { parseRecord } from "./records.js";
 
 /** Number of bytes at the end of metrics.jsonl that are read for the newest records. */
@@ -14,7 +16,7 @@ const TAIL = 16 * 1024;
 /** When the parts of a run last changed. */
 export function versionsOf(path: string): RunVersions & { readonly info: number } {
   const time = (name: string) => {
-    const status = statSync(join(path, name), { throwIfNoEntry: false });
+    const status = statusOf(join(path, name));
     // The size distinguishes two writes with the same time stamp.
     return status === undefined ? 0 : status.mtimeMs + status.size / 2 ** 32;
   };
@@ -33,27 +35,28 @@ function stateOf(status: unknown, path: string): RunState {
   return status === "finished" || status === "stopped" ? status : "failed";
 }
 
-/** Whether the state may change without a change of files, because the process of a running run may die. */
-export const mayDie = ({ state }: RunSummary): boolean => state === "running" || state === "crashed";
+/** Whether the state may change without a change of files: a process may die, and the right to read a file may be given. */
+export const mayChange = ({ state }: RunSummary): boolean =>
+  state === "running" || state === "crashed" || state === "unreadable";
 
 /** @param before the previous summary; its scores are reused if the folder of evaluations has not changed */
 export function summariseRun(id: string, path: string, folder: string, before?: RunSummary): RunSummary {
   const { info: infoVersion, ...versions } = versionsOf(path);
   const changedAt = Math.floor(Math.max(infoVersion, ...Object.values(versions)));
   const name = id === "." ? basename(folder) : id.split("/").at(-1)!;
-  const info = readJsonObject(join(path, "run.json"));
-  if (info?.schema !== RUN_SCHEMA) {
-    const problem =
-      info === undefined
-        ? "run.json cannot be read"
-        : `run.json has schema ${JSON.stringify(info.schema)}, but this version of advprop reads ${RUN_SCHEMA}`;
-    return { id, name, state: "unreadable", problem, changedAt, versions };
+  let info: JsonObject;
+  let state: RunState;
+  try {
+    info = readInfo(path);
+    state = stateOf(info.status, path);
+  } catch (error) {
+    return { id, name, state: "unreadable", problem: (error as Error).message, changedAt, versions };
   }
   const data = objectOf(info.data);
   return {
     id,
     name,
-    state: stateOf(info.status, path),
+    state,
     data: textOf(data?.name),
     createdAt: textOf(info.createdAt),
     changedAt,
@@ -61,10 +64,23 @@ export function summariseRun(id: string, path: string, folder: string, before?: 
     ...recipeLine(join(path, "recipe.yaml")),
     ...newestRecords(join(path, "metrics.jsonl")),
     best: numberOf(bestOf(path)?.accuracy),
-    ...(before !== undefined && before.versions.evaluation === versions.evaluation
+    ...(before !== undefined && before.state !== "unreadable" && before.versions.evaluation === versions.evaluation
       ? { clean: before.clean, robust: before.robust, attack: before.attack }
       : evaluationScores(join(path, "evaluation"))),
   };
+}
+
+/** @throws Error what the problem with run.json is */
+function readInfo(path: string): JsonObject {
+  let info: unknown;
+  try {
+    info = JSON.parse(readFileSync(join(path, "run.json"), "utf8"));
+  } catch (error) {
+    throw new Error(`run.json cannot be read: ${(error as Error).message}`);
+  }
+  const schema = objectOf(info)?.schema;
+  if (schema === RUN_SCHEMA) return info as JsonObject;
+  throw new Error(`run.json has schema ${JSON.stringify(schema)}, but this version of advprop reads ${RUN_SCHEMA}`);
 }
 
 const bestOf = (path: string) =>
@@ -105,7 +121,7 @@ function newestRecords(path: string): Partial<RunSummary> {
   return {
     step: numberOf(last?.step),
     epochsDone: epoch === undefined ? undefined : epoch + 1,
-    loss: numberOf(last?.cleanLoss) ?? numberOf(last?.adversarialLoss),
+    loss: numberOf(last?.[lossesOf(Object.keys(last))[0]]),
     imagesPerSecond: numberOf(last?.imagesPerSecond),
     secondsPerEpoch: numberOf(newest.epoch?.seconds),
     validation: numberOf(newest.validation?.accuracy),

@@ -21,6 +21,8 @@ export function renderCsv({ blocks }: Document): string {
 
 /** Lines of fields, quoted as in RFC 4180. */
 export const csv = (lines: readonly (readonly string[])[]): string =>
-  lines.map((fields) => `${fields.map(quoted).join(",")}\r\n`).join("");
+  lines.map((fields) => `${fields.map(csvField).join(",")}\r\n`).join("");
 
-const quoted = (field: string): string => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
+/** A field, quoted if it needs quotes. */
+export const csvField = (field: string): string =>
+  /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
