@@ -1,5 +1,6 @@
 /** Images in a grid, as a PNG. */
 import sharp from "sharp";
+import { gridLayout } from "./grid-layout.js";
 
 /**
  * Rows of images of the same size, enlarged without smoothing, with a thin white gap between them.
@@ -41,26 +42,21 @@ export async function readGrid(
   rows: number,
 ): Promise<{ readonly side: number; readonly images: readonly (readonly Uint8Array[])[] } | undefined> {
   const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  const { width, height } = info;
-  // The gap is as wide as an enlarged pixel. So only one of these factors fits a picture of three rows.
-  for (const zoom of [3, 1]) {
-    const cell = (height - zoom) / rows;
-    const columns = (width - zoom) / cell;
-    const side = (cell - zoom) / zoom;
-    if (!Number.isInteger(side) || !Number.isInteger(columns) || side < 1) continue;
-    const image = (row: number, column: number) => {
-      const pixels = new Uint8Array(side * side * 3);
-      for (let y = 0; y < side; y++) {
-        for (let x = 0; x < side; x++) {
-          const source = ((zoom + row * cell + y * zoom) * width + zoom + column * cell + x * zoom) * 3;
-          const target = (y * side + x) * 3;
-          for (let channel = 0; channel < 3; channel++) pixels[target + channel] = data[source + channel];
-        }
+  const { width } = info;
+  const layout = gridLayout(width, info.height, rows);
+  if (layout === undefined) return undefined;
+  const { zoom, side, cell, columns } = layout;
+  const image = (row: number, column: number) => {
+    const pixels = new Uint8Array(side * side * 3);
+    for (let y = 0; y < side; y++) {
+      for (let x = 0; x < side; x++) {
+        const source = ((zoom + row * cell + y * zoom) * width + zoom + column * cell + x * zoom) * 3;
+        const target = (y * side + x) * 3;
+        for (let channel = 0; channel < 3; channel++) pixels[target + channel] = data[source + channel];
       }
-      return pixels;
-    };
-    const images = Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, c) => image(row, c)));
-    return { side, images };
-  }
-  return undefined;
+    }
+    return pixels;
+  };
+  const images = Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, c) => image(row, c)));
+  return { side, images };
 }

@@ -111,6 +111,7 @@ describe.skipIf(!hasChromium)("the dashboard in a browser", () => {
     await page.getByLabel("Smoothing").fill("0");
     await page.getByLabel("log scale").check();
     await page.getByRole("heading", { name: "Training loss" }).waitFor();
+    await expect.poll(() => page.url()).toContain("log=1");
     const address = page.url();
 
     const { page: other } = await browser.open({ colorScheme: "dark", viewport: { width: 360, height: 740 } });

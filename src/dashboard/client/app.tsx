@@ -64,7 +64,7 @@ export function App() {
           {VIEWS.map(([name, title]) => (
             <a
               key={name}
-              href={`?${linkTo(name)}`}
+              href={address.link({ view: name })}
               aria-current={name === view[0] ? "page" : undefined}
               onClick={(event) => {
                 if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -91,13 +91,6 @@ export function App() {
       </main>
     </>
   );
-}
-
-/** The current address with another view. */
-function linkTo(view: string): string {
-  const parameters = new URLSearchParams(location.search);
-  parameters.set("view", view);
-  return parameters.toString();
 }
 
 function chosenRuns(runs: readonly RunSummary[], requested: readonly string[] | undefined): readonly RunSummary[] {

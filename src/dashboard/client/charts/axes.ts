@@ -12,9 +12,13 @@ export interface StepScale {
 
 const SAME: StepScale = { to: (step) => step, from: (position) => position };
 
-/** @param seconds the duration of each epoch, at its last step; undefined before the first epoch is done */
-export function stepScale(axis: XAxis, seconds: SeriesData | undefined): StepScale {
-  if (axis === "step" || seconds === undefined || seconds.step.length === 0) return SAME;
+/**
+ * @param seconds the duration of each epoch, at its last step; undefined before the first epoch is done
+ * @returns       undefined if the axis has epochs or minutes and no epoch is done: nothing tells then how many steps an epoch has
+ */
+export function stepScale(axis: XAxis, seconds: SeriesData | undefined): StepScale | undefined {
+  if (axis === "step") return SAME;
+  if (seconds === undefined || seconds.step.length === 0) return undefined;
   const steps = [0, ...seconds.step];
   const positions = [0];
   // The number of epochs in a bucket follows from the number of its steps.

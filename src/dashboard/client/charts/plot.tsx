@@ -5,6 +5,9 @@ import { short } from "../format.js";
 import { themed, useDark } from "./colours.js";
 import { type Curve, DASHES, type Table } from "./curve.js";
 
+/** Smallest distance of two ticks of the x axis, in pixels. */
+const LEAST_SPACE = 50;
+
 /** What a chart draws, and how. */
 export interface PlotOptions {
   readonly title: string;
@@ -28,7 +31,7 @@ interface PlotProps extends PlotOptions {
 }
 
 export function Plot(props: PlotProps) {
-  const { title, curves, table, log = false, zoom, height = 230, onSpeak } = props;
+  const { title, xLabel, curves, table, log = false, zoom, height = 230, onSpeak } = props;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
   const latest = useRef(props);
@@ -36,6 +39,7 @@ export function Plot(props: PlotProps) {
   const dark = useDark();
   const shape = JSON.stringify([
     curves.map(({ colour, dash, behind, band }) => [colour, dash, !behind, !band]),
+    xLabel,
     log,
     dark,
     height,
@@ -55,6 +59,7 @@ export function Plot(props: PlotProps) {
   useEffect(() => {
     const made = plot.current as uPlot;
     if (made.data !== (table as unknown)) made.setData(table as uPlot.AlignedData, false);
+    made.redraw(false, true); // the texts of the ticks may change although the scales do not
     const all = table[0];
     const [min, max] = zoom ?? [all[0] ?? 0, all.at(-1) ?? 1];
     made.setScale("x", { min, max: max > min ? max : min + 1 });
@@ -91,7 +96,9 @@ export function Plot(props: PlotProps) {
 }
 
 function options(latest: { readonly current: PlotProps }, element: HTMLElement, dark: boolean): uPlot.Options {
-  const { curves, log = false, height = 230, format = short, formatX = short } = latest.current;
+  const { curves, xLabel, log = false, height = 230 } = latest.current;
+  const formatX = (value: number) => (latest.current.formatX ?? short)(value);
+  const format = (value: number) => (latest.current.format ?? short)(value);
   const [ink, line] = [themed(element, "quiet"), themed(element, "line")];
   const axis = {
     stroke: ink,
@@ -100,8 +107,8 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
     font: "12px system-ui, sans-serif",
   };
   // Ticks are as far apart as the longest label needs.
-  const longest = Math.max(...latest.current.table[0].map((x) => formatX(x).length), 0);
-  const room = Math.max(50, 7 * longest + 14);
+  const space = () =>
+    latest.current.table[0].reduce((room, x) => Math.max(room, 7 * formatX(x).length + 14), LEAST_SPACE);
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
   curves.forEach(({ colour, dash, behind, band }, i) => {
@@ -123,8 +130,8 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
       {
         ...axis,
         size: 28,
-        space: room,
-        label: latest.current.xLabel,
+        space,
+        label: xLabel,
         labelSize: 16,
         labelGap: 0,
         labelFont: axis.font,
@@ -134,7 +141,7 @@ function options(latest: { readonly current: PlotProps }, element: HTMLElement, 
     ],
     cursor: {
       // Charts over the same axis share one cursor.
-      sync: { key: uPlot.sync(latest.current.xLabel).key, setSeries: false, scales: ["x", null] },
+      sync: { key: uPlot.sync(xLabel).key, setSeries: false, scales: ["x", null] },
       drag: { x: true, y: false, setScale: false },
       points: { size: 6 },
     },

@@ -1,5 +1,6 @@
 /** Charts of the logged metrics of the chosen runs. */
 import { useMemo } from "preact/hooks";
+import { lossesOf, lossRank } from "../../../runs/losses.js";
 import type { RunSeries, RunSummary, SeriesData } from "../../wire.js";
 import { stepScale, X_AXES, type XAxis } from "../charts/axes.js";
 import { Chart } from "../charts/chart.js";
@@ -29,16 +30,22 @@ interface ChartContent {
 const share = (value: number | undefined | null) => percent(value ?? undefined);
 
 export function CurvesView({ chosen, colours, names, address }: ViewProps) {
-  const axis: XAxis = X_AXES.find((one) => one === address.get("x")) ?? "epoch";
   const weight = Math.min(0.99, Math.max(0, Number(address.get("smooth") ?? 0.6)));
   const log = address.get("log") === "1";
   const zoom = zoomOf(address.get("zoom"));
   const whole = useFetched<RunSeries>(requestsFor("series", chosen, ({ versions }) => versions.metrics));
+  const begun = chosen.filter(({ id }) => Object.keys(whole.get(id)?.series ?? {}).length > 0);
+  const isFirstEpoch = ({ id }: RunSummary) => stepScale("epoch", whole.get(id)?.series["epoch.seconds"]) === undefined;
+  // Before any epoch is done only the axis of updates has curves.
+  const usual = begun.length > 0 && begun.every(isFirstEpoch) ? "step" : "epoch";
+  const axis: XAxis = X_AXES.find((one) => one === address.get("x")) ?? usual;
+  const leftOut = axis === "step" ? [] : begun.filter(isFirstEpoch);
   const scales = new Map(
     chosen.map(({ id }) => [id, stepScale(axis, whole.get(id)?.series["epoch.seconds"])] as const),
   );
   // The curves of a long run are downsampled. For a zoomed part the server can give more detail.
-  const detailed = zoom === undefined ? [] : chosen.filter(({ id }) => isCoarse(whole.get(id)));
+  const detailed =
+    zoom === undefined ? [] : chosen.filter(({ id }) => isCoarse(whole.get(id)) && scales.get(id) !== undefined);
   const parts = useFetched<RunSeries>(
     detailed.flatMap((run) => {
       const [from, to] = zoom!.map((position) => scales.get(run.id)!.from(position));
@@ -60,9 +67,10 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
     chosen.flatMap((run) =>
       lines.flatMap(({ metric, name, dash }): Curve[] => {
         const data = found.get(run.id)?.series[metric];
-        if (data === undefined) return [];
+        const scale = scales.get(run.id);
+        if (data === undefined || scale === undefined) return [];
         const label = lines.length === 1 ? names.get(run.id)! : `${names.get(run.id)}, ${name}`;
-        const x = data.step.map(scales.get(run.id)!.to);
+        const x = data.step.map(scale.to);
         return [{ label, colour: colours.get(run.id)!, dash, x, ...drawn(data, noisy ? weight : 0) }];
       }),
     );
@@ -120,6 +128,11 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
           out.
         </p>
       ))}
+      {leftOut.map(({ id }) => (
+        <p key={id} class="note">
+          {names.get(id)}: its first epoch is not done. Until then its curves are only shown over the updates.
+        </p>
+      ))}
       {chosen.length > 0 && charts.length === 0 && (
         <p class="empty">Nothing is logged yet. The first record comes after some updates.</p>
       )}
@@ -140,7 +153,10 @@ export function CurvesView({ chosen, colours, names, address }: ViewProps) {
             log={log}
             zoom={zoom}
             onZoom={(next) =>
-              address.set({ zoom: next?.map((position) => String(+position.toPrecision(6))).join("..") })
+              address.set({
+                zoom: next?.map((position) => String(+position.toPrecision(6))).join(".."),
+                ...(next && { x: axis }),
+              })
             }
             csv={csvAddress(chosen, chart.lines)}
           />
@@ -177,9 +193,7 @@ function chartsOf(runs: readonly (RunSeries | undefined)[]): ChartContent[] {
   const metrics = [...new Set(runs.flatMap((one) => Object.keys(one?.series ?? {})))];
   const starting = (prefix: string) =>
     metrics.filter((metric) => metric.startsWith(prefix)).map((metric) => metric.slice(prefix.length));
-  const losses = starting("step.")
-    .filter((key) => key.endsWith("Loss"))
-    .sort((a, b) => rank(a) - rank(b));
+  const losses = lossesOf(starting("step."));
   const routes = [...new Set(starting("validation.routes.").map((key) => key.split(".")[0]))].filter(
     (route) => route !== "main",
   );
@@ -200,7 +214,7 @@ function chartsOf(runs: readonly (RunSeries | undefined)[]): ChartContent[] {
         losses.length > 1
           ? "Clean images through the main batch norms, adversarial images through the auxiliary ones."
           : undefined,
-      lines: losses.map((key) => ({ metric: `step.${key}`, name: lossName(key), dash: dashOf(rank(key)) })),
+      lines: losses.map((key) => ({ metric: `step.${key}`, name: lossName(key), dash: dashOf(lossRank(key)) })),
       noisy: true,
     },
     {
@@ -230,7 +244,3 @@ function chartsOf(runs: readonly (RunSeries | undefined)[]): ChartContent[] {
     ),
   ].filter(({ lines }) => lines.some(({ metric }) => metrics.includes(metric)));
 }
-
-/** The order of losses. The loss through the main batch norms comes first; fine-grained AdvProp names it after the route. */
-const rank = (key: string): number =>
-  key === "cleanLoss" || key === "mainLoss" ? 0 : key === "adversarialLoss" ? 1 : 2;

@@ -1,5 +1,6 @@
 /** The results of `advprop evaluate` and of suites for the chosen runs. */
 
+import { attackText } from "../../../evaluation/attack-text.js";
 import type { EvaluationFile } from "../../../runs/schema.js";
 import type { EvaluationEntry, RunDetails, RunSummary } from "../../wire.js";
 import { saveCsv } from "../csv.js";
@@ -61,18 +62,7 @@ export function EvaluationView(props: ViewProps) {
   );
 }
 
-const attackText = ({ attack }: EvaluationFile): string => {
-  if (attack === undefined) return NONE;
-  const { name, epsilon, norm } = attack as {
-    readonly name?: string;
-    readonly epsilon?: number;
-    readonly norm?: string;
-  };
-  return [
-    name,
-    epsilon === undefined ? "" : norm === "l2" ? `${epsilon} (l2)` : `${+(255 * epsilon).toFixed(2)}/255`,
-  ].join(" ");
-};
+const attackOf = ({ attack }: EvaluationFile): string => (attack === undefined ? NONE : attackText(attack));
 
 const describe = (evaluation: EvaluationFile): string =>
   `${evaluation.data.split} images, ${evaluation.route ?? "its only"} norms, ${dateText(evaluation.createdAt)}`;
@@ -108,7 +98,7 @@ function EvaluationTable({ all, names, colours, shown, choose }: TableProps) {
         e.accuracy,
         e.balancedAccuracy,
         e.loss,
-        attackText(e),
+        attackOf(e),
         e.robustAccuracy,
         e.createdAt,
       ]),
@@ -168,7 +158,7 @@ function EvaluationTable({ all, names, colours, shown, choose }: TableProps) {
                   </td>
                   <td class="number">{percent(e.balancedAccuracy)}</td>
                   <td class="number">{short(e.loss)}</td>
-                  <td>{attackText(e)}</td>
+                  <td>{attackOf(e)}</td>
                   <td class="number">
                     {percent(e.robustAccuracy)}{" "}
                     {e.robustAccuracy !== undefined && <small>{marginText(e.robustAccuracy, e.count)}</small>}

@@ -1,6 +1,7 @@
 /** Adversarial examples of the same images after each epoch, with the predictions through each route. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { type GridLayout, gridLayout } from "../../../figures/grid-layout.js";
 import type { SnapshotFile, SnapshotPrediction } from "../../../runs/schema.js";
 import type { RunDetails, SnapshotEntry } from "../../wire.js";
 import { saveCsv } from "../csv.js";
@@ -90,11 +91,21 @@ export function ExamplesView({ chosen, colours, names, address }: ViewProps) {
       })}
       {shown.length > 0 && (
         <p class="note">
-          In a perturbation, grey means no change; black and white are the largest change that the attack may make.
+          In a perturbation, grey means no change; black and white are{" "}
+          {scalesOf(shown.map(({ id }) => details.get(id)!))}.
         </p>
       )}
     </section>
   );
+}
+
+/** What black and white are in perturbations: see `snapshotOf` of src/recipes/build/method-step.ts. */
+function scalesOf(runs: readonly RunDetails[]): string {
+  const l2 = runs.filter(({ recipe }) => recipe["attack.norm"] === "l2").length;
+  return [
+    ...(l2 < runs.length ? ["the largest change that the attack may make"] : []),
+    ...(l2 > 0 ? ["for an attack in the L2 norm, three times the root mean square of its largest change"] : []),
+  ].join("; ");
 }
 
 const closest = (sorted: readonly number[], value: number): number =>
@@ -182,24 +193,20 @@ function Predictions({ label, clean, adversarial }: PredictionsProps) {
   );
 }
 
-/** The layout of the images in a picture: rows of equal squares with a gap around each (see src/figures/grid.ts). */
-interface Grid {
+/** A picture and its layout. */
+interface Grid extends GridLayout {
   readonly source: string;
   readonly width: number;
   readonly height: number;
-  readonly columns: number;
-  readonly cell: number;
-  readonly gap: number;
 }
 
-function gridOf(source: string, { naturalWidth: width, naturalHeight: height }: HTMLImageElement): Grid {
-  const columns = Math.max(1, Math.round((ROWS.length * width) / height));
-  const cell = columns === ROWS.length ? Math.floor(height / ROWS.length) : (width - height) / (columns - ROWS.length);
-  return { source, width, height, columns, cell, gap: height - ROWS.length * cell };
+function gridOf(source: string, { naturalWidth: width, naturalHeight: height }: HTMLImageElement): Grid | undefined {
+  const layout = gridLayout(width, height, ROWS.length);
+  return layout && { source, width, height, ...layout };
 }
 
 /** CSS that shows one square of the picture as a background of any size. */
-function cellStyle({ source, width, height, cell, gap }: Grid, column: number, row: number) {
+function cellStyle({ source, width, height, cell, zoom: gap }: Grid, column: number, row: number) {
   const side = cell - gap;
   const share = (offset: number, whole: number) => `${(100 * offset) / (whole - side)}%`;
   return {

@@ -46,7 +46,7 @@ export function MistakesCard({ run, evaluation }: { readonly run: RunSummary; re
                   image.style.imageRendering = image.naturalWidth > 64 ? "auto" : "pixelated";
                 }}
                 alt={`${name(label)}, classified as ${name(predicted)}`}
-                src={`files/evaluation?run=${encodeURIComponent(run.id)}&name=${encodeURIComponent(thumbnail)}`}
+                src={`files/evaluation?run=${encodeURIComponent(run.id)}&name=${encodeURIComponent(thumbnail)}&version=${run.versions.evaluation}`}
               />
             )}
             <span>

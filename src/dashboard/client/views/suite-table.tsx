@@ -1,35 +1,31 @@
 /** All measures of a suite, with a column for each model. */
-import type { SuiteReport } from "../../reports.js";
 import { percent } from "../format.js";
+import type { ShownSuite } from "./own-suites.js";
 
 interface SuiteTableProps {
-  readonly result: SuiteReport;
+  readonly result: ShownSuite;
   readonly colourOf: (name: string, index: number) => string;
 }
 
-export function SuiteTable({ result: { data, models, measures }, colourOf }: SuiteTableProps) {
+export function SuiteTable({ result: { data, dataOf, models, measures }, colourOf }: SuiteTableProps) {
   return (
     <>
       <div class="scroll">
         <table class="figures">
           <thead>
             <tr>
-              <th scope="col">
-                {data.images} images of {data.name}
-              </th>
+              <th scope="col">{dataOf === undefined && imagesOf(data)}</th>
               {models.map(({ name }, i) => (
                 <th key={name} scope="col" class="number">
                   <span class="swatch" style={{ background: colourOf(name, i) }} /> {name}
+                  {dataOf && <small> {imagesOf(dataOf[i])}</small>}
                 </th>
               ))}
             </tr>
           </thead>
           <tbody>
             {measures.map(({ name, better, values }) => {
-              const best = bestOf(
-                values.map((one) => one?.value),
-                better,
-              );
+              const best = dataOf === undefined ? bestOf(values, better) : undefined;
               return (
                 <tr key={name}>
                   <th scope="row">
@@ -49,13 +45,22 @@ export function SuiteTable({ result: { data, models, measures }, colourOf }: Sui
           </tbody>
         </table>
       </div>
-      <p class="note">The best value of a row is bold. ± is half the 95 % bootstrap interval over the images.</p>
+      <p class="note">
+        {dataOf === undefined
+          ? "The best value of a row is bold."
+          : "The models were measured on different images, so that their values cannot be compared."}{" "}
+        ± is half the 95 % bootstrap interval over the images.
+      </p>
     </>
   );
 }
 
+const imagesOf = ({ images, name }: ShownSuite["data"]): string => `${images} images of ${name}`;
+
+type Measure = ShownSuite["measures"][number];
+
 /** The best of several values; undefined if there are fewer than two. */
-function bestOf(values: readonly (number | undefined)[], better: "higher" | "lower"): number | undefined {
-  const known = values.filter((value) => value !== undefined && value !== null);
+function bestOf(values: Measure["values"], better: Measure["better"]): number | undefined {
+  const known = values.flatMap((one) => one?.value ?? []);
   return known.length < 2 ? undefined : better === "higher" ? Math.max(...known) : Math.min(...known);
 }

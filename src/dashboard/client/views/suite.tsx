@@ -1,13 +1,14 @@
 /** The report of a suite: its table, accuracy over epsilon, and errors by corruption and severity. */
 
 import type { SuiteReport } from "../../reports.js";
-import type { ReportSummary, RunDetails, RunSummary } from "../../wire.js";
+import type { ReportSummary, RunDetails } from "../../wire.js";
 import { Chart } from "../charts/chart.js";
 import { colourAt, useDark } from "../charts/colours.js";
 import { saveCsv } from "../csv.js";
 import { CsvButton } from "../csv-button.js";
 import { percent } from "../format.js";
 import { useFetched } from "../live.js";
+import { ownSuites, type ShownSuite } from "./own-suites.js";
 import { CorruptionsCard } from "./suite-corruptions.js";
 import { SuiteTable } from "./suite-table.js";
 import type { ViewProps } from "./view-props.js";
@@ -26,7 +27,7 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
     requested ?? (own === undefined ? [...reports].sort((a, b) => b.changedAt - a.changedAt)[0] : undefined);
   const url = `api/report?kind=suite&id=${encodeURIComponent(shown?.id ?? "")}`;
   const fetched = useFetched<SuiteReport>(shown === undefined ? [] : [{ key: url, url, version: shown.changedAt }]);
-  const result = shown === undefined ? own : fetched.get(url);
+  const result: ShownSuite | undefined = shown === undefined ? own : fetched.get(url);
   if (result?.models === undefined || result.measures === undefined) return null;
   const { models, measures } = result;
   // A model that is one of the chosen runs keeps its colour.
@@ -68,9 +69,17 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
           <CsvButton
             onClick={() =>
               saveCsv("suite", [
-                ["measure", "model", "value", "low", "high", "images"],
+                ["measure", "model", "value", "low", "high", "images", "data"],
                 ...measures.flatMap(({ name, values }) =>
-                  values.map((value, m) => [name, models[m].name, value?.value, value?.low, value?.high, value?.count]),
+                  values.map((value, m) => [
+                    name,
+                    models[m].name,
+                    value?.value,
+                    value?.low,
+                    value?.high,
+                    value?.count,
+                    (result.dataOf?.[m] ?? result.data).name,
+                  ]),
                 ),
               ])
             }
@@ -85,6 +94,7 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
           {kinds.map((kind) => (
             <Chart
               key={kind}
+              note={result.dataOf && "The curves are of different images: see the table."}
               title={`Accuracy under ${kind}`}
               xLabel="epsilon × 255"
               format={(value) => percent(value ?? undefined, 0)}
@@ -109,27 +119,4 @@ export function SuiteCards({ details, reports, chosen, colours, names, address }
       <CorruptionsCard models={models} dark={dark} />
     </>
   );
-}
-
-/** The newest suites of the chosen runs as one report; undefined if there are none. */
-function ownSuites(
-  chosen: readonly RunSummary[],
-  details: ReadonlyMap<string, RunDetails>,
-  names: ReadonlyMap<string, string>,
-): SuiteReport | undefined {
-  const all = chosen.flatMap(({ id }) => {
-    const suite = details.get(id)?.suite as SuiteReport | undefined;
-    return suite?.models?.[0] === undefined ? [] : [{ name: names.get(id)!, suite }];
-  });
-  if (all.length === 0) return undefined;
-  const measures = new Map(all.flatMap(({ suite }) => suite.measures.map((one) => [one.name, one] as const)));
-  return {
-    data: all[0].suite.data,
-    models: all.map(({ name, suite }) => ({ ...suite.models[0], name })),
-    measures: [...measures.values()].map(({ name, better }) => ({
-      name,
-      better,
-      values: all.map(({ suite }) => suite.measures.find((one) => one.name === name)?.values[0]),
-    })),
-  };
 }
