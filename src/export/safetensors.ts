@@ -23,6 +23,8 @@ export interface TrainingFacts {
   readonly method?: string;
   /** Radius of the attack, or of the noise, in pixels of [0, 1]; absent where the method has neither. */
   readonly epsilon?: number;
+  /** The norm of `epsilon`; absent for L-infinity. */
+  readonly norm?: "l2";
 }
 
 export interface ExportOptions {
@@ -44,7 +46,7 @@ export interface ImportedWeights {
 
 /**
  * Writes a classifier's parameters and running statistics bit for bit. The metadata has `format` "pt" and `advprop`, the JSON of
- * { specification: { name, classes, routes, normalization, imageSize, view }, method, epsilon }. For other programs it also has
+ * { specification: { name, classes, routes, normalization, imageSize, view }, method, epsilon, norm }. For other programs it also has
  * `advprop.preprocessing`, the JSON of a `Preprocessing`.
  *
  * @throws RunError ERR_WRITE the file cannot be written; an existing file with that name is not changed then
@@ -76,6 +78,7 @@ const metadataSchema = z.object({
   }),
   method: z.string().optional(),
   epsilon: z.number().optional(),
+  norm: z.literal("l2").optional(),
 });
 
 /**

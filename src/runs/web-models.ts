@@ -22,6 +22,8 @@ export interface WebModel {
   readonly method?: string;
   /** Radius of the attack in training, in pixels of [0, 1]. */
   readonly epsilon?: number;
+  /** The norm of `epsilon`; absent for L-infinity. */
+  readonly norm?: "l2";
   /** Accuracy of the last evaluation on clean images. */
   readonly accuracy?: {
     /** In [0, 1]. */

@@ -1,4 +1,4 @@
-/** The accuracy in exported files: that of an evaluation on images that are new to the run. */
+/** The facts in exported files: about the training, and the accuracy of an evaluation on images that are new to the run. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { train } from "../../src/api/training/train.js";
 import type { EvaluationFile } from "../../src/runs/schema.js";
 import { openWeights } from "../../src/weights/open.js";
 import { temporaryFolder } from "../support/folders.js";
+import { writeRunFolder } from "../support/run-folders.js";
 
 test("is of the run's own test images, of as many as were measured, and of no copies or training images", async () => {
   const run = join(temporaryFolder(), "run");
@@ -58,4 +59,16 @@ test("a recipe beside weights that are no checkpoint says nothing about them", (
   writeFileSync(join(folder, "recipe.yaml"), "ingredients: [flour]\n");
   mkdirSync(join(folder, "weights"));
   expect(trainingOf(join(folder, "weights/resnet18.pth"))).toEqual({});
+});
+
+test("the radius of the attack has its norm if that is L2", () => {
+  const run = writeRunFolder(join(temporaryFolder(), "run"));
+  const facts = (recipe: string) => {
+    writeFileSync(run.recipe, recipe);
+    return trainingOf(join(run.path, "checkpoints", "best.safetensors"));
+  };
+  const recipe = (attack: string) => `model: resnet20\nmethod: advprop\nattack: { name: pgd, ${attack} }\n`;
+  expect(facts(recipe("norm: l2, epsilon: 0.5"))).toEqual({ method: "advprop", epsilon: 0.5, norm: "l2" });
+  expect(facts(recipe("epsilon: 4/255"))).toEqual({ method: "advprop", epsilon: 4 / 255 });
+  expect(facts("model: resnet20\nmethod: vanilla\n")).toEqual({ method: "vanilla" });
 });

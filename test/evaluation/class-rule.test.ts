@@ -9,6 +9,7 @@ import { readClassMap } from "../../src/evaluation/classes/class-map.js";
 import { type ClassRule, classRule, knownSet, relabelled, underRule } from "../../src/evaluation/classes/class-rule.js";
 import {
   areImagenetClasses,
+  displayNames,
   imagenetIndex,
   imagenetSubsets,
   imagenetSynsets,
@@ -247,4 +248,20 @@ describe("class maps", () => {
   ])("refuses %j", (text, message) => {
     expect(() => classRule(MODEL, set(["cats", "wolves"]), yaml(text))).toThrow(message);
   });
+});
+
+test("classes are displayed by their first word, and by more where it is that of another class", () => {
+  const all = displayNames(SYNSETS);
+  expect(new Set(all).size).toBe(1000);
+  expect([0, 134, 264, 474, 517, 638, 639].map((i) => all[i])).toEqual([
+    "tench",
+    "crane (n02012849)",
+    "cardigan, cardigan welsh corgi",
+    "cardigan",
+    "crane (n03126707)",
+    "maillot",
+    "maillot, tank suit",
+  ]);
+  expect(displayNames([SYNSETS[517], SYNSETS[639], "pear"])).toEqual(["crane", "maillot", "pear"]);
+  expect(displayNames([SYNSETS[517], "crane"])).toEqual(["crane (n03126707)", "crane"]);
 });

@@ -56,7 +56,7 @@ describe.each(["resnet20", "wide-resnet-10-2", "efficientnet-b0"])("weights of %
   test("are imported bit for bit with their auxiliary routes", () => {
     const folder = temporaryFolder();
     const path = join(folder, "weights.safetensors");
-    const metadata = { method: "advprop", epsilon: 4 / 255 };
+    const metadata = { method: "advprop", epsilon: 0.5, norm: "l2" } as const;
     exportWeights(model, path, { auxiliary: true, metadata });
     const imported = importWeights(path);
     expect(imported.specification).toEqual(model.specification);

@@ -82,5 +82,6 @@ test("a model's facts are the known ones", () => {
     "AdvProp at 1/255",
     "accuracy 73.98\u00a0% on 10,000 test images of cifar10",
   ]);
+  expect(factsOf({ ...model, method: "advprop", epsilon: 0.5, norm: "l2" })[1]).toBe("AdvProp at 0.5 (l2)");
   expect([milliseconds(3.14), milliseconds(271.8)]).toEqual(["3.1 ms", "272 ms"]);
 });

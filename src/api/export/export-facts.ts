@@ -22,7 +22,10 @@ export function trainingOf(weights: string): TrainingFacts {
   if (run === undefined) return {};
   const { recipe } = RunDirectory.open(run);
   const { method, attack } = resolveRecipe(parseSavedRecipe(readFileSync(recipe, "utf8"), recipe));
-  return { method, ...(attack && { epsilon: attack.epsilon }) };
+  return {
+    method,
+    ...(attack && { epsilon: attack.epsilon, ...(attack.norm === "l2" && { norm: attack.norm }) }),
+  };
 }
 
 /**

@@ -13,7 +13,7 @@ import {
 import { join, resolve } from "node:path";
 import { ROOT } from "../../../scripts/places.mjs";
 import { AdvPropError, assert, UsageError } from "../../errors.js";
-import { imagenetWords } from "../../evaluation/classes/imagenet.js";
+import { displayNames } from "../../evaluation/classes/imagenet.js";
 import type { EvaluationView } from "../../evaluation/view.js";
 import { modelName } from "../../predictors/opened.js";
 import { makeFolder, writeError } from "../../runs/atomic-file.js";
@@ -141,7 +141,7 @@ async function writeModel(
         "Give a larger `imageSize`, or export an ONNX file",
     );
   }
-  const { method, epsilon, accuracy } = facts;
+  const { method, epsilon, norm, accuracy } = facts;
   return {
     file,
     bytes,
@@ -149,9 +149,10 @@ async function writeModel(
     model: result.model,
     imageSize: side,
     view: { cropFraction, interpolation } as EvaluationView,
-    classes: classes.map((name) => imagenetWords(name)?.split(", ")[0] ?? name),
+    classes: displayNames(classes),
     ...(method !== undefined && { method }),
     ...(epsilon !== undefined && { epsilon }),
+    ...(norm !== undefined && { norm }),
     ...(accuracy !== undefined && { accuracy }),
     from,
     notes,

@@ -53,6 +53,24 @@ export function imagenetWords(synset: string): string | undefined {
   return index === undefined ? undefined : imagenet().words[index][0];
 }
 
+/**
+ * Different names to display for different classes. A synset of ImageNet is shown by its first word, or by all of its words where another
+ * class of the list has the same name, and together with the synset where all words are the same too: "crane" is a bird and a machine.
+ * Any other name is kept.
+ */
+export function displayNames(names: readonly string[]): string[] {
+  const words = names.map(imagenetWords);
+  const longer = [(i: number) => words[i], (i: number) => words[i] && `${words[i]} (${names[i]})`];
+  return longer.reduce(
+    (shown, name) => {
+      const count = new Map<string, number>();
+      for (const one of shown) count.set(one, (count.get(one) ?? 0) + 1);
+      return shown.map((one, i) => (count.get(one)! > 1 ? (name(i) ?? one) : one));
+    },
+    names.map((name, i) => words[i]?.split(", ")[0] ?? name),
+  );
+}
+
 /** Whether names are those of ImageNet's 1,000 classes, in any order. */
 export const areImagenetClasses = (names: readonly string[]): boolean =>
   names.length === 1000 &&

@@ -1,4 +1,5 @@
 /** Texts about models. */
+import { radiusText } from "../../evaluation/attack-text.js";
 import type { WebModel } from "../../runs/web-models.js";
 import { NO_CORRUPTION, type Severities, SLIDERS } from "./corruptions.js";
 
@@ -14,8 +15,8 @@ const METHODS: Readonly<Record<string, string>> = {
 };
 
 /** Short texts: the network, its training method and its accuracy. */
-export function factsOf({ model, imageSize, method, epsilon, accuracy }: WebModel): string[] {
-  const radius = epsilon === undefined ? "" : ` at ${Number((255 * epsilon).toFixed(2))}/255`;
+export function factsOf({ model, imageSize, method, epsilon, norm, accuracy }: WebModel): string[] {
+  const radius = epsilon === undefined ? "" : ` at ${radiusText(epsilon, norm)}`;
   const facts = [`${model}, ${imageSize}\u00a0×\u00a0${imageSize} pixels`];
   if (method !== undefined) facts.push(`${METHODS[method] ?? method}${radius}`);
   if (accuracy !== undefined) {
