@@ -1,6 +1,8 @@
 /** Bundles the pages that run in a browser, each into a folder of dist/web/ of its own. Called by `npm run build`. */
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
+import { licenses } from "./web-licenses.mjs";
 
 /** By the page's name, the folder of its index.html. */
 const PAGES = {
@@ -14,6 +16,7 @@ const rolldownOptions = { checks: { bundlerTimings: false } };
 const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 
 for (const [name, folder] of Object.entries(PAGES)) {
+  const { plugin, text } = licenses();
   await build({
     configFile: false,
     root: path(folder),
@@ -22,7 +25,8 @@ for (const [name, folder] of Object.entries(PAGES)) {
     publicDir: false,
     logLevel: "warn",
     oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-    worker: { format: "es", rolldownOptions },
+    plugins: [plugin],
+    worker: { format: "es", rolldownOptions, plugins: () => [plugin] },
     build: {
       outDir: path(`dist/web/${name}`),
       emptyOutDir: true,
@@ -33,4 +37,5 @@ for (const [name, folder] of Object.entries(PAGES)) {
       chunkSizeWarningLimit: 1000,
     },
   });
+  writeFileSync(path(`dist/web/${name}/LICENSES.txt`), text());
 }

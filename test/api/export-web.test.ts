@@ -29,7 +29,14 @@ beforeAll(() => {
 test("two models are in one folder with the page, the runtime and facts about the models", async () => {
   const to = join(temporaryFolder(), "new", "page");
   const result = await exportWeb([first, second], to);
-  expect(readdirSync(to).sort()).toEqual(["assets", "index.html", "model-1.onnx", "model-2.onnx", "models.json"]);
+  expect(readdirSync(to).sort()).toEqual([
+    "LICENSES.txt",
+    "assets",
+    "index.html",
+    "model-1.onnx",
+    "model-2.onnx",
+    "models.json",
+  ]);
   const models = JSON.parse(readFileSync(join(to, "models.json"), "utf8"));
   expect(models).toMatchObject([
     { file: "model-1.onnx", name: "first", model: "resnet8", imageSize: 32, classes: ["x", "y", "z"] },
@@ -43,6 +50,9 @@ test("two models are in one folder with the page, the runtime and facts about th
     folder: to,
     models: [{ from: first, verification: { images: 8 } }, {}],
   });
+  const notices = readFileSync(join(to, "LICENSES.txt"), "utf8");
+  for (const notice of [/^preact .*MIT$/m, /^Copyright .*Jason Miller$/m, /^Copyright .*Microsoft/m])
+    expect(notices).toMatch(notice);
   const classifier = await openClassifier(join(to, "model-1.onnx"));
   expect(classifier.classes).toEqual(["x", "y", "z"]);
   await classifier.close();
