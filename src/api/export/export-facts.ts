@@ -30,8 +30,9 @@ export function trainingOf(weights: string): TrainingFacts {
 
 /**
  * The accuracy of a run's checkpoint on the images that the run has kept for it: an evaluation on clean images of its own data through the
- * main batch norms, with none that it was trained on or chosen by, at the image size and with the crop of the exported model. Of several the one on test images, with the most images, and then the
- * newest counts. Undefined if there is none, or if the checkpoint was overwritten after it.
+ * main batch norms, with none that it was trained on or chosen by, at the image size and with the crop of the exported model. Of several
+ * the one on test images, with the most images, and then the newest counts. Undefined if there is none, or if the checkpoint was
+ * overwritten after it.
  */
 export function accuracyOf(weights: string, { imageSize, view }: ModelSpecification): OnnxFacts["accuracy"] {
   const run = runOf(weights);

@@ -211,7 +211,7 @@ function chartsOf(runs: readonly (RunSeries | undefined)[]): ChartContent[] {
     {
       title: "Training loss",
       note:
-        losses.length > 1
+        losses.includes("adversarialLoss") && losses.includes("cleanLoss") && routes.length > 0
           ? "Clean images through the main batch norms, adversarial images through the auxiliary ones."
           : undefined,
       lines: losses.map((key) => ({ metric: `step.${key}`, name: lossName(key), dash: dashOf(lossRank(key)) })),
