@@ -1,10 +1,10 @@
 /** Serves a folder of runs as a web page that is updated live. */
-import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.js";
 import { checkAddress, listen } from "../serving/listen.js";
 import { dashboardApp } from "./app.js";
 import { pageFiles } from "./page-files.js";
+import { statusOf } from "./reading/file-status.js";
 import { FolderWatch } from "./reading/folder-watch.js";
 
 export interface DashboardOptions {
@@ -45,7 +45,7 @@ function hostsOf(host: string): ReadonlySet<string> | undefined {
 export async function startDashboard(folder: string, options: DashboardOptions = {}): Promise<Dashboard> {
   const { port = 8081, host = "127.0.0.1" } = options;
   checkAddress("dashboard", { port, host });
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  if (statusOf(folder)?.isDirectory() !== true) {
     const remedy = "Give the folder that contains your runs; `train` writes them into runs/";
     throw new UsageError("ERR_DASHBOARD", `dashboard: there is no folder ${folder}. ${remedy}`);
   }

@@ -343,6 +343,8 @@ test("changes are sent as they happen, and the end of the server ends the connec
 test("a missing folder, a page that was not built and a port in use are reported", async () => {
   const root = temporaryFolder();
   await expect(startDashboard(join(root, "none"))).rejects.toThrow(error("ERR_DASHBOARD", /no folder/));
+  writeFileSync(join(root, "file"), "");
+  await expect(startDashboard(join(root, "file/x"))).rejects.toThrow(error("ERR_DASHBOARD", /no folder/));
   await expect(startDashboard(root, { page: root })).rejects.toThrow(error("ERR_DASHBOARD", /npm run build/));
   const { url } = await dashboard(root);
   const port = Number(new URL(url).port);
