@@ -22,10 +22,10 @@ const lines = CLASSES.flatMap((name, label) =>
 for (const name of CLASSES) rmSync(join(mini, "val", name), { recursive: true });
 writeFileSync(join(mini, "val_labels.txt"), `${lines.join("\n")}\n`);
 
-/** Small images, one epoch, and as many mini-batches per update as the miniature has. */
+/** Small images, one epoch, as many mini-batches per update as the miniature has, and a rate for such small mini-batches. */
 const SMALL = [
   ...["data.imageSize=32", "training.epochs=1", "training.accumulationSteps=3"].flatMap((value) => ["--set", value]),
-  ...["--batch-size", "4", "--workers", "1", "--threads", "1"],
+  ...["--batch-size", "4", "--lr", "0.01", "--workers", "1", "--threads", "1"],
 ];
 
 test.each(["imagenet-efficientnet-b0-advprop", "imagenet-resnet50-advprop", "imagenet-resnet50-vanilla"])(
