@@ -16,7 +16,7 @@ namespace {
 
 /// sharp's own limit. Larger images are left to sharp, which refuses them.
 constexpr uint64_t MOST_PIXELS = 0x3FFFull * 0x3FFF;
-/// A progressive image has some ten. Each takes time for all pixels, so a small file of many scans could block a server for hours.
+/// A progressive image has some ten. Each takes time for all pixels, so a small file of many scans could block a server for long.
 constexpr int MOST_SCANS = 100;
 constexpr int EXIF_MARKER = JPEG_APP0 + 1;
 constexpr int PROFILE_MARKER = JPEG_APP0 + 2;

@@ -1,14 +1,11 @@
-/** The scans of a progressive JPEG. Each takes time for all pixels, so a small file of many scans could block a server for hours. */
+/** The scans of a JPEG. Each takes time for all pixels, so a small file of many scans could block a server for long. */
 
-/** A progressive image has some ten. The addon has the same limit. */
+/** A progressive image has some ten, any other one for each colour. The addon has the same limit. */
 export const MOST_SCANS = 100;
 
-const [START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN, PROGRESSIVE] = [0xd8, 0xd9, 0xda, 0xc2];
-/** The markers of a frame that is not progressive. The three others among them are no frames: Huffman tables, JPEG extensions, arithmetic coding. */
-const isOtherFrame = (marker: number): boolean =>
-  marker >= 0xc0 && marker <= 0xcf && ![PROGRESSIVE, 0xc4, 0xc8, 0xcc].includes(marker);
+const [START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN] = [0xd8, 0xd9, 0xda];
 
-/** Whether an image is a progressive JPEG of more than {@link MOST_SCANS} scans. Other images are quickly recognised. */
+/** Whether an image is a JPEG of more than {@link MOST_SCANS} scans. */
 export function hasTooManyScans(bytes: Uint8Array): boolean {
   if (bytes[0] !== 0xff || bytes[1] !== START_OF_IMAGE) return false;
   let scans = 0;
@@ -20,7 +17,7 @@ export function hasTooManyScans(bytes: Uint8Array): boolean {
     if (marker === 0xff) continue;
     at++;
     if (marker === 0 || (marker >= 0xd0 && marker <= 0xd7)) continue;
-    if (marker === END_OF_IMAGE || isOtherFrame(marker)) return false;
+    if (marker === END_OF_IMAGE) return false;
     if (marker === START_OF_SCAN && ++scans > MOST_SCANS) return true;
     at += (bytes[at] << 8) | bytes[at + 1];
   }

@@ -102,13 +102,6 @@ export function stagesOf(names: Iterable<string>): number[] {
  * @throws ERR_WEIGHTS the names are those of such a network
  */
 export function refuseLookAlikes(names: ReadonlyMap<string, unknown>, source: string): void {
-  // timm's ResNets with anti-aliasing pool without parameters, so only the name of the file tells them from plain ones.
-  if (/resnet(aa|blur)/i.test(source)) {
-    throw new UsageError(
-      "ERR_WEIGHTS",
-      `${source}: the weights are of a ResNet with anti-aliasing, which is another network`,
-    );
-  }
   const isTorchvisions = names.has("features.0.0.weight") && names.has("features.1.0.block.0.0.weight");
   if (!isTorchvisions) return;
   throw new UsageError(

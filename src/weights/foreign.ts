@@ -45,7 +45,7 @@ export function foreignWeights(file: StateFile, path: string, options: ForeignOp
     throw new UsageError("ERR_PRESET", `the preset must be ${PRESET_NAMES.join(", ")}; got ${options.preset}`);
   }
   const found = recognize(file.tensors, path, options.model);
-  refusePaddedOtherwise(found, path);
+  refuseByName(found, path);
   const { imageSize } = architecture(found.name);
   const { names, description } = classNames(found.classes, imageSize);
   const entry = findPublished(path);
@@ -79,8 +79,15 @@ const hubName = (path: string): string => /\/([^/]+)\/resolve\//.exec(path)?.[1]
 /** Matches the names of files and repositories of timm's own EfficientNets. */
 const TIMMS_OWN = /(?:^|\/)efficientnet_(?:b\d|lite\d)(?:(?:_[a-z0-9]+)*-[0-9a-f]{8}\.|\.[a-z0-9_]+\/resolve\/)/;
 
-/** @throws ERR_WEIGHTS the name is that of a timm EfficientNet with PyTorch's padding */
-function refusePaddedOtherwise({ layoutName, name }: Recognized, path: string): void {
+/** Matches the names of files and repositories of timm's ResNets with anti-aliasing, which pool without parameters. */
+const ANTI_ALIASED = /(?:^|\/)resnet(?:aa|blur)\d[^/]*(?:$|\/resolve\/)/;
+
+/** @throws ERR_WEIGHTS the name is that of a network of timm with the same tensors: an EfficientNet with PyTorch's padding, or ANTI_ALIASED */
+function refuseByName({ layoutName, name }: Recognized, path: string): void {
+  if (ANTI_ALIASED.test(path)) {
+    const what = "by its name, the weights are of a ResNet with anti-aliasing, which is another network";
+    throw new UsageError("ERR_WEIGHTS", `${path}: ${what}. Use those of a plain one: advprop models \`published\``);
+  }
   if (!layoutName.startsWith("timm's tf_efficientnet") || !TIMMS_OWN.test(path)) return;
   throw new UsageError(
     "ERR_WEIGHTS",

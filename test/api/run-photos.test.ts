@@ -67,7 +67,7 @@ describe("a corrupted set", () => {
     const data = await corrupted({ path: photos, part: "test" });
     const error = await codedRejection(evaluate(run, { data, threads: 1 }));
     expect(error).toMatchObject({ code: "ERR_DATA_LAYOUT", exitCode: 2 });
-    expect(error.message).toContain("Call evaluateSuite with it");
+    expect(error.message).toContain("or evaluateSuite of the library");
   });
 
   test("of a run has only its test photos, which it was not trained on", async () => {

@@ -97,7 +97,7 @@ export async function compare(
   checkPath("compare", "to", to);
   checkBudget(budget);
   checkSuiteParts("compare", options.parts);
-  machineOf(options);
+  machineOf(options); // refuses wrong options of the measurement before anything is trained
   const common = withMachine(comparison.common ?? {}, options);
   const arms = armsOf({ ...comparison, common });
   await checkComparison(comparison, arms, options);

@@ -253,7 +253,7 @@ export function numberOfImages(
   limitTest: number | undefined,
   all: readonly OpenedPredictor[],
 ): string {
-  const most = `at most ${subsetFor(all).images} at this size, unless \`limitTest\` says otherwise`;
+  const most = `at most ${subsetFor(all).images} at the image sizes of the models, unless \`limitTest\` says otherwise`;
   return `${labels.length}, ${limitTest === undefined ? most : "by `limitTest`"}`;
 }
 

@@ -26,10 +26,6 @@ const SPLITS = ["validation", "test", "all"] as const;
 /** The split to evaluate on; `all` is for a folder of photos without splits. */
 export type EvaluationSplit = (typeof SPLITS)[number];
 
-/** Whether the data are a corrupted set on disk. */
-export const isCorruptedSet = (data: string | undefined): boolean =>
-  data !== undefined && data !== SHAPES && recogniseFolder(data, "evaluate").kind === "corrupted";
-
 export interface EvaluationDataOptions extends PhotoOptions {
   /** By default the data of the run. */
   readonly data?: string | undefined;

@@ -16,7 +16,7 @@ import type { OpenedPredictor } from "../../predictors/opened.js";
 import { type EvaluationFile, RUN_SCHEMA } from "../../runs/schema.js";
 import { COSTLY_ATTACK_IMAGES, type EvaluationAttackPlan, type EvaluationAttackSpec, planAttack } from "./attack.js";
 import { chosenByImages } from "./chosen-by.js";
-import { type EvaluationData, isCorruptedSet, usedBy } from "./data.js";
+import { type EvaluationData, usedBy } from "./data.js";
 import type { EvaluationEvent } from "./events.js";
 import { type EvaluationOptions, machineOf, openImages, openModel } from "./options.js";
 import { protocolOf } from "./protocol.js";
@@ -40,10 +40,6 @@ export interface EvaluateOptions extends EvaluationOptions {
  */
 export async function evaluate(model: string, options: EvaluateOptions = {}): Promise<EvaluationFile> {
   const machine = machineOf(options);
-  if (isCorruptedSet(options.data)) {
-    const what = `${options.data} is a corrupted set, and \`evaluate\` measures one set of images`;
-    throw new UsageError("ERR_DATA_LAYOUT", `evaluate: ${what}. Call evaluateSuite with it, or give the clean images`);
-  }
   const attack = options.attack && planAttack(options.attack);
   if (attack === undefined && options.seed !== undefined) {
     const why = "nothing else of an evaluation is random";

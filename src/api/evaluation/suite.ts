@@ -1,6 +1,7 @@
 /** Measures several models on the standard suite or on a corrupted set, and writes a report. */
 
 import { join } from "node:path";
+import { recogniseFolder } from "../../data/folders/recognise-folder.js";
 import { findingLines } from "../../data/inspection/findings.js";
 import { UsageError } from "../../errors.js";
 import type { Document } from "../../evaluation/report/document.js";
@@ -13,6 +14,7 @@ import { type SeedGroup, summariseSeeds } from "../../evaluation/suite/seeds.js"
 import { type SuiteSummary, summarise } from "../../evaluation/suite/summary.js";
 import { isOnnx } from "../../predictors/open.js";
 import type { OpenedPredictor } from "../../predictors/opened.js";
+import { SHAPES } from "../../recipes/build/data.js";
 import { checkNoInput, checkPath } from "../../runs/given-path.js";
 import {
   attackedImages,
@@ -25,7 +27,7 @@ import {
   uniqueNames,
 } from "./benchmark.js";
 import { CHOSEN_BY_IMAGES, chosenByImages } from "./chosen-by.js";
-import { isCorruptedSet, trainedRecipe } from "./data.js";
+import { trainedRecipe } from "./data.js";
 import { type EvaluationOptions, type Machine, machineOf, openModel } from "./options.js";
 import { checkSavable, saveSuites } from "./save.js";
 import { openSetBenchmark } from "./set-benchmark.js";
@@ -100,6 +102,10 @@ function checkReportFolder(models: readonly string[], { to, data }: EvaluateSuit
   checkPath("evaluate", "to", to);
   checkNoInput("evaluate", to, [...models, ...(data === undefined ? [] : [data])], "folder");
 }
+
+/** Whether the data are a corrupted set on disk. */
+export const isCorruptedSet = (data: string | undefined): boolean =>
+  data !== undefined && data !== SHAPES && recogniseFolder(data, "evaluate").kind === "corrupted";
 
 /** @throws UsageError ERR_FLAG, ERR_SUITE an option does not apply to a corrupted set */
 function checkForCorruptedSet({ data, onBadImage, maxBad, split, frostTextures, parts }: EvaluateSuiteOptions): void {

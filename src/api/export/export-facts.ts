@@ -10,17 +10,18 @@ import { parseSavedRecipe } from "../../recipes/saved.js";
 import { RunDirectory } from "../../runs/run-directory.js";
 import type { EvaluationFile } from "../../runs/schema.js";
 
-/** The folder of the run whose checkpoint a file is; undefined for other files. */
-function runOf(weights: string): string | undefined {
+/** The run whose checkpoint a file is; undefined for other files. */
+function runOf(weights: string): RunDirectory | undefined {
   const run = join(dirname(weights), "..");
-  return basename(dirname(resolve(weights))) === "checkpoints" && existsSync(join(run, "run.json")) ? run : undefined;
+  const isCheckpoint = basename(dirname(resolve(weights))) === "checkpoints" && existsSync(join(run, "run.json"));
+  return isCheckpoint ? RunDirectory.open(run) : undefined;
 }
 
 /** Facts from the recipe of a checkpoint's run; none if the file is not in a run's folder. */
 export function trainingOf(weights: string): TrainingFacts {
   const run = runOf(weights);
   if (run === undefined) return {};
-  const { recipe } = RunDirectory.open(run);
+  const { recipe } = run;
   const { method, attack } = resolveRecipe(parseSavedRecipe(readFileSync(recipe, "utf8"), recipe));
   return {
     method,
@@ -37,10 +38,10 @@ export function trainingOf(weights: string): TrainingFacts {
 export function accuracyOf(weights: string, { imageSize, view }: ModelSpecification): OnnxFacts["accuracy"] {
   const run = runOf(weights);
   if (run === undefined) return undefined;
-  const folder = RunDirectory.open(run).evaluation;
+  const folder = run.evaluation;
   if (!existsSync(folder)) return undefined;
   const written = statSync(weights).mtimeMs;
-  const { name } = RunDirectory.open(run).readInfo().data;
+  const { name } = run.readInfo().data;
   const [found] = readdirSync(folder)
     .filter((file) => file.endsWith(".json"))
     .map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as EvaluationFile)

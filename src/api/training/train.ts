@@ -1,3 +1,4 @@
+/** Runs a training, from a recipe to the weights, like `advprop train`. */
 import type { OpenedData } from "../../data/opened-data.js";
 import { UsageError } from "../../errors.js";
 import type { EvaluationView } from "../../evaluation/view.js";
@@ -25,8 +26,7 @@ import { describeAutomaticBatch, describeStrength, describeTransfer } from "./tr
  * Trains a classifier, and records it in a run's folder: the resolved recipe, logs, checkpoints, pictures.
  *
  * The threads and the memory limit of the recipe are set for the whole process, and set again before each step, because `evaluate` and
- * `openClassifier` set them too. With several ranks, each takes its part of every
- * mini-batch; the recipe gives the size over all ranks.
+ * `openClassifier` set them too. With several ranks, each takes its part of every mini-batch; the recipe gives the size over all ranks.
  *
  * @param recipe the values that differ from the defaults
  * @throws UsageError, before anything is written: ERR_RECIPE, ERR_DEVICE, ERR_RUN_EXISTS, ERR_RUN_MISSING, ERR_RESUME,

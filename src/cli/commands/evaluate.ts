@@ -114,8 +114,7 @@ async function evaluate(models: readonly string[], options: EvaluateFlags): Prom
     command: ["advprop", ...process.argv.slice(2)],
     onEvent: (event) => report.show(event),
   };
-  const { isCorruptedSet } = await import("../../api/evaluation/data.js");
-  const { evaluateSuite } = await import("../../api/evaluation/suite.js");
+  const { evaluateSuite, isCorruptedSet } = await import("../../api/evaluation/suite.js");
   const corrupted = isCorruptedSet(options.data);
   if (options.suite !== undefined || corrupted) {
     checkSuite(options, corrupted);

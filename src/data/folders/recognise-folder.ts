@@ -89,7 +89,7 @@ export async function photosIn(
   throw new UsageError(
     "ERR_DATA_LAYOUT",
     `${what}: ${path} is a corrupted set in the layout ${layout} (${listed([...severities.keys()])}), which is evaluated as a whole: ` +
-      `advprop evaluate MODEL \`data: ${shellWord(path)}\`. Give the clean images here` +
+      `advprop evaluate MODEL \`data: ${shellWord(path)}\`, or evaluateSuite of the library. Give the clean images here` +
       (layout === "cifar-c"
         ? "."
         : ", one severity of it, or, where these are classes, a folder train that holds them."),
